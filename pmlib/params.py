@@ -1,0 +1,459 @@
+"""The study's parameters: one typed schema for the command line, study.yaml and the notebooks.
+
+Each parameter is one line of :class:`Parameters`: type, default, range, unit, help and the
+chapters that use it. Everything else (validation, the notebooks' parameters cells, the table of
+the report's appendix) is derived from it.
+
+``python -m pmlib.params`` rewrites the parameters cells of ``notebooks/*.ipynb``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import json
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+
+from pmlib.errors import StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHAPTERS = (
+    "data_profiling",
+    "segmentation",
+    "association_analysis",
+    "strategy_design",
+    "campaign_evaluation",
+)
+PROFILING, SEGMENTATION, ASSOCIATION, STRATEGY, EVALUATION = CHAPTERS
+
+# What a notebook needs to find its inputs; run_all.py sets these three, they are no parameters
+# of the methods.
+RUN_CELL = (
+    'study: str = "casebank"  # study under data/, or the path of a study folder',
+    'run: str = "reports/casebank"  # run folder: earlier chapters are read from it',
+    'engine: str = "duckdb"  # duckdb, spark or the address of a Spark master',
+)
+
+
+def _parameter(
+    default: Any,
+    description: str,
+    *,
+    chapters: Sequence[str] = CHAPTERS,
+    unit: str = "",
+    **limits: float,
+) -> Any:
+    """Declare one parameter; `limits` are pydantic's ``ge, gt, le, lt``."""
+    return Field(
+        default,
+        description=description,
+        json_schema_extra={"unit": unit, "chapters": list(chapters)},
+        **limits,  # type: ignore[arg-type]
+    )
+
+
+class Parameters(BaseModel):
+    """All parameters of a study, validated; see the field descriptions and :func:`describe`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    # Every chapter: what is studied
+    seed: int = _parameter(20240229, "seed of every random draw", ge=0, le=2**32 - 1)
+    n_customers: int = _parameter(
+        20_000, "customers of the simulated bank", unit="customers", ge=100, le=10**9
+    )
+    n_months: int = _parameter(
+        24, "months of transactions of the simulated bank", unit="months", ge=6, le=120
+    )
+    world: Literal["default", "null", "hard"] = _parameter(
+        "default", "world of the simulated bank: planted structure, none, or faint"
+    )
+    as_of: dt.date | None = _parameter(
+        None, "date the bank is described at; null takes the study's", unit="date"
+    )
+    confidence_level: float = _parameter(0.95, "confidence level of intervals", gt=0.5, lt=1)
+    min_group_size: int = _parameter(10, "smallest group that may be shown", unit="customers", ge=2)
+    language: Literal["en"] = _parameter("en", "language of the report")
+
+    # Segmentation
+    sample_size: int = _parameter(
+        5_000,
+        "customers used to fit segments",
+        chapters=[SEGMENTATION],
+        unit="customers",
+        ge=100,
+        le=1_000_000,
+    )
+    n_segments: int | None = _parameter(
+        None,
+        "number of segments; null lets the data say",
+        chapters=[SEGMENTATION],
+        unit="segments",
+        ge=1,
+        le=50,
+    )
+    k_max: int = _parameter(
+        10,
+        "largest number of segments tried",
+        chapters=[SEGMENTATION],
+        unit="segments",
+        ge=2,
+        le=50,
+    )
+    n_bootstrap: int = _parameter(
+        100, "bootstrap resamples", chapters=[SEGMENTATION], unit="resamples", ge=10, le=100_000
+    )
+    min_stability: float = _parameter(
+        0.75, "smallest bootstrap Jaccard of a stable segment", chapters=[SEGMENTATION], ge=0, le=1
+    )
+
+    # Association analysis
+    min_support: float = _parameter(
+        0.01,
+        "smallest support of an itemset",
+        chapters=[ASSOCIATION],
+        unit="share of customers",
+        gt=0,
+        le=1,
+    )
+    min_confidence: float = _parameter(
+        0.1, "smallest confidence of a rule", chapters=[ASSOCIATION], unit="share", ge=0, le=1
+    )
+    max_rule_length: int = _parameter(
+        3, "most products in a rule", chapters=[ASSOCIATION], unit="products", ge=2, le=10
+    )
+    holdout_share: float = _parameter(
+        0.5,
+        "customers kept back to test the rules on",
+        chapters=[ASSOCIATION],
+        unit="share of customers",
+        gt=0,
+        lt=1,
+    )
+    correction: Literal["holm", "bh"] = _parameter(
+        "holm",
+        "correction for many tests: Holm or Benjamini-Hochberg",
+        chapters=[ASSOCIATION],
+    )
+    error_rate: float = _parameter(
+        0.05,
+        "error rate that tests are held to",
+        chapters=[SEGMENTATION, ASSOCIATION, STRATEGY, EVALUATION],
+        gt=0,
+        lt=0.5,
+    )
+
+    # Strategy design
+    budget: float = _parameter(
+        10_000.0, "money for the campaign", chapters=[STRATEGY], unit="currency", ge=0
+    )
+    contact_limit: int = _parameter(
+        1, "most contacts a customer", chapters=[STRATEGY], unit="contacts", ge=1, le=100
+    )
+    control_share: float = _parameter(
+        0.1,
+        "planned customers left uncontacted as control",
+        chapters=[STRATEGY],
+        unit="share of customers",
+        ge=0,
+        le=0.9,
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any, info: Any) -> Any:
+        return _read(value, cls.model_fields[info.field_name])
+
+
+def resolve(
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    file: Path | None = None,
+    assignments: Sequence[tuple[str, str]] = (),
+) -> Parameters:
+    """Parameters of a run: schema < study.yaml < parameter file < command line.
+
+    Parameters
+    ----------
+    overrides
+        The ``parameters`` of study.yaml.
+    file
+        YAML file of ``name: value`` lines.
+    assignments
+        ``(name, value)`` pairs of the command line, values as text.
+
+    Raises
+    ------
+    StudyError
+        Names every unknown name and every value that does not fit, at once.
+    """
+    given: dict[str, tuple[str, Any]] = {}
+    for name, value in (overrides or {}).items():
+        given[str(name)] = ("study.yaml", value)
+    if file is not None:
+        for name, value in _read_file(Path(file)).items():
+            given[str(name)] = (Path(file).name, value)
+    for name, value in assignments:
+        given[name] = (f"-p {name}", value)
+    return _validate(given)
+
+
+def from_namespace(chapter: str, namespace: Mapping[str, Any]) -> Parameters:
+    """Parameters of a notebook: what its parameters cell has set, all others at their default.
+
+    Parameters
+    ----------
+    chapter
+        One of :data:`CHAPTERS`.
+    namespace
+        The notebook's variables, ``vars()``.
+
+    Raises
+    ------
+    StudyError
+        If a parameter is missing from the cell or does not fit the schema.
+    """
+    names = names_of(chapter)
+    missing = [name for name in names if name not in namespace]
+    if missing:
+        raise StudyError(
+            "The parameters cell is incomplete",
+            where=f"notebook {chapter}",
+            rule="each parameter of the chapter has one line in the cell tagged 'parameters'",
+            found=f"no line for {', '.join(missing)}",
+            remedy="python -m pmlib.params rewrites the cell",
+        )
+    return _validate({name: ("parameters cell", namespace[name]) for name in names})
+
+
+def names_of(chapter: str) -> list[str]:
+    """Names of the parameters that a chapter uses, in the order of the schema."""
+    if chapter not in CHAPTERS:
+        raise StudyError(
+            "Unknown chapter", rule=f"one of {', '.join(CHAPTERS)}", found=repr(chapter)
+        )
+    return [name for name, field in Parameters.model_fields.items() if chapter in _chapters(field)]
+
+
+def parameters_cell(chapter: str) -> str:
+    """Source of a notebook's parameters cell: ``name: type = literal  # help (unit)`` lines."""
+    lines = list(RUN_CELL)
+    for name in names_of(chapter):
+        field = Parameters.model_fields[name]
+        kind = _type_name(field).replace("date", "str")  # a cell holds dates as ISO text
+        unit = f" ({_unit(field)})" if _unit(field) else ""
+        lines.append(f"{name}: {kind} = {_literal(field.default)}  # {field.description}{unit}")
+    return "\n".join(lines)
+
+
+def describe(values: Parameters | None = None) -> pd.DataFrame:
+    """One row a parameter: ``name, type, default, range, unit, help, chapters``.
+
+    Parameters
+    ----------
+    values
+        When given, a column ``value`` holds the values of this run.
+    """
+    import pandas as pd  # only the table needs it; the command line should start fast
+
+    rows = []
+    for name, field in Parameters.model_fields.items():
+        chapters = _chapters(field)
+        row = {"name": name, "type": _type_name(field), "default": _literal(field.default)}
+        if values is not None:
+            row["value"] = _literal(getattr(values, name))
+        row |= {
+            "range": _range(field),
+            "unit": _unit(field),
+            "help": field.description or "",
+            "chapters": "all" if len(chapters) == len(CHAPTERS) else ", ".join(chapters),
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """A sentence fragment that suggests the nearest valid name, or lists all of them."""
+    valid = sorted(valid)
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(valid)}"
+
+
+def _validate(given: Mapping[str, tuple[str, Any]]) -> Parameters:
+    """Build Parameters from ``name -> (where it was set, value)``; report all faults at once."""
+    fields = Parameters.model_fields
+    faults = [
+        f"{name} ({where}): unknown, {nearest(name, fields)}"
+        for name, (where, _) in given.items()
+        if name not in fields
+    ]
+    values = {name: value for name, (_, value) in given.items() if name in fields}
+    try:
+        parameters = Parameters(**values)
+    except ValidationError as error:
+        for name in dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()):
+            where, value = given[name]
+            faults.append(f"{name} ({where}): must be {_rule(fields[name])}, found {value!r}")
+    if faults:
+        raise StudyError(
+            "Parameters that cannot be used",
+            found=("\n" + " " * 11).join(faults),
+            remedy="run_all.py --list-parameters shows every name, type and range",
+        ) from None
+    return parameters
+
+
+def _read(value: Any, field: FieldInfo) -> Any:
+    """Read a value as its type means it: text from a command line, a YAML file or a notebook.
+
+    YAML takes ``1e-3`` for text and, in a field of words, ``null`` for nothing; pydantic takes
+    ``true`` for 1 and a number for a time stamp. None of these is what the user wrote.
+    """
+    if hasattr(value, "item"):  # a numpy scalar
+        value = value.item()
+    if _words(field):
+        return "null" if value is None else value
+    if isinstance(value, str):
+        value = _parse(value)
+    kinds = _kinds(field)
+    if isinstance(value, bool) and bool not in kinds:
+        raise ValueError("true and false are no numbers")
+    if dt.date in kinds:
+        if isinstance(value, dt.datetime):
+            value = value.date()
+        if value is not None and not isinstance(value, dt.date):
+            raise ValueError("not a date")
+    return value
+
+
+def _parse(text: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):  # ValueError: a date such as 2024-02-31
+        return text
+    if isinstance(value, str):
+        try:
+            return float(value.replace("_", ""))
+        except ValueError:
+            return text
+    return value
+
+
+def _read_file(path: Path) -> dict[Any, Any]:
+    rule = "a YAML file of 'name: value' lines"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(
+            "The parameter file cannot be read",
+            where=str(path),
+            rule=rule,
+            found=error.strerror or str(error),
+        ) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise StudyError(
+            "The parameter file is no YAML", where=str(path), rule=rule, found=str(error)
+        ) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise StudyError(
+            "The parameter file holds no parameters",
+            where=str(path),
+            rule=rule,
+            found=type(content).__name__,
+        )
+    return content
+
+
+def _kinds(field: FieldInfo) -> tuple[Any, ...]:
+    """The types a field admits, ``None`` left out."""
+    if typing.get_origin(field.annotation) is Literal:
+        return (str,)
+    kinds = typing.get_args(field.annotation) or (field.annotation,)
+    return tuple(kind for kind in kinds if kind is not type(None))
+
+
+def _words(field: FieldInfo) -> tuple[str, ...]:
+    """The words a choice admits; empty for all other fields."""
+    is_choice = typing.get_origin(field.annotation) is Literal
+    return typing.get_args(field.annotation) if is_choice else ()
+
+
+def _chapters(field: FieldInfo) -> list[str]:
+    return typing.cast("dict[str, list[str]]", field.json_schema_extra)["chapters"]
+
+
+def _unit(field: FieldInfo) -> str:
+    return typing.cast("dict[str, str]", field.json_schema_extra)["unit"]
+
+
+def _type_name(field: FieldInfo) -> str:
+    if _words(field):
+        return "str"
+    annotation = field.annotation
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation.__name__
+    return str(annotation).replace("datetime.", "").replace("typing.", "")
+
+
+def _range(field: FieldInfo) -> str:
+    if _words(field):
+        return " | ".join(_words(field))
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    parts = [
+        f"{sign} {getattr(limit, name):,}".replace(",", "_")
+        for limit in field.metadata
+        for name, sign in signs.items()
+        if getattr(limit, name, None) is not None
+    ]
+    return " and ".join(parts)
+
+
+def _rule(field: FieldInfo) -> str:
+    if _words(field):
+        return f"one of {', '.join(_words(field))}"
+    names = {"int": "a whole number", "float": "a number", "date": "a date (YYYY-MM-DD)"}
+    kinds = _type_name(field).split(" | ")
+    words = " or ".join(names.get(kind, kind) for kind in kinds if kind != "None")
+    limits = f" {_range(field)}" if _range(field) else ""
+    return words + limits + (" or null" if "None" in kinds else "")
+
+
+def _literal(value: Any) -> str:
+    """A value as Python source, dates as ISO text, strings in double quotes."""
+    if isinstance(value, dt.date):
+        value = value.isoformat()
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def write_cells(folder: Path) -> list[Path]:
+    """Rewrite the cell tagged ``parameters`` of each chapter's notebook; return what changed."""
+    import nbformat
+
+    changed = []
+    for chapter in CHAPTERS:
+        for path in sorted(folder.glob(f"*_{chapter}.ipynb")):
+            notebook = nbformat.read(path, as_version=4)
+            for cell in notebook.cells:
+                if "parameters" in cell.metadata.get("tags", []):
+                    source = parameters_cell(chapter)
+                    if cell.source != source:
+                        cell.source = source
+                        nbformat.write(notebook, path)
+                        changed.append(path)
+    return changed
+
+
+if __name__ == "__main__":
+    for changed_path in write_cells(Path(__file__).parent.parent / "notebooks"):
+        print(f"parameters cell rewritten: {changed_path.name}")
