@@ -1,0 +1,103 @@
+"""One look for all figures: sizes for a 16 cm column, colours that the colour-blind can tell."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+
+COLOURS = {
+    "ink": "#1f2933",
+    "muted": "#66727f",
+    "grid": "#d9dee4",
+    "main": "#1f5a92",
+    "accent": "#c2571a",
+    "good": "#1b7f5c",
+    "bad": "#a3223c",
+    "light": "#dbe7f3",
+}
+"""Named roles; text in any of ink, muted, main, accent, good, bad passes WCAG AA on white."""
+
+# Okabe and Ito's palette, its yellow darkened to be seen on white, then Tol's muted additions.
+_SEGMENTS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b",
+    "#56b4e9", "#7a4fa3", "#882255", "#44546a", "#999933",
+)  # fmt: skip
+
+FULL_WIDTH = 6.3
+"""Inches: the text column of an A4 page."""
+
+SEQUENTIAL = "Blues"
+DIVERGING = "RdBu_r"
+
+_RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "axes.edgecolor": COLOURS["muted"],
+    "axes.labelcolor": COLOURS["ink"],
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": COLOURS["grid"],
+    "grid.linewidth": 0.6,
+    "xtick.color": COLOURS["ink"],
+    "ytick.color": COLOURS["ink"],
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "text.color": COLOURS["ink"],
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 110,
+    "svg.fonttype": "path",
+    # Ids in the SVG come from this salt instead of a random one: same figure, same bytes.
+    "svg.hashsalt": "pmlib",
+}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw in the house style without changing matplotlib's settings for anyone else."""
+
+    @wraps(draw)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(_RC):
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def new_figure(height: float = 3.2, *, width: float = FULL_WIDTH) -> Figure:
+    """Return an empty figure, sizes in inches, that pyplot does not keep alive."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def segment_colours(k: int) -> list[str]:
+    """Return one colour a segment, in order; the same segment has the same colour everywhere.
+
+    Examples
+    --------
+    >>> segment_colours(2)
+    ['#0072b2', '#d55e00']
+    """
+    return [_SEGMENTS[i % len(_SEGMENTS)] for i in range(k)]
+
+
+def to_svg(figure: Figure) -> bytes:
+    """Write a figure as SVG; the same figure always gives the same bytes."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(_RC):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""What the reader sees: `chapter` is what a notebook talks to, `build` makes one HTML of five."""

@@ -1,0 +1,352 @@
+"""The chapter: what a notebook opens, asks for data, shows its findings through, and saves into.
+
+Everything shown is an HTML fragment (or a Markdown sentence) that reads well in JupyterLab as it
+is; the report later numbers it and resolves its references.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+from IPython.display import HTML, Markdown, display
+from matplotlib.figure import Figure
+
+from pmlib import params as parameters
+from pmlib import studies
+from pmlib.artifacts import (
+    Number,
+    numbers_from_records,
+    numbers_to_records,
+    read_frame,
+    read_json,
+    write_frame,
+    write_json,
+)
+from pmlib.engine import Engine, open_engine
+from pmlib.errors import StudyError
+from pmlib.figures.style import to_svg
+from pmlib.tables import to_html
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""The folder that holds ``notebooks``, ``data`` and ``reports``."""
+
+
+class Chapter:
+    """One chapter of the case study while its notebook runs.
+
+    Open it with `Chapter.open`; it then offers the study's tables, shows figures, tables and
+    sentences, and saves what later chapters need.
+
+    Attributes
+    ----------
+    name : str
+        One of `pmlib.params.CHAPTERS`.
+    params : pmlib.params.Parameters
+    study : pmlib.studies.Study
+    engine : pmlib.engine.Engine
+    run : pathlib.Path
+        The run's folder.
+    as_of : datetime.date
+        The day as of which the bank is looked at.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        run: Path,
+        *,
+        params: parameters.Parameters,
+        study: studies.Study,
+        engine: Engine,
+    ) -> None:
+        self.name, self.run, self.params, self.study, self.engine = (
+            name, run, params, study, engine,
+        )  # fmt: skip
+        self.as_of = params.as_of or study.as_of
+        self._numbers: dict[str, Number] = {}
+
+    @classmethod
+    def open(cls, name: str, namespace: Mapping[str, Any]) -> Chapter:
+        """Check the notebook's parameters, prepare its study and open its run folder.
+
+        Parameters
+        ----------
+        name : str
+            The chapter, one of `pmlib.params.CHAPTERS`.
+        namespace : mapping
+            ``vars()`` of the notebook: its parameters cell has been run.
+
+        Raises
+        ------
+        StudyError
+            A parameter, the study or the run folder is not as it must be.
+        """
+        params = parameters.from_namespace(name, namespace)
+        study = studies.prepare(str(namespace["study"]), params)
+        engine = open_engine(str(namespace["engine"]))
+        run = PROJECT / str(namespace["run"])
+        return cls(name, run, params=params, study=study, engine=engine)
+
+    # --- data in ------------------------------------------------------------------------------
+
+    def scan(self, table: str) -> nw.LazyFrame:
+        """Open a canonical table of the study."""
+        return self.study.scan(table, self.engine)
+
+    def has(self, *tables: str) -> bool:
+        """Tell whether the study has these tables; if not, say so to the reader."""
+        missing = [table for table in tables if not self.study.has(table)]
+        if missing:
+            named = " and ".join(f"<em>{html.escape(table)}</em>" for table in missing)
+            plural = "tables" if len(missing) > 1 else "table"
+            display(
+                HTML(
+                    f'<p class="pm-absent">This study has no {plural} {named}, '
+                    "so there is nothing to show here.</p>"
+                )
+            )
+        return not missing
+
+    def load(self, chapter: str, frame: str) -> pd.DataFrame:
+        """Read a data frame that an earlier chapter saved."""
+        return read_frame(self.run / "artifacts" / chapter / f"{frame}.parquet")
+
+    def load_value(self, chapter: str, value: str) -> Any:
+        """Read a JSON value that an earlier chapter saved."""
+        return read_json(self.run / "artifacts" / chapter / f"{value}.json")
+
+    def load_private(self, chapter: str, table: str) -> Path:
+        """Return the path of a customer-level table that an earlier chapter saved.
+
+        Raises
+        ------
+        StudyError
+            There is none.
+        """
+        path = self.run / "private" / chapter / f"{table}.parquet"
+        if not path.is_file():
+            raise StudyError(
+                "A customer-level artefact of an earlier chapter is missing.",
+                where=str(path),
+                remedy="Run the chapters before this one: python run_all.py",
+            )
+        return path
+
+    # --- findings out -------------------------------------------------------------------------
+
+    def record(self, numbers: Iterable[Number]) -> None:
+        """Keep headline numbers for the prose and for ``results.json``.
+
+        Raises
+        ------
+        StudyError
+            A key was used before with another value.
+        """
+        for number in numbers:
+            if self._numbers.get(number.key, number) != number:
+                raise StudyError(
+                    "Two headline numbers share one key.",
+                    where=f"{self.name}: {number.key}",
+                    found=f"{self._numbers[number.key].value} and {number.value}",
+                    remedy="Give each number a key of its own.",
+                )
+            self._numbers[number.key] = number
+
+    def say(self, template: str) -> None:
+        """Show a sentence (Markdown) with headline numbers filled in.
+
+        Parameters
+        ----------
+        template : str
+            ``{key}`` is the number with its unit, ``{key.interval}`` its interval. Numbers of
+            earlier chapters can be quoted too.
+
+        Raises
+        ------
+        StudyError
+            No chapter so far recorded such a number.
+        """
+        known = {**self._earlier_numbers(), **self._numbers}
+        currency = self.study.currency
+        try:
+            text = template.format_map({key: _Shown(n, currency) for key, n in known.items()})
+        except KeyError as error:
+            raise StudyError(
+                "A sentence quotes a number that no chapter recorded.",
+                where=f"{self.name}: {template!r}",
+                found=str(error),
+                remedy="Record the number first.",
+            ) from None
+        display(Markdown(text))
+
+    def figure(
+        self, figure: Figure, label: str, *, caption: str, alt: str, data: pd.DataFrame
+    ) -> None:
+        """Show a figure with its caption, a text alternative and the table behind it.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+        label : str
+            Starts with ``fig-``; ``@label`` refers to it anywhere in the report.
+        caption, alt : str
+            What it shows; what a reader who cannot see it needs.
+        data : pandas.DataFrame
+            The numbers drawn: aggregates only.
+        """
+        source = base64.b64encode(to_svg(figure)).decode()
+        self._show(
+            f'<figure class="pm-figure" id="{_checked(label, "fig-")}">\n'
+            f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
+            f"<figcaption>{html.escape(caption, quote=False)}</figcaption>\n"
+            f'<details class="pm-data"><summary>Data behind this figure</summary>\n'
+            f"{to_html(data, currency=self.study.currency)}\n</details>\n</figure>",
+            label,
+            data,
+        )
+
+    def table(
+        self,
+        frame: pd.DataFrame,
+        label: str,
+        *,
+        caption: str,
+        units: Mapping[str, str] | None = None,
+        names: Mapping[str, str] | None = None,
+        decimals: Mapping[str, int] | None = None,
+        sortable: bool = False,
+        filters: Sequence[str] = (),
+    ) -> None:
+        """Show a table with its caption; `pmlib.tables.to_html` tells the settings.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            Aggregates only.
+        label : str
+            Starts with ``tbl-``.
+        caption : str
+        """
+        table = to_html(
+            frame,
+            units=units,
+            names=names,
+            decimals=decimals,
+            currency=self.study.currency,
+            sortable=sortable,
+            filters=filters,
+        )
+        self._show(
+            f'<figure class="pm-table" id="{_checked(label, "tbl-")}">\n'
+            f"<figcaption>{html.escape(caption, quote=False)}</figcaption>\n{table}\n</figure>",
+            label,
+            frame,
+        )
+
+    def _show(self, fragment: str, label: str, data: pd.DataFrame) -> None:
+        # The raw values travel with the output; the report writes them out as CSV.
+        csv = data.to_csv(index=False, lineterminator="\n", float_format="%.12g")
+        display(HTML(fragment), metadata={"pmlib": {"label": label, "csv": csv}})
+
+    # --- what later chapters need -------------------------------------------------------------
+
+    def save(
+        self,
+        *,
+        frames: Mapping[str, pd.DataFrame] | None = None,
+        values: Mapping[str, Any] | None = None,
+        private: Mapping[str, pd.DataFrame | nw.LazyFrame] | None = None,
+    ) -> None:
+        """Write all that this chapter leaves behind, whole or not at all. The last call.
+
+        Parameters
+        ----------
+        frames : mapping
+            Name to aggregated data frame.
+        values : mapping
+            Name to JSON value.
+        private : mapping
+            Name to customer-level table (a data frame, or a lazy frame written by the engine);
+            goes to the run's ``private`` folder, never into the report.
+        """
+        public, secret = self.run / "artifacts" / self.name, self.run / "private" / self.name
+        with _folder_written_whole(secret) as aside:
+            for name, table in (private or {}).items():
+                path = aside / f"{name}.parquet"
+                if isinstance(table, pd.DataFrame):
+                    write_frame(table, path)
+                else:
+                    self.engine.write(table, path)
+        with _folder_written_whole(public) as aside:
+            for name, frame in (frames or {}).items():
+                write_frame(frame, aside / f"{name}.parquet")
+            for name, value in (values or {}).items():
+                write_json(value, aside / f"{name}.json")
+            write_json(numbers_to_records(self._numbers.values()), aside / "numbers.json")
+
+    def _earlier_numbers(self) -> dict[str, Number]:
+        earlier: dict[str, Number] = {}
+        for chapter in parameters.CHAPTERS[: parameters.CHAPTERS.index(self.name)]:
+            path = self.run / "artifacts" / chapter / "numbers.json"
+            if path.is_file():
+                earlier |= {n.key: n for n in numbers_from_records(read_json(path))}
+        return earlier
+
+
+class _Shown:
+    """A number inside a sentence: ``{key}`` shows it, ``{key.interval}`` its interval."""
+
+    def __init__(self, number: Number, currency: str) -> None:
+        self._text = number.text(currency)
+        self.interval = number.interval(currency)
+
+    def __format__(self, spec: str) -> str:
+        return self._text
+
+
+class _folder_written_whole:  # noqa: N801 - reads as a function where it is used
+    """Fill a folder aside; swap it for the earlier one when the block ends well."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+
+    def __enter__(self) -> Path:
+        try:
+            shutil.rmtree(self._aside, ignore_errors=True)
+            self._aside.mkdir(parents=True)
+        except OSError as error:
+            raise StudyError(
+                "The run folder cannot be written.",
+                where=str(self._folder),
+                found=error.strerror or str(error),
+                remedy="Free space, or choose another folder with --out.",
+            ) from error
+        return self._aside
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            earlier = self._folder.with_name(f".{self._folder.name}.{os.getpid()}.earlier")
+            if self._folder.exists():
+                self._folder.rename(earlier)
+            self._aside.rename(self._folder)
+            shutil.rmtree(earlier, ignore_errors=True)
+        shutil.rmtree(self._aside, ignore_errors=True)
+
+
+def _checked(label: str, prefix: str) -> str:
+    if not label.startswith(prefix) or not label.replace("-", "").isalnum():
+        raise StudyError(
+            "A label is not of the expected form.",
+            where=label,
+            rule=f"starts with {prefix}, then letters, digits and hyphens",
+        )
+    return label
