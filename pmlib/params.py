@@ -35,6 +35,15 @@ CHAPTERS = (
 )
 PROFILING, SEGMENTATION, ASSOCIATION, STRATEGY, EVALUATION = CHAPTERS
 
+# What a chapter may read of others, and so must wait for. Segmentation does not wait for profiling.
+NEEDS = {
+    PROFILING: frozenset(),
+    SEGMENTATION: frozenset(),
+    ASSOCIATION: frozenset({PROFILING, SEGMENTATION}),
+    STRATEGY: frozenset({PROFILING, SEGMENTATION, ASSOCIATION}),
+    EVALUATION: frozenset({PROFILING, SEGMENTATION, ASSOCIATION, STRATEGY}),
+}
+
 # What a notebook needs to find its inputs; run_all.py sets these three, they are no parameters
 # of the methods.
 RUN_CELL = (
@@ -76,6 +85,15 @@ class Parameters(BaseModel):
     )
     world: Literal["default", "null", "hard"] = _parameter(
         "default", "world of the simulated bank: planted structure, none, or faint"
+    )
+    segment_strength: float = _parameter(
+        1.0, "how far apart the simulated bank's kinds of customers are", ge=0, le=3
+    )
+    rule_strength: float = _parameter(
+        1.0, "how strong the simulated bank's planted rules are", ge=0, le=3
+    )
+    effect_strength: float = _parameter(
+        1.0, "how strongly the simulated bank's customers react to offers", ge=0, le=3
     )
     as_of: dt.date | None = _parameter(
         None, "date the bank is described at; null takes the study's", unit="date"

@@ -1,0 +1,126 @@
+"""What a run was asked to do, and what ``run.json`` tells of its study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pmlib import params
+from pmlib.errors import StudyError
+
+if TYPE_CHECKING:
+    from pmlib.studies import Study
+
+PROJECT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = PROJECT / "notebooks"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run was asked to do.
+
+    Attributes
+    ----------
+    study
+        What ``run.json`` tells of the study; ``name`` and ``fingerprint`` at least.
+    source
+        How a notebook finds the study: its name, or the absolute path of its folder.
+    values
+        The validated parameters.
+    out
+        The run folder.
+    engine
+        Name of the engine.
+    first, last
+        Chapters to start from and to stop after.
+    force
+        Run stages that are up to date too.
+    notebooks
+        Folder of the notebooks.
+
+    Raises
+    ------
+    StudyError
+        ``first`` comes after ``last``.
+    """
+
+    study: Mapping[str, Any]
+    source: str
+    values: params.Parameters
+    out: Path
+    engine: str = "duckdb"
+    first: str = params.CHAPTERS[0]
+    last: str = params.CHAPTERS[-1]
+    force: bool = False
+    notebooks: Path = NOTEBOOKS
+
+    def __post_init__(self) -> None:
+        if params.CHAPTERS.index(self.first) > params.CHAPTERS.index(self.last):
+            raise StudyError(
+                "There is no stage to run.",
+                rule="--from-stage does not come after --to-stage",
+                found=f"from {self.first} to {self.last}",
+            )
+
+    @property
+    def chapters(self) -> tuple[str, ...]:
+        """The chapters asked for, in their order."""
+        start, stop = (params.CHAPTERS.index(name) for name in (self.first, self.last))
+        return params.CHAPTERS[start : stop + 1]
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """The chapters before those."""
+        return params.CHAPTERS[: params.CHAPTERS.index(self.first)]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the run ends with the last chapter, so that a report can be built."""
+        return self.last == params.CHAPTERS[-1]
+
+    def notebook(self, chapter: str) -> Path:
+        """Path of a chapter's notebook.
+
+        Raises
+        ------
+        StudyError
+            There is none, or more than one.
+        """
+        found = sorted(self.notebooks.glob(f"[0-9]*_{chapter}.ipynb"))
+        if len(found) != 1:
+            raise StudyError(
+                "A chapter has no notebook of its own.",
+                where=str(self.notebooks),
+                rule=f"exactly one notebook is named NN_{chapter}.ipynb",
+                found=", ".join(path.name for path in found) or "none",
+            )
+        return found[0]
+
+    def chapter_values(self, chapter: str) -> dict[str, Any]:
+        """The parameters that a chapter uses, as plain values; dates as ISO text."""
+        content = self.values.model_dump(mode="json")
+        return {name: content[name] for name in params.names_of(chapter)}
+
+
+def study_record(study: Study) -> dict[str, Any]:
+    """What ``run.json`` tells of a study: all that the report's front and back matter show."""
+    return {
+        "name": study.name,
+        "title": study.title,
+        "description": study.description,
+        "licence": study.licence,
+        "citation": study.citation,
+        "simulated": study.simulated,
+        "as_of": study.as_of.isoformat(),
+        "currency": study.currency,
+        "fingerprint": study.fingerprint,
+        "attributes": {name: asdict(item) for name, item in study.attributes.items()},
+        "outcomes": {name: asdict(item) for name, item in study.outcomes.items()},
+        "structural_pairs": [list(pair) for pair in study.structural_pairs],
+        "channels": [asdict(channel) for channel in study.channels],
+        "tables": sorted(study.tables),
+        "rows": dict(study.rows),
+        "sources": [dict(source) for source in study.sources],
+    }

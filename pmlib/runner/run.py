@@ -1,0 +1,209 @@
+"""The stages in order, each waiting for what it needs only, then the report."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from pmlib import params
+from pmlib.artifacts import read_json, write_json
+from pmlib.errors import StudyError
+from pmlib.runner.journal import Journal, stage_key
+from pmlib.runner.plan import PROJECT, Plan
+from pmlib.runner.stage import Failure, StageError, Task, execute
+
+# No more than two stages are independent of each other (profiling and segmentation).
+WORKERS = 2
+
+# Results must not depend on how many cores a machine has: a threaded sum adds up in another
+# order. The hash order of strings is fixed for the same reason.
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+def run(plan: Plan, *, echo: Callable[[str], None]) -> Path | None:
+    """Execute the stages of a plan, merge their numbers and build the report.
+
+    Parameters
+    ----------
+    plan
+        What to run, with what, and where to.
+    echo
+        Receives one line a stage.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The report; None when the plan stops before the last chapter.
+
+    Raises
+    ------
+    StudyError
+        The run folder cannot be written, or an earlier chapter's artefacts are missing.
+    StageError
+        A notebook stopped with an error.
+    """
+    require_writable(plan.out)
+    journal = Journal(plan)
+    for chapter in plan.earlier:
+        journal.require(chapter)
+    run_stages(plan, journal, echo=echo)
+    return finish(plan, journal, echo=echo) if plan.is_whole else None
+
+
+def run_stages(plan: Plan, journal: Journal, *, echo: Callable[[str], None]) -> None:
+    """Execute the stages that are not up to date, independent ones side by side."""
+    waiting = list(plan.chapters)
+    running: dict[Future[tuple[float, Failure | None]], tuple[str, str]] = {}
+    failed: StageError | None = None
+    with _processes() as submit:
+        while waiting or running:
+            for chapter in list(waiting):
+                unfinished = {*waiting, *(busy for busy, _ in running.values())}
+                if params.NEEDS[chapter] & unfinished:
+                    continue
+                waiting.remove(chapter)
+                key = stage_key(plan, chapter)
+                if journal.is_current(chapter, key) and not plan.force:
+                    echo(f"{chapter:<22} up to date")
+                else:
+                    running[submit(execute, _task(plan, chapter))] = chapter, key
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                chapter, key = running.pop(future)
+                seconds, failure = future.result()
+                if failure is None:
+                    journal.add_stage(chapter, key, seconds)
+                    echo(f"{chapter:<22} {seconds:6.1f} s")
+                else:  # what runs beside it may end, nothing else starts
+                    failed = failed or StageError(plan.study["name"], chapter, failure)
+                    waiting.clear()
+    if failed:
+        raise failed
+
+
+def finish(plan: Plan, journal: Journal, *, echo: Callable[[str], None]) -> Path:
+    """Merge the chapters' numbers and build the report, unless both are up to date."""
+    from pmlib.report.build import build_report  # nbconvert is slow to import
+
+    key = journal.report_key()
+    if journal.has_report(key) and not plan.force:
+        path, line = plan.out / "report.html", "up to date"
+    else:
+        started = time.perf_counter()
+        merge_results(plan.out)
+        journal.write()  # the report shows the study and the parameters of run.json
+        path = build_report(plan.out)
+        seconds = time.perf_counter() - started
+        journal.add_report(key, path, seconds)
+        line = f"{seconds:6.1f} s"
+    journal.content["complete"] = True
+    journal.write()
+    echo(f"{'report':<22} {line}")
+    return path
+
+
+def merge_results(out: Path) -> Path:
+    """Merge the chapters' headline numbers into ``results.json``: key -> number and chapter.
+
+    Raises
+    ------
+    StudyError
+        Two chapters use the same key.
+    """
+    merged: dict[str, Mapping[str, Any]] = {}
+    for chapter in params.CHAPTERS:
+        for record in read_json(out / "artifacts" / chapter / "numbers.json"):
+            key = record["key"]
+            if key in merged:
+                raise StudyError(
+                    "Two chapters recorded a number under the same key.",
+                    where=f"{merged[key]['chapter']} and {chapter}",
+                    rule="a key is unique in the whole study",
+                    found=key,
+                )
+            merged[key] = record | {"chapter": chapter}
+    path = out / "results.json"
+    write_json(merged, path)
+    return path
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder and try it, so that a run does not fail after minutes of work.
+
+    Raises
+    ------
+    StudyError
+        The folder cannot be made or written to.
+    """
+    probe = folder / f".{os.getpid()}.probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StudyError(
+            "The run folder cannot be written.",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="Choose another folder with --out.",
+        ) from None
+
+
+def _task(plan: Plan, chapter: str) -> Task:
+    where = {"study": plan.source, "run": str(plan.out), "engine": plan.engine}
+    return Task(
+        chapter=chapter,
+        notebook=plan.notebook(chapter),
+        run=plan.out,
+        project=PROJECT,
+        parameters=where | plan.chapter_values(chapter),
+        shown={"study": plan.study["name"], "run": ".."},
+        environment=ENVIRONMENT,
+    )
+
+
+@contextmanager
+def _processes() -> Iterator[Callable[..., Future[Any]]]:
+    """Worker processes that leave nothing behind: on any error they and their kernels are gone."""
+    pool = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
+
+    def submit(*call: Any) -> Future[Any]:
+        # Ctrl-C goes to the whole process group, but only this process is to answer it: a child
+        # that starts while the signal is ignored goes on ignoring it.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return pool.submit(*call)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+
+    try:
+        yield submit
+    except BaseException:
+        kill_children()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def kill_children() -> None:
+    """End every process that this one started, with all that those started."""
+    import psutil
+
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(children, timeout=10)

@@ -1,0 +1,171 @@
+"""One stage: a notebook executed by papermill with this interpreter's kernel.
+
+It runs in a worker process, so it imports little; what the notebook needs is imported in the
+kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker process needs to execute one notebook.
+
+    Attributes
+    ----------
+    chapter
+        One of `pmlib.params.CHAPTERS`.
+    notebook
+        The source notebook.
+    run
+        The run folder.
+    project
+        Folder that holds ``pmlib``.
+    parameters
+        Values for the notebook's parameters cell.
+    shown
+        Values to show instead in the executed notebook: it must not depend on where it was made.
+    environment
+        Environment variables of the kernel.
+    """
+
+    chapter: str
+    notebook: Path
+    run: Path
+    project: Path
+    parameters: Mapping[str, Any]
+    shown: Mapping[str, Any]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a notebook stopped: the cell, the message and the notebook with its traceback."""
+
+    cell: str
+    message: str
+    notebook: Path
+
+
+class StageError(Exception):
+    """A notebook stopped with an error; the run ends, what was finished stays valid."""
+
+    def __init__(self, study: str, chapter: str, failure: Failure) -> None:
+        message = failure.message.replace("\n", "\n            ")
+        super().__init__(
+            f"The stage {chapter} of the study {study} failed.\n"
+            f"  cell:     {failure.cell}\n"
+            f"  message:  {message}\n"
+            f"  notebook: {failure.notebook}"
+        )
+
+
+def execute(task: Task) -> tuple[float, Failure | None]:
+    """Execute a notebook; put it into the run's ``notebooks`` only when it ended well.
+
+    Returns
+    -------
+    seconds : float
+        Elapsed time.
+    failure : Failure or None
+        None when the notebook ran through and saved its artefacts.
+    """
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    started = time.perf_counter()
+    os.environ.update(task.environment)
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(task.project), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
+    failed = task.run / "failed" / task.notebook.name
+    saved = task.run / "artifacts" / task.chapter / "numbers.json"
+    before = saved.stat().st_mtime_ns if saved.exists() else None
+    failed.parent.mkdir(parents=True, exist_ok=True)
+    failure = None
+    try:
+        papermill.execute_notebook(
+            str(task.notebook),
+            str(failed),
+            parameters=dict(task.parameters),
+            cwd=str(task.notebook.parent),
+            progress_bar=False,
+            kernel_name="python3",
+            kernel_manager_class=_own_kernel(),
+        )
+    except PapermillExecutionError as error:
+        heading = _heading(nbformat.read(failed, as_version=4), error.cell_index)
+        message = error.evalue if error.ename == "StudyError" else f"{error.ename}: {error.evalue}"
+        failure = Failure(f"In [{error.exec_count}], {heading}", message, failed)
+    else:
+        if not saved.exists() or saved.stat().st_mtime_ns == before:
+            failure = Failure("the last", "the notebook did not save its artefacts", failed)
+    if failure is None:
+        _publish(failed, task)
+    return time.perf_counter() - started, failure
+
+
+def _own_kernel() -> type:
+    """Kernel manager of the running interpreter, whatever kernels are installed for others."""
+    from ipykernel.kernelspec import get_kernel_dict
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    class OwnKernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(resource_dir="", **get_kernel_dict())
+
+    return OwnKernel
+
+
+def _heading(notebook: Any, cell_index: int) -> str:
+    """The last Markdown heading before a cell."""
+    for cell in reversed(notebook.cells[:cell_index]):
+        if cell.cell_type == "markdown":
+            for line in reversed(cell.source.splitlines()):
+                if line.startswith("#"):
+                    return f"under {line.lstrip('# ')!r}"
+    return "before the first heading"
+
+
+def _publish(executed: Path, task: Task) -> None:
+    """Strip what differs from run to run, mark as generated, and put the notebook in its place."""
+    import nbformat
+    from papermill.translators import PythonTranslator
+
+    notebook = nbformat.read(executed, as_version=4)
+    shown = {**task.parameters, **task.shown}
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if "injected-parameters" in tags:
+            cell.source = PythonTranslator.codify(shown, "Parameters of this run")
+    notice = nbformat.v4.new_markdown_cell(
+        f"*Made by run_all.py from notebooks/{task.notebook.name}; not for editing.*",
+        id="generated",
+        metadata={"tags": ["generated"]},
+    )
+    notebook.cells.insert(0, notice)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # papermill draws a random one for the cell it injects
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": kernel, "language_info": {"name": "python"}, "generated": True}
+    )
+    target = task.run / "notebooks" / executed.name
+    target.parent.mkdir(exist_ok=True)
+    aside = target.with_suffix(".partial")
+    nbformat.write(notebook, aside)
+    aside.replace(target)
+    executed.unlink()
+    if not any(executed.parent.iterdir()):
+        executed.parent.rmdir()
