@@ -1,0 +1,159 @@
+"""What is true of a simulated bank. Read by tests and by sections headed "Against the truth"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pmlib.artifacts import read_frame, read_json
+from pmlib.casebank.generate import AS_OF, OUTCOME_DAYS
+from pmlib.casebank.world import CHANNEL_COST, CHANNELS, Rule, World
+from pmlib.errors import StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pmlib.studies import Study
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The truth of one simulated bank.
+
+    Attributes
+    ----------
+    world : World
+    segments : pandas.DataFrame
+        customer_id, customer_no, segment (1 to 6), basket (bits in catalogue order).
+    """
+
+    world: World
+    segments: pd.DataFrame
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The planted rules; kinds count from 0."""
+        return self.world.rules
+
+    def basket_distribution(self) -> np.ndarray:
+        """P(basket | segment), exactly, (6, 2 ** products)."""
+        return self.world.basket_distribution()
+
+    def effects(
+        self, customer_ids: Sequence[str] | np.ndarray, product_ids: Sequence[str], channel: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities of buying without and with an offer.
+
+        Parameters
+        ----------
+        customer_ids : sequence of str, length n
+        product_ids : sequence of str, length m
+            Products that campaigns offer.
+        channel : str
+            One of `CHANNELS`.
+
+        Returns
+        -------
+        p0, p1 : numpy.ndarray of float, (n, m)
+            Not contacted, contacted.
+        """
+        kind, held = self._look_up(customer_ids)
+        p0 = [self.world.response_probability(p, None, held, kind) for p in product_ids]
+        p1 = [self.world.response_probability(p, channel, held, kind) for p in product_ids]
+        return np.column_stack(p0), np.column_stack(p1)
+
+    def _look_up(self, customer_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.segments.set_index("customer_id").reindex(customer_ids)
+        if rows["segment"].isna().any():
+            raise StudyError(
+                "A customer is not of this simulated bank.",
+                where="customer_id",
+                found=str(rows.index[rows["segment"].isna()][0]),
+            )
+        basket = rows["basket"].to_numpy(np.int64)
+        held = (basket[:, None] >> np.arange(len(self.world.product_ids)) & 1).astype(bool)
+        return rows["segment"].to_numpy(np.int64) - 1, held
+
+
+def truth(study: Study) -> Truth:
+    """Read the truth of a simulated study.
+
+    Raises
+    ------
+    StudyError
+        The study is a real bank: nobody knows its truth.
+    """
+    if study.truth is None:
+        raise StudyError("Only a simulated bank has a known truth.", where=study.name)
+    return Truth(
+        World(**read_json(study.truth / "world.json")),
+        read_frame(study.truth / "customers.parquet"),
+    )
+
+
+def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Carry a contact plan out in the simulated bank and bring back what its CRM would record.
+
+    Parameters
+    ----------
+    study : pmlib.studies.Study
+        A simulated study.
+    plan : pandas.DataFrame
+        customer_id, product_id, channel, arm (``control`` = not contacted), propensity. A
+        customer may be in the plan for several products.
+    seed : int
+        Each seed is another run of the same campaign.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of the canonical table ``contacts``, in the plan's order.
+
+    Raises
+    ------
+    StudyError
+        An unknown customer, product or channel.
+    """
+    known = truth(study)
+    kind, held = known._look_up(plan["customer_id"].to_numpy())
+    treated = (plan["arm"] != "control").to_numpy()
+    for column, valid in (("product_id", known.world.offered), ("channel", CHANNELS)):
+        rows = plan.loc[treated | (column == "product_id"), column]
+        if not rows.isin(valid).all():
+            raise StudyError(
+                "The plan asks for what this bank does not offer.",
+                where=f"contact plan, column {column}",
+                rule=", ".join(valid),
+                found=str(rows[~rows.isin(valid)].iloc[0]),
+            )
+    p = np.empty(len(plan))
+    for product in plan["product_id"].unique():
+        for channel in (*CHANNELS, None):
+            arm = ~treated if channel is None else treated & (plan["channel"] == channel).to_numpy()
+            at = np.nonzero((plan["product_id"] == product).to_numpy() & arm)[0]
+            p[at] = known.world.response_probability(product, channel, held[at], kind[at])
+    rng = np.random.default_rng([seed, known.world.seed, 7])
+    responded = rng.random(len(plan)) < p
+    margins = known.world.products.set_index("product_id")["annual_margin"]
+    margin = plan["product_id"].map(margins).to_numpy(float)
+    margin = np.round(margin * np.exp(0.3 * rng.standard_normal(len(plan)) - 0.045), 2)
+    cost = plan["channel"].map(CHANNEL_COST).fillna(0.0).to_numpy(float)
+    start = pd.Timestamp(AS_OF) + pd.Timedelta(days=14)
+    return pd.DataFrame(
+        {
+            "campaign_id": "field",
+            "customer_id": plan["customer_id"].to_numpy(),
+            "contacted_on": start,
+            "arm": plan["arm"].to_numpy(),
+            "product_id": plan["product_id"].to_numpy(),
+            "channel": plan["channel"].where(treated, None).to_numpy(),
+            "cost": np.where(treated, cost, 0.0),
+            "propensity": plan["propensity"].to_numpy(float),
+            "responded": responded,
+            "value": np.where(responded, margin, 0.0),
+            "known_on": start + pd.Timedelta(days=OUTCOME_DAYS),
+        }
+    )
