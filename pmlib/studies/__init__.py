@@ -1,0 +1,18 @@
+"""Studies: where canonical tables come from, and nowhere else.
+
+A study is a folder with a study.yaml, one SQL file a canonical table, and a data card.
+"""
+
+from pmlib.studies.spec import STUDIES, StudySpec, list_studies, load_spec
+from pmlib.studies.study import Attribute, Channel, Study, prepare
+
+__all__ = [
+    "STUDIES",
+    "Attribute",
+    "Channel",
+    "Study",
+    "StudySpec",
+    "list_studies",
+    "load_spec",
+    "prepare",
+]

@@ -1,0 +1,285 @@
+"""Raw files: from the raw folder, a mirror or their source, checked by sha256, never fetched twice.
+
+A download goes aside into ``<file>.part``, is taken up again where it stopped, and gets its name
+only when it is whole and has the right hash. Where nobody has published a hash, the first use
+pins it: later copies must be the same (trust on first use).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pmlib.artifacts import read_json, write_json
+from pmlib.errors import StudyError
+from pmlib.studies.spec import Member, Source
+
+Progress = Callable[[str], None]
+
+MIRROR_VARIABLE = "PMLIB_MIRROR"
+_CHUNK = 1 << 20
+_ATTEMPTS = 3
+_TIMEOUT = (10, 60)  # seconds to connect, and between two pieces
+_USER_AGENT = "precision-marketing-case-study"
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file on this machine, verified.
+
+    Parameters
+    ----------
+    source : Source
+    path : pathlib.Path
+    members : tuple of Member
+        What it holds: all members of an archive, or the one that the file itself is.
+    packed : bool
+        Whether the members lie inside the file.
+    sha256 : str
+    size : int
+        Bytes.
+    """
+
+    source: Source
+    path: Path
+    members: tuple[Member, ...]
+    packed: bool
+    sha256: str
+    size: int
+
+
+def obtain(
+    source: Source, folder: Path, *, mirror: Path | None, progress: Progress
+) -> tuple[RawFile, ...]:
+    """Get a source's file, or its unpacked members from a mirror.
+
+    Looks in this order: the study's ``raw`` folder, the study's own folder (a file of one's
+    own), the mirror (``<mirror>/<study>/<file>``, or there the members of an archive), and last
+    the address.
+
+    Parameters
+    ----------
+    source : Source
+    folder : pathlib.Path
+        The study's folder.
+    mirror : pathlib.Path or None
+        Folder of copies of raw files, one sub-folder a study.
+    progress : callable
+        Gets one line of text a step.
+
+    Raises
+    ------
+    StudyError
+        The file is missing, cannot be downloaded, or is not the one that is expected.
+    """
+    raw = folder / "raw"
+    copies = [raw / source.file, folder / source.file]
+    if mirror is not None:
+        copies.append(mirror / folder.name / source.file)
+    for path in copies:
+        if path.is_file():
+            return (_verified(source, tuple(source.members), path, raw, packed=source.is_archive),)
+    if mirror is not None and source.is_archive:
+        loose = [mirror / folder.name / Path(member.file).name for member in source.members]
+        if all(path.is_file() for path in loose):
+            return tuple(
+                _verified(source, (member,), path, raw, packed=False)
+                for member, path in zip(source.members, loose, strict=True)
+            )
+    if source.url is None:
+        raise StudyError(
+            "A raw file is missing.",
+            where=str(folder / source.file),
+            rule="the sources of study.yaml lie in the study's folder",
+            found="no such file",
+            remedy="Put it there, or correct 'file' in study.yaml.",
+        )
+    path = raw / source.file
+    _download(source, path, mirror, progress)
+    return (_verified(source, tuple(source.members), path, raw, packed=source.is_archive),)
+
+
+def _verified(
+    source: Source, members: tuple[Member, ...], path: Path, raw: Path, *, packed: bool
+) -> RawFile:
+    """Hash a file (once while it does not change) and hold it against the hash that is known."""
+    label = source.file if packed or not source.is_archive else Path(members[0].file).name
+    expected = source.sha256 if label == source.file else members[0].sha256
+    stat = path.stat()
+    book = raw / "hashes.json"
+    known: dict[str, Any] = read_json(book) if book.is_file() else {}
+    entry = known.get(label, {})
+    stamp = {"path": str(path.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns}
+    if all(entry.get(key) == value for key, value in stamp.items()):
+        found = entry["sha256"]
+    else:
+        found = _sha256(path)
+    pinned = expected or (entry.get("sha256") if source.url else None)
+    if pinned and found != pinned:
+        why = (
+            "the sha256 in study.yaml" if expected else f"the sha256 pinned on first use in {book}"
+        )
+        raise StudyError(
+            "A raw file is not the one that is expected: it is truncated or altered.",
+            where=str(path),
+            rule=f"{why}: {pinned}",
+            found=f"{found} ({stat.st_size:,} bytes"
+            + (f" of {source.size:,})" if source.size and label == source.file else ")"),
+            remedy="Delete the file and run again to fetch it anew."
+            if path.is_relative_to(raw)
+            else "Replace it by an unaltered copy, or take it out of the mirror.",
+        )
+    if entry != {**stamp, "sha256": found}:
+        with writable(raw):
+            write_json({**known, label: {**stamp, "sha256": found}}, book)
+    return RawFile(source, path, members, packed, found, stat.st_size)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StudyError(
+            "A raw file cannot be read.", where=str(path), found=error.strerror or str(error)
+        ) from None
+
+
+class writable:  # noqa: N801  (a context manager reads as a word)
+    """Make a folder if need be, and turn a refusal to write there into one clear error."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Path:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._refused(error) from None
+        return self._folder
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # A failed request is an OSError too, but none of the disk: it carries no error number.
+        if isinstance(error, OSError) and error.errno is not None and error.strerror:
+            raise self._refused(error) from None
+
+    def _refused(self, error: OSError) -> StudyError:
+        return StudyError(
+            "The study's folder cannot be written to.",
+            where=str(error.filename or self._folder),
+            rule="raw files and tables are kept in the study's folder",
+            found=error.strerror or str(error),
+            remedy="Give this user the right to write there, free some space, or copy the study "
+            "folder and pass the copy with --study.",
+        )
+
+
+def _download(source: Source, path: Path, mirror: Path | None, progress: Progress) -> None:
+    """Download aside, resuming what is there already; rename when whole and right."""
+    import requests
+
+    part = path.with_name(path.name + ".part")
+    progress(f"fetching {source.file} from {source.url}")
+    with writable(path.parent):
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                _receive(source, part)
+                break
+            except requests.HTTPError as error:
+                status = error.response.status_code if error.response is not None else "unknown"
+                raise _unreachable(source, path, mirror, f"HTTP status {status}") from None
+            except requests.RequestException as error:
+                if attempt == _ATTEMPTS:
+                    got = part.stat().st_size if part.is_file() else 0
+                    found = f"{type(error).__name__} after {got:,} bytes"
+                    raise _unreachable(source, path, mirror, found) from None
+        found = _sha256(part)
+        if source.sha256 and found != source.sha256:
+            size = part.stat().st_size
+            part.unlink()
+            raise StudyError(
+                "A downloaded file is not the one that is expected: it is truncated or altered.",
+                where=str(source.url),
+                rule=f"the sha256 in study.yaml: {source.sha256}",
+                found=f"{found} ({size:,} bytes)",
+                remedy="Run again to fetch it anew. If it stays so, the source has changed: look "
+                "at it, then correct study.yaml or use a mirror (--mirror DIR).",
+            )
+        part.replace(path)
+
+
+def _receive(source: Source, part: Path) -> None:
+    """One request for what is still missing of a file."""
+    import requests
+    from tqdm import tqdm
+
+    have = part.stat().st_size if part.is_file() else 0
+    headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    with requests.get(str(source.url), headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+            if answer.headers.get("Content-Range") == f"bytes */{have}":
+                return  # nothing was missing any more
+            part.unlink()  # what is there belongs to another file
+            raise requests.ConnectionError("the part on disk does not fit")
+        answer.raise_for_status()
+        resumed = answer.status_code == requests.codes.partial_content
+        start = have if resumed else 0
+        length = answer.headers.get("Content-Length")
+        total = start + int(length) if length else source.size
+        with (
+            part.open("ab" if resumed else "wb") as file,
+            # disable=None: a bar on a terminal only
+            tqdm(
+                total=total, initial=start, unit="B", unit_scale=True, desc=source.file,
+                disable=None, leave=False,
+            ) as bar,
+        ):  # fmt: skip
+            for piece in answer.iter_content(_CHUNK):
+                file.write(piece)
+                bar.update(len(piece))
+    size = part.stat().st_size
+    if total is not None and size < total:
+        raise requests.ConnectionError(f"stopped after {size:,} of {total:,} bytes")
+
+
+def _unreachable(source: Source, path: Path, mirror: Path | None, found: str) -> StudyError:
+    return StudyError(
+        "A raw file is neither here nor can it be downloaded.",
+        where=str(source.url),
+        rule=f"{source.file} comes from {path.parent}, from a mirror, or from its address",
+        found=f"{found}; "
+        + (f"no {path.parent.parent.name}/{source.file} in the mirror {mirror}"
+           if mirror else "no mirror given"),
+        remedy=f"Connect to the network and run again (what is there is kept), or pass "
+        f"--mirror DIR or set {MIRROR_VARIABLE} to a folder that holds "
+        f"{path.parent.parent.name}/{source.file}.",
+    )  # fmt: skip
+
+
+def mirror_folder(mirror: str | Path | None) -> Path | None:
+    """The mirror given, or else that of the environment.
+
+    Raises
+    ------
+    StudyError
+        There is no such folder.
+    """
+    named = mirror if mirror is not None else os.environ.get(MIRROR_VARIABLE) or None
+    if named is None:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise StudyError(
+            "There is no such mirror folder.",
+            where=f"--mirror or {MIRROR_VARIABLE}",
+            rule="a folder with one sub-folder of raw files a study",
+            found=str(named),
+            remedy="Correct the path, or leave it out to download.",
+        )
+    return folder.resolve()

@@ -1,0 +1,262 @@
+"""What a study.yaml may say, and where studies are found."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pmlib.errors import StudyError
+from pmlib.params import nearest
+from pmlib.schema import TABLES
+
+STUDIES = Path(__file__).resolve().parents[2] / "data"
+"""The folder of the studies that come with the project."""
+
+SPEC_FILE = "study.yaml"
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class Strict(BaseModel):
+    """Unknown keys and wrong types are errors, not guesses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Csv(Strict):
+    """How a delimited text file is written. Its columns arrive as text; the SQL gives types."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, Field(max_length=1)] = '"'
+    encoding: str = "utf-8"
+    header: bool = True
+    columns: list[str] | None = None
+    missing: list[str] = [""]
+
+    @model_validator(mode="after")
+    def _named(self) -> Csv:
+        if self.header == (self.columns is not None):
+            raise ValueError("give 'columns' if, and only if, 'header' is false")
+        return self
+
+
+class Member(Strict):
+    """One raw table: a file of its own, or a file within an archive."""
+
+    file: FileName
+    """Path within the archive; a zip within a zip is one step of the path."""
+    table: Name
+    """The name under which the SQL finds it."""
+    csv: Csv = Csv()
+    sha256: Sha256 | None = None
+    """Of the file by itself, for mirrors that hold it unpacked."""
+    rows: int | None = None
+    """Rows of the whole file."""
+    may_be_partial: bool = False
+    """Fewer rows are a stated limitation, not an error."""
+
+
+class Source(Strict):
+    """A raw file of the study."""
+
+    file: FileName
+    url: str | None = None
+    sha256: Sha256 | None = None
+    size: Annotated[int, Field(gt=0)] | None = None
+    members: Annotated[list[Member], Field(min_length=1)]
+    """The tables in it; a plain file has one member, itself."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        """Let a file that is one table be written without members."""
+        if isinstance(value, dict) and "members" not in value and "file" in value:
+            own = {key: value[key] for key in ("table", "csv", "rows") if key in value}
+            rest = {key: item for key, item in value.items() if key not in own}
+            default = {"table": Path(str(value["file"])).stem}
+            return {**rest, "members": [{"file": value["file"], **default, **own}]}
+        return value
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether the members lie within the file."""
+        return [member.file for member in self.members] != [self.file]
+
+
+class AttributeSpec(Strict):
+    """A further column of customers (or an outcome of contacts), for readers and methods."""
+
+    label: str
+    unit: str = ""
+    role: Literal["feature", "descriptor", "sensitive"] = "feature"
+    known_before_contact: bool = True
+
+
+class ChannelSpec(Strict):
+    """A channel that a plan may use: cost of one contact, and contacts it can carry."""
+
+    name: str
+    cost: Annotated[float, Field(ge=0)]
+    capacity: Annotated[int, Field(ge=0)] | None = None
+
+
+class Note(Strict):
+    """A finding of the data as they came, counted at ingest: ``{n}`` is the result of the SQL."""
+
+    text: str
+    sql: str
+
+
+class StudySpec(Strict):
+    """A study.yaml."""
+
+    title: str
+    description: str
+    licence: str
+    citation: str = ""
+    simulated: bool = False
+    as_of: dt.date
+    currency: str
+    sources: list[Source] = []
+    tables: dict[Literal[TABLES], FileName] = {}  # type: ignore[valid-type]
+    attributes: dict[Name, AttributeSpec] = {}
+    outcomes: dict[Name, AttributeSpec] = {}
+    structural_pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    channels: list[ChannelSpec] = []
+    notes: list[Note] = []
+    parameters: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _complete(self) -> StudySpec:
+        if not self.simulated and "customers" not in self.tables:
+            raise ValueError("'tables' must name the SQL file of customers")
+        if self.simulated and (self.tables or self.sources):
+            raise ValueError("a simulated study has neither 'sources' nor 'tables'")
+        names = [member.table for source in self.sources for member in source.members]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are called {', '.join(twice)}: give each its 'table'")
+        return self
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key may not be given twice (the standard loader keeps the last)."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key '{key.value}' is given twice", key.start_mark
+            )
+        seen.add(str(key.value))
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def list_studies() -> list[str]:
+    """Names of the studies that come with the project."""
+    return sorted(path.parent.name for path in STUDIES.glob(f"*/{SPEC_FILE}"))
+
+
+def folder_of(name_or_folder: str | Path) -> Path:
+    """Find a study's folder: a name under ``data/``, or the path of a folder of one's own.
+
+    Raises
+    ------
+    StudyError
+        There is neither.
+    """
+    name = str(name_or_folder)
+    if name in list_studies():
+        return STUDIES / name
+    folder = Path(name_or_folder).expanduser()
+    if (folder / SPEC_FILE).is_file():
+        return folder.resolve()
+    if folder.is_dir():
+        raise StudyError(
+            "The folder is not a study.",
+            where=str(folder),
+            rule=f"a study folder holds a {SPEC_FILE}",
+            found=f"no {SPEC_FILE}",
+            remedy=f"Draft one: python run_all.py --new-study {folder} --from FILE…",
+        )
+    raise StudyError(
+        "There is no such study.",
+        where="study",
+        rule="a study under data/, or the path of a folder with a study.yaml",
+        found=repr(name),
+        remedy=f"{nearest(name, list_studies())[:1].upper()}{nearest(name, list_studies())[1:]}",
+    )
+
+
+def load_spec(name_or_folder: str | Path) -> StudySpec:
+    """Read and check a study.yaml, without touching the data.
+
+    Parameters
+    ----------
+    name_or_folder : str or path
+        A study under ``data/``, or a folder with a study.yaml.
+
+    Raises
+    ------
+    StudyError
+        No such study, no YAML, or keys and values that a study.yaml may not have; all at once.
+    """
+    path = folder_of(name_or_folder) / SPEC_FILE
+    rule = "the keys and types of a study.yaml; data/berka/study.yaml is an example"
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506
+    except OSError as error:
+        raise StudyError(
+            "The study.yaml cannot be read.", where=str(path), found=error.strerror or str(error)
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise StudyError(
+            "The study.yaml is no YAML.",
+            where=str(path),
+            found=" ".join(str(error).split())[:300] or type(error).__name__,
+            remedy="Mend the line named above; text with a colon needs quotes.",
+        ) from None
+    if not isinstance(content, dict):
+        raise StudyError(
+            "The study.yaml holds no keys.", where=str(path), rule=rule, found=repr(content)[:80]
+        )
+    try:
+        return StudySpec.model_validate(content)
+    except ValidationError as error:
+        faults = "\n           ".join(_fault(dict(fault)) for fault in error.errors())
+        raise StudyError(
+            "The study.yaml says something that a study.yaml cannot say.",
+            where=str(path),
+            rule=rule,
+            found=faults,
+            remedy="Mend the keys named above.",
+        ) from None
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    """One fault of a study.yaml in words: where, what, and for an unknown key the nearest one."""
+    where = ".".join(str(part) for part in fault["loc"] if part != "[key]") or SPEC_FILE
+    if fault["type"] == "extra_forbidden":
+        inner: list[type[Strict]] = [Source, Member, Csv, AttributeSpec, ChannelSpec, Note]
+        models = [StudySpec] if len(fault["loc"]) == 1 else inner
+        known = {name for model in models for name in model.model_fields}
+        return f"{where}: unknown key, {nearest(str(fault['loc'][-1]), known)}"
+    if fault["type"] == "missing":
+        return f"{where}: missing"
+    if fault["loc"] and fault["loc"][-1] == "[key]":
+        return f"{where}: a key that cannot stand here ({fault['msg']})"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    shown = "" if isinstance(fault["input"], dict | list) else f", found {fault['input']!r:.80}"
+    return f"{where}: {message[:1].lower()}{message[1:]}{shown}"

@@ -1,0 +1,283 @@
+"""A prepared study: its tables on disk, and what a reader must know about them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pmlib.schema
+from pmlib import casebank
+from pmlib.artifacts import read_json, write_json
+from pmlib.engine import Engine
+from pmlib.errors import StudyError
+from pmlib.params import Parameters
+from pmlib.schema import TABLES
+from pmlib.studies import ingest as ingestion
+from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
+from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+_MANIFEST = "study.json"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A further column of customers: its label and unit for readers, its role for methods.
+
+    Parameters
+    ----------
+    label, unit : str
+    role : str
+        ``feature`` may form segments; ``descriptor`` describes and predicts, but forms no
+        segments; ``sensitive`` is kept for checks of fairness.
+    known_before_contact : bool
+        False for what is known only after the outcome: using it to predict is leakage.
+    """
+
+    label: str
+    unit: str = ""
+    role: str = "feature"
+    known_before_contact: bool = True
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel of contact: the cost of one contact (currency) and how many it can carry."""
+
+    name: str
+    cost: float
+    capacity: int | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study whose tables are there and keep their contracts.
+
+    Attributes
+    ----------
+    name, title, description, licence : str
+    citation : str
+        Key of the bibliography, or empty.
+    simulated : bool
+    as_of : datetime.date
+        The last day the data know.
+    currency : str
+    attributes, outcomes : mapping of str to Attribute
+        Further columns of `customers` and of `contacts`.
+    structural_pairs : tuple of pairs of str
+        The first product implies the second by construction.
+    channels : tuple of Channel
+    notes : tuple of str
+        Sentences on the data as they came (partial files, duplicates), with counts.
+    sources : tuple of mappings
+        ``name, address, sha256, size`` of each raw file.
+    folder : pathlib.Path
+    tables : mapping of str to pathlib.Path
+        Canonical tables present.
+    rows : mapping of str to int
+        Rows of each.
+    truth : pathlib.Path or None
+        Folder of the truth, simulated studies only.
+    fingerprint : str
+        Hash of all that the tables depend on.
+    overrides : mapping
+        Parameter values that study.yaml sets.
+    """
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    citation: str
+    simulated: bool
+    as_of: dt.date
+    currency: str
+    attributes: Mapping[str, Attribute]
+    outcomes: Mapping[str, Attribute]
+    structural_pairs: tuple[tuple[str, str], ...]
+    channels: tuple[Channel, ...]
+    notes: tuple[str, ...]
+    sources: tuple[Mapping[str, Any], ...]
+    folder: Path
+    tables: Mapping[str, Path]
+    rows: Mapping[str, int]
+    truth: Path | None
+    fingerprint: str
+    overrides: Mapping[str, Any]
+
+    def has(self, *names: str) -> bool:
+        """Whether the study has all these canonical tables."""
+        return all(name in self.tables for name in names)
+
+    def scan(self, name: str, engine: Engine) -> nw.LazyFrame:
+        """Open a canonical table on an engine.
+
+        Raises
+        ------
+        StudyError
+            The study has no such table.
+        """
+        if name not in self.tables:
+            raise StudyError(
+                "The study has no such table.",
+                where=f"study {self.name}",
+                rule=f"one of {', '.join(self.tables)}",
+                found=name,
+            )
+        return engine.scan(self.tables[name])
+
+
+def prepare(
+    name_or_folder: str | Path,
+    params: Parameters,
+    *,
+    mirror: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Bring a study's canonical tables into being; at once when they are there already.
+
+    Parameters
+    ----------
+    name_or_folder : str or path
+        A study under ``data/``, or a folder with a study.yaml.
+    params : pmlib.params.Parameters
+        A simulated study is generated from its size, seed and world.
+    mirror : str or path, optional
+        Folder of raw files; by default the environment's ``PMLIB_MIRROR``.
+    progress : callable, optional
+        Gets one line of text a step.
+
+    Raises
+    ------
+    StudyError
+        A raw file is missing, truncated or altered, the SQL fails, or a table breaks its
+        contract. Tables of earlier runs stay as they were.
+    """
+    say = progress or (lambda _: None)
+    folder = folder_of(name_or_folder)
+    spec = load_spec(folder)
+    if params.as_of is not None and params.as_of > spec.as_of:
+        raise StudyError(
+            "The study knows nothing of that day.",
+            where="as_of",
+            rule=f"not after {spec.as_of}, the study's as_of",
+            found=str(params.as_of),
+            remedy="Choose an earlier day, or leave as_of at null.",
+        )
+    where = mirror_folder(mirror)
+    files = [
+        file
+        for source in spec.sources
+        for file in obtain(source, folder, mirror=where, progress=say)
+    ]
+    fingerprint = _fingerprint(spec, folder, files, params)
+    target = folder / "tables" / fingerprint
+    if not (target / _MANIFEST).is_file():
+        with writable(folder / "tables") as tables:
+            work = tables / f".{fingerprint}.{uuid.uuid4().hex[:8]}"
+            work.mkdir()
+            try:
+                _make(spec, folder, files, params, work, say)
+                _publish(work, target)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    return _study(spec, folder, target, files)
+
+
+def _make(
+    spec: StudySpec,
+    folder: Path,
+    files: list[RawFile],
+    params: Parameters,
+    work: Path,
+    say: Progress,
+) -> None:
+    """Make the tables in a folder aside, check them, and note what was seen."""
+    if spec.simulated:
+        say(f"simulating {params.n_customers:,} customers")
+        casebank.generate(params, work)
+        said: dict[str, Any] = {"notes": [], "raw_rows": {}}
+    else:
+        say(f"reading {folder.name} into canonical tables")
+        said = ingestion.ingest(spec, folder, files, work)
+    rows = ingestion.validate(spec, _tables(work))
+    write_json({**said, "rows": rows}, work / _MANIFEST)
+
+
+def _publish(work: Path, target: Path) -> None:
+    try:
+        work.rename(target)
+    except OSError:
+        if not (target / _MANIFEST).is_file():
+            raise  # else another process made the same tables meanwhile
+
+
+def _tables(folder: Path) -> dict[str, Path]:
+    paths = {name: folder / "tables" / f"{name}.parquet" for name in TABLES}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
+def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Parameters) -> str:
+    """Hash what the tables depend on: the declaration, the SQL, the raw files, the code."""
+    parts: dict[str, str] = {
+        SPEC_FILE: _digest(folder / SPEC_FILE),
+        **{file: _digest(folder / file) for file in spec.tables.values()},
+        **{str(file.path.name): file.sha256 for file in files},
+    }
+    code = [Path(str(pmlib.schema.__file__)), Path(str(ingestion.__file__))]
+    if spec.simulated:
+        code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
+    parts |= {f"code {path.name}": _digest(path) for path in code}
+    if spec.simulated:
+        settings = {name: getattr(params, name) for name in casebank.PARAMETERS}
+        parts["parameters"] = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digest(path: Path) -> str:
+    # A missing SQL file is reported where it is read.
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _study(spec: StudySpec, folder: Path, target: Path, files: list[RawFile]) -> Study:
+    manifest = read_json(target / _MANIFEST)
+    truth = target / "truth"
+    return Study(
+        name=folder.name,
+        title=spec.title,
+        description=" ".join([spec.description.strip(), *manifest["notes"]]),
+        licence=spec.licence,
+        citation=spec.citation,
+        simulated=spec.simulated,
+        as_of=spec.as_of,
+        currency=spec.currency,
+        attributes={name: Attribute(**a.model_dump()) for name, a in spec.attributes.items()},
+        outcomes={name: Attribute(**a.model_dump()) for name, a in spec.outcomes.items()},
+        structural_pairs=tuple((first, second) for first, second in spec.structural_pairs),
+        channels=tuple(Channel(**channel.model_dump()) for channel in spec.channels),
+        notes=tuple(manifest["notes"]),
+        sources=tuple(
+            {
+                "name": file.source.file if file.packed else file.path.name,
+                "address": file.source.url or "",
+                "sha256": file.sha256,
+                "size": file.size,
+            }
+            for file in files
+        ),
+        folder=folder,
+        tables=_tables(target),
+        rows=manifest["rows"],
+        truth=truth if truth.is_dir() else None,
+        fingerprint=target.name,
+        overrides=dict(spec.parameters),
+    )
