@@ -80,7 +80,7 @@ class Number:
 
 
 def format_number(
-    value: float | int | str | bool | None,
+    value: float | int | str | bool | None,  # noqa: FBT001 - a yes or no to show
     unit: str = "",
     *,
     currency: str = "",
@@ -135,9 +135,11 @@ def _default_decimals(value: float, unit: str) -> int:
 
 def _suffix(unit: str, currency: str) -> str:
     # A no-break space keeps the number and its unit on one line.
-    return {"share": "\u00a0%", "points": "\u00a0points", "currency": f"\u00a0{currency}" if currency else ""}.get(
-        unit, ""
-    )
+    return {
+        "share": "\u00a0%",
+        "points": "\u00a0points",
+        "currency": f"\u00a0{currency}" if currency else "",
+    }.get(unit, "")
 
 
 def _native(value: Any) -> Any:

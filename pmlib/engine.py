@@ -57,15 +57,19 @@ class DuckDBEngine:
         self._connection.execute("SET enable_progress_bar = false")
 
     def scan(self, source: str | Path) -> nw.LazyFrame:
+        """Open a Parquet file."""
         return nw.from_native(self._connection.read_parquet(str(source)))
 
     def from_pandas(self, frame: pd.DataFrame) -> nw.LazyFrame:
+        """Hand a small frame to DuckDB."""
         return nw.from_native(self._connection.from_df(frame))
 
     def write(self, frame: nw.LazyFrame, path: Path) -> None:
+        """Write one Parquet file."""
         frame.to_native().write_parquet(str(path), compression="zstd")
 
     def close(self) -> None:
+        """Close the connection."""
         self._connection.close()
 
 
@@ -97,14 +101,17 @@ class SparkEngine:
         )
 
     def scan(self, source: str | Path) -> nw.LazyFrame:
+        """Open Parquet files or a table of the warehouse."""
         reader = self._session.read
         is_file = isinstance(source, Path) or "/" in source
         return nw.from_native(reader.parquet(str(source)) if is_file else reader.table(source))
 
     def from_pandas(self, frame: pd.DataFrame) -> nw.LazyFrame:
+        """Send a small frame to the cluster."""
         return nw.from_native(self._session.createDataFrame(frame))
 
     def write(self, frame: nw.LazyFrame, path: Path) -> None:
+        """Write one Parquet file."""
         # Spark writes a folder of parts; one part moved up gives the same file as DuckDB's.
         parts = path.with_name(path.name + ".parts")
         frame.to_native().coalesce(1).write.mode("overwrite").parquet(str(parts))
@@ -112,6 +119,7 @@ class SparkEngine:
         shutil.rmtree(parts)
 
     def close(self) -> None:
+        """Stop the session."""
         self._session.stop()
 
 
@@ -160,12 +168,18 @@ def collect(frame: nw.LazyFrame, *, sort_by: Sequence[str]) -> pd.DataFrame:
     pandas.DataFrame
         Default index; decimals as float, text as object dtype.
     """
-    native: Any = frame.to_native()
-    if hasattr(native, "toPandas"):  # a Spark frame: narwhals would go through Arrow row by row
-        table = native.toPandas()
-    else:
-        table = native.df()
-    for column in table.columns:
+    schema = frame.collect_schema()
+    # DuckDB sums whole numbers in 128 bits, which pandas could only hold as floats.
+    exact = [
+        nw.col(name).cast(nw.Int64 if kind == nw.Int128 else nw.Float64)
+        for name, kind in schema.items()
+        if kind in (nw.Int128, nw.Decimal)
+    ]
+    native: Any = (frame.with_columns(*exact) if exact else frame).to_native()
+    table = native.toPandas() if hasattr(native, "toPandas") else native.df()
+    for column, kind in schema.items():
+        if kind == nw.Date:
+            table[column] = pd.to_datetime(table[column]).astype("datetime64[us]")
         table[column] = _plain(table[column])
     if sort_by:
         table = table.sort_values(list(sort_by), kind="stable")

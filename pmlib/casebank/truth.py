@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.artifacts import read_frame, read_json
-from pmlib.casebank.generate import AS_OF, OUTCOME_DAYS
+from pmlib.casebank.generate import AS_OF
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, Rule, World
 from pmlib.errors import StudyError
 
@@ -60,12 +60,19 @@ class Truth:
         p0, p1 : numpy.ndarray of float, (n, m)
             Not contacted, contacted.
         """
-        kind, held = self._look_up(customer_ids)
+        kind, held = self.look_up(customer_ids)
         p0 = [self.world.response_probability(p, None, held, kind) for p in product_ids]
         p1 = [self.world.response_probability(p, channel, held, kind) for p in product_ids]
         return np.column_stack(p0), np.column_stack(p1)
 
-    def _look_up(self, customer_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def look_up(self, customer_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each customer's kind (n,), from 0, and what is held (n, products).
+
+        Raises
+        ------
+        StudyError
+            A customer is not of this bank.
+        """
         rows = self.segments.set_index("customer_id").reindex(customer_ids)
         if rows["segment"].isna().any():
             raise StudyError(
@@ -118,7 +125,7 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
         An unknown customer, product or channel.
     """
     known = truth(study)
-    kind, held = known._look_up(plan["customer_id"].to_numpy())
+    kind, held = known.look_up(plan["customer_id"].to_numpy())
     treated = (plan["arm"] != "control").to_numpy()
     for column, valid in (("product_id", known.world.offered), ("channel", CHANNELS)):
         rows = plan.loc[treated | (column == "product_id"), column]
@@ -154,6 +161,5 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
             "propensity": plan["propensity"].to_numpy(float),
             "responded": responded,
             "value": np.where(responded, margin, 0.0),
-            "known_on": start + pd.Timedelta(days=OUTCOME_DAYS),
         }
     )

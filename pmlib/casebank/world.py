@@ -18,8 +18,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-# name, family, risk rating, annual margin, then P(held) by kind of customer before rules.
-_CATALOGUE = (
+# id, name, family, risk rating, annual margin, then P(held) by kind of customer before rules.
+_CATALOGUE = (  # one line a product
     ("savings", "Savings account", "deposit", 1, 18, (0.45, 0.50, 0.55, 0.40, 0.70, 0.65)),
     ("term_deposit", "Term deposit", "deposit", 1, 35, (0.02, 0.06, 0.05, 0.05, 0.40, 0.45)),
     ("debit_card", "Debit card", "card", None, 6, (0.90, 0.85, 0.90, 0.80, 0.80, 0.60)),
@@ -29,9 +29,9 @@ _CATALOGUE = (
     ("personal_loan", "Personal loan", "loan", None, 120, (0.08, 0.15, 0.22, 0.20, 0.05, 0.05)),
     ("mortgage", "Mortgage", "loan", None, 400, (0.01, 0.08, 0.45, 0.20, 0.20, 0.02)),
     ("mobile_banking", "Mobile banking", "payment", None, 4, (0.92, 0.55, 0.75, 0.80, 0.55, 0.12)),
-    ("terminal", "Merchant terminal", "payment", None, 150, (0.005, 0.01, 0.02, 0.50, 0.03, 0.005)),
-    ("home_insurance", "Home insurance", "insurance", None, 40, (0.03, 0.15, 0.30, 0.18, 0.35, 0.25)),
-    ("travel_insurance", "Travel insurance", "insurance", None, 22, (0.10, 0.10, 0.18, 0.18, 0.28, 0.08)),
+    ("terminal", "Card terminal", "payment", None, 150, (0.01, 0.01, 0.02, 0.50, 0.03, 0.01)),
+    ("home_insurance", "Home insurance", "insurance", None, 40, (.03, .15, .30, .18, .35, .25)),
+    ("travel_insurance", "Travel insurance", "insurance", None, 22, (.10, .10, .18, .18, .28, .08)),
     ("life_insurance", "Life insurance", "insurance", 2, 60, (0.02, 0.10, 0.20, 0.18, 0.20, 0.05)),
     ("mutual_fund", "Mutual fund", "wealth", 3, 110, (0.04, 0.05, 0.09, 0.11, 0.38, 0.11)),
     ("securities", "Securities account", "wealth", 4, 140, (0.03, 0.02, 0.04, 0.08, 0.28, 0.04)),
@@ -53,12 +53,12 @@ _SHARES = {
 
 # What marks each kind of customer: mean by kind, spread within a kind (on the scale given).
 _TRAITS = {
-    "log_income": ((6.9, 7.6, 8.3, 9.1, 9.5, 7.3), 0.22),  # natural log of money a month
-    "log_activity": ((0.8, 0.2, 1.2, 2.0, -0.2, -0.7), 0.18),  # log of payments a month
-    "logit_digital": ((2.8, -0.2, 1.2, 1.6, 0.4, -2.8), 0.25),  # share of payments by app or web
-    "logit_cash": ((-2.5, 0.0, -2.0, 0.6, -2.5, 1.4), 0.30),  # of the others: share in cash
+    "log_income": ((6.7, 7.8, 8.6, 8.9, 9.6, 7.0), 0.20),  # natural log of money a month
+    "log_activity": ((1.0, 0.0, 1.3, 2.1, 0.0, -0.6), 0.16),  # log of payments a month
+    "logit_digital": ((3.0, 0.6, 1.7, -0.4, -0.9, -2.6), 0.25),  # share of payments by app or web
+    "logit_cash": ((-2.0, -1.5, -1.5, 1.2, -2.5, 0.9), 0.30),  # of the others: share in cash
     "age": ((24.0, 41.0, 39.0, 45.0, 56.0, 71.0), 5.0),
-    "tenure": ((2.5, 8.0, 10.0, 7.0, 17.0, 24.0), 2.5),  # years with the bank
+    "tenure": ((4.0, 9.0, 12.0, 6.5, 18.0, 25.0), 1.8),  # years with the bank
     "risk_tolerance": ((3.2, 2.6, 2.7, 3.4, 3.6, 1.7), 1.0),
 }
 

@@ -36,7 +36,7 @@ FULL_WIDTH = 6.3
 SEQUENTIAL = "Blues"
 DIVERGING = "RdBu_r"
 
-_RC: dict[str, Any] = {
+_RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9,

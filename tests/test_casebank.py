@@ -1,0 +1,169 @@
+"""The simulated bank is what its world says: checked against the exact distribution."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import chi2
+
+from pmlib.casebank import Truth, field_test, generate, truth
+from pmlib.casebank.world import World
+from pmlib.errors import StudyError
+from pmlib.params import Parameters
+
+
+def make(folder, **settings):
+    params = Parameters(**{"n_customers": 20_000, "n_months": 6, "seed": 3} | settings)
+    generate(params, folder)
+    return SimpleNamespace(
+        truth=folder / "truth",
+        name="casebank",
+        **{p.stem: pd.read_parquet(p) for p in (folder / "tables").glob("*.parquet")},
+    )
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("bank"))
+
+
+def open_baskets(bank):
+    held = bank.holdings[bank.holdings["closed_on"].isna()]
+    table = pd.crosstab(held["customer_id"], held["product_id"]).astype(bool)
+    return table.reindex(bank.customers["customer_id"], fill_value=False)
+
+
+def test_basket_distribution_of_each_segment_sums_to_one():
+    assert World("default", 0).basket_distribution().sum(axis=1) == pytest.approx(np.ones(6))
+
+
+@pytest.mark.parametrize("pair", [("mortgage", "home_insurance"), ("credit_card", "terminal")])
+def test_joint_holdings_follow_the_exact_distribution(bank, pair):
+    world = World("default", 3)
+    p = world.shares @ world.basket_distribution()
+    bits = np.arange(len(p))
+    first, second = (bits >> world.product_ids.index(product) & 1 for product in pair)
+    expected = 20_000 * np.array([p[(first == a) & (second == b)].sum() for a, b in _CELLS])
+    baskets = open_baskets(bank)
+    seen = [((baskets[pair[0]] == a) & (baskets[pair[1]] == b)).sum() for a, b in _CELLS]
+    # Pearson's statistic of four cells, no parameter estimated: 3 degrees of freedom.
+    assert ((seen - expected) ** 2 / expected).sum() < chi2.ppf(0.9999, 3)
+
+
+_CELLS = [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_a_rules_consequent_is_opened_after_its_antecedent(bank):
+    held = bank.holdings[bank.holdings["closed_on"].isna()]
+    dates = held.pivot_table("opened_on", "customer_id", "product_id", aggfunc="first")
+    both = dates[["mortgage", "home_insurance"]].dropna()
+    assert (both["home_insurance"] >= both["mortgage"]).all()
+
+
+def test_same_seed_gives_the_same_bank(bank, tmp_path):
+    again = make(tmp_path)
+    for name in ("customers", "holdings", "transactions", "contacts"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(bank, name))
+
+
+def test_a_larger_bank_begins_with_the_smaller_one(bank, tmp_path):
+    larger = make(tmp_path, n_customers=20_100)
+    pd.testing.assert_frame_equal(larger.customers.head(20_000), bank.customers)
+
+
+def test_pilot_is_randomised_among_eligible_offers_only(bank):
+    pilot = bank.contacts[bank.contacts["campaign_id"] == "pilot"]
+    merged = pilot.merge(bank.customers, on="customer_id").merge(bank.products, on="product_id")
+    held = bank.holdings[bank.holdings["closed_on"].isna()][["customer_id", "product_id"]]
+    assert not merged["marketing_opt_out"].any()
+    assert (merged["risk_rating"].fillna(0) <= merged["risk_tolerance"]).all()
+    assert pilot.merge(held, on=["customer_id", "product_id"]).empty
+
+
+def test_propensity_is_one_over_the_offers_open_to_the_customer(bank):
+    pilot = bank.contacts[bank.contacts["campaign_id"] == "pilot"]
+    # Inverse propensities weigh each arm up to the whole pilot: the Horvitz-Thompson total of
+    # "control for travel insurance" counts the customers who could have been given it.
+    cell = pilot[(pilot["arm"] == "control") & (pilot["product_id"] == "travel_insurance")]
+    offers = pilot[(pilot["arm"] == "offer") & (pilot["product_id"] == "travel_insurance")]
+    by_channel = offers.groupby("channel")["propensity"].apply(lambda p: (1 / p).sum())
+    total = (1 / cell["propensity"]).sum()
+    assert by_channel.to_numpy() == pytest.approx(np.full(3, total), rel=0.12)
+
+
+def test_history_and_holdings_tell_one_story(bank):
+    mass = bank.contacts[
+        bank.contacts["campaign_id"].str.startswith("mass") & bank.contacts["responded"]
+    ]
+    sold = mass.merge(bank.holdings, on=["customer_id", "product_id"])
+    wait = (pd.to_datetime(sold["opened_on"]) - pd.to_datetime(sold["contacted_on"])).dt.days
+    assert len(sold) == len(mass)
+    assert wait.between(1, 60).all()
+
+
+def test_an_offer_changes_nothing_in_the_null_world():
+    world = World("null", 0)
+    held = np.random.default_rng(0).random((50, len(world.product_ids))) < 0.5
+    kind = np.arange(50) % 6
+    contacted = world.response_probability("mutual_fund", "phone", held, kind)
+    assert contacted == pytest.approx(world.response_probability("mutual_fund", None, held, kind))
+
+
+def test_products_are_independent_in_the_null_world():
+    world = World("null", 0)
+    p = world.basket_distribution()
+    bits = np.arange(p.shape[1])
+    has = [(bits >> j & 1).astype(bool) for j in range(len(world.product_ids))]
+    mixed = world.shares @ p
+    for first, second in [(3, 11), (7, 10), (13, 14)]:
+        joint = mixed[has[first] & has[second]].sum()
+        assert joint == pytest.approx(mixed[has[first]].sum() * mixed[has[second]].sum())
+
+
+def test_field_answers_at_the_true_rates(bank):
+    known = truth(bank)
+    ids = bank.customers["customer_id"].to_numpy()
+    plan = pd.DataFrame(
+        {
+            "customer_id": ids,
+            "product_id": "pension_plan",
+            "channel": "phone",
+            "arm": np.where(np.arange(len(ids)) % 2, "offer", "control"),
+            "propensity": 0.5,
+        }
+    )
+    seen = field_test(bank, plan, seed=1)
+    p0, p1 = known.effects(ids, ["pension_plan"], "phone")
+    for arm, p in (("control", p0[:, 0]), ("offer", p1[:, 0])):
+        at = (plan["arm"] == arm).to_numpy()
+        error = np.sqrt((p[at] * (1 - p[at])).sum()) / at.sum()
+        assert abs(seen["responded"][at].mean() - p[at].mean()) < 4 * error
+
+
+def test_field_refuses_a_product_that_is_not_offered(bank):
+    plan = pd.DataFrame(
+        {
+            "customer_id": ["C00000001"],
+            "product_id": ["mortgage"],
+            "channel": ["email"],
+            "arm": ["offer"],
+            "propensity": [1.0],
+        }
+    )
+    with pytest.raises(StudyError, match="mortgage"):
+        field_test(bank, plan, seed=1)
+
+
+def test_truth_refuses_a_stranger(bank):
+    known = truth(bank)
+    assert isinstance(known, Truth)
+    with pytest.raises(StudyError, match="X1"):
+        known.effects(["X1"], ["credit_card"], "email")
+
+
+def test_a_real_bank_has_no_known_truth():
+    with pytest.raises(StudyError, match="simulated"):
+        truth(SimpleNamespace(truth=None, name="berka"))
