@@ -73,6 +73,11 @@ STAGE = click.Choice(params.CHAPTERS)
     metavar="CHAPTER",
     help="Stop after this chapter; no report is built.",
 )
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV with the results of a campaign that carried out the plan.",
+)
 @click.option("--force", is_flag=True, help="Run what is up to date too.")
 @click.option("--list-parameters", is_flag=True, help="Show name, default, range and meaning.")
 @click.option("--list-studies", is_flag=True, help="Show the studies that come with the project.")
@@ -86,6 +91,7 @@ def main(
     mirror: Path | None,
     first: str,
     last: str,
+    results: Path | None,
     *,
     force: bool,
     list_parameters: bool,
@@ -102,6 +108,7 @@ def main(
         click.echo(table.to_string(index=False, justify="left"))
         return
     from pmlib import studies  # pandas and DuckDB take a moment; --help should not
+    from pmlib.engine import open_engine
     from pmlib.runner.plan import Plan, study_record
     from pmlib.runner.run import require_writable, run
 
@@ -111,10 +118,13 @@ def main(
         return
     started = time.perf_counter()
     spec = studies.load_spec(study)
+    if results is not None:
+        assignments += (("campaign_results", str(results.resolve())),)
     values = params.resolve(overrides=spec.parameters, file=file, assignments=assignments)
     folder = studies.folder_of(study)
     out = Path.cwd() / (out or PROJECT / "reports" / folder.name)
     require_writable(out)
+    open_engine(engine).close()
     if mirror is not None:  # notebooks look there too
         os.environ["PMLIB_MIRROR"] = str(mirror.resolve())
     prepared = studies.prepare(str(folder), values, mirror=mirror, progress=click.echo)

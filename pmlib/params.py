@@ -75,116 +75,75 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    # fmt: off
     # Every chapter: what is studied
     seed: int = _parameter(20240229, "seed of every random draw", ge=0, le=2**32 - 1)
-    n_customers: int = _parameter(
-        20_000, "customers of the simulated bank", unit="customers", ge=100, le=10**9
-    )
-    n_months: int = _parameter(
-        24, "months of transactions of the simulated bank", unit="months", ge=6, le=120
-    )
-    world: Literal["default", "null", "hard"] = _parameter(
-        "default", "world of the simulated bank: planted structure, none, or faint"
-    )
-    segment_strength: float = _parameter(
-        1.0, "how far apart the simulated bank's kinds of customers are", ge=0, le=3
-    )
-    rule_strength: float = _parameter(
-        1.0, "how strong the simulated bank's planted rules are", ge=0, le=3
-    )
-    effect_strength: float = _parameter(
-        1.0, "how strongly the simulated bank's customers react to offers", ge=0, le=3
-    )
-    as_of: dt.date | None = _parameter(
-        None, "date the bank is described at; null takes the study's", unit="date"
-    )
+    n_customers: int = _parameter(20_000, "customers of the simulated bank", unit="customers",
+        ge=100, le=10**9)
+    n_months: int = _parameter(24, "months of transactions of the simulated bank", unit="months",
+        ge=6, le=120)
+    world: Literal["default", "null", "hard"] = _parameter("default",
+        "world of the simulated bank: planted structure, none, or faint")
+    segment_strength: float = _parameter(1.0,
+        "how far apart the simulated bank's kinds of customers are", ge=0, le=3)
+    rule_strength: float = _parameter(1.0, "how strong the simulated bank's planted rules are",
+        ge=0, le=3)
+    effect_strength: float = _parameter(1.0,
+        "how strongly the simulated bank's customers react to offers", ge=0, le=3)
+    as_of: dt.date | None = _parameter(None,
+        "date the bank is described at; null takes the study's", unit="date")
     confidence_level: float = _parameter(0.95, "confidence level of intervals", gt=0.5, lt=1)
     min_group_size: int = _parameter(10, "smallest group that may be shown", unit="customers", ge=2)
     language: Literal["en"] = _parameter("en", "language of the report")
 
     # Segmentation
-    sample_size: int = _parameter(
-        5_000,
-        "customers used to fit segments",
-        chapters=[SEGMENTATION],
-        unit="customers",
-        ge=100,
-        le=1_000_000,
-    )
-    n_segments: int | None = _parameter(
-        None,
-        "number of segments; null lets the data say",
-        chapters=[SEGMENTATION],
-        unit="segments",
-        ge=1,
-        le=50,
-    )
-    k_max: int = _parameter(
-        10,
-        "largest number of segments tried",
-        chapters=[SEGMENTATION],
-        unit="segments",
-        ge=2,
-        le=50,
-    )
-    n_bootstrap: int = _parameter(
-        100, "bootstrap resamples", chapters=[SEGMENTATION], unit="resamples", ge=10, le=100_000
-    )
-    min_stability: float = _parameter(
-        0.75, "smallest bootstrap Jaccard of a stable segment", chapters=[SEGMENTATION], ge=0, le=1
-    )
+    sample_size: int = _parameter(5_000, "customers used to fit segments", chapters=[SEGMENTATION],
+        unit="customers", ge=100, le=1_000_000)
+    n_segments: int | None = _parameter(None, "number of segments; null lets the data say",
+        chapters=[SEGMENTATION], unit="segments", ge=1, le=50)
+    k_max: int = _parameter(10, "largest number of segments tried", chapters=[SEGMENTATION],
+        unit="segments", ge=2, le=50)
+    n_bootstrap: int = _parameter(100, "bootstrap resamples", chapters=[SEGMENTATION, STRATEGY],
+        unit="resamples", ge=10, le=100_000)
+    min_stability: float = _parameter(0.75, "smallest bootstrap Jaccard of a stable segment",
+        chapters=[SEGMENTATION], ge=0, le=1)
 
     # Association analysis
-    min_support: float = _parameter(
-        0.01,
-        "smallest support of an itemset",
-        chapters=[ASSOCIATION],
-        unit="share of customers",
-        gt=0,
-        le=1,
-    )
-    min_confidence: float = _parameter(
-        0.1, "smallest confidence of a rule", chapters=[ASSOCIATION], unit="share", ge=0, le=1
-    )
-    max_rule_length: int = _parameter(
-        3, "most products in a rule", chapters=[ASSOCIATION], unit="products", ge=2, le=10
-    )
-    holdout_share: float = _parameter(
-        0.5,
-        "customers kept back to test the rules on",
-        chapters=[ASSOCIATION],
-        unit="share of customers",
-        gt=0,
-        lt=1,
-    )
-    correction: Literal["holm", "bh"] = _parameter(
-        "holm",
-        "correction for many tests: Holm or Benjamini-Hochberg",
-        chapters=[ASSOCIATION],
-    )
-    error_rate: float = _parameter(
-        0.05,
-        "error rate that tests are held to",
-        chapters=[SEGMENTATION, ASSOCIATION, STRATEGY, EVALUATION],
-        gt=0,
-        lt=0.5,
-    )
+    min_support: float = _parameter(0.01, "smallest support of an itemset", chapters=[ASSOCIATION],
+        unit="share of customers", gt=0, le=1)
+    min_confidence: float = _parameter(0.1, "smallest confidence of a rule",
+        chapters=[ASSOCIATION], unit="share", ge=0, le=1)
+    max_rule_length: int = _parameter(3, "most products in a rule", chapters=[ASSOCIATION],
+        unit="products", ge=2, le=10)
+    holdout_share: float = _parameter(0.5, "customers kept back to test the rules on",
+        chapters=[ASSOCIATION, STRATEGY], unit="share of customers", gt=0, lt=1)
+    correction: Literal["holm", "bh"] = _parameter("holm",
+        "correction for many tests: Holm or Benjamini-Hochberg", chapters=[ASSOCIATION])
+    error_rate: float = _parameter(0.05, "error rate that tests are held to",
+        chapters=[SEGMENTATION, ASSOCIATION, STRATEGY, EVALUATION], gt=0, lt=0.5)
 
     # Strategy design
-    budget: float = _parameter(
-        10_000.0, "money for the campaign", chapters=[STRATEGY], unit="currency", ge=0
-    )
-    contact_limit: int = _parameter(
-        1, "most contacts a customer", chapters=[STRATEGY], unit="contacts", ge=1, le=100
-    )
-    control_share: float = _parameter(
-        0.1,
-        "planned customers left uncontacted as control",
-        chapters=[STRATEGY],
-        unit="share of customers",
-        ge=0,
-        le=0.9,
-    )
+    budget: float = _parameter(10_000.0, "money for the campaign", chapters=[STRATEGY],
+        unit="currency", ge=0)
+    contact_limit: int = _parameter(1, "most contacts a customer", chapters=[STRATEGY],
+        unit="contacts", ge=1, le=100)
+    control_share: float = _parameter(0.1, "planned customers left uncontacted as control",
+        chapters=[STRATEGY], unit="share of customers", ge=0, le=0.9)
+    min_contacts: int = _parameter(20, "fewest customers worth an offer in a cell",
+        chapters=[STRATEGY], unit="customers", ge=0)
+    cool_down: int = _parameter(30, "rest after a contact before the next", chapters=[STRATEGY],
+        unit="days", ge=0)
+    default_margin: float | None = _parameter(None,
+        "margin a sale of products without one; null for none", chapters=[STRATEGY],
+        unit="currency", ge=0)
+    take_up: float = _parameter(0.05,
+        "assumed sales per contact and holding rate, where nobody was contacted yet",
+        chapters=[STRATEGY], ge=0, le=1)
+
+    # Campaign evaluation
+    campaign_results: str | None = _parameter(None,
+        "CSV with the results of a real campaign that carried out the plan", chapters=[EVALUATION])
+    # fmt: on
 
     @field_validator("*", mode="before")
     @classmethod
@@ -338,8 +297,10 @@ def _read(value: Any, field: FieldInfo) -> Any:
     """
     if hasattr(value, "item"):  # a numpy scalar
         value = value.item()
-    if _words(field):
-        return "null" if value is None else value
+    if str in _kinds(field):  # text stays as it is written
+        if _words(field):
+            return "null" if value is None else value
+        return None if value == "null" else value
     if isinstance(value, str):
         value = _parse(value)
     kinds = _kinds(field)

@@ -24,7 +24,7 @@ from pmlib.runner.plan import PROJECT, Plan
 
 # What results depend on; what only drives the notebooks or draws a terminal is left out.
 LIBRARIES = (
-    "duckdb", "latex2mathml", "matplotlib", "mlxtend", "narwhals", "nbconvert", "numpy", "pandas",
+    "duckdb", "latex2mathml", "matplotlib", "narwhals", "nbconvert", "numpy", "pandas",
     "pyarrow", "scikit-learn", "scipy", "seaborn", "statsmodels",
 )  # fmt: skip
 
@@ -116,9 +116,13 @@ def stage_key(plan: Plan, chapter: str) -> str:
     notebook = json.loads(plan.notebook(chapter).read_text(encoding="utf-8"))
     cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
     code = [source for kind, source in cells if kind == "code"]
+    values = plan.chapter_values(chapter)
+    # The one parameter that is a file: what counts is its content, wherever it lies.
+    results = values.pop("campaign_results", None)
     return _digest(
         cells,
-        plan.chapter_values(chapter),
+        values,
+        results and file_digest(Path(results)),
         plan.engine,
         plan.study["name"],
         plan.study["fingerprint"],
