@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,7 +169,8 @@ def written_whole(path: Path) -> Iterator[Path]:
             remedy="Free space, or choose a folder you may write to.",
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # gone if renamed, unreachable if the folder is no folder
+            aside.unlink()
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:

@@ -278,23 +278,22 @@ class Chapter:
             goes to the run's ``private`` folder, never into the report.
         """
         public, secret = self.run / "artifacts" / self.name, self.run / "private" / self.name
-        with _folder_written_whole(secret) as aside:
+        with _folder_written_whole(secret) as hidden, _folder_written_whole(public) as shown:
             for name, table in (private or {}).items():
-                path = aside / f"{name}.parquet"
+                path = hidden / f"{name}.parquet"
                 if isinstance(table, pd.DataFrame):
                     write_frame(table, path)
                 else:
                     self.engine.write(table, path)
-        with _folder_written_whole(public) as aside:
             for name, frame in (frames or {}).items():
-                write_frame(frame, aside / f"{name}.parquet")
+                write_frame(frame, shown / f"{name}.parquet")
             for name, value in (values or {}).items():
-                write_json(value, aside / f"{name}.json")
-            write_json(numbers_to_records(self._numbers.values()), aside / "numbers.json")
+                write_json(value, shown / f"{name}.json")
+            write_json(numbers_to_records(self._numbers.values()), shown / "numbers.json")
 
     def _earlier_numbers(self) -> dict[str, Number]:
         earlier: dict[str, Number] = {}
-        for chapter in parameters.CHAPTERS[: parameters.CHAPTERS.index(self.name)]:
+        for chapter in parameters.NEEDS[self.name]:
             path = self.run / "artifacts" / chapter / "numbers.json"
             if path.is_file():
                 earlier |= {n.key: n for n in numbers_from_records(read_json(path))}
