@@ -181,6 +181,7 @@ class writable:  # noqa: N801  (a context manager reads as a word)
 def _download(source: Source, path: Path, mirror: Path | None, progress: Progress) -> None:
     """Download aside, resuming what is there already; rename when whole and right."""
     import requests
+    from urllib3.exceptions import HTTPError as TransportError
 
     part = path.with_name(path.name + ".part")
     progress(f"fetching {source.file} from {source.url}")
@@ -192,7 +193,7 @@ def _download(source: Source, path: Path, mirror: Path | None, progress: Progres
             except requests.HTTPError as error:
                 status = error.response.status_code if error.response is not None else "unknown"
                 raise _unreachable(source, path, mirror, f"HTTP status {status}") from None
-            except requests.RequestException as error:
+            except (requests.RequestException, TransportError) as error:
                 if attempt == _ATTEMPTS:
                     got = part.stat().st_size if part.is_file() else 0
                     found = f"{type(error).__name__} after {got:,} bytes"
@@ -240,7 +241,8 @@ def _receive(source: Source, part: Path) -> None:
                 disable=None, leave=False,
             ) as bar,
         ):  # fmt: skip
-            for piece in answer.iter_content(_CHUNK):
+            # read1 hands over what has arrived: when the line breaks, no piece is lost
+            while piece := answer.raw.read1(_CHUNK):
                 file.write(piece)
                 bar.update(len(piece))
     size = part.stat().st_size

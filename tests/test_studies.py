@@ -1,0 +1,225 @@
+"""The studies that come with the project, against figures computed from their raw files apart."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlxtend.frequent_patterns import fpgrowth
+
+from pmlib.errors import StudyError
+from pmlib.params import Parameters
+from pmlib.studies import STUDIES, Study, list_studies, load_spec, prepare
+
+MIRROR = Path(os.environ.get("PMLIB_MIRROR") or STUDIES.parents[1] / "shared" / "data")
+
+
+def prepared(name: str, folder: Path) -> Study:
+    """Prepare a study in a copy of its folder, from the mirror."""
+    if not (MIRROR / name).is_dir():
+        pytest.skip(f"no raw files of {name}: set PMLIB_MIRROR to a folder that holds them")
+    copy = folder / name
+    shutil.copytree(STUDIES / name, copy, ignore=shutil.ignore_patterns("raw", "tables"))
+    return prepare(copy, Parameters(), mirror=MIRROR)
+
+
+def table(study: Study, name: str) -> pd.DataFrame:
+    return pd.read_parquet(study.tables[name])
+
+
+# --- every study --------------------------------------------------------------------------------
+
+
+def test_all_studies_are_listed():
+    assert {"berka", "bank-marketing", "casebank"} <= set(list_studies())
+
+
+@pytest.mark.parametrize("name", list_studies())
+def test_every_study_has_a_data_card_that_says_what_it_cannot_show(name):
+    card = (STUDIES / name / "README.md").read_text(encoding="utf-8")
+    for heading in ("**What.**", "**Who, when, why.**", "icence", "**Pitfalls.**"):
+        assert heading in card
+    assert "**What it cannot show.**" in card
+
+
+@pytest.mark.parametrize("name", list_studies())
+def test_every_structural_pair_names_products(name, tmp_path):
+    spec = load_spec(name)
+    if not spec.structural_pairs:
+        pytest.skip("no structural pairs")
+    products = set(table(prepared(name, tmp_path), "products").product_id)
+    assert {product for pair in spec.structural_pairs for product in pair} <= products
+
+
+def test_an_unknown_study_is_told_with_the_nearest_name():
+    with pytest.raises(StudyError, match="Did you mean berka"):
+        prepare("berko", Parameters())
+
+
+def test_a_day_after_the_study_ends_is_refused():
+    with pytest.raises(StudyError, match="knows nothing of that day"):
+        prepare("casebank", Parameters(as_of="2031-01-01"))
+
+
+# --- casebank -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def casebank(tmp_path_factory):
+    copy = tmp_path_factory.mktemp("simulated") / "casebank"
+    shutil.copytree(STUDIES / "casebank", copy, ignore=shutil.ignore_patterns("raw", "tables"))
+    return prepare(copy, Parameters(n_customers=500, n_months=6))
+
+
+def test_casebank_keeps_every_contract_and_has_a_truth(casebank):
+    assert casebank.simulated
+    assert casebank.rows["customers"] == 500
+    assert set(casebank.tables) == {
+        "customers", "products", "holdings", "transactions", "contacts",
+    }  # fmt: skip
+    assert casebank.truth is not None
+    assert any(casebank.truth.iterdir())
+
+
+def test_another_seed_is_another_bank_beside_the_first(casebank):
+    other = prepare(casebank.folder, Parameters(n_customers=500, n_months=6, seed=1))
+    assert other.fingerprint != casebank.fingerprint
+    assert casebank.tables["customers"].is_file()
+
+
+def test_a_parameter_that_the_bank_does_not_read_leaves_it_as_it_is(casebank):
+    same = prepare(casebank.folder, Parameters(n_customers=500, n_months=6, k_max=5))
+    assert same.fingerprint == casebank.fingerprint
+
+
+# --- berka --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def berka(tmp_path_factory):
+    return prepared("berka", tmp_path_factory.mktemp("real"))
+
+
+@pytest.fixture(scope="module")
+def baskets(berka):
+    """One row an account, one column a product, true where held."""
+    held = (
+        pd.crosstab(table(berka, "holdings").customer_id, table(berka, "holdings").product_id) > 0
+    )
+    return held.reindex(table(berka, "customers").customer_id, fill_value=False)
+
+
+def test_berka_has_one_customer_an_account(berka):
+    assert berka.rows["customers"] == 4_500
+    assert berka.rows["products"] == 10
+
+
+# Shares of the 4,500 accounts, computed with pandas from the raw files.
+PENETRATION = {
+    "order_household": 0.7478, "order_loan": 0.1593, "order_insurance": 0.1182,
+    "order_leasing": 0.0758, "order_other": 0.2662, "loan": 0.1516, "card_classic": 0.1464,
+    "card_junior": 0.0322, "card_gold": 0.0196, "second_user": 0.1931,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("product", "share"), PENETRATION.items())
+def test_berka_penetration(baskets, product, share):
+    assert baskets[product].mean() == pytest.approx(share, abs=5e-5)
+
+
+def test_berka_has_96_baskets_and_77_itemsets_of_one_per_cent(baskets):
+    # computed with pandas and mlxtend from the raw files
+    assert len(baskets.drop_duplicates()) == 96
+    assert len(fpgrowth(baskets, min_support=0.01)) == 77
+
+
+def test_berka_structural_pairs_hold_almost_without_exception(berka, baskets):
+    for first, second in berka.structural_pairs:
+        assert baskets.loc[baskets[first], second].mean() > 0.9
+
+
+def test_berka_birth_numbers_give_gender_and_birth_date(berka):
+    # client 1 of the raw file: 706213 is a woman born on 13 December 1970
+    first = table(berka, "customers").set_index("customer_id").loc[1]
+    assert (str(first.birth_date), first.gender) == ("1970-12-13", "female")
+
+
+def test_berka_amounts_are_signed(berka):
+    # sums of the raw column amount by type, computed with pandas
+    raw = MIRROR / "berka" / "trans.asc"
+    trans = pd.read_csv(raw, sep=";", usecols=["type", "amount"])
+    expected = trans.amount.where(trans.type == "PRIJEM", -trans.amount).sum()
+    assert table(berka, "transactions").amount.sum() == pytest.approx(expected)
+
+
+def test_berka_says_how_many_transactions_were_seen(berka):
+    seen = berka.rows["transactions"]
+    if seen == 1_056_320:
+        pytest.skip("the raw file is whole here")
+    assert f"{seen:,} of 1,056,320 rows" in berka.description
+    assert f"{seen:,} of 1,056,320 rows" in berka.notes[0]
+
+
+# --- bank-marketing -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def marketing(tmp_path_factory):
+    return prepared("bank-marketing", tmp_path_factory.mktemp("real"))
+
+
+@pytest.fixture(scope="module")
+def raw_calls():
+    """The raw file, read by other means than the study's."""
+    with zipfile.ZipFile(MIRROR / "bank-marketing" / "bank+marketing.zip") as outer:
+        inner = io.BytesIO(outer.read("bank-additional.zip"))
+    with (
+        zipfile.ZipFile(inner) as archive,
+        archive.open("bank-additional/bank-additional-full.csv") as file,
+    ):
+        return pd.read_csv(file, sep=";")
+
+
+def test_bank_marketing_has_41188_contacts_and_4640_deposits(marketing):
+    contacts = table(marketing, "contacts")
+    assert (len(contacts), int(contacts.responded.sum())) == (41_188, 4_640)
+
+
+def test_bank_marketing_response_rises_over_the_file(marketing):
+    # 2.8 % in the first tenth of rows, 45.9 % in the last
+    responded = table(marketing, "contacts").sort_values("customer_id").responded
+    tenth = len(responded) // 10
+    assert responded[:tenth].mean() == pytest.approx(0.028, abs=5e-4)
+    assert responded[-tenth:].mean() == pytest.approx(0.459, abs=5e-4)
+
+
+def test_bank_marketing_keeps_the_file_order_and_rebuilds_the_years(marketing, raw_calls):
+    names = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+    month = raw_calls.month.map(names.index) + 1
+    year = 2008 + (month.diff() < 0).cumsum()
+    expected = [f"{y}-{m:02d}-01" for y, m in zip(year, month, strict=True)]
+    contacts = table(marketing, "contacts").sort_values("customer_id")
+    assert contacts.contacted_on.astype(str).tolist() == expected
+    assert (expected[0], expected[-1]) == ("2008-05-01", "2010-11-01")
+
+
+def test_bank_marketing_attributes_are_those_of_the_file(marketing, raw_calls):
+    customers = table(marketing, "customers").sort_values("customer_id")
+    for ours, theirs in {"age": "age", "euribor_3m": "euribor3m", "job": "job"}.items():
+        assert customers[ours].tolist() == raw_calls[theirs].tolist()
+
+
+def test_bank_marketing_counts_duplicates_and_contradictions(marketing):
+    assert int(table(marketing, "customers").repeats_earlier_row.sum()) == 12
+    assert any(note.startswith("12 rows equal") for note in marketing.notes)
+    assert any(note.startswith("4,110 rows say") for note in marketing.notes)
+
+
+def test_bank_marketing_duration_is_declared_as_leakage(marketing):
+    leaking = [n for n, a in marketing.attributes.items() if not a.known_before_contact]
+    assert leaking == ["duration"]

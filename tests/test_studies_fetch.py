@@ -1,0 +1,224 @@
+"""Raw files against a real server on this machine: whole, resumed, altered, gone."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+
+from pmlib.errors import StudyError
+from pmlib.params import Parameters
+from pmlib.studies import prepare
+
+BODY = ("customer_id,income\n" + "".join(f"c{i},{i}.5\n" for i in range(5_000))).encode()
+SHA = hashlib.sha256(BODY).hexdigest()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves BODY with ranges; `stops` lists after how many bytes each answer breaks off."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.body = BODY
+        self.requests: list[str | None] = []
+        self.stops: list[int] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/people.csv"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        self.server.requests.append(wanted)
+        if self.path != "/people.csv":
+            self.send_error(404)
+            return
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        body = self.server.body[start:]
+        if wanted and not body:
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(self.server.body)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        stop = self.server.stops.pop(0) if self.server.stops else len(body)
+        self.wfile.write(body[:stop])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server():
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def no_mirror(monkeypatch):
+    monkeypatch.delenv("PMLIB_MIRROR", raising=False)
+
+
+def make_study(folder: Path, url: str, sha256: str | None = SHA) -> Path:
+    folder.mkdir()
+    (folder / "study.yaml").write_text(
+        f"""
+title: People
+description: A study for tests.
+licence: none
+as_of: 2024-12-31
+currency: EUR
+sources:
+  - file: people.csv
+    url: {url}
+    sha256: {sha256 or "null"}
+tables: {{customers: customers.sql}}
+attributes:
+  income: {{label: Income}}
+"""
+    )
+    (folder / "customers.sql").write_text(
+        "SELECT customer_id, income::DOUBLE AS income FROM people"
+    )
+    return folder
+
+
+def test_a_file_is_downloaded_checked_and_never_fetched_twice(tmp_path, server):
+    study = make_study(tmp_path / "people", server.url)
+    first = prepare(study, Parameters())
+    again = prepare(study, Parameters())
+    assert first == again
+    assert first.rows == {"customers": 5_000}
+    assert first.sources == (
+        {"name": "people.csv", "address": server.url, "sha256": SHA, "size": len(BODY)},
+    )
+    assert server.requests == [None]
+
+
+def test_a_download_that_breaks_off_is_taken_up_where_it_stopped(tmp_path, server):
+    server.stops = [20_000]
+    study = make_study(tmp_path / "people", server.url)
+    assert prepare(study, Parameters()).rows == {"customers": 5_000}
+    assert server.requests == [None, "bytes=20000-"]
+
+
+def test_a_part_of_an_earlier_session_is_taken_up(tmp_path, server):
+    study = make_study(tmp_path / "people", server.url)
+    (study / "raw").mkdir()
+    (study / "raw" / "people.csv.part").write_bytes(BODY[:30_000])
+    prepare(study, Parameters())
+    assert server.requests == ["bytes=30000-"]
+
+
+def test_a_part_that_was_whole_already_is_kept(tmp_path, server):
+    study = make_study(tmp_path / "people", server.url)
+    (study / "raw").mkdir()
+    (study / "raw" / "people.csv.part").write_bytes(BODY)
+    assert prepare(study, Parameters()).sources[0]["sha256"] == SHA
+
+
+def test_a_download_that_keeps_breaking_off_is_told_and_its_part_kept(tmp_path, server):
+    server.stops = [1_000, 1_000, 1_000]
+    study = make_study(tmp_path / "people", server.url)
+    with pytest.raises(StudyError, match="after 3,000 bytes"):
+        prepare(study, Parameters())
+    assert (study / "raw" / "people.csv.part").stat().st_size == 3_000
+
+
+def test_an_altered_download_is_refused_with_both_hashes(tmp_path, server):
+    server.body = BODY.replace(b"c7,7.5", b"c7,9.5")
+    study = make_study(tmp_path / "people", server.url)
+    with pytest.raises(StudyError, match="truncated or altered") as caught:
+        prepare(study, Parameters())
+    assert SHA in caught.value.rule
+    assert hashlib.sha256(server.body).hexdigest() in caught.value.found
+    assert not list((study / "raw").glob("people.csv*"))
+
+
+def test_a_file_altered_after_the_download_is_refused_with_both_hashes(tmp_path, server):
+    study = make_study(tmp_path / "people", server.url)
+    prepare(study, Parameters())
+    (study / "raw" / "people.csv").write_bytes(BODY[:-100])
+    with pytest.raises(StudyError, match="truncated or altered") as caught:
+        prepare(study, Parameters())
+    assert SHA in caught.value.rule
+    assert hashlib.sha256(BODY[:-100]).hexdigest() in caught.value.found
+
+
+def test_without_a_known_hash_the_first_use_pins_it(tmp_path, server):
+    study = make_study(tmp_path / "people", server.url, sha256=None)
+    prepare(study, Parameters())
+    (study / "raw" / "people.csv").write_bytes(BODY[:-100])
+    with pytest.raises(StudyError, match="pinned on first use") as caught:
+        prepare(study, Parameters())
+    assert SHA in caught.value.rule
+
+
+def test_a_mirror_is_read_in_place_without_the_network(tmp_path):
+    study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv")
+    mirror = tmp_path / "mirror"
+    (mirror / "people").mkdir(parents=True)
+    (mirror / "people" / "people.csv").write_bytes(BODY)
+    assert prepare(study, Parameters(), mirror=mirror).rows == {"customers": 5_000}
+    assert not (study / "raw" / "people.csv").exists()
+
+
+def test_the_environment_names_a_mirror_too(tmp_path, monkeypatch):
+    study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv")
+    mirror = tmp_path / "mirror"
+    (mirror / "people").mkdir(parents=True)
+    (mirror / "people" / "people.csv").write_bytes(BODY)
+    monkeypatch.setenv("PMLIB_MIRROR", str(mirror))
+    assert prepare(study, Parameters()).rows == {"customers": 5_000}
+
+
+def test_an_altered_file_in_the_mirror_is_refused(tmp_path):
+    study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv")
+    mirror = tmp_path / "mirror"
+    (mirror / "people").mkdir(parents=True)
+    (mirror / "people" / "people.csv").write_bytes(BODY + b"x,1\n")
+    with pytest.raises(StudyError, match="take it out of the mirror"):
+        prepare(study, Parameters(), mirror=mirror)
+
+
+def test_no_network_and_no_mirror_is_one_clear_error(tmp_path):
+    # port 9 (discard) is closed: the connection is refused at once
+    study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv")
+    with pytest.raises(StudyError, match="neither here nor can it be downloaded") as caught:
+        prepare(study, Parameters())
+    assert "no mirror given" in caught.value.found
+    assert "people/people.csv" in caught.value.remedy
+
+
+def test_a_page_that_is_gone_is_told_with_its_status(tmp_path, server):
+    study = make_study(tmp_path / "people", server.url.replace("people.csv", "gone.csv"))
+    with pytest.raises(StudyError, match="HTTP status 404"):
+        prepare(study, Parameters())
+
+
+def test_a_mirror_folder_that_is_not_there_is_told(tmp_path, server):
+    study = make_study(tmp_path / "people", server.url)
+    with pytest.raises(StudyError, match="no such mirror folder"):
+        prepare(study, Parameters(), mirror=tmp_path / "nowhere")
+
+
+def test_a_study_folder_that_cannot_be_written_is_told(tmp_path):
+    study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv")
+    (study / "people.csv").write_bytes(BODY)
+    (study / "raw").write_text("a file where a folder should be")
+    with pytest.raises(StudyError, match="cannot be written to"):
+        prepare(study, Parameters())
