@@ -54,7 +54,10 @@ class DuckDBEngine:
         import duckdb
 
         self._connection = duckdb.connect()
-        self._connection.execute("SET enable_progress_bar = false")
+        # In a notebook without ipywidgets it is off already, and DuckDB refuses to be told so.
+        shown = self._connection.execute("SELECT current_setting('enable_progress_bar')")
+        if shown.fetchall()[0][0]:
+            self._connection.execute("SET enable_progress_bar = false")
 
     def scan(self, source: str | Path) -> nw.LazyFrame:
         """Open a Parquet file."""

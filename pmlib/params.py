@@ -90,6 +90,9 @@ class Parameters(BaseModel):
         ge=0, le=3)
     effect_strength: float = _parameter(1.0,
         "how strongly the simulated bank's customers react to offers", ge=0, le=3)
+    dirty_share: float = _parameter(
+        0.0, "share of the simulated bank's rows damaged in each way", unit="share", ge=0, le=0.2
+    )
     as_of: dt.date | None = _parameter(None,
         "date the bank is described at; null takes the study's", unit="date")
     confidence_level: float = _parameter(0.95, "confidence level of intervals", gt=0.5, lt=1)

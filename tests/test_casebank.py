@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2
 
+from pmlib.artifacts import read_json
 from pmlib.casebank import Truth, field_test, generate, truth
 from pmlib.casebank.world import World
 from pmlib.errors import StudyError
@@ -167,3 +168,31 @@ def test_truth_refuses_a_stranger(bank):
 def test_a_real_bank_has_no_known_truth():
     with pytest.raises(StudyError, match="simulated"):
         truth(SimpleNamespace(truth=None, name="berka"))
+
+
+@pytest.fixture(scope="module")
+def dirty_bank(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dirty")
+    notes = generate(Parameters(n_customers=2_000, n_months=6, seed=3, dirty_share=0.02), folder)
+    return folder, " ".join(notes), read_json(folder / "truth" / "damage.json")
+
+
+def test_cleaning_finds_the_damage_that_was_done(dirty_bank):
+    _, notes, damage = dirty_bank
+    for done, said in [
+        (damage["repeated customers"], "customers: {} rows that repeat"),
+        (damage["repeated holdings"], "holdings: {} rows that repeat"),
+        (damage["impossible birth_date"], "customers: {} birth dates before 1905"),
+        (damage["closed before opened"], "holdings: {} products closed before"),
+    ]:
+        assert done > 0
+        assert said.format(done) in notes
+
+
+def test_cleaning_restores_what_can_be_restored(dirty_bank, tmp_path):
+    folder, _, damage = dirty_bank
+    clean = make(tmp_path, n_customers=2_000)
+    mended = pd.read_parquet(folder / "tables" / "customers.parquet")
+    assert mended["customer_id"].tolist() == clean.customers["customer_id"].tolist()
+    lost = mended["birth_date"].isna().sum() - clean.customers["birth_date"].isna().sum()
+    assert lost == damage["missing birth_date"] + damage["impossible birth_date"]

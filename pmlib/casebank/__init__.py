@@ -18,6 +18,7 @@ PARAMETERS = (
     "segment_strength",
     "rule_strength",
     "effect_strength",
+    "dirty_share",
 )
 """The parameters that a simulated bank depends on."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pmlib.artifacts import write_json
+from pmlib.casebank import dirt
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, KINDS, World, _expit
 
 if TYPE_CHECKING:
@@ -78,32 +80,54 @@ def world_of(params: Parameters) -> World:
     )
 
 
-def generate(params: Parameters, folder: Path) -> None:
+def generate(params: Parameters, folder: Path) -> list[str]:
     """Write ``tables/*.parquet`` and ``truth/`` of a simulated bank.
 
     Parameters
     ----------
     params : pmlib.params.Parameters
-        ``seed``, ``n_customers``, ``n_months``, ``world`` and the three strengths are used.
+        Those named in `pmlib.casebank.PARAMETERS` are used.
     folder : pathlib.Path
-        Gets the folders ``tables`` and ``truth``.
+        Gets the folders ``tables`` and ``truth``; with a ``dirty_share``, the damaged tables go
+        to ``raw`` first, and `pmlib.casebank.dirt.clean` makes ``tables`` of them.
+
+    Returns
+    -------
+    list of str
+        What cleaning found, a sentence a finding; empty for a clean bank.
     """
     world = world_of(params)
-    tables, hidden = folder / "tables", folder / "truth"
-    tables.mkdir(parents=True, exist_ok=True)
-    hidden.mkdir(parents=True, exist_ok=True)
+    tables, hidden, raw = folder / "tables", folder / "truth", folder / "raw"
+    for place in (tables, hidden, raw):
+        place.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pandas(world.products), tables / "products.parquet")
+    damage: Counter[str] = Counter()
     with ExitStack() as stack:
         writers: dict[str, pq.ParquetWriter] = {}
-        for block in blocks(world, n_customers=params.n_customers, n_months=params.n_months):
+        drawn = blocks(world, n_customers=params.n_customers, n_months=params.n_months)
+        for number, clean_block in enumerate(drawn):
+            block = clean_block
+            if params.dirty_share:
+                rng = np.random.default_rng([world.seed, number, 1])
+                block, done = dirt.soil(clean_block, share=params.dirty_share, rng=rng)
+                damage.update(done)
             for name, table in block.items():
                 if name not in writers:
-                    place = hidden / "customers" if name == "truth" else tables / name
+                    soiled = params.dirty_share and name in dirt.SOILED
+                    place = hidden if name == "truth" else raw if soiled else tables
+                    file = "customers" if name == "truth" else name
                     writers[name] = stack.enter_context(
-                        pq.ParquetWriter(f"{place}.parquet", table.schema, compression="zstd")
+                        pq.ParquetWriter(
+                            place / f"{file}.parquet", table.schema, compression="zstd"
+                        )
                     )
                 writers[name].write_table(table)
     write_json(asdict(world), hidden / "world.json")
+    if not params.dirty_share:
+        raw.rmdir()
+        return []
+    write_json(damage, hidden / "damage.json")
+    return dirt.clean(raw, tables, as_of=AS_OF)
 
 
 def blocks(world: World, *, n_customers: int, n_months: int) -> Iterator[dict[str, pa.Table]]:

@@ -204,8 +204,7 @@ def _make(
     """Make the tables in a folder aside, check them, and note what was seen."""
     if spec.simulated:
         say(f"simulating {params.n_customers:,} customers")
-        casebank.generate(params, work)
-        said: dict[str, Any] = {"notes": [], "raw_rows": {}}
+        said: dict[str, Any] = {"notes": casebank.generate(params, work), "raw_rows": {}}
     else:
         say(f"reading {folder.name} into canonical tables")
         said = ingestion.ingest(spec, folder, files, work)
