@@ -1,0 +1,190 @@
+"""Markdown to HTML: formulas as MathML, and marks where citations and references belong.
+
+A mark is an empty element that keeps the key; `pmlib.report.numbering` fills it when all
+numbers are known. Data never becomes a mark: only Markdown and captions are searched.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, Any
+
+import mistune
+from bs4 import BeautifulSoup, NavigableString, Tag
+from latex2mathml.converter import convert
+
+from pmlib.errors import StudyError
+
+if TYPE_CHECKING:
+    from re import Match
+
+CITATION = r"\[(?P<cite_keys>@[A-Za-z][\w:-]*[^\]\[]*)\]"
+REFERENCE = r"(?<![\w@])@(?P<ref_label>(?:fig|tbl|sec|eq)-[A-Za-z0-9_-]*[A-Za-z0-9])"
+# As pandoc has it: no space inside the dollars and no digit after them, so "$5 and $6" is text.
+INLINE_MATH = r"(?<![\\$])\$(?![\s$])(?P<inline_tex>[^$\n]*?[^\s\\$])\$(?![\d$])"
+BLOCK_MATH = (
+    r"^ {0,3}\$\$(?P<block_tex>[\s\S]+?)\$\$[ \t]*(?:\n[ \t]*)?"
+    r"(?:\{#(?P<block_label>eq-[\w-]+)\})?[ \t]*(?:\n|$)"
+)
+_HEADING_LABEL = re.compile(r"\s*\{#(sec-[\w-]+)\}\s*$")
+_MARKS = re.compile(f"{CITATION}|{REFERENCE}|{INLINE_MATH}")
+
+
+def to_html(source: str) -> str:
+    """Render Markdown with formulas, citations, cross references and heading labels.
+
+    Parameters
+    ----------
+    source : str
+        Markdown; raw HTML passes through.
+
+    Raises
+    ------
+    StudyError
+        A formula cannot be turned into MathML.
+    """
+    return str(_MARKDOWN(source))
+
+
+def mark_caption(caption: Tag) -> None:
+    """Put the marks of citations, references and formulas into a caption that is HTML already."""
+    for text in list(caption.find_all(string=True)):
+        pieces = _MARKS.sub(_mark, html.escape(str(text), quote=False))
+        if pieces != html.escape(str(text), quote=False):
+            text.replace_with(*_fragments(pieces))
+
+
+def mathml(latex: str, *, display: bool) -> str:
+    r"""Turn a LaTeX formula into MathML.
+
+    Raises
+    ------
+    StudyError
+        Something in the formula is not understood, be it that a command would be shown as it
+        is written.
+
+    Examples
+    --------
+    >>> mathml("x^2", display=False)[:26]
+    '<math xmlns="http://www.w3'
+    >>> mathml(r"\\underset{k}{x}", display=False)
+    Traceback (most recent call last):
+    ...
+    pmlib.errors.StudyError: A formula cannot be shown.
+      where:  \\underset{k}{x}
+      rule:   LaTeX that latex2mathml understands
+      found:  \underset in the result
+      remedy: Write the formula with simpler commands.
+    """
+    rule = "LaTeX that latex2mathml understands"
+    remedy = "Write the formula with simpler commands."
+    try:
+        result = convert(latex.strip(), display="block" if display else "inline")
+    except Exception as error:  # the library has no common base class for its errors
+        raise StudyError(
+            "A formula cannot be shown.",
+            where=latex.strip(),
+            rule=rule,
+            found=type(error).__name__,
+            remedy=remedy,
+        ) from error
+    shown = html.unescape(re.sub(r"<[^>]+>", " ", result))
+    stray = re.search(r"\\[A-Za-z]*|&", shown)
+    if stray:
+        raise StudyError(
+            "A formula cannot be shown.",
+            where=latex.strip(),
+            rule=rule,
+            found=f"{stray[0]} in the result",
+            remedy=remedy,
+        )
+    return result
+
+
+def escape_markdown(text: str) -> str:
+    r"""Make text safe inside Markdown: shown as it is, whatever it holds.
+
+    Examples
+    --------
+    >>> escape_markdown("<b> & *a_b*")
+    '&lt;b&gt; &amp; &#42;a&#95;b&#42;'
+    """
+    one_line = " ".join(html.escape(text, quote=False).split())
+    return re.sub(r"[\\`*_{}\[\]#|~$@^]", lambda match: f"&#{ord(match[0])};", one_line)
+
+
+def _mark(match: Match[str]) -> str:
+    """Mark of one match of `_MARKS`, as HTML."""
+    found = match.groupdict()
+    if found["cite_keys"]:
+        return _cite_mark(html.unescape(found["cite_keys"]))
+    if found["ref_label"]:
+        return _ref_mark(found["ref_label"])
+    return mathml(html.unescape(found["inline_tex"]), display=False)
+
+
+def _cite_mark(keys: str) -> str:
+    return f'<span class="pm-cite" data-keys="{html.escape(keys)}"></span>'
+
+
+def _ref_mark(label: str) -> str:
+    return f'<a class="pm-ref" href="#{label}"></a>'
+
+
+def _fragments(markup: str) -> list[NavigableString | Tag]:
+    return [node.extract() for node in list(BeautifulSoup(markup, "html.parser").contents)]
+
+
+class _Renderer(mistune.HTMLRenderer):
+    """HTML with section labels on headings; raw HTML is left as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(escape=False)
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:  # noqa: ARG002 - mistune's signature
+        label = _HEADING_LABEL.search(text)
+        name = f' id="{label[1]}"' if label else ""
+        return f"<h{level}{name}>{_HEADING_LABEL.sub('', text)}</h{level}>\n"
+
+    def pm_cite(self, text: str) -> str:
+        return _cite_mark(text)
+
+    def pm_ref(self, text: str) -> str:
+        return _ref_mark(text)
+
+    def pm_math(self, text: str) -> str:
+        return mathml(text, display=False)
+
+    def pm_equation(self, text: str, label: str | None = None) -> str:
+        name = f' id="{label}"' if label else ""
+        return f'<div class="pm-equation"{name}>{mathml(text, display=True)}</div>\n'
+
+
+def _scientific_text(markdown: mistune.Markdown) -> None:
+    """Mistune plug-in for citations, cross references and formulas."""
+
+    def inline(kind: str, group: str) -> Any:
+        def parse(_: Any, match: Match[str], state: Any) -> int:
+            state.append_token({"type": kind, "raw": match.group(group)})
+            return match.end()
+
+        return parse
+
+    def equation(_: Any, match: Match[str], state: Any) -> int:
+        label = match.group("block_label")
+        state.append_token(
+            {"type": "pm_equation", "raw": match.group("block_tex"), "attrs": {"label": label}}
+        )
+        return match.end()
+
+    register = markdown.inline.register
+    register("pm_cite", CITATION, inline("pm_cite", "cite_keys"), before="link")
+    register("pm_ref", REFERENCE, inline("pm_ref", "ref_label"), before="link")
+    register("pm_math", INLINE_MATH, inline("pm_math", "inline_tex"), before="link")
+    markdown.block.register("pm_equation", BLOCK_MATH, equation, before="list")
+
+
+_MARKDOWN = mistune.create_markdown(
+    renderer=_Renderer(), plugins=[_scientific_text, "table", "def_list", "strikethrough"]
+)

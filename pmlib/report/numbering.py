@@ -1,0 +1,260 @@
+"""Numbers for chapters, sections, figures, tables and equations, and the references to them.
+
+Two passes over the parsed parts: the first numbers and collects labels, the second fills the
+marks that `pmlib.report.markup` has left, so that a reference may point forwards.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import string
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bs4 import BeautifulSoup, Tag
+
+from pmlib.errors import StudyError
+from pmlib.report.bibliography import Bibliography
+from pmlib.report.markup import mark_caption
+from pmlib.report.tidy import tidy_tables
+
+_HEADINGS = ["h1", "h2", "h3", "h4", "h5"]
+_KINDS = {"fig": "Figure", "tbl": "Table", "eq": "Equation"}
+
+
+@dataclass
+class Part:
+    """One part of the report: a chapter of the study, or a piece of front or back matter.
+
+    Attributes
+    ----------
+    name : str
+        Slug; the part's label is ``sec-`` and this.
+    soup : bs4.BeautifulSoup
+        Its HTML; `assemble` numbers it in place.
+    kind : {"chapter", "appendix", "unnumbered"}
+    origin : str
+        What its figures and tables say about their data; empty for none.
+    declared : frozenset of str
+        Labels that its code names; one that was not drawn may still be referred to.
+    csv : dict
+        Label of a figure or table to its data as CSV.
+    number : str
+        ``"3"`` or ``"A"``, set by `assemble`.
+    title : str
+        Text of its first heading, set by `assemble`.
+    """
+
+    name: str
+    soup: BeautifulSoup
+    kind: Literal["chapter", "appendix", "unnumbered"] = "chapter"
+    origin: str = ""
+    declared: frozenset[str] = frozenset()
+    csv: dict[str, str] = field(default_factory=dict)
+    number: str = ""
+    title: str = ""
+
+    @property
+    def label(self) -> str:
+        """The label of the whole part."""
+        return f"sec-{self.name}"
+
+    @property
+    def short_title(self) -> str:
+        """The title up to its colon."""
+        return self.title.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something with a number that a reference can point to."""
+
+    label: str
+    kind: str
+    number: str
+    title: str
+    part: str
+
+    @property
+    def text(self) -> str:
+        """How running text names it, e.g. ``Figure 3.2``."""
+        number = f"({self.number})" if self.kind == "Equation" else self.number
+        return f"{self.kind}\u00a0{number}" if number else self.title
+
+
+def assemble(parts: Sequence[Part], bibliography: Bibliography) -> dict[str, Target]:
+    """Number all parts in place and fill their references and citations.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        In the order of the report.
+    bibliography : Bibliography
+        Where citations are looked up; it remembers what was cited.
+
+    Returns
+    -------
+    dict
+        Label to target, in the order of the report.
+
+    Raises
+    ------
+    StudyError
+        Two things share a label, a reference or citation points to nothing, a picture has no
+        text alternative.
+    """
+    chapters = iter(range(1, len(parts) + 1))
+    letters = iter(string.ascii_uppercase)
+    targets: dict[str, Target] = {}
+    for part in parts:
+        if part.kind == "chapter":
+            part.number = str(next(chapters))
+        elif part.kind == "appendix":
+            part.number = next(letters)
+        for target in _number(part):
+            if target.label in targets:
+                raise StudyError(
+                    "Two things in the report share a label.",
+                    where=f"{targets[target.label].part} and {part.name}",
+                    found=target.label,
+                    remedy="Give each figure, table, section and equation a label of its own.",
+                )
+            targets[target.label] = target
+    declared = frozenset().union(*(part.declared for part in parts))
+    for part in parts:
+        _resolve(part, targets, declared, bibliography)
+        tidy_tables(part.soup, targets)
+    return targets
+
+
+def _number(part: Part) -> Iterable[Target]:
+    """Number one part's headings, figures, tables and equations; give what can be referred to."""
+    for image in part.soup.find_all("img"):
+        if not str(image.get("alt", "")).strip():
+            raise StudyError(
+                "A picture has no text alternative.",
+                where=part.name,
+                remedy="Show pictures with chapter.figure(…, caption=…, alt=…).",
+            )
+    yield from _number_headings(part)
+    for caption in part.soup.select("figcaption, p.pm-absent, table.pm-prose td"):
+        mark_caption(caption)
+    counts = dict.fromkeys(_KINDS, 0)
+    for element in part.soup.select("figure.pm-figure, figure.pm-table, div.pm-equation"):
+        prefix = "eq"
+        if element.name == "figure":
+            prefix = "fig" if "pm-figure" in element["class"] else "tbl"
+        counts[prefix] += 1
+        number = f"{part.number}.{counts[prefix]}"
+        if prefix == "eq":
+            element.append(_new("span", f"({number})", "pm-equation-number"))
+            label = element.get("id") or f"eq-{part.name}-{counts[prefix]}"
+            element["id"] = label
+            yield Target(str(label), "Equation", number, "", part.name)
+            continue
+        caption = element.find("figcaption")
+        if caption is None or not element.get("id"):
+            raise StudyError("A figure or table has no caption or no label.", where=part.name)
+        title = _first_sentence(caption)
+        caption.insert(0, _new("span", f"{_KINDS[prefix]}\u00a0{number}", "pm-number"))
+        caption.insert(1, " ")
+        if part.origin:
+            caption.append(" ")
+            caption.append(_new("span", f"{part.origin}.", "pm-origin"))
+        yield Target(str(element["id"]), _KINDS[prefix], number, title, part.name)
+
+
+def _number_headings(part: Part) -> Iterable[Target]:
+    """Number headings, give each an id and move it one level down: h1 is the report's title."""
+    headings = part.soup.find_all(_HEADINGS)
+    if not headings or [h.name for h in headings].count("h1") != 1 or headings[0].name != "h1":
+        raise StudyError(
+            "A part of the report does not open with its one title.",
+            where=part.name,
+            rule="the first heading, and no other, is of level 1",
+            found=", ".join(f"{h.name} {h.get_text()!r}" for h in headings[:4]) or "no heading",
+        )
+    part.title = _text(headings[0])
+    kind = {"chapter": "Chapter", "appendix": "Appendix", "unnumbered": ""}[part.kind]
+    yield Target(part.label, kind, part.number, part.title, part.name)
+    counts = [0, 0]
+    used: set[str] = set()
+    for heading in headings:
+        level = int(heading.name[1])
+        number = part.number if level == 1 else ""
+        title = _text(heading)
+        if level in (2, 3):
+            counts = [counts[0] + 1, 0] if level == 2 else [counts[0], counts[1] + 1]
+            number = ".".join([part.number, *map(str, counts[: level - 1])]) if part.number else ""
+        if level == 1:
+            heading.attrs.pop("id", None)
+        elif not heading.get("id"):
+            heading["id"] = _unused(f"{part.name}-{_slug(title)}", used)
+        if level > 1:
+            yield Target(str(heading["id"]), "Section", number, title, part.name)
+        heading.name = f"h{level + 1}"
+        if number:
+            prefix = "Appendix\u00a0" if part.kind == "appendix" and level == 1 else ""
+            heading.insert(0, _new("span", f"{prefix}{number}", "pm-number"))
+            heading.insert(1, " ")
+
+
+def _resolve(
+    part: Part, targets: dict[str, Target], declared: frozenset[str], bibliography: Bibliography
+) -> None:
+    """Fill the marks of one part."""
+    for mark in part.soup.select("a.pm-ref"):
+        label = str(mark["href"]).removeprefix("#")
+        if label in targets:
+            mark.string = targets[label].text
+        elif label in declared:
+            # The figure exists, but this study lacks the table it is drawn from.
+            kind = "figure" if label.startswith("fig-") else "table"
+            mark.replace_with(
+                _new("span", f"a {kind} that this study has no data for", "pm-absent-ref")
+            )
+        else:
+            close = difflib.get_close_matches(label, [*targets, *declared], n=1)
+            raise StudyError(
+                "A reference points to nothing.",
+                where=part.name,
+                found=f"@{label}",
+                remedy=f"Did you mean @{close[0]}?" if close else "Check the label.",
+            )
+    for mark in part.soup.select("span.pm-cite"):
+        citation = bibliography.cite(str(mark["data-keys"]), where=part.name)
+        mark.clear()
+        del mark["data-keys"]
+        mark.append(BeautifulSoup(citation, "html.parser"))
+
+
+def _new(name: str, text: str, css_class: str) -> Tag:
+    tag = Tag(name=name, attrs={"class": css_class})
+    tag.string = text
+    return tag
+
+
+def _text(element: Tag) -> str:
+    return " ".join(element.get_text().split())
+
+
+def _first_sentence(caption: Tag) -> str:
+    """Start of a caption up to its first full stop, for the lists of figures and tables."""
+    return re.split(r"(?<=[a-z)%0-9][.?!])\s", _text(caption), maxsplit=1)[0]
+
+
+def _slug(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "section"
+
+
+def _unused(name: str, used: set[str]) -> str:
+    """The name, with a number behind it when it was used before in this part."""
+    candidate, count = name, 2
+    while candidate in used:
+        candidate, count = f"{name}-{count}", count + 1
+    used.add(candidate)
+    return candidate
