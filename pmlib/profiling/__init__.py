@@ -1,0 +1,57 @@
+"""The bank as it is, and what its marketing wastes.
+
+``quality`` and ``feature_time`` look at the data, ``customers`` and ``concentration`` at the
+customers, ``contacts`` at the present marketing.
+"""
+
+from __future__ import annotations
+
+from pmlib.profiling.concentration import Concentration, concentration, customer_values
+from pmlib.profiling.contacts import (
+    Course,
+    Responses,
+    Waste,
+    contact_responses,
+    repeated_contacts,
+    response_drift,
+    wasted_contacts,
+)
+from pmlib.profiling.customers import (
+    Activity,
+    Penetration,
+    Structure,
+    age_by_gender,
+    customer_structure,
+    held_products,
+    monthly_activity,
+    product_penetration,
+)
+from pmlib.profiling.feature_time import FeatureTimeAudit, audit_feature_time
+from pmlib.profiling.implications import implications
+from pmlib.profiling.quality import Quality, data_quality
+
+__all__ = [
+    "Activity",
+    "Concentration",
+    "Course",
+    "FeatureTimeAudit",
+    "Penetration",
+    "Quality",
+    "Responses",
+    "Structure",
+    "Waste",
+    "age_by_gender",
+    "audit_feature_time",
+    "concentration",
+    "contact_responses",
+    "customer_structure",
+    "customer_values",
+    "data_quality",
+    "held_products",
+    "implications",
+    "monthly_activity",
+    "product_penetration",
+    "repeated_contacts",
+    "response_drift",
+    "wasted_contacts",
+]
