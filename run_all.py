@@ -111,6 +111,7 @@ def main(
     from pmlib.engine import open_engine
     from pmlib.runner.plan import Plan, study_record
     from pmlib.runner.run import require_writable, run
+    from pmlib.studies.spec import folder_of
 
     if list_studies:
         for name in studies.list_studies():
@@ -121,7 +122,7 @@ def main(
     if results is not None:
         assignments += (("campaign_results", str(results.resolve())),)
     values = params.resolve(overrides=spec.parameters, file=file, assignments=assignments)
-    folder = studies.folder_of(study)
+    folder = folder_of(study)
     out = Path.cwd() / (out or PROJECT / "reports" / folder.name)
     require_writable(out)
     open_engine(engine).close()
@@ -150,9 +151,8 @@ def main(
         webbrowser.open(report.as_uri())
 
 
-def _console() -> int:
-    """Run the command; every error a user can mend is one short block without a traceback."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+def console() -> int:
+    """Run the command and return the exit code; an error a user can mend shows no traceback."""
     try:
         main(standalone_mode=False)
     except click.ClickException as error:
@@ -171,4 +171,5 @@ def _console() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_console())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that child processes end too
+    sys.exit(console())

@@ -200,10 +200,13 @@ def kill_children() -> None:
     """End every process that this one started, with all that those started."""
     import psutil
 
-    children = psutil.Process().children(recursive=True)
-    for child in children:
+    ended = []
+    for child in psutil.Process().children(recursive=True):
         try:
-            child.kill()
+            # multiprocessing's own bookkeeper ends by itself, and complains when killed.
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                child.kill()
+                ended.append(child)
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(children, timeout=10)
+    psutil.wait_procs(ended, timeout=10)

@@ -6,6 +6,7 @@ kernel.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -80,7 +81,10 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
+    # It warns of every parameter that may be None, which it does not know how to read.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
     started = time.perf_counter()
     os.environ.update(task.environment)
     os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -100,9 +104,11 @@ def execute(task: Task) -> tuple[float, Failure | None]:
             progress_bar=False,
             kernel_name="python3",
             kernel_manager_class=_own_kernel(),
+            # Other users of the machine must not read along.
+            config=Config(KernelManager={"transport_encryption": "auto"}),
         )
     except PapermillExecutionError as error:
-        heading = _heading(nbformat.read(failed, as_version=4), error.cell_index)
+        heading = _heading(nbformat.read(failed, as_version=4))
         message = error.evalue if error.ename == "StudyError" else f"{error.ename}: {error.evalue}"
         failure = Failure(f"In [{error.exec_count}], {heading}", message, failed)
     else:
@@ -127,14 +133,17 @@ def _own_kernel() -> type:
     return OwnKernel
 
 
-def _heading(notebook: Any, cell_index: int) -> str:
-    """The last Markdown heading before a cell."""
-    for cell in reversed(notebook.cells[:cell_index]):
-        if cell.cell_type == "markdown":
-            for line in reversed(cell.source.splitlines()):
+def _heading(notebook: Any) -> str:
+    """The last Markdown heading before the cell that failed."""
+    heading = "before the first heading"
+    for cell in notebook.cells:
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            break
+        if cell.cell_type == "markdown" and "papermill-error-cell-tag" not in cell.metadata.tags:
+            for line in cell.source.splitlines():
                 if line.startswith("#"):
-                    return f"under {line.lstrip('# ')!r}"
-    return "before the first heading"
+                    heading = f"under {line.lstrip('# ')!r}"
+    return heading
 
 
 def _publish(executed: Path, task: Task) -> None:

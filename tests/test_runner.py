@@ -1,0 +1,351 @@
+"""The run, on notebooks of a few lines that need neither data nor pmlib."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+import run_all
+from pmlib import params
+from pmlib.errors import StudyError
+from pmlib.runner import journal as journals
+from pmlib.runner.journal import Journal, imported_modules, stage_key
+from pmlib.runner.plan import Plan
+from pmlib.runner.run import ENVIRONMENT, merge_results, require_writable, run_stages
+from pmlib.runner.stage import StageError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SAVE = """\
+import json, pathlib
+folder = pathlib.Path(run) / "artifacts" / "{chapter}"
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "numbers.json").write_text(json.dumps([{{"key": "{chapter}_seed", "value": seed}}]))
+"""
+
+INTERPRETER = """\
+import os, sys
+print(sys.executable, os.environ["PYTHONHASHSEED"], os.environ["OMP_NUM_THREADS"])
+"""
+
+
+def write_notebook(folder: Path, number: int, chapter: str, *cells: str) -> Path:
+    v4 = nbformat.v4
+    tagged = v4.new_code_cell(params.parameters_cell(chapter), metadata={"tags": ["parameters"]})
+    body = [v4.new_markdown_cell("## The finding"), *(v4.new_code_cell(cell) for cell in cells)]
+    save = v4.new_code_cell(SAVE.format(chapter=chapter))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = v4.new_notebook(
+        cells=[v4.new_markdown_cell(f"# {chapter}"), tagged, *body, save],
+        metadata={"kernelspec": kernel},
+    )
+    path = folder / f"0{number}_{chapter}.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """A plan of two stages, in folders whose names hold spaces."""
+    notebooks = tmp_path / "note books"
+    notebooks.mkdir()
+    for number, chapter in enumerate(params.CHAPTERS, start=1):
+        write_notebook(notebooks, number, chapter, INTERPRETER)
+    return Plan(
+        study={"name": "tiny", "fingerprint": "f"},
+        source="tiny",
+        values=params.Parameters(),
+        out=tmp_path / "run folder",
+        last="segmentation",
+        notebooks=notebooks,
+    )
+
+
+def execute(plan: Plan) -> list[str]:
+    lines: list[str] = []
+    require_writable(plan.out)
+    run_stages(plan, Journal(plan), echo=lines.append)
+    return sorted(lines)
+
+
+def stages(plan: Plan) -> dict[str, dict[str, str]]:
+    return json.loads((plan.out / "run.json").read_text())["stages"]
+
+
+def test_a_run_leaves_artefacts_executed_notebooks_and_a_journal(plan: Plan) -> None:
+    lines = execute(plan)
+    assert [line.split()[0] for line in lines] == ["data_profiling", "segmentation"]
+    assert set(stages(plan)) == {"data_profiling", "segmentation"}
+    assert [path.name for path in sorted((plan.out / "notebooks").iterdir())] == [
+        "01_data_profiling.ipynb",
+        "02_segmentation.ipynb",
+    ]
+    assert not (plan.out / "failed").exists()
+
+    executed = nbformat.read(plan.out / "notebooks" / "02_segmentation.ipynb", 4)
+    text = "".join(
+        output["text"]
+        for cell in executed.cells
+        for output in cell.get("outputs", [])
+        if "text" in output
+    )
+    assert text.split() == [sys.executable, "0", ENVIRONMENT["OMP_NUM_THREADS"]]
+
+    # Nothing that tells when, where or by what it was made.
+    source = (plan.out / "notebooks" / "02_segmentation.ipynb").read_text()
+    assert "papermill" not in source
+    assert str(plan.out) not in source.replace(sys.executable, "")
+    assert executed.cells[0].metadata.tags == ["generated"]
+
+    # A second run has nothing to do.
+    assert all(line.endswith("up to date") for line in execute(plan))
+
+    # Other parameters: only the chapter that uses them runs again.
+    lines = execute(replace(plan, values=params.Parameters(k_max=5)))
+    assert "up to date" in lines[0]
+    assert "up to date" not in lines[1]
+
+    # An output that was changed by hand is made again, byte for byte.
+    path = plan.out / "notebooks" / "01_data_profiling.ipynb"
+    before = path.read_bytes()
+    path.write_text("{}")
+    lines = execute(replace(plan, values=params.Parameters(k_max=5)))
+    assert "up to date" not in lines[0]
+    assert "up to date" in lines[1]
+    assert path.read_bytes() == before
+
+
+def test_a_failed_stage_says_where_and_leaves_earlier_results(plan: Plan) -> None:
+    plan = replace(plan, last="data_profiling")
+    execute(plan)
+    before = stages(plan)
+    numbers = (plan.out / "artifacts" / "data_profiling" / "numbers.json").read_bytes()
+
+    write_notebook(plan.notebooks, 1, "data_profiling", "1 / 0")
+    with pytest.raises(StageError) as caught:
+        execute(plan)
+    message = str(caught.value)
+    assert "The stage data_profiling of the study tiny failed." in message
+    assert "In [3], under 'The finding'" in message
+    assert "ZeroDivisionError: division by zero" in message
+    assert Path(message.split("notebook: ")[1]).is_file()
+    assert stages(plan) == before
+    assert (plan.out / "artifacts" / "data_profiling" / "numbers.json").read_bytes() == numbers
+    executed = nbformat.read(plan.out / "notebooks" / "01_data_profiling.ipynb", 4)
+    assert "1 / 0" not in {cell.source for cell in executed.cells}
+
+
+def test_a_stage_that_saves_nothing_has_failed(plan: Plan) -> None:
+    path = write_notebook(plan.notebooks, 1, "data_profiling")
+    notebook = nbformat.read(path, 4)
+    notebook.cells.pop()
+    nbformat.write(notebook, path)
+    with pytest.raises(StageError, match="did not save its artefacts"):
+        execute(replace(plan, last="data_profiling"))
+
+
+# --- keys: what a stage depends on ---------------------------------------------------------------
+
+
+def test_a_key_depends_on_what_a_stage_reads_and_on_nothing_else(plan: Plan) -> None:
+    key = stage_key(plan, "segmentation")
+    assert stage_key(replace(plan, out=plan.out / "elsewhere"), "segmentation") == key
+    assert stage_key(replace(plan, values=params.Parameters(budget=1)), "segmentation") == key
+    changed = [
+        replace(plan, values=params.Parameters(seed=1)),
+        replace(plan, engine="spark"),
+        replace(plan, study={"name": "tiny", "fingerprint": "g"}),
+    ]
+    assert key not in {stage_key(other, "segmentation") for other in changed}
+
+
+def test_a_key_changes_with_the_artefacts_of_an_earlier_chapter(plan: Plan) -> None:
+    keys = {chapter: stage_key(plan, chapter) for chapter in params.CHAPTERS}
+    folder = plan.out / "private" / "segmentation"
+    folder.mkdir(parents=True)
+    (folder / "assignments.parquet").write_bytes(b"1")
+    changed = {chapter for chapter in keys if stage_key(plan, chapter) != keys[chapter]}
+    assert changed == {"association_analysis", "strategy_design", "campaign_evaluation"}
+
+
+def test_a_key_changes_with_the_content_of_the_results_file_not_with_its_place(
+    plan: Plan, tmp_path: Path
+) -> None:
+    keys = []
+    for name, content in (("a.csv", "1"), ("b.csv", "1"), ("c.csv", "2")):
+        (tmp_path / name).write_text(content)
+        values = params.Parameters(campaign_results=str(tmp_path / name))
+        keys.append(stage_key(replace(plan, values=values), "campaign_evaluation"))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_key_changes_with_a_cell_but_not_with_an_output(plan: Plan) -> None:
+    path = plan.notebook("segmentation")
+    key = stage_key(plan, "segmentation")
+    notebook = nbformat.read(path, 4)
+    notebook.cells[-1].execution_count = 7
+    nbformat.write(notebook, path)
+    assert stage_key(plan, "segmentation") == key
+    notebook.cells[-1].source += "\n# changed"
+    nbformat.write(notebook, path)
+    assert stage_key(plan, "segmentation") != key
+
+
+def test_imports_are_followed_through_modules_and_packages(tmp_path: Path) -> None:
+    files = {
+        "pmlib/__init__.py": "",
+        "pmlib/a.py": "def later():\n    from pmlib.b import c\n",
+        "pmlib/b/__init__.py": "from pmlib import d\n",
+        "pmlib/b/c.py": "import numpy\n",
+        "pmlib/d.py": "",
+        "pmlib/unused.py": "",
+    }
+    for name, source in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(source)
+    found = imported_modules(["from pmlib.a import later"], root=tmp_path)
+    assert {path.relative_to(tmp_path).as_posix() for path in found} == set(files) - {
+        "pmlib/unused.py"
+    }
+
+
+def test_versions_of_libraries_are_those_installed() -> None:
+    assert journals.versions()["python"] == sys.version.split()[0]
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+def test_from_a_stage_without_the_ones_before_it_is_refused(plan: Plan) -> None:
+    with pytest.raises(StudyError, match="no finished stage data_profiling"):
+        Journal(plan).require("data_profiling")
+
+
+def test_stages_in_the_wrong_order_are_refused(plan: Plan) -> None:
+    with pytest.raises(StudyError, match="from segmentation to data_profiling"):
+        replace(plan, first="segmentation", last="data_profiling")
+
+
+def test_a_chapter_without_a_notebook_is_refused(plan: Plan) -> None:
+    plan.notebook("segmentation").unlink()
+    with pytest.raises(StudyError, match="exactly one notebook is named NN_segmentation"):
+        plan.notebook("segmentation")
+
+
+def test_a_run_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(StudyError, match=r"cannot be written[\s\S]*--out"):
+        require_writable(tmp_path / "run")
+
+
+def test_two_chapters_cannot_use_one_key(tmp_path: Path) -> None:
+    for chapter in params.CHAPTERS:
+        folder = tmp_path / "artifacts" / chapter
+        folder.mkdir(parents=True)
+        (folder / "numbers.json").write_text('[{"key": "n", "value": 1}]')
+    with pytest.raises(StudyError, match="data_profiling and segmentation"):
+        merge_results(tmp_path)
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["run_all.py", *arguments])
+    return run_all.console()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--study", "berca"], "Did you mean berka?"),
+        (["-p", "sed", "3"], "did you mean seed?"),
+        (["-p", "min_support", "2"], "must be a number > 0 and <= 1"),
+        (["-p", "seed"], "requires 2 arguments"),
+        (["-f", "absent.yaml"], "parameter file cannot be read"),
+        (["--engine", "polars"], "no such engine"),
+        (["--from-stage", "segments"], "'segmentation'"),
+        (["--mirror", "absent"], "does not exist"),
+        (["--results", "absent.csv"], "does not exist"),
+        (["--out", "{file}/run"], "run folder cannot be written"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_what_cannot_be_used_is_one_message_and_no_kernel(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    options = [argument.format(file=tmp_path / "file") for argument in arguments]
+    if "--out" not in options:
+        options = ["--out", str(tmp_path / "run"), *options]
+    assert command(monkeypatch, *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("--list-parameters", "min_support"), ("--list-studies", "casebank")]
+)
+def test_parameters_and_studies_are_listed(
+    option: str, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, option) == 0
+    assert name in capsys.readouterr().out
+
+
+INTERRUPTED = """\
+import sys
+from pathlib import Path
+import test_runner
+from pmlib import params
+from pmlib.runner.journal import Journal
+from pmlib.runner.plan import Plan
+from pmlib.runner.run import run_stages
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    test_runner.write_notebook(
+        folder, 1, "data_profiling", "open('started', 'w').close()\\nimport time; time.sleep(60)"
+    )
+    plan = Plan(study={"name": "t", "fingerprint": "f"}, source="t", values=params.Parameters(),
+                out=folder / "run", last="data_profiling", notebooks=folder)
+    plan.out.mkdir()
+    run_stages(plan, Journal(plan), echo=print)
+"""
+
+
+def test_an_interrupt_ends_workers_and_kernels(tmp_path: Path) -> None:
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 40
+    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2  # a worker and its kernel
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, errors = process.communicate(timeout=20)
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert errors.count("Traceback") == 1  # the workers are silent
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
