@@ -161,14 +161,15 @@ def require_writable(folder: Path) -> None:
 
 
 def _task(plan: Plan, chapter: str) -> Task:
-    where = {"study": plan.source, "run": str(plan.out), "engine": plan.engine}
+    inside = plan.out.is_relative_to(PROJECT)
+    folder = plan.out.relative_to(PROJECT) if inside else plan.out
+    where = {"study": plan.source, "run": str(folder), "engine": plan.engine}
     return Task(
         chapter=chapter,
         notebook=plan.notebook(chapter),
         run=plan.out,
         project=PROJECT,
         parameters=where | plan.chapter_values(chapter),
-        shown={"study": plan.study["name"], "run": ".."},
         environment=ENVIRONMENT,
     )
 

@@ -31,8 +31,6 @@ class Task:
         Folder that holds ``pmlib``.
     parameters
         Values for the notebook's parameters cell.
-    shown
-        Values to show instead in the executed notebook: it must not depend on where it was made.
     environment
         Environment variables of the kernel.
     """
@@ -42,7 +40,6 @@ class Task:
     run: Path
     project: Path
     parameters: Mapping[str, Any]
-    shown: Mapping[str, Any]
     environment: Mapping[str, str]
 
 
@@ -149,15 +146,11 @@ def _heading(notebook: Any) -> str:
 def _publish(executed: Path, task: Task) -> None:
     """Strip what differs from run to run, mark as generated, and put the notebook in its place."""
     import nbformat
-    from papermill.translators import PythonTranslator
 
     notebook = nbformat.read(executed, as_version=4)
-    shown = {**task.parameters, **task.shown}
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-        if "injected-parameters" in tags:
-            cell.source = PythonTranslator.codify(shown, "Parameters of this run")
     notice = nbformat.v4.new_markdown_cell(
         f"*Made by run_all.py from notebooks/{task.notebook.name}; not for editing.*",
         id="generated",
