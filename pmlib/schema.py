@@ -1,4 +1,4 @@
-"""The contracts of the five canonical tables, and the check that a table keeps its contract.
+"""The contracts of the canonical tables, and the check that a table keeps its contract.
 
 Each contract is stated once, in `CONTRACTS`. Checking a table takes **one scan** for all rules
 together, in the engine; only when rows break a rule is it asked again for a few of their keys.
@@ -138,8 +138,20 @@ CONTRACTS: Mapping[str, Contract] = {
         },
         key=("campaign_id", "customer_id"),
     ),
+    "prospects": Contract(
+        {
+            "customer_id": Column("key", filled=True),
+            HASH: Column("whole", filled=True, low=0, high=2**32 - 1),
+            "responded": Column("flag", required=False),
+        },
+        key=("customer_id",),
+    ),
 }
-"""The contracts, by table, in the order in which tables are checked."""
+"""The contracts, by table, in the order in which tables are checked.
+
+`prospects` are people to be ranked who are no customers yet, or of whom the answer is not known:
+they have the attributes of customers, and `responded` where the answer has come in.
+"""
 
 TABLES = tuple(CONTRACTS)
 
@@ -194,7 +206,8 @@ def check(
             found=", ".join(tables) or "no table at all",
             remedy="Add customers.sql with at least a column customer_id.",
         )
-    extra = {"customers": tuple(attributes), "contacts": tuple(outcomes)}
+    described = tuple(attributes)
+    extra = {"customers": described, "prospects": described, "contacts": tuple(outcomes)}
     kinds: dict[str, dict[str, str]] = {}
     rows = {}
     for name, contract in CONTRACTS.items():
@@ -218,10 +231,9 @@ def _check_columns(
     ]  # fmt: skip
     unknown = [name for name in found if name not in known]
     if missing or unknown:
-        where = "attributes" if table == "customers" else "outcomes"
-        declare = f", or declare it under '{where}' in study.yaml" if table in {
-            "customers", "contacts"
-        } else ""  # fmt: skip
+        places = {"customers": "attributes", "prospects": "attributes", "contacts": "outcomes"}
+        place = places.get(table)
+        declare = f", or declare it under '{place}' in study.yaml" if place else ""
         remedy = [f"Let {table}.sql select {', '.join(missing)}."] if missing else []
         remedy += [f"Leave {', '.join(unknown)} out{declare}."] if unknown else []
         said = [f"missing {', '.join(missing)}"] if missing else []

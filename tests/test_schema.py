@@ -21,7 +21,7 @@ GOOD = {
         ) t(customer_id, customer_hash, birth_date, gender, region, joined_on, risk_tolerance,
             marketing_opt_out, income)""",
     "products": """
-        SELECT * FROM (VALUES 
+        SELECT * FROM (VALUES
             ('card', 'Card', 'card', NULL, 9.0), ('fund', 'Fund', 'wealth', 4, 9.0)
         ) t(product_id, name, family, risk_rating, annual_margin)""",
     "holdings": """
@@ -40,6 +40,7 @@ GOOD = {
             ('pilot', 'b', DATE '2024-06-01', 'control', NULL, NULL, 0.0, 0.5, NULL, NULL)
         ) t(campaign_id, customer_id, contacted_on, arm, product_id, channel, cost, propensity,
             responded, value)""",
+    "prospects": "SELECT 'p' AS customer_id, 5 AS customer_hash, 1.5 AS income",
 }
 
 
@@ -68,11 +69,12 @@ def run(**changed: str | None) -> dict[str, int]:
 def test_a_bank_that_keeps_every_contract_passes_with_its_row_counts():
     assert run() == {
         "customers": 3, "products": 2, "holdings": 2, "transactions": 2, "contacts": 2,
+        "prospects": 1,
     }  # fmt: skip
 
 
 def test_customers_alone_are_a_study():
-    only = dict.fromkeys(("products", "holdings", "transactions", "contacts"))
+    only = dict.fromkeys(table for table in CONTRACTS if table != "customers")
     assert run(**only) == {"customers": 3}
 
 

@@ -36,7 +36,7 @@ def table(study: Study, name: str) -> pd.DataFrame:
 
 
 def test_all_studies_are_listed():
-    assert {"berka", "bank-marketing", "casebank"} <= set(list_studies())
+    assert {"bank-marketing", "berka", "casebank", "coil2000", "hillstrom"} == set(list_studies())
 
 
 @pytest.mark.parametrize("name", list_studies())
@@ -222,4 +222,106 @@ def test_bank_marketing_counts_duplicates_and_contradictions(marketing):
 
 def test_bank_marketing_duration_is_declared_as_leakage(marketing):
     leaking = [n for n, a in marketing.attributes.items() if not a.known_before_contact]
-    assert leaking == ["duration"]
+    assert leaking == ["duration", "repeats_earlier_row"]
+
+
+# --- hillstrom ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def emails(tmp_path_factory):
+    study = prepared("hillstrom", tmp_path_factory.mktemp("real"))
+    return table(study, "contacts").astype({"responded": float, "visit": float})
+
+
+def test_hillstrom_arms_have_the_published_sizes(emails):
+    # counts of the raw file
+    assert emails.arm.value_counts().to_dict() == {
+        "womens_email": 21_387, "mens_email": 21_307, "control": 21_306,
+    }  # fmt: skip
+
+
+# Means by arm, computed with pandas from the raw file: women's, men's, none.
+HILLSTROM = {
+    "visit": (0.151400, 0.182757, 0.106167),
+    "responded": (0.008837, 0.012531, 0.005726),
+    "value": (1.077202, 1.422617, 0.652789),
+}
+
+
+@pytest.mark.parametrize(("outcome", "means"), HILLSTROM.items())
+def test_hillstrom_outcomes_by_arm(emails, outcome, means):
+    found = emails.groupby("arm")[outcome].mean()[["womens_email", "mens_email", "control"]]
+    assert found.round(6).tolist() == list(means)
+
+
+def test_hillstrom_control_has_no_product_and_no_channel(emails):
+    control = emails[emails.arm == "control"]
+    assert control[["product_id", "channel"]].isna().all(axis=None)
+
+
+# --- coil2000 -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def insurer(tmp_path_factory):
+    return prepared("coil2000", tmp_path_factory.mktemp("real"))
+
+
+@pytest.fixture(scope="module")
+def policies(insurer):
+    holdings = table(insurer, "holdings")
+    held = pd.crosstab(holdings.customer_id, holdings.product_id) > 0
+    return held.reindex(table(insurer, "customers").customer_id, fill_value=False)
+
+
+def test_coil2000_has_348_buyers_among_5822_customers(insurer):
+    # published: van der Putten & van Someren (2000)
+    contacts = table(insurer, "contacts")
+    assert (len(contacts), int(contacts.responded.sum())) == (5_822, 348)
+
+
+def test_coil2000_has_305_baskets_and_53_itemsets_of_one_per_cent(policies):
+    # computed with pandas and mlxtend from the raw file: 21 policies and caravan
+    assert policies.shape == (5_822, 22)
+    assert len(policies.drop_duplicates()) == 305
+    assert len(fpgrowth(policies, min_support=0.01)) == 53
+
+
+# Rules of the raw file (pandas): antecedent, consequent, both held, confidence, lift.
+RULES = [
+    ("fire", "third_party", 2_089, 0.661914, 1.646864),
+    ("tractor", "third_party_farms", 74, 0.517483, 25.106527),
+    ("car", "caravan", 276, 0.092711, 1.551041),
+]
+
+
+@pytest.mark.parametrize(("antecedent", "consequent", "both", "confidence", "lift"), RULES)
+def test_coil2000_rules(policies, antecedent, consequent, both, confidence, lift):
+    found = policies.loc[policies[antecedent], consequent]
+    assert int(found.sum()) == both
+    assert found.mean() == pytest.approx(confidence, abs=5e-7)
+    assert found.mean() / policies[consequent].mean() == pytest.approx(lift, abs=5e-7)
+
+
+def test_coil2000_prospects_have_the_attributes_of_customers_and_no_answer(insurer):
+    prospects, customers = table(insurer, "prospects"), table(insurer, "customers")
+    assert len(prospects) == 4_000
+    assert list(prospects.columns) == [*customers.columns, "responded"]
+    assert not set(prospects.customer_id) & set(customers.customer_id)
+    if not (MIRROR / "coil2000" / "tictgts2000.txt").is_file():
+        assert prospects.responded.isna().all()
+
+
+def test_coil2000_reads_the_answers_where_they_are_at_hand(tmp_path):
+    if not (MIRROR / "coil2000").is_dir():
+        pytest.skip("no raw files of coil2000: set PMLIB_MIRROR to a folder that holds them")
+    mirror = tmp_path / "mirror" / "coil2000"
+    shutil.copytree(MIRROR / "coil2000", mirror)
+    answers = [int(row % 17 == 0) for row in range(4_000)]
+    (mirror / "tictgts2000.txt").write_text("".join(f"{answer}\r\n" for answer in answers))
+    copy = tmp_path / "coil2000"
+    shutil.copytree(STUDIES / "coil2000", copy, ignore=shutil.ignore_patterns("raw", "tables"))
+    study = prepare(copy, Parameters(), mirror=mirror.parent)
+    prospects = table(study, "prospects").sort_values("customer_id")
+    assert prospects.responded.astype(int).tolist() == answers

@@ -84,11 +84,14 @@ def obtain(
         if path.is_file():
             return (_verified(source, tuple(source.members), path, raw, packed=source.is_archive),)
     if mirror is not None and source.is_archive:
-        loose = [mirror / folder.name / Path(member.file).name for member in source.members]
-        if all(path.is_file() for path in loose):
+        loose = [
+            (member, mirror / folder.name / Path(member.file).name) for member in source.members
+        ]
+        if all(path.is_file() or member.optional for member, path in loose):
             return tuple(
                 _verified(source, (member,), path, raw, packed=False)
-                for member, path in zip(source.members, loose, strict=True)
+                for member, path in loose
+                if path.is_file()
             )
     if source.url is None:
         raise StudyError(

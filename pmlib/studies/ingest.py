@@ -59,6 +59,10 @@ def ingest(spec: StudySpec, folder: Path, files: Iterable[RawFile], work: Path) 
                 rows, note = _register(connection, file, member, staging)
                 raw_rows[member.table] = rows
                 notes += note
+        for source in spec.sources:
+            for member in source.members:
+                if member.table not in raw_rows:
+                    notes.append(_absent(connection, member))
         for table, sql_file in spec.tables.items():
             _write(connection, table, folder / sql_file, tables / f"{table}.parquet")
         notes += [_note(connection, note.text, note.sql) for note in spec.notes]
@@ -120,6 +124,18 @@ def _register(
     return rows, [note]
 
 
+def _absent(connection: duckdb.DuckDBPyConnection, member: Member) -> str:
+    """Give the SQL an empty table in place of an optional file; return what is to be noted."""
+    columns = ", ".join(f"NULL::VARCHAR AS {_quoted(name)}" for name in member.csv.columns or [])
+    connection.execute(f"CREATE VIEW {_quoted(member.table)} AS SELECT {columns} WHERE FALSE")
+    return f"The optional raw file {Path(member.file).name} is not here."
+
+
+def _quoted(name: str) -> str:
+    """An identifier as SQL writes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _read_csv(
     connection: duckdb.DuckDBPyConnection, path: Path, csv: Csv
 ) -> duckdb.DuckDBPyRelation:
@@ -155,8 +171,12 @@ def _unpacked(file: RawFile, member: Member, staging: Path) -> Path:
 def _extract(archive: IO[bytes], inner: str, target: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         names = opened.namelist()
-        if inner in names:
-            with opened.open(inner) as packed, target.open("wb") as file:
+        alike = [name for name in names if Path(name).name == inner]
+        if inner in names or len(alike) == 1:  # some archives keep their files in a folder
+            with (
+                opened.open(inner if inner in names else alike[0]) as packed,
+                target.open("wb") as file,
+            ):
                 shutil.copyfileobj(packed, file)
             return
         nested = next((n for n in names if n.endswith(".zip") and inner.startswith(f"{n}/")), None)
@@ -233,7 +253,7 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, sql: Path, target:
 
 def _column(table: str, name: str, dtype: str) -> str:
     """A column as it is written: widths made uniform, nothing that could lose or change a value."""
-    quoted = f'"{name.replace(chr(34), chr(34) * 2)}"'
+    quoted = _quoted(name)
     column = CONTRACTS[table].columns.get(name)
     cast = None
     if column is not None and column.kind == "date" and dtype.startswith("TIMESTAMP"):
@@ -248,13 +268,15 @@ def _column(table: str, name: str, dtype: str) -> str:
         kinds = {"number": "DOUBLE", "whole": "BIGINT", "date": "DATE", "flag": "BOOLEAN"}
         cast = kinds.get(column.kind if column else "number", "VARCHAR")
     written = f"CAST({quoted} AS {cast}) AS {quoted}" if cast else quoted
-    if table == "customers" and name == "customer_id":
+    if table in {"customers", "prospects"} and name == "customer_id":
         written += f", CAST('0x' || md5(CAST({quoted} AS VARCHAR))[:8] AS BIGINT) AS {HASH}"
     return written
 
 
-def _note(connection: duckdb.DuckDBPyConnection, text: str, sql: str) -> str:
+def _note(connection: duckdb.DuckDBPyConnection, text: str, sql: str | None) -> str:
     """Fill a note of study.yaml with the number that its SQL counts."""
+    if sql is None:
+        return text
     try:
         (n,) = connection.sql(sql).fetchall()[0]
         return text.format(n=f"{n:,}" if isinstance(n, int | float) else n)

@@ -61,6 +61,14 @@ class Member(Strict):
     """Rows of the whole file."""
     may_be_partial: bool = False
     """Fewer rows are a stated limitation, not an error."""
+    optional: bool = False
+    """Where the file is absent, the SQL finds an empty table."""
+
+    @model_validator(mode="after")
+    def _known_columns(self) -> Member:
+        if self.optional and self.csv.columns is None:
+            raise ValueError("an optional file needs 'csv.columns'")
+        return self
 
 
 class Source(Strict):
@@ -108,10 +116,10 @@ class ChannelSpec(Strict):
 
 
 class Note(Strict):
-    """A finding of the data as they came, counted at ingest: ``{n}`` is the result of the SQL."""
+    """A sentence on the data as they came; ``{n}`` is what the SQL counts at ingest."""
 
     text: str
-    sql: str
+    sql: str | None = None
 
 
 class StudySpec(Strict):
