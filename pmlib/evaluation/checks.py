@@ -1,0 +1,306 @@
+"""Checks that come before any reading of a randomised campaign.
+
+Faults that leave nothing to estimate raise; signs that the randomisation or the recording went
+wrong are measured, reported and, when grave, stop the reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pmlib.artifacts import Number
+from pmlib.errors import StudyError
+
+CONTROL = "control"
+
+# Sample-ratio mismatch is searched for in every campaign, so its threshold is strict.
+SAMPLE_RATIO_LEVEL = 0.001
+LARGE_IMBALANCE = 0.1
+
+
+@dataclass(frozen=True)
+class CampaignChecks:
+    """What the checks found.
+
+    Attributes
+    ----------
+    arms : DataFrame
+        ``arm, customers, share, expected_share, outcome_known`` (shares 0-1), one row an arm.
+    balance : DataFrame
+        ``attribute, arm, difference``: mean of the arm minus mean of control in standard
+        deviations; one row a covariate (or level) and treated arm.
+    passed : bool
+        False stops the reading: the arms are not those that chance would have made.
+    numbers : tuple of Number
+    text : str
+        What was found, Markdown.
+    """
+
+    arms: pd.DataFrame
+    balance: pd.DataFrame
+    passed: bool
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def require_randomised(contacts: pd.DataFrame) -> None:
+    """Raise when the contacts cannot show an effect at all.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        ``customer_id, arm, propensity, responded``; one row an assignment.
+
+    Raises
+    ------
+    StudyError
+        No control, no treated arm, an assignment given twice, propensities missing or outside
+        (0, 1), outcome missing in all rows or the same in all rows.
+    """
+    where = "contacts"
+    arms = contacts["arm"].value_counts()
+    if CONTROL not in arms.index or len(arms) < 2:
+        raise StudyError(
+            "The campaign cannot be evaluated: it has no group to compare with.",
+            where=f"{where}.arm",
+            rule=f"rows of arm '{CONTROL}' and of at least one other arm",
+            found=", ".join(f"{arm} {count:,}" for arm, count in arms.items()) or "no rows",
+            remedy="Keep a random part of the planned customers uncontacted and record them.",
+        )
+    keys = [k for k in ("campaign_id", "customer_id", "product_id", "channel") if k in contacts]
+    repeated = int(contacts.duplicated(keys).sum())
+    if repeated:
+        raise StudyError(
+            "Some assignments are recorded more than once.",
+            where=where,
+            rule=f"unique {', '.join(keys)}",
+            found=f"{repeated:,} repeated rows",
+            remedy="Keep one row an assignment.",
+        )
+    propensity = contacts["propensity"].astype(float)
+    faulty = int((~((propensity > 0) & (propensity < 1))).sum())
+    if faulty:
+        raise StudyError(
+            "Propensities must be probabilities strictly between 0 and 1.",
+            where=f"{where}.propensity",
+            rule="0 < propensity < 1 in each row of a randomised campaign",
+            found=f"{faulty:,} of {len(contacts):,} rows",
+            remedy="Record the probability with which each customer was given its arm.",
+        )
+    outcome = contacts["responded"].astype(float)
+    known = outcome.dropna()
+    if known.nunique() < 2:
+        found = "no outcome is known" if known.empty else f"all known outcomes are {known.iloc[0]}"
+        raise StudyError(
+            "The outcome does not vary, so no effect can be estimated.",
+            where=f"{where}.responded",
+            rule="some customers respond and some do not",
+            found=found,
+            remedy="Wait for the outcome window to close, or check the outcome's coding.",
+        )
+    empty = [arm for arm, rows in outcome.groupby(contacts["arm"]) if rows.notna().sum() == 0]
+    if empty:
+        raise StudyError(
+            "An arm has no known outcome.",
+            where=f"{where}.responded",
+            found=", ".join(map(str, empty)),
+            remedy="Record the outcome in all arms, control included.",
+        )
+
+
+def expected_shares(contacts: pd.DataFrame) -> pd.Series:
+    """Share of each arm that the recorded propensities promise.
+
+    A row's propensity is the probability of its arm, product and channel. The sum of
+    ``1 / propensity`` over the rows of one such option has the same expectation for every option
+    of the same customers, so that the options' harmonic mean propensities are as their shares,
+    however many products each customer could have been offered. An arm with several channels is
+    one option where each customer had one channel only, and several where the channel was drawn;
+    these sums tell which.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        ``arm, propensity`` and, where contacts went through several channels, ``channel``.
+
+    Returns
+    -------
+    Series
+        Share (0-1), indexed by arm, sum 1.
+    """
+    inverse = (1 / contacts["propensity"].astype(float)).groupby(contacts["arm"])
+    options = pd.Series(1.0, index=inverse.size().index)
+    if "channel" in contacts:
+        channels = contacts.groupby("arm")["channel"].nunique().clip(lower=1)
+        ratio = inverse.sum() / inverse.sum()[CONTROL]
+        drawn = np.abs(np.log(ratio / channels)) < np.abs(np.log(ratio))
+        options = channels.where(drawn & (contacts.groupby("arm")["channel"].count() > 0), 1.0)
+        options[CONTROL] = 1.0
+    promised = options / inverse.mean()
+    return promised / promised.sum()
+
+
+def check_campaign(
+    contacts: pd.DataFrame,
+    *,
+    covariates: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+    error_rate: float = 0.05,
+) -> CampaignChecks:
+    """Check sample ratio, balance and completeness of a randomised campaign.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        ``customer_id, arm, propensity, responded`` and the covariates.
+    covariates : sequence of str
+        Columns known before the contact: numbers, booleans or categories.
+    labels : mapping, optional
+        Covariate to the name a reader sees.
+    error_rate : float
+        Level of the tests of balance and completeness.
+
+    Raises
+    ------
+    StudyError
+        As `require_randomised`.
+    """
+    require_randomised(contacts)
+    expected = expected_shares(contacts)
+    known = contacts["responded"].notna()
+    counts = contacts.groupby("arm").size()
+    arms = pd.DataFrame(
+        {
+            "customers": counts,
+            "share": counts / len(contacts),
+            "expected_share": expected,
+            "outcome_known": known.groupby(contacts["arm"]).mean(),
+        }
+    )
+    arms = arms.sort_index(key=lambda names: names != CONTROL, kind="stable")
+    ratio_p = float(stats.chisquare(counts, expected[counts.index] * len(contacts)).pvalue)
+    missing_p = 1.0
+    if not known.all():
+        missing_p = float(stats.chi2_contingency(pd.crosstab(contacts["arm"], known)).pvalue)
+    balance, balance_p = _balance(contacts, covariates, labels or {})
+    largest = float(balance["difference"].abs().max()) if len(balance) else None
+    ratio_fault = ratio_p < SAMPLE_RATIO_LEVEL
+    missing_fault = missing_p < SAMPLE_RATIO_LEVEL
+    numbers = (
+        Number("sample_ratio_p", ratio_p, decimals=3, meaning="p-value of sample-ratio mismatch"),
+        Number("largest_imbalance", largest, decimals=3,
+               meaning="largest standardised difference between an arm and control"),
+        Number("balance_p", balance_p, decimals=3, meaning="p-value of the joint test of balance"),
+        Number("outcome_known", float(known.mean()), "share", meaning="rows with known outcome"),
+    )  # fmt: skip
+    return CampaignChecks(
+        arms.reset_index(names="arm"),
+        balance,
+        not (ratio_fault or missing_fault),
+        numbers,
+        _check_text(ratio_p, largest, balance_p, known, missing_p, error_rate),
+    )
+
+
+def _balance(
+    contacts: pd.DataFrame, covariates: Sequence[str], labels: Mapping[str, str]
+) -> tuple[pd.DataFrame, float | None]:
+    """Standardised differences, and one joint chi-square test over all covariates and arms."""
+    columns = ["attribute", "arm", "difference"]
+    design = design_matrix(contacts, covariates, labels)
+    if design.empty:
+        return pd.DataFrame(columns=columns), None
+    x, arm = design.to_numpy(), contacts["arm"].to_numpy()
+    control = x[arm == CONTROL]
+    rows, statistic, freedom = [], 0.0, 0
+    for name in sorted(set(arm) - {CONTROL}):
+        treated = x[arm == name]
+        gap = treated.mean(axis=0) - control.mean(axis=0)
+        spread = np.sqrt((treated.var(axis=0, ddof=1) + control.var(axis=0, ddof=1)) / 2)
+        scaled = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
+        rows.append(pd.DataFrame({"attribute": design.columns, "arm": name, "difference": scaled}))
+    # Joint test: between-arm scatter of the covariates in units of their within-arm covariance
+    # (Lawley-Hotelling trace, chi-square in large samples). Collinear levels: pseudo-inverse.
+    means = np.vstack([x[arm == name].mean(axis=0) for name in sorted(set(arm))])
+    sizes = np.array([(arm == name).sum() for name in sorted(set(arm))])
+    centred = x - means[np.searchsorted(sorted(set(arm)), arm)]
+    within = centred.T @ centred / (len(x) - len(sizes))
+    inverse = np.linalg.pinv(within, rcond=1e-8, hermitian=True)
+    deviation = means - x.mean(axis=0)
+    statistic = float(np.einsum("a,aj,jk,ak->", sizes, deviation, inverse, deviation))
+    freedom = int(np.linalg.matrix_rank(within, tol=1e-8, hermitian=True)) * (len(sizes) - 1)
+    return pd.concat(rows, ignore_index=True)[columns], float(stats.chi2.sf(statistic, freedom))
+
+
+def design_matrix(
+    frame: pd.DataFrame, covariates: Sequence[str], labels: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Covariates as numbers: categories as one column a level but the first, missing as a level.
+
+    Numbers are ranked to (0, 1) first: money is so skewed that a mean says little about balance
+    or the outcome, and ranks need no choice of transformation. Missing numbers take the middle
+    rank and an indicator column.
+
+    Returns
+    -------
+    DataFrame
+        Float columns named after the labels; constant columns are left out.
+    """
+    labels = labels or {}
+    parts: dict[str, pd.Series] = {}
+    for column in covariates:
+        values, label = frame[column], labels.get(column, column)
+        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+            parts[label] = (values.astype(float).rank(pct=True)).fillna(0.5)
+            if values.isna().any():
+                parts[f"{label} unknown"] = values.isna().astype(float)
+        else:
+            text = values.astype(object).where(values.notna(), "unknown").astype(str)
+            for level in sorted(text.unique())[1:]:
+                parts[f"{label}: {level}"] = (text == level).astype(float)
+    design = pd.DataFrame(parts, index=frame.index, dtype=float)
+    return design.loc[:, (design != design.iloc[0]).any()]
+
+
+def _check_text(
+    ratio_p: float,
+    largest: float | None,
+    balance_p: float | None,
+    known: pd.Series,
+    missing_p: float,
+    error_rate: float,
+) -> str:
+    if ratio_p < SAMPLE_RATIO_LEVEL:
+        ratio = (
+            f"**The reading stops here.** The arms are not of the sizes that were drawn "
+            f"(sample-ratio mismatch, p = {ratio_p:.2g}): customers were lost or moved after the "
+            "assignment, so the arms no longer compare."
+        )
+    else:
+        ratio = f"The arms have the sizes that were drawn (p = {ratio_p:.2f})."
+    if largest is None or balance_p is None:
+        balance = "No attribute known before the contact is recorded, so balance is not shown."
+    else:
+        verdict = "as chance would leave them" if balance_p >= error_rate else "further than chance"
+        size = "none" if largest < LARGE_IMBALANCE else "at least one"
+        balance = (
+            f"Attributes known before the contact lie {verdict} (joint p = {balance_p:.2f}); "
+            f"{size} differs by {LARGE_IMBALANCE} standard deviations or more "
+            f"(largest {largest:.3f})."
+        )
+    share = float(known.mean())
+    if share == 1:
+        complete = "Every outcome is known."
+    elif missing_p < SAMPLE_RATIO_LEVEL:
+        complete = (
+            f"**The reading stops here.** Outcomes are known for {share:.1%} of rows, and not "
+            f"equally in all arms (p = {missing_p:.2g})."
+        )
+    else:
+        complete = f"Outcomes are known for {share:.1%} of rows, alike in all arms."
+    return f"{ratio} {balance} {complete}"

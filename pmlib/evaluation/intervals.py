@@ -1,0 +1,96 @@
+"""Intervals for differences of proportions and means: the arithmetic under every estimate.
+
+All functions take arrays and work element by element.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from pmlib.safeguards import wilson
+
+
+class Difference(NamedTuple):
+    """Treated minus control: arrays of the same shape."""
+
+    effect: np.ndarray
+    standard_error: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p_value: np.ndarray
+
+
+def newcombe(
+    successes: ArrayLike,
+    trials: ArrayLike,
+    successes_control: ArrayLike,
+    trials_control: ArrayLike,
+    *,
+    confidence_level: float = 0.95,
+) -> Difference:
+    r"""Difference of two proportions with Newcombe's hybrid score interval.
+
+    The limits combine the Wilson limits `l, u` of each proportion (method 10 of
+    [@newcombe1998difference]):
+    ``d - sqrt((p1-l1)^2 + (u0-p0)^2)`` and ``d + sqrt((u1-p1)^2 + (p0-l0)^2)``. The p-value is
+    that of the pooled z test; the standard error is the unpooled one.
+
+    Examples
+    --------
+    >>> result = newcombe([56], [70], [48], [80])
+    >>> print(result.effect.round(2), result.low.round(4), result.high.round(4))
+    [0.2] [0.0524] [0.3339]
+    """
+    x1, n1 = np.asarray(successes, float), np.asarray(trials, float)
+    x0, n0 = np.asarray(successes_control, float), np.asarray(trials_control, float)
+    p1, p0 = x1 / n1, x0 / n0
+    l1, u1 = wilson(x1, n1, level=confidence_level)
+    l0, u0 = wilson(x0, n0, level=confidence_level)
+    effect = p1 - p0
+    pooled = (x1 + x0) / (n1 + n0)
+    spread = np.sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n0))
+    z = np.divide(effect, spread, out=np.zeros_like(effect), where=spread > 0)
+    return Difference(
+        effect,
+        np.sqrt(p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0),
+        effect - np.sqrt((p1 - l1) ** 2 + (u0 - p0) ** 2),
+        effect + np.sqrt((u1 - p1) ** 2 + (p0 - l0) ** 2),
+        2 * stats.norm.sf(np.abs(z)),
+    )
+
+
+def welch(
+    mean: ArrayLike,
+    variance: ArrayLike,
+    count: ArrayLike,
+    mean_control: ArrayLike,
+    variance_control: ArrayLike,
+    count_control: ArrayLike,
+    *,
+    confidence_level: float = 0.95,
+) -> Difference:
+    """Difference of two means with unequal variances, Welch's t interval.
+
+    Parameters
+    ----------
+    variance, variance_control : array_like
+        Sample variances (divisor n - 1), of the outcome's unit squared.
+    """
+    v1 = np.asarray(variance, float) / np.asarray(count, float)
+    v0 = np.asarray(variance_control, float) / np.asarray(count_control, float)
+    effect = np.asarray(mean, float) - np.asarray(mean_control, float)
+    error = np.sqrt(v1 + v0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = (v1 + v0) ** 2 / (
+            v1**2 / (np.asarray(count, float) - 1) + v0**2 / (np.asarray(count_control, float) - 1)
+        )
+        t = np.where(error > 0, effect / error, 0.0)
+    freedom = np.where(np.isfinite(freedom), freedom, 1.0)
+    half = np.where(error > 0, stats.t.ppf(0.5 + confidence_level / 2, freedom) * error, 0.0)
+    return Difference(
+        effect, error, effect - half, effect + half, 2 * stats.t.sf(np.abs(t), freedom)
+    )
