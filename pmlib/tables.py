@@ -78,6 +78,11 @@ def to_html(
         if pd.api.types.is_numeric_dtype(frame[column])
         and not pd.api.types.is_bool_dtype(frame[column])
     }
+    # Counts that carry a gap (a suppressed cell) arrive as floats; they are whole all the same.
+    whole = {
+        column: 0 for column in numeric - set(units) if (frame[column].dropna() % 1 == 0).all()
+    }
+    decimals = {**whole, **decimals}
     heads = []
     for column in frame.columns:
         attributes = ' class="num"' if column in numeric else ""

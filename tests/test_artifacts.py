@@ -89,3 +89,9 @@ def test_table_escapes_what_the_data_hold():
 def test_table_refuses_a_unit_for_a_column_it_lacks():
     with pytest.raises(StudyError, match="prise"):
         to_html(pd.DataFrame({"price": [1.0]}), units={"prise": "currency"})
+
+
+def test_counts_with_a_gap_are_shown_whole():
+    html = to_html(pd.DataFrame({"name": ["a", "b"], "n": [71.0, np.nan]}))
+    assert ">71<" in html
+    assert ">–<" in html
