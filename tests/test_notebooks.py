@@ -73,16 +73,19 @@ def test_the_next_cell_validates_and_opens_the_chapter(name: str) -> None:
 
 @EVERY
 def test_the_last_call_saves_what_later_chapters_need(name: str) -> None:
-    assert code(read(name))[-1].source.lstrip().startswith("chapter.save(")
+    assert "chapter.save(" in code(read(name))[-1].source
 
 
 @EVERY
-def test_cells_hold_calls_only_and_few_lines(name: str) -> None:
-    own = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While)
+def test_cells_hold_a_few_calls_and_define_nothing(name: str) -> None:
+    defining = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     for cell in code(read(name)):
-        assert not [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, own)]
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        assert not [node for node in nodes if isinstance(node, defining)], cell.source
         if "parameters" not in cell.metadata.get("tags", []):
-            assert len(cell.source.splitlines()) <= 15, cell.source
+            # Captions and column names take lines; what counts is how much is done.
+            assert len([node for node in nodes if isinstance(node, ast.stmt)]) <= 10, cell.source
+            assert len(cell.source.splitlines()) <= 25, cell.source
 
 
 @EVERY

@@ -1,0 +1,71 @@
+"""The report in a real browser, opened from disk: it asks no network and complains of nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+REPORTS = Path(__file__).resolve().parent.parent / "reports"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the PATH"),
+]
+
+
+def reports() -> list[Path]:
+    return sorted(REPORTS.glob("*/report.html"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def test_there_is_a_report_to_open() -> None:
+    assert reports(), "make study writes one"
+
+
+@pytest.mark.parametrize("path", reports(), ids=lambda path: path.parent.name)
+def test_a_report_opens_offline_without_a_request_or_complaint(browser, path: Path) -> None:
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    requests: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(path.as_uri(), wait_until="load")
+    outside = [url for url in requests if not url.startswith(("data:", path.as_uri()))]
+    assert outside == []
+    assert complaints == []
+
+    # Every link within the page lands: its target exists and can be scrolled to.
+    lost = page.eval_on_selector_all(
+        "a[href^='#']",
+        "links => links.map(a => a.getAttribute('href').slice(1))"
+        ".filter(id => id && !document.getElementById(decodeURIComponent(id)))",
+    )
+    assert lost == []
+    contents = page.locator("nav a[href^='#']")
+    assert contents.count() >= 10
+    for link in contents.all():
+        if link.is_visible():
+            link.click()
+            target = page.url.split("#")[1]
+            assert page.locator(f"[id='{target}']").first.is_visible()
+
+    # Images are all there, and have a text alternative.
+    broken = page.eval_on_selector_all(
+        "img", "images => images.filter(i => !i.complete || !i.naturalWidth || !i.alt).length"
+    )
+    assert broken == 0
+    context.close()
