@@ -1,4 +1,7 @@
-"""The report, built from small executed notebooks that each test can change."""
+"""The report, built from small executed notebooks.
+
+`page` is one report with a bit of everything, built once; a test that needs another takes `run`.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from pmlib.artifacts import Number, numbers_to_records, write_json
 from pmlib.errors import StudyError
 from pmlib.params import CHAPTERS, Parameters
-from pmlib.report.build import FRAME, build_report
-from pmlib.report.chapter import Chapter
+from pmlib.report.bibliography import Bibliography
+from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
+from pmlib.report.chapter import PROJECT, Chapter
+from pmlib.report.markup import to_html
 
 TITLES = {
     "data_profiling": "Data profiling: what is there?",
@@ -125,60 +130,100 @@ class Run:
         )
         return BeautifulSoup(build_report(self.folder).read_text("utf-8"), "html.parser")
 
+    def files(self) -> dict[str, bytes]:
+        found = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     return Run(tmp_path / "run")
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = Run(tmp_path_factory.mktemp("whole"))
+    hostile = pd.DataFrame({"a": ["<script>alert(1)</script> @fig-x [@y] $a$"], "b": [-1.25]})
+    run.add(
+        "See @fig-late, @sec-deep, @eq-x and @fig-net.",
+        "Known [@webb2007significant, p. 3; @holm1979simple].",
+        r"With $\frac{a}{b}$ it costs $5 and $6.",
+        "## First",
+        "### Detail",
+        "## Deep {#sec-deep}",
+        "### Detail",
+        "$$\nx = 1\n$$\n{#eq-x}",
+        figure("fig-a", "As @fig-a shows [@holm1979simple]: $x^2$ and a@b.cd. More."),
+        table("tbl-a", hostile),
+        figure("fig-b"),
+        said("There are **4** segments, see @sec-theory."),
+        new_code_cell('if chapter.has("holdings"):\n    show("fig-net")'),
+        new_code_cell('run = "/a/path"', metadata={"tags": ["injected-parameters"]}),
+        new_code_cell("work()", outputs=[new_output("stream", name="stdout", text="took 3 s")]),
+    )
+    run.add("## First", table("tbl-f", pd.DataFrame({"a": ["=1+1"]})), chapter="strategy_design")
+    run.add(figure("fig-late"), chapter="campaign_evaluation")
+    run.build()
+    return run
+
+
+@pytest.fixture(scope="module")
+def page(whole: Run) -> BeautifulSoup:
+    return BeautifulSoup((whole.folder / "report.html").read_text("utf-8"), "html.parser")
+
+
 def text_of(element: Any) -> str:
     return " ".join(element.get_text().split())
 
 
-def test_chapters_follow_introduction_and_theory_in_order(run: Run) -> None:
-    page = run.build()
-    titles = [text_of(h) for h in page.select("section.chapter h2")]
+# --- numbers and references -----------------------------------------------------------------------
+
+
+def test_chapters_follow_introduction_and_theory_in_order(page: BeautifulSoup) -> None:
+    titles = [text_of(heading) for heading in page.select("section.chapter h2")]
     assert titles[2:7] == [
         f"{number} {title}" for number, title in enumerate(TITLES.values(), start=3)
     ]
 
 
-def test_sections_are_numbered_within_their_chapter(run: Run) -> None:
-    run.add("## First", "### Detail", "## Second", "### Detail")
-    headings = [
-        text_of(h) for h in run.build().select("#sec-segmentation h3, #sec-segmentation h4")
-    ]
-    assert headings == ["4.1 First", "4.1.1 Detail", "4.2 Second", "4.2.1 Detail"]
+def test_sections_are_numbered_within_their_chapter(page: BeautifulSoup) -> None:
+    headings = [text_of(heading) for heading in page.select("#sec-segmentation :is(h3, h4)")]
+    assert headings == ["4.1 First", "4.1.1 Detail", "4.2 Deep", "4.2.1 Detail"]
 
 
-def test_figures_tables_and_equations_are_counted_apart(run: Run) -> None:
-    frame = pd.DataFrame({"product": ["card"], "share": [0.5]})
-    run.add(figure("fig-a"), table("tbl-a", frame), figure("fig-b"), "$$\nx = 1\n$$\n{#eq-x}")
-    page = run.build()
-    assert [text_of(n) for n in page.select("#sec-segmentation figcaption .pm-number")] == [
-        "Figure 4.1",
-        "Table 4.1",
-        "Figure 4.2",
-    ]
+def test_figures_tables_and_equations_are_counted_apart(page: BeautifulSoup) -> None:
+    numbers = [text_of(n) for n in page.select("#sec-segmentation figcaption .pm-number")]
+    assert numbers == ["Figure 4.1", "Table 4.1", "Figure 4.2"]
     assert text_of(page.select_one("#eq-x .pm-equation-number")) == "(4.1)"
 
 
-def test_references_point_backwards_and_forwards(run: Run) -> None:
-    run.add("See @fig-late, @sec-deep and @eq-x.", "## Deep {#sec-deep}", "$$x = 1$$ {#eq-x}")
-    run.add(figure("fig-late"), chapter="campaign_evaluation")
-    links = run.build().select("#sec-segmentation a.pm-ref")
+def test_references_point_backwards_and_forwards(page: BeautifulSoup) -> None:
+    links = page.select("#sec-segmentation > p a.pm-ref")
     assert [(link["href"], text_of(link)) for link in links] == [
         ("#fig-late", "Figure 7.1"),
-        ("#sec-deep", "Section 4.1"),
+        ("#sec-deep", "Section 4.2"),
         ("#eq-x", "Equation (4.1)"),
     ]
 
 
-def test_reference_in_a_caption_is_filled(run: Run) -> None:
-    run.add(figure("fig-a", "As @fig-a shows [@holm1979simple]: $x^2$ and a@b.cd."))
-    caption = run.build().select_one("#fig-a figcaption")
+def test_caption_may_hold_references_citations_and_formulas(page: BeautifulSoup) -> None:
+    caption = page.select_one("#fig-a figcaption")
     assert text_of(caption).startswith("Figure 4.1 As Figure 4.1 shows (Holm, 1979): ")
     assert caption.find("msup") is not None
+
+
+def test_list_of_figures_takes_the_first_sentence_of_a_caption(page: BeautifulSoup) -> None:
+    entries = [text_of(link) for link in page.select("nav.contents a[href='#fig-b']")]
+    assert entries == ["4.2 How many there are."]
+
+
+def test_sentence_refers_to_a_chapter(page: BeautifulSoup) -> None:
+    assert text_of(page.select_one(".pm-said")) == "There are 4 segments, see Chapter 2."
+
+
+def test_figure_that_lacks_its_data_is_said_to_be_absent(page: BeautifulSoup) -> None:
+    mark = page.select_one("#sec-segmentation .pm-absent-ref")
+    assert text_of(mark) == "a figure that this study has no data for"
 
 
 def test_unknown_label_is_an_error_that_names_the_nearest(run: Run) -> None:
@@ -187,21 +232,16 @@ def test_unknown_label_is_an_error_that_names_the_nearest(run: Run) -> None:
         run.build()
 
 
-def test_figure_that_lacks_its_data_is_said_to_be_absent(run: Run) -> None:
-    run.add("See @fig-net.", new_code_cell('if chapter.has("holdings"):\n    show("fig-net")'))
-    mark = run.build().select_one("#sec-segmentation .pm-absent-ref")
-    assert text_of(mark) == "a figure that this study has no data for"
-
-
 def test_label_used_twice_is_an_error(run: Run) -> None:
     run.add(figure("fig-a"), figure("fig-a"))
     with pytest.raises(StudyError, match="share a label"):
         run.build()
 
 
-def test_only_cited_works_are_listed_by_author(run: Run) -> None:
-    run.add("Known [@webb2007significant, p. 3; @holm1979simple].")
-    page = run.build()
+# --- citations and formulas -----------------------------------------------------------------------
+
+
+def test_only_cited_works_are_listed(page: BeautifulSoup) -> None:
     assert "(Webb, 2007, p. 3; Holm, 1979)" in text_of(page.select_one("#sec-segmentation"))
     listed = [item["id"] for item in page.select(".pm-references li")]
     assert {"ref-webb2007significant", "ref-holm1979simple"} <= set(listed)
@@ -214,9 +254,8 @@ def test_unknown_citation_is_an_error_that_names_the_nearest(run: Run) -> None:
         run.build()
 
 
-def test_formula_becomes_mathml_and_money_stays_text(run: Run) -> None:
-    run.add(r"With $\frac{a}{b}$ it costs $5 and $6.")
-    paragraph = run.build().select_one("#sec-segmentation > p")
+def test_formula_becomes_mathml_and_money_stays_text(page: BeautifulSoup) -> None:
+    paragraph = page.select("#sec-segmentation > p")[2]
     assert paragraph.find("mfrac") is not None
     assert text_of(paragraph).endswith("it costs $5 and $6.")
 
@@ -227,17 +266,16 @@ def test_formula_that_cannot_be_shown_is_an_error(run: Run) -> None:
         run.build()
 
 
-def test_html_in_data_is_shown_not_run(run: Run) -> None:
-    frame = pd.DataFrame({"product": ["<script>alert(1)</script> @fig-x [@y] $a$"], "n": [1]})
-    run.add(table("tbl-a", frame))
-    page = run.build()
+# --- what the report must never do ----------------------------------------------------------------
+
+
+def test_html_in_data_is_shown_not_run(page: BeautifulSoup) -> None:
     cell = page.select_one("#tbl-a tbody th")
     assert text_of(cell) == "<script>alert(1)</script> @fig-x [@y] $a$"
     assert len(page.find_all("script")) == 1
 
 
-def test_html_in_the_description_of_a_study_is_shown_not_run(run: Run) -> None:
-    page = run.build()
+def test_html_in_the_description_of_a_study_is_shown_not_run(page: BeautifulSoup) -> None:
     assert "<b>no</b>" in text_of(page.select_one(".cover-description"))
     assert "<b>no</b>" in text_of(page.select_one("#sec-introduction"))
 
@@ -245,22 +283,13 @@ def test_html_in_the_description_of_a_study_is_shown_not_run(run: Run) -> None:
 def test_same_run_gives_same_bytes(run: Run) -> None:
     run.add(figure("fig-a"), table("tbl-a", pd.DataFrame({"a": ["x"], "b": [1.5]})))
     run.build()
-    first = {
-        p.relative_to(run.folder): p.read_bytes() for p in run.folder.rglob("*.*") if p.is_file()
-    }
+    first = run.files()
     run.build()
-    again = {
-        p.relative_to(run.folder): p.read_bytes() for p in run.folder.rglob("*.*") if p.is_file()
-    }
-    assert first == again
+    assert run.files() == first
 
 
-def test_nothing_is_fetched_and_only_references_lead_outside(run: Run) -> None:
-    run.add(figure("fig-a"))
-    page = run.build()
-    sources = [tag["src"] for tag in page.select("[src]")]
-    assert sources
-    assert all(source.startswith("data:") for source in sources)
+def test_nothing_is_fetched_and_only_references_lead_outside(page: BeautifulSoup) -> None:
+    assert {tag["src"].partition(":")[0] for tag in page.select("[src]")} == {"data"}
     outside = [link for link in page.select("a[href]") if not link["href"].startswith("#")]
     assert all("pm-external" in link.get("class", []) for link in outside)
     policy = page.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
@@ -273,19 +302,39 @@ def test_picture_from_outside_is_an_error(run: Run) -> None:
         run.build()
 
 
-def test_ids_are_unique_and_every_link_lands(run: Run) -> None:
-    run.add("## Limits", figure("fig-a"))
-    run.add("## Limits", chapter="strategy_design")
-    page = run.build()
+def test_notebook_with_an_error_is_refused(run: Run) -> None:
+    error = new_output("error", ename="ValueError", evalue="no", traceback=[])
+    run.add(new_code_cell("fail()", outputs=[error]))
+    with pytest.raises(StudyError, match="not run to its end"):
+        run.build()
+
+
+def test_picture_without_caption_is_refused(run: Run) -> None:
+    data = {"image/png": base64.b64encode(b"x").decode()}
+    run.add(new_code_cell("plot()", outputs=[new_output("display_data", data=data)]))
+    with pytest.raises(StudyError, match="picture without caption"):
+        run.build()
+
+
+def test_missing_chapter_is_named_and_the_earlier_report_stays(run: Run) -> None:
+    run.build()
+    before = (run.folder / "report.html").read_bytes()
+    next((run.folder / "notebooks").glob("*_strategy_design.ipynb")).unlink()
+    with pytest.raises(StudyError, match="strategy_design"):
+        build_report(run.folder)
+    assert (run.folder / "report.html").read_bytes() == before
+
+
+# --- what a reader finds --------------------------------------------------------------------------
+
+
+def test_ids_are_unique_and_every_link_lands(page: BeautifulSoup) -> None:
     ids = [tag["id"] for tag in page.select("[id]")]
     assert len(ids) == len(set(ids))
-    inside = {link["href"][1:] for link in page.select("a[href^='#']")}
-    assert inside <= set(ids)
+    assert {link["href"][1:] for link in page.select("a[href^='#']")} <= set(ids)
 
 
-def test_structure_for_screen_readers(run: Run) -> None:
-    run.add(table("tbl-a", pd.DataFrame({"a": ["x"], "b": [1.5]})), figure("fig-a"))
-    page = run.build()
+def test_structure_for_screen_readers(page: BeautifulSoup) -> None:
     assert page.html["lang"] == "en"
     assert len(page.select("main")) == 1
     assert len(page.select("h1")) == 1
@@ -295,91 +344,72 @@ def test_structure_for_screen_readers(run: Run) -> None:
     assert all(nav.get("aria-label") or nav.get("aria-labelledby") for nav in page.select("nav"))
 
 
-@pytest.mark.parametrize(
-    ("simulated", "origin"), [(True, "Simulated data."), (False, "Real data.")]
-)
-def test_every_figure_and_table_says_where_its_data_come_from(
-    run: Run, simulated: bool, origin: str
+def test_every_figure_and_table_of_a_chapter_says_that_its_data_are_simulated(
+    page: BeautifulSoup,
 ) -> None:
-    run.study["simulated"] = simulated
-    run.add(figure("fig-a"), table("tbl-a", pd.DataFrame({"a": ["x"], "b": [1.5]})))
-    marks = run.build().select("#sec-segmentation figcaption .pm-origin")
-    assert [text_of(mark) for mark in marks] == [origin, origin]
+    captions = page.select("#sec-segmentation figcaption")
+    assert [text_of(caption)[-15:] for caption in captions] == ["Simulated data."] * 3
 
 
-def test_tables_and_figures_are_exported_under_their_numbers(run: Run) -> None:
-    run.add(figure("fig-a"), table("tbl-a", pd.DataFrame({"a": ["=1+1"], "b": [-1.25]})))
-    run.build()
-    figures = {path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()}
-    assert figures["figure-4.1-a.csv"] == b"x,y\n1,3\n2,4.5\n"
-    assert figures["figure-4.1-a.svg"].startswith(b"<?xml")
-    # A spreadsheet must not run text as a formula; numbers stay numbers.
-    assert (run.folder / "tables" / "table-4.1-a.csv").read_bytes() == b"a,b\n'=1+1,-1.25\n"
-
-
-def test_code_is_folded_and_machine_dependent_cells_are_left_out(run: Run) -> None:
-    injected = new_code_cell('run = "/machine/path"', metadata={"tags": ["injected-parameters"]})
-    noisy = new_code_cell("work()", outputs=[new_output("stream", name="stdout", text="took 3 s")])
-    run.add(injected, noisy)
-    page = run.build()
-    assert [text_of(code) for code in page.select("#sec-segmentation details pre")] == ["work()"]
+def test_code_is_folded_and_machine_dependent_cells_are_left_out(page: BeautifulSoup) -> None:
+    code = [text_of(block) for block in page.select("#sec-segmentation details.pm-code pre")]
+    assert code[-1] == "work()"
+    assert "/a/path" not in page.get_text()
     assert "took 3 s" not in page.get_text()
 
 
-def test_notebook_with_an_error_is_refused(run: Run) -> None:
-    error = new_output("error", ename="ValueError", evalue="no", traceback=[])
-    run.add(new_code_cell("fail()", outputs=[error]))
-    with pytest.raises(StudyError, match="not run to its end"):
-        run.build()
+def test_tables_and_figures_are_exported_under_their_numbers(whole: Run) -> None:
+    files = whole.files()
+    assert files["figures/figure-4.1-a.csv"] == b"x,y\n1,3\n2,4.5\n"
+    assert files["figures/figure-4.1-a.svg"].startswith(b"<?xml")
+    assert files["tables/table-4.1-a.csv"].endswith(b",-1.25\n")
 
 
-def test_picture_without_caption_is_refused(run: Run) -> None:
-    picture = base64.b64encode(b"x").decode()
-    run.add(
-        new_code_cell("plot()", outputs=[new_output("display_data", data={"image/png": picture})])
-    )
-    with pytest.raises(StudyError, match="picture without caption"):
-        run.build()
+def test_spreadsheet_does_not_run_exported_text_as_a_formula(whole: Run) -> None:
+    assert whole.files()["tables/table-6.1-f.csv"] == b"a\n'=1+1\n"
 
 
-def test_missing_chapter_is_named(run: Run) -> None:
-    run.build()
-    next((run.folder / "notebooks").glob("*_strategy_design.ipynb")).unlink()
-    with pytest.raises(StudyError, match="strategy_design"):
-        build_report(run.folder)
+# --- the texts around the chapters, and the committed notebooks -----------------------------------
 
 
-def test_failed_build_leaves_the_earlier_report(run: Run) -> None:
-    run.build()
-    before = (run.folder / "report.html").read_bytes()
-    run.add("See @fig-none.")
-    with pytest.raises(StudyError, match="points to nothing"):
-        run.build()
-    assert (run.folder / "report.html").read_bytes() == before
-
-
-def test_sentence_fills_in_a_number(run: Run) -> None:
-    run.add(said("There are **4** segments, see @sec-theory."))
-    assert text_of(run.build().select_one(".pm-said")) == "There are 4 segments, see Chapter 2."
-
-
-@pytest.mark.parametrize("simulated", [True, False])
 @pytest.mark.parametrize(
-    "tables", [["customers"], ["customers", "contacts"], ["customers", "holdings"]]
+    ("simulated", "tables"), [(True, []), (False, ["contacts"]), (False, ["holdings"])]
 )
 def test_frame_reads_for_every_kind_of_study(run: Run, simulated: bool, tables: list[str]) -> None:
     run.study |= {"simulated": simulated, "tables": ["customers", *tables], "attributes": {}}
     run.numbers = []
-    text = run.build().get_text()
+    text = text_of(run.build())
     assert not re.search(r"\{\{|\{%|\[@|@(fig|tbl|sec|eq)-", text)
+    assert ("The data are simulated" in text) is simulated
+    assert ("no record of campaigns" in text) is ("contacts" not in tables)
 
 
 def test_every_number_the_frame_quotes_is_recorded_somewhere() -> None:
     # Otherwise a renamed key would make its sentence vanish without anyone noticing.
-    quoted = set()
-    for path in FRAME.glob("*.md"):
-        for keys in re.findall(r"has\(([^)]*)\)", path.read_text("utf-8")):
-            quoted |= set(re.findall(r"'(\w+)'", keys))
-    package = FRAME.parents[1] / "pmlib"
-    code = "\n".join(path.read_text("utf-8") for path in package.rglob("*.py"))
-    assert {key for key in quoted if f'"{key}"' not in code} == set()
+    frame = "".join(path.read_text("utf-8") for path in FRAME.glob("*.md"))
+    quoted = {key for keys in re.findall(r"has\(([^)]*)\)", frame) for key in keys.split("'")[1::2]}
+    code = "".join(path.read_text("utf-8") for path in (PROJECT / "pmlib").rglob("*.py"))
+    templates = [
+        re.sub(r"\\{.*?\\}", r"\\w+", re.escape(key)) for key in re.findall(r'f?"([\w{}.]+)"', code)
+    ]
+    known = re.compile("|".join(set(templates)))
+    assert {key for key in quoted if not known.fullmatch(key)} == set()
+
+
+def test_notebooks_cite_and_refer_to_what_exists() -> None:
+    bibliography = Bibliography(FRAME / "references.bib")
+    places = {f"sec-{name}" for name in (*BEFORE, *AFTER, *APPENDICES)}
+    places |= {f"sec-{name.replace('_', '-')}" for name in CHAPTERS}
+    wanted: set[str] = set()
+    for path in sorted((PROJECT / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                places |= set(re.findall(r"""["']((?:fig|tbl)-[\w-]+)["']""", cell.source))
+                wanted |= set(re.findall(r"@((?:fig|tbl|sec|eq)-[\w-]+)", cell.source))
+                continue
+            text = BeautifulSoup(to_html(cell.source), "html.parser")
+            places |= {element["id"] for element in text.select("[id]")}
+            wanted |= {link["href"][1:] for link in text.select("a.pm-ref")}
+            for mark in text.select("span.pm-cite"):
+                bibliography.cite(mark["data-keys"], where=path.name)
+    assert wanted - places == set()

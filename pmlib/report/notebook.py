@@ -19,7 +19,7 @@ _LABEL = re.compile(r"""["']((?:fig|tbl)-[A-Za-z0-9-]+)["']""")
 
 
 def chapter_exporter(templates: Path) -> HTMLExporter:
-    """An nbconvert exporter with this report's own Markdown and its template ``chapter`` from a folder."""
+    """Make the exporter for `read_chapter` from a folder with the template ``chapter``."""
     return _Exporter(template_name="chapter", extra_template_basedirs=[str(templates)])
 
 

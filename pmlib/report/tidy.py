@@ -7,14 +7,18 @@ from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 
-# Characters across the columns from which a table needs smaller type on A4.
-_WIDE, _VERY_WIDE = 95, 140
+_SHORT = 22
 # Rows that fit on a page: a shorter table is never cut, a longer one repeats its head.
 _ONE_PAGE = 28
+# Points: widths of the text on A4 upright and across, and the sizes of type between which a
+# table is set. A character takes a little more than half its size.
+_UPRIGHT, _ACROSS = 470, 740
+_LARGEST, _SMALLEST_UPRIGHT, _SMALLEST = 8.4, 6.6, 5.4
+_CHARACTER = 0.56
 
 
 def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Any]) -> None:
-    """Give each table header scopes, a frame that scrolls, and classes for its size.
+    """Give each table header scopes, a frame that scrolls, and a size of type for paper.
 
     Parameters
     ----------
@@ -28,14 +32,21 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Any]) -> None:
             cell["scope"] = "col"
         for cell in table.select("tbody th"):
             cell["scope"] = "row"
+        for cell in table.select("tbody td:not(.num)"):
+            text = cell.get_text()
+            # Intervals, dates and the like are read as one.
+            if len(text) <= _SHORT and any(map(str.isdigit, text)):
+                cell["class"] = [*cell.get("class", []), "pm-short"]
         classes = list(table.get("class", []))
-        width, rows = _width(table), len(table.select("tbody tr"))
-        if width > _WIDE:
-            classes.append("pm-very-wide" if width > _VERY_WIDE else "pm-wide")
-        if rows > _ONE_PAGE:
+        size = _UPRIGHT / (_CHARACTER * _width(table))
+        if size < _SMALLEST_UPRIGHT:
+            classes.append("pm-wide")
+            size = _ACROSS / (_CHARACTER * _width(table))
+        if len(table.select("tbody tr")) > _ONE_PAGE:
             classes.append("pm-long")
         if classes:
             table["class"] = classes
+        table["style"] = f"--paper-size: {min(_LARGEST, max(_SMALLEST, size)):.1f}pt"
         figure = table.find_parent("figure")
         name = targets[figure["id"]].text if figure and figure.get("id") in targets else ""
         if figure and "pm-figure" in figure.get("class", []):
@@ -46,13 +57,13 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Any]) -> None:
 
 
 def _width(table: Tag) -> int:
-    """Characters across a table: the longest word of each head, the longest cell up to 24."""
+    """Characters across a table: numbers and short cells whole, of text a part, for it wraps."""
     widths: dict[int, int] = {}
     for row in table.find_all("tr"):
         for position, cell in enumerate(row.find_all(["td", "th"])):
             text = cell.get_text(" ", strip=True)
             size = max(map(len, text.split()), default=0)
             if cell.find_parent("tbody"):
-                size = max(size, min(len(text), 24))
+                size = max(min(size, _SHORT), min(len(text), _SHORT))
             widths[position] = max(widths.get(position, 0), size)
     return sum(size + 2 for size in widths.values())

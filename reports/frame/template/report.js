@@ -35,20 +35,20 @@ function sortBy(table, column, direction) {
 function makeSortable(table) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
-    const button = make("button", { type: "button", className: "pm-sort" });
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
+    const name = head.textContent.trim();
+    const button = make("button", { type: "button", className: "pm-sort", ariaLabel: `Sort by ${name}` });
+    head.append(button); // the heading itself stays text: browsers print no buttons in repeated heads
+    head.addEventListener("click", () => {
       const direction = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", direction);
       sortBy(table, column, direction);
     });
   });
-  makeFilters(table, heads);
 }
 
-function makeFilters(table, heads) {
+function makeFilters(table) {
+  const heads = [...table.tHead.rows[0].cells];
   const rows = [...table.tBodies[0].rows];
   const status = make("p", { className: "pm-status" });
   status.setAttribute("role", "status");
@@ -127,7 +127,10 @@ function letScroll() {
   });
 }
 
-document.querySelectorAll("table.pm-sortable").forEach(makeSortable);
+document.querySelectorAll("table.pm-sortable").forEach((table) => {
+  makeFilters(table);
+  makeSortable(table);
+});
 followReader();
 letScroll();
 addEventListener("resize", letScroll);
