@@ -1,0 +1,406 @@
+"""Distinct baskets with their counts: all that association analysis needs of the customers.
+
+One group-by in the engine turns holdings into `Baskets`; everything after works on these few
+rows, whether they stand for ten thousand customers or for a hundred million.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from pmlib.artifacts import Number
+from pmlib.engine import collect, uniform
+from pmlib.errors import StudyError
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Iterator, Sequence
+
+# A basket travels out of the engine as whole numbers of this many bits: a 64-bit integer has a
+# sign bit, and double precision (through which some engines pass) is exact to 53.
+_BITS = 52
+
+# The split of customers must not repeat a sample that another chapter drew with the same seed.
+_SPLIT_STREAM = 3_000_017
+
+# Rows times itemsets compared at a time: bounds the memory of counting.
+_CHUNK_CELLS = 2**24
+
+
+@dataclass(frozen=True)
+class Baskets:
+    """Distinct baskets and how many customers hold exactly that.
+
+    Parameters
+    ----------
+    products : tuple of str
+        Product ids, sorted; the columns of `held`.
+    held : numpy.ndarray of bool, shape (rows, products)
+        A row is one basket in one segment and one half.
+    customers : numpy.ndarray of int, shape (rows,)
+        Customers a row stands for.
+    segment : numpy.ndarray of int, shape (rows,)
+    holdout : numpy.ndarray of bool, shape (rows,)
+        True for the half on which rules are tested, False for the half on which they are found.
+    """
+
+    products: tuple[str, ...]
+    held: np.ndarray
+    customers: np.ndarray
+    segment: np.ndarray
+    holdout: np.ndarray
+
+    @classmethod
+    def from_table(
+        cls,
+        table: pd.DataFrame,
+        *,
+        segment: Sequence[int] | np.ndarray | None = None,
+        holdout: Sequence[bool] | np.ndarray | None = None,
+    ) -> Baskets:
+        """Count the distinct rows of a table in memory.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame of bool, shape (customers, products)
+            Columns are product ids.
+        segment, holdout : array-like, optional
+            One value a customer; by default one segment (1) and no hold-out half.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"card": [True, True, False], "loan": [False, False, False]})
+        >>> Baskets.from_table(table).frame()
+           segment   basket  customers
+        0        1       ()          1
+        1        1  (card,)          2
+        """
+        table = table[sorted(table.columns)]
+        n = len(table)
+        segments = np.ones(n, dtype=np.int64) if segment is None else np.asarray(segment)
+        halves = np.zeros(n, dtype=bool) if holdout is None else np.asarray(holdout, dtype=bool)
+        words = pack(table.to_numpy(dtype=bool))
+        rows, customers = _distinct([segments, halves, *words.T])
+        return cls(
+            products=tuple(map(str, table.columns)),
+            held=unpack(words[rows], table.shape[1]),
+            customers=customers,
+            segment=segments[rows].astype(np.int64),
+            holdout=halves[rows],
+        )
+
+    @property
+    def total(self) -> int:
+        """Customers in all rows together."""
+        return int(self.customers.sum())
+
+    @property
+    def segments(self) -> tuple[int, ...]:
+        """The segments that occur, ascending."""
+        return tuple(int(s) for s in np.unique(self.segment))
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Headline numbers."""
+        empty = int(self.customers[~self.held.any(axis=1)].sum())
+        held = int(self.customers @ self.held.sum(axis=1))
+        total = max(self.total, 1)
+        return (
+            Number("n_basket_customers", self.total, "customers", meaning="customers analysed"),
+            Number(
+                "n_basket_products", len(self.products), "count", meaning="products of the bank"
+            ),
+            Number(
+                "n_distinct_baskets",
+                len(np.unique(pack(self.held), axis=0)),
+                "count",
+                meaning="different sets of products that customers hold",
+            ),
+            Number(
+                "empty_basket_share",
+                empty / total,
+                "share",
+                meaning="share of customers who hold no product",
+            ),
+            Number("basket_size", held / total, "ratio", meaning="mean products a customer"),
+        )
+
+    def part(self, *, holdout: bool | None = None, segment: int | None = None) -> Baskets:
+        """Return the rows of one half, of one segment, or of both."""
+        keep = np.ones(len(self.customers), dtype=bool)
+        if holdout is not None:
+            keep &= self.holdout == holdout
+        if segment is not None:
+            keep &= self.segment == segment
+        return Baskets(
+            self.products,
+            self.held[keep],
+            self.customers[keep],
+            self.segment[keep],
+            self.holdout[keep],
+        )
+
+    def count(self, itemsets: Sequence[Iterable[str]], *, by_segment: bool = False) -> np.ndarray:
+        """Count the customers who hold every product of each itemset.
+
+        Parameters
+        ----------
+        itemsets : sequence of iterables of product ids
+        by_segment : bool
+            Count within each of `segments` instead of in total.
+
+        Returns
+        -------
+        numpy.ndarray of int
+            Shape (itemsets,) or (itemsets, segments).
+        """
+        groups = self.segments if by_segment else (0,)
+        weights = np.zeros((len(self.customers), len(groups)))
+        for column, group in enumerate(groups):
+            weights[:, column] = self.customers * ((self.segment == group) if by_segment else 1)
+        counts = np.zeros((len(itemsets), len(groups)))
+        for rows, contains in self.containing(itemsets):
+            # Sums of whole numbers below 2**53 are exact in double precision.
+            counts[rows] = contains.T.astype(float) @ weights
+        whole = counts.astype(np.int64)
+        return whole if by_segment else whole[:, 0]
+
+    def containing(self, itemsets: Sequence[Iterable[str]]) -> Iterator[tuple[slice, np.ndarray]]:
+        """Tell which rows contain which itemsets, a few itemsets at a time.
+
+        Yields
+        ------
+        chunk : slice
+            Positions in `itemsets`.
+        contains : numpy.ndarray of bool, shape (rows, itemsets of the chunk)
+        """
+        column_of = {product: i for i, product in enumerate(self.products)}
+        held = self.held.astype(np.float32)
+        size = max(1, _CHUNK_CELLS // max(1, len(held)))
+        for start in range(0, len(itemsets), size):
+            chunk = [[column_of[p] for p in itemset] for itemset in itemsets[start : start + size]]
+            member = np.zeros((len(self.products), len(chunk)), dtype=np.float32)
+            for j, columns in enumerate(chunk):
+                member[columns, j] = 1
+            yield slice(start, start + len(chunk)), held @ member == member.sum(axis=0)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the baskets of each segment, both halves together.
+
+        Returns
+        -------
+        pandas.DataFrame
+            segment (int), basket (tuple of product ids), customers (int).
+        """
+        baskets = [
+            tuple(product for product, has in zip(self.products, row, strict=True) if has)
+            for row in self.held
+        ]
+        table = pd.DataFrame(
+            {
+                "segment": self.segment,
+                "basket": pd.Series(baskets, dtype=object),
+                "customers": self.customers,
+            }
+        )
+        return table.groupby(["segment", "basket"], as_index=False, sort=True)["customers"].sum()
+
+
+def collect_baskets(
+    customers: nw.LazyFrame,
+    holdings: nw.LazyFrame,
+    *,
+    products: Sequence[str],
+    as_of: dt.date,
+    seed: int,
+    holdout_share: float = 0.5,
+    segments: nw.LazyFrame | None = None,
+) -> Baskets:
+    """Count distinct baskets by segment and half with one group-by in the engine.
+
+    A customer's basket is what is held at `as_of`: opened on or before that day (or at an unknown
+    date) and not closed by then. A customer without products has the empty basket.
+
+    Parameters
+    ----------
+    customers : narwhals.LazyFrame
+        customer_id, customer_hash; where it has joined_on, customers who joined later are left
+        out.
+    holdings : narwhals.LazyFrame
+        customer_id, product_id, opened_on, closed_on.
+    products : sequence of str
+        All product ids of the bank.
+    as_of : datetime.date
+    seed : int
+        Decides which customers form the hold-out half.
+    holdout_share : float
+        Expected share of customers in the hold-out half, 0 to 1.
+    segments : narwhals.LazyFrame, optional
+        customer_id, segment (int) for every customer; by default all are in segment 1.
+
+    Returns
+    -------
+    Baskets
+
+    Raises
+    ------
+    StudyError
+        There is no product, or a customer has no segment.
+
+    Notes
+    -----
+    The split is a function of the customer's hash and the seed, so it is the same in every
+    engine and does not depend on the order of rows.
+    """
+    products = tuple(sorted(products))
+    if not products:
+        raise StudyError(
+            "There is no product to analyse.",
+            where="products",
+            rule="at least one row",
+            found="none",
+            remedy="Fill the table products, or leave out products and holdings.",
+        )
+    words = [f"word_{i}" for i in range(math.ceil(len(products) / _BITS))]
+    table = with_baskets(known_at(customers, as_of), held_at(holdings, as_of), products)
+    table = table.with_columns(
+        holdout=uniform("customer_hash", seed=seed + _SPLIT_STREAM) < holdout_share
+    )
+    if segments is None:
+        table = table.with_columns(segment=nw.lit(1))
+    else:
+        table = table.join(segments.select("customer_id", "segment"), on="customer_id", how="left")
+    keys = ["segment", "holdout", *words]
+    counted = collect(table.group_by(keys).agg(customers=nw.len()), sort_by=keys)
+    if counted["segment"].isna().any():
+        raise StudyError(
+            "Some customers have no segment.",
+            where="segment assignments",
+            rule="one segment for every customer",
+            found=f"{counted.loc[counted['segment'].isna(), 'customers'].sum():,} without",
+            remedy="Run the segmentation chapter again on the same customers.",
+        )
+    return Baskets(
+        products=products,
+        held=unpack(counted[words].to_numpy(dtype=np.int64), len(products)),
+        customers=counted["customers"].to_numpy(dtype=np.int64),
+        segment=counted["segment"].to_numpy(dtype=np.int64),
+        holdout=counted["holdout"].to_numpy(dtype=bool),
+    )
+
+
+def known_at(customers: nw.LazyFrame, day: dt.date) -> nw.LazyFrame:
+    """Keep the customers who had joined by a day; all where joining is not recorded."""
+    if "joined_on" not in customers.collect_schema().names():
+        return customers.select("customer_id", "customer_hash")
+    joined = nw.col("joined_on").is_null() | (nw.col("joined_on") <= nw.lit(day))
+    return customers.filter(joined).select("customer_id", "customer_hash")
+
+
+def held_at(holdings: nw.LazyFrame, day: dt.date) -> nw.LazyFrame:
+    """Keep the holdings that were open at the end of a day."""
+    opened = nw.col("opened_on").is_null() | (nw.col("opened_on") <= nw.lit(day))
+    still_open = nw.col("closed_on").is_null() | (nw.col("closed_on") > nw.lit(day))
+    return holdings.filter(opened & still_open)
+
+
+def with_baskets(
+    customers: nw.LazyFrame,
+    holdings: nw.LazyFrame,
+    products: Sequence[str],
+    *,
+    prefix: str = "word",
+) -> nw.LazyFrame:
+    """Add each customer's basket as whole numbers, one bit a product.
+
+    Parameters
+    ----------
+    customers : narwhals.LazyFrame
+        customer_id and anything else.
+    holdings : narwhals.LazyFrame
+        customer_id, product_id; several rows of one product count once.
+    products : sequence of str
+        Bit i of the numbers stands for product i.
+    prefix : str
+        The columns are called ``<prefix>_0``, ``<prefix>_1``, …; `unpack` reads them.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+    """
+    # A maximum a product instead of a sum over distinct rows: one pass, no second shuffle.
+    flags = {
+        f"flag_{i}": nw.when(nw.col("product_id") == product).then(nw.lit(1)).otherwise(nw.lit(0))
+        for i, product in enumerate(products)
+    }
+    held = holdings.group_by("customer_id").agg(
+        *(flag.max().alias(name) for name, flag in flags.items())
+    )
+    n_words = math.ceil(len(products) / _BITS)
+    words = {
+        f"{prefix}_{word}": nw.sum_horizontal(
+            *(
+                nw.col(f"flag_{i}").cast(nw.Int64) * (1 << (i - word * _BITS))
+                for i in range(word * _BITS, min((word + 1) * _BITS, len(products)))
+            )
+        )
+        for word in range(n_words)
+    }
+    held = held.select("customer_id", **words)
+    joined = customers.join(held, on="customer_id", how="left")
+    return joined.with_columns(
+        *(nw.col(name).fill_null(0).cast(nw.Int64).alias(name) for name in words)
+    )
+
+
+def unpack(words: np.ndarray, n_products: int) -> np.ndarray:
+    """Turn the whole numbers of `with_baskets` back into baskets.
+
+    Parameters
+    ----------
+    words : numpy.ndarray of int, shape (rows, words)
+    n_products : int
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (rows, n_products)
+    """
+    product = np.arange(n_products)
+    return (words[:, product // _BITS] >> (product % _BITS)) & 1 == 1
+
+
+def pack(held: np.ndarray) -> np.ndarray:
+    """Turn baskets into whole numbers; the inverse of `unpack`.
+
+    Parameters
+    ----------
+    held : numpy.ndarray of bool, shape (rows, products)
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (rows, words)
+    """
+    n_products = held.shape[1]
+    words = np.zeros((math.ceil(n_products / _BITS), len(held)), dtype=np.int64)
+    for i in range(n_products):
+        words[i // _BITS] |= np.left_shift(held[:, i], i % _BITS, dtype=np.int64)
+    return words.T
+
+
+def _distinct(keys: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Find the distinct combinations of key columns: a row of each, in order, and its count."""
+    group = np.zeros(len(keys[0]), dtype=np.int64)
+    for key in keys:
+        codes, values = pd.factorize(key, sort=False)
+        group, _ = pd.factorize(group * len(values) + codes, sort=False)
+    counts = np.bincount(group)
+    row = np.empty(len(counts), dtype=np.int64)
+    row[group] = np.arange(len(group))
+    order = np.lexsort([key[row] for key in reversed(keys)])
+    return row[order], counts[order]

@@ -1,0 +1,338 @@
+"""The whole analysis in one call: found on one half, tested on the other, read by segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from pmlib.artifacts import Number, format_number
+from pmlib.association.holdout import rules_on_holdout
+from pmlib.association.itemsets import Itemsets, frequent_itemsets
+from pmlib.association.rules import Candidates, candidate_rules, check_structural_pairs
+from pmlib.association.segments import WITHIN, BySegment, rules_by_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pmlib.association.baskets import Baskets
+
+_PLURAL = {
+    "holds_within": "hold within segments",
+    "differs_between_segments": "differ between segments",
+    "restates_segments": "only restate the segments",
+    "undecided": "cannot be decided",
+    "not_tested": "could not be tested within segments",
+}
+
+# Below this lift on the hold-out half, a rule is hardly a reason to choose whom to address.
+_WEAK_LIFT = 1.5
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What association analysis found.
+
+    Parameters
+    ----------
+    itemsets : Itemsets
+        Frequent on the discovery half.
+    candidates : Candidates
+        Rules over all customers, before testing.
+    rules : pandas.DataFrame
+        All tested rules, strongest evidence first: the columns of
+        `pmlib.association.holdout.rules_on_holdout`, and scope (0: all customers, else the one
+        segment it was found and tested in), within (a key of `pmlib.association.segments.WITHIN`).
+    by_segment : BySegment
+        Of the surviving rules, on the hold-out half.
+    correction : str
+    error_rate : float
+    min_support : float
+    """
+
+    itemsets: Itemsets
+    candidates: Candidates
+    rules: pd.DataFrame
+    by_segment: BySegment
+    correction: str
+    error_rate: float
+    min_support: float
+
+    @cached_property
+    def surviving(self) -> pd.DataFrame:
+        """The rules that hold on other customers."""
+        return self.rules[self.rules["survives"]].reset_index(drop=True)
+
+    def leading(self, n: int) -> pd.DataFrame:
+        """Return at most `n` surviving rules, one for each set of products, strongest first.
+
+        A pair of products gives two rules and one test; the one with the higher confidence is
+        kept.
+        """
+        rules = self.surviving.sort_values(
+            ["p_value", "confidence"], ascending=[True, False], kind="stable"
+        )
+        products = [
+            frozenset({*X, y})
+            for X, y in zip(rules["antecedent"], rules["consequent"], strict=True)
+        ]
+        repeated = pd.Series(products, dtype=object).duplicated().to_numpy(dtype=bool)
+        return rules[~repeated].head(n).reset_index(drop=True)
+
+    def links(self, n: int) -> pd.DataFrame:
+        """Return the surviving pairs of products over all customers, at most `n`, by lift.
+
+        Returns
+        -------
+        pandas.DataFrame
+            product, other (the first implies the second more surely), lift, lift_low, lift_high,
+            within.
+        """
+        rules = self.leading(len(self.surviving))
+        rules = rules[(rules["scope"] == 0) & (rules["antecedent"].map(len) == 1)]
+        rules = rules.sort_values("lift", ascending=False, kind="stable").head(n)
+        links = rules[["lift", "lift_low", "lift_high", "within"]].reset_index(drop=True)
+        links.insert(0, "product", [X[0] for X in rules["antecedent"]])
+        links.insert(1, "other", rules["consequent"].to_numpy())
+        return links
+
+    def segment_grid(self, n: int) -> pd.DataFrame:
+        """Return the odds ratios of at most `n` leading rules in each segment.
+
+        Returns
+        -------
+        pandas.DataFrame
+            antecedent, consequent, within, segment, odds_ratio, shrunk, shrunk_low, shrunk_high,
+            holds; the rows of one rule stand together.
+        """
+        leading = self.leading(n)[["antecedent", "consequent", "within"]]
+        grid = leading.merge(self.by_segment.cells, on=["antecedent", "consequent"], how="left")
+        shown = ["odds_ratio", "shrunk", "shrunk_low", "shrunk_high", "holds"]
+        return grid[["antecedent", "consequent", "within", "segment", *shown]]
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Headline numbers."""
+        kinds = self.surviving.drop_duplicates(["antecedent", "consequent"])["within"]
+        counts = {
+            "n_itemsets": (len(self.itemsets.frame), "frequent itemsets on the discovery half"),
+            "n_rules_tested": (len(self.rules), "rules tested on the hold-out half"),
+            "n_rules_surviving": (len(self.surviving), "rules that hold on the hold-out half"),
+            "n_rules_structural": (
+                len(self.candidates.structural),
+                "pairs left out because one product implies the other by construction",
+            ),
+            **{
+                f"n_rules_{kind}": (int((kinds == kind).sum()), f"surviving rules: {meaning}")
+                for kind, meaning in WITHIN.items()
+            },
+        }
+        strongest = self.surviving.sort_values("lift", ascending=False, kind="stable").head(1)
+        value, low, high = (
+            (strongest[name].iloc[0] if len(strongest) else None)
+            for name in ("lift", "lift_low", "lift_high")
+        )
+        return (
+            *(Number(key, count, "count", meaning=text) for key, (count, text) in counts.items()),
+            Number(
+                "strongest_lift",
+                value,
+                "ratio",
+                low=low,
+                high=high,
+                meaning="largest lift of a surviving rule, on the hold-out half",
+            ),
+            Number(
+                "largest_product_support",
+                self.itemsets.largest_support,
+                "share",
+                meaning="share of customers who hold the commonest product",
+            ),
+        )
+
+    @property
+    def text(self) -> str:
+        """The finding in words (Markdown)."""
+        tested, surviving = len(self.rules), len(self.surviving)
+        if not tested:
+            return self._nothing()
+        method = {"holm": "Holm", "bh": "Benjamini–Hochberg"}[self.correction]
+        share = format_number(self.error_rate, "share", decimals=0)
+        text = (
+            f"{tested:,} rules were tested on customers they were not found on; **{surviving:,}** "
+            f"survive correction for that many tests ({method}, {share})."
+        )
+        if not surviving:
+            return text + " What the discovery half showed does not hold on other customers."
+        strongest = self.surviving["lift"].max()
+        if strongest < _WEAK_LIFT:
+            text += (
+                f" **The associations are weak:** the strongest surviving rule has a lift of "
+                f"{strongest:.2f}, so that holding one product says little about holding another."
+            )
+        return text
+
+    @property
+    def within_text(self) -> str:
+        """What the rules add to the segments, in words (Markdown)."""
+        kinds = self.leading(len(self.surviving))["within"]
+        if (kinds == "not_tested").all():
+            return "The customers form one segment, so there is nothing to compare rules with."
+        counted = [f"{(kinds == kind).sum()} {words}" for kind, words in _PLURAL.items()]
+        listed = ", ".join(part for part in counted if not part.startswith("0 "))
+        return f"Of {len(kinds)} sets of products with a surviving rule, {listed}."
+
+    @property
+    def meaning(self) -> str:
+        """What the findings mean for the bank, in words (Markdown)."""
+        kinds = self.leading(len(self.surviving))["within"]
+        if not len(kinds):
+            return (
+                "Holdings give no ground to prefer one product for holders of another. The plan "
+                "of @sec-strategy-design rests on segments and on observed response alone."
+            )
+        adds = int(kinds.isin(["holds_within", "differs_between_segments"]).sum())
+        if (kinds == "not_tested").all():
+            return "Without segments, the rules are the only ground to choose a product by."
+        if not adds:
+            return (
+                "The rules repeat what the segments say. Offering by segment uses them already; "
+                "offering by rule on top of it would promise the same effect twice."
+            )
+        return (
+            f"{adds} of {len(kinds)} findings say more than the segments do. They are the ones "
+            "for which it can pay to choose the product by what a customer holds, within the "
+            "segment; whether it does is tested in @sec-campaign-evaluation."
+        )
+
+    def _nothing(self) -> str:
+        largest = format_number(self.itemsets.largest_support, "share")
+        least = format_number(self.min_support, "share")
+        sets = self.itemsets.frame
+        if not len(sets):
+            return (
+                f"**No rule was found:** no product is held by {least} of customers, the smallest "
+                f"support asked for. The largest support seen is {largest}."
+            )
+        pairs = sets.loc[sets["length"] == 2, "support"]
+        if not len(pairs):
+            return (
+                f"**No rule was found:** no two products are held together by {least} of "
+                f"customers. The largest support of one product is {largest}."
+            )
+        joint = format_number(pairs.max(), "share")
+        return (
+            f"**No rule was found:** two products are held together by up to {joint} of customers, "
+            "but no rule is strong enough and more than chance, structure and shorter rules give."
+        )
+
+
+def find_rules(
+    baskets: Baskets,
+    *,
+    min_support: float,
+    min_confidence: float,
+    max_rule_length: int,
+    error_rate: float = 0.05,
+    correction: Literal["holm", "bh"] = "holm",
+    confidence_level: float = 0.95,
+    structural_pairs: Sequence[tuple[str, str]] = (),
+    max_itemsets: int = 100_000,
+    negligible_odds_ratio: float = 1.1,
+) -> Findings:
+    """Find rules on one half of the customers, test them on the other, read them by segment.
+
+    Parameters
+    ----------
+    baskets : Baskets
+        Both halves, all segments.
+    min_support : float
+        Share of customers (of a segment's customers, for rules of one segment).
+    min_confidence : float
+        Share.
+    max_rule_length : int
+        Most products in a rule, its consequent included; at least 2.
+    error_rate : float
+        What the correction holds: family-wise error rate (Holm) or false discovery rate (BH).
+    correction : {"holm", "bh"}
+    confidence_level : float
+        Of the intervals.
+    structural_pairs : sequence of (product_id, product_id)
+        The first implies the second by construction: no finding.
+    max_itemsets : int
+        More itemsets than this are an error, raised early.
+    negligible_odds_ratio : float
+        See `pmlib.association.segments.rules_by_segment`.
+
+    Returns
+    -------
+    Findings
+
+    Raises
+    ------
+    StudyError
+        `min_support` is out of range, there would be too many itemsets, or a structural pair
+        names an unknown product.
+
+    Notes
+    -----
+    Rules are found over all customers, and then in each segment those that are not found over
+    all. All of them form one family for the correction.
+    """
+    check_structural_pairs(structural_pairs, baskets.products)
+    discovery, holdout = baskets.part(holdout=False), baskets.part(holdout=True)
+
+    def mined(part: Baskets) -> tuple[Itemsets, Candidates]:
+        itemsets = frequent_itemsets(
+            part, min_support=min_support, max_length=max_rule_length, max_itemsets=max_itemsets
+        )
+        return itemsets, candidate_rules(
+            itemsets,
+            min_confidence=min_confidence,
+            error_rate=error_rate,
+            structural_pairs=structural_pairs,
+        )
+
+    itemsets, candidates = mined(discovery)
+    scopes = [(0, candidates.frame, holdout)]
+    if len(baskets.segments) > 1:
+        known = set(
+            zip(candidates.frame["antecedent"], candidates.frame["consequent"], strict=True)
+        )
+        for segment in baskets.segments:
+            _, within = mined(discovery.part(segment=segment))
+            fresh = [
+                (X, y) not in known
+                for X, y in zip(within.frame["antecedent"], within.frame["consequent"], strict=True)
+            ]
+            rules = within.frame[np.array(fresh, dtype=bool)].reset_index(drop=True)
+            scopes.append((segment, rules, holdout.part(segment=segment)))
+    rules = rules_on_holdout(
+        scopes,
+        error_rate=error_rate,
+        correction=correction,
+        confidence_level=confidence_level,
+    )
+    surviving = rules[rules["survives"]].drop_duplicates(["antecedent", "consequent"])
+    by_segment = rules_by_segment(
+        surviving,
+        holdout,
+        error_rate=error_rate,
+        confidence_level=confidence_level,
+        negligible_odds_ratio=negligible_odds_ratio,
+    )
+    verdicts = by_segment.common[["antecedent", "consequent", "within"]]
+    rules = rules.merge(verdicts, on=["antecedent", "consequent"], how="left")
+    rules["within"] = rules["within"].astype(object).fillna("not_tested")
+    return Findings(
+        itemsets=itemsets,
+        candidates=candidates,
+        rules=rules,
+        by_segment=by_segment,
+        correction=correction,
+        error_rate=error_rate,
+        min_support=min_support,
+    )

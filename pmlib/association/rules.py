@@ -1,0 +1,267 @@
+"""Candidate rules: antecedent → one product that could be offered, found on the discovery half."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pmlib.association.measures import measures
+from pmlib.errors import StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pmlib.association.baskets import Baskets
+    from pmlib.association.itemsets import Itemsets
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rules worth testing, and how many fell at each step before.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        antecedent (tuple of product ids), consequent (product id), n, n_antecedent, n_consequent,
+        n_both (customers of the half they were found on), lift.
+    steps : pandas.DataFrame
+        step (str), rules (int, left after it), dropped (int).
+    structural : pandas.DataFrame
+        The structural rules left out: antecedent, consequent, confidence, lift.
+    """
+
+    frame: pd.DataFrame
+    steps: pd.DataFrame
+    structural: pd.DataFrame
+
+
+def all_rules(itemsets: Itemsets) -> pd.DataFrame:
+    """Form every rule with one product as consequent from the frequent itemsets.
+
+    Returns
+    -------
+    pandas.DataFrame
+        antecedent, consequent, n, n_antecedent, n_consequent, n_both; in the order of the
+        itemsets, consequents ascending.
+    """
+    counts = itemsets.counts
+    rows = [
+        (
+            tuple(p for p in itemset if p != consequent),
+            consequent,
+            counts[frozenset(itemset) - {consequent}],
+            counts[frozenset({consequent})],
+            both,
+        )
+        for itemset, both in zip(
+            itemsets.frame["itemset"], itemsets.frame["customers"], strict=True
+        )
+        if len(itemset) > 1
+        for consequent in itemset
+    ]
+    frame = pd.DataFrame(
+        rows, columns=["antecedent", "consequent", "n_antecedent", "n_consequent", "n_both"]
+    )
+    frame.insert(2, "n", itemsets.total)
+    return frame.astype({"n_antecedent": "int64", "n_consequent": "int64", "n_both": "int64"})
+
+
+def candidate_rules(
+    itemsets: Itemsets,
+    *,
+    min_confidence: float,
+    error_rate: float = 0.05,
+    structural_pairs: Sequence[tuple[str, str]] = (),
+) -> Candidates:
+    """Choose the rules to test: no structural ones, strong enough, productive, not redundant.
+
+    Parameters
+    ----------
+    itemsets : Itemsets
+        Of the discovery half.
+    min_confidence : float
+        Smallest confidence, a share.
+    error_rate : float
+        A rule whose p-value on the discovery half is above this, uncorrected, is not worth a
+        test: each test spared leaves the others more power.
+    structural_pairs : sequence of (product_id, product_id)
+        The first implies the second by construction. A rule is structural when its consequent
+        and a product of its antecedent are such a pair, in either direction, directly or
+        through others: both then say the same.
+
+    Returns
+    -------
+    Candidates
+
+    Notes
+    -----
+    A rule is productive when its confidence is above that of every rule with a smaller
+    antecedent, the empty one included: lift above 1 is the special case. It is redundant when
+    leaving out a product of the antecedent does not change who holds it (Webb 2007,
+    doi:10.1007/s10994-007-5006-x; Hämäläinen & Webb 2019, doi:10.1007/s10618-018-0590-x).
+    """
+    counts = itemsets.counts
+    linked = _linked(structural_pairs)
+    frame = all_rules(itemsets)
+    steps = [("All rules from the frequent itemsets", len(frame))]
+
+    structural = np.array(
+        [
+            any(frozenset((product, y)) in linked for product in X)
+            for X, y in zip(frame["antecedent"], frame["consequent"], strict=True)
+        ],
+        dtype=bool,
+    )
+    left_out = frame[structural]
+    frame = frame[~structural]
+    steps.append(("Not structural", len(frame)))
+    frame = frame[frame["n_both"] >= min_confidence * frame["n_antecedent"]]
+    steps.append((f"Confidence of at least {min_confidence:g}", len(frame)))
+    frame = _where(frame, lambda X, y: _is_productive(X, y, counts))
+    steps.append(("Stronger than every shorter rule (productive)", len(frame)))
+    frame = _where(frame, lambda X, _: not _is_redundant(X, counts))
+    steps.append(("Not redundant", len(frame)))
+    frame = frame[fisher_p_values(frame, counts) <= error_rate]
+    steps.append(("More than chance on the discovery half", len(frame)))
+
+    table = pd.DataFrame(steps, columns=["step", "rules"])
+    table["dropped"] = -table["rules"].diff().fillna(0).astype(int)
+    pairs = left_out[left_out["antecedent"].map(len) == 1]
+    return Candidates(
+        frame=frame.assign(lift=_lift(frame)).reset_index(drop=True),
+        steps=table,
+        structural=pd.DataFrame(
+            {
+                "antecedent": pairs["antecedent"],
+                "consequent": pairs["consequent"],
+                "confidence": pairs["n_both"] / pairs["n_antecedent"],
+                "lift": _lift(pairs),
+            }
+        ).reset_index(drop=True),
+    )
+
+
+def fisher_p_values(rules: pd.DataFrame, counts: Mapping[frozenset[str], int]) -> np.ndarray:
+    """Test that every product of a rule's antecedent adds to the consequent.
+
+    Parameters
+    ----------
+    rules : pandas.DataFrame
+        antecedent, consequent.
+    counts : mapping
+        Customers of each itemset, the empty one included, that is a part of a rule.
+
+    Returns
+    -------
+    numpy.ndarray
+        A p-value a rule.
+
+    Notes
+    -----
+    The null hypothesis of a rule X → y is that some product of X adds nothing. For each x in X,
+    Fisher's exact test (one-sided) compares, among the holders of the rest of X, those with and
+    without x; for a single product the rest is empty and all customers are compared. A further
+    test asks whether y is independent of X as a whole. The p-value is the largest of these: the
+    rule is accepted only where all are rejected, which keeps the level without correction
+    (Webb 2007, doi:10.1007/s10994-007-5006-x).
+    """
+    from scipy.stats import hypergeom
+
+    tests: list[tuple[int, ...]] = []
+    for row, (X, y) in enumerate(zip(rules["antecedent"], rules["consequent"], strict=True)):
+        whole, target = frozenset(X), frozenset({y})
+        n_x, n_xy = counts[whole], counts[whole | target]
+        rests = {frozenset(), *(whole - {x} for x in X)}
+        tests += [(row, n_xy, counts[rest], counts[rest | target], n_x) for rest in rests]
+    row, n_xy, n, n_y, n_x = np.array(tests, dtype=np.int64).reshape(-1, 5).T
+    p_value = np.zeros(len(rules))
+    np.maximum.at(p_value, row, hypergeom.sf(n_xy - 1, n, n_y, n_x))
+    return p_value
+
+
+def check_structural_pairs(pairs: Iterable[tuple[str, str]], products: Sequence[str]) -> None:
+    """Check that structural pairs name products of the bank.
+
+    Raises
+    ------
+    StudyError
+        A pair names a product that the table products does not have.
+    """
+    for pair in pairs:
+        for product in pair:
+            if product not in products:
+                raise StudyError(
+                    "A structural pair names an unknown product.",
+                    where=f"study.yaml: structural_pairs: {list(pair)}",
+                    rule="product_id of the table products",
+                    found=repr(product),
+                    remedy=f"Use one of: {', '.join(sorted(products))}.",
+                )
+
+
+def _linked(pairs: Sequence[tuple[str, str]]) -> set[frozenset[str]]:
+    """Pairs of products one of which implies the other, directly or through others."""
+    implied = {(a, b) for a, b in pairs}
+    while True:
+        further = {(a, d) for a, b in implied for c, d in implied if b == c} - implied
+        if not further:
+            return {frozenset(pair) for pair in implied if pair[0] != pair[1]}
+        implied |= further
+
+
+def _where(frame: pd.DataFrame, keep: Callable[[tuple[str, ...], str], bool]) -> pd.DataFrame:
+    chosen = [keep(X, y) for X, y in zip(frame["antecedent"], frame["consequent"], strict=True)]
+    return frame[np.array(chosen, dtype=bool)]
+
+
+def _is_productive(X: tuple[str, ...], y: str, counts: dict[frozenset[str], int]) -> bool:
+    whole, target = frozenset(X), frozenset({y})
+    n_both, n_x = counts[whole | target], counts[whole]
+    # Cross-multiplied, so that equal confidences compare as equal whole numbers.
+    return all(
+        n_both * counts[frozenset(Z)] > counts[frozenset(Z) | target] * n_x
+        for size in range(len(X))
+        for Z in combinations(X, size)
+    )
+
+
+def _lift(rules: pd.DataFrame) -> pd.Series:
+    return rules["n_both"] / rules["n_antecedent"] / rules["n_consequent"] * rules["n"]
+
+
+def _is_redundant(X: tuple[str, ...], counts: dict[frozenset[str], int]) -> bool:
+    return any(counts[frozenset(X) - {x}] == counts[frozenset(X)] for x in X)
+
+
+def product_pairs(
+    baskets: Baskets,
+    *,
+    structural_pairs: Sequence[tuple[str, str]] = (),
+    confidence_level: float = 0.95,
+) -> pd.DataFrame:
+    """Measure every pair of products.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a pair: product, other (the first before the second), n, n_antecedent, n_consequent,
+        n_both (customers), lift, lift_low, lift_high, structural (bool).
+    """
+    linked = _linked(structural_pairs)
+    pairs = list(combinations(baskets.products, 2))
+    single = dict(
+        zip(baskets.products, baskets.count([(p,) for p in baskets.products]), strict=True)
+    )
+    frame = pd.DataFrame(pairs, columns=["product", "other"])
+    frame["n"] = baskets.total
+    frame["n_antecedent"] = frame["product"].map(single).astype("int64")
+    frame["n_consequent"] = frame["other"].map(single).astype("int64")
+    frame["n_both"] = baskets.count(pairs)
+    measured = measures(frame, confidence_level=confidence_level)
+    frame = pd.concat([frame, measured[["lift", "lift_low", "lift_high"]]], axis=1)
+    frame["structural"] = [frozenset(pair) in linked for pair in pairs]
+    return frame

@@ -1,0 +1,146 @@
+"""Rules in the reader's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pmlib.artifacts import format_number
+from pmlib.association.segments import WITHIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pmlib.association.findings import Findings
+
+
+def rule_label(antecedent: Iterable[str], consequent: str, names: Mapping[str, str]) -> str:
+    """Write a rule with the products' names.
+
+    Examples
+    --------
+    >>> rule_label(("cc", "sav"), "ins", {"cc": "Card", "sav": "Savings", "ins": "Insurance"})
+    'Card + Savings → Insurance'
+    """
+    return f"{' + '.join(names[x] for x in antecedent)} → {names[consequent]}"
+
+
+def named(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Replace product ids by names in the columns that hold products."""
+    columns = [c for c in ("antecedent", "consequent", "product", "other", "itemset") if c in frame]
+    shown = frame.copy()
+    for column in columns:
+        shown[column] = [
+            tuple(names[x] for x in cell) if isinstance(cell, tuple) else names[cell]
+            for cell in frame[column]
+        ]
+    return shown
+
+
+def rule_sentences(
+    findings: Findings, names: Mapping[str, str], segment_names: Mapping[int, str], *, n: int
+) -> pd.DataFrame:
+    """Say each leading rule in one or two sentences.
+
+    Parameters
+    ----------
+    findings : Findings
+    names : mapping
+        Product id to name.
+    segment_names : mapping
+        Segment to name.
+    n : int
+        Most rules.
+
+    Returns
+    -------
+    pandas.DataFrame
+        rule, in_words; in the order of `Findings.leading`.
+    """
+    common = {
+        (row.antecedent, row.consequent): row
+        for row in findings.by_segment.common.itertuples(index=False)
+    }
+    cells = findings.by_segment.cells
+    by_rule = dict(list(cells.groupby(["antecedent", "consequent"], sort=False)))
+    rows = []
+    for rule in findings.leading(n).itertuples(index=False):
+        key = (rule.antecedent, rule.consequent)
+        where = f"In the segment “{segment_names[rule.scope]}”: of" if rule.scope else "Of"
+        whom = "that segment’s" if rule.scope else "all"
+        sentence = (
+            f"{where} customers with {_listed(rule.antecedent, names)}, "
+            f"{_share(rule.confidence)} ({_share(rule.confidence_low)} to "
+            f"{_share(rule.confidence_high)}) hold {names[rule.consequent]} too, "
+            f"{_ratio(rule.lift)} times the share among {whom} customers."
+        )
+        within = _within(common[key], by_rule[key], segment_names)
+        rows.append(
+            {
+                "rule": rule_label(*key, names),
+                "in_words": f"{sentence} {within}".strip(),
+            }
+        )
+    return pd.DataFrame(rows, columns=["rule", "in_words"])
+
+
+def rule_table(
+    findings: Findings, names: Mapping[str, str], segment_names: Mapping[int, str]
+) -> pd.DataFrame:
+    """Return all tested rules as a reader wants to sort and filter them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        antecedent (tuple of names), consequent (name), customers (All, or a segment's name),
+        n_both, support, confidence, lift, lift_low, lift_high, lift_found, p_adjusted, result.
+    """
+    rules = findings.rules
+    table = pd.DataFrame(
+        {
+            **named(rules[["antecedent", "consequent"]], names),
+            "customers": [segment_names[s] if s else "All" for s in rules["scope"]],
+        }
+    )
+    shown = ["n_both", "support", "confidence", "lift", "lift_low", "lift_high", "lift_found"]
+    table = pd.concat([table, rules[[*shown, "p_adjusted"]]], axis=1)
+    table["result"] = [
+        WITHIN[within] if survives else "does not survive"
+        for within, survives in zip(rules["within"], rules["survives"], strict=True)
+    ]
+    return table
+
+
+def _within(common: Any, cells: pd.DataFrame, segment_names: Mapping[int, str]) -> str:
+    odds = (
+        f"odds ratio {_ratio(common.common_odds_ratio)}, "
+        f"{_ratio(common.common_low)} to {_ratio(common.common_high)}"
+    )
+    if common.within == "holds_within":
+        return f"This holds within segments ({odds})."
+    if common.within == "restates_segments":
+        return f"Within segments little or nothing of it is left ({odds}): it restates them."
+    if common.within == "differs_between_segments":
+        known = cells.dropna(subset=["odds_ratio"]).sort_values("shrunk")
+        weakest, strongest = known.iloc[0], known.iloc[-1]
+        return (
+            f"It differs between segments: strongest in “{segment_names[strongest['segment']]}” "
+            f"(odds ratio {_ratio(strongest['shrunk'])}), weakest in "
+            f"“{segment_names[weakest['segment']]}” ({_ratio(weakest['shrunk'])})."
+        )
+    if common.within == "undecided":
+        return f"Whether it holds within segments cannot be told from these customers ({odds})."
+    return ""
+
+
+def _listed(products: Iterable[str], names: Mapping[str, str]) -> str:
+    return " and ".join(names[product] for product in products)
+
+
+def _share(value: float) -> str:
+    return format_number(float(value), "share", decimals=0 if value >= 0.1 else 1)
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
