@@ -106,6 +106,12 @@ class Parameters(BaseModel):
         chapters=[SEGMENTATION], unit="segments", ge=1, le=50)
     k_max: int = _parameter(10, "largest number of segments tried", chapters=[SEGMENTATION],
         unit="segments", ge=2, le=50)
+    features: str = _parameter("all", "features to cluster on: names with commas between, or all",
+        chapters=[SEGMENTATION])
+    algorithm: Literal["kmeans", "mixture", "ward"] = _parameter("kmeans",
+        "how customers are clustered", chapters=[SEGMENTATION])
+    transform: Literal["log", "standard"] = _parameter("log",
+        "skewed numbers by signed log1p, or as they are", chapters=[SEGMENTATION])
     n_bootstrap: int = _parameter(100, "bootstrap resamples", chapters=[SEGMENTATION, STRATEGY],
         unit="resamples", ge=10, le=100_000)
     min_stability: float = _parameter(0.75, "smallest bootstrap Jaccard of a stable segment",
@@ -122,6 +128,13 @@ class Parameters(BaseModel):
         chapters=[ASSOCIATION, STRATEGY], unit="share of customers", gt=0, lt=1)
     correction: Literal["holm", "bh"] = _parameter("holm",
         "correction for many tests: Holm or Benjamini-Hochberg", chapters=[ASSOCIATION])
+    max_itemsets: int = _parameter(100_000, "most frequent itemsets; more stop the run early",
+        chapters=[ASSOCIATION], unit="itemsets", ge=1_000, le=10_000_000)
+    negligible_odds_ratio: float = _parameter(1.1,
+        "odds ratio within segments that counts as none",
+        chapters=[ASSOCIATION], gt=1, le=10)
+    prediction_days: int = _parameter(365, "length of the later period that next products are "
+        "predicted for", chapters=[ASSOCIATION], unit="days", ge=1, le=3_660)
     error_rate: float = _parameter(0.05, "error rate that tests are held to",
         chapters=[SEGMENTATION, ASSOCIATION, STRATEGY, EVALUATION], gt=0, lt=0.5)
 
