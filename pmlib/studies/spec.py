@@ -21,7 +21,7 @@ SPEC_FILE = "study.yaml"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(min_length=1, max_length=1000)]
+FileName = Annotated[str, Field(max_length=1000)]
 
 
 class Strict(BaseModel):
@@ -71,31 +71,78 @@ class Member(Strict):
         return self
 
 
-class Source(Strict):
-    """A raw file of the study."""
+class Server(Strict):
+    """A PostgreSQL server. The password is read from the environment, never from a file."""
 
-    file: FileName
+    host: str
+    port: Annotated[int, Field(gt=0, lt=65536)] = 5432
+    database: str
+    user: str
+    password_variable: str = "PGPASSWORD"  # noqa: S105
+
+
+Kind = Literal["text", "parquet", "sqlite", "duckdb", "postgresql"]
+_KINDS: dict[str, Kind] = {
+    ".parquet": "parquet",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+    ".db": "sqlite",
+    ".duckdb": "duckdb",
+}
+
+
+class Source(Strict):
+    """A raw file of the study, or a server: where raw tables come from."""
+
+    file: FileName = ""
+    server: Server | None = None
     url: str | None = None
     sha256: Sha256 | None = None
     size: Annotated[int, Field(gt=0)] | None = None
-    members: Annotated[list[Member], Field(min_length=1)]
-    """The tables in it; a plain file has one member, itself."""
+    members: list[Member] = []
+    """The tables of a file; a plain file has one, itself."""
+    tables: dict[Name, str] = {}
+    """Of a database: the SQL's name of each table to be read, and its name there."""
 
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, value: Any) -> Any:
         """Let a file that is one table be written without members."""
-        if isinstance(value, dict) and "members" not in value and "file" in value:
-            own = {key: value[key] for key in ("table", "csv", "rows") if key in value}
-            rest = {key: item for key, item in value.items() if key not in own}
-            default = {"table": Path(str(value["file"])).stem}
-            return {**rest, "members": [{"file": value["file"], **default, **own}]}
-        return value
+        if not isinstance(value, dict) or not isinstance(value.get("file"), str):
+            return value
+        if {"members", "tables", "server"} & value.keys():
+            return value
+        own = {key: value[key] for key in ("table", "csv", "rows") if key in value}
+        rest = {key: item for key, item in value.items() if key not in own}
+        default = {"table": Path(value["file"]).stem}
+        return {**rest, "members": [{"file": value["file"], **default, **own}]}
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Source:
+        if bool(self.file) == (self.server is not None):
+            raise ValueError("a source has a 'file' or a 'server', not both")
+        if self.kind in {"sqlite", "duckdb", "postgresql"} and (not self.tables or self.members):
+            raise ValueError("a database needs 'tables': {name in the SQL: name in the database}")
+        if self.kind in {"text", "parquet"} and (self.tables or not self.members):
+            raise ValueError("'tables' is for databases; a file has 'table', an archive 'members'")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        """What is read, by the file's ending."""
+        if self.server is not None:
+            return "postgresql"
+        return _KINDS.get(Path(self.file).suffix.lower(), "text")
+
+    @property
+    def names(self) -> list[str]:
+        """The names under which the SQL finds its tables."""
+        return [*self.tables, *(member.table for member in self.members)]
 
     @property
     def is_archive(self) -> bool:
         """Whether the members lie within the file."""
-        return [member.file for member in self.members] != [self.file]
+        return bool(self.members) and [member.file for member in self.members] != [self.file]
 
 
 class AttributeSpec(Strict):
@@ -147,7 +194,7 @@ class StudySpec(Strict):
             raise ValueError("'tables' must name the SQL file of customers")
         if self.simulated and (self.tables or self.sources):
             raise ValueError("a simulated study has neither 'sources' nor 'tables'")
-        names = [member.table for source in self.sources for member in source.members]
+        names = [name for source in self.sources for name in source.names]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two sources are called {', '.join(twice)}: give each its 'table'")
@@ -257,7 +304,7 @@ def _fault(fault: dict[str, Any]) -> str:
     """One fault of a study.yaml in words: where, what, and for an unknown key the nearest one."""
     where = ".".join(str(part) for part in fault["loc"] if part != "[key]") or SPEC_FILE
     if fault["type"] == "extra_forbidden":
-        inner: list[type[Strict]] = [Source, Member, Csv, AttributeSpec, ChannelSpec, Note]
+        inner: list[type[Strict]] = [Source, Server, Member, Csv, AttributeSpec, ChannelSpec, Note]
         models = [StudySpec] if len(fault["loc"]) == 1 else inner
         known = {name for model in models for name in model.model_fields}
         return f"{where}: unknown key, {nearest(str(fault['loc'][-1]), known)}"

@@ -20,6 +20,7 @@ from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.schema import TABLES
 from pmlib.studies import ingest as ingestion
+from pmlib.studies import sources
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
 
@@ -177,6 +178,7 @@ def prepare(
     files = [
         file
         for source in spec.sources
+        if source.server is None
         for file in obtain(source, folder, mirror=where, progress=say)
     ]
     fingerprint = _fingerprint(spec, folder, files, params)
@@ -232,7 +234,8 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
         **{file: _digest(folder / file) for file in spec.tables.values()},
         **{str(file.path.name): file.sha256 for file in files},
     }
-    code = [Path(str(pmlib.schema.__file__)), Path(str(ingestion.__file__))]
+    modules = (pmlib.schema, ingestion, sources)
+    code = [Path(str(module.__file__)) for module in modules]
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
     parts |= {f"code {path.name}": _digest(path) for path in code}

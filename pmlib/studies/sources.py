@@ -1,0 +1,388 @@
+"""Raw tables, made known to DuckDB by name: text, Parquet, SQLite, DuckDB, PostgreSQL.
+
+Delimited text, SQLite (whose columns have no fixed type) and PostgreSQL arrive as text, so that
+the SQL alone says what a value means; nothing is sniffed. Parquet and DuckDB keep their types.
+DuckDB's own readers of SQLite and PostgreSQL are extensions that must be downloaded; the small
+detours here need no network.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import shutil
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pmlib.errors import StudyError
+from pmlib.studies.fetch import RawFile
+from pmlib.studies.spec import Csv, Member, Server, Source
+
+_BATCH = 50_000
+
+
+def register_file(
+    connection: duckdb.DuckDBPyConnection, file: RawFile, staging: Path
+) -> Iterator[tuple[str, int, list[str]]]:
+    """Make the raw tables of a file known under their names.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    file : RawFile
+    staging : pathlib.Path
+        Folder for copies that are needed while tables are made.
+
+    Yields
+    ------
+    tuple
+        Name of a raw table, its rows, and sentences to be noted.
+
+    Raises
+    ------
+    StudyError
+        The file is not what study.yaml says it is.
+    """
+    if file.size == 0:
+        raise StudyError("A raw file is empty.", where=str(file.path), found="0 bytes")
+    readers = {"sqlite": _sqlite, "duckdb": _duckdb}
+    if file.source.kind in readers:
+        for name, inner in file.source.tables.items():
+            readers[file.source.kind](connection, file.path, inner, name, staging)
+            yield name, _count(connection, name), []
+        return
+    for member in file.members:
+        path = _unpacked(file, member, staging) if file.packed else file.path
+        where = f"{file.path}" + (f" ({member.file})" if file.packed else "")
+        if file.source.kind == "parquet":
+            rows = _parquet(connection, path, member.table)
+        else:
+            rows = _text(connection, path, member, staging, where)
+        yield member.table, rows, _rows_as_expected(member, rows, where)
+
+
+def register_server(
+    connection: duckdb.DuckDBPyConnection, source: Source, staging: Path
+) -> Iterator[tuple[str, int]]:
+    """Copy tables of a PostgreSQL server aside and make them known; yield name and rows."""
+    assert source.server is not None
+    for name, inner in source.tables.items():
+        path = staging / f"{name}.postgresql.csv"
+        _copy(source.server, inner, path)
+        yield name, _text(connection, path, Member(file=inner, table=name), staging, inner)
+
+
+def register_absent(connection: duckdb.DuckDBPyConnection, member: Member) -> str:
+    """Give the SQL an empty table in place of an optional file; return what is to be noted."""
+    columns = ", ".join(f"NULL::VARCHAR AS {quoted(name)}" for name in member.csv.columns or [])
+    connection.execute(f"CREATE VIEW {quoted(member.table)} AS SELECT {columns} WHERE FALSE")
+    return f"The optional raw file {Path(member.file).name} is not here."
+
+
+def quoted(name: str) -> str:
+    """Return an identifier as SQL writes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def telling(error: Exception) -> str:
+    """Return the telling part of a database's message, in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("Possible", "*", "file ="))]
+    return " ".join(line if len(line) <= 160 else line[:159] + "…" for line in kept[:4])[:480]
+
+
+# --- delimited text -----------------------------------------------------------------------------
+
+
+def _text(
+    connection: duckdb.DuckDBPyConnection, path: Path, member: Member, staging: Path, where: str
+) -> int:
+    form = member.csv
+    path = as_utf8(path, form.encoding, staging / f"{member.table}.utf8", where)
+    names = form.columns or header(path, form, where)
+    try:
+        connection.read_csv(
+            str(path),
+            auto_detect=False,
+            columns=dict.fromkeys(names, "VARCHAR"),
+            header=form.header,
+            delimiter=form.delimiter,
+            quotechar=form.quote,
+            escapechar=form.quote,
+            na_values=form.missing,
+        ).create_view(member.table)
+        return _count(connection, member.table)
+    except duckdb.Error as error:
+        found = telling(error)
+        if "state machine" in found:
+            found = "lines that end in different ways, or quotes inside a field"
+        raise StudyError(
+            "A raw file cannot be read as declared.",
+            where=where,
+            rule=f"delimiter {form.delimiter!r}, quote {form.quote!r}, encoding {form.encoding}, "
+            f"{len(names)} columns",
+            found=found,
+            remedy="Mend the line, or correct 'csv' in study.yaml.",
+        ) from None
+
+
+def header(path: Path, form: Csv, where: str) -> list[str]:
+    """Names of the columns, from the first line of a text file in UTF-8."""
+    csv.field_size_limit(1 << 24)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(
+                file,
+                delimiter=form.delimiter,
+                quotechar=form.quote or None,
+                quoting=csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE,
+            )
+            names = next(reader, [])
+    except (UnicodeError, csv.Error) as error:
+        raise StudyError(
+            "The first line of a raw file cannot be read.",
+            where=where,
+            rule=f"names of columns, delimiter {form.delimiter!r}, encoding {form.encoding}",
+            found=str(error)[:200],
+            remedy="Correct 'csv' in study.yaml: encoding, delimiter, quote.",
+        ) from None
+    if names and not names[-1].strip():
+        names = names[:-1]  # many programs end each line with a delimiter
+    folded = [name.casefold() for name in names]
+    twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
+    if not names or twice or not all(name.strip() for name in names):
+        found = f"two columns called {', '.join(twice)}" if twice else f"{names}"[:200]
+        raise StudyError(
+            "The first line of a raw file does not name its columns.",
+            where=where,
+            rule="a name for each column, no two alike",
+            found=found,
+            remedy="Mend the line, or give 'header: false' and 'columns' under 'csv'.",
+        )
+    return names
+
+
+def as_utf8(path: Path, encoding: str, target: Path, where: str) -> Path:
+    """Return the path of a text file in UTF-8: itself, or a copy rewritten piece by piece."""
+    try:
+        name = codecs.lookup(encoding).name
+    except LookupError:
+        raise StudyError(
+            "There is no such text encoding.",
+            where=f"{where}: csv.encoding",
+            found=repr(encoding),
+            remedy="Usual ones: utf-8, cp1252, iso8859-2, utf-16.",
+        ) from None
+    if name in {"utf-8", "ascii"}:
+        return path
+    try:
+        with (
+            path.open(encoding=name, newline="") as old,
+            target.open("w", encoding="utf-8", newline="") as new,
+        ):
+            shutil.copyfileobj(old, new, 1 << 20)
+    except (UnicodeError, LookupError) as error:  # LookupError: a codec that is not of text
+        raise StudyError(
+            "A raw file is not in the encoding that is declared.",
+            where=where,
+            rule=encoding,
+            found=str(error)[:200],
+            remedy="Correct csv.encoding in study.yaml.",
+        ) from None
+    return target
+
+
+def _rows_as_expected(member: Member, rows: int, where: str) -> list[str]:
+    """Hold the rows against those of the whole file; return what is to be noted."""
+    if member.rows is None or rows == member.rows:
+        return []
+    if rows > member.rows or not member.may_be_partial:
+        raise StudyError(
+            "A raw file does not have the rows it must have.",
+            where=where,
+            rule=f"{member.rows:,} rows",
+            found=f"{rows:,} rows",
+            remedy="Replace it by an unaltered copy.",
+        )
+    note = (
+        f"The raw file {Path(member.file).name} is partial here: {rows:,} of {member.rows:,} "
+        f"rows ({rows / member.rows:.1%}) were seen."
+    )
+    return [note]
+
+
+def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    return int(connection.table(quoted(name)).count("*").fetchall()[0][0])
+
+
+# --- archives -----------------------------------------------------------------------------------
+
+
+def _unpacked(file: RawFile, member: Member, staging: Path) -> Path:
+    """Unpack a member of a zip, or of a zip within a zip."""
+    target = staging / f"{member.table}.raw"
+    try:
+        with file.path.open("rb") as outer:
+            _extract(outer, member.file, target)
+    except (zipfile.BadZipFile, KeyError, EOFError, RuntimeError, NotImplementedError) as error:
+        raise StudyError(
+            "An archive cannot be unpacked.",
+            where=str(file.path),
+            rule=f"a zip that holds {member.file}",
+            found=str(error).strip("'\""),
+            remedy="Replace it by an unaltered copy, or correct 'members' in study.yaml.",
+        ) from None
+    return target
+
+
+def _extract(archive: IO[bytes], inner: str, target: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        names = opened.namelist()
+        alike = [name for name in names if Path(name).name == inner]
+        if inner in names or len(alike) == 1:  # some archives keep their files in a folder
+            with (
+                opened.open(inner if inner in names else alike[0]) as packed,
+                target.open("wb") as file,
+            ):
+                shutil.copyfileobj(packed, file)
+            return
+        nested = next((n for n in names if n.endswith(".zip") and inner.startswith(f"{n}/")), None)
+        if nested is None:
+            raise KeyError(f"no {inner} in it; it holds {', '.join(names[:10])}")
+        with opened.open(nested) as packed:
+            _extract(packed, inner.removeprefix(f"{nested}/"), target)
+
+
+# --- files with types ---------------------------------------------------------------------------
+
+
+def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> int:
+    try:
+        connection.read_parquet(str(path)).create_view(name)
+        return _count(connection, name)
+    except duckdb.Error as error:
+        raise _unreadable("a Parquet file", str(path), telling(error)) from None
+
+
+def _duckdb(
+    connection: duckdb.DuckDBPyConnection, path: Path, inner: str, name: str, _: Path
+) -> None:
+    base = f"file {path}"
+    try:
+        attached = connection.execute("SELECT database_name FROM duckdb_databases()").fetchall()
+        if (base,) not in attached:
+            place = str(path).replace("'", "''")
+            connection.execute(f"ATTACH '{place}' AS {quoted(base)} (READ_ONLY)")
+        parts = [quoted(part) for part in inner.split(".")]
+        if len(parts) == 1:
+            parts = ["main", *parts]
+        connection.table(".".join([quoted(base), *parts])).create_view(name)
+    except duckdb.Error as error:
+        raise _unreadable(
+            f"a DuckDB file with a table {inner}", str(path), telling(error)
+        ) from None
+
+
+def _sqlite(
+    connection: duckdb.DuckDBPyConnection, path: Path, inner: str, name: str, staging: Path
+) -> None:
+    target = staging / f"{name}.sqlite.parquet"
+    database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        cursor = database.execute(f"SELECT * FROM {quoted(inner)}")  # noqa: S608
+        names = [column[0] for column in cursor.description]
+        schema = pa.schema([(column, pa.string()) for column in names])
+        with pq.ParquetWriter(target, schema) as writer:
+            while rows := cursor.fetchmany(_BATCH):
+                columns = zip(*rows, strict=True)
+                arrays = [pa.array(map(_as_text, column), pa.string()) for column in columns]
+                writer.write_table(pa.table(arrays, schema=schema))
+    except (sqlite3.Error, UnicodeError, ValueError) as error:
+        rule = f"a SQLite file with a table {inner}"
+        raise _unreadable(rule, str(path), str(error)) from None
+    finally:
+        database.close()
+    connection.read_parquet(str(target)).create_view(name)
+
+
+def _as_text(value: object) -> str | None:
+    """Write a value of SQLite as text, floats in full, nothing as null."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode()
+    return repr(value)
+
+
+def _unreadable(rule: str, where: str, found: str) -> StudyError:
+    return StudyError(
+        "A raw file cannot be read.",
+        where=where,
+        rule=rule,
+        found=found,
+        remedy="Correct 'file' or 'tables' of the source in study.yaml, or replace the file.",
+    )
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------
+
+
+def _copy(server: Server, inner: str, target: Path) -> None:
+    """Stream a table of a PostgreSQL server into a text file."""
+    try:
+        import psycopg
+        from psycopg import sql
+    except ImportError:
+        raise StudyError(
+            "The library for PostgreSQL is not installed.",
+            where="sources: server",
+            remedy="Install it: pip install '.[postgresql]'.",
+        ) from None
+    address = f"{server.user}@{server.host}:{server.port}/{server.database}"
+    password = os.environ.get(server.password_variable)
+    if password is None:
+        raise StudyError(
+            "The password of a PostgreSQL server is not given.",
+            where=address,
+            rule=f"the environment variable {server.password_variable} holds it, study.yaml never",
+            found=f"{server.password_variable} is not set",
+            remedy=f"Set it: export {server.password_variable}=…",
+        )
+    query = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(
+        sql.Identifier(*inner.split("."))
+    )
+    try:
+        with (
+            psycopg.connect(
+                host=server.host,
+                port=server.port,
+                dbname=server.database,
+                user=server.user,
+                password=password,
+                connect_timeout=10,
+                client_encoding="utf8",
+                options="-c datestyle=ISO -c default_transaction_read_only=on",
+            ) as connection,
+            connection.cursor() as cursor,
+            target.open("wb") as file,
+            cursor.copy(query) as stream,
+        ):
+            for piece in stream:
+                file.write(piece)
+    except psycopg.Error as error:
+        raise StudyError(
+            "A PostgreSQL server does not give a table.",
+            where=f"{address}, table {inner}",
+            rule="a server that answers, a user who may read the table, and the right password "
+            f"in {server.password_variable}",
+            found=" ".join(str(error).split())[:300] or type(error).__name__,
+            remedy="Correct 'server' or 'tables' in study.yaml, the password, or the server.",
+        ) from None
