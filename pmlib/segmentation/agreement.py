@@ -1,0 +1,81 @@
+"""How far two partitions of the customers agree: cross-table and adjusted Rand index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from pmlib.engine import collect
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two partitions of the same customers.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``segment, other, customers``, one row a cell that is not empty.
+    ari, low, high : float
+        Adjusted Rand index [@hubert1985partitions] with its interval: 1 for equal partitions, 0
+        on average for unrelated ones.
+    """
+
+    table: pd.DataFrame
+    ari: float
+    low: float
+    high: float
+
+
+def cross_tabulate(
+    assigned: nw.LazyFrame, *, other: str, confidence_level: float = 0.95, seed: int = 0
+) -> Agreement:
+    """Cross-tabulate the segments with another partition, in the engine.
+
+    Parameters
+    ----------
+    assigned : narwhals.LazyFrame
+        With ``segment`` and the column `other`.
+    other : str
+    confidence_level : float
+        The interval resamples the cross-table's cells.
+    seed : int
+    """
+    counts = collect(
+        assigned.select("segment", nw.col(other).alias("other"))
+        .group_by("segment", "other")
+        .agg(nw.len().alias("customers")),
+        sort_by=["segment", "other"],
+    )
+    grid = counts.pivot_table(
+        index="segment", columns="other", values="customers", fill_value=0
+    ).to_numpy(dtype=float)
+    n = grid.sum()
+    drawn = np.random.default_rng(seed).multinomial(int(n), grid.ravel() / n, size=200)
+    resampled = [rand_index(cells.reshape(grid.shape)) for cells in drawn]
+    tail = (1 - confidence_level) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Agreement(counts, rand_index(grid), float(low), float(high))
+
+
+def rand_index(counts: np.ndarray) -> float:
+    """Adjusted Rand index of a cross-table of counts.
+
+    Examples
+    --------
+    >>> rand_index(np.array([[5, 0], [0, 7]]))
+    1.0
+    """
+
+    def pairs(cells: np.ndarray) -> float:
+        return float((cells * (cells - 1) / 2).sum())
+
+    counts = np.asarray(counts, dtype=float)
+    together = pairs(counts)
+    rows, columns = pairs(counts.sum(axis=1)), pairs(counts.sum(axis=0))
+    chance = rows * columns / pairs(np.array([counts.sum()]))
+    largest = (rows + columns) / 2
+    return 1.0 if largest == chance else (together - chance) / (largest - chance)

@@ -1,0 +1,202 @@
+"""How many segments? Every criterion in one table, and one written rule that reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.stats import norm
+from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score, davies_bouldin_score
+from sklearn.mixture import GaussianMixture
+
+from pmlib.segmentation.clustering import (
+    fit_mixture,
+    kmeans_path,
+    pairwise_distances,
+    silhouettes,
+    subsample,
+)
+from pmlib.segmentation.homogeneity import Homogeneity
+from pmlib.segmentation.stability import path_stability
+
+ROWS = 2_000
+"""Rows on which the criteria that need pairwise distances or many refits are computed."""
+
+SMALLEST_SHARE = 0.02
+"""A segment below this share of customers is too small to be a market segment."""
+
+
+_COLUMNS = (
+    "k", "silhouette", "silhouette_low", "silhouette_high", "reference_mean", "reference_low",
+    "reference_high", "excess", "excess_sd", "min_jaccard", "smallest_share",
+    "calinski_harabasz", "davies_bouldin", "gap", "gap_se", "bic", "ari_mixture", "ari_ward",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """The criteria for each number of segments.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a k = 1, 2, …: ``k, silhouette`` with interval, its one-group reference
+        and excess (see `Homogeneity`), ``calinski_harabasz, davies_bouldin, gap, gap_se, bic,
+        min_jaccard, smallest_share, ari_mixture, ari_ward, eligible`` (passes the rule).
+    jaccard : pandas.DataFrame
+        ``k, cluster, jaccard`` for k-means.
+    gap_choice, bic_choice, silhouette_choice : int
+        The number of segments that each criterion alone would take.
+    chosen : int
+        What the rule takes.
+    """
+
+    table: pd.DataFrame
+    jaccard: pd.DataFrame
+    gap_choice: int
+    bic_choice: int
+    silhouette_choice: int
+    chosen: int
+
+
+def compare_numbers(
+    matrix: np.ndarray,
+    *,
+    homogeneity: Homogeneity,
+    k_max: int,
+    n_bootstrap: int,
+    min_stability: float,
+    confidence_level: float,
+    seed: int,
+) -> Criteria:
+    """Compute every criterion for k = 1 to `k_max` and apply the rule.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, p)
+        Encoded features of the sample.
+    homogeneity : Homogeneity
+        Its excess enters the table and its verdict the rule.
+    k_max, n_bootstrap, min_stability, confidence_level, seed
+        Parameters of the study.
+
+    Notes
+    -----
+    Silhouette: [@rousseeuw1987silhouettes], on at most `ROWS` rows, interval from the spread over
+    customers. Calinski-Harabasz: [@calinski1974dendrite]. Davies-Bouldin: [@davies1979separation].
+    Gap with its one-standard-error rule: [@tibshirani2001gap]. BIC of Gaussian mixtures:
+    [@fraley2002mclust]. Jaccard: [@hennig2007clusterwise]. Agreement of k-means with the mixture
+    and with Ward's method: adjusted Rand index [@hubert1985partitions].
+    """
+    generator = np.random.default_rng(seed)
+    path = kmeans_path(matrix, k_max, generator=generator)
+    rows = subsample(len(matrix), ROWS, seed=seed)
+    part = matrix[rows]
+    labels = [full[rows] for full in path]
+    distance = pairwise_distances(part)
+    tree = linkage(part, "ward")
+    gap, gap_se = _gap(part, labels, generator=generator)
+    jaccard = path_stability(part, labels, n_bootstrap=n_bootstrap, generator=generator)
+    z = norm.ppf(0.5 + confidence_level / 2)
+    records = []
+    for k in range(1, k_max + 1):
+        mixture = fit_mixture(part, k, seed=seed)
+        row = {
+            "k": k,
+            "gap": gap[k - 1],
+            "gap_se": gap_se[k - 1],
+            "bic": mixture.bic(part),
+            "min_jaccard": jaccard.loc[jaccard["k"] == k, "jaccard"].min(),
+            "smallest_share": np.bincount(path[k - 1], minlength=k).min() / len(matrix),
+        }
+        if k > 1:
+            each = silhouettes(distance, labels[k - 1])
+            half = z * each.std(ddof=1) / np.sqrt(len(each))
+            row |= {
+                "silhouette": each.mean(),
+                "silhouette_low": each.mean() - half,
+                "silhouette_high": each.mean() + half,
+                "calinski_harabasz": calinski_harabasz_score(matrix, path[k - 1]),
+                "davies_bouldin": davies_bouldin_score(matrix, path[k - 1]),
+                **_agreement(part, labels[k - 1], mixture, fcluster(tree, k, "maxclust")),
+            }
+        records.append(row)
+    table = pd.DataFrame(records).merge(
+        homogeneity.table.drop(columns="silhouette"), on="k", how="left", validate="one_to_one"
+    )
+    table = table[list(_COLUMNS)].copy()
+    table["eligible"] = _eligible(table, min_stability)
+    chosen = _choose(table, homogeneity)
+    return Criteria(
+        table=table,
+        jaccard=jaccard,
+        gap_choice=_gap_choice(gap, gap_se),
+        bic_choice=int(table["k"][table["bic"].idxmin()]),
+        silhouette_choice=int(table["k"][table["silhouette"].idxmax()]),
+        chosen=chosen,
+    )
+
+
+def _eligible(table: pd.DataFrame, min_stability: float) -> pd.Series:
+    return (
+        (table["k"] > 1)
+        & (table["min_jaccard"] >= min_stability)
+        & (table["smallest_share"] >= SMALLEST_SHARE)
+        & (table["excess_sd"] > norm.ppf(0.95))
+    )
+
+
+def _choose(table: pd.DataFrame, homogeneity: Homogeneity) -> int:
+    eligible = table[table["eligible"]]
+    if not homogeneity.rejected or eligible.empty:
+        return 1
+    return int(eligible["k"][eligible["excess"].idxmax()])
+
+
+def _agreement(
+    part: np.ndarray, labels: np.ndarray, mixture: GaussianMixture, ward: np.ndarray
+) -> dict[str, float]:
+    return {
+        "ari_mixture": adjusted_rand_score(labels, mixture.predict(part)),
+        "ari_ward": adjusted_rand_score(labels, ward),
+    }
+
+
+def _gap(
+    part: np.ndarray,
+    labels: list[np.ndarray],
+    *,
+    generator: np.random.Generator,
+    n_references: int = 10,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gap statistic with uniform references in the box of the principal components."""
+    centred = part - part.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    turned = centred @ axes.T
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    observed = np.log([_within(part, found) for found in labels])
+    references = np.empty((n_references, len(labels)))
+    for row in references:
+        box = generator.uniform(low, high, size=turned.shape)
+        row[:] = np.log(
+            [_within(box, found) for found in kmeans_path(box, len(labels), generator=generator)]
+        )
+    spread = references.std(axis=0) * np.sqrt(1 + 1 / n_references)
+    return references.mean(axis=0) - observed, spread
+
+
+def _within(matrix: np.ndarray, labels: np.ndarray) -> float:
+    """Sum of squared distances to the cluster means."""
+    _, labels = np.unique(labels, return_inverse=True)
+    sums = np.zeros((labels.max() + 1, matrix.shape[1]))
+    np.add.at(sums, labels, matrix)
+    explained = ((sums**2).sum(axis=1) / np.bincount(labels)).sum()
+    return max(float((matrix**2).sum() - explained), 1e-12)
+
+
+def _gap_choice(gap: np.ndarray, gap_se: np.ndarray) -> int:
+    """Smallest k with gap(k) >= gap(k + 1) - se(k + 1), else the last."""
+    fits = np.flatnonzero(gap[:-1] >= gap[1:] - gap_se[1:])
+    return int(fits[0]) + 1 if len(fits) else len(gap)

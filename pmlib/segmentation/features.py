@@ -1,0 +1,351 @@
+"""What is known of each customer as of a date, computed in the engine.
+
+Behaviour over the year before the date (recency, frequency, money in and out, channels), tenure,
+breadth of products, and the attributes that the study declares as features. What is not used to
+form segments, such as age, region, risk tolerance and product families, is kept beside it: it
+tells whether segments mean anything outside.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import narwhals as nw
+import pandas as pd
+
+from pmlib.artifacts import UNITS
+from pmlib.engine import collect, day_number, uniform
+from pmlib.errors import StudyError
+from pmlib.params import nearest
+from pmlib.segmentation.transforms import Feature
+
+WINDOW_DAYS = 365
+"""Behaviour is counted over the year before the date."""
+
+CHANNEL_SHARE = 0.05
+"""A channel with a smaller share of payments is no feature."""
+
+MARGIN = Feature("annual_margin", "annual margin", "currency")
+_RESERVED = ("customer_id", "customer_hash", "birth_date", "gender", "region", "joined_on",
+             "risk_tolerance", "marketing_opt_out")  # fmt: skip
+
+
+class Declared(Protocol):
+    """What is needed of a study's attribute."""
+
+    label: str
+    unit: str
+    role: str
+    known_before_contact: bool
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Customers as of a date.
+
+    Parameters
+    ----------
+    frame : narwhals.LazyFrame
+        One row a customer: ``customer_id, customer_hash``, `features`, `descriptors`.
+    features : tuple of Feature
+        Candidates to form segments, the more telling first.
+    descriptors : tuple of Feature
+        Held out of the clustering.
+    as_of : datetime.date
+    """
+
+    frame: nw.LazyFrame
+    features: tuple[Feature, ...]
+    descriptors: tuple[Feature, ...]
+    as_of: dt.date
+
+    def choose(self, names: str) -> FeatureTable:
+        """Take these features to form segments and hold all others out.
+
+        Parameters
+        ----------
+        names : str
+            Names with commas between, or ``all`` for the features as they are.
+
+        Raises
+        ------
+        StudyError
+            A name that is no column of the table, or one given twice.
+        """
+        if names.strip() == "all":
+            return self
+        known = {feature.name: feature for feature in (*self.features, *self.descriptors)}
+        wanted = [name.strip() for name in names.split(",") if name.strip()]
+        for name in wanted:
+            if name not in known or wanted.count(name) > 1:
+                raise StudyError(
+                    "A feature to cluster on is unknown or given twice.",
+                    where="parameter features",
+                    rule=nearest(name, known),
+                    found=name,
+                )
+        if not wanted:
+            raise StudyError("No feature to cluster on is named.", where="parameter features")
+        chosen = tuple(known[name] for name in wanted)
+        held_out = tuple(feature for feature in known.values() if feature not in chosen)
+        return replace(self, features=chosen, descriptors=held_out)
+
+
+def customer_features(
+    tables: Mapping[str, nw.LazyFrame],
+    attributes: Mapping[str, Declared],
+    *,
+    as_of: dt.date,
+    channels: Sequence[str] | None = None,
+) -> FeatureTable:
+    """Describe every customer as of a date, lazily: one pass over each table when it is used.
+
+    Parameters
+    ----------
+    tables : mapping of str to narwhals.LazyFrame
+        ``customers`` and any of ``products, holdings, transactions``.
+    attributes : mapping
+        The study's declared attributes; only those known before a contact are used, sensitive
+        ones and gender only as descriptors.
+    as_of : datetime.date
+        Customers who joined later are left out.
+    channels : sequence of str, optional
+        Payment channels that become features; by default looked up in the year before `as_of`
+        (all but the smallest, since shares add up to one).
+
+    Returns
+    -------
+    FeatureTable
+    """
+    customers, features, descriptors = _from_customers(tables["customers"], attributes, as_of)
+    if "transactions" in tables:
+        window = _window(tables["transactions"], as_of)
+        if channels is None:
+            channels = payment_channels(window)
+        behaviour, found = _from_transactions(window, as_of, channels)
+        customers = customers.join(behaviour, on="customer_id", how="left")
+        features = found + features
+    if "holdings" in tables:
+        portfolio, breadth, families = _from_holdings(tables, as_of)
+        customers = customers.join(portfolio, on="customer_id", how="left")
+        features, descriptors = features + breadth, families + descriptors
+    if not features:  # a bank of which only its customers are known
+        features = [f for f in descriptors if f.name in ("age", "risk_tolerance")]
+        descriptors = [f for f in descriptors if f not in features]
+    filled = [
+        nw.col(feature.name).fill_null(feature.fill)
+        for feature in (*features, *descriptors)
+        if feature.fill is not None
+    ]
+    columns = [feature.name for feature in (*features, *descriptors)]
+    frame = customers.with_columns(*filled) if filled else customers
+    return FeatureTable(
+        frame.select("customer_id", "customer_hash", *columns),
+        tuple(features),
+        tuple(descriptors),
+        as_of,
+    )
+
+
+def _from_customers(
+    customers: nw.LazyFrame, attributes: Mapping[str, Declared], as_of: dt.date
+) -> tuple[nw.LazyFrame, list[Feature], list[Feature]]:
+    schema = customers.collect_schema()
+    today = as_of.toordinal()
+    features: list[Feature] = []
+    descriptors: list[Feature] = []
+    columns = [nw.col("customer_id"), nw.col("customer_hash")]
+    if "joined_on" in schema:
+        customers = customers.filter(
+            nw.col("joined_on").is_null() | (nw.col("joined_on") <= nw.lit(as_of))
+        )
+        columns.append((today - day_number("joined_on")).cast(nw.Float64).alias("tenure"))
+        features.append(Feature("tenure", "tenure", "days", high="long tenure", low="short tenure"))
+    if "birth_date" in schema:
+        age = (today - day_number("birth_date")).cast(nw.Float64) / 365.25
+        columns.append(age.alias("age"))
+        descriptors.append(Feature("age", "age in years", high="older", low="younger"))
+    if "risk_tolerance" in schema:
+        columns.append(nw.col("risk_tolerance").cast(nw.Float64))
+        descriptors.append(Feature("risk_tolerance", "risk tolerance (1 to 5)"))
+    for name, label in (("region", "region"), ("gender", "gender")):
+        if name in schema:
+            columns.append(nw.col(name))
+            descriptors.append(Feature(name, label, kind="category"))
+    for name, attribute in attributes.items():
+        if name not in schema or name in _RESERVED or not attribute.known_before_contact:
+            continue
+        kind, column = _typed(name, schema[name])
+        columns.append(column)
+        unit = attribute.unit if attribute.unit in UNITS else ""
+        label = (
+            attribute.label
+            if unit or not attribute.unit
+            else (f"{attribute.label} ({attribute.unit})")
+        )
+        words = attribute.label[:1].lower() + attribute.label[1:]
+        feature = Feature(name, label, unit, kind, high=f"high {words}", low=f"low {words}")
+        (features if attribute.role == "feature" else descriptors).append(feature)
+    return customers.select(*columns), features, descriptors
+
+
+def _typed(name: str, dtype: nw.dtypes.DType) -> tuple[str, nw.Expr]:
+    if dtype == nw.Boolean:
+        return "category", (
+            nw.when(nw.col(name)).then(nw.lit("yes")).when(~nw.col(name)).then(nw.lit("no"))
+        ).alias(name)
+    if dtype.is_numeric():
+        return "number", nw.col(name).cast(nw.Float64)
+    return "category", nw.col(name)
+
+
+def _window(transactions: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
+    begin = as_of - dt.timedelta(days=WINDOW_DAYS)
+    return transactions.filter(
+        (nw.col("booked_on") > nw.lit(begin)) & (nw.col("booked_on") <= nw.lit(as_of))
+    )
+
+
+def payment_channels(window: nw.LazyFrame) -> list[str]:
+    """Channels of payments (amounts below zero) with their own feature: the most used first.
+
+    The least used is left out, since shares add up to one.
+    """
+    counts = collect(
+        window.filter((nw.col("amount") < 0) & ~nw.col("channel").is_null())
+        .group_by("channel")
+        .agg(nw.len().alias("n")),
+        sort_by=["channel"],
+    )
+    counts = counts[counts["n"] >= CHANNEL_SHARE * counts["n"].sum()]
+    ranked = counts.sort_values("n", ascending=False, kind="stable")["channel"].tolist()
+    return ranked[:-1]
+
+
+def _from_transactions(
+    window: nw.LazyFrame, as_of: dt.date, channels: Sequence[str]
+) -> tuple[nw.LazyFrame, list[Feature]]:
+    amount = nw.col("amount").cast(nw.Float64)
+    is_payment = amount < 0
+    parts = [
+        nw.col("customer_id"),
+        nw.col("booked_on"),
+        nw.when(amount > 0).then(amount).otherwise(nw.lit(0.0)).alias("credit"),
+        nw.when(is_payment).then(amount * -1.0).otherwise(nw.lit(0.0)).alias("debit"),
+        nw.when(is_payment).then(nw.lit(1)).otherwise(nw.lit(0)).alias("payment"),
+    ]
+    totals = [
+        nw.len().cast(nw.Float64).alias("n_transactions"),
+        nw.col("booked_on").max().alias("last"),
+        nw.col("credit").sum().alias("money_in"),
+        nw.col("debit").sum().alias("money_out"),
+        nw.col("payment").sum().alias("payments"),
+    ]
+    final = [
+        nw.col("customer_id"),
+        (as_of.toordinal() - day_number("last")).cast(nw.Float64).alias("recency"),
+        nw.col("n_transactions"),
+        nw.col("money_in"),
+        nw.col("money_out"),
+    ]
+    features = [
+        Feature("money_in", "money in, last year", "currency", "number",
+                "high inflow", "low inflow", 0.0),
+        Feature("money_out", "money out, last year", "currency", "number",
+                "high spending", "low spending", 0.0),
+        Feature("n_transactions", "transactions, last year", "count", "number",
+                "many transactions", "few transactions", 0.0),
+        Feature("recency", "days since last transaction", "days", "number",
+                "long inactive", "recently active", float(WINDOW_DAYS)),
+    ]  # fmt: skip
+    for index, channel in enumerate(channels):
+        hit = is_payment & (nw.col("channel") == channel)
+        parts.append(nw.when(hit).then(nw.lit(1)).otherwise(nw.lit(0)).alias(f"in_{index}"))
+        totals.append(nw.col(f"in_{index}").sum())
+        share = nw.col(f"in_{index}").cast(nw.Float64) / nw.col("payments").cast(nw.Float64)
+        name = f"share_{index + 1}_{_slug(channel)}"
+        # Without any payment the share is not known, and filled with the median.
+        final.append(nw.when(nw.col("payments") > 0).then(share).alias(name))
+        features.append(
+            Feature(name, f"{channel} share of payments", "share", "number",
+                    f"{channel} payers", f"little {channel} use")
+        )  # fmt: skip
+    return window.select(*parts).group_by("customer_id").agg(*totals).select(*final), features
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in text.lower())[:30]
+
+
+def held_at(holdings: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
+    """Holdings that are open on a date; unknown opening counts as open, unknown closing too."""
+    day = nw.lit(as_of)
+    return holdings.filter(
+        (nw.col("opened_on").is_null() | (nw.col("opened_on") <= day))
+        & (nw.col("closed_on").is_null() | (nw.col("closed_on") > day))
+    )
+
+
+def _from_holdings(
+    tables: Mapping[str, nw.LazyFrame], as_of: dt.date
+) -> tuple[nw.LazyFrame, list[Feature], list[Feature]]:
+    held = held_at(tables["holdings"], as_of).select("customer_id", "product_id").unique()
+    totals = [nw.len().cast(nw.Float64).alias("n_products")]
+    breadth = [Feature("n_products", "products held", "count", "number",
+                       "many products", "few products", 0.0)]  # fmt: skip
+    descriptors: list[Feature] = []
+    if "products" in tables:
+        held = held.join(
+            tables["products"].select("product_id", "family", "annual_margin"),
+            on="product_id",
+            how="left",
+        )
+        catalogue = collect(
+            tables["products"].select("family", "annual_margin"), sort_by=["family"]
+        )
+        if catalogue["annual_margin"].notna().any():
+            margin = nw.col("annual_margin").cast(nw.Float64).fill_null(0.0)
+            totals.append(margin.sum().alias(MARGIN.name))
+            descriptors.append(
+                Feature(MARGIN.name, MARGIN.label, MARGIN.unit, "number", "high value",
+                        "low value", 0.0)
+            )  # fmt: skip
+        for family in catalogue["family"].dropna().unique():
+            name = f"holds_{_slug(family)}"
+            hit = nw.when(nw.col("family") == family).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+            held = held.with_columns(hit.alias(name))
+            totals.append(nw.col(name).max())
+            descriptors.append(
+                Feature(name, f"holds {family}", "share", "number", f"holds {family}",
+                        f"no {family}", 0.0)
+            )  # fmt: skip
+    return held.group_by("customer_id").agg(*totals), breadth, descriptors
+
+
+def draw_sample(frame: nw.LazyFrame, *, size: int, seed: int) -> pd.DataFrame:
+    """Draw a random sample of customers, the same on every engine.
+
+    Parameters
+    ----------
+    frame : narwhals.LazyFrame
+        With ``customer_id`` and ``customer_hash``.
+    size : int
+        Customers wanted; all of them when there are no more.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        Sorted by ``customer_id``.
+    """
+    count = int(collect(frame.select(nw.len().alias("n")), sort_by=[])["n"].iloc[0])
+    drawn = frame.with_columns(uniform("customer_hash", seed=seed).alias("_u"))
+    if count > size:
+        # A little more than needed, so that the exact number can be cut from it.
+        share = (size + 6 * size**0.5 + 10) / count
+        drawn = drawn.filter(nw.col("_u") < share)
+    sample = collect(drawn, sort_by=["_u", "customer_id"]).head(size).drop(columns="_u")
+    return sample.sort_values("customer_id", kind="stable", ignore_index=True)

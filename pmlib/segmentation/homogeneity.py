@@ -1,0 +1,211 @@
+"""Are there segments at all? A parametric bootstrap that comes before any number of segments.
+
+Any cloud of points can be cut into k pieces, and skewed, correlated features make the pieces look
+good. So the silhouettes of the data are compared with those of reference data that have the same
+margins and the same correlations but no clusters: a Gaussian copula with the data's own margins
+[@hennig2015bootstrap; the idea also in @liu2008sigclust].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pmlib.segmentation.clustering import kmeans_path, pairwise_distances, silhouettes
+
+Block = slice
+"""Columns of the matrix that stem from one feature."""
+
+
+@dataclass(frozen=True)
+class Homogeneity:
+    """Result of the test that the customers form one group.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a k: ``k, silhouette, reference_mean, reference_low, reference_high`` (5 % and
+        95 % points), ``excess`` (silhouette less reference mean) and ``excess_sd`` (in standard
+        deviations of the references).
+    statistic : float
+        Largest ``excess_sd`` over k.
+    p_value : float
+        Share of the references (and the data) with a statistic at least as large.
+    n_references : int
+    level : float
+        The test claims segments when ``p_value <= level``.
+    """
+
+    table: pd.DataFrame
+    statistic: float
+    p_value: float
+    n_references: int
+    level: float
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the data hold more structure than one group explains."""
+        return self.p_value <= self.level
+
+
+def homogeneity_test(
+    matrix: np.ndarray,
+    blocks: Sequence[Block],
+    *,
+    k_max: int,
+    n_references: int,
+    level: float,
+    seed: int,
+) -> Homogeneity:
+    """Test homogeneity against clustering.
+
+    For each k the mean silhouette of k-means is standardised by its mean and standard deviation
+    over data and references together; the statistic is the largest of these excesses over k. Data
+    and references are treated alike, so the rank of the data's statistic is an exact test when the
+    copula describes the data.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, p)
+        Encoded features.
+    blocks : sequence of slice
+        The columns of each feature: one for a number, one a level for a category.
+    k_max : int
+        Largest number of clusters looked at.
+    n_references : int
+        Reference data sets.
+    level : float
+        Error rate of the claim "there are segments".
+    seed : int
+
+    Returns
+    -------
+    Homogeneity
+    """
+    generator = np.random.default_rng(seed)
+    reference = CopulaReference.fit(matrix, blocks, generator=generator)
+    ks = np.arange(2, k_max + 1)
+    found = np.array(
+        [_silhouette_path(matrix, k_max, generator)]
+        + [
+            _silhouette_path(reference.draw(generator), k_max, generator)
+            for _ in range(n_references)
+        ]
+    )
+    spread = np.maximum(found.std(axis=0, ddof=1), 1e-12)
+    excess = (found - found.mean(axis=0)) / spread
+    statistics = excess.max(axis=1)
+    null = found[1:]
+    table = pd.DataFrame(
+        {
+            "k": ks,
+            "silhouette": found[0],
+            "reference_mean": null.mean(axis=0),
+            "reference_low": np.quantile(null, 0.05, axis=0),
+            "reference_high": np.quantile(null, 0.95, axis=0),
+            "excess": found[0] - null.mean(axis=0),
+            # Shown against the references alone; the test uses the pooled form above.
+            "excess_sd": (found[0] - null.mean(axis=0))
+            / np.maximum(null.std(axis=0, ddof=1), 1e-12),
+        }
+    )
+    return Homogeneity(
+        table=table,
+        statistic=float(table["excess_sd"].max()),
+        p_value=float((statistics >= statistics[0] - 1e-12).mean()),
+        n_references=n_references,
+        level=level,
+    )
+
+
+def _silhouette_path(matrix: np.ndarray, k_max: int, generator: np.random.Generator) -> list[float]:
+    distance = pairwise_distances(matrix)
+    path = kmeans_path(matrix, k_max, generator=generator)
+    return [float(silhouettes(distance, labels).mean()) for labels in path[1:]]
+
+
+@dataclass(frozen=True)
+class CopulaReference:
+    """One group with the data's margins and correlations: a Gaussian copula.
+
+    A category enters through its levels in the order of their mean on the first principal
+    component, so that its association with the other features survives as far as one order of the
+    levels can carry it.
+    """
+
+    sorted_blocks: tuple[np.ndarray, ...]
+    blocks: tuple[Block, ...]
+    factor: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, matrix: np.ndarray, blocks: Sequence[Block], *, generator: np.random.Generator
+    ) -> CopulaReference:
+        """Find the latent correlations that give the data's correlations after the margins.
+
+        Ties (counts, zeros, categories) weaken the correlation on the way from the latent normal
+        variables to the margins; a few fixed-point steps make up for it.
+        """
+        scores = block_scores(matrix, blocks)
+        target = _correlation(scores)
+        order = np.argsort(scores, axis=0, kind="stable")
+        levels = np.take_along_axis(scores, order, axis=0)
+        latent = target.copy()
+        draws = generator.standard_normal((4 * len(matrix), len(blocks)))
+        copies = np.repeat(levels, 4, axis=0)
+        for _ in range(6):
+            rank = (draws @ _factor(latent).T).argsort(axis=0).argsort(axis=0)
+            reached = _correlation(np.take_along_axis(copies, rank, axis=0))
+            latent = np.clip(latent + target - reached, -0.999, 0.999)
+            np.fill_diagonal(latent, 1.0)
+        return cls(
+            sorted_blocks=tuple(
+                matrix[order[:, index], block] for index, block in enumerate(blocks)
+            ),
+            blocks=tuple(blocks),
+            factor=_factor(latent),
+        )
+
+    def draw(self, generator: np.random.Generator) -> np.ndarray:
+        """One reference matrix: each column a rearrangement of the data's own."""
+        n, p = len(self.sorted_blocks[0]), sum(block.shape[1] for block in self.sorted_blocks)
+        latent = generator.standard_normal((n, len(self.blocks))) @ self.factor.T
+        rank = latent.argsort(axis=0).argsort(axis=0)
+        drawn = np.empty((n, p))
+        for index, block in enumerate(self.blocks):
+            drawn[:, block] = self.sorted_blocks[index][rank[:, index]]
+        return drawn
+
+
+def block_scores(matrix: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
+    """One number a feature: the value itself, or the mean first component of a category's level."""
+    centred = matrix - matrix.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    component = centred @ axes[0]
+    scores = np.empty((len(matrix), len(blocks)))
+    for index, block in enumerate(blocks):
+        columns = matrix[:, block]
+        if columns.shape[1] == 1:
+            scores[:, index] = columns[:, 0]
+        else:
+            _, level = np.unique(columns.argmax(axis=1), return_inverse=True)
+            scores[:, index] = (np.bincount(level, component) / np.bincount(level))[level]
+    return scores
+
+
+def _correlation(values: np.ndarray) -> np.ndarray:
+    centred = values - values.mean(axis=0)
+    centred /= np.maximum(np.sqrt((centred**2).sum(axis=0)), 1e-12)
+    correlation = centred.T @ centred
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
+def _factor(correlation: np.ndarray) -> np.ndarray:
+    """A square root of the nearest correlation matrix with eigenvalues above zero."""
+    values, vectors = np.linalg.eigh(correlation)
+    factor = vectors * np.sqrt(np.maximum(values, 1e-6))
+    return factor / np.sqrt((factor**2).sum(axis=1, keepdims=True))

@@ -1,0 +1,108 @@
+"""Public names of segments, made from what sets them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from pmlib.segmentation.transforms import Encoder, Feature
+
+ALL_CUSTOMERS = "All customers"
+"""The one segment of a bank without segments."""
+
+_NOTABLE = 0.35
+"""Standard deviations from the mean below which a feature does not enter a name."""
+
+
+def name_segments(encoder: Encoder, means: np.ndarray) -> tuple[str, ...]:
+    """Name each segment by its most telling features, as many as make the name unique.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    means : ndarray, shape (k, p)
+        Mean of each segment in the encoded features, in standard deviations.
+
+    Returns
+    -------
+    tuple of str
+        Unique, segment 1 first.
+    """
+    if len(means) == 1:
+        return (ALL_CUSTOMERS,)
+    # Deviations from the mean over segments, so that no segment is named for what all share.
+    traits = [_traits(encoder, row) for row in means - means.mean(axis=0)]
+    for length in range(2, max(map(len, traits)) + 1):
+        names = [_join(found[:length]) for found in traits]
+        if len(set(names)) == len(names):
+            return tuple(names)
+    names = [_join(found[:2]) for found in traits]
+    return tuple(
+        name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})"
+        for i, name in enumerate(names)
+    )
+
+
+def _traits(encoder: Encoder, deviation: np.ndarray) -> list[str]:
+    """Words for a segment, the most telling first; at least one."""
+    words = []
+    for feature, block in zip(encoder.features, encoder.blocks, strict=True):
+        values = deviation[block]
+        at = int(np.abs(values).argmax()) if feature.kind == "number" else int(values.argmax())
+        level = encoder.columns[block.start + at].level
+        size, much = abs(float(values[at])), bool(values[at] > 0)
+        # What customers do says more than what they lack.
+        words.append((size if much else 0.8 * size, _word(feature, level, much=much)))
+    words.sort(key=lambda pair: -pair[0])
+    notable = [word for size, word in words if size >= _NOTABLE]
+    return notable or [words[0][1]]
+
+
+def _word(feature: Feature, level: str | None, *, much: bool) -> str:
+    if level is not None:
+        return f"{feature.label[:1].lower()}{feature.label[1:]}: {level}"
+    if much:
+        return feature.high or f"high {feature.label}"
+    return feature.low or f"low {feature.label}"
+
+
+def _join(words: list[str]) -> str:
+    text = ", ".join(words)
+    return text[:1].upper() + text[1:]
+
+
+def matched_names(
+    centres: np.ndarray,
+    names: Sequence[str],
+    earlier_centres: np.ndarray,
+    earlier_names: Sequence[str],
+) -> tuple[str, ...]:
+    """Let names follow segments from an earlier run.
+
+    Segments are matched one to one so that the sum of distances between their centres is smallest;
+    a matched segment keeps its earlier name, any further one its new name.
+
+    Parameters
+    ----------
+    centres, earlier_centres : ndarray, shapes (k, p) and (m, p)
+        Both in the encoding of one run.
+    names, earlier_names : sequence of str
+
+    Returns
+    -------
+    tuple of str
+        Unique, segment 1 first.
+    """
+    distance = ((centres[:, None, :] - earlier_centres[None, :, :]) ** 2).sum(axis=2)
+    rows, columns = linear_sum_assignment(distance)
+    kept = {int(row): earlier_names[column] for row, column in zip(rows, columns, strict=True)}
+    result: list[str] = []
+    taken = set(kept.values())
+    for index, name in enumerate(names):
+        if index in kept:
+            result.append(kept[index])
+        else:
+            result.append(f"{name} (new)" if name in taken else name)
+    return tuple(result)

@@ -1,0 +1,376 @@
+"""What the segments are: sizes, means, value, and how strongly they differ, on all customers.
+
+One pass of the engine gives counts, sums and sums of squares a segment; everything here is
+computed from these. Differences are described by effect sizes. There are no p-values on the
+features that formed the segments: they would be tiny whatever the data [@chen2023selective;
+@gao2024selective].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from pmlib.artifacts import Number
+from pmlib.engine import collect
+from pmlib.segmentation.features import FeatureTable
+from pmlib.segmentation.scorer import BORDERLINE
+from pmlib.segmentation.segment import Segmentation
+from pmlib.segmentation.transforms import Feature
+
+VALUE_FEATURES = ("annual_margin", "money_in")
+"""The first of these that a study has measures a customer's value."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The segments described on all customers.
+
+    Parameters
+    ----------
+    segments : pandas.DataFrame
+        ``segment, name, customers, share, value, value_share, borderline, jaccard, stability``;
+        value is the mean of `value_feature` a customer, borderline the share of customers between
+        two segments.
+    means : pandas.DataFrame
+        ``segment, name, feature, label, unit, used`` (formed the segments), ``customers`` (with a
+        value), ``mean, low, high``; a category has one row a level, its mean the level's share.
+    standardised : pandas.DataFrame
+        ``segment, name, feature, label, z``: mean of the encoded feature less the overall mean, in
+        standard deviations; features that formed the segments only.
+    effects : pandas.DataFrame
+        ``feature, label, used, measure, effect, low, high, size``: eta squared of numbers, Cramér's
+        V (squared, to be on the same scale) of categories.
+    value_feature : Feature or None
+    numbers : tuple of Number
+    text, text_value : str
+        What the attributes held out say of the segments; where the value lies (Markdown).
+    """
+
+    segments: pd.DataFrame
+    means: pd.DataFrame
+    standardised: pd.DataFrame
+    effects: pd.DataFrame
+    value_feature: Feature | None
+    numbers: tuple[Number, ...]
+    text: str
+    text_value: str
+
+    @property
+    def value_label(self) -> str | None:
+        """What measures a customer's value, None when the study knows nothing of the kind."""
+        return None if self.value_feature is None else self.value_feature.label
+
+
+def profile_segments(
+    assigned: nw.LazyFrame,
+    features: FeatureTable,
+    result: Segmentation,
+    *,
+    confidence_level: float = 0.95,
+) -> Profile:
+    """Describe the segments of all customers.
+
+    Parameters
+    ----------
+    assigned : narwhals.LazyFrame
+        All customers, from `assign_customers`.
+    features : FeatureTable
+        Says which columns are features and which are held out.
+    result : Segmentation
+    confidence_level : float
+
+    Returns
+    -------
+    Profile
+    """
+    sums, levels = _sums(assigned, features, result)
+    names = pd.Series(result.scorer.names, index=range(1, result.scorer.k + 1), name="name")
+    sums = sums.set_index("segment").reindex(names.index).fillna(0.0)
+    z = float(norm.ppf(0.5 + confidence_level / 2))
+    candidates = {f.name: f for f in (*features.features, *features.descriptors)}
+    used = {f.name for f in result.encoder.features}
+    value = next((candidates[name] for name in VALUE_FEATURES if name in candidates), None)
+    effects = _effects(sums, candidates, used, levels, z)
+    segments = _sizes(sums, value)
+    segments.insert(1, "name", names.to_numpy())
+    segments["jaccard"] = result.stability["jaccard"].to_numpy()
+    segments["stability"] = result.stability["verdict"].to_numpy()
+    means = _means(sums, candidates, used, levels, z)
+    means.insert(1, "name", means["segment"].map(names))
+    standardised = _standardised(sums, result)
+    standardised.insert(1, "name", standardised["segment"].map(names))
+    draft = Profile(segments, means, standardised, effects, value, (), "", "")
+    return replace(draft, numbers=_numbers(draft), text=_text(draft), text_value=_text_value(draft))
+
+
+def _sums(
+    assigned: nw.LazyFrame, features: FeatureTable, result: Segmentation
+) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+    """One pass: a row a segment with counts, sums and sums of squares of everything."""
+    candidates = (*features.features, *features.descriptors)
+    encoded = [f"z{index}" for index in range(len(result.encoder.columns))]
+    between = nw.when(nw.col("silhouette") < BORDERLINE).then(nw.lit(1)).otherwise(nw.lit(0))
+    columns = [nw.col("segment"), between.alias("borderline")]
+    totals = [nw.len().alias("customers"), nw.col("borderline").sum()]
+    levels = _levels(assigned, features)
+
+    def total(name: str, value: nw.Expr) -> None:
+        columns.append(value.alias(name))
+        totals.append(nw.col(name).sum())
+
+    for name in encoded:
+        total(name, nw.col(name))
+    for feature in candidates:
+        column = nw.col(feature.name)
+        known = nw.when(column.is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
+        total(f"n_{feature.name}", known)
+        if feature.kind == "number":
+            total(f"s_{feature.name}", column.fill_null(0.0))
+            total(f"q_{feature.name}", (column * column).fill_null(0.0))
+        for index, level in enumerate(levels.get(feature.name, ())):
+            hit = nw.when(column == level).then(nw.lit(1)).otherwise(nw.lit(0))
+            total(f"l{index}_{feature.name}", hit)
+    table = collect(assigned.select(*columns).group_by("segment").agg(*totals), sort_by=["segment"])
+    return table.astype(float).astype({"segment": int}), levels
+
+
+def _levels(
+    assigned: nw.LazyFrame, features: FeatureTable, limit: int = 30
+) -> dict[str, tuple[str, ...]]:
+    """The most frequent levels of each category (rarer ones are not shown)."""
+    levels = {}
+    for feature in (*features.features, *features.descriptors):
+        if feature.kind == "category":
+            counts = collect(
+                assigned.filter(~nw.col(feature.name).is_null())
+                .group_by(feature.name)
+                .agg(nw.len().alias("n")),
+                sort_by=[feature.name],
+            ).sort_values("n", ascending=False, kind="stable")
+            levels[feature.name] = tuple(counts[feature.name].head(limit))
+    return levels
+
+
+def _sizes(sums: pd.DataFrame, value: Feature | None) -> pd.DataFrame:
+    customers = sums["customers"]
+    table = pd.DataFrame(
+        {
+            "segment": sums.index,
+            "customers": customers.astype(int),
+            "share": customers / customers.sum(),
+            "value": np.nan,
+            "value_share": np.nan,
+            "borderline": sums["borderline"] / customers.clip(lower=1),
+        }
+    )
+    if value is not None:
+        total = sums[f"s_{value.name}"]
+        table["value"] = total / sums[f"n_{value.name}"].clip(lower=1)
+        table["value_share"] = total / total.sum() if total.sum() > 0 else np.nan
+    return table.reset_index(drop=True)
+
+
+def _means(
+    sums: pd.DataFrame,
+    candidates: dict[str, Feature],
+    used: set[str],
+    levels: dict[str, tuple[str, ...]],
+    z: float,
+) -> pd.DataFrame:
+    parts = []
+    for feature in candidates.values():
+        n = sums[f"n_{feature.name}"]
+        shown: list[tuple[str, str, pd.Series, pd.Series]] = []
+        if feature.kind == "number":
+            mean = sums[f"s_{feature.name}"] / n.clip(lower=1)
+            variance = (sums[f"q_{feature.name}"] / n.clip(lower=1) - mean**2).clip(lower=0)
+            shown.append((feature.label, feature.unit, mean, variance))
+        for index, level in enumerate(levels.get(feature.name, ())):
+            mean = sums[f"l{index}_{feature.name}"] / n.clip(lower=1)
+            shown.append((f"{feature.label}: {level}", "share", mean, mean * (1 - mean)))
+        for label, unit, mean, variance in shown:
+            half = z * np.sqrt(variance / n.clip(lower=1))
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "segment": sums.index,
+                        "feature": feature.name,
+                        "label": label,
+                        "unit": unit,
+                        "used": feature.name in used,
+                        "customers": n.astype(int),
+                        "mean": mean.where(n > 0),
+                        "low": (mean - half).where(n > 0),
+                        "high": (mean + half).where(n > 0),
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _standardised(sums: pd.DataFrame, result: Segmentation) -> pd.DataFrame:
+    rows = []
+    for index, column in enumerate(result.encoder.columns):
+        feature = next(f for f in result.encoder.features if f.name == column.feature)
+        label = feature.label if column.level is None else f"{feature.label}: {column.level}"
+        overall = sums[f"z{index}"].sum() / sums["customers"].sum()
+        mean = sums[f"z{index}"] / sums["customers"].clip(lower=1) - overall
+        rows += [
+            {"segment": segment, "feature": column.feature, "label": label, "z": value}
+            for segment, value in mean.items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def _effects(
+    sums: pd.DataFrame,
+    candidates: dict[str, Feature],
+    used: set[str],
+    levels: dict[str, tuple[str, ...]],
+    z: float,
+) -> pd.DataFrame:
+    rows = []
+    k = len(sums)
+    for feature in candidates.values() if k > 1 else ():
+        n = sums[f"n_{feature.name}"]
+        total = n.sum()
+        if total <= k:
+            continue
+        if feature.kind == "number":
+            measure, effect = "eta squared", _eta_squared(sums, feature, n)
+        else:
+            counts = np.array(
+                [sums[f"l{i}_{feature.name}"] for i in range(len(levels[feature.name]))]
+            ).T
+            measure, effect = "Cramér's V squared", _cramer_squared(counts)
+        # Large-sample standard error of a squared multiple correlation.
+        half = z * 2 * np.sqrt(effect / total) * (1 - effect)
+        rows.append(
+            {
+                "feature": feature.name,
+                "label": feature.label,
+                "used": feature.name in used,
+                "measure": measure,
+                "effect": effect,
+                "low": max(effect - half, 0.0),
+                "high": min(effect + half, 1.0),
+                "size": effect_size(effect),
+            }
+        )
+    columns = ["feature", "label", "used", "measure", "effect", "low", "high", "size"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(["used", "effect"], ascending=False, kind="stable", ignore_index=True)
+
+
+def _eta_squared(sums: pd.DataFrame, feature: Feature, n: pd.Series) -> float:
+    s, q = sums[f"s_{feature.name}"], sums[f"q_{feature.name}"]
+    mean = s.sum() / n.sum()
+    spread = q.sum() - n.sum() * mean**2
+    between = (s**2 / n.clip(lower=1)).sum() - n.sum() * mean**2
+    return float(np.clip(between / spread, 0, 1)) if spread > 1e-9 * q.sum() else 0.0
+
+
+def _cramer_squared(counts: np.ndarray) -> float:
+    """Squared Cramér's V with Bergsma's correction for chance, from a table of counts."""
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    r, c = counts.shape
+    n = counts.sum()
+    if min(r, c) < 2:
+        return 0.0
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / n
+    phi = max(((counts - expected) ** 2 / expected).sum() / n - (r - 1) * (c - 1) / (n - 1), 0.0)
+    r, c = r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)
+    return float(min(phi / (min(r, c) - 1), 1.0))
+
+
+def effect_size(effect: float) -> str:
+    """Cohen's words for a share of variance explained.
+
+    Examples
+    --------
+    >>> effect_size(0.08)
+    'medium'
+    """
+    if effect < 0.01:
+        return "negligible"
+    return "small" if effect < 0.06 else "medium" if effect < 0.14 else "large"
+
+
+def _numbers(profile: Profile) -> tuple[Number, ...]:
+    segments = profile.segments
+    largest = segments.loc[segments["share"].idxmax()]
+    borderline = (segments["borderline"] * segments["customers"]).sum() / segments[
+        "customers"
+    ].sum()
+    one = len(segments) == 1
+    numbers = [
+        Number("customers_segmented", int(segments["customers"].sum()), "customers",
+               meaning="Customers assigned to a segment"),
+        Number("largest_segment", str(largest["name"]), meaning="Name of the largest segment"),
+        Number("largest_segment_share", float(largest["share"]), "share",
+               meaning="Share of customers in the largest segment"),
+        Number("borderline_share", None if one else float(borderline), "share",
+               meaning="Share of customers between two segments"),
+    ]  # fmt: skip
+    if profile.value_feature is not None:
+        ratio = segments["value_share"] / segments["share"]
+        top = segments.loc[ratio.idxmax()]
+        numbers += [
+            Number("most_valuable_segment", str(top["name"]),
+                   meaning="Segment with the largest value a customer"),
+            Number("most_valuable_segment_share", float(top["share"]), "share",
+                   meaning="Share of customers in the segment with the largest value a customer"),
+            Number("most_valuable_segment_value_share", float(top["value_share"]), "share",
+                   meaning=f"Its share of all {profile.value_feature.label}"),
+        ]  # fmt: skip
+    held_out = profile.effects[~profile.effects["used"].astype(bool)]
+    if len(held_out):
+        best = held_out.iloc[0]
+        numbers.append(
+            Number("largest_held_out_effect", float(best["effect"]), "share",
+                   low=float(best["low"]), high=float(best["high"]),
+                   meaning=f"Share of the variance of {best['label']}, which formed no segment, "
+                   "that the segments explain")
+        )  # fmt: skip
+    return tuple(numbers)
+
+
+def _text(profile: Profile) -> str:
+    if len(profile.segments) == 1:
+        return "With one segment there is nothing to compare."
+    held_out = profile.effects[~profile.effects["used"].astype(bool)]
+    if held_out.empty:
+        return "The study has no attribute outside the clustering to hold the segments against."
+    telling = held_out[held_out["effect"] >= 0.06]
+    if telling.empty:
+        return (
+            "No attribute held out of the clustering differs between segments by more than a small "
+            "effect: the segments describe the features that made them, and little else."
+        )
+    labels = ", ".join(telling["label"].head(4))
+    return (
+        f"Segments also differ, by a medium or large effect, in what did not form them: {labels}. "
+        "They mean something outside the features that made them."
+    )
+
+
+def _text_value(profile: Profile) -> str:
+    if len(profile.segments) == 1:
+        return "All {customers_segmented} customers form one segment."
+    shares = (
+        "The largest segment, *{largest_segment}*, has {largest_segment_share} of the "
+        "{customers_segmented} customers; {borderline_share} of all customers lie between two "
+        "segments."
+    )
+    if profile.value_feature is None:
+        return f"{shares} The study records nothing that measures a customer's value."
+    return (
+        f"{shares} *{{most_valuable_segment}}* has {{most_valuable_segment_share}} of customers "
+        "and {most_valuable_segment_value_share} of "
+        f"{profile.value_feature.label}."
+    )

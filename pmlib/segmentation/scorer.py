@@ -1,0 +1,170 @@
+"""The frozen scorer: assigns every customer, old or new, inside the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from pmlib.engine import Engine
+from pmlib.segmentation.clustering import Clustering
+from pmlib.segmentation.transforms import Encoder
+
+BORDERLINE = 0.1
+"""A customer whose membership is below this lies between two segments."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Encoder and centres: all that is needed to assign a customer.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    clustering : Clustering
+        Its labels are not kept.
+    names : tuple of str
+        Segment 1 first.
+    """
+
+    encoder: Encoder
+    clustering: Clustering
+    names: tuple[str, ...]
+
+    @property
+    def k(self) -> int:
+        """Number of segments."""
+        return self.clustering.k
+
+    def encode(self, customers: nw.LazyFrame) -> nw.LazyFrame:
+        """Add the encoded features ``z0, z1, …`` to customers and their features."""
+        return customers.with_columns(*self.encoder.expressions())
+
+    def classify(self, encoded: nw.LazyFrame) -> nw.LazyFrame:
+        """Add the segment to encoded customers.
+
+        Parameters
+        ----------
+        encoded : narwhals.LazyFrame
+            From `encode`.
+
+        Returns
+        -------
+        narwhals.LazyFrame
+            Also ``segment`` (1 to k; ties go to the lower number) and ``silhouette``: how clearly
+            the customer belongs, 0 midway between two segments, 1 at the centre (the simplified
+            silhouette 1 - d(own centre) / d(next centre); for the mixture one less the odds of the
+            next segment); null when there is one segment.
+        """
+        if self.k == 1:
+            return encoded.with_columns(
+                nw.lit(1).cast(nw.Int64).alias("segment"),
+                nw.lit(None).cast(nw.Float64).alias("silhouette"),
+            )
+        names = [f"score_{index}" for index in range(self.k)]
+        scored = encoded.with_columns(*self._scores(names))
+        # The two smallest scores, by comparing each score with the smallest before it.
+        segment, second = nw.lit(1), nw.lit(1e300)
+        for index in range(1, self.k):
+            before = nw.min_horizontal(*names[:index])
+            score = nw.col(names[index])
+            segment = nw.when(score < before).then(nw.lit(index + 1)).otherwise(segment)
+            second = nw.min_horizontal(second, nw.max_horizontal(before, score))
+        ranked = scored.with_columns(
+            segment.cast(nw.Int64).alias("segment"),
+            nw.min_horizontal(*names).alias("score_first"),
+            second.alias("score_second"),
+        )
+        first, second = nw.col("score_first"), nw.col("score_second")
+        if self.clustering.whitening is None:
+            # Scores are squared distances; a customer as near to both lies midway.
+            safe = nw.when(second > 0).then(second).otherwise(nw.lit(1.0))
+            clearness = 1.0 - (first / safe).sqrt()
+        else:
+            clearness = 1.0 - ((second - first) * -0.5).exp()
+        return ranked.with_columns(clearness.alias("silhouette")).drop(
+            *names, "score_first", "score_second"
+        )
+
+    def _scores(self, names: list[str]) -> list[nw.Expr]:
+        p = len(self.encoder.columns)
+        result = []
+        for index, centre in enumerate(self.clustering.centres):
+            moved = [nw.col(f"z{j}") - float(centre[j]) for j in range(p)]
+            if self.clustering.whitening is not None:
+                rows = self.clustering.whitening[index]
+                moved = [
+                    _sum([moved[j] * float(row[j]) for j in range(p) if row[j] != 0])
+                    for row in rows
+                ]
+            score = _sum([m * m for m in moved]) + float(self.clustering.offsets[index])
+            result.append(score.alias(names[index]))
+        return result
+
+    def assign_sample(self, sample: pd.DataFrame) -> np.ndarray:
+        """Segment (1 to k) of each row of a small frame."""
+        return self.clustering.scores(self.encoder.encode(sample)).argmin(axis=1) + 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for ``scorer.json``."""
+        whitening = self.clustering.whitening
+        return {
+            "algorithm": self.clustering.algorithm,
+            "names": list(self.names),
+            "centres": self.clustering.centres.tolist(),
+            "whitening": None if whitening is None else whitening.tolist(),
+            "offsets": self.clustering.offsets.tolist(),
+            **self.encoder.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Scorer:
+        """Read what `to_json` wrote."""
+        whitening = values["whitening"]
+        clustering = Clustering(
+            algorithm=values["algorithm"],
+            labels=np.zeros(0, dtype=np.int64),
+            centres=np.array(values["centres"]),
+            whitening=None if whitening is None else np.array(whitening),
+            offsets=np.array(values["offsets"]),
+        )
+        return cls(Encoder.from_json(values), clustering, tuple(values["names"]))
+
+
+def _sum(terms: list[nw.Expr]) -> nw.Expr:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def assign_customers(
+    customers: nw.LazyFrame, scorer: Scorer, *, engine: Engine, folder: Path
+) -> nw.LazyFrame:
+    """Assign all customers in the engine and keep the result in files.
+
+    One pass encodes the customers, another assigns them; every later question reads the small
+    result instead of the raw tables (and the engine need not untangle one giant expression).
+
+    Parameters
+    ----------
+    customers : narwhals.LazyFrame
+        ``customer_id``, the features and whatever else is to be kept.
+    scorer : Scorer
+    engine : Engine
+    folder : pathlib.Path
+        A scratch folder that outlives the result.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        `customers` with ``z0, z1, …``, ``segment`` and ``silhouette``.
+    """
+    encoded, assigned = folder / "encoded.parquet", folder / "assigned.parquet"
+    engine.write(scorer.encode(customers), encoded)
+    engine.write(scorer.classify(engine.scan(encoded)), assigned)
+    return engine.scan(assigned)

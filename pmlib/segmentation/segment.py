@@ -1,0 +1,266 @@
+"""From a sample of customers to segments: test, choose, fit, judge. Needs no notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from pmlib.artifacts import Number
+from pmlib.errors import StudyError
+from pmlib.segmentation.clustering import cluster, group_means, require_distinct, subsample
+from pmlib.segmentation.criteria import ROWS, Criteria, compare_numbers
+from pmlib.segmentation.homogeneity import Homogeneity, homogeneity_test
+from pmlib.segmentation.names import name_segments
+from pmlib.segmentation.scorer import Scorer
+from pmlib.segmentation.stability import segment_stability
+from pmlib.segmentation.transforms import Encoder, Feature, fit_encoder
+
+TEST_ROWS = 1_500
+"""Rows on which homogeneity is tested; more gain little power and cost a square."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Segments of a sample, and what assigns everybody else.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Encoder, centres and names; ``scorer.k`` is the number of segments, 1 for "no segments".
+    labels : ndarray of int, shape (n,)
+        Segment, 1 to k, of each row of the sample.
+    matrix : ndarray, shape (n, p)
+        The encoded sample.
+    homogeneity : Homogeneity
+    criteria : Criteria
+    stability : pandas.DataFrame
+        ``segment, jaccard, jaccard_low, jaccard_high, verdict``.
+    fixed : bool
+        Whether the user, not the data, fixed the number.
+    seed : int
+    numbers : tuple of Number
+    text : str
+        The outcome in words (Markdown).
+    """
+
+    scorer: Scorer
+    labels: np.ndarray
+    matrix: np.ndarray
+    homogeneity: Homogeneity
+    criteria: Criteria
+    stability: pd.DataFrame
+    fixed: bool
+    seed: int
+    numbers: tuple[Number, ...]
+    text: str
+
+    @property
+    def encoder(self) -> Encoder:
+        """The frozen encoder."""
+        return self.scorer.encoder
+
+
+# One thread: many small products run faster so, and sums are added in one order, which makes equal
+# seeds give equal bytes.
+@threadpool_limits.wrap(limits=1)
+def segment(
+    sample: pd.DataFrame,
+    features: Sequence[Feature],
+    *,
+    n_segments: int | None = None,
+    algorithm: str = "kmeans",
+    transform: str = "log",
+    k_max: int = 10,
+    n_bootstrap: int = 50,
+    min_stability: float = 0.75,
+    error_rate: float = 0.05,
+    confidence_level: float = 0.95,
+    seed: int = 0,
+) -> Segmentation:
+    """Find the segments that a sample of customers supports.
+
+    Parameters
+    ----------
+    sample : pandas.DataFrame
+        One row a customer: ``customer_id`` and a column a feature.
+    features : sequence of Feature
+        Candidates; constant ones and near-duplicates are dropped.
+    n_segments : int, optional
+        A number fixed by the user; by default the rule of `Criteria` decides, and one segment
+        "All customers" means that the data support none.
+    algorithm : {"kmeans", "mixture", "ward"}
+    transform : {"log", "standard"}
+    k_max : int
+        Largest number of segments tried; fewer when there are fewer customers.
+    n_bootstrap : int
+        Resamples for the stability of segments, and references of the homogeneity test.
+    min_stability : float
+        Smallest mean bootstrap Jaccard that each segment must reach.
+    error_rate : float
+        Level of the homogeneity test.
+    confidence_level : float
+    seed : int
+
+    Raises
+    ------
+    StudyError
+        Duplicate customers, too few customers, infinite values, no usable feature.
+    """
+    _check_sample(sample)
+    encoder = fit_encoder(sample, features, transform=transform)
+    matrix = encoder.encode(sample)
+    require_distinct(matrix, n_segments or 2)
+    k_max = _largest_k(matrix, max(k_max, n_segments or 2))
+    rows = subsample(len(matrix), TEST_ROWS, seed=seed)
+    homogeneity = homogeneity_test(
+        matrix[rows],
+        encoder.blocks,
+        k_max=k_max,
+        n_references=max(n_bootstrap, int(np.ceil(1 / error_rate)) - 1),
+        level=error_rate,
+        seed=seed,
+    )
+    criteria = compare_numbers(
+        matrix,
+        homogeneity=homogeneity,
+        k_max=k_max,
+        n_bootstrap=n_bootstrap,
+        min_stability=min_stability,
+        confidence_level=confidence_level,
+        seed=seed,
+    )
+    k = n_segments or criteria.chosen
+    clustering = cluster(matrix, k, algorithm=algorithm, seed=seed)
+    stability = segment_stability(
+        matrix,
+        clustering,
+        rows=subsample(len(matrix), ROWS, seed=seed),
+        n_bootstrap=n_bootstrap,
+        seed=seed,
+    )
+    names = name_segments(encoder, group_means(matrix, clustering.labels, k))
+    draft = Segmentation(
+        scorer=Scorer(encoder, clustering, names),
+        labels=clustering.labels + 1,
+        matrix=matrix,
+        homogeneity=homogeneity,
+        criteria=criteria,
+        stability=stability,
+        fixed=n_segments is not None,
+        seed=seed,
+        numbers=(),
+        text="",
+    )
+    return replace(draft, numbers=_numbers(draft), text=_text(draft, min_stability))
+
+
+def _check_sample(sample: pd.DataFrame) -> None:
+    duplicates = int(sample["customer_id"].duplicated().sum())
+    if duplicates:
+        raise StudyError(
+            "Customers occur more than once.",
+            where="customers.customer_id",
+            rule="one row a customer",
+            found=f"{duplicates} repeated rows, e.g. customer "
+            f"{sample.loc[sample['customer_id'].duplicated(), 'customer_id'].iloc[0]}",
+            remedy="Keep one row a customer.",
+        )
+    if len(sample) < 20:
+        raise StudyError(
+            "There are too few customers to look for segments.",
+            where="customers",
+            rule="at least 20 customers",
+            found=f"{len(sample)} customers",
+        )
+
+
+def _largest_k(matrix: np.ndarray, k_max: int) -> int:
+    """No more clusters than a tenth of the different customers."""
+    distinct = len(np.unique(matrix, axis=0))
+    return max(2, min(k_max, distinct // 2, len(matrix) // 10))
+
+
+def _numbers(result: Segmentation) -> tuple[Number, ...]:
+    k = result.scorer.k
+    row = (
+        result.criteria.table.set_index("k").loc[k] if k in set(result.criteria.table["k"]) else {}
+    )
+    has = k > 1 and len(row) > 0
+    worst = result.stability["jaccard"].idxmin()
+    return (
+        Number("n_segments", k, "count", meaning="Number of customer segments used"),
+        Number(
+            "segments_supported",
+            result.criteria.chosen,
+            "count",
+            meaning="Number of segments that the data support by the study's rule; 1 means none",
+        ),
+        Number(
+            "homogeneity_p",
+            result.homogeneity.p_value,
+            decimals=3,
+            meaning="p-value of the test that the customers form one group",
+        ),
+        Number(
+            "homogeneity_excess",
+            result.homogeneity.statistic,
+            decimals=1,
+            meaning="Largest excess of the silhouette over one-group references, in standard "
+            "deviations",
+        ),
+        Number(
+            "silhouette",
+            float(row["silhouette"]) if has else None,
+            low=float(row["silhouette_low"]) if has else None,
+            high=float(row["silhouette_high"]) if has else None,
+            decimals=3,
+            meaning="Mean silhouette of k-means with this number of segments",
+        ),
+        Number(
+            "smallest_jaccard",
+            float(result.stability["jaccard"][worst]) if k > 1 else None,
+            low=float(result.stability["jaccard_low"][worst]) if k > 1 else None,
+            high=float(result.stability["jaccard_high"][worst]) if k > 1 else None,
+            decimals=2,
+            meaning="Bootstrap Jaccard of the least stable segment",
+        ),
+        Number("k_by_silhouette", result.criteria.silhouette_choice, "count",
+               meaning="Number of segments by the silhouette alone"),
+        Number("k_by_gap", result.criteria.gap_choice, "count",
+               meaning="Number of segments by the gap statistic alone"),
+        Number("k_by_bic", result.criteria.bic_choice, "count",
+               meaning="Number of segments by the mixture's BIC alone"),
+    )  # fmt: skip
+
+
+def _text(result: Segmentation, min_stability: float) -> str:
+    homogeneity, k = result.homogeneity, result.scorer.k
+    p = f"p = {homogeneity.p_value:.3f}"
+    if homogeneity.rejected:
+        verdict = (
+            "One homogeneous group does not explain the data: at some number of segments the "
+            f"silhouette lies {homogeneity.statistic:.1f} standard deviations above data with the "
+            f"same margins and correlations but no clusters ({p})."
+        )
+    else:
+        verdict = (
+            "The data do not differ from one homogeneous group with the same margins and "
+            f"correlations ({p}): **there is no evidence of segments.**"
+        )
+    supported = result.criteria.chosen
+    if homogeneity.rejected and supported == 1:
+        verdict += (
+            " Yet no number of segments passes the rule (each segment found again in resamples "
+            f"with a Jaccard similarity of {min_stability:.2f} or more, none too small): what "
+            "structure there is does not form stable segments."
+        )
+    if result.fixed and k != supported:
+        wanted = "no segments" if supported == 1 else f"{supported} segments"
+        return f"{verdict} The parameter n_segments fixes **{k}**; the data support {wanted}."
+    if k == 1:
+        return f"{verdict} All customers are treated as one segment, here and in later chapters."
+    return f"{verdict} The rule chooses **{k} segments**."

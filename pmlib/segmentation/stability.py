@@ -1,0 +1,131 @@
+"""Would the segments come back in another sample? Bootstrap Jaccard of each cluster."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import fcluster, linkage
+
+from pmlib.segmentation.clustering import Clustering, fit_mixture, kmeans_path
+
+# Thresholds of Hennig 2007, section 4.
+NOT_TRUSTED, STABLE, VERY_STABLE = 0.6, 0.75, 0.85
+
+
+def path_stability(
+    part: np.ndarray,
+    labels: list[np.ndarray],
+    *,
+    n_bootstrap: int,
+    generator: np.random.Generator,
+) -> pd.DataFrame:
+    """Stability of each cluster of each k-means partition under resampling.
+
+    Each resample of the rows is clustered anew; a cluster's score is its Jaccard similarity to the
+    most similar new cluster, on the rows that were drawn, averaged over resamples
+    [@hennig2007clusterwise].
+
+    Parameters
+    ----------
+    part : ndarray, shape (n, p)
+    labels : list of ndarray
+        Partition for k = 1, 2, …
+    n_bootstrap : int
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``k, cluster`` (0 to k - 1), ``jaccard``.
+    """
+    n, k_max = len(part), len(labels)
+    sums = [np.zeros(k) for k in range(1, k_max + 1)]
+    for _ in range(n_bootstrap):
+        drawn = generator.integers(0, n, size=n)
+        rows, first = np.unique(drawn, return_index=True)
+        again = kmeans_path(part[drawn], k_max, generator=generator)
+        for k in range(1, k_max + 1):
+            sums[k - 1] += best_jaccard(labels[k - 1][rows], again[k - 1][first], k)
+    return pd.DataFrame(
+        [
+            {"k": k, "cluster": cluster, "jaccard": total / n_bootstrap}
+            for k, totals in enumerate(sums, start=1)
+            for cluster, total in enumerate(totals)
+        ]
+    )
+
+
+def segment_stability(
+    matrix: np.ndarray, clustering: Clustering, *, rows: np.ndarray, n_bootstrap: int, seed: int
+) -> pd.DataFrame:
+    """Stability of each segment of a clustering, with the algorithm that made it.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, p)
+    clustering : Clustering
+    rows : ndarray of int
+        The rows that are resampled.
+    n_bootstrap, seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``segment`` (1 to k), ``jaccard`` (mean), ``jaccard_low, jaccard_high`` (5 % and 95 %
+        points over resamples), ``verdict``.
+    """
+    generator = np.random.default_rng(seed)
+    part, labels, k = matrix[rows], clustering.labels[rows], clustering.k
+    found = np.ones((n_bootstrap, k))
+    for row in found if k > 1 else ():
+        drawn = generator.integers(0, len(part), size=len(part))
+        kept, first = np.unique(drawn, return_index=True)
+        again = _refit(part[drawn], k, clustering.algorithm, generator)
+        row[:] = best_jaccard(labels[kept], again[first], k)
+    mean = found.mean(axis=0)
+    return pd.DataFrame(
+        {
+            "segment": np.arange(1, k + 1),
+            "jaccard": mean,
+            "jaccard_low": np.quantile(found, 0.05, axis=0),
+            "jaccard_high": np.quantile(found, 0.95, axis=0),
+            "verdict": [verdict(value) for value in mean],
+        }
+    )
+
+
+def verdict(jaccard: float) -> str:
+    """Hennig's reading of a cluster's mean Jaccard similarity.
+
+    Examples
+    --------
+    >>> verdict(0.9)
+    'very stable'
+    """
+    if jaccard >= VERY_STABLE:
+        return "very stable"
+    if jaccard >= STABLE:
+        return "stable"
+    return "doubtful" if jaccard >= NOT_TRUSTED else "not to be trusted"
+
+
+def best_jaccard(labels: np.ndarray, again: np.ndarray, k: int) -> np.ndarray:
+    """Jaccard similarity of each cluster 0 to k - 1 to the most similar one in `again`.
+
+    Examples
+    --------
+    >>> best_jaccard(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1]), 2).round(2)
+    array([0.67, 0.5 ])
+    """
+    both = np.zeros((k, again.max() + 1))
+    np.add.at(both, (labels, again), 1)
+    union = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
+    return (both / np.maximum(union, 1)).max(axis=1)
+
+
+def _refit(part: np.ndarray, k: int, algorithm: str, generator: np.random.Generator) -> np.ndarray:
+    if algorithm == "kmeans":
+        return kmeans_path(part, k, generator=generator)[-1]
+    if algorithm == "ward":
+        return fcluster(linkage(part, "ward"), k, "maxclust") - 1
+    return fit_mixture(part, k, seed=int(generator.integers(2**31))).predict(part)

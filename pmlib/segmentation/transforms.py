@@ -1,0 +1,343 @@
+"""From features to the matrix that is clustered: frozen, so that new customers pass the same way.
+
+Numbers: missing values filled, skewed amounts by signed log1p, winsorised, centred at the median
+and divided by the standard deviation of the winsorised values (a robust scale that, unlike the
+interquartile range, is not zero where most customers have none). Categories: one column a level,
+scaled so that the attribute as a whole has variance one, like a number; k-means on these columns
+is k-prototypes with mean proportions in place of modes. Constant and empty features and
+near-duplicates are dropped and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from pmlib.errors import StudyError
+
+TRANSFORMS = ("log", "standard")
+OTHER = "other"
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature of a customer.
+
+    Parameters
+    ----------
+    name : str
+        Column.
+    label : str
+        What a reader sees, e.g. ``money in``.
+    unit : str
+        One of `pmlib.artifacts.UNITS`.
+    kind : {"number", "category"}
+    high, low : str
+        Words for a segment that has much or little of it; by default ``high``/``low`` and label.
+    fill : float, optional
+        Value of customers without one (the longest recency, no transactions); by default the
+        median.
+    """
+
+    name: str
+    label: str
+    unit: str = ""
+    kind: Literal["number", "category"] = "number"
+    high: str = ""
+    low: str = ""
+    fill: float | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the matrix: (clip(f(value)) - centre) / scale.
+
+    `level` is None for a number (`log` tells whether f is signed log1p), else f is 1 where the
+    category equals the level.
+    """
+
+    feature: str
+    level: str | None
+    log: bool
+    fill: float
+    low: float
+    high: float
+    centre: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The frozen way from features to the matrix.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+    features : tuple of Feature
+        Those kept, in the order of the columns.
+    levels : dict
+        Category to its own levels; a level `OTHER` stands for all that are not listed.
+    report : pandas.DataFrame
+        One row a candidate feature: ``feature, label, treatment, missing, skewness, winsorised``
+        (shares of customers).
+    """
+
+    columns: tuple[Column, ...]
+    features: tuple[Feature, ...]
+    levels: dict[str, tuple[str, ...]]
+    report: pd.DataFrame
+
+    @property
+    def blocks(self) -> list[slice]:
+        """Columns of each kept feature."""
+        names = [column.feature for column in self.columns]
+        return [
+            slice(names.index(f.name), names.index(f.name) + names.count(f.name))
+            for f in self.features
+        ]
+
+    @property
+    def has_categories(self) -> bool:
+        """Whether some kept feature is a category."""
+        return bool(self.levels)
+
+    def encode(self, sample: pd.DataFrame) -> np.ndarray:
+        """Return the matrix of a sample, shape (n, columns)."""
+        texts = {name: _levels_of(sample[name], levels) for name, levels in self.levels.items()}
+        encoded = []
+        for column in self.columns:
+            if column.level is None:
+                values = sample[column.feature].to_numpy(dtype=float)
+                values = np.where(np.isnan(values), column.fill, values)
+                values = _signed_log(values) if column.log else values
+            else:
+                values = (texts[column.feature] == column.level).to_numpy(dtype=float)
+            values = np.clip(values, column.low, column.high)
+            encoded.append((values - column.centre) / column.scale)
+        return np.column_stack(encoded)
+
+    def expressions(self) -> list[nw.Expr]:
+        """The same as engine expressions, one a column, named ``z0, z1, …``."""
+        result = []
+        for index, column in enumerate(self.columns):
+            source = nw.col(column.feature)
+            if column.level is None:
+                value = (
+                    nw.when(source.is_null())
+                    .then(nw.lit(column.fill))
+                    .otherwise(source.cast(nw.Float64))
+                )
+                if column.log:
+                    size = (value.abs() + 1.0).log()
+                    value = nw.when(value < 0).then(size * -1.0).otherwise(size)
+            else:
+                value = _level_expression(source, column.level, self.levels[column.feature])
+            value = nw.when(value < column.low).then(nw.lit(column.low)).otherwise(value)
+            value = nw.when(value > column.high).then(nw.lit(column.high)).otherwise(value)
+            result.append(((value - column.centre) / column.scale).alias(f"z{index}"))
+        return result
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``scorer.json``."""
+        return {
+            "columns": [asdict(column) for column in self.columns],
+            "features": [asdict(feature) for feature in self.features],
+            "levels": {name: list(levels) for name, levels in self.levels.items()},
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Encoder:
+        """Read what `to_json` wrote (the report of the fit is not kept)."""
+        return cls(
+            columns=tuple(Column(**column) for column in values["columns"]),
+            features=tuple(Feature(**feature) for feature in values["features"]),
+            levels={name: tuple(levels) for name, levels in values["levels"].items()},
+            report=pd.DataFrame(),
+        )
+
+
+def fit_encoder(
+    sample: pd.DataFrame,
+    features: Sequence[Feature],
+    *,
+    transform: str = "log",
+    winsor: float = 0.01,
+    max_correlation: float = 0.95,
+    min_level_share: float = 0.02,
+) -> Encoder:
+    """Learn the encoding on a sample of customers.
+
+    Parameters
+    ----------
+    sample : pandas.DataFrame
+        One row a customer, a column a feature.
+    features : sequence of Feature
+        Candidates, the more telling of two near-duplicates first.
+    transform : {"log", "standard"}
+        Whether skewed numbers (|skewness| > 1, not shares) go through signed log1p.
+    winsor : float
+        Share of customers at each end whose values are pulled in.
+    max_correlation : float
+        Of two columns with a larger |correlation| the later one is dropped.
+    min_level_share : float
+        Rarer levels of a category are taken together as ``other``.
+
+    Raises
+    ------
+    StudyError
+        An unknown transform; infinite values; no feature left.
+    """
+    if transform not in TRANSFORMS:
+        raise StudyError(
+            "There is no such transform.",
+            where="transform",
+            rule=f"one of {', '.join(TRANSFORMS)}",
+            found=repr(transform),
+        )
+    kept: list[tuple[Feature, list[Column]]] = []
+    numbers: dict[str, np.ndarray] = {}
+    levels: dict[str, tuple[str, ...]] = {}
+    rows = []
+    for feature in features:
+        values = sample[feature.name]
+        row: dict[str, Any] = {
+            "feature": feature.name,
+            "label": feature.label,
+            "treatment": "",
+            "missing": float(values.isna().mean()),
+            "skewness": np.nan,
+            "winsorised": np.nan,
+        }
+        rows.append(row)
+        if values.isna().all():
+            row["treatment"] = "dropped: no value at all"
+        elif feature.kind == "category":
+            known = _frequent_levels(values, min_level_share)
+            columns = _category_columns(feature, values, known)
+            if len(columns) < 2:
+                row["treatment"] = "dropped: the same for all customers"
+                continue
+            levels[feature.name] = known
+            row["treatment"] = f"one column a level ({len(columns)})"
+            kept.append((feature, columns))
+        else:
+            column, row["skewness"], row["winsorised"] = _number_column(
+                feature, values, log=transform == "log", winsor=winsor
+            )
+            if column is None:
+                row["treatment"] = "dropped: the same for (almost) all customers"
+                continue
+            encoded = Encoder((column,), (feature,), {}, pd.DataFrame()).encode(sample)[:, 0]
+            twin = _near_duplicate(encoded, numbers, max_correlation)
+            if twin:
+                row["treatment"] = f"dropped: near-duplicate of {twin[0]} (r = {twin[1]:.2f})"
+                continue
+            row["treatment"] = "signed log1p" if column.log else "as it is"
+            numbers[feature.name] = encoded
+            kept.append((feature, [column]))
+    if not kept:
+        raise StudyError(
+            "No feature is left to cluster on.",
+            where="features",
+            rule="at least one feature that differs between customers",
+            found="; ".join(f"{row['feature']} {row['treatment']}" for row in rows) or "none",
+            remedy="Choose other features, or declare attributes with the role feature.",
+        )
+    return Encoder(
+        columns=tuple(column for _, columns in kept for column in columns),
+        features=tuple(feature for feature, _ in kept),
+        levels=levels,
+        report=pd.DataFrame(rows),
+    )
+
+
+def _number_column(
+    feature: Feature, series: pd.Series, *, log: bool, winsor: float
+) -> tuple[Column | None, float, float]:
+    values = series.to_numpy(dtype=float)
+    if np.isinf(values).any():
+        raise StudyError(
+            "A feature holds infinite values.",
+            where=feature.name,
+            rule="finite numbers, or missing",
+            found=f"{int(np.isinf(values).sum())} infinite values",
+            remedy="Mend the table, or leave the feature out.",
+        )
+    fill = feature.fill if feature.fill is not None else float(np.nanmedian(values))
+    values = np.where(np.isnan(values), fill, values)
+    skewness = float(pd.Series(values).skew()) if np.ptp(values) > 0 else 0.0
+    log = log and abs(skewness) > 1 and feature.unit not in ("share", "points")
+    values = _signed_log(values) if log else values
+    low, high = (float(x) for x in np.quantile(values, [winsor, 1 - winsor]))
+    clipped = np.clip(values, low, high)
+    scale = float(clipped.std())
+    if scale <= 1e-9 * max(1.0, abs(low), abs(high)):
+        return None, skewness, 0.0
+    column = Column(feature.name, None, log, fill, low, high, float(np.median(clipped)), scale)
+    return column, skewness, float((values != clipped).mean())
+
+
+def _category_columns(feature: Feature, values: pd.Series, known: tuple[str, ...]) -> list[Column]:
+    shares = _levels_of(values, known).value_counts(normalize=True)
+    shares = shares.reindex([*known, OTHER]).dropna()
+    # All columns of the attribute together have the variance of one standardised number.
+    scale = float(np.sqrt((shares * (1 - shares)).sum())) or 1.0
+    return [
+        Column(
+            feature.name,
+            str(level),
+            log=False,
+            fill=0.0,
+            low=0.0,
+            high=1.0,
+            centre=float(share),
+            scale=scale,
+        )
+        for level, share in shares.items()
+    ]
+
+
+def _frequent_levels(values: pd.Series, min_share: float) -> tuple[str, ...]:
+    shares = values.fillna(MISSING).astype(str).value_counts(normalize=True)
+    frequent = shares[shares >= min_share].sort_index().sort_values(ascending=False, kind="stable")
+    return tuple(str(level) for level in frequent.index)
+
+
+def _levels_of(values: pd.Series, known: Sequence[str]) -> pd.Series:
+    text = values.fillna(MISSING).astype(str)
+    return text.where(text.isin(known), OTHER)
+
+
+def _level_expression(source: nw.Expr, level: str, known: Sequence[str]) -> nw.Expr:
+    text = nw.when(source.is_null()).then(nw.lit(MISSING)).otherwise(source.cast(nw.String))
+    hit = ~text.is_in(list(known)) if level == OTHER and OTHER not in known else text == level
+    return nw.when(hit).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+
+
+def _near_duplicate(
+    values: np.ndarray, kept: dict[str, np.ndarray], limit: float
+) -> tuple[str, float] | None:
+    for name, other in kept.items():
+        r = float(np.corrcoef(values, other)[0, 1])
+        if abs(r) > limit:
+            return name, r
+    return None
+
+
+def _signed_log(values: np.ndarray) -> np.ndarray:
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
+def without_winsorising(encoder: Encoder) -> Encoder:
+    """The same encoder with open ends, for the sensitivity analysis."""
+    columns = tuple(
+        replace(column, low=-1e300, high=1e300) if column.level is None else column
+        for column in encoder.columns
+    )
+    return replace(encoder, columns=columns)
