@@ -396,20 +396,24 @@ def test_every_number_the_frame_quotes_is_recorded_somewhere() -> None:
     assert {key for key in quoted if not known.fullmatch(key)} == set()
 
 
-def test_notebooks_cite_and_refer_to_what_exists() -> None:
+def test_notebooks_cite_and_refer_to_what_exists_under_labels_of_their_own() -> None:
     bibliography = Bibliography(FRAME / "references.bib")
     places = {f"sec-{name}" for name in (*BEFORE, *AFTER, *APPENDICES)}
     places |= {f"sec-{name.replace('_', '-')}" for name in CHAPTERS}
+    owners = dict.fromkeys(places, "frame")
     wanted: set[str] = set()
     for path in sorted((PROJECT / "notebooks").glob("*.ipynb")):
+        labels: set[str] = set()
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "code":
-                places |= set(re.findall(r"""["']((?:fig|tbl)-[\w-]+)["']""", cell.source))
+                labels |= set(re.findall(r"""["']((?:fig|tbl)-[\w-]+)["']""", cell.source))
                 wanted |= set(re.findall(r"@((?:fig|tbl|sec|eq)-[\w-]+)", cell.source))
                 continue
             text = BeautifulSoup(to_html(cell.source), "html.parser")
-            places |= {element["id"] for element in text.select("[id]")}
+            labels |= {element["id"] for element in text.select("[id]")}
             wanted |= {link["href"][1:] for link in text.select("a.pm-ref")}
             for mark in text.select("span.pm-cite"):
                 bibliography.cite(mark["data-keys"], where=path.name)
-    assert wanted - places == set()
+        assert {label: owners[label] for label in labels if label in owners} == {}
+        owners |= dict.fromkeys(labels, path.name)
+    assert wanted - set(owners) == set()

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from bs4 import BeautifulSoup
 
-from pmlib.artifacts import numbers_from_records, read_json, written_whole
+from pmlib.artifacts import format_number, numbers_from_records, read_json, written_whole
 from pmlib.errors import StudyError
 from pmlib.params import CHAPTERS, Parameters, describe
 from pmlib.report.bibliography import Bibliography
@@ -18,6 +18,7 @@ from pmlib.report.frame import Frame
 from pmlib.report.notebook import chapter_exporter, read_chapter
 from pmlib.report.numbering import Part, assemble
 from pmlib.report.page import render_page
+from pmlib.tables import heading
 
 FRAME = Path(__file__).resolve().parents[2] / "reports" / "frame"
 """Front and back matter, template, style sheet and list of references."""
@@ -72,6 +73,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "sources": _source_table(study),
             "headline": _headline_table(records, study["currency"]),
             "settings": parameters,
+            "customers": format_number(study["rows"]["customers"], "customers"),
         },
     )
     parts = [
@@ -150,7 +152,7 @@ def _headline_table(records: Sequence[Mapping[str, Any]], currency: str) -> pd.D
     rows = [
         {
             "chapter": CHAPTERS[chapter].replace("_", " ").capitalize(),
-            "meaning": number.meaning or number.key.replace("_", " "),
+            "meaning": heading(number.meaning or number.key),
             "value": number.text(currency),
             "interval": number.interval(currency) if number.low is not None else "",
         }

@@ -24,7 +24,8 @@ class Quoted:
     """A headline number in the frame's text.
 
     ``{{ key }}`` shows it with its unit, ``{{ key.interval }}`` its interval; ``key.value``,
-    ``key.low`` and ``key.high`` are there for conditions.
+    ``key.low`` and ``key.high`` are there for conditions. ``has('key', …)`` tells whether the study
+    has such numbers, ``starting('prefix')`` gives all whose keys start so.
     """
 
     number: Number
@@ -37,6 +38,11 @@ class Quoted:
     def value(self) -> float | int | str | bool | None:
         """The bare value."""
         return self.number.value
+
+    @property
+    def meaning(self) -> str:
+        """What it is, in one line."""
+        return self.number.meaning
 
     @property
     def low(self) -> float | None:
@@ -82,7 +88,12 @@ class Frame:
         def has(*keys: str) -> bool:
             return all(key in known and known[key].value is not None for key in keys)
 
-        self._context = {**known, **context, "has": has, "table": _table}
+        def starting(prefix: str) -> list[Quoted]:
+            return [known[key] for key in sorted(known) if key.startswith(prefix)]
+
+        self._context = {
+            **known, **context, "has": has, "starting": starting, "table": _table,
+        }  # fmt: skip
         self._environment = Environment(
             loader=FileSystemLoader(folder),
             undefined=StrictUndefined,

@@ -68,13 +68,13 @@ def mathml(latex: str, *, display: bool) -> str:
     --------
     >>> mathml("x^2", display=False)[:26]
     '<math xmlns="http://www.w3'
-    >>> mathml(r"\underset{k}{x}", display=False)
+    >>> mathml(r"\begin{aligned} a &= b \end{aligned}", display=True)
     Traceback (most recent call last):
     ...
     pmlib.errors.StudyError: A formula cannot be shown.
-      where:  \underset{k}{x}
+      where:  \begin{aligned} a &= b \end{aligned}
       rule:   LaTeX that latex2mathml understands
-      found:  \underset in the result
+      found:  & in the result
       remedy: Write the formula with simpler commands.
     """
     rule = "LaTeX that latex2mathml understands"
