@@ -85,7 +85,7 @@ def test_cells_hold_a_few_calls_and_define_nothing(name: str) -> None:
         if "parameters" not in cell.metadata.get("tags", []):
             # Captions and column names take lines; what counts is how much is done.
             assert len([node for node in nodes if isinstance(node, ast.stmt)]) <= 10, cell.source
-            assert len(cell.source.splitlines()) <= 25, cell.source
+            assert len(cell.source.splitlines()) <= 30, cell.source
 
 
 @EVERY
@@ -95,13 +95,15 @@ def test_a_chapter_uses_only_the_parameters_in_its_cell(name: str) -> None:
     assert used - set(params.names_of(name[3:-6])) == set()
 
 
+# Settings of the methods, which are no results: AUC of a coin, winsorised tails, power, level.
+CONSTANTS = {"0.5", "2 %", "80 %", "95 %"}
+
+
 @EVERY
 def test_no_computed_number_is_typed_into_prose(name: str) -> None:
-    # Shares, money and decimals are results; years, counts of things explained and levels are not.
-    found = re.findall(
-        r"\d+(?:\.\d+)?\s?%|\d+\.\d+|\d{1,3}(?:,\d{3})+", prose(read(name)).replace("95 %", "")
-    )
-    assert found == []
+    # Shares, money and decimals are results; years and counts of what is explained are not.
+    numbers = re.findall(r"\d+(?:\.\d+)?\s?%|\d+\.\d+|\d{1,3}(?:,\d{3})+", prose(read(name)))
+    assert set(numbers) - CONSTANTS == set()
 
 
 @EVERY

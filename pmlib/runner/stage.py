@@ -139,7 +139,7 @@ def _heading(notebook: Any) -> str:
         if cell.cell_type == "markdown" and "papermill-error-cell-tag" not in cell.metadata.tags:
             for line in cell.source.splitlines():
                 if line.startswith("#"):
-                    heading = f"under {line.lstrip('# ')!r}"
+                    heading = f"under {line.split('{#')[0].strip('# ')!r}"
     return heading
 
 
