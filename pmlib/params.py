@@ -59,14 +59,14 @@ def _parameter(
     *,
     chapters: Sequence[str] = CHAPTERS,
     unit: str = "",
-    **limits: float,
+    **limits: Any,
 ) -> Any:
     """Declare one parameter; `limits` are pydantic's ``ge, gt, le, lt``."""
     return Field(
         default,
         description=description,
         json_schema_extra={"unit": unit, "chapters": list(chapters)},
-        **limits,  # type: ignore[arg-type]
+        **limits,
     )
 
 
@@ -114,6 +114,14 @@ class Parameters(BaseModel):
         "skewed numbers by signed log1p, or as they are", chapters=[SEGMENTATION])
     n_bootstrap: int = _parameter(100, "bootstrap resamples", chapters=[SEGMENTATION, STRATEGY],
         unit="resamples", ge=10, le=100_000)
+    names_from: str | None = _parameter(None,
+        "scorer.json of an earlier run whose segments lend their names", chapters=[SEGMENTATION])
+    value_years: int = _parameter(5, "horizon of lifetime value", chapters=[SEGMENTATION],
+        unit="years", ge=1, le=50)
+    discount_rate: float = _parameter(0.08, "discount rate of lifetime value, a year",
+        chapters=[SEGMENTATION], ge=0, lt=1)
+    drift_days: int = _parameter(180, "days between the two dates compared for drift",
+        chapters=[SEGMENTATION], unit="days", ge=1, le=3_660)
     min_stability: float = _parameter(0.75, "smallest bootstrap Jaccard of a stable segment",
         chapters=[SEGMENTATION], ge=0, le=1)
 
