@@ -7,7 +7,7 @@ together, in the engine; only when rows break a rule is it asked again for a few
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -297,6 +297,8 @@ def _check_references(
         if column.refers_to is None or name not in kinds[table]:
             continue
         target, key = column.refers_to.split(".")
+        if target not in tables and not column.filled:
+            continue  # it may be empty throughout
         if target not in tables:
             raise StudyError(
                 f"The table {table} refers to a table that the study does not have.",
@@ -325,7 +327,7 @@ def _check_rows(
     as_of: dt.date,
 ) -> int:
     """Check all rules of a table in one scan; return its number of rows."""
-    rules = list(_rules(table, contract, kinds, as_of))
+    rules = list(_rules(table, contract, kinds, tables, as_of))
     joined = frame
     for name in {name for rule in rules for name in rule.needs}:
         target, key = str(contract.columns[name].refers_to).split(".")
@@ -362,7 +364,11 @@ def _check_rows(
 
 
 def _rules(
-    table: str, contract: Contract, kinds: Mapping[str, str], as_of: dt.date
+    table: str,
+    contract: Contract,
+    kinds: Mapping[str, str],
+    present: Collection[str],
+    as_of: dt.date,
 ) -> Iterable[_Rule]:
     """All rules of a table that speak about rows; each expression is true where one is broken."""
     for name, column in contract.columns.items():
@@ -371,7 +377,10 @@ def _rules(
         value = nw.col(name)
         if column.filled:
             yield _Rule(name, "never empty", value.is_null(), "Fill it or leave these rows out.")
-        if column.refers_to:
+        if column.refers_to and column.refers_to.split(".")[0] not in present:
+            rule = f"empty, as the study has no table {column.refers_to.split('.')[0]}"
+            yield _Rule(name, rule, ~value.is_null(), "Empty it, or add that table.")
+        elif column.refers_to:
             dangling = ~value.is_null() & nw.col(_found(name)).is_null()
             rule = f"each value is found in {column.refers_to}"
             yield _Rule(name, rule, dangling, "Join with that table to drop or mend them.", (name,))

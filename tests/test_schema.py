@@ -207,6 +207,13 @@ def test_a_table_that_is_referred_to_must_be_there():
         run(products=None, contacts=None)
 
 
+def test_contacts_without_a_table_of_products_name_no_product():
+    with pytest.raises(StudyError, match="empty, as the study has no table products"):
+        run(products=None, holdings=None)
+    unnamed = f"SELECT * REPLACE (NULL::VARCHAR AS product_id) FROM ({GOOD['contacts']})"
+    assert run(products=None, holdings=None, contacts=unnamed)["contacts"] == 2
+
+
 def test_a_study_without_customers_is_none():
     with pytest.raises(StudyError, match="no table of customers"):
         run(customers=None)

@@ -3,6 +3,8 @@
 A study is a folder with a study.yaml, one SQL file a canonical table, and a data card.
 """
 
+from pmlib.studies.check import check_study
+from pmlib.studies.draft import draft_study
 from pmlib.studies.spec import STUDIES, StudySpec, list_studies, load_spec
 from pmlib.studies.study import Attribute, Channel, Study, prepare
 
@@ -12,6 +14,8 @@ __all__ = [
     "Channel",
     "Study",
     "StudySpec",
+    "check_study",
+    "draft_study",
     "list_studies",
     "load_spec",
     "prepare",

@@ -77,9 +77,11 @@ def obtain(
         The file is missing, cannot be downloaded, or is not the one that is expected.
     """
     raw = folder / "raw"
-    copies = [raw / source.file, folder / source.file]
-    if mirror is not None:
-        copies.append(mirror / folder.name / source.file)
+    copies = [folder / source.file]
+    if source.url is not None:
+        copies = [raw / source.file, *copies]
+        if mirror is not None:
+            copies.append(mirror / folder.name / source.file)
     for path in copies:
         if path.is_file():
             return (_verified(source, tuple(source.members), path, raw, packed=source.is_archive),)

@@ -1,0 +1,340 @@
+"""Draft a study from a bank's files: guesses, each marked for the user to check.
+
+Names and values of columns are looked at; what they seem to be is written down as study.yaml and
+SQL with the word CHECK beside every guess. Nothing is run on a guess: the user reads the draft,
+mends it, and checks it with ``--check``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import datetime as dt
+import itertools
+import json
+import os
+import re
+import sqlite3
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pmlib.errors import StudyError
+from pmlib.studies.fetch import RawFile, writable
+from pmlib.studies.mapping import Column, Table, assign, sql_name, sql_of
+from pmlib.studies.sources import as_utf8, header, quoted, register_file, telling
+from pmlib.studies.spec import SPEC_FILE, Csv, Source
+
+_SAMPLE = 1_000_000  # rows looked at
+_DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y")
+_FLAG_WORDS = ("true", "false", "yes", "no", "t", "f", "y", "n")
+
+
+def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = None) -> str:
+    """Write a study.yaml and the SQL of its tables from what the files seem to be.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the study shall be; made if need be.
+    files : sequence of pathlib.Path
+        Delimited text, Parquet, SQLite or DuckDB files; they stay where they are.
+    today : datetime.date, optional
+        Dates after it are not taken for the end of the data.
+
+    Returns
+    -------
+    str
+        What was found, in words, and what to do next.
+
+    Raises
+    ------
+    StudyError
+        The folder holds a study already, a file cannot be read, or no file speaks of customers.
+    """
+    if (folder / SPEC_FILE).exists():
+        raise StudyError(
+            "The folder holds a study already.",
+            where=str(folder / SPEC_FILE),
+            found="a study.yaml, which is not overwritten",
+            remedy="Choose another folder, or remove the file.",
+        )
+    if not files:
+        raise StudyError("No files are given.", rule="one file at least", where="--from")
+    names: set[str] = set()
+    tables, sources = [], []
+    with tempfile.TemporaryDirectory() as staging, duckdb.connect() as connection:
+        for number, path in enumerate(files):
+            place = Path(staging) / str(number)
+            place.mkdir()
+            declared = _declare(path, folder, names, place)
+            sources.append(declared)
+            tables += _look(connection, path, declared, place)
+    assigned = assign(tables)
+    if not assigned:
+        raise StudyError(
+            "No file seems to speak of customers.",
+            where=", ".join(path.name for path in files),
+            rule="a column that identifies a customer, such as customer_id",
+            found="; ".join(f"{t.name}: {', '.join(c.name for c in t.columns)}" for t in tables)[
+                :400
+            ],
+            remedy="Rename the column to customer_id, or write the study by hand: data/berka is an "
+            "example.",
+        )
+    as_of = _end(tables, today or dt.date.today())
+    with writable(folder):
+        said = []
+        for kind, table in assigned.items():
+            sql, notes = sql_of(kind, table, as_of)
+            (folder / f"{kind}.sql").write_text(sql, encoding="utf-8")
+            said.append(f"{kind}.sql from {table.name} ({table.rows:,} rows)" + notes)
+        text = _yaml(folder, sources, assigned, as_of, unused=_unused(tables, assigned))
+        (folder / SPEC_FILE).write_text(text, encoding="utf-8")
+    return "\n".join(
+        [
+            f"Drafted {folder / SPEC_FILE}",
+            *(f"  {line}" for line in said),
+            f"Read the lines marked CHECK, then: python run_all.py --study {folder} --check",
+        ]
+    )
+
+
+# --- what the files are -------------------------------------------------------------------------
+
+
+def _declare(path: Path, folder: Path, names: set[str], staging: Path) -> dict[str, Any]:
+    """Say how a file is read, as study.yaml says it."""
+    if not path.is_file():
+        raise StudyError("A file to draft from is missing.", where=str(path), found="no such file")
+    if path.stat().st_size == 0:
+        raise StudyError("A file to draft from is empty.", where=str(path), found="0 bytes")
+    declared: dict[str, Any] = {"file": os.path.relpath(path.resolve(), folder.resolve())}
+    probe = Source.model_validate(
+        {"file": path.name, "tables": {"x": "x"}}
+        if path.suffix.lower() in {".sqlite", ".sqlite3", ".db", ".duckdb"}
+        else {"file": path.name, "table": "x"}
+    )
+    if probe.kind in {"sqlite", "duckdb"}:
+        inner = _tables_in(path, probe.kind)
+        declared["tables"] = {_name(name, names): name for name in inner}
+        return declared
+    declared["table"] = _name(path.stem, names)
+    if probe.kind == "text":
+        form: dict[str, Any] = {}
+        encoding = _encoding(path)
+        if encoding != "utf-8":
+            form["encoding"] = encoding
+        readable = as_utf8(path, encoding, staging / "utf8", str(path))
+        delimiter = _delimiter(readable, str(path))
+        if delimiter != ",":
+            form["delimiter"] = delimiter
+        if form:
+            declared["csv"] = form
+    return declared
+
+
+def _name(text: str, taken: set[str]) -> str:
+    """A name for a raw table that no other has."""
+    name = f"raw_{sql_name(text, otherwise='table')}"
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+def _tables_in(path: Path, kind: str) -> list[str]:
+    try:
+        if kind == "sqlite":
+            database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+            try:
+                query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1"
+                found = [row[0] for row in database.execute(query)]
+            finally:
+                database.close()
+            found = [name for name in found if not name.startswith("sqlite_")]
+        else:
+            with duckdb.connect(str(path), read_only=True) as opened:
+                query = "SELECT table_name FROM information_schema.tables ORDER BY 1"
+                found = [row[0] for row in opened.execute(query).fetchall()]
+    except (sqlite3.Error, duckdb.Error) as error:
+        raise StudyError(
+            "A file to draft from cannot be read.", where=str(path), rule=kind, found=telling(error)
+        ) from None
+    if not found:
+        raise StudyError("A database to draft from has no tables.", where=str(path))
+    return found
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 where the bytes are, UTF-16 by its mark, else the usual one of western Windows."""
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+        file.seek(0)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            while piece := file.read(1 << 20):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "utf-8"
+
+
+def _delimiter(path: Path, where: str) -> str:
+    """The delimiter that splits the first lines evenly, and into most columns."""
+    csv.field_size_limit(1 << 24)
+    best, most = ",", (False, 1)
+    for candidate in (",", ";", "\t", "|"):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            try:
+                reader = csv.reader(file, delimiter=candidate)
+                widths = [len(row) for row in itertools.islice(reader, 50) if row]
+            except csv.Error:
+                continue
+        if widths and widths[0] > 1 and (len(set(widths)) == 1, widths[0]) > most:
+            best, most = candidate, (len(set(widths)) == 1, widths[0])
+    header(path, Csv(delimiter=best), where)  # an unusable first line is told now
+    return best
+
+
+# --- what the columns hold ----------------------------------------------------------------------
+
+
+def _look(
+    connection: duckdb.DuckDBPyConnection, path: Path, declared: dict[str, Any], staging: Path
+) -> list[Table]:
+    source = Source.model_validate({**declared, "file": path.name})
+    file = RawFile(
+        source, path, tuple(source.members), packed=False, sha256="", size=path.stat().st_size
+    )
+    return [
+        Table(name, rows, _columns(connection, name))
+        for name, rows, _ in register_file(connection, file, staging)
+    ]
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
+    """Look at all columns of a raw table in one scan."""
+    relation = connection.table(quoted(table))
+    shown = [*zip(relation.columns, map(str, relation.types), strict=True)]
+    wanted = [expression for name, dtype in shown for expression in _tests(name, dtype)]
+    sample = relation.limit(_SAMPLE).aggregate(", ".join(wanted))
+    values = iter(sample.fetchall()[0])
+    columns = []
+    for name, dtype in shown:
+        filled, distinct, *rest = [next(values) for _ in _tests(name, dtype)]
+        columns.append(_column(name, dtype, filled, distinct, rest))
+    return columns
+
+
+def _tests(name: str, dtype: str) -> list[str]:
+    """SQL that counts filled cells, distinct values, and cells that read as each type."""
+    own = quoted(name)
+    tests = [f"count({own})", f"count(DISTINCT {own})"]
+    if dtype != "VARCHAR":
+        return [*tests, f"max({own})" if dtype in {"DATE", "TIMESTAMP"} else "NULL"]
+    tidy = f"trim({own})"
+    words = ", ".join(f"'{word}'" for word in _FLAG_WORDS)
+    comma = f"regexp_full_match({tidy}, '[-+]?[0-9.]*,[0-9]+|[-+]?[0-9]+')"
+    tests += [
+        f"count(*) FILTER (regexp_full_match({tidy}, '[-+]?[0-9]{{1,18}}'))",
+        f"count(TRY_CAST({tidy} AS DOUBLE))",
+        f"count(*) FILTER ({comma})",
+        f"count(*) FILTER (lower({tidy}) IN ({words}))",
+        f"count(*) FILTER (regexp_full_match({tidy}, '0[0-9]+'))",
+    ]
+    for form in _DATE_FORMATS:
+        parsed = f"try_strptime(left({tidy}, {8 if form == '%Y%m%d' else 10}), '{form}')"
+        tests += [f"count({parsed})", f"max({parsed})"]
+    return tests
+
+
+def _column(name: str, dtype: str, filled: int, distinct: int, rest: list[Any]) -> Column:
+    if dtype != "VARCHAR":
+        (latest,) = rest
+        kinds = {"DATE": "date", "BOOLEAN": "flag", "DOUBLE": "number", "FLOAT": "number"}
+        kind = kinds.get(dtype, "whole" if dtype.endswith(("INT", "INTEGER")) else "text")
+        kind = "date" if dtype.startswith("TIMESTAMP") else kind
+        kind = "number" if dtype.startswith("DECIMAL") else kind
+        latest = latest.date() if isinstance(latest, dt.datetime) else latest
+        return Column(name, kind, quoted(name), filled, distinct, latest=latest)
+    whole, number, comma, flags, padded, *dates = rest
+    own = f"trim({quoted(name)})"
+    if filled == 0:
+        return Column(name, "empty", own, filled, distinct)
+    for form, count, latest in zip(_DATE_FORMATS, dates[::2], dates[1::2], strict=True):
+        if count == filled and (
+            form != "%Y%m%d" or re.search("dat|day|_on$|since", name, re.IGNORECASE)
+        ):
+            length = 8 if form == "%Y%m%d" else 10
+            sql = f"strptime(left({own}, {length}), '{form}')::DATE"
+            return Column(name, "date", sql, filled, distinct, f"dates as {form}", latest.date())
+    if whole == filled and not padded:
+        return Column(name, "whole", f"{own}::BIGINT", filled, distinct)
+    if number == filled and not padded:
+        return Column(name, "number", f"{own}::DOUBLE", filled, distinct)
+    if comma == filled and not padded:
+        sql = f"replace(replace({own}, '.', ''), ',', '.')::DOUBLE"
+        return Column(name, "number", sql, filled, distinct, "decimal comma")
+    if flags == filled:
+        sql = f"lower({own}) IN ('true', 'yes', 't', 'y')"
+        return Column(name, "flag", sql, filled, distinct, "true for true, yes, t, y")
+    return Column(name, "text", own, filled, distinct)
+
+
+def _end(tables: list[Table], today: dt.date) -> dt.date:
+    """The latest day that the data know, today at the latest."""
+    latest = [column.latest for table in tables for column in table.columns if column.latest]
+    return max((day for day in latest if day <= today), default=today)
+
+
+# --- study.yaml ---------------------------------------------------------------------------------
+
+
+def _unused(tables: list[Table], assigned: dict[str, Table]) -> list[str]:
+    used = {table.name for table in assigned.values()}
+    return [table.name for table in tables if table.name not in used]
+
+
+def _yaml(
+    folder: Path,
+    sources: list[dict[str, Any]],
+    assigned: dict[str, Table],
+    as_of: dt.date,
+    *,
+    unused: list[str],
+) -> str:
+    title = folder.resolve().name
+    lines = [
+        "# A draft. Every line with CHECK is a guess: read it, mend it, remove the word.",
+        f"title: {json.dumps(title, ensure_ascii=False)}  # CHECK",
+        "description: Customers of a bank.  # CHECK: what, who, when",
+        "licence: Internal.  # CHECK",
+        f"as_of: {as_of}  # CHECK: the last day that the data know; the latest date seen",
+        "currency: EUR  # CHECK",
+        "",
+        "sources:",
+    ]
+    lines += [f"  - {json.dumps(source, ensure_ascii=False)}" for source in sources]
+    lines += [f"# CHECK: used by no SQL yet: {name}" for name in unused]
+    lines += ["", "tables:", *(f"  {kind}: {kind}.sql" for kind in assigned)]
+    attributes = assigned["customers"].attributes if assigned else []
+    if attributes:
+        lines += [
+            "",
+            "# role: feature forms segments, descriptor only describes and predicts, sensitive is",
+            "# kept for checks of fairness. known_before_contact: false for what comes too late.",
+            "attributes:",
+        ]
+    for name, column, role in attributes:
+        label = json.dumps(column.name, ensure_ascii=False)
+        lines.append(f"  {name}: {{label: {label}, role: {role}}}  # CHECK: label, unit, role")
+    if "contacts" in assigned or "holdings" in assigned:
+        lines += ["", "channels:", "  - {name: letter, cost: 1.0}  # CHECK: cost of one contact"]
+    return "\n".join(lines) + "\n"

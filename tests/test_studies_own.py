@@ -1,0 +1,258 @@
+"""A bank's own data: every kind of source, the draft of a study, and the check of one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+import yaml
+
+from pmlib.errors import StudyError
+from pmlib.params import Parameters
+from pmlib.studies import Study, check_study, draft_study, load_spec, prepare
+
+CUSTOMERS = pd.DataFrame(
+    {
+        "customer_id": ["007", "8", "Ä9"],
+        "income": [1234.5, None, -3.25],
+        "town": ["Köln", "", "Wien"],
+    }
+)
+# What the study must make of them: an empty text is nothing.
+EXPECTED = [("007", 1234.5, "Köln"), ("8", None, None), ("Ä9", -3.25, "Wien")]
+SQL = "SELECT customer_id, income::DOUBLE AS income, nullif(town, '') AS town FROM people"
+
+
+def study_of(folder: Path, source: dict, *, sql: str = SQL) -> Study:
+    folder.mkdir(exist_ok=True)
+    declared = {
+        "title": "Own", "description": "Own bank.", "licence": "internal", "currency": "EUR",
+        "as_of": dt.date(2024, 12, 31), "sources": [source],
+        "tables": {"customers": "customers.sql"},
+        "attributes": {"income": {"label": "Income"}, "town": {"label": "T", "role": "descriptor"}},
+    }  # fmt: skip
+    (folder / "study.yaml").write_text(yaml.safe_dump(declared), encoding="utf-8")
+    (folder / "customers.sql").write_text(sql, encoding="utf-8")
+    return prepare(folder, Parameters())
+
+
+def rows(study: Study) -> list[tuple]:
+    query = "SELECT customer_id, income, town FROM read_parquet(?) ORDER BY 1"
+    return duckdb.execute(query, [str(study.tables["customers"])]).fetchall()
+
+
+# --- kinds of sources ---------------------------------------------------------------------------
+
+TEXTS = {
+    "comma": (",", "utf-8", "\n"),
+    "semicolon-windows": (";", "cp1252", "\r\n"),
+    "tab-bom": ("\t", "utf-8-sig", "\r\n"),
+    "pipe-utf16": ("|", "utf-16", "\n"),
+    "semicolon-latin2": (";", "iso8859-2", "\n"),
+}
+
+
+@pytest.mark.parametrize(("delimiter", "encoding", "ending"), TEXTS.values(), ids=TEXTS)
+def test_delimited_text_of_any_kind(tmp_path, delimiter, encoding, ending):
+    CUSTOMERS.to_csv(
+        tmp_path / "people.csv",
+        sep=delimiter,
+        encoding=encoding,
+        lineterminator=ending,
+        index=False,
+    )
+    form = {"delimiter": delimiter, "encoding": encoding}
+    assert rows(study_of(tmp_path, {"file": "people.csv", "csv": form})) == EXPECTED
+
+
+def test_decimal_commas_are_read_by_the_sql(tmp_path):
+    (tmp_path / "people.csv").write_text('customer_id;income;town\n007;"1.234,5";Köln\n')
+    sql = SQL.replace("income::", "replace(replace(income, '.', ''), ',', '.')::")
+    study = study_of(tmp_path, {"file": "people.csv", "csv": {"delimiter": ";"}}, sql=sql)
+    assert rows(study) == [("007", 1234.5, "Köln")]
+
+
+def test_text_without_a_header_gets_its_names_from_the_study(tmp_path):
+    CUSTOMERS.to_csv(tmp_path / "people.csv", header=False, index=False)
+    form = {"header": False, "columns": list(CUSTOMERS.columns)}
+    assert rows(study_of(tmp_path, {"file": "people.csv", "csv": form})) == EXPECTED
+
+
+def test_line_breaks_delimiters_and_quotes_inside_quotes_are_kept(tmp_path):
+    text = 'customer_id,income,town\n1,2,"St. ""Veit"",\nGlan"\n'
+    (tmp_path / "people.csv").write_text(text)
+    assert rows(study_of(tmp_path, {"file": "people.csv"})) == [("1", 2.0, 'St. "Veit",\nGlan')]
+
+
+def test_formulas_and_markup_are_nothing_but_text(tmp_path):
+    text = "customer_id,income,town\n1,2,=HYPERLINK(0)\n2,3,<script>alert(1)</script>\n"
+    (tmp_path / "people.csv").write_text(text)
+    assert [row[2] for row in rows(study_of(tmp_path, {"file": "people.csv"}))] == [
+        "=HYPERLINK(0)", "<script>alert(1)</script>",
+    ]  # fmt: skip
+
+
+def test_column_names_with_quotes_blanks_and_keywords(tmp_path):
+    (tmp_path / "people.csv").write_text('"select","the ""big"" one",town\n1,2,Graz\n')
+    sql = (
+        """SELECT "select" AS customer_id, "the ""big"" one"::DOUBLE AS income, town FROM people"""
+    )
+    assert rows(study_of(tmp_path, {"file": "people.csv"}, sql=sql)) == [("1", 2.0, "Graz")]
+
+
+def test_parquet(tmp_path):
+    CUSTOMERS.to_parquet(tmp_path / "people.parquet")
+    assert rows(study_of(tmp_path, {"file": "people.parquet"})) == EXPECTED
+
+
+def test_sqlite(tmp_path):
+    with sqlite3.connect(tmp_path / "bank.sqlite") as database:
+        CUSTOMERS.to_sql("The People", database, index=False)
+    database.close()
+    source = {"file": "bank.sqlite", "tables": {"people": "The People"}}
+    assert rows(study_of(tmp_path, source)) == EXPECTED
+
+
+def test_duckdb(tmp_path):
+    with duckdb.connect(str(tmp_path / "bank.duckdb")) as database:
+        database.from_df(CUSTOMERS).create("The People")
+    source = {"file": "bank.duckdb", "tables": {"people": "The People"}}
+    assert rows(study_of(tmp_path, source)) == EXPECTED
+
+
+def test_a_changed_file_of_ones_own_gives_new_tables(tmp_path):
+    CUSTOMERS.to_csv(tmp_path / "people.csv", index=False)
+    first = study_of(tmp_path, {"file": "people.csv"})
+    CUSTOMERS[:2].to_csv(tmp_path / "people.csv", index=False)
+    second = prepare(tmp_path, Parameters())
+    assert (first.rows["customers"], second.rows["customers"]) == (3, 2)
+    assert first.tables["customers"].is_file()
+
+
+def test_the_customer_hash_is_the_start_of_the_md5_of_the_id(tmp_path):
+    CUSTOMERS.to_csv(tmp_path / "people.csv", index=False)
+    study = study_of(tmp_path, {"file": "people.csv"})
+    hashes = pd.read_parquet(study.tables["customers"]).set_index("customer_id").customer_hash
+    # printf 007 | md5sum | cut -c1-8 gives 9e94b15e
+    assert hashes["007"] == 0x9E94B15E
+
+
+# --- the draft ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def exports(tmp_path):
+    """Files as a bank in Germany may export them: nothing is called as the contracts call it."""
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    people = "Kunden-Nr;Geschlecht;Geburtsdatum;Umsatz/Jahr;E-Mail;Größe\n"
+    people += "".join(
+        f"{i:05d};{'mw'[i % 2]};{i % 28 + 1:02d}.03.19{60 + i % 30};1.{i:03d},5;{i}@x.de;groß\n"
+        for i in range(60)
+    )
+    (folder / "Kunden.csv").write_text(people, encoding="cp1252")
+    booked = "kundennummer,datum,betrag\n" + "".join(
+        f"{i % 60:05d},2024-0{i % 9 + 1}-15,{i - 50}.25\n" for i in range(200)
+    )
+    (folder / "trans.csv").write_text(booked)
+    held = "kundennummer|produkt|since\n" + "".join(
+        f"{i:05d}|{p}|20200101\n" for i in range(60) for p in ("Giro", "Karte")[: i % 3]
+    )
+    (folder / "bestand.csv").write_text(held)
+    return folder
+
+
+def test_a_draft_from_foreign_files_is_a_study_that_passes_its_check(exports, tmp_path):
+    said = draft_study(tmp_path / "bank", sorted(exports.glob("*.csv")))
+    assert "left out E-Mail" in said
+    study = prepare(tmp_path / "bank", Parameters())
+    assert dict(study.rows) == {
+        "customers": 60, "products": 2, "holdings": 60, "transactions": 200,
+    }  # fmt: skip
+    assert study.as_of == dt.date(2024, 9, 15)
+    people = pd.read_parquet(study.tables["customers"]).set_index("customer_id")
+    assert people.umsatz_jahr["00007"] == 1007.5
+    assert str(people.birth_date["00007"]) == "1967-03-08"
+    assert study.attributes["grosse"].label == "Größe"
+
+
+def test_every_guess_of_a_draft_is_marked(exports, tmp_path):
+    draft_study(tmp_path / "bank", sorted(exports.glob("*.csv")))
+    for sql in (tmp_path / "bank").glob("*.sql"):
+        aliases = [line for line in sql.read_text().splitlines() if " AS " in line]
+        assert all("CHECK" in line or line.strip().startswith("NULL::") for line in aliases)
+
+
+def test_customers_are_drafted_from_ids_where_no_file_lists_them(exports, tmp_path):
+    draft_study(tmp_path / "bank", [exports / "trans.csv"])
+    assert prepare(tmp_path / "bank", Parameters()).rows == {"customers": 60, "transactions": 200}
+
+
+def test_a_draft_reads_databases_too(tmp_path):
+    with sqlite3.connect(tmp_path / "bank.db") as database:
+        CUSTOMERS.to_sql("clients", database, index=False)
+    database.close()
+    draft_study(tmp_path / "bank", [tmp_path / "bank.db"])
+    assert prepare(tmp_path / "bank", Parameters()).rows == {"customers": 3}
+
+
+def test_a_drafted_campaign_becomes_contacts(tmp_path):
+    lines = "client_id,campaign,treatment,sent_date,response\n" + "".join(
+        f"c{i},spring,{('offer', 'control')[i % 2]},2024-03-01,{i % 5 == 0:d}\n" for i in range(50)
+    )
+    (tmp_path / "mailing.csv").write_text(lines)
+    draft_study(tmp_path / "bank", [tmp_path / "mailing.csv"])
+    study = prepare(tmp_path / "bank", Parameters())
+    contacts = pd.read_parquet(study.tables["contacts"])
+    assert contacts.responded.sum() == 10
+    assert set(contacts.arm) == {"offer", "control"}
+
+
+def test_a_draft_overwrites_no_study(exports, tmp_path):
+    draft_study(tmp_path / "bank", [exports / "Kunden.csv"])
+    with pytest.raises(StudyError, match="holds a study already"):
+        draft_study(tmp_path / "bank", [exports / "Kunden.csv"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("no.csv", None, "is missing"),
+        ("empty.csv", "", "is empty"),
+        ("weather.csv", "day,rain\n2024-01-01,3\n", "No file seems to speak of customers"),
+        ("twice.csv", "id,ID\n1,2\n", "does not name its columns"),
+        ("fake.sqlite", "this is no database, only text that says so", "cannot be read"),
+        ("fake.parquet", "PAR1 nothing", "cannot be read"),
+    ],
+)
+def test_files_that_nothing_can_be_drafted_from_are_told(tmp_path, name, text, message):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(StudyError, match=message):
+        draft_study(tmp_path / "bank", [tmp_path / name])
+    assert not (tmp_path / "bank" / "study.yaml").exists()
+
+
+# --- the check ----------------------------------------------------------------------------------
+
+
+def test_the_check_describes_each_column(tmp_path):
+    CUSTOMERS.to_csv(tmp_path / "people.csv", index=False)
+    study_of(tmp_path, {"file": "people.csv"})
+    found = check_study(tmp_path).set_index("column")
+    assert found.loc["customer_id", ["rows", "empty", "different", "role"]].tolist() == [
+        3, 0, 3, "key",
+    ]  # fmt: skip
+    assert found.loc["income", ["empty", "smallest", "largest"]].tolist() == [1, "-3.25", "1234.5"]
+    assert found.loc["town", ["smallest", "role"]].tolist() == ["", "descriptor"]
+
+
+def test_a_spec_can_be_read_without_the_data(tmp_path):
+    CUSTOMERS.to_csv(tmp_path / "people.csv", index=False)
+    study_of(tmp_path, {"file": "people.csv"})
+    (tmp_path / "people.csv").unlink()
+    assert load_spec(tmp_path).title == "Own"
