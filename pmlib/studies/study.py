@@ -234,11 +234,11 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
         **{file: _digest(folder / file) for file in spec.tables.values()},
         **{str(file.path.name): file.sha256 for file in files},
     }
-    modules = (pmlib.schema, ingestion, sources)
-    code = [Path(str(module.__file__)) for module in modules]
+    code = [Path(str(ingestion.__file__)), Path(str(sources.__file__))]
+    code += sorted(Path(str(pmlib.schema.__file__)).parent.glob("*.py"))
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
-    parts |= {f"code {path.name}": _digest(path) for path in code}
+    parts |= {f"code {path.parent.name}/{path.name}": _digest(path) for path in code}
     if spec.simulated:
         settings = {name: getattr(params, name) for name in casebank.PARAMETERS}
         parts["parameters"] = json.dumps(settings, sort_keys=True, default=str)
