@@ -215,8 +215,8 @@ def exclusions(
     -------
     narwhals.LazyFrame
         `offers` with the Boolean columns of `EXCLUSIONS`; null where the data cannot tell (no
-        such column or table, no rating, or a product held since an unknown day when `on` is a
-        column). Opting out is undated: it counts for every day.
+        such column or table, no rating, or, when `on` is a column, a product of which any holding
+        has no opening day). Opting out is undated: it counts for every day.
     """
     flagged = _with_held(offers, holdings, on)
     columns = customers.collect_schema().names()
@@ -245,41 +245,34 @@ def _with_held(
 ) -> nw.LazyFrame:
     if holdings is None:
         return offers.with_columns(already_held=nw.lit(None, dtype=nw.Boolean))
-    day = day_number(on) if isinstance(on, str) else nw.lit(on.toordinal())
-    key = ["customer_id", "product_id"] + ([on] if isinstance(on, str) else [])
-    dated = holdings.select(
-        "customer_id",
-        "product_id",
-        _opened=day_number("opened_on"),
-        _closed=day_number("closed_on"),
-    )
-    # 2: held that day, 1: held, but since when is unknown. A product that is held today counts
-    # as held today, whenever it was opened.
-    undated = 1 if isinstance(on, str) else 2
+    is_dated = isinstance(on, str)
+    day = day_number(on) if is_dated else nw.lit(on.toordinal())
+    key = ["customer_id", "product_id"] + ([on] if is_dated else [])
+    opened, closed = day_number("opened_on"), day_number("closed_on")
     held = (
         offers.select(*key)
         .unique()
         .with_columns(_day=day)
-        .join(dated, on=["customer_id", "product_id"], how="inner")
+        .join(
+            holdings.select("customer_id", "product_id", _opened=opened, _closed=closed),
+            on=["customer_id", "product_id"],
+            how="inner",
+        )
         .filter(nw.col("_closed").is_null() | (nw.col("_closed") > nw.col("_day")))
         .filter(nw.col("_opened").is_null() | (nw.col("_opened") < nw.col("_day")))
-        .with_columns(
-            _held=nw.when(nw.col("_opened").is_null()).then(nw.lit(undated)).otherwise(nw.lit(2))
-        )
-        .group_by(*key)
-        .agg(nw.col("_held").max())
+        .select(*key)
+        .unique()
+        .with_columns(_held=nw.lit(1))
     )
-    return (
-        offers.join(held, on=key, how="left")
-        .with_columns(_held=nw.col("_held").fill_null(0))
-        .with_columns(
-            # Null where unknown: held since an unknown day, or no product in the offer.
-            already_held=nw.when((nw.col("_held") != 1) & ~nw.col("product_id").is_null()).then(
-                nw.col("_held") == 2
-            )
-        )
-        .drop("_held")
-    )
+    marked = offers.join(held, on=key, how="left")
+    can_tell = ~nw.col("product_id").is_null()
+    if is_dated:
+        # One holding of unknown opening hides who held the product then. Taking only the holders
+        # as unknown would leave non-holders and make the share of holders too small.
+        undated = holdings.filter(nw.col("opened_on").is_null()).select("product_id").unique()
+        marked = marked.join(undated.with_columns(_undated=nw.lit(1)), on="product_id", how="left")
+        can_tell = can_tell & nw.col("_undated").is_null()
+    return marked.with_columns(already_held=nw.when(can_tell).then(~nw.col("_held").is_null()))
 
 
 def count_exclusions(
@@ -312,7 +305,7 @@ def count_exclusions(
         _cost=nw.col(cost).cast(nw.Float64) if cost else nw.lit(None, dtype=nw.Float64),
         _all=nw.lit(1),
     )
-    totals = {"offers": nw.col("_all").sum()}
+    totals = {"offers": nw.col("_all").sum(), "costed": nw.col("_cost").count()}
     for name in reasons:
         yes = nw.col(name).fill_null(value=False)
         totals[f"known_{name}"] = (~nw.col(name).is_null()).cast(nw.Int64).sum()
@@ -322,7 +315,7 @@ def count_exclusions(
     wide = collect(counted, sort_by=by)
     parts = []
     for name in reasons:
-        part = wide[[*by, "offers"]].copy()
+        part = wide[[*by, "offers", "costed"]].copy()
         part["reason"] = name
         for measure in ("known", "excluded", "cost"):
             part[measure] = wide[f"{measure}_{name}"].astype(float)
@@ -331,8 +324,7 @@ def count_exclusions(
     table["share"] = table["excluded"] / table["known"].where(table["known"] > 0)
     table["low"], table["high"] = wilson(table["excluded"], table["known"], level=level)
     # The sum over no rows is null in every engine; excluding no one cost nothing, if costs exist.
-    if cost is not None:
-        table.loc[(table["known"] > 0) & (table["excluded"] == 0), "cost"] = 0.0
+    table.loc[(table["costed"] > 0) & (table["excluded"] == 0), "cost"] = 0.0
     columns = [*by, "reason", "offers", "known", "excluded", "share", "low", "high", "cost"]
     order = table["reason"].map({name: position for position, name in enumerate(reasons)})
     table = table.assign(_order=order).sort_values([*by, "_order"], kind="stable")

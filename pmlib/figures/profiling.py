@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pmlib.figures.style import COLOURS, new_figure, segment_colours, styled
 
 _PANELS = 8
-_PER_CENT = PercentFormatter(xmax=1, decimals=None)
+_ATTRIBUTES = 25
+_PER_CENT = FuncFormatter(lambda value, _: f"{100 * value:.4g} %")
 _COUNT = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
@@ -38,14 +39,19 @@ def structure(levels: pd.DataFrame) -> Figure:
             at = np.arange(len(panel))
             axes.barh(at, panel["share"], color=COLOURS["main"], height=0.7)
             _whiskers(axes, panel["share"], panel["low"], panel["high"], at, horizontal=True)
+            for position in at[panel["suppressed"]]:
+                axes.annotate(
+                    " not shown", (0, position), va="center", fontsize=8, color=COLOURS["muted"]
+                )
             axes.set_yticks(at, [_wrap(level, 24) for level in panel["level"]])
-            axes.invert_yaxis()
+            # Panels of a row share the scale, so that bars are equally thick.
+            axes.set_ylim(heights[row] - 0.5, -0.5)
             axes.set_title(_wrap(panel["dimension"].iloc[0], 36))
             axes.set_xlim(left=0)
             axes.xaxis.set_major_formatter(_PER_CENT)
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.grid(visible=False, axis="y")
-            if row == len(pairs) - 1 or column == len(pair) - 1:
+            if 2 * row + column >= len(panels) - 2:
                 axes.set_xlabel("share of customers")
     return figure
 
@@ -121,7 +127,7 @@ def activity(months: pd.DataFrame, *, currency: str = "") -> Figure:
         )  # fmt: skip
     below.set_ylim(bottom=0)
     below.set_ylabel(f"million {currency} a month".replace("  ", " "))
-    below.legend(loc="lower left", ncols=2)
+    figure.legend(loc="outside upper right", ncols=2)
     _sparse_ticks(below, list(months["month"]))
     below.set_xlabel("month")
     return figure
@@ -201,20 +207,21 @@ def lorenz(curve: pd.DataFrame) -> Figure:
     for i, (name, colour) in enumerate(zip(measures, segment_colours(len(measures)), strict=True)):
         part = curve[curve["measure"] == name]
         axes.plot(
-            part["customers"], part["value"], color=colour, linestyle=styles[i % 3], label=name
-        )
+            part["customers"], part["value"], color=colour, linestyle=styles[i % 3],
+            label=_wrap(name, 26),
+        )  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.xaxis.set_major_formatter(_PER_CENT)
     axes.yaxis.set_major_formatter(_PER_CENT)
     axes.set_xlabel("customers, least valuable first")
     axes.set_ylabel("their share of the total")
-    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+    figure.legend(loc="outside right center")
     return figure
 
 
 @styled
 def feature_time(attributes: pd.DataFrame, *, suspect: float) -> Figure:
-    """How well each attribute alone tells takers from others.
+    """How well each attribute alone tells takers from others (the 25 that tell most).
 
     Parameters
     ----------
@@ -223,8 +230,10 @@ def feature_time(attributes: pd.DataFrame, *, suspect: float) -> Figure:
     suspect : float
         AUC from which an attribute needs a second look; drawn on both sides of one half.
     """
-    table = attributes.sort_values("auc", ascending=False, kind="stable").reset_index(drop=True)
-    figure = new_figure(0.21 * len(table) + 1.0)
+    strongest = (attributes["auc"] - 0.5).abs().nlargest(_ATTRIBUTES).index
+    table = attributes.loc[strongest].sort_values("auc", ascending=False, kind="stable")
+    table = table.reset_index(drop=True)
+    figure = new_figure(0.22 * len(table) + 1.2)
     axes = figure.add_subplot()
     for known, colour, marker, label in (
         (True, "main", "o", "known before the contact"),
@@ -244,7 +253,7 @@ def feature_time(attributes: pd.DataFrame, *, suspect: float) -> Figure:
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.set_xlabel("AUC of the attribute alone (0.5: tells nothing)")
-    axes.legend(loc="lower left")
+    figure.legend(loc="outside upper left", ncols=2)
     return figure
 
 
@@ -258,7 +267,7 @@ def responses(campaigns: pd.DataFrame) -> Figure:
         ``Responses.campaigns``.
     """
     shown = campaigns.dropna(subset=["rate"]).reset_index(drop=True)
-    figure = new_figure(0.3 * len(shown) + 0.9)
+    figure = new_figure(0.3 * len(shown) + 1.1)
     axes = figure.add_subplot()
     for is_control, colour, marker, label in (
         (False, "main", "o", "contacted"),
@@ -276,7 +285,7 @@ def responses(campaigns: pd.DataFrame) -> Figure:
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(_PER_CENT)
     axes.set_xlabel("share who took the product")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+    figure.legend(loc="outside upper left", ncols=2)
     return figure
 
 
@@ -316,8 +325,8 @@ def offers(table: pd.DataFrame) -> Figure:
         axes.set_yticks(np.arange(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_title(campaign)
-        axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter(_PER_CENT)
+    panels[-1].set_xlim(left=0)  # at the end: a limit set earlier would stop shared scaling
     panels[-1].set_xlabel("share of the contacted who took the product")
     handles = {
         label: handle
@@ -348,6 +357,12 @@ def waste(campaigns: pd.DataFrame) -> Figure:
         at = np.arange(len(names)) - 0.4 + step * (i + 0.5)
         axes.barh(at, part["share"], step * 0.9, color=palette[i], label=reason)
         _whiskers(axes, part["share"], part["low"], part["high"], at, horizontal=True)
+        for position, n in zip(at, part["contacts"], strict=True):
+            if n == 0:
+                axes.annotate(
+                    " cannot be told", (0, position), va="center", fontsize=8,
+                    color=COLOURS["muted"],
+                )  # fmt: skip
     axes.set_yticks(np.arange(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(left=0)

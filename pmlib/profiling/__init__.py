@@ -1,37 +1,35 @@
 """The bank as it is, and what its marketing wastes.
 
-``quality`` and ``feature_time`` look at the data, ``customers`` and ``concentration`` at the
-customers, ``contacts`` at the present marketing.
+``quality`` and ``feature_time`` look at the data; ``customers``, ``holdings`` and
+``concentration`` at the customers; ``contacts`` and ``course`` at the present marketing.
 """
 
 from __future__ import annotations
 
 from pmlib.profiling.concentration import Concentration, concentration, customer_values
 from pmlib.profiling.contacts import (
-    Course,
     Responses,
     Waste,
     contact_responses,
-    repeated_contacts,
-    response_drift,
     wasted_contacts,
 )
+from pmlib.profiling.course import Course, repeated_contacts, response_drift
 from pmlib.profiling.customers import (
     Activity,
-    Penetration,
+    AgeByGender,
     Structure,
     age_by_gender,
     customer_structure,
-    held_products,
     monthly_activity,
-    product_penetration,
 )
 from pmlib.profiling.feature_time import FeatureTimeAudit, audit_feature_time
+from pmlib.profiling.holdings import Penetration, held_products, product_penetration
 from pmlib.profiling.implications import implications
 from pmlib.profiling.quality import Quality, data_quality
 
 __all__ = [
     "Activity",
+    "AgeByGender",
     "Concentration",
     "Course",
     "FeatureTimeAudit",

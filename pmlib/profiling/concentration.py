@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -13,13 +14,17 @@ from scipy.stats import norm
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
-from pmlib.profiling.customers import held_products
+from pmlib.profiling.holdings import held_products
 
 # Totals are counted in bins of this relative width, so that what leaves the engine stays small;
 # within a bin all customers are taken as equal, which changes the Gini index by less than its
 # square.
 _BIN_WIDTH = 0.002
 _TOP = 0.2
+_SUMMARY = (
+    "measure", "among", "customers", "mean", "without", "gini", "gini_low", "gini_high",
+    "top_share", "top_share_low", "top_share_high",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,9 @@ class Concentration:
         Lorenz curves: ``measure``, ``customers`` (share, poorest first), ``value`` (their share
         of the total).
     summary : pandas.DataFrame
-        ``key``, ``measure``, ``mean`` a customer (currency), ``without`` (share of customers who
-        contribute nothing), ``gini`` and ``top_share`` (of the most valuable 20 %), each with
-        ``_low`` and ``_high``.
+        ``measure``, ``among`` whom and how many ``customers``, ``mean`` a customer (currency),
+        ``without`` (share of customers who contribute nothing), ``gini`` and ``top_share`` (of
+        the most valuable 20 %), each with ``_low`` and ``_high``.
     numbers : tuple of Number
     text : str
         Markdown.
@@ -46,9 +51,30 @@ class Concentration:
     text: str
 
 
-def customer_values(
-    tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date
-) -> dict[str, tuple[str, nw.LazyFrame]]:
+@dataclass(frozen=True)
+class Measure:
+    """A measure of what customers contribute.
+
+    Attributes
+    ----------
+    key, name : str
+        For numbers and for readers.
+    totals : narwhals.LazyFrame
+        ``customer_id``, ``value`` (currency); customers who contribute nothing may be absent.
+    n_customers : int
+        All customers of whom the measure speaks, those who contribute nothing included.
+    among : str
+        Who these are.
+    """
+
+    key: str
+    name: str
+    totals: nw.LazyFrame
+    n_customers: int
+    among: str = "customers"
+
+
+def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tuple[Measure, ...]:
     """What each customer contributes, by every measure that the study's tables allow.
 
     Parameters
@@ -56,65 +82,75 @@ def customer_values(
     tables : mapping
         Canonical table to its rows.
     as_of : datetime.date
-        Holdings on this day, payments of the 365 days before, contacts until then.
+        Nothing later counts.
 
     Returns
     -------
-    dict
-        Key to name and a frame ``customer_id``, ``value`` (currency); customers who contribute
-        nothing may be absent. Keys: ``margin`` (a year, of the products held), ``money_in``
-        (received in a year), ``campaign_value`` (earned in the outcome windows of contacts).
+    tuple of Measure
+        ``margin`` (a year, of the products held on the day), ``money_in`` (received in the last
+        365 days of payments, among those who had joined), ``campaign_value`` (earned in the
+        outcome windows of contacts, among those contacted).
     """
     day = as_of.toordinal()
-    found = {}
+    customers = tables["customers"]
+    found = []
     if "holdings" in tables and "products" in tables:
         margins = (
             tables["products"]
             .select("product_id", value=nw.col("annual_margin").cast(nw.Float64))
             .drop_nulls("value")
         )
-        found["margin"] = (
-            "annual margin of products held",
-            held_products(tables["holdings"], as_of=as_of).join(
-                margins, on="product_id", how="inner"
-            ),
+        held = held_products(tables["holdings"], as_of=as_of)
+        found.append(
+            Measure(
+                "margin",
+                "annual margin of the products held",
+                _total(held.join(margins, on="product_id", how="inner")),
+                _count(customers),
+            )
         )
     if "transactions" in tables:
-        found["money_in"] = (
-            "money received in a year",
-            tables["transactions"]
-            .with_columns(_day=day_number("booked_on"))
-            .filter((nw.col("amount") > 0) & (nw.col("_day") > day - 365) & (nw.col("_day") <= day))
-            .select("customer_id", value=nw.col("amount").cast(nw.Float64)),
-        )
+        dated = tables["transactions"].with_columns(_day=day_number("booked_on"))
+        dated = dated.filter(nw.col("_day") <= day)
+        last = collect(dated.select(last=nw.col("_day").max()), sort_by=())["last"].iloc[0]
+        if pd.notna(last):
+            recent = dated.filter((nw.col("amount") > 0) & (nw.col("_day") > int(last) - 365))
+            found.append(
+                Measure(
+                    "money_in",
+                    "money received in the last year of payments",
+                    _total(recent.select("customer_id", value=nw.col("amount").cast(nw.Float64))),
+                    _count(_joined(customers, int(last))),
+                )
+            )
     if "contacts" in tables:
-        found["campaign_value"] = (
-            "value earned in campaigns",
+        earned = (
             tables["contacts"]
             .select("customer_id", value=nw.col("value").cast(nw.Float64))
-            .drop_nulls("value"),
+            .drop_nulls("value")
         )
-    return {
-        key: (name, frame.group_by("customer_id").agg(value=nw.col("value").sum()))
-        for key, (name, frame) in found.items()
-    }
+        total = _total(earned)
+        found.append(
+            Measure(
+                "campaign_value",
+                "value earned in campaigns",
+                total,
+                _count(total),
+                "customers in campaigns",
+            )
+        )
+    return tuple(found)
 
 
 def concentration(
-    values: Mapping[str, tuple[str, nw.LazyFrame]],
-    *,
-    n_customers: int,
-    level: float = 0.95,
-    minimum: int = 10,
+    measures: Sequence[Measure], *, level: float = 0.95, minimum: int = 10
 ) -> Concentration:
     """Lorenz curve, Gini index and share of the top fifth, for each measure of value.
 
     Parameters
     ----------
-    values : mapping
+    measures : sequence of Measure
         As `customer_values` returns them.
-    n_customers : int
-        All customers, those who contribute nothing included.
     level : float
         Confidence level.
     minimum : int
@@ -127,22 +163,25 @@ def concentration(
     Review of Economic Studies 50, 723-735). A measure that is negative for some customers has
     no Lorenz curve and is left out; the text says so.
     """
-    curves, rows, numbers, left_out = [], [], [], []
-    for key, (name, frame) in values.items():
-        bins = _bins(frame, n_customers)
+    z = norm.ppf(0.5 + level / 2)
+    curves, rows, numbers, sentences = [], [], [], []
+    for measure in measures:
+        bins = _bins(measure)
         if bins is None:
-            left_out.append(name)
+            sentences.append(
+                f"There is no curve of the {measure.name}: some customers' totals are negative."
+            )
             continue
         n, x = bins["n"].to_numpy(float), bins["mean"].to_numpy(float)
         if not (n * x).sum() > 0:
             continue
         gini, gini_se = _gini(n, x)
         top, top_se = _top_share(n, x, _TOP)
-        z = norm.ppf(0.5 + level / 2)
         rows.append(
             {
-                "key": key,
-                "measure": name,
+                "measure": measure.name,
+                "among": measure.among,
+                "customers": int(n.sum()),
                 "mean": (n * x).sum() / n.sum(),
                 "without": n[x == 0].sum() / n.sum(),
                 "gini": gini,
@@ -153,33 +192,63 @@ def concentration(
                 "top_share_high": min(top + z * top_se, 1.0),
             }
         )
-        curves.append(_curve(n, x, minimum).assign(measure=name))
-    columns = ["key", "measure", "mean", "without", "gini", "gini_low", "gini_high"]
-    summary = pd.DataFrame(rows, columns=[*columns, "top_share", "top_share_low", "top_share_high"])
+        curves.append(_curve(n, x, minimum).assign(measure=measure.name))
+        found, sentence = _in_words(measure, rows[-1])
+        numbers += found
+        sentences.append(sentence)
+    summary = pd.DataFrame(rows, columns=_SUMMARY)
     empty = pd.DataFrame(columns=["measure", "customers", "value"])
     curve = pd.concat(curves, ignore_index=True)[list(empty.columns)] if curves else empty
-    sentences = []
-    for row in rows:
-        key, name = row["key"], row["measure"]
-        numbers += [
-            Number(f"gini_{key}", row["gini"], "", row["gini_low"], row["gini_high"],
-                   meaning=f"Gini index of {name}", decimals=3),
-            Number(f"top20_{key}", row["top_share"], "share", row["top_share_low"],
-                   row["top_share_high"], meaning=f"share of the top 20 % in {name}"),
-        ]  # fmt: skip
-        sentences.append(
-            f"the top fifth of customers account for {{top20_{key}}} ({{top20_{key}.interval}}) "
-            f"of the {name} (Gini index {{gini_{key}}}, {{gini_{key}.interval}})"
-        )
-    text = "; ".join(sentences)
-    text = f"{text[0].upper()}{text[1:]}." if text else "No measure of value could be computed."
-    if left_out:
-        text += f" No curve for {', '.join(left_out)}: some customers' totals are negative."
+    text = " ".join(sentences) or "The tables hold no measure of what a customer contributes."
     return Concentration(curve, summary, tuple(numbers), text)
 
 
-def _bins(frame: nw.LazyFrame, n_customers: int) -> pd.DataFrame | None:
+def _in_words(measure: Measure, row: Mapping[str, Any]) -> tuple[list[Number], str]:
+    key, name = measure.key, measure.name
+    numbers = [
+        Number(f"gini_{key}", row["gini"], "", row["gini_low"], row["gini_high"],
+               meaning=f"Gini index of the {name}", decimals=3),
+    ]  # fmt: skip
+    if row["without"] > 1 - _TOP:
+        numbers.append(
+            Number(f"contributors_{key}", 1 - row["without"], "share",
+                   meaning=f"{measure.among} with any {name}")
+        )  # fmt: skip
+        return numbers, (
+            f"All of the {name} comes from {{contributors_{key}}} of the {measure.among}, so the "
+            "top fifth tells nothing there."
+        )
+    numbers.append(
+        Number(f"top20_{key}", row["top_share"], "share", row["top_share_low"],
+               row["top_share_high"], meaning=f"share of the top 20 % in the {name}")
+    )  # fmt: skip
+    return numbers, (
+        f"The top fifth of the {measure.among} account for {{top20_{key}}} "
+        f"({{top20_{key}.interval}}) of the {name} (Gini index {{gini_{key}}}, "
+        f"{{gini_{key}.interval}})."
+    )
+
+
+def _total(values: nw.LazyFrame) -> nw.LazyFrame:
+    return values.group_by("customer_id").agg(value=nw.col("value").sum())
+
+
+def _joined(customers: nw.LazyFrame, day: int) -> nw.LazyFrame:
+    if "joined_on" not in customers.collect_schema().names():
+        return customers
+    joined = day_number("joined_on")
+    return customers.with_columns(_joined=joined).filter(
+        nw.col("_joined").is_null() | (nw.col("_joined") <= day)
+    )
+
+
+def _count(frame: nw.LazyFrame) -> int:
+    return int(collect(frame.select(n=nw.len()), sort_by=())["n"].iloc[0])
+
+
+def _bins(measure: Measure) -> pd.DataFrame | None:
     """Customers and mean value a bin of nearly equal totals; None when a total is negative."""
+    frame = measure.totals
     value = nw.col("value")
     positive = frame.filter(value > 0).with_columns(
         _bin=(value.log() / float(np.log1p(_BIN_WIDTH))).floor()
@@ -189,7 +258,7 @@ def _bins(frame: nw.LazyFrame, n_customers: int) -> pd.DataFrame | None:
     if pd.notna(lowest) and lowest < 0:
         return None
     bins["mean"] = bins["total"] / bins["n"]
-    nothing = pd.DataFrame({"n": [n_customers - int(bins["n"].sum())], "mean": [0.0]})
+    nothing = pd.DataFrame({"n": [measure.n_customers - int(bins["n"].sum())], "mean": [0.0]})
     bins = pd.concat([nothing, bins[["n", "mean"]]], ignore_index=True)
     return bins[bins["n"] > 0].reset_index(drop=True)
 

@@ -1,23 +1,20 @@
-"""The present marketing: what past contacts brought, what was wasted, and how it changes."""
+"""The present marketing: what past contacts brought, and what was wasted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
-from pmlib.profiling.customers import band
 from pmlib.profiling.quality import iso_day
 from pmlib.safeguards import EXCLUSIONS, count_exclusions, exclusions, suppress, wilson
 
 _ANY_PRODUCT = "(no product named)"
-_PARTS = 10
 
 REASONS = {
     "already_held": "held the product already",
@@ -252,7 +249,9 @@ def wasted_contacts(
         on="contacted_on",
     )
     reasons = count_exclusions(flagged, cost="cost", level=level)
-    campaigns = count_exclusions(flagged, by=["campaign_id"], cost="cost", level=level)
+    campaigns = _in_time(
+        count_exclusions(flagged, by=["campaign_id"], cost="cost", level=level), contacts
+    )
     known = set(reasons.loc[reasons["known"] > 0, "reason"]) & set(EXCLUSIONS)
     untold = [REASONS[name] for name in EXCLUSIONS if name not in known]
     total = reasons.set_index("reason")
@@ -291,6 +290,20 @@ def wasted_contacts(
     )
 
 
+def _in_time(table: pd.DataFrame, contacts: nw.LazyFrame) -> pd.DataFrame:
+    """Rows in the order in which their campaigns began."""
+    began = collect(
+        contacts.with_columns(_day=day_number("contacted_on"))
+        .group_by("campaign_id")
+        .agg(_began=nw.col("_day").min()),
+        sort_by=["_began", "campaign_id"],
+    )
+    position = {name: i for i, name in enumerate(began["campaign_id"])}
+    return table.sort_values(
+        "campaign_id", key=lambda names: names.map(position), kind="stable"
+    ).reset_index(drop=True)
+
+
 def _waste_table(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
     table = table.rename(
         columns={"campaign_id": "campaign", "known": "contacts", "excluded": "wasted"}
@@ -304,252 +317,3 @@ def _waste_table(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
     if not rows:
         return table.assign(suppressed=pd.Series(dtype=bool)).reset_index(drop=True)
     return pd.concat(rows, ignore_index=True)
-
-
-# --- repetition and drift -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Course:
-    """How the response changes, with repetition or over time.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a step; see the function that made it. Empty when there is nothing to compare.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
-def repeated_contacts(
-    contacts: nw.LazyFrame,
-    *,
-    customers: nw.LazyFrame | None = None,
-    counters: Mapping[str, str] | None = None,
-    most: int = 6,
-    level: float = 0.95,
-    minimum: int = 10,
-) -> Course:
-    """Response to a customer's first, second, third … contact, within each campaign.
-
-    Where no customer has two contacts on record, attributes that count contacts stand in.
-
-    Parameters
-    ----------
-    contacts : narwhals.LazyFrame
-        Control rows are left out.
-    customers : narwhals.LazyFrame, optional
-        Needed for `counters`.
-    counters : mapping, optional
-        Attribute of the customers that counts contacts, to its label.
-    most : int
-        This contact and all later ones are taken together.
-    level : float
-        Confidence level.
-    minimum : int
-        Cells with fewer contacts are suppressed.
-
-    Returns
-    -------
-    Course
-        ``table``: ``series`` (a campaign, in order of time, or the label of a counter),
-        ``contact`` (its number), ``contacts``, ``responded``, ``rate``, ``low``, ``high``,
-        ``open_end`` (later contacts are included), ``suppressed``. The difference between
-        later contacts and the first is Mantel and Haenszel's within series, with the variance
-        of Greenland and Robins (1985, Biometrics 41, 55-68).
-    """
-    answered = contacts.filter(
-        (nw.col("arm") != "control") & ~nw.col("responded").is_null()
-    ).select(
-        "customer_id", "campaign_id", _day=day_number("contacted_on"),
-        _took=nw.col("responded").cast(nw.Int64),
-    )  # fmt: skip
-    numbered = answered.with_columns(
-        contact=nw.col("_day").cum_count().over("customer_id", order_by=["_day", "campaign_id"]),
-        series=nw.col("campaign_id"),
-    )
-    table = _by_number(numbered, most, level, minimum)
-    origin = ""
-    if table["contact"].max() == 1 and counters and customers is not None:
-        origin = (
-            "The records hold one contact a customer, so the contacts that the bank counted "
-            f"stand in ({'; '.join(counters.values())}). "
-        )
-        parts = []
-        for name, label in counters.items():
-            counted = answered.join(
-                customers.select("customer_id", contact=nw.col(name)).drop_nulls("contact"),
-                on="customer_id",
-                how="inner",
-            ).with_columns(series=nw.lit(label))
-            parts.append(_by_number(counted, most, level, minimum))
-        table = pd.concat(parts, ignore_index=True)
-    if table.empty or table["contact"].min() == table["contact"].max():
-        return Course(table.iloc[:0], (), "No customer was contacted more than once on record.")
-    later, low, high = _later_less_first(table, level)
-    numbers = (
-        Number("repetition_change", later, "points", low, high,
-               meaning="response to later contacts less the first, same campaign or count"),
-    )  # fmt: skip
-    verdict = "lower" if high < 0 else "higher" if low > 0 else "not clearly different"
-    text = (
-        f"{origin}Response to later contacts was {verdict} than to the first, within a campaign "
-        "or count ({repetition_change}, {repetition_change.interval}). Who is contacted again is "
-        "not random, so this does not show what repeating a contact does."
-    )
-    return Course(table, numbers, text)
-
-
-def _by_number(numbered: nw.LazyFrame, most: int, level: float, minimum: int) -> pd.DataFrame:
-    number = nw.col("contact").cast(nw.Int64)
-    table = collect(
-        numbered.with_columns(
-            contact=nw.when(number > most).then(nw.lit(most)).otherwise(number),
-            _over=(number > most).cast(nw.Int64),
-        )
-        .group_by("series", "contact")
-        .agg(
-            contacts=nw.len(),
-            responded=nw.col("_took").sum(),
-            _over=nw.col("_over").max(),
-            _first=nw.col("_day").min(),
-        ),
-        sort_by=["series", "contact"],
-    )
-    table["open_end"] = table.pop("_over") > 0
-    table["_first"] = table.groupby("series")["_first"].transform("min")
-    table = table.sort_values(["_first", "series", "contact"], kind="stable")
-    table = _with_rate(table.drop(columns="_first"), level)
-    table = suppress(table, count="contacts", minimum=minimum, by=("series", "contact"))
-    return table.reset_index(drop=True)
-
-
-def _later_less_first(table: pd.DataFrame, level: float) -> tuple[float, float, float]:
-    difference = weight = variance = 0.0
-    for _, part in table.dropna(subset=["rate"]).groupby("series", sort=False):
-        is_first = part["contact"] == part["contact"].min()
-        n1, n0 = part.loc[~is_first, "contacts"].sum(), part.loc[is_first, "contacts"].sum()
-        if not (n1 and n0):
-            continue
-        p1 = part.loc[~is_first, "responded"].sum() / n1
-        p0 = part.loc[is_first, "responded"].sum() / n0
-        w = n1 * n0 / (n1 + n0)
-        difference += w * (p1 - p0)
-        variance += w**2 * (p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0)
-        weight += w
-    if not weight:
-        return np.nan, np.nan, np.nan
-    half = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / weight
-    return difference / weight, difference / weight - half, difference / weight + half
-
-
-def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int = 10) -> Course:
-    """Response over time: contacts in order of their day, cut into ten parts of equal size.
-
-    Contacts of one day are ordered by ``customer_id``.
-
-    Parameters
-    ----------
-    contacts : narwhals.LazyFrame
-        Control rows are left out.
-    level : float
-        Confidence level.
-    minimum : int
-        Smallest number of contacts a part must have.
-
-    Returns
-    -------
-    Course
-        ``table``: ``tenth`` (1 to 10), ``first`` and ``last`` day (ISO), ``contacts``,
-        ``responded``, ``rate``, ``low``, ``high``. The change from first to last tenth has
-        Newcombe's interval [@newcombe1998difference].
-    """
-    columns = ["tenth", "first", "last", "contacts", "responded", "rate", "low", "high"]
-    rows = contacts.filter((nw.col("arm") != "control") & ~nw.col("responded").is_null()).select(
-        "customer_id",
-        "campaign_id",
-        _day=day_number("contacted_on"),
-        _took=nw.col("responded").cast(nw.Int64),
-    )
-    days = collect(rows.group_by("_day").agg(n=nw.len()), sort_by=["_day"])
-    total = int(days["n"].sum())
-    if len(days) < 2 or total < _PARTS * minimum:
-        why = "all contacts fall on one day" if len(days) < 2 else "there are too few contacts"
-        return Course(pd.DataFrame(columns=columns), (), f"No course over time: {why}.")
-    before = (
-        rows.group_by("_day")
-        .agg(_n=nw.len())
-        .with_columns(_before=nw.col("_n").cum_sum().over(order_by="_day") - nw.col("_n"))
-        .select("_day", "_before")
-    )
-    placed = rows.with_columns(
-        _within=nw.col("customer_id")
-        .cum_count()
-        .over("_day", order_by=["customer_id", "campaign_id"])
-    ).join(before, on="_day", how="inner")
-    edges = tuple(total * part / _PARTS for part in range(1, _PARTS))
-    place = (nw.col("_before") + nw.col("_within") - 1).cast(nw.Float64)
-    table = collect(
-        placed.with_columns(tenth=band(place, edges) + 1)
-        .group_by("tenth")
-        .agg(
-            first=nw.col("_day").min(),
-            last=nw.col("_day").max(),
-            contacts=nw.len(),
-            responded=nw.col("_took").sum(),
-        ),
-        sort_by=["tenth"],
-    )
-    table["first"], table["last"] = table["first"].map(iso_day), table["last"].map(iso_day)
-    table = _with_rate(table, level)[columns]
-    start, end = table.iloc[0], table.iloc[-1]
-    change, low, high = _newcombe(end, start, level)
-    numbers = (
-        Number("response_first_tenth", start["rate"], "share", start["low"], start["high"],
-               meaning="response to the first tenth of the contacts"),
-        Number("response_last_tenth", end["rate"], "share", end["low"], end["high"],
-               meaning="response to the last tenth of the contacts"),
-        Number("response_change", change, "points", low, high,
-               meaning="response of the last tenth less the first"),
-    )  # fmt: skip
-    if low > 0 or high < 0:
-        verb = "rose" if low > 0 else "fell"
-        text = f"Response {verb} from {{response_first_tenth}} to {{response_last_tenth}}"
-        moral = (
-            " A model judged on a random split of such contacts would be judged on the past it "
-            "was trained on; it must be judged on later contacts."
-        )
-    else:
-        text = (
-            "Response was {response_first_tenth} at first and {response_last_tenth} at last, no "
-            "more apart than chance allows"
-        )
-        moral = ""
-    text += " (change {response_change}, {response_change.interval})."
-    campaigns = int(
-        collect(rows.select(n=nw.col("campaign_id").n_unique()), sort_by=())["n"].iloc[0]
-    )
-    if campaigns > 1:
-        text += " The parts mix campaigns, so this is the course of the whole marketing."
-    return Course(table, numbers, text + moral)
-
-
-def _with_rate(table: pd.DataFrame, level: float) -> pd.DataFrame:
-    low, high = wilson(table["responded"], table["contacts"], level=level)
-    return table.assign(rate=table["responded"] / table["contacts"], low=low, high=high)
-
-
-def _newcombe(later: pd.Series, earlier: pd.Series, level: float) -> tuple[float, float, float]:
-    from statsmodels.stats.proportion import confint_proportions_2indep
-
-    low, high = confint_proportions_2indep(
-        later["responded"], later["contacts"], earlier["responded"], earlier["contacts"],
-        method="newcomb", compare="diff", alpha=1 - level,
-    )  # fmt: skip
-    return float(later["rate"] - earlier["rate"]), float(low), float(high)

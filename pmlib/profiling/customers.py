@@ -1,4 +1,4 @@
-"""Who the customers are, how long they have been here, how active they are, what they hold."""
+"""Who the customers are, how long they have been here, and how active they are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
-from pmlib.safeguards import suppress, wilson
+from pmlib.safeguards import k_anonymity, suppress, wilson
 
 if TYPE_CHECKING:
     from pmlib.studies import Attribute
@@ -152,16 +152,46 @@ def customer_structure(
     return Structure(levels, table, tuple(numbers), text)
 
 
-def age_by_gender(customers: nw.LazyFrame, *, as_of: dt.date, minimum: int = 10) -> pd.DataFrame:
+@dataclass(frozen=True)
+class AgeByGender:
+    """Cross-table of age and gender, fit to be published.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``age_band`` (from young to old), ``gender``, ``customers``, ``suppressed``.
+    numbers : tuple of Number
+    text : str
+        Markdown.
+    """
+
+    table: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def age_by_gender(
+    customers: nw.LazyFrame, *, as_of: dt.date, minimum: int = 10
+) -> AgeByGender | None:
     """Cross-table of age band and gender, small cells suppressed.
+
+    Parameters
+    ----------
+    customers : narwhals.LazyFrame
+        Those whose age or gender is not known are left out.
+    as_of : datetime.date
+        Ages are counted to this day.
+    minimum : int
+        Smallest number of customers that may be shown.
 
     Returns
     -------
-    pandas.DataFrame
-        ``age_band``, ``gender``, ``customers``, ``suppressed``; bands from young to old.
-        Customers whose age or gender is not known are left out.
+    AgeByGender or None
+        None when there is no ``birth_date`` or no ``gender``.
     """
-    table = collect(
+    if not {"birth_date", "gender"} <= set(customers.collect_schema().names()):
+        return None
+    counted = collect(
         customers.with_columns(_band=band(age(as_of), AGE_EDGES))
         .filter(~nw.col("_band").is_null() & ~nw.col("gender").is_null())
         .group_by("_band", "gender")
@@ -169,8 +199,19 @@ def age_by_gender(customers: nw.LazyFrame, *, as_of: dt.date, minimum: int = 10)
         sort_by=["_band", "gender"],
     )
     names = band_names(AGE_EDGES)
-    table.insert(0, "age_band", [names[int(position)] for position in table.pop("_band")])
-    return suppress(table, minimum=minimum, by=("age_band", "gender"))
+    counted.insert(0, "age_band", [names[int(position)] for position in counted.pop("_band")])
+    table = suppress(counted, minimum=minimum, by=("age_band", "gender"))
+    numbers = (
+        Number("age_gender_k", k_anonymity(table), "customers",
+               meaning="smallest cell shown in the table of age and gender"),
+        Number("age_gender_suppressed", int(table["suppressed"].sum()), "count",
+               meaning="cells suppressed in the table of age and gender"),
+    )  # fmt: skip
+    text = (
+        "No cell shown holds fewer than {age_gender_k} customers [@sweeney2002kanonymity]; "
+        "{age_gender_suppressed} cells are suppressed."
+    )
+    return AgeByGender(table, numbers, text)
 
 
 def _banded(
@@ -379,119 +420,3 @@ def _joined_by(customers: nw.LazyFrame, months: np.ndarray) -> np.ndarray:
     )
     month = joined["_month"].fillna(-1).to_numpy()
     return np.array([joined["n"].to_numpy()[month <= limit].sum() for limit in months])
-
-
-# --- products held ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Penetration:
-    """What the customers hold.
-
-    Attributes
-    ----------
-    products : pandas.DataFrame
-        ``product_id``, ``name``, ``family``, ``customers`` who hold it, ``share`` of all with
-        ``low`` and ``high`` (Wilson), ``suppressed``; commonest first.
-    per_customer : pandas.DataFrame
-        ``products`` held, ``customers``, ``share``, ``low``, ``high``, ``suppressed``.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    products: pd.DataFrame
-    per_customer: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
-def held_products(holdings: nw.LazyFrame, *, as_of: dt.date) -> nw.LazyFrame:
-    """Products held on a day, once a customer: ``customer_id``, ``product_id``.
-
-    A holding whose opening day is not known counts as opened before.
-    """
-    day = as_of.toordinal()
-    opened, closed = day_number("opened_on"), day_number("closed_on")
-    return (
-        holdings.with_columns(_opened=opened, _closed=closed)
-        .filter(nw.col("_opened").is_null() | (nw.col("_opened") <= day))
-        .filter(nw.col("_closed").is_null() | (nw.col("_closed") > day))
-        .select("customer_id", "product_id")
-        .unique()
-    )
-
-
-def product_penetration(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    products: nw.LazyFrame,
-    *,
-    as_of: dt.date,
-    level: float = 0.95,
-    minimum: int = 10,
-) -> Penetration:
-    """Share of the customers who hold each product, and how many products each holds.
-
-    Parameters
-    ----------
-    customers, holdings, products : narwhals.LazyFrame
-    as_of : datetime.date
-        Holdings open on this day count.
-    level : float
-        Confidence level.
-    minimum : int
-        Smallest number of customers that may be shown.
-    """
-    held = held_products(holdings, as_of=as_of)
-    n = int(collect(customers.select(n=nw.len()), sort_by=())["n"].iloc[0])
-    catalogue = collect(products.select("product_id", "name", "family"), sort_by=["product_id"])
-    holders = collect(held.group_by("product_id").agg(customers=nw.len()), sort_by=["product_id"])
-    table = catalogue.merge(holders, on="product_id", how="left")
-    table["customers"] = table["customers"].fillna(0)
-    table = _with_share(table, n, level).sort_values(
-        ["customers", "product_id"], ascending=[False, True], kind="stable"
-    )
-    # Products overlap, so their sum is no total from which a small one could be found.
-    table = pd.concat(
-        [suppress(table.iloc[[i]], minimum=minimum) for i in range(len(table))], ignore_index=True
-    )
-    counted = collect(
-        held.group_by("customer_id")
-        .agg(products=nw.len())
-        .group_by("products")
-        .agg(customers=nw.len()),
-        sort_by=["products"],
-    )
-    none = pd.DataFrame({"products": [0], "customers": [n - int(counted["customers"].sum())]})
-    per_customer = pd.concat([none, counted], ignore_index=True).astype(int)
-    sizes, weights = per_customer["products"].to_numpy(), per_customer["customers"].to_numpy()
-    mean = float((sizes * weights).sum() / n)
-    half = norm.ppf(0.5 + level / 2) * np.sqrt((weights * (sizes - mean) ** 2).sum() / n / n)
-    per_customer = suppress(_with_share(per_customer, n, level), minimum=minimum, by=("products",))
-    top, never = table.iloc[0], table[table["customers"] == 0]
-    numbers = (
-        Number("n_products", len(table), "count", meaning="products of the catalogue"),
-        Number("products_per_customer", mean, "", mean - half, mean + half,
-               meaning="products a customer holds on average"),
-        Number("no_product_share", weights[0] / n, "share", meaning="customers without product",
-               low=float(wilson(weights[:1], np.array([n]), level=level)[0][0]),
-               high=float(wilson(weights[:1], np.array([n]), level=level)[1][0])),
-        Number("commonest_product", str(top["name"]), meaning="product that most customers hold"),
-        Number("commonest_product_share", top["share"], "share", top["low"], top["high"],
-               meaning="customers who hold the commonest product"),
-    )  # fmt: skip
-    text = (
-        "A customer holds {products_per_customer} of {n_products} products on average "
-        "({products_per_customer.interval}); {no_product_share} hold none. The commonest product, "
-        "{commonest_product}, is held by {commonest_product_share} "
-        "({commonest_product_share.interval})."
-    )
-    if len(never):
-        text += f" Nobody holds {', '.join(never['name'])}."
-    return Penetration(table, per_customer, numbers, text)
-
-
-def _with_share(table: pd.DataFrame, n: int, level: float) -> pd.DataFrame:
-    low, high = wilson(table["customers"], np.full(len(table), n), level=level)
-    return table.assign(share=table["customers"] / n, low=low, high=high)

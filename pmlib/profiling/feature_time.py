@@ -13,6 +13,7 @@ from scipy.stats import norm
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect
+from pmlib.profiling.quality import literal
 
 if TYPE_CHECKING:
     from pmlib.studies import Attribute
@@ -103,13 +104,14 @@ def audit_feature_time(
     else:
         text = (
             f"Of {{n_attributes}} declared attributes {{n_late_attributes}} became known only "
-            f"during or after the contact ({', '.join(late['label'])}); no method uses them."
+            f"during or after the contact ({literal(', '.join(late['label']))}); no method uses "
+            "them."
         )
-        shown = late.dropna(subset=["auc"])
+        shown = late[(late["low"] > 0.5) | (late["high"] < 0.5)]
         for row in shown.itertuples():
             strength = max(row.auc, 1 - row.auc)
             text += (
-                f" {row.label} alone would tell takers from others with an AUC of "
+                f" {literal(row.label)} alone would tell takers from others with an AUC of "
                 f"{strength:.2f}: this is what leakage looks like."
             )
     return FeatureTimeAudit(table, numbers, text)

@@ -27,15 +27,15 @@ def implications(numbers: Iterable[Number]) -> str:
     """
     known = {number.key: number for number in numbers if number.value is not None}
     items = []
-    if "waste_share" in known:
+    if "waste_share" in known and known["waste_share"].value:
         saved = (
             ", and would have saved {waste_cost} on the campaigns on record"
             if "waste_cost" in known
             else ""
         )
         items.append(
-            "**Leave out before choosing.** {waste_share} of the past contacts could not "
-            "sensibly succeed. Holders, customers whom the product does not suit and those who "
+            "**Leave out before choosing.** {waste_share} of the past contacts should not "
+            "have been made. Holders, customers whom the product does not suit and those who "
             f"object are taken out before a plan is made{saved}."
         )
     if "past_response" in known and "past_response_control" not in known:
@@ -49,7 +49,12 @@ def implications(numbers: Iterable[Number]) -> str:
             "without being contacted; strategy and evaluation work with the difference."
         )
     change = known.get("response_change")
-    if change is not None and ((change.low or 0.0) > 0 or (change.high or 0.0) < 0):
+    one_campaign = "past_campaigns" in known and known["past_campaigns"].value == 1
+    if (
+        one_campaign
+        and change is not None
+        and ((change.low or 0.0) > 0 or (change.high or 0.0) < 0)
+    ):
         items.append(
             "**Expect change.** Response moved by {response_change} between the first and the "
             "last tenth of the contacts: models are judged on later contacts only, and refitted."

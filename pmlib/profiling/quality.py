@@ -16,6 +16,18 @@ from pmlib.engine import collect, day_number
 TABLES = ("customers", "products", "holdings", "transactions", "contacts")
 _DATES = {"holdings": "opened_on", "transactions": "booked_on", "contacts": "contacted_on"}
 _CODED_UNKNOWN = ("", "?", "unknown", "n/a", "na", "none", "missing")
+_MISSING = ("no value", "kept as missing; left out where the column is used")
+_EMPTY = ("no value at all", "not used")
+_MEANS = {
+    ("products", "risk_rating"): ("no rating", "product taken as suitable for everyone"),
+    ("holdings", "opened_on"): ("no opening day", "taken as held; not used where the day matters"),
+    ("holdings", "closed_on"): ("no closing day", "taken as still held"),
+    ("contacts", "product_id"): ("no product named", "counted for the campaign as a whole"),
+    ("contacts", "channel"): ("no channel", "not contacted, or the channel is not recorded"),
+    ("contacts", "propensity"): ("probability of the arm not known", "no causal use"),
+    ("contacts", "responded"): ("outcome not known", "left out of all rates"),
+}
+"""What an empty cell means in the canonical tables, and what is done with it."""
 _TECHNICAL = "customer_hash"  # added at ingest, tells nothing of the bank
 
 
@@ -219,17 +231,14 @@ def _column_findings(columns: pd.DataFrame, overview: pd.DataFrame) -> pd.DataFr
     found = []
     for row in columns.itertuples():
         if row.missing:
-            empty = row.missing == row.rows
-            what = "no value at all" if empty else "no value"
-            done = "not used" if empty else "kept as missing; left out where the column is used"
-            if row.column == "closed_on":
-                what, done = "no closing day", "taken as still held"
+            default = _EMPTY if row.missing == row.rows else _MISSING
+            what, done = _MEANS.get((row.table, row.column), default)
             found.append((row.table, row.column, what, row.missing, done))
         if row.unknown:
             done = "kept as a category of its own"
             found.append((row.table, row.column, "text that means unknown", row.unknown, done))
-        if row.distinct == 1 and row.rows > 1 and not row.missing:
-            done = "kept; tells nothing, so no method uses it"
+        if row.distinct == 1 and row.rows > 1 and not row.missing and row.table != "products":
+            done = "kept; tells no two rows apart"
             found.append((row.table, row.column, "one value throughout", row.rows, done))
     for row in overview[overview["duplicates"] > 0].itertuples():
         done = "kept: without a key they may be two events"
@@ -251,7 +260,7 @@ def _logic_findings(
             ("older than 105 years", years > 105 * 365.25),
         ):
             n = _scalar(customers.filter(rule).select(n=nw.len()))
-            found.append(("customers", "birth_date", what, n, "kept; in the outer age bands"))
+            found.append(("customers", "birth_date", what, n, "kept, in the outermost age bands"))
     if "joined_on" in names:
         joined = customers.select("customer_id", _joined=day_number("joined_on"))
         for name, date in _DATES.items():
@@ -268,10 +277,16 @@ def _logic_findings(
     if "contacts" in tables:
         contacts = tables["contacts"]
         treated = contacts.filter(nw.col("arm") != "control")
-        free = treated.filter(nw.col("cost").is_null() | (nw.col("cost") <= 0))
-        done = "costs are shown only where they were recorded"
+        free = treated.filter(nw.col("cost") <= 0)
+        done = "kept; a campaign without any cost shows none"
         found.append(
-            ("contacts", "cost", "contact without cost", _scalar(free.select(n=nw.len())), done)
+            (
+                "contacts",
+                "cost",
+                "contact that cost nothing",
+                _scalar(free.select(n=nw.len())),
+                done,
+            )
         )
     return _as_findings([row for row in found if row[3]], overview)
 
@@ -302,6 +317,11 @@ def iso_day(number: float | None) -> str | None:
     return (
         None if number is None or pd.isna(number) else dt.date.fromordinal(int(number)).isoformat()
     )
+
+
+def literal(text: str) -> str:
+    """Make a text of the study safe inside a sentence whose ``{key}`` are filled in later."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _short(value: float | None) -> str | None:

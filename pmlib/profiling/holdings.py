@@ -1,0 +1,129 @@
+"""What the customers hold: penetration of each product, products a customer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from pmlib.artifacts import Number
+from pmlib.engine import collect, day_number
+from pmlib.profiling.quality import literal
+from pmlib.safeguards import suppress, wilson
+
+
+@dataclass(frozen=True)
+class Penetration:
+    """What the customers hold.
+
+    Attributes
+    ----------
+    products : pandas.DataFrame
+        ``product_id``, ``name``, ``family``, ``customers`` who hold it, ``share`` of all with
+        ``low`` and ``high`` (Wilson), ``suppressed``; commonest first.
+    per_customer : pandas.DataFrame
+        ``products`` held, ``customers``, ``share``, ``low``, ``high``, ``suppressed``.
+    numbers : tuple of Number
+    text : str
+        Markdown.
+    """
+
+    products: pd.DataFrame
+    per_customer: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def held_products(holdings: nw.LazyFrame, *, as_of: dt.date) -> nw.LazyFrame:
+    """Products held on a day, once a customer: ``customer_id``, ``product_id``.
+
+    A holding whose opening day is not known counts as opened before.
+    """
+    day = as_of.toordinal()
+    opened, closed = day_number("opened_on"), day_number("closed_on")
+    return (
+        holdings.with_columns(_opened=opened, _closed=closed)
+        .filter(nw.col("_opened").is_null() | (nw.col("_opened") <= day))
+        .filter(nw.col("_closed").is_null() | (nw.col("_closed") > day))
+        .select("customer_id", "product_id")
+        .unique()
+    )
+
+
+def product_penetration(
+    customers: nw.LazyFrame,
+    holdings: nw.LazyFrame,
+    products: nw.LazyFrame,
+    *,
+    as_of: dt.date,
+    level: float = 0.95,
+    minimum: int = 10,
+) -> Penetration:
+    """Share of the customers who hold each product, and how many products each holds.
+
+    Parameters
+    ----------
+    customers, holdings, products : narwhals.LazyFrame
+    as_of : datetime.date
+        Holdings open on this day count.
+    level : float
+        Confidence level.
+    minimum : int
+        Smallest number of customers that may be shown.
+    """
+    held = held_products(holdings, as_of=as_of)
+    n = int(collect(customers.select(n=nw.len()), sort_by=())["n"].iloc[0])
+    catalogue = collect(products.select("product_id", "name", "family"), sort_by=["product_id"])
+    holders = collect(held.group_by("product_id").agg(customers=nw.len()), sort_by=["product_id"])
+    table = catalogue.merge(holders, on="product_id", how="left")
+    table["customers"] = table["customers"].fillna(0)
+    table = _with_share(table, n, level).sort_values(
+        ["customers", "product_id"], ascending=[False, True], kind="stable"
+    )
+    # Products overlap, so their sum is no total from which a small one could be found.
+    table = pd.concat(
+        [suppress(table.iloc[[i]], minimum=minimum) for i in range(len(table))], ignore_index=True
+    )
+    counted = collect(
+        held.group_by("customer_id")
+        .agg(products=nw.len())
+        .group_by("products")
+        .agg(customers=nw.len()),
+        sort_by=["products"],
+    )
+    none = pd.DataFrame({"products": [0], "customers": [n - int(counted["customers"].sum())]})
+    per_customer = pd.concat([none, counted], ignore_index=True).astype(int)
+    sizes, weights = per_customer["products"].to_numpy(), per_customer["customers"].to_numpy()
+    mean = float((sizes * weights).sum() / n)
+    half = norm.ppf(0.5 + level / 2) * np.sqrt((weights * (sizes - mean) ** 2).sum() / n / n)
+    per_customer = suppress(_with_share(per_customer, n, level), minimum=minimum, by=("products",))
+    top, never = table.iloc[0], table[table["customers"] == 0]
+    numbers = (
+        Number("n_products", len(table), "count", meaning="products of the catalogue"),
+        Number("products_per_customer", mean, "", mean - half, mean + half,
+               meaning="products a customer holds on average"),
+        Number("no_product_share", weights[0] / n, "share", meaning="customers without product",
+               low=float(wilson(weights[:1], np.array([n]), level=level)[0][0]),
+               high=float(wilson(weights[:1], np.array([n]), level=level)[1][0])),
+        Number("commonest_product", str(top["name"]), meaning="product that most customers hold"),
+        Number("commonest_product_share", top["share"], "share", top["low"], top["high"],
+               meaning="customers who hold the commonest product"),
+    )  # fmt: skip
+    text = (
+        "A customer holds {products_per_customer} of {n_products} products on average "
+        "({products_per_customer.interval}); {no_product_share} hold none. The commonest product, "
+        "{commonest_product}, is held by {commonest_product_share} "
+        "({commonest_product_share.interval})."
+    )
+    if len(never):
+        text += f" Nobody holds {literal(', '.join(never['name']))}."
+    return Penetration(table, per_customer, numbers, text)
+
+
+def _with_share(table: pd.DataFrame, n: int, level: float) -> pd.DataFrame:
+    low, high = wilson(table["customers"], np.full(len(table), n), level=level)
+    return table.assign(share=table["customers"] / n, low=low, high=high)
