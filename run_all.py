@@ -11,6 +11,7 @@ import sys
 import time
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -82,72 +83,98 @@ STAGE = click.Choice(params.CHAPTERS)
 @click.option("--list-parameters", is_flag=True, help="Show name, default, range and meaning.")
 @click.option("--list-studies", is_flag=True, help="Show the studies that come with the project.")
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
-def main(
-    study: str,
-    assignments: tuple[tuple[str, str], ...],
-    file: Path | None,
-    out: Path | None,
-    engine: str,
-    mirror: Path | None,
-    first: str,
-    last: str,
-    results: Path | None,
-    *,
-    force: bool,
-    list_parameters: bool,
-    list_studies: bool,
-    show: bool,
-) -> None:
+@click.option("--check", is_flag=True, help="Check the study's tables and describe them; no run.")
+@click.option(
+    "--new-study",
+    "draft",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Draft a study.yaml in this folder from the files given with --from.",
+)
+@click.option(
+    "--from",
+    "files",
+    type=click.Path(path_type=Path, exists=True),
+    multiple=True,
+    metavar="FILE...",
+    help="A bank's own files: CSV, Parquet, SQLite or DuckDB.",
+)
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="")
+def main(**given: Any) -> None:
     """Run the precision-marketing case study on a bank's data.
 
     The stages are data_profiling, segmentation, association_analysis, strategy_design and
     campaign_evaluation. Only what has changed since the last run is run again.
     """
-    if list_parameters:
+    if given["list_parameters"]:
         table = params.describe().drop(columns="chapters")
         click.echo(table.to_string(index=False, justify="left"))
         return
     from pmlib import studies  # pandas and DuckDB take a moment; --help should not
+
+    if given["more"] and not given["files"]:
+        raise click.UsageError(
+            f"Got unexpected extra arguments ({' '.join(map(str, given['more']))})"
+        )
+    if given["list_studies"]:
+        for name in studies.list_studies():
+            click.echo(f"{name:<16} {studies.load_spec(name).title}")
+    elif given["draft"] is not None:
+        click.echo(studies.draft_study(given["draft"], [*given["files"], *given["more"]]))
+    elif given["check"]:
+        values = _parameters(given)
+        mirror, progress = given["mirror"], click.echo
+        table = studies.check_study(given["study"], values, mirror=mirror, progress=progress)
+        click.echo(table.to_string(index=False, justify="left"))
+    else:
+        _run(given)
+
+
+def _parameters(given: dict[str, Any]) -> params.Parameters:
+    """Resolve the parameters of a run: schema < study.yaml < -f < -p."""
+    from pmlib import studies
+
+    assignments = given["assignments"]
+    if given["results"] is not None:
+        assignments += (("campaign_results", str(given["results"].resolve())),)
+    overrides = studies.load_spec(given["study"]).parameters
+    return params.resolve(overrides=overrides, file=given["file"], assignments=assignments)
+
+
+def _run(given: dict[str, Any]) -> None:
+    """Prepare the study, run its stages, and say where the report is."""
+    from pmlib import studies
     from pmlib.engine import open_engine
     from pmlib.runner.plan import Plan, study_record
     from pmlib.runner.run import require_writable, run
     from pmlib.studies.spec import folder_of
 
-    if list_studies:
-        for name in studies.list_studies():
-            click.echo(f"{name:<16} {studies.load_spec(name).title}")
-        return
     started = time.perf_counter()
-    spec = studies.load_spec(study)
-    if results is not None:
-        assignments += (("campaign_results", str(results.resolve())),)
-    values = params.resolve(overrides=spec.parameters, file=file, assignments=assignments)
-    folder = folder_of(study)
-    out = Path.cwd() / (out or PROJECT / "reports" / folder.name)
+    values = _parameters(given)
+    folder = folder_of(given["study"])
+    out = Path.cwd() / (given["out"] or PROJECT / "reports" / folder.name)
     require_writable(out)
-    open_engine(engine).close()
-    if mirror is not None:  # notebooks look there too
-        os.environ["PMLIB_MIRROR"] = str(mirror.resolve())
-    prepared = studies.prepare(str(folder), values, mirror=mirror, progress=click.echo)
+    open_engine(given["engine"]).close()
+    if given["mirror"] is not None:  # notebooks look there too
+        os.environ["PMLIB_MIRROR"] = str(given["mirror"].resolve())
+    study = studies.prepare(str(folder), values, mirror=given["mirror"], progress=click.echo)
     click.echo(f"{'data':<22} {time.perf_counter() - started:6.1f} s")
-    bundled = folder.parent == PROJECT / "data"
     plan = Plan(
-        study=study_record(prepared),
-        source=folder.name if bundled else str(folder),
+        study=study_record(study),
+        source=folder.name if folder.parent == PROJECT / "data" else str(folder),
         values=values,
         out=out,
-        engine=engine,
-        first=first,
-        last=last,
-        force=force,
+        engine=given["engine"],
+        first=given["first"],
+        last=given["last"],
+        force=given["force"],
     )
     report = run(plan, echo=click.echo)
     elapsed = time.perf_counter() - started
     if report is None:
-        click.echo(f"Stopped after {last} ({elapsed:.0f} s); no report was built.")
+        click.echo(f"Stopped after {plan.last} ({elapsed:.0f} s); no report was built.")
         return
     click.echo(f"Report: {report}  ({elapsed:.0f} s)")
-    if show:
+    if given["show"]:
         webbrowser.open(report.as_uri())
 
 
