@@ -1,0 +1,253 @@
+"""Figures of the strategy chapter: they draw what they are given and compute nothing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from pmlib.figures.style import COLOURS, new_figure, segment_colours, styled
+
+_POLICY_NAMES = {
+    "random": "Random",
+    "mass": "Mass: one product for all",
+    "segments": "Segments only",
+    "rules": "Rules only",
+    "combined": "Segments and rules",
+    "black box": "Black box",
+}
+_KIND = {
+    "uplift": "uplift (points)",
+    "response": "response rate (per cent)",
+    "association": "assumed sales a contact (per cent)",
+}
+
+
+@styled
+def shrinkage(cells: pd.DataFrame) -> Figure:
+    """Raw against shrunk effects of cells.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        ``raw, effect`` (sales a contact), ``n`` (contacts), ``kind``.
+    """
+    seen = cells.dropna(subset=["raw"])
+    figure = new_figure(3.2)
+    axes = figure.subplots()
+    low = min(seen["raw"].quantile(0.01), 0.0)
+    high = max(seen["raw"].quantile(0.99), seen["effect"].max())
+    axes.plot([low, high], [low, high], color=COLOURS["muted"], lw=0.9, ls="--")
+    axes.annotate(
+        "no shrinking", (high, high), (-22, -2), textcoords="offset points", ha="right", va="top",
+        color=COLOURS["muted"], fontsize=8,
+    )  # fmt: skip
+    size = 8 + 90 * seen["n"] / max(seen["n"].max(), 1)
+    axes.scatter(
+        seen["raw"], seen["effect"], s=size, color=COLOURS["main"], alpha=0.45, edgecolor="none"
+    )
+    axes.axhline(0, color=COLOURS["ink"], lw=0.7)
+    axes.axvline(0, color=COLOURS["ink"], lw=0.7)
+    kind = _KIND[cells["kind"].iloc[0]]
+    axes.set_xlabel(f"Measured in the cell alone: {kind}")
+    axes.set_ylabel("After shrinking")
+    axes.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, symbol="", decimals=_decimals(high - low)))
+    return figure
+
+
+@styled
+def offer_matrix(matrix: pd.DataFrame, *, currency: str) -> Figure:
+    """Segments x products: what a contact earns, and how many customers are planned.
+
+    Parameters
+    ----------
+    matrix : pandas.DataFrame
+        ``segment, name, product_id, per_contact`` (currency, NaN: nobody eligible),
+        ``planned`` (customers).
+    """
+    names = matrix.drop_duplicates("segment").set_index("segment")["name"]
+    worth = matrix.pivot_table(
+        index="segment", columns="product_id", dropna=False, values="per_contact"
+    )
+    planned = matrix.pivot_table(
+        index="segment", columns="product_id", dropna=False, values="planned"
+    )
+    n_rows, n_columns = worth.shape
+    figure = new_figure(0.9 + 0.42 * n_rows + 0.75)
+    axes = figure.subplots()
+    limit = np.nanmax(np.abs(worth.to_numpy())) or 1.0
+    mesh = axes.imshow(worth, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+    for row in range(n_rows):
+        for column in range(n_columns):
+            value, count = worth.iloc[row, column], planned.iloc[row, column]
+            if np.isnan(value):
+                continue
+            dark = abs(value) > 0.6 * limit
+            axes.text(
+                column, row, f"{count:,.0f}" if count else "·", ha="center", va="center",
+                color="white" if dark else COLOURS["ink"], fontsize=8,
+                fontweight="bold" if count else "normal",
+            )  # fmt: skip
+    axes.set_xticks(range(n_columns), [_words(p) for p in worth.columns], rotation=35, ha="right")
+    axes.set_yticks(range(n_rows), [f"{s} {names[s]}" for s in worth.index])
+    axes.grid(visible=False)
+    bar = figure.colorbar(mesh, ax=axes, shrink=0.9, pad=0.01)
+    bar.set_label(f"Expected profit a contact ({currency})", fontsize=8)
+    bar.outline.set_visible(False)
+    return figure
+
+
+@styled
+def policies(table: pd.DataFrame, *, currency: str) -> Figure:
+    """Compare policies: profit on held-out contacts with interval, and what was promised.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``policy, promised, held_out, low, high`` (currency).
+    """
+    figure = new_figure(0.6 + 0.42 * len(table))
+    axes = figure.subplots()
+    place = np.arange(len(table))[::-1]
+    chosen = table["policy"].eq("combined").to_numpy()
+    colours = np.where(chosen, COLOURS["main"], COLOURS["muted"])
+    axes.hlines(place, table["low"], table["high"], color=colours, lw=2)
+    axes.scatter(
+        table["held_out"], place, color=colours, s=38, zorder=3, label="on held-out contacts"
+    )
+    axes.scatter(
+        table["promised"], place, facecolor="white", edgecolor=COLOURS["accent"], marker="D", s=26,
+        zorder=4, label="promised by the optimiser",
+    )  # fmt: skip
+    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
+    axes.set_yticks(place, [_POLICY_NAMES[p] for p in table["policy"]])
+    axes.set_ylim(-0.6, len(table) - 0.4)
+    axes.set_xlabel(f"Profit of the campaign ({currency}), with interval")
+    axes.xaxis.set_major_formatter(_THOUSANDS)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2)
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+@styled
+def flow(planned: pd.DataFrame) -> Figure:
+    """Draw planned customers flowing from segments to products to channels.
+
+    Parameters
+    ----------
+    planned : pandas.DataFrame
+        ``segment, name, product_id, channel, planned`` (customers).
+    """
+    planned = planned.assign(
+        label=planned["segment"].astype(int).astype(str) + " " + planned["name"]
+    )
+    figure = new_figure(3.9)
+    axes = figure.subplots()
+    columns = [(0.0, "label"), (1.0, "product_id"), (2.0, "channel")]
+    total = planned["planned"].sum()
+    gap = 0.035 * total
+    tops: dict[tuple[str, str], float] = {}
+    deepest = 0.0
+    for x, column in columns:
+        y = 0.0
+        for name, size in planned.groupby(column)["planned"].sum().items():
+            tops[column, name] = y
+            axes.add_patch(Rectangle((x - 0.02, y), 0.04, size, color=COLOURS["ink"], lw=0))
+            last = column == "channel"
+            text = name if column == "label" else f"{_words(str(name))}"
+            axes.text(
+                x + (0.04 if last or column == "product_id" else -0.04), y + size / 2,
+                f"{text}  {size:,.0f}", ha="right" if column == "label" else "left", va="center",
+                fontsize=8,
+                bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6}
+                if column == "product_id" else None,
+            )  # fmt: skip
+            y += size + gap
+        deepest = max(deepest, y - gap)
+    palette = segment_colours(int(planned["segment"].max()))
+    for (x, left), (_, right) in pairwise(columns):
+        starts = dict(tops)
+        ends = dict(tops)
+        keys = ["segment", left, right] if left == "label" else [left, right, "segment"]
+        bands = planned.groupby(keys, as_index=False)["planned"].sum()
+        for band in bands.sort_values([left, right]).to_dict("records"):
+            a, b, size = starts[left, band[left]], ends[right, band[right]], band["planned"]
+            starts[left, band[left]] += size
+            ends[right, band[right]] += size
+            axes.add_patch(_band(x + 0.02, x + 0.98, a, b, size, palette[int(band["segment"]) - 1]))
+    axes.set_xlim(-0.72, 2.42)
+    axes.set_ylim(deepest, -0.06 * deepest)
+    for x, title in zip((0.0, 1.0, 2.0), ("Segment", "Product", "Channel"), strict=True):
+        axes.text(
+            x, -0.03 * deepest, title, ha="center", va="bottom", fontweight="bold", fontsize=9
+        )
+    axes.axis("off")
+    return figure
+
+
+@styled
+def power(table: pd.DataFrame, *, chosen: float, unit: str) -> Figure:
+    """Smallest uplift that can be shown, against the share held out.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``control_share`` (share), ``detectable, expected`` (sales or currency a contact; the
+        expected uplift may be NaN).
+    chosen : float
+        The share of the plan.
+    unit : str
+        "points" for rates, or the currency.
+    """
+    figure = new_figure(2.8)
+    axes = figure.subplots()
+    axes.plot(
+        table["control_share"], table["detectable"], color=COLOURS["main"], marker="o", ms=4,
+        label="smallest uplift shown with power 80 %",
+    )  # fmt: skip
+    if table["expected"].notna().all():
+        axes.plot(
+            table["control_share"], table["expected"], color=COLOURS["accent"], ls="--",
+            label="uplift the plan expects",
+        )  # fmt: skip
+    axes.set_ylim(bottom=0, top=1.25 * np.nanmax(table[["detectable", "expected"]].to_numpy()))
+    axes.axvline(chosen, color=COLOURS["muted"], lw=0.9, ls=":")
+    axes.annotate(
+        "this plan", (chosen, 0), (3, 3), xycoords=("data", "axes fraction"),
+        textcoords="offset points", va="bottom", color=COLOURS["muted"], fontsize=8,
+    )  # fmt: skip
+    axes.set_xlabel("Planned customers held out as control (per cent)")
+    axes.set_ylabel(f"Uplift a contact ({unit})")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    if unit == "points":
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol="", decimals=1))
+    axes.legend(loc="upper right", ncols=2)
+    return figure
+
+
+def _band(x0: float, x1: float, y0: float, y1: float, size: float, colour: str) -> PathPatch:
+    middle = (x0 + x1) / 2
+    points = [
+        (x0, y0), (middle, y0), (middle, y1), (x1, y1),
+        (x1, y1 + size), (middle, y1 + size), (middle, y0 + size), (x0, y0 + size), (x0, y0),
+    ]  # fmt: skip
+    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
+    return PathPatch(Path(points, codes), facecolor=colour, alpha=0.45, lw=0)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _decimals(width: float) -> int:
+    return 0 if width > 0.1 else 1 if width > 0.01 else 2
+
+
+_THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))

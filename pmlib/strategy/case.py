@@ -1,0 +1,200 @@
+"""What the plan of one study starts from: its tables, its offers, its evidence, its limits."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pmlib.association.baskets import collect_baskets
+from pmlib.engine import Engine, collect
+from pmlib.errors import StudyError
+from pmlib.params import Parameters
+from pmlib.safeguards import suppress
+from pmlib.strategy.catalogue import Catalogue, catalogue, useful_rules
+from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states, eligibility
+from pmlib.strategy.evidence import (
+    Evidence,
+    Outcome,
+    count_contacts,
+    count_holdings,
+    offered_products,
+)
+from pmlib.strategy.programme import Limits
+from pmlib.studies import Study
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a plan is made from.
+
+    Parameters
+    ----------
+    sources : Sources
+        The study's tables.
+    catalogue : Catalogue
+        Products, channels, antecedents.
+    evidence : Evidence
+        What is known about offers.
+    eligible : pandas.DataFrame
+        See `eligibility`.
+    groups : Groups
+        Customers who may be contacted.
+    limits : Limits
+        Of contacts made.
+    segments : pandas.DataFrame
+        ``segment, name, customers``.
+    """
+
+    sources: Sources
+    catalogue: Catalogue
+    evidence: Evidence
+    eligible: pd.DataFrame
+    groups: Groups
+    limits: Limits
+    segments: pd.DataFrame
+
+
+def open_case(
+    study: Study,
+    engine: Engine,
+    params: Parameters,
+    *,
+    as_of: dt.date,
+    segments: pd.DataFrame,
+    assignments: Path,
+    rules: pd.DataFrame | None,
+) -> Case:
+    """Bring together segments, rules, contacts and limits.
+
+    Products on offer are those that customers were contacted for; in a study without contacts,
+    those that a surviving rule points to.
+
+    Parameters
+    ----------
+    study : pmlib.studies.Study
+    engine : pmlib.engine.Engine
+    params : pmlib.params.Parameters
+    as_of : datetime.date
+        Day of the plan.
+    segments : pandas.DataFrame
+        ``segment, name, customers`` of chapter 2.
+    assignments : pathlib.Path
+        ``customer_id, segment`` of every customer, Parquet.
+    rules : pandas.DataFrame or None
+        Rules of chapter 3; None where the study has no holdings.
+
+    Raises
+    ------
+    StudyError
+        There is nothing to offer, no one to offer it to, or a limit makes no sense.
+    """
+    tables = {
+        name: study.scan(name, engine) if study.has(name) else None
+        for name in ("customers", "holdings", "contacts", "products")
+    }
+    assert tables["customers"] is not None  # every study has customers
+    sources = Sources(
+        customers=tables["customers"],
+        assignments=engine.scan(assignments),
+        holdings=tables["holdings"],
+        contacts=tables["contacts"],
+        as_of=as_of,
+    )
+    rules = pd.DataFrame(columns=_RULE_COLUMNS) if rules is None else rules
+    known = (
+        pd.DataFrame(columns=["product_id"])
+        if tables["products"] is None
+        else collect(tables["products"], sort_by=["product_id"])
+    )
+    if sources.contacts is not None:
+        offered = offered_products(sources.contacts)
+    else:
+        offered = _pointed_at(rules, known)
+    if not offered:
+        raise StudyError(
+            "There is nothing to offer.",
+            where="contacts and rules",
+            rule="a product that customers were contacted for, or a catalogue of products",
+            found="none",
+            remedy="Add the table contacts, or the tables products and holdings.",
+        )
+    outcome = _outcome(sources, known, offered, params.default_margin)
+    menu = catalogue(
+        known,
+        study.channels,
+        offered=offered,
+        rules=rules,
+        default_margin=1.0 if outcome == "value" else params.default_margin,
+    )
+    numbers = tuple(int(segment) for segment in segments["segment"])
+    if sources.contacts is not None:
+        evidence = count_contacts(sources, menu, engine, outcome=outcome, seed=params.seed)
+    else:
+        assert sources.holdings is not None  # rules come from holdings
+        baskets = collect_baskets(
+            sources.customers,
+            sources.holdings,
+            products=list(known["product_id"]),
+            as_of=as_of,
+            seed=params.seed,
+            holdout_share=params.holdout_share,
+            segments=sources.assignments,
+        ).part(holdout=True)
+        evidence = count_holdings(baskets, menu, take_up=params.take_up)
+    states = customer_states(sources, menu, cool_down=params.cool_down)
+    return Case(
+        sources=sources,
+        catalogue=menu,
+        evidence=evidence,
+        eligible=eligibility(sources, menu, cool_down=params.cool_down),
+        groups=count_groups(states, menu, segments=numbers),
+        limits=Limits(
+            budget=params.budget,
+            capacity=tuple(menu.channels["capacity"]),
+            contact_limit=params.contact_limit,
+            min_contacts=params.min_contacts,
+        ),
+        segments=segments,
+    )
+
+
+def eligibility_table(case: Case, *, minimum: int) -> pd.DataFrame:
+    """The eligibility of a case for publication: no count of fewer than `minimum` people.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `eligibility`; a blanked count is NaN.
+    """
+    parts = case.eligible.melt(["product_id", "customers"], var_name="rule", value_name="count")
+    shown = suppress(
+        parts.drop(columns="customers"), count="count", minimum=minimum, by=["product_id", "rule"]
+    )
+    wide = shown.set_index(["product_id", "rule"])["count"].unstack()  # noqa: PD010
+    return case.eligible[["product_id", "customers"]].merge(
+        wide[list(case.eligible.columns[2:])].reset_index(), on="product_id"
+    )
+
+
+_RULE_COLUMNS = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
+
+
+def _pointed_at(rules: pd.DataFrame, products: pd.DataFrame) -> tuple[str, ...]:
+    useful = useful_rules(rules)
+    return tuple(sorted(useful["consequent"].unique() if len(useful) else products["product_id"]))
+
+
+def _outcome(
+    sources: Sources, products: pd.DataFrame, offered: tuple[str, ...], default: float | None
+) -> Outcome:
+    """Take the value earned as outcome only where no margin can turn a sale into money."""
+    if sources.contacts is None or default is not None:
+        return "response"
+    margins = products.set_index("product_id").get("annual_margin", pd.Series(dtype=float))
+    if margins.reindex(list(offered)).notna().any():
+        return "response"
+    recorded = collect(sources.contacts.select("value").drop_nulls().head(1), sort_by=[])
+    return "value" if len(recorded) else "response"

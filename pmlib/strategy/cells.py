@@ -1,0 +1,353 @@
+"""Customers counted into groups: who may be offered what, and in which cell an offer falls.
+
+A *cell* is segment x holds x product x channel, where *holds* says that the customer holds an
+antecedent of a surviving rule ``antecedent => product``. Customers who share the segment and
+the state of every product (not eligible, eligible, eligible and holding an antecedent) are
+alike for the plan and form one *group*; the plan works on groups and their sizes, so its cost
+does not grow with the number of customers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from pmlib.engine import collect, day_number
+from pmlib.errors import StudyError
+from pmlib.strategy.catalogue import Catalogue
+
+NOT_ELIGIBLE, ELIGIBLE, HOLDS = 0, 1, 2
+"""State of a product for a customer; HOLDS is eligible, and holding an antecedent."""
+
+RULES_OF_CONTACT = ("objection", "cool-down", "suitability")
+"""Rules that can be lifted on paper, to see what they cost."""
+
+# States are written as digits of a base-3 number: 32 digits stay below 2**53, exact everywhere.
+_DIGITS = 32
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The study's tables as the plan reads them; None where the study has none.
+
+    Parameters
+    ----------
+    customers, assignments : narwhals.LazyFrame
+        Canonical customers; ``customer_id, segment`` of every customer.
+    holdings, contacts : narwhals.LazyFrame or None
+        Canonical tables.
+    as_of : datetime.date
+        The day of the plan.
+    """
+
+    customers: nw.LazyFrame
+    assignments: nw.LazyFrame
+    holdings: nw.LazyFrame | None
+    contacts: nw.LazyFrame | None
+    as_of: dt.date
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Customers who are alike for the plan, counted.
+
+    Parameters
+    ----------
+    segment : numpy.ndarray
+        (G,) segment of each group; 0 where a policy does not look at segments.
+    state : numpy.ndarray
+        (G, P) int8, one of NOT_ELIGIBLE, ELIGIBLE, HOLDS.
+    size : numpy.ndarray
+        (G,) customers.
+    products : tuple of str
+        The P products.
+    segments : tuple of int
+        All segments, in order.
+    """
+
+    segment: np.ndarray
+    state: np.ndarray
+    size: np.ndarray
+    products: tuple[str, ...]
+    segments: tuple[int, ...]
+
+    @property
+    def n_customers(self) -> int:
+        """Customers in all groups."""
+        return int(self.size.sum())
+
+    @property
+    def level(self) -> np.ndarray:
+        """(G,) position of each group's segment in `segments`."""
+        return np.searchsorted(np.asarray(self.segments), self.segment)
+
+    def eligible(self) -> np.ndarray:
+        """(L, 2, P) customers who may be offered a product, by segment and holds."""
+        counts = np.zeros((len(self.segments), 2, len(self.products)), dtype=np.int64)
+        for holds, code in enumerate((ELIGIBLE, HOLDS)):
+            np.add.at(counts[:, holds, :], self.level, (self.state == code) * self.size[:, None])
+        return counts
+
+    def coarsened(self, *, segments: bool, rules: bool) -> tuple[Groups, np.ndarray]:
+        """Forget segments or rules, as a policy does that does not use them.
+
+        Returns
+        -------
+        Groups
+            Merged groups; what may be offered to whom stays known.
+        numpy.ndarray
+            (G,) the merged group of each group.
+        """
+        segment = self.segment if segments else np.zeros_like(self.segment)
+        state = self.state if rules else np.minimum(self.state, ELIGIBLE)
+        rows, merged = np.unique(np.column_stack([segment, state]), axis=0, return_inverse=True)
+        merged = merged.ravel()
+        size = np.bincount(merged, weights=self.size, minlength=len(rows)).astype(np.int64)
+        coarse = replace(
+            self,
+            segment=rows[:, 0].astype(np.int64),
+            state=rows[:, 1:].astype(np.int8),
+            size=size,
+            segments=self.segments if segments else (0,),
+        )
+        return coarse, merged
+
+
+def customer_states(
+    sources: Sources,
+    catalogue: Catalogue,
+    *,
+    cool_down: int,
+    lifted: Collection[str] = (),
+) -> nw.LazyFrame:
+    """Give every customer who may be contacted a segment and a state for every product.
+
+    Parameters
+    ----------
+    sources : Sources
+    catalogue : Catalogue
+    cool_down : int
+        Days since the last contact before the next one is allowed; 0 switches the rule off.
+    lifted : collection of str
+        Rules of `RULES_OF_CONTACT` left out, for pricing them; never for a plan.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        ``customer_id, customer_hash, segment, code0, code1, ...``; a code holds 32 products
+        as base-3 digits.
+    """
+    frame = _flagged(sources, catalogue, cool_down=cool_down)
+    for rule, column in (("objection", "objects"), ("cool-down", "cooling")):
+        if rule not in lifted:
+            frame = frame.filter(nw.col(column) == 0)
+    states = []
+    for product, rating in zip(
+        catalogue.product_ids, catalogue.products["risk_rating"], strict=True
+    ):
+        allowed = is_held(catalogue, product) == 0
+        if "suitability" not in lifted and not np.isnan(rating):
+            # An unknown tolerance counts as the lowest: what is not known to suit is not offered.
+            allowed = allowed & (nw.col("tolerance") >= rating)
+        state = holds_antecedent(catalogue, product) + ELIGIBLE
+        states.append(nw.when(allowed).then(state).otherwise(nw.lit(NOT_ELIGIBLE)))
+    codes = {
+        f"code{start // _DIGITS}": reduce(
+            lambda total, term: total + term,
+            [
+                state.cast(nw.Int64) * nw.lit(3**digit, dtype=nw.Int64)
+                for digit, state in enumerate(states[start : start + _DIGITS])
+            ],
+        )
+        for start in range(0, len(states), _DIGITS)
+    }
+    return frame.with_columns(**codes).select("customer_id", "customer_hash", "segment", *codes)
+
+
+def count_groups(states: nw.LazyFrame, catalogue: Catalogue, *, segments: Sequence[int]) -> Groups:
+    """Count customers into groups: one group-by in the engine.
+
+    Raises
+    ------
+    StudyError
+        No customer may be offered anything.
+    """
+    codes = list(encode(np.zeros((1, len(catalogue.products)))))
+    counts = collect(
+        states.group_by("segment", *codes).agg(customers=nw.len()), sort_by=["segment", *codes]
+    )
+    state = decode(counts[codes].to_numpy(dtype=np.int64), n_products=len(catalogue.products))
+    if not state.any():
+        raise StudyError(
+            "No customer may be offered anything.",
+            where="eligibility",
+            rule="not objecting, not in cool-down, product not held and suitable",
+            found="0 eligible customers",
+            remedy="Look at the eligibility table; shorten cool_down, or offer other products.",
+        )
+    return Groups(
+        segment=counts["segment"].to_numpy(dtype=np.int64),
+        state=state,
+        size=counts["customers"].to_numpy(dtype=np.int64),
+        products=catalogue.product_ids,
+        segments=tuple(sorted(int(segment) for segment in segments)),
+    )
+
+
+def decode(codes: np.ndarray, *, n_products: int) -> np.ndarray:
+    """Turn base-3 codes, (G, ceil(P / 32)) integers, into states, (G, P)."""
+    digits = np.arange(n_products)
+    powers = 3 ** (digits % _DIGITS).astype(np.int64)
+    return (codes[:, digits // _DIGITS] // powers % 3).astype(np.int8)
+
+
+def encode(state: np.ndarray) -> pd.DataFrame:
+    """Turn states, (G, P), into the code columns of `customer_states`."""
+    columns = {}
+    for start in range(0, state.shape[1], _DIGITS):
+        part = state[:, start : start + _DIGITS].astype(np.int64)
+        columns[f"code{start // _DIGITS}"] = part @ (3 ** np.arange(part.shape[1], dtype=np.int64))
+    return pd.DataFrame(columns)
+
+
+def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd.DataFrame:
+    """Count who falls to which rule: the way from all customers to those who may be offered.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a product: ``product_id, customers, objecting, cooling_down, held, unsuitable,
+        eligible``; the columns between sum to ``customers``, each rule counted after those to
+        its left.
+    """
+    frame = _flagged(sources, catalogue, cool_down=cool_down)
+    sums = {
+        "customers": nw.len(),
+        "objecting": nw.col("objects").sum(),
+        "cooling_down": ((1 - nw.col("objects")) * nw.col("cooling")).sum(),
+    }
+    free = (1 - nw.col("objects")) * (1 - nw.col("cooling"))
+    for position, (product, rating) in enumerate(
+        zip(catalogue.product_ids, catalogue.products["risk_rating"], strict=True)
+    ):
+        held = is_held(catalogue, product)
+        sums[f"held{position}"] = (free * held).sum()
+        if not np.isnan(rating):
+            unsuitable = (nw.col("tolerance") < rating).cast(nw.Int64)
+            sums[f"unsuitable{position}"] = (free * (1 - held) * unsuitable).sum()
+    counts = collect(frame.select(**sums), sort_by=[]).iloc[0]
+    rows = []
+    for position, product in enumerate(catalogue.product_ids):
+        row = {
+            "product_id": product,
+            "customers": int(counts["customers"]),
+            "objecting": int(counts["objecting"]),
+            "cooling_down": int(counts["cooling_down"]),
+            "held": int(counts[f"held{position}"]),
+            "unsuitable": int(counts.get(f"unsuitable{position}", 0)),
+        }
+        rest = row["objecting"] + row["cooling_down"] + row["held"] + row["unsuitable"]
+        rows.append(row | {"eligible": row["customers"] - rest})
+    return pd.DataFrame(rows)
+
+
+def held_products(
+    holdings: nw.LazyFrame, products: Sequence[str], *, keys: Sequence[str], on: nw.Expr
+) -> nw.LazyFrame:
+    """Mark which products are held on a day: one row a key, one 0/1 column ``held_<position>``.
+
+    Parameters
+    ----------
+    holdings : narwhals.LazyFrame
+        ``product_id, opened_on, closed_on`` and `keys`; a missing opening date counts as held
+        before, a missing closing date as still open.
+    products : sequence of str
+    keys : sequence of str
+        What a row stands for, e.g. ``["customer_id"]``.
+    on : narwhals.Expr
+        The day number.
+    """
+    opened, closed = day_number("opened_on"), day_number("closed_on")
+    is_open = (opened.is_null() | (opened <= on)) & (closed.is_null() | (closed > on))
+    marks = {
+        f"held_{position}": (nw.col("product_id") == product).cast(nw.Int64).max()
+        for position, product in enumerate(products)
+    }
+    return holdings.filter(is_open).group_by(*keys).agg(**marks)
+
+
+def relevant_products(catalogue: Catalogue) -> tuple[str, ...]:
+    """Products whose holding matters: those on offer and those in antecedents."""
+    rules = [rule for rules in catalogue.antecedents.values() for rule in rules]
+    needed = {product for _, antecedent in rules for product in antecedent}
+    return tuple(sorted(needed | set(catalogue.product_ids)))
+
+
+def is_held(catalogue: Catalogue, product: str) -> nw.Expr:
+    """1 where the product is held, over the columns of `held_products`."""
+    return nw.col(f"held_{relevant_products(catalogue).index(product)}")
+
+
+def holds_antecedent(catalogue: Catalogue, product: str) -> nw.Expr:
+    """1 where an antecedent of the product is held in full and its rule is for the segment.
+
+    Reads ``segment`` and the columns of `held_products`.
+    """
+    in_force = [
+        nw.min_horizontal(
+            *[is_held(catalogue, p) for p in antecedent],
+            *([(nw.col("segment") == segment).cast(nw.Int64)] if segment else []),
+        )
+        for segment, antecedent in catalogue.antecedents.get(product, ())
+    ]
+    if not in_force:
+        return nw.lit(0, dtype=nw.Int64)
+    return nw.max_horizontal(*in_force).cast(nw.Int64)
+
+
+def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.LazyFrame:
+    """One row a customer: segment, objects, cooling, tolerance and held_<position> columns."""
+    names = sources.customers.collect_schema().names()
+    objects = (
+        nw.col("marketing_opt_out").fill_null(value=True).cast(nw.Int64)  # unknown: do not contact
+        if "marketing_opt_out" in names
+        else nw.lit(0, dtype=nw.Int64)
+    )
+    tolerance = (
+        nw.col("risk_tolerance").fill_null(1).cast(nw.Int64)
+        if "risk_tolerance" in names
+        else nw.lit(5, dtype=nw.Int64)
+    )
+    frame = sources.customers.select(
+        "customer_id", "customer_hash", objects=objects, tolerance=tolerance
+    ).join(sources.assignments.select("customer_id", "segment"), on="customer_id", how="inner")
+    today = sources.as_of.toordinal()
+    if sources.contacts is not None and cool_down > 0:
+        recent = (
+            sources.contacts.filter(
+                nw.col("arm") != "control", day_number("contacted_on") > today - cool_down
+            )
+            .group_by("customer_id")
+            .agg(cooling=nw.len())
+        )
+        frame = frame.join(recent, on="customer_id", how="left").with_columns(
+            cooling=(nw.col("cooling").fill_null(0) > 0).cast(nw.Int64)
+        )
+    else:
+        frame = frame.with_columns(cooling=nw.lit(0, dtype=nw.Int64))
+    relevant = relevant_products(catalogue)
+    columns = [f"held_{position}" for position in range(len(relevant))]
+    if sources.holdings is None:
+        return frame.with_columns(**{column: nw.lit(0, dtype=nw.Int64) for column in columns})
+    held = held_products(
+        sources.holdings, relevant, keys=["customer_id"], on=nw.lit(today, dtype=nw.Int64)
+    )
+    return frame.join(held, on="customer_id", how="left").with_columns(
+        *[nw.col(column).fill_null(0) for column in columns]
+    )

@@ -1,0 +1,254 @@
+"""The plan of the study in tables, numbers and sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from pmlib.artifacts import Number
+from pmlib.params import Parameters
+from pmlib.strategy.case import Case
+from pmlib.strategy.evidence import CELL
+from pmlib.strategy.plan import greedy
+from pmlib.strategy.policies import Policy, design, values
+
+WORDS = {
+    "uplift": "the **uplift** a randomised pilot measured over its control group",
+    "response": "the **response** of those contacted; nobody was left out as control, so it "
+    "counts those who would have bought anyway, and the profit below is too high by their share",
+    "association": "an **association-based potential**: the share of similar customers who hold "
+    "the product, times an assumed take-up; no contact has tested it",
+}
+
+
+@dataclass(frozen=True)
+class Design:
+    """The combined policy of a study.
+
+    Parameters
+    ----------
+    policy : Policy
+    cells : pandas.DataFrame
+        One row a cell: ``cell, segment, holds, product_id, channel``, ``n`` and ``n_control``
+        (past contacts), ``raw, raw_se, effect, se`` (sales a contact), ``kind, margin, cost``,
+        ``expected_profit`` (currency a contact), ``eligible`` and ``planned`` (customers).
+    segments : pandas.DataFrame
+        ``segment, name, customers, planned, offers, spend, profit``.
+    numbers : tuple of Number
+    text : str
+        What the offers' effects rest on, and whether contacting pays at all.
+    """
+
+    policy: Policy
+    cells: pd.DataFrame
+    segments: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+    @property
+    def planned(self) -> pd.DataFrame:
+        """The cells with planned customers: the plan."""
+        return self.cells[self.cells["planned"] > 0].reset_index(drop=True)
+
+
+def plan_study(case: Case, params: Parameters) -> Design:
+    """Plan the combined policy and describe it.
+
+    Parameters
+    ----------
+    case : Case
+    params : pmlib.params.Parameters
+        ``control_share, error_rate, confidence_level``.
+    """
+    share = params.control_share
+    policy = design(
+        "combined",
+        case.evidence,
+        case.catalogue,
+        case.groups,
+        case.limits,
+        control_share=share,
+        error_rate=params.error_rate,
+    )
+    assert policy.plan is not None
+    assert policy.effects is not None
+    cells = describe_cells(case, policy)
+    made = cells["planned"] * (1 - share)
+    cells_profit = made * cells["expected_profit"]
+    load = (made * cells["margin"]).to_numpy()
+    z = norm.isf((1 - params.confidence_level) / 2)
+    half = float(z * np.sqrt(load @ policy.effects.covariance @ load))
+    by_hand = greedy(
+        case.groups,
+        values(policy.effects, case.catalogue) * (1 - share),
+        case.catalogue.channels["cost"].to_numpy() * (1 - share),
+        policy.plan.limits,
+    )
+    planned = int(cells["planned"].sum())
+    shortfall = 1 - by_hand.profit / policy.promised if policy.promised > 0 else 0.0
+    numbers = (
+        Number(
+            "customers_contactable",
+            case.groups.n_customers,
+            "customers",
+            meaning="Customers who may be contacted: not objecting, not in cool-down",
+        ),
+        Number("planned_customers", planned, "customers", meaning="Customers in the plan"),
+        Number(
+            "planned_contacts",
+            planned - control_size(cells["planned"], share),
+            "count",
+            meaning="Contacts the plan makes",
+        ),
+        Number(
+            "planned_control",
+            control_size(cells["planned"], share),
+            "customers",
+            meaning="Customers of the plan held out as control",
+        ),
+        Number("planned_spend", policy.spend, "currency", meaning="Cost of the contacts planned"),
+        Number(
+            "planned_profit",
+            policy.promised,
+            "currency",
+            policy.promised - half,
+            policy.promised + half,
+            "Profit the plan expects, after the cost of contacts",
+        ),
+        Number(
+            "optimality_gap",
+            policy.plan.gap,
+            "share",
+            meaning="How far the plan can be from the best possible one",
+            decimals=3,
+        ),
+        Number(
+            "greedy_shortfall",
+            shortfall,
+            "share",
+            meaning="Profit lost by filling the best offers first",
+            decimals=2,
+        ),
+        Number("evidence_kind", policy.effects.kind, meaning="What effects of offers rest on"),
+        Number("groups_planned", len(case.groups.size), "count", meaning="Groups of the programme"),
+    )
+    segments = case.segments[["segment", "name", "customers"]].merge(
+        cells.assign(offers=made, spend=made * cells["cost"], profit=cells_profit)
+        .groupby("segment", as_index=False)[["planned", "offers", "spend", "profit"]]
+        .sum(),
+        on="segment",
+    )
+    return Design(policy, cells, segments, numbers, _text(case, policy, planned))
+
+
+def describe_cells(case: Case, policy: Policy) -> pd.DataFrame:
+    """Lay out effects, money and planned customers of every cell; see `Design.cells`."""
+    assert policy.plan is not None
+    assert policy.effects is not None
+    menu = case.catalogue
+    cells = policy.effects.cells.copy()
+    position = (
+        np.searchsorted(case.groups.segments, cells["segment"]),
+        cells["holds"].astype(int),
+        cells["product_id"].map({p: i for i, p in enumerate(menu.product_ids)}),
+        cells["channel"].map({c: i for i, c in enumerate(menu.channel_names)}),
+    )
+    margin = cells["product_id"].map(menu.products.set_index("product_id")["margin"])
+    cost = cells["channel"].map(menu.channels.set_index("channel")["cost"])
+    cells.insert(0, "cell", np.arange(1, len(cells) + 1))
+    return cells.assign(
+        kind=policy.effects.kind,
+        margin=margin,
+        cost=cost,
+        expected_profit=cells["effect"] * margin - cost,
+        eligible=case.groups.eligible()[position[:3]],
+        planned=policy.plan.contacts[position],
+    )
+
+
+def control_size(planned: pd.Series, share: float) -> int:
+    """Customers held out: each cell's share, rounded up, as `draw_contacts` does."""
+    return int(np.ceil(planned * share - 1e-9).sum())
+
+
+def flow(design: Design, segments: pd.DataFrame) -> pd.DataFrame:
+    """Planned customers from segment to product to channel: ``name, product_id, channel``."""
+    cells = design.cells[design.cells["planned"] > 0].merge(
+        segments[["segment", "name"]], on="segment"
+    )
+    keys = ["segment", "name", "product_id", "channel"]
+    return cells.groupby(keys, as_index=False)["planned"].sum()
+
+
+def offer_matrix(design: Design, segments: pd.DataFrame, control_share: float) -> pd.DataFrame:
+    """Expected profit and planned customers by segment and product, over holds and channels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``segment, name, product_id, eligible, planned, profit`` (currency), ``per_contact``
+        (currency, the best channel's, weighted by eligible customers).
+    """
+    cells = design.cells
+    best = cells.sort_values("expected_profit").groupby(CELL[:3], as_index=False).last()
+    best["weighted"] = best["expected_profit"] * best["eligible"]
+    keys = ["segment", "product_id"]
+    table = best.groupby(keys, as_index=False)[["eligible", "weighted"]].sum()
+    table["per_contact"] = table.pop("weighted") / table["eligible"].where(table["eligible"] > 0)
+    made = cells.assign(profit=cells["planned"] * cells["expected_profit"] * (1 - control_share))
+    made = made.groupby(keys, as_index=False)[["planned", "profit"]].sum()
+    return segments[["segment", "name"]].merge(table.merge(made, on=keys), on="segment")
+
+
+def shrinkage_table(design: Design) -> pd.DataFrame:
+    """Cells with an effect of their own: ``cell, n, n_control, raw, raw_se, effect, se, kind``."""
+    columns = ["cell", "n", "n_control", "raw", "raw_se", "effect", "se", "kind"]
+    return design.cells.dropna(subset=["raw"])[columns].reset_index(drop=True)
+
+
+def _text(case: Case, policy: Policy, planned: int) -> str:
+    effects = policy.effects
+    assert effects is not None
+    basis = f"Effects rest on {WORDS[effects.kind]}."
+    if not effects.detected:
+        return (
+            f"{basis} The pilot shows **no effect** of any offer (smallest corrected p-value "
+            f"{effects.p_value:.2f}): contacting does not pay, and the plan is empty."
+        )
+    if planned == 0:
+        return f"{basis} **Contacting does not pay**: no offer is expected to earn its cost."
+    untried = set(case.catalogue.channel_names) - set(effects.cells["channel"])
+    never = f" Never tried, and so not planned: {', '.join(sorted(untried))}." if untried else ""
+    return basis + never
+
+
+def meaning(design: Design) -> str:
+    """What the plan means for the bank, in a few sentences that quote headline numbers."""
+    plan = design.planned
+    if plan.empty:
+        return "- **Do not contact.** Nothing known so far says that a contact earns its cost."
+    by_product = plan.assign(profit=plan["planned"] * plan["expected_profit"])
+    by_product = by_product.groupby("product_id")["profit"].sum().sort_values(ascending=False)
+    by_segment = design.segments.sort_values("profit", ascending=False)
+    lines = [
+        (
+            "- {planned_contacts} contacts for {planned_spend} are expected to earn "
+            "{planned_profit} ({planned_profit.interval})."
+        ),
+        (
+            f"- The segment “{by_segment['name'].iloc[0]}” and the product "
+            f"{by_product.index[0].replace('_', ' ')} carry the largest part of it."
+        ),
+    ]
+    left = design.segments.loc[design.segments["planned"] == 0, "name"]
+    if len(left):
+        lines.append(f"- Nobody of {', '.join(f'“{name}”' for name in left)} is contacted.")
+    if design.policy.effects is not None and design.policy.effects.kind != "uplift":
+        lines.append(
+            "- Before the whole budget is spent, a **randomised pilot with a control group** "
+            "should replace the assumption behind these figures."
+        )
+    return "\n".join(lines)

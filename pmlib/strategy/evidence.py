@@ -1,0 +1,316 @@
+"""What is known about offers: contacts counted per cell and arm in the engine.
+
+Three kinds of evidence, never mixed up:
+
+``uplift``
+    A randomised pilot with control: rate of those offered minus rate of the control.
+``response``
+    Contacts without such a control: the rate of those contacted, which also counts those who
+    would have bought anyway.
+``association``
+    No contacts: how many customers of the cell hold the product, times an assumed take-up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Literal
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from pmlib.association.baskets import Baskets
+from pmlib.engine import Engine, collect, day_number, uniform
+from pmlib.errors import StudyError
+from pmlib.strategy.catalogue import Catalogue
+from pmlib.strategy.cells import (
+    Sources,
+    held_products,
+    holds_antecedent,
+    relevant_products,
+)
+
+Kind = Literal["uplift", "response", "association"]
+Outcome = Literal["response", "value"]
+
+CELL = ["segment", "holds", "product_id", "channel"]
+
+# Each seeded draw of this chapter has its own stream, apart from those of other chapters.
+_FOLD_STREAM = 4001
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Contacts (or holdings) counted per cell and arm.
+
+    Parameters
+    ----------
+    tallies : pandas.DataFrame
+        ``fold`` (0 or 1), ``segment, holds, product_id, channel`` ("" where the row stands for
+        every channel), ``control`` (bool), ``rows``, ``w`` and ``w2`` (sums of weights and of
+        squared weights), ``wy`` and ``wyy`` (weighted sums of the outcome and its square).
+        Weights are inverse propensities; 1 where none is recorded.
+    kind : str
+        "uplift", "response" or "association".
+    outcome : str
+        "response" (0 or 1) or "value" (currency).
+    common_control : bool
+        The control was not assigned to a product: all products share it.
+    take_up : float
+        From holding rate to sales a contact; 1 unless `kind` is "association".
+    counts : dict
+        Rows used, and rows left out by reason.
+    """
+
+    tallies: pd.DataFrame
+    kind: Kind
+    outcome: Outcome
+    common_control: bool
+    take_up: float
+    counts: dict[str, int]
+
+    @property
+    def can_be_split(self) -> bool:
+        """Whether customers of two halves were contacted, to plan on one and judge on the other."""
+        return self.kind != "association"
+
+    def of_fold(self, fold: int) -> Evidence:
+        """Keep one half of the customers."""
+        return replace(self, tallies=self.tallies[self.tallies["fold"] == fold])
+
+    def coarsened(self, *, segments: bool, rules: bool) -> Evidence:
+        """Forget segments or rules, as a policy does that does not use them."""
+        tallies = self.tallies.assign(
+            segment=self.tallies["segment"] if segments else 0,
+            holds=self.tallies["holds"] if rules else False,
+        )
+        keys = ["fold", *CELL, "control"]
+        return replace(self, tallies=tallies.groupby(keys, as_index=False).sum())
+
+
+def offered_products(contacts: nw.LazyFrame) -> tuple[str, ...]:
+    """Products that customers were contacted for."""
+    offers = contacts.filter(nw.col("arm") != "control", ~nw.col("product_id").is_null())
+    return tuple(
+        collect(offers.select("product_id").unique(), sort_by=["product_id"])["product_id"]
+    )
+
+
+def count_contacts(
+    sources: Sources,
+    catalogue: Catalogue,
+    engine: Engine,
+    *,
+    outcome: Outcome,
+    seed: int,
+) -> Evidence:
+    """Count past contacts into cells, in the engine.
+
+    A randomised campaign is one with recorded propensities and a control arm. Where there is
+    one, only such campaigns count and the kind is "uplift"; otherwise all contacts made count
+    and the kind is "response". Offers of products the customer already held are left out. Whether
+    an antecedent was held is looked up on the day before the contact.
+
+    Parameters
+    ----------
+    sources : Sources
+        With contacts.
+    catalogue : Catalogue
+    engine : pmlib.engine.Engine
+    outcome : str
+        "response" takes ``responded``, "value" takes ``value``.
+    seed : int
+        Decides which customers are in which of two folds.
+
+    Raises
+    ------
+    StudyError
+        A contact through an unknown channel, or no contact left to learn from.
+    """
+    assert sources.contacts is not None
+    campaigns = _campaigns(sources.contacts)
+    randomised = campaigns[campaigns["randomised"]]
+    kind: Kind = "uplift" if len(randomised) else "response"
+    used = randomised if len(randomised) else campaigns
+    contacts = sources.contacts.filter(nw.col("campaign_id").is_in(list(used["campaign_id"])))
+    if kind == "response":
+        contacts = contacts.filter(nw.col("arm") != "control")
+    common = bool((used["ghostless"] > 0).any()) and kind == "uplift"
+    y = nw.col("responded").cast(nw.Float64) if outcome == "response" else nw.col("value")
+    rows = contacts.select(
+        "campaign_id",
+        "customer_id",
+        "product_id",
+        # "" stands for every channel: that of a control, and of a contact whose is not recorded.
+        channel=nw.when(nw.col("arm") == "control")
+        .then(nw.lit(""))
+        .otherwise(nw.col("channel").fill_null("")),
+        control=nw.col("arm") == "control",
+        day=day_number("contacted_on") - 1,
+        weight=(1 / nw.col("propensity")).fill_null(1.0),
+        y=y.cast(nw.Float64),
+    )
+    if common:
+        rows = _for_every_product(rows, catalogue, engine)
+    rows = _with_cell(rows, sources, catalogue, seed=seed)
+    weight, y = nw.col("weight"), nw.col("y")
+    keys = ["usable", "fold", *CELL, "control"]
+    tallies = collect(
+        rows.group_by(*keys).agg(
+            rows=nw.len(),
+            w=weight.sum(),
+            w2=(weight * weight).sum(),
+            wy=(weight * y).sum(),
+            wyy=(weight * y * y).sum(),
+        ),
+        sort_by=keys,
+    )
+    usable = tallies["usable"].astype(bool)
+    counts = {
+        "contacts": int(campaigns["rows"].sum()),
+        "of other campaigns": int(campaigns["rows"].sum() - used["rows"].sum()),
+        "already held, or outcome unknown": int(tallies.loc[~usable, "rows"].sum()),
+        "used": int(tallies.loc[usable, "rows"].sum()),
+    }
+    tallies = tallies[usable].drop(columns="usable").reset_index(drop=True)
+    tallies["holds"] = tallies["holds"].astype(bool)
+    named = set(tallies.loc[~tallies["control"], "channel"])
+    unknown = named - set(catalogue.channel_names)
+    if unknown and named != {""}:
+        raise StudyError(
+            "Customers were contacted through a channel that the study does not declare.",
+            where="contacts.channel",
+            rule=f"one of {', '.join(catalogue.channel_names)}",
+            found=", ".join(sorted(name or "none" for name in unknown)),
+            remedy="Add it to channels in study.yaml, with its cost.",
+        )
+    if tallies.empty:
+        raise StudyError(
+            "No past contact can be learnt from.",
+            where="contacts",
+            rule="an offer of a product not yet held, with a known outcome",
+            found=f"0 of {counts['contacts']:,} rows",
+        )
+    return Evidence(tallies, kind, outcome, common, 1.0, counts)
+
+
+def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) -> Evidence:
+    """Count holders per cell, where a study has no contacts to learn from.
+
+    Parameters
+    ----------
+    baskets : pmlib.association.baskets.Baskets
+        Of customers on whom the rules were not found.
+    catalogue : Catalogue
+    take_up : float
+        Assumed sales per contact and holding rate, 0 to 1.
+    """
+    position = {product: i for i, product in enumerate(baskets.products)}
+    parts = []
+    for product in catalogue.product_ids:
+        holds = np.zeros(len(baskets.customers), dtype=bool)
+        for segment, antecedent in catalogue.antecedents.get(product, ()):
+            whole = baskets.held[:, [position[p] for p in antecedent]].all(axis=1)
+            holds |= whole & ((segment == 0) | (baskets.segment == segment))
+        holders = baskets.customers * baskets.held[:, position[product]]
+        table = pd.DataFrame(
+            {"segment": baskets.segment, "holds": holds, "w": baskets.customers, "wy": holders}
+        )
+        parts.append(
+            table.groupby(["segment", "holds"], as_index=False).sum().assign(product_id=product)
+        )
+    tallies = pd.concat(parts, ignore_index=True).astype({"w": float, "wy": float})
+    tallies = tallies.assign(
+        fold=0,
+        channel="",
+        control=False,
+        rows=tallies["w"].astype(int),
+        w2=tallies["w"],
+        wyy=tallies["wy"],
+    )
+    counts = {"customers": int(baskets.customers.sum())}
+    return Evidence(
+        tallies=tallies,
+        kind="association",
+        outcome="response",
+        common_control=False,
+        take_up=take_up,
+        counts=counts,
+    )
+
+
+def _campaigns(contacts: nw.LazyFrame) -> pd.DataFrame:
+    control = (nw.col("arm") == "control").cast(nw.Int64)
+    table = collect(
+        contacts.group_by("campaign_id").agg(
+            rows=nw.len(),
+            controls=control.sum(),
+            unknown=nw.col("propensity").is_null().cast(nw.Int64).sum(),
+            ghostless=(control * nw.col("product_id").is_null().cast(nw.Int64)).sum(),
+        ),
+        sort_by=["campaign_id"],
+    )
+    return table.assign(randomised=(table["controls"] > 0) & (table["unknown"] == 0))
+
+
+def _for_every_product(rows: nw.LazyFrame, catalogue: Catalogue, engine: Engine) -> nw.LazyFrame:
+    """Let a control without a product stand as control of every product."""
+    ghosts = engine.from_pandas(pd.DataFrame({"product_id": list(catalogue.product_ids)}))
+    columns = rows.collect_schema().names()
+    shared = rows.filter(nw.col("product_id").is_null()).drop("product_id")
+    shared = shared.join(ghosts, how="cross").select(*columns)
+    return nw.concat([rows.filter(~nw.col("product_id").is_null()), shared], how="vertical")
+
+
+def _with_cell(
+    rows: nw.LazyFrame, sources: Sources, catalogue: Catalogue, *, seed: int
+) -> nw.LazyFrame:
+    """Add segment, fold, holds and whether the row can be learnt from."""
+    fold = (uniform("customer_hash", seed=seed + _FOLD_STREAM) < 0.5).cast(nw.Int64)
+    customers = sources.customers.select("customer_id", fold=fold)
+    rows = rows.join(customers, on="customer_id", how="inner").join(
+        sources.assignments.select("customer_id", "segment"), on="customer_id", how="inner"
+    )
+    known = ~nw.col("y").is_null()
+    if sources.holdings is None:
+        return rows.with_columns(holds=nw.lit(0, dtype=nw.Int64), usable=known)
+    products = relevant_products(catalogue)
+    keys = ["campaign_id", "customer_id"]
+    dated = (
+        rows.select(*keys, "day")
+        .unique()
+        .join(
+            sources.holdings.select("customer_id", "opened_on", "closed_on", held="product_id"),
+            on="customer_id",
+            how="inner",
+        )
+    )
+    held = held_products(
+        dated.rename({"held": "product_id"}), products, keys=keys, on=nw.col("day")
+    )
+    # Where an opening date is not known the offered product may be what the contact sold, so
+    # only a dated opening says that it was held before.
+    before = (
+        dated.filter(day_number("opened_on") <= nw.col("day"))
+        .filter(nw.col("closed_on").is_null() | (day_number("closed_on") > nw.col("day")))
+        .select(*keys, product_id="held", already=nw.lit(1, dtype=nw.Int64))
+        .unique()
+    )
+    rows = (
+        rows.join(held, on=keys, how="left")
+        .join(before, on=[*keys, "product_id"], how="left")
+        .with_columns(
+            *[nw.col(f"held_{i}").fill_null(0) for i in range(len(products))],
+            already=nw.col("already").fill_null(0),
+        )
+    )
+    holds = reduce(
+        lambda total, term: total + term,
+        [
+            (nw.col("product_id") == product).cast(nw.Int64) * holds_antecedent(catalogue, product)
+            for product in catalogue.product_ids
+        ],
+    )
+    return rows.with_columns(holds=holds, usable=known & (nw.col("already") == 0))

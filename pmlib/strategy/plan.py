@@ -1,0 +1,223 @@
+"""The plan in whole customers, and what it is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups
+from pmlib.strategy.programme import Limits, Relaxed, best_of, solve_by_dual, solve_directly
+
+# Above this many variables the dual is faster than handing the whole programme to HiGHS.
+DIRECT_LIMIT = 60_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Customers planned for each offer.
+
+    Parameters
+    ----------
+    allocation : pandas.DataFrame
+        ``group, product, channel`` (positions) and ``customers`` (whole, at least 1).
+    contacts : numpy.ndarray
+        (L, 2, P, C) contacts by segment, holds, product and channel.
+    profit : float
+        Expected profit, currency.
+    spend : float
+        Cost of all contacts, currency.
+    bound : float
+        No plan within these limits can be expected to earn more.
+    prices : pandas.Series
+        Profit that one more unit of each coupling limit would add: ``budget`` and ``channel 0``,
+        ``channel 1``, ...
+    limits : Limits
+    """
+
+    allocation: pd.DataFrame
+    contacts: np.ndarray
+    profit: float
+    spend: float
+    bound: float
+    prices: pd.Series
+    limits: Limits
+    groups: Groups
+    origin: np.ndarray
+
+    @property
+    def gap(self) -> float:
+        """Share of the bound that the plan misses."""
+        return (self.bound - self.profit) / self.bound if self.bound > 0 else 0.0
+
+
+def solve(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
+    """Find the most profitable plan within the limits.
+
+    Parameters
+    ----------
+    groups : Groups
+    value : numpy.ndarray
+        (L, 2, P, C) expected profit of a contact, currency; -inf where no offer may be made.
+    cost : numpy.ndarray
+        (C,) cost of a contact, currency.
+    limits : Limits
+
+    Returns
+    -------
+    Plan
+        In whole customers; `Plan.gap` tells what rounding and `min_contacts` cost.
+    """
+    value = _worthwhile(value)
+    possible = groups.eligible() >= max(limits.min_contacts, 1)
+    value = np.where(possible[..., None], value, -np.inf)
+    compact, origin = _compact(groups, value)
+    bound = float("nan")
+    while True:
+        variables = int((best_of(compact, value.max(axis=3)) > 0).sum()) * len(cost)
+        solver = solve_directly if variables <= DIRECT_LIMIT else solve_by_dual
+        relaxed = solver(compact, value, cost, limits)
+        bound = relaxed.bound if np.isnan(bound) else bound
+        allocation = _whole(compact, relaxed, value, cost, limits)
+        plan = _described(allocation, compact, value, cost, limits, origin)
+        offers = plan.contacts.sum(axis=3)
+        small = (offers > 0) & (offers < limits.min_contacts)
+        if not small.any():
+            return replace(plan, bound=bound, prices=relaxed.prices)
+        value = np.where(small[..., None], -np.inf, value)  # close these cells, and plan again
+
+
+def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
+    """Fill the best offers first, by profit per currency of cost: what one would do by hand."""
+    value = _worthwhile(value)
+    groups, origin = _compact(groups, value)
+    room = groups.size * limits.contact_limit
+    offered = np.zeros((len(groups.size), len(groups.products)), dtype=np.int64)
+    budget, capacity = limits.budget, list(limits.capacity)
+    rows = []
+    with np.errstate(divide="ignore"):
+        order = np.argsort(-(value / np.maximum(cost, 1e-9)), axis=None, kind="stable")
+    for flat in order[: np.isfinite(value).sum()]:
+        level, holds, product, channel = np.unravel_index(flat, value.shape)
+        code = groups.state[:, product] == (HOLDS if holds else ELIGIBLE)
+        free = np.where(
+            code & (groups.level == level),
+            np.minimum(room, groups.size - offered[:, product]),
+            0,
+        )
+        most = (
+            capacity[channel]
+            if cost[channel] == 0
+            else min(capacity[channel], budget // cost[channel])
+        )
+        take = np.diff(np.minimum(np.cumsum(free), most), prepend=0).astype(np.int64)
+        if (total := int(take.sum())) == 0:
+            continue
+        room, budget = room - take, budget - total * cost[channel]
+        offered[:, product] += take
+        capacity[channel] -= total
+        rows.append(
+            pd.DataFrame(
+                {"group": np.flatnonzero(take), "product": product, "channel": channel,
+                 "customers": take[take > 0]}
+            )
+        )  # fmt: skip
+    empty = pd.DataFrame(columns=["group", "product", "channel", "customers"], dtype=np.int64)
+    allocation = pd.concat([empty, *rows], ignore_index=True).astype(np.int64)
+    return _described(allocation, groups, value, cost, limits, origin)
+
+
+def _worthwhile(value: np.ndarray) -> np.ndarray:
+    """Bar what is not expected to earn anything."""
+    return np.where(np.isfinite(value) & (value > 0), value, -np.inf)
+
+
+def _compact(groups: Groups, value: np.ndarray) -> tuple[Groups, np.ndarray]:
+    """Merge groups that differ only in products without a worthwhile offer; drop those with none.
+
+    Returns
+    -------
+    Groups
+    numpy.ndarray
+        (G,) position of each group in the result; -1 where dropped.
+    """
+    barred = ~np.isfinite(best_of(groups, value.max(axis=3)))
+    state = np.where(barred, NOT_ELIGIBLE, groups.state)
+    rows, merged = np.unique(np.column_stack([groups.segment, state]), axis=0, return_inverse=True)
+    size = np.bincount(merged.ravel(), weights=groups.size, minlength=len(rows)).astype(np.int64)
+    kept = (rows[:, 1:] != NOT_ELIGIBLE).any(axis=1)
+    position = np.where(kept, np.cumsum(kept) - 1, -1)
+    compact = replace(
+        groups,
+        segment=rows[kept, 0].astype(np.int64),
+        state=rows[kept, 1:].astype(np.int8),
+        size=size[kept],
+    )
+    return compact, position[merged.ravel()]
+
+
+def _whole(
+    groups: Groups, relaxed: Relaxed, value: np.ndarray, cost: np.ndarray, limits: Limits
+) -> pd.DataFrame:
+    """Round to whole customers and give back what exceeds a limit, least profitable first."""
+    table = pd.DataFrame(
+        {
+            "group": relaxed.group,
+            "product": relaxed.product,
+            "channel": relaxed.channel,
+            "customers": np.floor(relaxed.customers + 1e-6).astype(np.int64),
+        }
+    )
+    table = table[table["customers"] > 0]
+    holds = (groups.state[table["group"], table["product"]] == HOLDS).astype(np.int64)
+    gain = value[groups.level[table["group"]], holds, table["product"], table["channel"]]
+    table["gain"], table["cost"] = gain, cost[table["channel"]]
+    for channel, capacity in enumerate(limits.capacity):
+        of_channel = table["channel"] == channel
+        table = _cut(table, table["gain"].where(of_channel), of_channel.astype(float), capacity)
+    rate = table["gain"] / table["cost"].clip(lower=1e-12)
+    table = _cut(table, rate.where(table["cost"] > 0), table["cost"], limits.budget)
+    return table[["group", "product", "channel", "customers"]].reset_index(drop=True)
+
+
+def _cut(table: pd.DataFrame, rank: pd.Series, weight: pd.Series, limit: float) -> pd.DataFrame:
+    """Take away customers, lowest rank first, until the weighted sum is within the limit."""
+    excess = (table["customers"] * weight).sum() - limit * (1 + 1e-12)
+    if not excess > 0:
+        return table
+    order = rank.dropna().sort_values(kind="stable").index
+    weights = weight[order]
+    before = (table.loc[order, "customers"] * weights).cumsum().shift(fill_value=0.0)
+    drop = np.ceil((excess - before).clip(lower=0) / weights - 1e-9)
+    customers = table["customers"].copy()
+    customers[order] -= np.minimum(drop, customers[order]).astype(np.int64)
+    return table.assign(customers=customers)[customers > 0]
+
+
+def _described(
+    allocation: pd.DataFrame,
+    groups: Groups,
+    value: np.ndarray,
+    cost: np.ndarray,
+    limits: Limits,
+    origin: np.ndarray,
+) -> Plan:
+    contacts = np.zeros(value.shape, dtype=np.int64)
+    group, product, channel, customers = (
+        allocation[c].to_numpy(dtype=np.int64) for c in ("group", "product", "channel", "customers")
+    )
+    holds = (groups.state[group, product] == HOLDS).astype(np.int64)
+    np.add.at(contacts, (groups.level[group], holds, product, channel), customers)
+    made = contacts > 0
+    return Plan(
+        allocation=allocation,
+        contacts=contacts,
+        profit=float((contacts[made] * value[made]).sum()),
+        spend=float((contacts.sum(axis=(0, 1, 2)) * cost).sum()),
+        bound=float("nan"),
+        prices=pd.Series(dtype=float),
+        limits=limits,
+        groups=groups,
+        origin=origin,
+    )

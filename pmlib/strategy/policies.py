@@ -1,0 +1,355 @@
+"""Policies that know more or less, planned within the same limits and judged on held-out contacts.
+
+``random``    any eligible offer, until the budget is spent
+``mass``      one product for all
+``segments``  offers by segment
+``rules``     offers by what is held (an antecedent of a rule or not)
+``combined``  offers by both: the policy of the plan
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from pmlib.artifacts import Number
+from pmlib.params import Parameters
+from pmlib.strategy.case import Case
+from pmlib.strategy.catalogue import Catalogue
+from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
+from pmlib.strategy.effects import Effects, estimate
+from pmlib.strategy.evidence import Evidence
+from pmlib.strategy.plan import Plan, solve
+from pmlib.strategy.programme import Limits
+
+KNOWS = {
+    "mass": {"segments": False, "rules": False},
+    "segments": {"segments": True, "rules": False},
+    "rules": {"segments": False, "rules": True},
+    "combined": {"segments": True, "rules": True},
+}
+"""What each policy looks at; ``random`` looks at nothing and estimates nothing."""
+
+POLICIES = ("random", *KNOWS)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy, planned.
+
+    Parameters
+    ----------
+    name : str
+    contacts : numpy.ndarray
+        (L, 2, P, C) expected contacts in the finest cells.
+    promised : float
+        Profit that the effects it was planned with let expect, currency; NaN for random.
+    spend : float
+        Currency.
+    plan : Plan or None
+    effects : Effects or None
+        What it was planned with; None for random.
+    """
+
+    name: str
+    contacts: np.ndarray
+    promised: float
+    spend: float
+    plan: Plan | None
+    effects: Effects | None
+
+
+def design(
+    name: str,
+    evidence: Evidence,
+    catalogue: Catalogue,
+    groups: Groups,
+    limits: Limits,
+    *,
+    control_share: float,
+    error_rate: float,
+    shrink: bool = True,
+) -> Policy:
+    """Plan one policy.
+
+    Parameters
+    ----------
+    name : str
+        One of `POLICIES`.
+    evidence, catalogue, groups
+        Of the study, in the finest cells.
+    limits : Limits
+        Of contacts made.
+    control_share : float
+        Share of planned customers who are held out and not contacted.
+    error_rate : float
+        See `estimate`.
+    shrink : bool
+        False plans with raw effects, to show what luck promises.
+    """
+    cost = catalogue.channels["cost"].to_numpy() * (1 - control_share)
+    planned = replace(limits, capacity=tuple(c / (1 - control_share) for c in limits.capacity))
+    if name == "random":
+        tried = _tried(evidence, catalogue)
+        contacts = _random(groups, cost, planned, tried)
+        spend = float((contacts.sum(axis=(0, 1, 2)) * cost).sum())
+        return Policy(name, contacts, float("nan"), spend, None, None)
+    knows = KNOWS[name]
+    coarse, merged = groups.coarsened(**knows)
+    effects = estimate(
+        evidence.coarsened(**knows), catalogue, segments=coarse.segments, error_rate=error_rate
+    )
+    value = values(effects, catalogue, shrink=shrink) * (1 - control_share)
+    if name == "mass":
+        plans = [solve(coarse, _only(value, p), cost, planned) for p in range(value.shape[2])]
+        plan = max(plans, key=lambda candidate: candidate.profit)
+    else:
+        plan = solve(coarse, value, cost, planned)
+    contacts = spread(plan, groups, plan.origin[merged])
+    return Policy(name, contacts, plan.profit, plan.spend, plan, effects)
+
+
+def values(effects: Effects, catalogue: Catalogue, *, shrink: bool = True) -> np.ndarray:
+    """Expected profit of a contact: effect x margin - cost, (L, 2, P, C), currency.
+
+    Channels without evidence get -inf: nothing is planned on what was never tried.
+    """
+    cells = effects.cells
+    known = cells["effect"] if shrink else cells["raw"]
+    margin = cells["product_id"].map(catalogue.products.set_index("product_id")["margin"])
+    cost = cells["channel"].map(catalogue.channels.set_index("channel")["cost"])
+    return as_array(cells.assign(value=known * margin - cost), "value", catalogue)
+
+
+def as_array(cells: pd.DataFrame, column: str, catalogue: Catalogue) -> np.ndarray:
+    """Lay a column of cells out as (L, 2, P, C); -inf where there is no such cell or value."""
+    n_products, n_channels = len(catalogue.products), len(catalogue.channels)
+    segments = np.unique(cells["segment"])
+    found = np.full((len(segments), 2, n_products, n_channels), -np.inf)
+    position = (
+        np.searchsorted(segments, cells["segment"]),
+        cells["holds"].astype(int),
+        cells["product_id"].map({p: i for i, p in enumerate(catalogue.product_ids)}),
+        cells["channel"].map({c: i for i, c in enumerate(catalogue.channel_names)}),
+    )
+    found[position] = cells[column].fillna(-np.inf)
+    return found
+
+
+def spread(plan: Plan, groups: Groups, origin: np.ndarray) -> np.ndarray:
+    """Contacts of a plan in the finest cells, (L, 2, P, C).
+
+    Parameters
+    ----------
+    plan : Plan
+        Customers of a group of the plan are drawn at random.
+    groups : Groups
+        The finest groups.
+    origin : numpy.ndarray
+        (G,) the group of the plan that each finest group belongs to; -1 for none.
+    """
+    n_levels, n_channels = len(groups.segments), plan.contacts.shape[3]
+    contacts = np.zeros((n_levels, 2, len(groups.products), n_channels))
+    inside = origin >= 0
+    size, home, level = groups.size[inside], origin[inside], groups.level[inside]
+    for (product, channel), rows in plan.allocation.groupby(["product", "channel"]):
+        share = np.zeros(len(plan.groups.size))
+        share[rows["group"]] = rows["customers"] / plan.groups.size[rows["group"]]
+        holds = (groups.state[inside, product] == HOLDS).astype(np.int64)
+        np.add.at(contacts[:, :, product, channel], (level, holds), size * share[home])
+    return contacts
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Policies judged on contacts they were not planned on.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``policy, promised, held_out, low, high`` (currency), ``contacts, spend`` (currency), and
+        ``combined_more, more_low, more_high``: what the combined policy earns more.
+    numbers : tuple of Number
+    text : str
+    """
+
+    table: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def compare(case: Case, params: Parameters) -> Comparison:
+    """Plan every policy on one half of the contacts and judge it on the other, both ways round.
+
+    The judge uses raw effects of the other half, which no policy has seen, so they neither
+    flatter nor shrink; only cells without a contact there take their shrunk effect.
+
+    Parameters
+    ----------
+    case : Case
+        Its evidence can be split.
+    params : pmlib.params.Parameters
+        ``control_share, error_rate, confidence_level``.
+
+    Returns
+    -------
+    Comparison
+        Every entry is a mean over the two halves.
+    """
+    evidence, catalogue, groups = case.evidence, case.catalogue, case.groups
+    share, error_rate = params.control_share, params.error_rate
+    settings = {"control_share": share, "error_rate": error_rate}
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in POLICIES}
+    designs = [
+        {
+            name: design(name, evidence.of_fold(fold), catalogue, groups, case.limits, **settings)
+            for name in POLICIES
+        }
+        for fold in (0, 1)
+    ]
+    for policies, others in (designs, designs[::-1]):
+        judge = others["combined"].effects  # the finest cells of the other half
+        assert judge is not None
+        best = policies["combined"].contacts
+        for name, policy in policies.items():
+            mean, variance = profit(policy.contacts, judge, catalogue, share)
+            more, more_variance = profit(best - policy.contacts, judge, catalogue, share)
+            rows[name].append(
+                {
+                    "promised": policy.promised,
+                    "held_out": mean,
+                    "variance": variance,
+                    "contacts": policy.contacts.sum() * (1 - share),
+                    "spend": policy.spend,
+                    "combined_more": more,
+                    "more_variance": more_variance,
+                }
+            )
+    table = pd.DataFrame({name: pd.DataFrame(both).mean() for name, both in rows.items()}).T
+    z = norm.isf((1 - params.confidence_level) / 2)
+    # The two judgements rest on disjoint customers: the variance of their mean is half as large.
+    half, more_half = (z * np.sqrt(table[c] / 2) for c in ("variance", "more_variance"))
+    table = table.assign(
+        low=table["held_out"] - half,
+        high=table["held_out"] + half,
+        more_low=table["combined_more"] - more_half,
+        more_high=table["combined_more"] + more_half,
+    )
+    columns = ["promised", "held_out", "low", "high", "contacts", "spend"]
+    table = table[[*columns, "combined_more", "more_low", "more_high"]]
+    return _described(table.rename_axis("policy").reset_index())
+
+
+def _described(table: pd.DataFrame) -> Comparison:
+    rows = table.set_index("policy")
+    numbers = [
+        Number(
+            f"profit_{name}",
+            row["held_out"],
+            "currency",
+            row["low"],
+            row["high"],
+            f"Profit of the policy '{name}' on contacts it was not planned on",
+        )
+        for name, row in rows.iterrows()
+    ]
+    numbers += [
+        Number(
+            f"combined_more_than_{name}",
+            rows.loc[name, "combined_more"],
+            "currency",
+            rows.loc[name, "more_low"],
+            rows.loc[name, "more_high"],
+            f"Held-out profit of the combined policy beyond '{name}'",
+        )
+        for name in ("mass", "segments", "rules")
+    ]
+    promised = rows.loc["combined", "promised"]
+    numbers.append(
+        Number("promised_profit", promised, "currency", meaning="Profit promised when planning")
+    )
+    verdicts = {
+        "better": rows["more_low"] > 0,
+        "worse": rows["more_high"] < 0,
+    }
+    named = {"segments": "segments alone", "rules": "rules alone", "mass": "one mass offer"}
+    parts = {
+        word: [text for name, text in named.items() if which[name]]
+        for word, which in verdicts.items()
+    }
+    open_ = [t for t in named.values() if t not in parts["better"] + parts["worse"]]
+    sentences = []
+    if parts["better"]:
+        sentences.append(
+            f"Combining segments and rules earns **more than {_and(parts['better'])}**"
+        )
+    if parts["worse"]:
+        sentences.append(f"it earns **less than {_and(parts['worse'])}**")
+    if open_:
+        sentences.append(
+            f"against {_and(open_)} the interval of the difference includes zero: "
+            "these contacts **cannot tell** which is better"
+        )
+    text = "; ".join(sentences)
+    return Comparison(table, tuple(numbers), text[:1].upper() + text[1:] + ".")
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def profit(
+    contacts: np.ndarray, judge: Effects, catalogue: Catalogue, control_share: float
+) -> tuple[float, float]:
+    """Profit of planned contacts, and its variance, by effects they were not planned with."""
+    cells = judge.cells
+    segments = np.unique(cells["segment"])
+    position = (
+        np.searchsorted(segments, cells["segment"]),
+        cells["holds"].astype(int),
+        cells["product_id"].map({p: i for i, p in enumerate(catalogue.product_ids)}),
+        cells["channel"].map({c: i for i, c in enumerate(catalogue.channel_names)}),
+    )
+    made = contacts[position] * (1 - control_share)
+    margin = cells["product_id"].map(catalogue.products.set_index("product_id")["margin"])
+    cost = cells["channel"].map(catalogue.channels.set_index("channel")["cost"])
+    weight = made * margin.to_numpy()
+    seen = cells["raw"].notna().to_numpy()
+    # Shrunk effects are linear in the raw ones, so the whole estimate is, and its variance exact.
+    loads = weight[seen] + judge.gain[~seen].T @ weight[~seen]
+    raw = cells["raw"].to_numpy()[seen]
+    mean = float(loads @ raw - (made * cost.to_numpy()).sum())
+    return mean, float(loads @ judge.sampling @ loads)
+
+
+def _only(value: np.ndarray, product: int) -> np.ndarray:
+    others = np.arange(value.shape[2]) != product
+    return np.where(others[None, None, :, None], -np.inf, value)
+
+
+def _tried(evidence: Evidence, catalogue: Catalogue) -> np.ndarray:
+    offers = set(evidence.tallies.loc[~evidence.tallies["control"], "channel"])
+    return np.array([c in offers or offers == {""} for c in catalogue.channel_names])
+
+
+def _random(groups: Groups, cost: np.ndarray, limits: Limits, tried: np.ndarray) -> np.ndarray:
+    """One offer to everyone, drawn at random, thinned until every limit holds."""
+    eligible = groups.state != NOT_ELIGIBLE
+    weight = groups.size / np.maximum(eligible.sum(axis=1), 1) / tried.sum()
+    contacts = np.zeros((len(groups.segments), 2, len(groups.products), len(cost)))
+    for product in range(len(groups.products)):
+        holds = (groups.state[:, product] == HOLDS).astype(np.int64)
+        by_cell = np.zeros(contacts.shape[:2])
+        np.add.at(by_cell, (groups.level, holds), weight * eligible[:, product])
+        contacts[:, :, product, :] = by_cell[..., None] * tried
+    by_channel = contacts.sum(axis=(0, 1, 2))
+    capacity = np.asarray(limits.capacity)
+    thinned = np.minimum(1.0, capacity / np.maximum(by_channel, 1e-12))
+    if limits.contact_limit == 0:
+        thinned = np.zeros_like(thinned)
+    contacts = contacts * thinned
+    spend = (contacts.sum(axis=(0, 1, 2)) * cost).sum()
+    return contacts * min(1.0, limits.budget / spend) if spend > 0 else contacts
