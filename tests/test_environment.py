@@ -75,13 +75,13 @@ def test_dependencies_are_declared_if_and_only_if_they_are_imported() -> None:
         for name in imported - set(sys.stdlib_module_names) - {"pmlib"}
         for distribution in packages.get(name, [name])
     }
-    optional = {"pyspark"}
+    optional = {"pyspark", "psycopg"}
     # Started as programs, or engines that pandas loads by itself.
     programs = {"jupyterlab", "pyarrow"}
     # Installed with the declared package that they are a part of.
     parts = {"jupyter-client": "ipykernel", "ipython": "ipykernel", "jinja2": "nbconvert",
              "markupsafe": "nbconvert", "pygments": "nbconvert", "mistune": "nbconvert",
-             "traitlets": "nbconvert", "pydantic-core": "pydantic",
+             "traitlets": "nbconvert", "urllib3": "requests", "pydantic-core": "pydantic",
              "threadpoolctl": "scikit-learn", "joblib": "scikit-learn"}  # fmt: skip
     used = {parts.get(name, name) for name in used} - optional | programs
     assert used == {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
