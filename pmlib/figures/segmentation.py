@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pmlib.figures.style import COLOURS, DIVERGING, new_figure, segment_colours, styled
+from pmlib.figures.style import COLOURS, DIVERGING, SEQUENTIAL, new_figure, segment_colours, styled
 
 
 @styled
@@ -172,7 +172,7 @@ def heatmap(standardised: pd.DataFrame) -> Figure:
                 fontsize=8,
             )
     axis.set_xticks(
-        range(grid.shape[1]), [_wrapped(n.replace(chr(10), " "), 12) for n in _names(names)]
+        range(grid.shape[1]), _names(names), rotation=30, ha="right", rotation_mode="anchor"
     )
     axis.set_yticks(range(grid.shape[0]), [_wrapped(label, 34) for label in grid.index])
     axis.grid(visible=False)
@@ -249,8 +249,8 @@ def customer_map(
             color=colours[index],
             alpha=0.75,
             linewidths=0,
-            label=f"{index + 1} {name}",
         )
+        left.scatter([], [], s=30, color=colours[index], label=f"{index + 1} {name}")
     axis_names = [
         f"component {i + 1} ({100 * share:.0f} % of variance)" for i, share in enumerate(explained)
     ]
@@ -286,4 +286,224 @@ def _names(segments: pd.DataFrame) -> list[str]:
 
 
 def _wrapped(text: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(text, width))
+    return "\n".join(textwrap.wrap(text, width, break_long_words=False))
+
+
+@styled
+def stability(table: pd.DataFrame, *, names: list[str]) -> Figure:
+    """Bootstrap Jaccard of each segment with its range, against the usual thresholds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``segment, jaccard, jaccard_low, jaccard_high``.
+    names : list of str
+    """
+    figure = new_figure(1.1 + 0.34 * len(table))
+    axis = figure.subplots()
+    rows = np.arange(len(table))[::-1]
+    for limit, word in ((0.6, "not to be trusted below"), (0.75, "stable"), (0.85, "very stable")):
+        axis.axvline(limit, color=COLOURS["muted"], linestyle=":", linewidth=1)
+        axis.annotate(
+            word,
+            (limit, 1.01),
+            xycoords=("data", "axes fraction"),
+            fontsize=8,
+            ha="right" if limit == 0.6 else "left",
+            color=COLOURS["muted"],
+        )
+    for row, colour, (_, values) in zip(
+        rows, segment_colours(len(table)), table.iterrows(), strict=True
+    ):
+        axis.plot(
+            [values["jaccard_low"], values["jaccard_high"]],
+            [row, row],
+            color=colour,
+            linewidth=3,
+            alpha=0.5,
+        )
+        axis.plot(values["jaccard"], row, "o", color=colour)
+    axis.set_yticks(rows, [f"{i + 1} {_wrapped(name, 34)}" for i, name in enumerate(names)])
+    axis.set(xlim=(0, 1.02), xlabel="Jaccard similarity over resamples: mean, 5 % to 95 % points")
+    axis.set_ylim(-0.6, len(table) - 0.4)
+    return figure  # fmt: skip
+
+
+@styled
+def intervals(
+    table: pd.DataFrame, *, label: str, value: str, xlabel: str, group: str | None = None
+) -> Figure:
+    """Estimates with their intervals, one row each.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns `label`, `value`, ``low, high`` and, for two colours, the flag `group`.
+    label, value : str
+    xlabel : str
+    group : str, optional
+        Rows where it is true are drawn in the second colour (those left out of the clustering
+        in the first).
+    """
+    table = table.head(24)
+    figure = new_figure(0.9 + 0.24 * len(table))
+    axis = figure.subplots()
+    rows = np.arange(len(table))[::-1]
+    marked = table[group].astype(bool).to_numpy() if group else np.zeros(len(table), dtype=bool)
+    for flag, colour, word in ((False, "main", "held out"), (True, "accent", "formed segments")):
+        at = marked == flag
+        if at.any():
+            part = table[at]
+            axis.errorbar(
+                part[value],
+                rows[at],
+                xerr=[
+                    (part[value] - part["low"]).clip(lower=0),
+                    (part["high"] - part[value]).clip(lower=0),
+                ],
+                fmt="o",
+                color=COLOURS[colour],
+                markersize=4,
+                label=word,
+            )
+    axis.set_yticks(rows, [_wrapped(text, 40) for text in table[label]])
+    axis.set(xlabel=xlabel, xlim=(0, None), ylim=(-0.6, len(table) - 0.4))
+    if group:
+        axis.legend()
+    return figure  # fmt: skip
+
+
+@styled
+def rfm_grid(grid: pd.DataFrame, bands: pd.DataFrame, *, names: list[str]) -> Figure:
+    """Left: customers by recency and frequency fifths; right: segments against RFM bands.
+
+    Parameters
+    ----------
+    grid : pandas.DataFrame
+        ``recency_score, frequency_score, customers, monetary``.
+    bands : pandas.DataFrame
+        ``segment, band, share`` (of the segment).
+    names : list of str
+    """
+    figure = new_figure(3.0 + 0.12 * len(names))
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
+    table = grid.pivot_table(index="frequency_score", columns="recency_score", values="customers")
+    table = table.reindex(index=range(5, 0, -1), columns=range(1, 6))
+    left.imshow(table, cmap=SEQUENTIAL, aspect="auto", vmin=0)
+    most = float(np.nanmax(table.to_numpy()))
+    for row in range(5):
+        for column in range(5):
+            value = table.iloc[row, column]
+            text = "–" if np.isnan(value) else f"{value:,.0f}"
+            left.text(
+                column,
+                row,
+                text,
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if value > 0.6 * most else COLOURS["ink"],
+            )
+    left.set_xticks(range(5), range(1, 6))
+    left.set_yticks(range(5), range(5, 0, -1))
+    left.grid(visible=False)
+    left.set(
+        title="Customers", xlabel="recency (5 most recent)", ylabel="frequency (5 most frequent)"
+    )
+    shares = bands.pivot_table(index="segment", columns="band", values="share", fill_value=0)
+    rows = np.arange(len(shares))[::-1]
+    start = np.zeros(len(shares))
+    order = ("low", "middle", "high")
+    ordered = sorted(shares.columns, key=lambda band: order.index(band.split()[0]))
+    for band, colour in zip(ordered, ("light", "accent", "main"), strict=False):
+        right.barh(
+            rows,
+            100 * shares[band],
+            left=100 * start,
+            color=COLOURS[colour],
+            label=band,
+            edgecolor="white",
+        )
+        start = start + shares[band].to_numpy()
+    right.set_yticks(rows, [f"{s} {_wrapped(names[s - 1], 20)}" for s in shares.index])
+    right.set(title="Segments by RFM sum", xlabel="customers of the segment, %", xlim=(0, 100))
+    right.grid(axis="y", visible=False)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=3)
+    return figure  # fmt: skip
+
+
+@styled
+def migration(table: pd.DataFrame, *, names: list[str]) -> Figure:
+    """Where the customers of each segment are some time later.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``segment_then, segment_now, share``; a missing share is not shown.
+    names : list of str
+    """
+    k = len(names)
+    grid = table.pivot_table(index="segment_then", columns="segment_now", values="share")
+    grid = grid.reindex(index=range(1, k + 1), columns=range(1, k + 1))
+    figure = new_figure(1.3 + 0.36 * k)
+    axis = figure.subplots()
+    axis.imshow(grid, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    for row in range(k):
+        for column in range(k):
+            value = grid.iloc[row, column]
+            axis.text(
+                column,
+                row,
+                "–" if np.isnan(value) else f"{100 * value:.0f} %",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if value > 0.6 else COLOURS["ink"],
+            )
+    axis.set_xticks(
+        range(k),
+        [_wrapped(f"{i + 1} {name}", 26) for i, name in enumerate(names)],
+        rotation=30,
+        ha="right",
+        rotation_mode="anchor",
+    )
+    axis.set_yticks(range(k), [_wrapped(f"{i + 1} {name}", 30) for i, name in enumerate(names)])
+    axis.set(xlabel="segment now", ylabel="segment then")
+    axis.grid(visible=False)
+    return figure  # fmt: skip
+
+
+@styled
+def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
+    """Small multiples: for each segment the features that set it apart most.
+
+    Parameters
+    ----------
+    standardised : pandas.DataFrame
+        ``segment, label, z``.
+    segments : pandas.DataFrame
+        ``segment, name, share``.
+    """
+    k = len(segments)
+    columns = min(k, 2)
+    lines = -(-k // columns)
+    figure = new_figure(0.4 + 1.75 * lines)
+    axes = np.atleast_1d(figure.subplots(lines, columns, sharex=True)).ravel()
+    for axis in axes[k:]:
+        axis.set_visible(False)
+    for axis, colour, (_, row) in zip(
+        axes[:k], segment_colours(k), segments.iterrows(), strict=True
+    ):
+        mine = standardised[standardised["segment"] == row["segment"]]
+        mine = mine.reindex(mine["z"].abs().sort_values(ascending=False, kind="stable").index)
+        mine = mine.head(5)
+        rows = np.arange(len(mine))[::-1]
+        axis.barh(rows, mine["z"], color=colour, height=0.65)
+        axis.axvline(0, color=COLOURS["muted"], linewidth=0.8)
+        axis.set_yticks(rows, [_wrapped(label, 26) for label in mine["label"]])
+        title = f"{row['segment']} {row['name']}, {100 * row['share']:.0f} %"
+        axis.set_title(_wrapped(title, 30), fontsize=8.5)
+        axis.grid(axis="y", visible=False)
+    for axis in axes[max(k - columns, 0) : k]:
+        axis.set_xlabel("deviation from the bank's mean, sd")
+    return figure  # fmt: skip

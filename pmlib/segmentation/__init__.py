@@ -2,36 +2,51 @@
 
 `features` describes customers as of a date in the engine; `transforms` makes a matrix of them;
 `homogeneity` asks whether there are segments at all, `criteria` how many, `stability` whether they
-would come back; `segment` does all that on a sample and leaves a frozen `scorer`, which assigns
-every customer in the engine; `profiles` and `maps` say what the segments are, `names` what to
-call them.
+would come back; `fit` does all that on a sample and leaves a frozen `scorer`, which assigns
+every customer in the engine; `profiles`, `maps` and `cards` say what the segments are, `names`
+what to call them, `value` what they are worth, `rfm` what the marketer's baseline says,
+`sensitivity` and `drift` how far they depend on choices and on the date.
 """
 
 from __future__ import annotations
 
 from pmlib.segmentation.agreement import Agreement, cross_tabulate
+from pmlib.segmentation.cards import segment_cards
+from pmlib.segmentation.drift import Drift, compare_dates
 from pmlib.segmentation.features import FeatureTable, customer_features, draw_sample
+from pmlib.segmentation.fit import Segmentation, keep_names, segment
 from pmlib.segmentation.maps import SegmentMap, map_segments
 from pmlib.segmentation.profiles import Profile, profile_segments
+from pmlib.segmentation.rfm import Rfm, score_rfm
 from pmlib.segmentation.scorer import Scorer, assign_customers
-from pmlib.segmentation.segment import Segmentation, segment
+from pmlib.segmentation.sensitivity import vary_choices
 from pmlib.segmentation.transforms import Encoder, Feature, fit_encoder
+from pmlib.segmentation.value import LifetimeValue, lifetime_value
 
 __all__ = [
     "Agreement",
+    "Drift",
     "Encoder",
     "Feature",
     "FeatureTable",
+    "LifetimeValue",
     "Profile",
+    "Rfm",
     "Scorer",
     "SegmentMap",
     "Segmentation",
     "assign_customers",
+    "compare_dates",
     "cross_tabulate",
     "customer_features",
     "draw_sample",
     "fit_encoder",
+    "keep_names",
+    "lifetime_value",
     "map_segments",
     "profile_segments",
+    "score_rfm",
     "segment",
+    "segment_cards",
+    "vary_choices",
 ]

@@ -8,6 +8,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.artifacts import Number
 from pmlib.engine import collect
 
 
@@ -28,6 +29,8 @@ class Agreement:
     ari: float
     low: float
     high: float
+    numbers: tuple[Number, ...]
+    text: str
 
 
 def cross_tabulate(
@@ -40,6 +43,7 @@ def cross_tabulate(
     assigned : narwhals.LazyFrame
         With ``segment`` and the column `other`.
     other : str
+        Also names the headline number ``agreement_with_<other>``.
     confidence_level : float
         The interval resamples the cross-table's cells.
     seed : int
@@ -58,7 +62,21 @@ def cross_tabulate(
     resampled = [rand_index(cells.reshape(grid.shape)) for cells in drawn]
     tail = (1 - confidence_level) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
-    return Agreement(counts, rand_index(grid), float(low), float(high))
+    ari = rand_index(grid)
+    number = Number(
+        f"agreement_with_{other}",
+        ari,
+        low=float(low),
+        high=float(high),
+        decimals=2,
+        meaning=f"Adjusted Rand index between the segments and {other}",
+    )
+    text = (
+        f"Segments ({len(grid)}) and {other} ({grid.shape[1]} groups) agree with an adjusted Rand "
+        f"index of {{{number.key}}} (interval {{{number.key}.interval}}); 1 would be the same "
+        "partition, 0 is what chance gives."
+    )
+    return Agreement(counts, ari, float(low), float(high), (number,), text)
 
 
 def rand_index(counts: np.ndarray) -> float:

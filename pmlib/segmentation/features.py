@@ -55,12 +55,15 @@ class FeatureTable:
     descriptors : tuple of Feature
         Held out of the clustering.
     as_of : datetime.date
+    channels : tuple of str
+        Payment channels that have a feature.
     """
 
     frame: nw.LazyFrame
     features: tuple[Feature, ...]
     descriptors: tuple[Feature, ...]
     as_of: dt.date
+    channels: tuple[str, ...] = ()
 
     def choose(self, names: str) -> FeatureTable:
         """Take these features to form segments and hold all others out.
@@ -121,10 +124,11 @@ def customer_features(
     FeatureTable
     """
     customers, features, descriptors = _from_customers(tables["customers"], attributes, as_of)
+    channels = tuple(channels) if channels is not None else None
     if "transactions" in tables:
         window = _window(tables["transactions"], as_of)
         if channels is None:
-            channels = payment_channels(window)
+            channels = tuple(payment_channels(window))
         behaviour, found = _from_transactions(window, as_of, channels)
         customers = customers.join(behaviour, on="customer_id", how="left")
         features = found + features
@@ -147,6 +151,7 @@ def customer_features(
         tuple(features),
         tuple(descriptors),
         as_of,
+        channels or (),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.engine import collect
-from pmlib.segmentation.segment import Segmentation
+from pmlib.segmentation.fit import Segmentation
 
 _SQUARES = 26
 

@@ -74,20 +74,20 @@ def _join(words: list[str]) -> str:
 
 
 def matched_names(
-    centres: np.ndarray,
+    labels: np.ndarray,
     names: Sequence[str],
-    earlier_centres: np.ndarray,
+    earlier_labels: np.ndarray,
     earlier_names: Sequence[str],
 ) -> tuple[str, ...]:
     """Let names follow segments from an earlier run.
 
-    Segments are matched one to one so that the sum of distances between their centres is smallest;
-    a matched segment keeps its earlier name, any further one its new name.
+    Segments are matched one to one so that the sum of their Jaccard similarities is largest; a
+    match of at least one half keeps the earlier name, all others get their new name.
 
     Parameters
     ----------
-    centres, earlier_centres : ndarray, shapes (k, p) and (m, p)
-        Both in the encoding of one run.
+    labels, earlier_labels : ndarray of int, shape (n,)
+        Segments 1 to k of the same customers, now and by the earlier scorer.
     names, earlier_names : sequence of str
 
     Returns
@@ -95,14 +95,18 @@ def matched_names(
     tuple of str
         Unique, segment 1 first.
     """
-    distance = ((centres[:, None, :] - earlier_centres[None, :, :]) ** 2).sum(axis=2)
-    rows, columns = linear_sum_assignment(distance)
-    kept = {int(row): earlier_names[column] for row, column in zip(rows, columns, strict=True)}
-    result: list[str] = []
+    both = np.zeros((len(names), len(earlier_names)))
+    np.add.at(both, (labels - 1, earlier_labels - 1), 1)
+    union = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
+    jaccard = both / np.maximum(union, 1)
+    rows, columns = linear_sum_assignment(-jaccard)
+    kept = {
+        int(row): earlier_names[column]
+        for row, column in zip(rows, columns, strict=True)
+        if jaccard[row, column] >= 0.5
+    }
     taken = set(kept.values())
-    for index, name in enumerate(names):
-        if index in kept:
-            result.append(kept[index])
-        else:
-            result.append(f"{name} (new)" if name in taken else name)
-    return tuple(result)
+    return tuple(
+        kept.get(index, f"{name} (new)" if name in taken else name)
+        for index, name in enumerate(names)
+    )

@@ -18,8 +18,8 @@ from scipy.stats import norm
 from pmlib.artifacts import Number
 from pmlib.engine import collect
 from pmlib.segmentation.features import FeatureTable
+from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.scorer import BORDERLINE
-from pmlib.segmentation.segment import Segmentation
 from pmlib.segmentation.transforms import Feature
 
 VALUE_FEATURES = ("annual_margin", "money_in")

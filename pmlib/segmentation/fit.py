@@ -14,7 +14,7 @@ from pmlib.errors import StudyError
 from pmlib.segmentation.clustering import cluster, group_means, require_distinct, subsample
 from pmlib.segmentation.criteria import ROWS, Criteria, compare_numbers
 from pmlib.segmentation.homogeneity import Homogeneity, homogeneity_test
-from pmlib.segmentation.names import name_segments
+from pmlib.segmentation.names import matched_names, name_segments
 from pmlib.segmentation.scorer import Scorer
 from pmlib.segmentation.stability import segment_stability
 from pmlib.segmentation.transforms import Encoder, Feature, fit_encoder
@@ -158,6 +158,36 @@ def segment(
     return replace(draft, numbers=_numbers(draft), text=_text(draft, min_stability))
 
 
+def keep_names(result: Segmentation, sample: pd.DataFrame, earlier: Scorer) -> Segmentation:
+    """Let the names of an earlier run's segments follow the segments.
+
+    Parameters
+    ----------
+    result : Segmentation
+    sample : pandas.DataFrame
+        The sample that made `result`.
+    earlier : Scorer
+        From the ``scorer.json`` of the earlier run.
+
+    Raises
+    ------
+    StudyError
+        The earlier scorer needs features that this study lacks.
+    """
+    missing = [f.name for f in earlier.encoder.features if f.name not in sample]
+    if missing:
+        raise StudyError(
+            "The earlier run's segments rest on features that this study lacks.",
+            where="names_from",
+            found=", ".join(missing),
+            remedy="Give the scorer of a run on the same study.",
+        )
+    names = matched_names(
+        result.labels, result.scorer.names, earlier.assign_sample(sample), earlier.names
+    )
+    return replace(result, scorer=replace(result.scorer, names=names))
+
+
 def _check_sample(sample: pd.DataFrame) -> None:
     duplicates = int(sample["customer_id"].duplicated().sum())
     if duplicates:
@@ -257,6 +287,11 @@ def _text(result: Segmentation, min_stability: float) -> str:
             " Yet no number of segments passes the rule (each segment found again in resamples "
             f"with a Jaccard similarity of {min_stability:.2f} or more, none too small): what "
             "structure there is does not form stable segments."
+        )
+    if len(result.encoder.features) == 1:
+        verdict = (
+            "With a single feature its distribution is all there is, and a reference with the same "
+            "distribution is the data themselves: **the test cannot find segments.**"
         )
     if result.fixed and k != supported:
         wanted = "no segments" if supported == 1 else f"{supported} segments"

@@ -1,0 +1,223 @@
+"""Do segments last? The frozen scorer at two dates: stability index and migration."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from pmlib.artifacts import Number
+from pmlib.engine import Engine, collect
+from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress, wilson
+from pmlib.segmentation.features import (
+    WINDOW_DAYS,
+    Declared,
+    FeatureTable,
+    customer_features,
+)
+from pmlib.segmentation.fit import Segmentation
+from pmlib.segmentation.scorer import assign_customers
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The frozen scorer at an earlier date and now.
+
+    Parameters
+    ----------
+    stability : pandas.DataFrame
+        ``label, psi, reading``: population stability index of each feature and of the segments.
+    migration : pandas.DataFrame
+        ``segment_then, segment_now, share`` (of the segment then, whole per cents), of customers
+        present at both dates; missing where too few customers stand behind it.
+    earlier : datetime.date
+    """
+
+    stability: pd.DataFrame
+    migration: pd.DataFrame
+    earlier: dt.date
+    numbers: tuple[Number, ...]
+    text: str
+
+    @property
+    def found(self) -> bool:
+        """Whether there is an earlier date to compare with."""
+        return len(self.migration) > 0
+
+
+def compare_dates(
+    assigned: nw.LazyFrame,
+    features: FeatureTable,
+    result: Segmentation,
+    tables: Mapping[str, nw.LazyFrame],
+    attributes: Mapping[str, Declared],
+    *,
+    days: int,
+    engine: Engine,
+    folder: Path,
+    confidence_level: float = 0.95,
+    min_group_size: int = 10,
+) -> Drift:
+    """Assign the customers of an earlier date with the frozen scorer and compare.
+
+    Parameters
+    ----------
+    assigned : narwhals.LazyFrame
+        All customers now, from `assign_customers`.
+    features : FeatureTable
+    result : Segmentation
+    tables, attributes
+        As for `customer_features`.
+    days : int
+        The earlier date lies so many days before that of `features`.
+    engine : Engine
+    folder : pathlib.Path
+        An empty scratch folder that outlives the result.
+    confidence_level : float
+    min_group_size : int
+        Smallest number of customers behind a share that is shown.
+
+    Returns
+    -------
+    Drift
+        Without rows when the study's history does not reach back so far.
+    """
+    earlier = features.as_of - dt.timedelta(days=days)
+    missing = _missing_history(tables, earlier)
+    if missing:
+        return Drift(pd.DataFrame(), pd.DataFrame(), earlier, (), missing)
+    past = customer_features(tables, attributes, as_of=earlier, channels=features.channels)
+    then = assign_customers(past.frame, result.scorer, engine=engine, folder=folder)
+    now = assigned
+    rows = []
+    cuts = {
+        index: np.unique(np.quantile(result.matrix[:, index], np.arange(1, 10) / 10))
+        for index, column in enumerate(result.encoder.columns)
+        if column.level is None
+    }
+    before, after = _bin_counts(then, cuts), _bin_counts(now, cuts)
+    labels = {feature.name: feature.label for feature in result.encoder.features}
+    for index in cuts:
+        value = psi(before[index], after[index])
+        rows.append({"label": labels[result.encoder.columns[index].feature], "psi": value})
+    k = result.scorer.k
+    if k > 1:
+        rows.append({"label": "segments", "psi": psi(_sizes(then, k), _sizes(now, k))})
+    stability = pd.DataFrame(rows, columns=["label", "psi"])
+    stability["reading"] = [reading(value) for value in stability["psi"]]
+    migration = _migration(then, now)
+    both = migration["customers"].sum()
+    stayed = migration.loc[migration["segment_then"] == migration["segment_now"], "customers"].sum()
+    low, high = wilson(np.array([stayed]), np.array([both]), level=confidence_level)
+    largest = float(stability["psi"].max()) if len(stability) else 0.0
+    return Drift(
+        stability=stability.sort_values("psi", ascending=False, kind="stable", ignore_index=True),
+        migration=_publishable(migration, min_group_size),
+        earlier=earlier,
+        numbers=(
+            Number("stayed_in_segment", float(stayed / both), "share", low=float(low[0]),
+                   high=float(high[0]), meaning="Customers in the same segment at both dates"),
+            Number("largest_psi", largest, decimals=2,
+                   meaning="Largest population stability index of a feature between the dates"),
+        ),
+        text=_text(largest, k),
+    )  # fmt: skip
+
+
+def _missing_history(tables: Mapping[str, nw.LazyFrame], earlier: dt.date) -> str:
+    """Why the study cannot be looked at as of the earlier date; empty when it can."""
+    if "transactions" not in tables and "holdings" not in tables:
+        return "The study has no dated behaviour: there is no earlier state to compare with."
+    if "transactions" in tables:
+        first = collect(
+            tables["transactions"].select(nw.col("booked_on").min().alias("first")), sort_by=[]
+        )["first"].iloc[0]
+        begin = earlier - dt.timedelta(days=WINDOW_DAYS - 31)
+        if pd.isna(first) or pd.Timestamp(first).date() > begin:
+            return (
+                f"Transactions do not reach back far enough for a year of behaviour before "
+                f"{earlier:%Y-%m-%d}: there is no earlier state to compare with."
+            )
+    return ""
+
+
+def reading(value: float) -> str:
+    """The usual reading of a population stability index.
+
+    Examples
+    --------
+    >>> reading(0.05)
+    'stable'
+    """
+    return "stable" if value < PSI_STABLE else "some shift" if value < PSI_SHIFTED else "shifted"
+
+
+def _bin_counts(assigned: nw.LazyFrame, cuts: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Customers at or below each cut and above the last, for each encoded column, in one pass."""
+    columns, names = [nw.lit(1).alias("one")], {}
+    for index, ends in cuts.items():
+        for position, end in enumerate(ends):
+            name = f"c{index}_{position}"
+            names[index, position] = name
+            hit = nw.col(f"z{index}") <= float(end)
+            columns.append(nw.when(hit).then(nw.lit(1)).otherwise(nw.lit(0)).alias(name))
+    totals = [nw.col("one").sum(), *(nw.col(name).sum() for name in names.values())]
+    row = collect(assigned.select(*columns).select(*totals), sort_by=[]).iloc[0]
+    return {
+        index: np.diff([0, *(row[names[index, i]] for i in range(len(ends))), row["one"]])
+        for index, ends in cuts.items()
+    }
+
+
+def _sizes(assigned: nw.LazyFrame, k: int) -> np.ndarray:
+    sizes = collect(
+        assigned.group_by("segment").agg(nw.len().alias("n")), sort_by=["segment"]
+    ).set_index("segment")["n"]
+    return sizes.reindex(range(1, k + 1), fill_value=0).to_numpy()
+
+
+def _migration(then: nw.LazyFrame, now: nw.LazyFrame) -> pd.DataFrame:
+    pairs = then.select("customer_id", nw.col("segment").alias("segment_then")).join(
+        now.select("customer_id", nw.col("segment").alias("segment_now")),
+        on="customer_id",
+        how="inner",
+    )
+    keys = ["segment_then", "segment_now"]
+    return collect(pairs.group_by(*keys).agg(nw.len().alias("customers")), sort_by=keys)
+
+
+def _publishable(migration: pd.DataFrame, minimum: int) -> pd.DataFrame:
+    """Shares without counts, so coarse that a small group cannot be told from what is left.
+
+    In a segment so small that a per cent is fewer than `minimum` customers, further cells are
+    blanked until none can be found by subtraction.
+    """
+    rows = []
+    for _, row in migration.groupby("segment_then"):
+        total = row["customers"].sum()
+        hidden = row["customers"] < minimum
+        if total < 100 * minimum and hidden.any():
+            hidden = suppress(row, minimum=minimum)["suppressed"]
+        share = (row["customers"] / total).round(2).mask(hidden)
+        rows.append(row.drop(columns="customers").assign(share=share))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _text(largest: float, k: int) -> str:
+    shift = {
+        "stable": "No feature shifted between the dates (largest stability index {largest_psi})",
+        "some shift": "Some feature shifted between the dates (largest index {largest_psi})",
+        "shifted": "A feature shifted strongly between the dates (largest index {largest_psi}): "
+        "the segments should be found anew before they are used",
+    }[reading(largest)]
+    if k == 1:
+        return f"{shift}."
+    return (
+        f"{shift}; {{stayed_in_segment}} (interval {{stayed_in_segment.interval}}) of the "
+        "customers present at both dates are in the segment they were in."
+    )

@@ -1,0 +1,155 @@
+"""What a customer of each segment will be worth: lifetime value with its interval."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from pmlib.engine import collect
+from pmlib.segmentation.features import MARGIN, WINDOW_DAYS, FeatureTable, held_at
+
+
+@dataclass(frozen=True)
+class LifetimeValue:
+    """Lifetime value a customer by segment.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``segment, customers, margin`` (a year), ``retention`` (share of products still held a year
+        later), ``value, low, high``.
+    text : str
+        What the figures rest on (Markdown).
+    """
+
+    table: pd.DataFrame
+    text: str
+
+    @property
+    def found(self) -> bool:
+        """Whether margins are known."""
+        return len(self.table) > 0
+
+
+def lifetime_value(
+    assigned: nw.LazyFrame,
+    features: FeatureTable,
+    tables: Mapping[str, nw.LazyFrame],
+    *,
+    as_of: dt.date,
+    years: int,
+    discount_rate: float,
+    confidence_level: float = 0.95,
+) -> LifetimeValue:
+    r"""Estimate the lifetime value of a customer of each segment [@gupta2006clv].
+
+    .. math:: m \sum_{t=0}^{T-1} \left( \frac{r}{1 + d} \right)^t
+
+    with m the mean annual margin of the products held, r the share of products held a year ago
+    that are still held, d the discount rate and T the horizon in years.
+
+    Parameters
+    ----------
+    assigned : narwhals.LazyFrame
+        All customers, from `assign_customers`.
+    features : FeatureTable
+    tables : mapping
+        ``holdings``.
+    as_of : datetime.date
+    years : int
+        T.
+    discount_rate : float
+        d, a year.
+    confidence_level : float
+        The interval (delta method) covers the spread of margins over customers and of retention,
+        with a customer's products counted together; not changes of behaviour to come.
+    """
+    known = {feature.name for feature in features.descriptors}
+    if MARGIN.name not in known or "holdings" not in tables:
+        return LifetimeValue(pd.DataFrame(), "The study records no margins of products held.")
+    margin = nw.col(MARGIN.name)
+    margins = collect(
+        assigned.select("segment", margin, (margin * margin).alias("square"))
+        .group_by("segment")
+        .agg(nw.len().alias("customers"), margin.sum(), nw.col("square").sum()),
+        sort_by=["segment"],
+    ).astype({"customers": float})
+    before = as_of - dt.timedelta(days=WINDOW_DAYS)
+    still = nw.col("closed_on").is_null() | (nw.col("closed_on") > nw.lit(as_of))
+    held = held_at(tables["holdings"], before).select(
+        "customer_id", nw.when(still).then(nw.lit(1)).otherwise(nw.lit(0)).alias("kept")
+    )
+    each = (
+        held.group_by("customer_id")
+        .agg(nw.len().alias("had"), nw.col("kept").sum())
+        .join(assigned.select("customer_id", "segment"), on="customer_id", how="inner")
+    )
+    had, kept = nw.col("had"), nw.col("kept")
+    sums = collect(
+        each.select(
+            "segment", "had", "kept",
+            (had * had).alias("hh"), (had * kept).alias("hk"), (kept * kept).alias("kk"),
+        )
+        .group_by("segment")
+        .agg(*(nw.col(column).sum() for column in ("had", "kept", "hh", "hk", "kk"))),
+        sort_by=["segment"],
+    ).astype(float)  # fmt: skip
+    sums["segment"] = sums["segment"].astype(int)
+    table = margins.merge(sums, on="segment", how="left", validate="one_to_one")
+    if table["had"].isna().any() or (table["had"] <= 0).any():
+        return LifetimeValue(
+            pd.DataFrame(), "Some segment held no product a year ago: retention is not known."
+        )
+    n = table["customers"]
+    mean = table[MARGIN.name] / n
+    variance = (table["square"] / n - mean**2).clip(lower=0) / n
+    retention = table["kept"] / table["had"]
+    residual = table["kk"] - 2 * retention * table["hk"] + retention**2 * table["hh"]
+    retention_variance = residual.clip(lower=0) / table["had"] ** 2
+    factor, slope = _annuity(retention.to_numpy(), years=years, discount_rate=discount_rate)
+    value = mean * factor
+    half = norm.ppf(0.5 + confidence_level / 2) * np.sqrt(
+        factor**2 * variance + (mean * slope) ** 2 * retention_variance
+    )
+    return LifetimeValue(
+        table=pd.DataFrame(
+            {
+                "segment": table["segment"].astype(int),
+                "customers": n.astype(int),
+                "margin": mean,
+                "retention": retention,
+                "value": value,
+                "low": value - half,
+                "high": value + half,
+            }
+        ),
+        text=_text(table, years, discount_rate),
+    )
+
+
+def _annuity(
+    retention: np.ndarray, *, years: int, discount_rate: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum over the years of the discounted retention, and its derivative in the retention."""
+    t = np.arange(years)[:, None]
+    kept = retention / (1 + discount_rate)
+    return (kept**t).sum(axis=0), (t * kept ** np.maximum(t - 1, 0)).sum(axis=0) / (
+        1 + discount_rate
+    )
+
+
+def _text(table: pd.DataFrame, years: int, discount_rate: float) -> str:
+    text = (
+        f"Value over {years} years at a discount rate of {100 * discount_rate:.1f} % a year, if "
+        "margins stay and products are given up at the past year's rate; products yet to be sold "
+        "are not counted."
+    )
+    if (table["kept"] == table["had"]).all():
+        text += " No product was given up in the past year, so every product is taken to stay."
+    return text
