@@ -12,8 +12,9 @@ from typing import Any
 
 import duckdb
 
-from pmlib.engine import open_engine
+from pmlib.engine import collect, open_engine
 from pmlib.errors import StudyError
+from pmlib.params import nearest
 from pmlib.schema import CONTRACTS, HASH, check
 from pmlib.studies.fetch import RawFile
 from pmlib.studies.sources import (
@@ -81,14 +82,34 @@ def validate(spec: StudySpec, paths: dict[str, Path]) -> dict[str, int]:
     """Check written tables against the contracts; return the rows of each."""
     engine = open_engine("duckdb")
     try:
-        return check(
+        rows = check(
             {name: engine.scan(path) for name, path in paths.items()},
             as_of=spec.as_of,
             attributes=spec.attributes,
             outcomes=spec.outcomes,
         )
+        if spec.structural_pairs:
+            known: set[str] = set()
+            if "products" in paths:
+                ids = engine.scan(paths["products"]).select("product_id")
+                known = set(collect(ids, sort_by=())["product_id"].astype(str))
+            _check_pairs(spec, known)
+        return rows
     finally:
         engine.close()
+
+
+def _check_pairs(spec: StudySpec, known: set[str]) -> None:
+    for pair in spec.structural_pairs:
+        unknown = [product for product in pair if product not in known]
+        if unknown or pair[0] == pair[1]:
+            raise StudyError(
+                "A structural pair does not name two products of the study.",
+                where=f"study.yaml: structural_pairs: {pair}",
+                rule="two product_id of the table products",
+                found=f"unknown {', '.join(unknown)}" if unknown else "the same product twice",
+                remedy=nearest(unknown[0], known) if unknown and known else "Correct the pair.",
+            )
 
 
 def _write(connection: duckdb.DuckDBPyConnection, table: str, sql: Path, target: Path) -> None:
@@ -104,15 +125,17 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, sql: Path, target:
             remedy="Add the file, or correct 'tables' in study.yaml.",
         ) from None
     try:
-        relation = connection.sql(query)
-        if relation is None:
+        statements = connection.extract_statements(query)
+        if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
             raise StudyError(
                 "The SQL of a table is not a query.",
                 where=str(sql),
                 rule="one SELECT",
-                found="a statement without a result",
+                found=f"{len(statements)} statements" if len(statements) != 1 else "another one",
                 remedy="Let the file hold one SELECT.",
             )
+        relation = connection.sql(query)
+        assert relation is not None
         columns = ", ".join(_column(table, n, str(t)) for n, t in
                             zip(relation.columns, relation.types, strict=True))  # fmt: skip
         relation.select(columns).write_parquet(str(target), compression="zstd")

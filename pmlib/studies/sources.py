@@ -138,7 +138,8 @@ def header(path: Path, form: Csv, where: str) -> list[str]:
     """Names of the columns, from the first line of a text file in UTF-8."""
     csv.field_size_limit(1 << 24)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        # The first line alone must be UTF-8 here: bytes further down are told with their line.
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             reader = csv.reader(
                 file,
                 delimiter=form.delimiter,
@@ -146,6 +147,7 @@ def header(path: Path, form: Csv, where: str) -> list[str]:
                 quoting=csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE,
             )
             names = next(reader, [])
+        "".join(names).encode()
     except (UnicodeError, csv.Error) as error:
         raise StudyError(
             "The first line of a raw file cannot be read.",

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pmlib.errors import StudyError
-from pmlib.params import nearest
+from pmlib.params import nearest, resolve
 from pmlib.schema import TABLES
 
 STUDIES = Path(__file__).resolve().parents[2] / "data"
@@ -198,6 +198,9 @@ class StudySpec(Strict):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two sources are called {', '.join(twice)}: give each its 'table'")
+        channels = [channel.name for channel in self.channels]
+        if len(set(channels)) < len(channels):
+            raise ValueError("two 'channels' have one name")
         return self
 
 
@@ -208,10 +211,11 @@ class _Loader(yaml.SafeLoader):
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     seen: set[str] = set()
     for key, _ in node.value:
-        if key.value in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key '{key.value}' is given twice", key.start_mark
-            )
+        if not isinstance(key, yaml.ScalarNode) or key.value in seen:
+            said = "a key must be a word"
+            if isinstance(key, yaml.ScalarNode):
+                said = f"the key '{key.value}' is given twice"
+            raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
         seen.add(str(key.value))
     return loader.construct_mapping(node, deep=True)
 
@@ -288,7 +292,7 @@ def load_spec(name_or_folder: str | Path) -> StudySpec:
             "The study.yaml holds no keys.", where=str(path), rule=rule, found=repr(content)[:80]
         )
     try:
-        return StudySpec.model_validate(content)
+        spec = StudySpec.model_validate(content)
     except ValidationError as error:
         faults = "\n           ".join(_fault(dict(fault)) for fault in error.errors())
         raise StudyError(
@@ -298,6 +302,8 @@ def load_spec(name_or_folder: str | Path) -> StudySpec:
             found=faults,
             remedy="Mend the keys named above.",
         ) from None
+    resolve(overrides=spec.parameters)
+    return spec
 
 
 def _fault(fault: dict[str, Any]) -> str:
@@ -307,7 +313,10 @@ def _fault(fault: dict[str, Any]) -> str:
         inner: list[type[Strict]] = [Source, Server, Member, Csv, AttributeSpec, ChannelSpec, Note]
         models = [StudySpec] if len(fault["loc"]) == 1 else inner
         known = {name for model in models for name in model.model_fields}
-        return f"{where}: unknown key, {nearest(str(fault['loc'][-1]), known)}"
+        key = str(fault["loc"][-1])
+        return f"{where}: " + (
+            "this key has no place here" if key in known else f"unknown key, {nearest(key, known)}"
+        )
     if fault["type"] == "missing":
         return f"{where}: missing"
     if fault["loc"] and fault["loc"][-1] == "[key]":
