@@ -4,23 +4,42 @@ from __future__ import annotations
 
 from pmlib.association.baskets import Baskets, collect_baskets
 from pmlib.association.findings import Findings, find_rules
-from pmlib.association.itemsets import Itemsets, closed_and_maximal, frequent_itemsets
+from pmlib.association.itemsets import (
+    Itemsets,
+    closed_and_maximal,
+    condensed_numbers,
+    frequent_itemsets,
+)
 from pmlib.association.measures import measures
+from pmlib.association.order import Acquisitions, acquisition_order
+from pmlib.association.prediction import NextProduct, predict_next_product
 from pmlib.association.rules import product_pairs
 from pmlib.association.segments import WITHIN, rules_by_segment
-from pmlib.association.wording import named, rule_label, rule_sentences, rule_table
+from pmlib.association.wording import (
+    measure_table,
+    named,
+    rule_label,
+    rule_sentences,
+    rule_table,
+)
 
 __all__ = [
     "WITHIN",
+    "Acquisitions",
     "Baskets",
     "Findings",
     "Itemsets",
+    "NextProduct",
+    "acquisition_order",
     "closed_and_maximal",
     "collect_baskets",
+    "condensed_numbers",
     "find_rules",
     "frequent_itemsets",
+    "measure_table",
     "measures",
     "named",
+    "predict_next_product",
     "product_pairs",
     "rule_label",
     "rule_sentences",

@@ -28,7 +28,7 @@ _PLURAL = {
     "not_tested": "could not be tested within segments",
 }
 
-# Below this lift on the hold-out half, a rule is hardly a reason to choose whom to address.
+# A rule whose lift is not surely above this is hardly a reason to choose whom to address.
 _WEAK_LIFT = 1.5
 
 
@@ -167,13 +167,15 @@ class Findings:
         )
         if not surviving:
             return text + " What the discovery half showed does not hold on other customers."
-        strongest = self.surviving["lift"].max()
-        if strongest < _WEAK_LIFT:
-            text += (
-                f" **The associations are weak:** the strongest surviving rule has a lift of "
-                f"{strongest:.2f}, so that holding one product says little about holding another."
+        strongest = self.surviving.loc[self.surviving["lift"].idxmax()]
+        interval = f"{strongest['lift_low']:.2f} to {strongest['lift_high']:.2f}"
+        if self.surviving["lift_low"].max() < _WEAK_LIFT:
+            return text + (
+                f" **The associations are weak:** no lift is surely above {_WEAK_LIFT:g}; the "
+                f"largest is {strongest['lift']:.2f} ({interval}). Holding one product says "
+                "little about holding another."
             )
-        return text
+        return text + f" The largest lift is {strongest['lift']:.1f} ({interval})."
 
     @property
     def within_text(self) -> str:

@@ -73,7 +73,7 @@ def _test(candidates: pd.DataFrame, holdout: Baskets, *, confidence_level: float
     """Measures and p-values of one scope's rules."""
     antecedents = [frozenset(X) for X in candidates["antecedent"]]
     targets = [frozenset({y}) for y in candidates["consequent"]]
-    needed = {frozenset(): None}
+    needed: dict[frozenset[str], None] = {frozenset(): None}
     for X, y in zip(antecedents, targets, strict=True):
         for part in (X, *(X - {x} for x in X)):
             needed |= {part: None, part | y: None}

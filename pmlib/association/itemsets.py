@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pmlib.artifacts import Number
 from pmlib.errors import StudyError
 
 if TYPE_CHECKING:
@@ -189,6 +190,16 @@ def closed_and_maximal(itemsets: Itemsets, baskets: Baskets) -> pd.DataFrame:
     frame["closed"] = with_one_more < frame["customers"].to_numpy()
     frame["maximal"] = with_one_more < itemsets.minimum
     return frame
+
+
+def condensed_numbers(frame: pd.DataFrame) -> tuple[Number, ...]:
+    """Count the itemsets of `closed_and_maximal`, as headline numbers."""
+    return (
+        Number("n_itemsets_closed", int(frame["closed"].sum()), "count", meaning="closed itemsets"),
+        Number(
+            "n_itemsets_maximal", int(frame["maximal"].sum()), "count", meaning="maximal itemsets"
+        ),
+    )
 
 
 # Products whose combinations are counted in one table of 2^k cells.

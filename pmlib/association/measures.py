@@ -14,6 +14,13 @@ from pmlib.safeguards import wilson
 
 COUNTS = ("n", "n_antecedent", "n_consequent", "n_both")
 
+MEASURES = (
+    "support", "confidence", "confidence_low", "confidence_high", "lift", "lift_low", "lift_high",
+    "leverage", "conviction", "zhang", "jaccard", "kulczynski", "imbalance_ratio", "hyper_lift",
+    "hyper_confidence",
+)  # fmt: skip
+"""The columns of `measures`."""
+
 _HYPER_LEVEL = 0.99
 
 

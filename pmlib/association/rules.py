@@ -177,9 +177,9 @@ def fisher_p_values(rules: pd.DataFrame, counts: Mapping[frozenset[str], int]) -
         n_x, n_xy = counts[whole], counts[whole | target]
         rests = {frozenset(), *(whole - {x} for x in X)}
         tests += [(row, n_xy, counts[rest], counts[rest | target], n_x) for rest in rests]
-    row, n_xy, n, n_y, n_x = np.array(tests, dtype=np.int64).reshape(-1, 5).T
+    rows, n_both, n, n_consequent, n_antecedent = np.array(tests, dtype=np.int64).reshape(-1, 5).T
     p_value = np.zeros(len(rules))
-    np.maximum.at(p_value, row, hypergeom.sf(n_xy - 1, n, n_y, n_x))
+    np.maximum.at(p_value, rows, hypergeom.sf(n_both - 1, n, n_consequent, n_antecedent))
     return p_value
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from pmlib.artifacts import Number
 from pmlib.association.baskets import Baskets
+from pmlib.casebank.world import KINDS, World
+from pmlib.engine import collect
 
 if TYPE_CHECKING:
     from pmlib.association.findings import Findings
-    from pmlib.casebank.world import World
 
 # Probabilities of a world without effects are equal only up to rounding.
 _EQUAL = 1e-9
@@ -26,8 +28,8 @@ class TruthCheck:
     Parameters
     ----------
     planted : pandas.DataFrame
-        A row a planted rule: antecedent, consequent, kinds (tuple of int, empty: all), true_lift
-        (over the customers it applies to), found (bool).
+        A row a planted rule: antecedent, consequent, kinds (tuple of the names of the kinds of
+        customers that it applies to), true_lift (over these), found (bool).
     rules : pandas.DataFrame
         The surviving rules: antecedent, consequent, scope, lift (hold-out half), true_lift,
         true (bool): every product of the antecedent adds to the probability of the consequent.
@@ -44,6 +46,12 @@ class TruthCheck:
         return (
             Number("n_rules_planted", len(self.planted), "count", meaning="rules planted"),
             Number("rule_recall", recall, "share", meaning="share of the planted rules found"),
+            Number(
+                "n_rules_false",
+                int((~self.rules["true"]).sum()),
+                "count",
+                meaning="surviving rules that are not true",
+            ),
             Number("false_rule_share", false, "share", meaning="share of surviving rules not true"),
         )
 
@@ -58,7 +66,8 @@ def check_against_truth(
     findings : Findings
     world : pmlib.casebank.world.World
     composition : numpy.ndarray, shape (segments, kinds), optional
-        Customers of each true kind in each segment; by default segment s is kind s - 1.
+        Customers of each true kind in each segment (`kind_composition`); by default the segments
+        are the kinds.
 
     Returns
     -------
@@ -109,7 +118,7 @@ def check_against_truth(
             {
                 "antecedent": X,
                 "consequent": rule.consequent,
-                "kinds": () if everywhere else rule.kinds,
+                "kinds": ("all",) if everywhere else tuple(KINDS[kind] for kind in rule.kinds),
                 "true_lift": lift,
                 "found": (X, rule.consequent) in overall
                 if everywhere
@@ -169,3 +178,28 @@ def _truth_of(
     whole, alone = confidence(set(X)), confidence(set())
     shorter = [alone, *(confidence(set(X) - {x}) for x in X)]
     return whole / alone, all(whole > part + _EQUAL for part in shorter)
+
+
+def kind_composition(assignments: nw.LazyFrame, kinds: nw.LazyFrame) -> np.ndarray:
+    """Count the customers of each true kind in each segment, in the engine.
+
+    Parameters
+    ----------
+    assignments : narwhals.LazyFrame
+        customer_id, segment (1 to k).
+    kinds : narwhals.LazyFrame
+        customer_id, segment: the true kind, 1 to 6.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (segments, kinds)
+    """
+    joined = assignments.select("customer_id", "segment").join(
+        kinds.select("customer_id", kind=nw.col("segment")), on="customer_id", how="inner"
+    )
+    counted = collect(
+        joined.group_by("segment", "kind").agg(customers=nw.len()), sort_by=["segment", "kind"]
+    )
+    composition = np.zeros((int(counted["segment"].max()), int(counted["kind"].max())), dtype=int)
+    composition[counted["segment"] - 1, counted["kind"] - 1] = counted["customers"]
+    return composition

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmlib.artifacts import format_number
+from pmlib.association.measures import MEASURES
 from pmlib.association.segments import WITHIN
 
 if TYPE_CHECKING:
@@ -109,6 +110,22 @@ def rule_table(
         WITHIN[within] if survives else "does not survive"
         for within, survives in zip(rules["within"], rules["survives"], strict=True)
     ]
+    return table
+
+
+def measure_table(findings: Findings, names: Mapping[str, str], *, n: int) -> pd.DataFrame:
+    """Return all measures of at most `n` leading rules.
+
+    Returns
+    -------
+    pandas.DataFrame
+        rule, then the measures of `pmlib.association.measures.measures` without intervals.
+    """
+    rules = findings.leading(n)
+    shown = [name for name in MEASURES if not name.endswith(("_low", "_high"))]
+    table = rules[shown].copy()
+    labels = zip(rules["antecedent"], rules["consequent"], strict=True)
+    table.insert(0, "rule", [rule_label(X, y, names) for X, y in labels])
     return table
 
 

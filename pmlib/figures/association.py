@@ -227,3 +227,109 @@ def _verdict_legend(axes: Axes, verdicts: Sequence[str]) -> None:
         if v in verdicts
     ]  # fmt: skip
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, -0.05))
+
+
+@styled
+def acquisition_flow(transitions: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Draw bands from the product acquired first (left) to the next one (right).
+
+    Parameters
+    ----------
+    transitions : pandas.DataFrame
+        product, other, customers, ratio, median_gap; the bands to draw.
+    names : mapping
+        Product id to name.
+    """
+    left = transitions.groupby("product")["customers"].sum().sort_values(ascending=False)
+    right = transitions.groupby("other")["customers"].sum().sort_values(ascending=False)
+    gap = 0.035 * transitions["customers"].sum()
+    figure = new_figure(1.0 + 0.3 * max(len(left), len(right)))
+    axes = figure.subplots()
+    bottom: dict[tuple[str, str], float] = {}
+    for side, totals, x in (("left", left, 0.0), ("right", right, 1.0)):
+        y = -(totals.sum() + gap * (len(totals) - 1)) / 2
+        for product, total in totals[::-1].items():
+            bottom[side, str(product)] = y
+            outward = -1 if side == "left" else 1
+            axes.add_patch(
+                mpl.patches.Rectangle(
+                    (x - 0.012, y), 0.024, total, facecolor=COLOURS["ink"], edgecolor="none"
+                )
+            )
+            axes.text(
+                x + 0.025 * outward, y + total / 2, names[str(product)],
+                ha="right" if side == "left" else "left", va="center",
+            )  # fmt: skip
+            y += total + gap
+    norm = mpl.colors.TwoSlopeNorm(vmin=-2, vcenter=0, vmax=2)
+    colours = mpl.colormaps[DIVERGING]
+    place = {product: i for i, product in enumerate(right.index[::-1])}
+    ordered = transitions.assign(place=transitions["other"].map(place)).sort_values(
+        ["product", "place"], kind="stable"
+    )
+    for row in ordered.itertuples(index=False):
+        y0, y1 = bottom["left", row.product], bottom["right", row.other]
+        bottom["left", row.product] += row.customers
+        bottom["right", row.other] += row.customers
+        strength = float(np.clip(np.log2(row.ratio), -2, 2))
+        axes.add_patch(
+            mpl.patches.PathPatch(
+                _band(y0, y1, row.customers), facecolor=colours(norm(strength)),
+                edgecolor=COLOURS["muted"], linewidth=0.3, alpha=0.85,
+            )
+        )  # fmt: skip
+    axes.set_xlim(-0.45, 1.45)
+    height = max(left.sum() + gap * len(left), right.sum() + gap * len(right))
+    axes.set_ylim(-0.52 * height, 0.58 * height)
+    axes.axis("off")
+    for x, heading in ((0, "Acquired"), (1, "Acquired next")):
+        axes.text(x, 0.53 * height, heading, ha="center", va="bottom", fontweight="bold")
+    bar = figure.colorbar(
+        mpl.cm.ScalarMappable(norm=norm, cmap=DIVERGING), ax=axes, ticks=[-2, -1, 0, 1, 2],
+        shrink=0.6, label="Times as often as expected",
+    )  # fmt: skip
+    bar.ax.set_yticklabels(["¼ or less", "½", "1", "2", "4 or more"])
+    return figure
+
+
+def _band(y0: float, y1: float, width: float) -> mpl.path.Path:
+    """A curved band of constant height from (0, y0) to (1, y1)."""
+    codes = mpl.path.Path
+    points = [
+        (0.012, y0), (0.5, y0), (0.5, y1), (0.988, y1),
+        (0.988, y1 + width), (0.5, y1 + width), (0.5, y0 + width), (0.012, y0 + width), (0.012, y0),
+    ]  # fmt: skip
+    kinds = [codes.MOVETO, *[codes.CURVE4] * 3, codes.LINETO, *[codes.CURVE4] * 3, codes.CLOSEPOLY]
+    return codes(points, kinds)
+
+
+@styled
+def next_product(table: pd.DataFrame) -> Figure:
+    """Draw how often each ranking names the next product, with intervals.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ranking; hit_1, hit_3, map_7, each with _low and _high (shares).
+    """
+    figure = new_figure(0.9 + 0.28 * len(table))
+    panels = figure.subplots(1, 3, sharey=True)
+    rows = np.arange(len(table))[::-1]
+    titles = (("hit_1", "Hit at 1"), ("hit_3", "Hit at 3"), ("map_7", "MAP at 7"))
+    for axes, (column, title) in zip(panels, titles, strict=True):
+        axes.hlines(
+            rows,
+            table[f"{column}_low"],
+            table[f"{column}_high"],
+            color=COLOURS["muted"],
+            linewidth=1.2,
+        )
+        axes.plot(table[column], rows, "o", color=COLOURS["main"], markersize=5)
+        axes.set_title(title)
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+        axes.set_xlabel("Share of buyers" if column != "map_7" else "Mean average precision")
+    for axes in panels[:2]:
+        axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, symbol=" %"))
+    panels[0].set_yticks(rows, table["ranking"])
+    panels[0].set_ylim(-0.6, len(table) - 0.4)
+    return figure

@@ -1,0 +1,226 @@
+"""What is acquired after what: order, and the time between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from pmlib.artifacts import Number
+from pmlib.association.segments import holm
+from pmlib.engine import collect, day_number
+from pmlib.safeguards import wilson
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+# A transition is named when it is surely this many times as frequent as expected.
+_OUT_OF_PROPORTION = 1.2
+
+
+@dataclass(frozen=True)
+class Acquisitions:
+    """Order of acquisition.
+
+    Parameters
+    ----------
+    transitions : pandas.DataFrame
+        product, other (the next one acquired), customers, share (of all next acquisitions after
+        `product`), share_low, share_high, expected (customers, if the next product did not depend
+        on the last), ratio (customers / expected), median_gap (days); most customers first.
+    precedence : pandas.DataFrame
+        A row a pair of products: product, other, customers (who acquired both, on different
+        days), share_first (who acquired `product` before `other`), low, high, p_adjusted (that
+        both orders are as common; sign test, Holm), ordered (bool). `product` is the one that
+        more often comes first.
+    """
+
+    transitions: pd.DataFrame
+    precedence: pd.DataFrame
+
+    @property
+    def possible(self) -> bool:
+        """Whether any customer acquired two products on known, different days."""
+        return len(self.transitions) > 0
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Headline numbers."""
+        if not self.possible:
+            return ()
+        gaps = self.transitions
+        return (
+            Number(
+                "n_acquisitions_followed",
+                int(gaps["customers"].sum()),
+                "count",
+                meaning="acquisitions of a product after another one",
+            ),
+            Number(
+                "n_pairs_ordered",
+                int(self.precedence["ordered"].sum()),
+                "count",
+                meaning="pairs of products of which one comes first more often than chance",
+            ),
+            Number(
+                "median_gap_days",
+                _weighted_median(gaps["median_gap"], gaps["customers"]),
+                "days",
+                meaning="median over acquisitions of their transition's median gap",
+            ),
+        )
+
+    def text(self, names: dict[str, str], *, minimum: int) -> str:
+        """Say what comes after what (Markdown).
+
+        Parameters
+        ----------
+        names : mapping
+            Product id to name.
+        minimum : int
+            Customers that a transition needs to be named.
+        """
+        if not self.possible:
+            return (
+                "The study does not record when products were opened, for two products of one "
+                "customer at least, so nothing can be said of their order."
+            )
+        known = self.transitions[self.transitions["customers"] >= max(minimum, 30)]
+        if not len(known):
+            return "Too few customers acquired one product after another to name a transition."
+        surely = known["ratio"] * known["share_low"] / known["share"]
+        if surely.max() < _OUT_OF_PROPORTION:
+            return "What is acquired next hardly depends on what was acquired last."
+        top = known.sort_values("ratio", ascending=False, kind="stable").iloc[0]
+        return (
+            f"Most out of proportion is **{names[top['other']]} after {names[top['product']]}**: "
+            f"{top['ratio']:.1f} times as often as if the next product did not depend on the last, "
+            f"after a median of {top['median_gap']:,.0f} days."
+        )
+
+
+def acquisition_order(
+    holdings: nw.LazyFrame,
+    *,
+    as_of: dt.date,
+    confidence_level: float = 0.95,
+    error_rate: float = 0.05,
+) -> Acquisitions:
+    r"""Count what customers acquire after what.
+
+    Parameters
+    ----------
+    holdings : narwhals.LazyFrame
+        customer_id, product_id, opened_on. Products closed since count too; those without an
+        opening date do not.
+    as_of : datetime.date
+    confidence_level : float
+    error_rate : float
+        Family-wise error rate of the sign tests.
+
+    Returns
+    -------
+    Acquisitions
+        Without rows where no order is known.
+
+    Notes
+    -----
+    Only the first opening of each product counts. The next acquisition is what was opened on the
+    next later day on which anything was opened; products opened on the same day have no order.
+    Expected counts fit the rows' and columns' totals with an empty diagonal (quasi-independence):
+    :math:`e_{ab} = r_a c_b` for :math:`a \neq b`, by iterative proportional fitting.
+    """
+    counted = collect(_ordered_pairs(holdings, as_of), sort_by=["product", "other", "follows"])
+    following = counted[counted["follows"]].drop(columns="follows").reset_index(drop=True)
+    return Acquisitions(
+        transitions=_transitions(following, confidence_level),
+        precedence=_precedence(counted, confidence_level, error_rate),
+    )
+
+
+def _ordered_pairs(holdings: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
+    """Count customers by (earlier product, later product, whether it was the next)."""
+    opened = holdings.filter(nw.col("opened_on") <= nw.lit(as_of))
+    first = (
+        opened.select("customer_id", "product_id", day=day_number("opened_on"))
+        .group_by("customer_id", "product_id")
+        .agg(day=nw.col("day").min())
+    )
+    later = first.select("customer_id", other=nw.col("product_id"), other_day=nw.col("day"))
+    pairs = first.join(later, on="customer_id", how="inner").filter(
+        nw.col("other_day") > nw.col("day")
+    )
+    pairs = pairs.with_columns(
+        next_day=nw.col("other_day").min().over("customer_id", "product_id"),
+        gap=(nw.col("other_day") - nw.col("day")).cast(nw.Float64),
+    )
+    pairs = pairs.with_columns(follows=nw.col("other_day") == nw.col("next_day"))
+    return (
+        pairs.group_by("product_id", "other", "follows")
+        .agg(customers=nw.len(), median_gap=nw.col("gap").median())
+        .rename({"product_id": "product"})
+    )
+
+
+def _transitions(following: pd.DataFrame, confidence_level: float) -> pd.DataFrame:
+    table = following.astype({"customers": "int64", "median_gap": float})
+    after = table.groupby("product")["customers"].transform("sum")
+    table["share"] = table["customers"] / after
+    low, high = wilson(table["customers"], after, level=confidence_level)
+    table["share_low"], table["share_high"] = low, high
+    table["expected"] = _quasi_independent(table)
+    table["ratio"] = table["customers"] / table["expected"]
+    columns = ["product", "other", "customers", "share", "share_low", "share_high",
+               "expected", "ratio", "median_gap"]  # fmt: skip
+    order = ["customers", "product", "other"]
+    table = table.sort_values(order, ascending=[False, True, True], kind="stable")
+    return table[columns].reset_index(drop=True)
+
+
+def _quasi_independent(table: pd.DataFrame) -> np.ndarray:
+    """Expected counts under independence off the diagonal."""
+    if not len(table):
+        return np.zeros(0)
+    products = sorted({*table["product"], *table["other"]})
+    place = {product: i for i, product in enumerate(products)}
+    rows, columns = table["product"].map(place), table["other"].map(place)
+    observed = np.zeros((len(products), len(products)))
+    observed[rows, columns] = table["customers"]
+    fitted = 1.0 - np.eye(len(products))
+    for _ in range(500):
+        for axis in (1, 0):
+            total = fitted.sum(axis=axis, keepdims=True)
+            target = observed.sum(axis=axis, keepdims=True)
+            fitted = fitted * np.divide(target, total, out=np.zeros_like(total), where=total > 0)
+    return fitted[rows, columns]
+
+
+def _precedence(counted: pd.DataFrame, confidence_level: float, error_rate: float) -> pd.DataFrame:
+    from scipy.stats import binomtest
+
+    both = counted.groupby(["product", "other"])["customers"].sum()
+    rows = []
+    for (a, b), n_first in both.items():
+        n_second = int(both.get((b, a), 0))
+        if n_first > n_second or (n_first == n_second and a < b):
+            total = int(n_first) + n_second
+            rows.append((a, b, total, int(n_first), binomtest(int(n_first), total).pvalue))
+    table = pd.DataFrame(rows, columns=["product", "other", "customers", "n_first", "p_value"])
+    table["share_first"] = table["n_first"] / table["customers"]
+    low, high = wilson(table["n_first"], table["customers"], level=confidence_level)
+    table["low"], table["high"] = low, high
+    table["p_adjusted"] = holm(table["p_value"].to_numpy(dtype=float))
+    table["ordered"] = table["p_adjusted"] <= error_rate
+    table = table.sort_values(
+        ["share_first", "product", "other"], ascending=[False, True, True], kind="stable"
+    )
+    return table.drop(columns=["n_first", "p_value"]).reset_index(drop=True)
+
+
+def _weighted_median(values: pd.Series, weights: pd.Series) -> float:
+    order = np.argsort(values.to_numpy(), kind="stable")
+    cumulated = weights.to_numpy()[order].cumsum()
+    return float(values.to_numpy()[order][np.searchsorted(cumulated, cumulated[-1] / 2)])
