@@ -75,8 +75,9 @@ class _Exporter(HTMLExporter):
 
 
 def _wanted(cell: Any) -> bool:
-    """Tell whether a cell belongs in the report; papermill's own holds paths of this machine."""
-    return bool(cell.source.strip()) and "injected-parameters" not in cell.metadata.get("tags", [])
+    """Tell whether a cell belongs in the report; those added by the run tell of this machine."""
+    tags = cell.metadata.get("tags", [])
+    return bool(cell.source.strip()) and not {"generated", "injected-parameters"} & set(tags)
 
 
 def _check(output: Any, *, where: str) -> None:

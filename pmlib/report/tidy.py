@@ -8,8 +8,10 @@ from typing import Any
 from bs4 import BeautifulSoup, Tag
 
 _SHORT = 22
-# Rows that fit on a page: a shorter table is never cut, a longer one repeats its head.
-_ONE_PAGE = 28
+# Characters across from which a table is wide on screen.
+_WIDE = 110
+# Rows of a small table, and rows that fit on a page: a longer table repeats its head.
+_FEW, _ONE_PAGE = 14, 28
 # Points: widths of the text on A4 upright and across, and the sizes of type between which a
 # table is set. A character takes a little more than half its size.
 _UPRIGHT, _ACROSS = 470, 740
@@ -32,17 +34,23 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Any]) -> None:
             cell["scope"] = "col"
         for cell in table.select("tbody th"):
             cell["scope"] = "row"
-        for cell in table.select("tbody td:not(.num)"):
+        for cell in table.select("tbody :is(td, th):not(.num)"):
             text = cell.get_text()
-            # Intervals, dates and the like are read as one.
+            # Intervals, dates and the like are read as one; a long name may be cut on paper.
             if len(text) <= _SHORT and any(map(str.isdigit, text)):
                 cell["class"] = [*cell.get("class", []), "pm-short"]
+            elif max(map(len, text.split()), default=0) > _SHORT:
+                cell["class"] = [*cell.get("class", []), "pm-cut"]
         classes = list(table.get("class", []))
-        size = _UPRIGHT / (_CHARACTER * _width(table))
-        if size < _SMALLEST_UPRIGHT:
+        rows, width = len(table.select("tbody tr")), _width(table)
+        size = _UPRIGHT / (_CHARACTER * width)
+        # A short table rather takes smaller type than a page of its own.
+        if size < _SMALLEST_UPRIGHT and rows > _FEW:
+            classes.append("pm-across")
+            size = _ACROSS / (_CHARACTER * width)
+        if width > _WIDE:
             classes.append("pm-wide")
-            size = _ACROSS / (_CHARACTER * _width(table))
-        if len(table.select("tbody tr")) > _ONE_PAGE:
+        if rows > _ONE_PAGE:
             classes.append("pm-long")
         if classes:
             table["class"] = classes
