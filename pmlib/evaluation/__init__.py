@@ -1,27 +1,69 @@
-"""Campaign evaluation: what a campaign caused, or, without control, how well it was aimed."""
+"""Campaign evaluation: what a campaign caused, or, without control, how well it was aimed.
+
+`campaign` finds the contacts (from the simulator, the study, or a file of `results`); `checks`
+come before `effects` and `groups`; `cuped`, `uplift`, `policies`, `looks` and `naive` go deeper;
+`targeting` and `prospects` serve studies without control; `truth` and `coverage` know the
+simulated bank.
+"""
 
 from pmlib.evaluation.campaign import Campaign, open_campaign
 from pmlib.evaluation.checks import CampaignChecks, check_campaign
-from pmlib.evaluation.effects import Effects, GroupEffects, effects_by, intention_to_treat
+from pmlib.evaluation.cuped import Cuped, cuped
+from pmlib.evaluation.effects import Effects, intention_to_treat
+from pmlib.evaluation.groups import GroupEffects, effects_by
+from pmlib.evaluation.learners import Expected, expect
+from pmlib.evaluation.looks import Looks, PowerCurve, interim_looks, power_curve
+from pmlib.evaluation.naive import BeforeAfter, before_after
+from pmlib.evaluation.policies import Policies, candidate_policies, policy_values
+from pmlib.evaluation.prospects import Prospects, rank_prospects
 from pmlib.evaluation.results import read_results
 from pmlib.evaluation.targeting import Targeting, gains_table, judge_over_time, profit_curve
-from pmlib.evaluation.truth import beside_truth, potential_outcomes, true_effects
+from pmlib.evaluation.truth import (
+    beside_truth,
+    potential_outcomes,
+    true_effects,
+    true_groups,
+    true_policies,
+    true_rankings,
+)
+from pmlib.evaluation.uplift import Rankings, judge_rankings, rank_weighted_effect
 
 __all__ = [
+    "BeforeAfter",
     "Campaign",
     "CampaignChecks",
+    "Cuped",
     "Effects",
+    "Expected",
     "GroupEffects",
+    "Looks",
+    "Policies",
+    "PowerCurve",
+    "Prospects",
+    "Rankings",
     "Targeting",
+    "before_after",
     "beside_truth",
+    "candidate_policies",
     "check_campaign",
+    "cuped",
     "effects_by",
+    "expect",
     "gains_table",
     "intention_to_treat",
+    "interim_looks",
     "judge_over_time",
+    "judge_rankings",
     "open_campaign",
+    "policy_values",
     "potential_outcomes",
+    "power_curve",
     "profit_curve",
+    "rank_prospects",
+    "rank_weighted_effect",
     "read_results",
     "true_effects",
+    "true_groups",
+    "true_policies",
+    "true_rankings",
 ]

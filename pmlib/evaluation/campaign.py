@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from pmlib import casebank
-from pmlib.engine import collect, day_number
+from pmlib.engine import collect, day_number, uniform
+from pmlib.errors import StudyError
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.results import read_results
 from pmlib.schema import CONTRACTS
@@ -27,6 +29,9 @@ DAYS_BEFORE = 90
 
 _YEAR = 365.25
 
+# Seeded draws of this chapter have streams of their own, apart from those of other chapters.
+_SPLIT_STREAM, _ORDER_STREAM = 5001, 5002
+
 
 @dataclass(frozen=True)
 class Campaign:
@@ -38,7 +43,12 @@ class Campaign:
         ``randomised`` (a control group and known propensities), ``uncontrolled`` (contacts
         only) or ``none``.
     contacts : DataFrame
-        The canonical columns, ``segment``, and one column a covariate; in the order of time.
+        The canonical columns, ``segment``, one column a covariate, ``arm_propensity``
+        (probability of the row's arm, its product and channel being given), ``order`` (0-1, a
+        seeded random number) and ``half`` (0 or 1, a seeded split of customers); in the order
+        of time.
+    training : DataFrame or None
+        Contacts of an earlier randomised campaign, same columns, to learn rankings from.
     covariates : mapping of str to str
         Columns known before the contact, and what a reader calls them.
     sensitive : tuple of str
@@ -51,16 +61,27 @@ class Campaign:
 
     kind: Kind
     contacts: pd.DataFrame
+    training: pd.DataFrame | None
     covariates: Mapping[str, str]
     sensitive: tuple[str, ...]
     outcomes: Mapping[str, str]
     text: str
 
     @property
+    def features(self) -> tuple[str, ...]:
+        """Covariates that may target."""
+        return tuple(name for name in self.covariates if name not in self.sensitive)
+
+    @property
+    def spans_time(self) -> bool:
+        """Whether contacts can be split into earlier and later ones."""
+        return self.kind == "uncontrolled" and bool(np.ptp(self.contacts["contact_day"]) > 0)
+
+    @property
     def absent(self) -> str:
         """Why nothing can be said about effects."""
         if self.kind == "none":
-            return "This study records no contacts, so there is nothing to show here."
+            return "There is no campaign, so there is nothing to show here."
         if self.kind == "uncontrolled":
             return "The contacts have no control group, so there is nothing to show here."
         return "The checks stopped the reading, so nothing is shown here."
@@ -70,12 +91,48 @@ class Campaign:
         """Why targeting over time is not judged."""
         if self.kind == "none":
             return self.absent
+        if self.kind == "uncontrolled":
+            return "All contacts bear one date, so there are no later ones to judge a ranking on."
         return "This campaign has a control group, which answers more than a ranking can."
 
     @property
     def absent_truth(self) -> str:
         """Why nothing stands against a truth."""
-        return "This is no simulated bank: its truth is not known to anyone."
+        if self.kind == "randomised" and self.training is not None:
+            return "The checks stopped the reading, so nothing stands against the truth."
+        return "There is nothing to hold against a truth."
+
+    def before(self, column: str | None, ratio: float) -> pd.Series | None:
+        """What `value` would have been before the contact, had the period been as long.
+
+        Parameters
+        ----------
+        column : str or None
+            A covariate; None gives None.
+        ratio : float
+            Length of the outcome window over that of the column.
+
+        Raises
+        ------
+        StudyError
+            There is no such covariate.
+        """
+        if column is None or self.kind == "none":
+            return None
+        if column not in self.covariates:
+            raise StudyError(
+                "There is no such attribute to tell the time before.",
+                where="before_column",
+                rule=f"one of {', '.join(self.covariates)}",
+                found=repr(column),
+            )
+        return ratio * self.contacts[column].astype(float)
+
+    def read_prospects(self, table: nw.LazyFrame) -> pd.DataFrame:
+        """People not contacted yet: ``customer_id``, features and, if known, ``responded``."""
+        there = table.collect_schema().names()
+        columns = [n for n in ("customer_id", *self.features, "responded") if n in there]
+        return collect(table.select(*columns), sort_by=["customer_id"])
 
     def with_names(self, segments: pd.DataFrame) -> pd.DataFrame:
         """`contacts` with ``segment_name``.
@@ -89,11 +146,6 @@ class Campaign:
             return self.contacts
         names = segments.set_index("segment")["name"]
         return self.contacts.assign(segment_name=self.contacts["segment"].map(names))
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Covariates that may target."""
-        return tuple(name for name in self.covariates if name not in self.sensitive)
 
 
 def open_campaign(
@@ -116,141 +168,229 @@ def open_campaign(
     results : str, optional
         CSV of a real campaign that carried out the plan.
     seed : int
-        Of the simulated field test.
+        Of the simulated field test and of the seeded splits.
 
     Raises
     ------
     StudyError
         The results do not match the plan.
     """
-    background, labels, sensitive = known_before(study, engine, assignments)
-    outcomes: dict[str, str] = {}
-    if plan is not None and (results or study.simulated):
+    covariates = _Covariates(study, engine, assignments, seed)
+    latest = _latest_randomised(study, engine)
+    if plan is not None:
         planned = collect(engine.scan(plan), sort_by=["customer_id", "product_id"])
-        if results:
-            contacts = read_results(
-                Path(results), planned, as_of=study.as_of,
-                costs={channel.name: channel.cost for channel in study.channels},
-            )  # fmt: skip
-            text = "The results of the campaign in the field were joined to the plan."
-        else:
-            contacts = casebank.field_test(study, planned, seed=seed)
-            # The plan knows the channel a control customer would have been contacted through.
-            contacts["channel"] = planned["channel"].to_numpy()
-            text = (
-                "The contact plan was carried out in the simulated bank: planned customers of the "
-                "offer arm were contacted, those of the control arm were not."
-            )
-        rows = engine.from_pandas(contacts[["customer_id"]].drop_duplicates())
-        extra = collect(
-            rows.join(background, on="customer_id", how="left"), sort_by=["customer_id"]
-        )
-        contacts = contacts.merge(extra, on="customer_id", how="left", sort=False)
-        return Campaign("randomised", contacts, labels, sensitive, outcomes, text)
+        if planned.empty:
+            text = "The plan contacts nobody, so there is no campaign to evaluate."
+            return covariates.campaign("none", planned, None, {}, text)
+        contacts, text = _carried_out(study, planned, results=results, seed=seed)
+        if not (contacts["arm"] == CONTROL).any():
+            text += " The plan kept no control group: what the contacts caused cannot be known."
+            return covariates.campaign("uncontrolled", covariates.joined(contacts), None, {}, text)
+        training = None if latest is None else covariates.joined(_past(study, engine, latest))
+        return covariates.campaign("randomised", covariates.joined(contacts), training, {}, text)
     if not study.has("contacts"):
         text = "This study records no contacts, so there is no campaign to evaluate."
-        return Campaign("none", pd.DataFrame(), labels, sensitive, outcomes, text)
-    table = study.scan("contacts", engine)
+        return covariates.campaign("none", pd.DataFrame(), None, {}, text)
+    outcomes = {name: outcome.label for name, outcome in study.outcomes.items()}
+    recorded = _past(study, engine, latest)
+    contacts = covariates.joined(recorded)
+    if latest is not None:
+        text = f"The latest randomised campaign of the study, *{latest}*, is evaluated."
+        if recorded["cost"].max() > 0 and not study.simulated:
+            text += " Contact costs that it does not record are those declared for the channel."
+        return covariates.campaign("randomised", contacts, None, outcomes, text)
+    text = (
+        "The study's contacts have no control group: what they caused cannot be known, but "
+        "how well a ranking would have found the buyers can."
+    )
+    return covariates.campaign("uncontrolled", contacts, None, outcomes, text)
+
+
+def _carried_out(
+    study: Study, planned: pd.DataFrame, *, results: str | None, seed: int
+) -> tuple[pd.DataFrame, str]:
+    """Contacts of the plan: from the field, or from the simulator."""
+    if results:
+        costs = {channel.name: channel.cost for channel in study.channels}
+        contacts = read_results(Path(results), planned, as_of=study.as_of, costs=costs)
+        text = "The results of the campaign in the field were joined to the plan."
+    else:
+        contacts = casebank.field_test(study, planned, seed=seed)
+        # The plan knows the channel a control customer would have been contacted through.
+        contacts["channel"] = planned["channel"].to_numpy()
+        text = (
+            "The contact plan was carried out in the simulated bank: planned customers of the "
+            "offer arm were contacted, those of the control arm were not."
+        )
+    # Arms were drawn cell by cell in exact numbers, so the probability of an arm is its share.
+    cell, arm = planned["cell"].to_numpy(), planned["arm"].to_numpy()
+    share = planned.groupby([cell, arm])["arm"].transform("size") / planned.groupby(cell)[
+        "arm"
+    ].transform("size")
+    contacts = contacts.assign(cell=cell, arm_propensity=share.to_numpy(float))
+    alone = contacts["arm_propensity"] == 1
+    if alone.any() and not alone.all():
+        text += (
+            f" {int(alone.sum()):,} customers of cells too small to hold both arms are left out, "
+            "because nobody there compares with them."
+        )
+        contacts = contacts[~alone].reset_index(drop=True)
+    return contacts, text
+
+
+def _latest_randomised(study: Study, engine: Engine) -> str | None:
+    """The latest campaign with a control group and a propensity in every row."""
+    if not study.has("contacts"):
+        return None
     campaigns = collect(
-        table.group_by("campaign_id").agg(
-            contacts=nw.len(),
+        study.scan("contacts", engine)
+        .group_by("campaign_id")
+        .agg(
             control=(nw.col("arm") == CONTROL).cast(nw.Int64).sum(),
             unknown=nw.col("propensity").is_null().cast(nw.Int64).sum(),
             last=day_number("contacted_on").max(),
         ),
         sort_by=["last", "campaign_id"],
     )
-    outcomes = {name: outcome.label for name, outcome in study.outcomes.items()}
     randomised = campaigns[(campaigns["control"] > 0) & (campaigns["unknown"] == 0)]
-    kind: Kind = "randomised" if len(randomised) else "uncontrolled"
-    if kind == "randomised":
-        chosen = randomised["campaign_id"].iloc[-1]
-        table = table.filter(nw.col("campaign_id") == chosen)
-        text = f"The latest randomised campaign of the study, {chosen}, is evaluated."
-    else:
-        text = (
-            "The study's contacts have no control group: what they caused cannot be known, but "
-            "how well a ranking would have found the buyers can."
-        )
-    contacts = collect(
-        table.join(background, on="customer_id", how="left"),
-        sort_by=["contacted_on", "campaign_id", "customer_id"],
-    )
-    return Campaign(kind, contacts, labels, sensitive, outcomes, text)
+    return None if randomised.empty else str(randomised["campaign_id"].iloc[-1])
 
 
-def known_before(
-    study: Study, engine: Engine, assignments: Path
-) -> tuple[nw.LazyFrame, dict[str, str], tuple[str, ...]]:
-    """What the study knows of each customer that no contact could have changed.
+def _past(study: Study, engine: Engine, campaign: str | None) -> pd.DataFrame:
+    """Recorded contacts in the order of time: of one campaign, or all of them."""
+    table = study.scan("contacts", engine)
+    if campaign is not None:
+        table = table.filter(nw.col("campaign_id").cast(nw.String) == campaign)
+    contacts = collect(table, sort_by=["contacted_on", "campaign_id", "customer_id"])
+    p = contacts["propensity"].astype(float)
+    # Where a contact's cost is not recorded, the study's channels tell it.
+    declared = contacts["channel"].map({channel.name: channel.cost for channel in study.channels})
+    cost = contacts["cost"].astype(float).fillna(declared.astype(float))
+    cost = cost.where(contacts["arm"] != CONTROL, 0.0)
+    arm = contacts["arm"].str.replace("_", " ")
+    return contacts.assign(arm=arm, cost=cost, arm_propensity=_arm_propensity(contacts, p))
 
-    Declared attributes with ``known_before_contact``, the reserved columns, the number of
-    products held and the transactions of the `DAYS_BEFORE` days up to the study's `as_of`.
 
-    Returns
-    -------
-    frame : LazyFrame
-        ``customer_id, segment`` and one column a covariate.
-    labels : dict
-        Covariate to what a reader calls it.
-    sensitive : tuple of str
+def _arm_propensity(contacts: pd.DataFrame, propensity: pd.Series) -> pd.Series:
+    """Probability of the arm: the recorded one, less what only the choice of channel makes.
+
+    Where propensities do not vary within an arm and channel, all customers of an arm had the same
+    chance, and equal weights are the right and most precise ones.
     """
-    customers = study.scan("customers", engine)
-    there = customers.collect_schema().names()
-    today = study.as_of.toordinal()
-    columns: dict[str, nw.Expr] = {}
-    labels: dict[str, str] = {}
-    for name, source, label in (
-        ("age", "birth_date", "age (years)"),
-        ("tenure", "joined_on", "tenure (years)"),
-    ):
-        if source in there:
-            columns[name] = (today - day_number(source)).cast(nw.Float64) / _YEAR
-            labels[name] = label
-    for name in ("gender", "region", "risk_tolerance"):
-        if name in there:
-            columns[name] = nw.col(name)
-            labels[name] = name.replace("_", " ")
-    for name, attribute in study.attributes.items():
-        if attribute.known_before_contact and name in there:
-            columns[name] = nw.col(name)
-            labels[name] = attribute.label
-    sensitive = tuple(
-        name for name in labels
-        if name == "gender"
-        or (name in study.attributes and study.attributes[name].role == "sensitive")
-    )  # fmt: skip
-    segments = engine.scan(assignments).select("customer_id", "segment")
-    frame = customers.select("customer_id", **columns).join(segments, on="customer_id", how="left")
-    if study.has("holdings"):
-        opened, closed = day_number("opened_on"), day_number("closed_on")
-        is_open = (opened.is_null() | (opened <= today)) & (closed.is_null() | (closed > today))
-        held = (
-            study.scan("holdings", engine).filter(is_open).group_by("customer_id")
-            .agg(products_held=nw.len())
+    option = [contacts["arm"], contacts["channel"].fillna("")]
+    spread = propensity.groupby(option).transform(np.ptp)
+    share = contacts.groupby("arm")["arm"].transform("size") / len(contacts)
+    return share if (spread < 1e-9).all() else propensity
+
+
+@dataclass(frozen=True)
+class _Covariates:
+    """What a study knows of each customer that the contact could not have changed."""
+
+    study: Study
+    engine: Engine
+    assignments: Path
+    seed: int
+
+    def campaign(
+        self, kind: Kind, contacts: pd.DataFrame, training: pd.DataFrame | None,
+        outcomes: Mapping[str, str], text: str,
+    ) -> Campaign:  # fmt: skip
+        attributes = self.study.attributes
+        sensitive = tuple(
+            name for name in self.labels()
+            if name == "gender" or (name in attributes and attributes[name].role == "sensitive")
         )  # fmt: skip
-        frame = frame.join(held, on="customer_id", how="left")
-        labels["products_held"] = "products held"
-    if study.has("transactions"):
-        recent = study.scan("transactions", engine).filter(
-            day_number("booked_on") > today - DAYS_BEFORE, day_number("booked_on") <= today
+        return Campaign(kind, contacts, training, self.labels(), sensitive, outcomes, text)
+
+    def labels(self) -> dict[str, str]:
+        """Covariates and what a reader calls them.
+
+        Raises
+        ------
+        StudyError
+            An attribute bears the name of a column of contacts.
+        """
+        there = self.study.scan("customers", self.engine).collect_schema().names()
+        labels = {}
+        if "birth_date" in there:
+            labels["years_old"] = "age (years)"
+        if "joined_on" in there:
+            labels["tenure"] = "tenure (years)"
+        labels |= {name: name.replace("_", " ")
+                   for name in ("gender", "region", "risk_tolerance") if name in there}  # fmt: skip
+        labels |= {name: attribute.label for name, attribute in self.study.attributes.items()
+                   if attribute.known_before_contact
+                   and name not in CONTRACTS["contacts"].columns}  # fmt: skip
+        if self.study.has("holdings"):
+            labels["products_held"] = "products held"
+        if self.study.has("transactions"):
+            labels["payments_before"] = f"transactions, last {DAYS_BEFORE} days"
+            labels["money_in_before"] = f"money in, last {DAYS_BEFORE} days"
+        return labels
+
+    def joined(self, contacts: pd.DataFrame) -> pd.DataFrame:
+        """Contacts with segment, covariates as of the day of contact, and the seeded draws."""
+        day = pd.to_datetime(contacts["contacted_on"]).map(
+            lambda d: d.toordinal() if pd.notna(d) else self.study.as_of.toordinal()
         )
-        sums = recent.group_by("customer_id").agg(
-            payments_before=nw.len(),
-            money_in_before=nw.when(nw.col("amount") > 0)
-            .then(nw.col("amount"))
-            .otherwise(0.0)
-            .sum(),
+        keys = pd.DataFrame({"customer_id": contacts["customer_id"], "contact_day": day})
+        rows = self.engine.from_pandas(keys.drop_duplicates())
+        customers = self.study.scan("customers", self.engine)
+        labels = self.labels()
+        own = {"years_old": "birth_date", "tenure": "joined_on"}
+        plain = [n for n in labels if n in customers.collect_schema().names()]
+        frame = (
+            rows.join(customers, on="customer_id", how="left")
+            .select(
+                "customer_id", "contact_day", *plain,
+                order=uniform("customer_hash", seed=self.seed + _ORDER_STREAM),
+                half=(uniform("customer_hash", seed=self.seed + _SPLIT_STREAM) < 0.5)
+                .cast(nw.Int64),
+                **{name: (nw.col("contact_day") - day_number(source)).cast(nw.Float64) / _YEAR
+                   for name, source in own.items() if name in labels},
+            )
+            .join(self.engine.scan(self.assignments).select("customer_id", "segment"),
+                  on="customer_id", how="left")
+        )  # fmt: skip
+        for part in (self._held(rows), self._moved(rows)):
+            if part is not None:
+                frame = frame.join(part, on=["customer_id", "contact_day"], how="left")
+        counts = [n for n in ("products_held", "payments_before", "money_in_before") if n in labels]
+        if counts:
+            frame = frame.with_columns(*[nw.col(n).fill_null(0).cast(nw.Float64) for n in counts])
+        known = collect(frame, sort_by=["customer_id", "contact_day"])
+        joined = contacts.assign(contact_day=day).drop(columns="segment", errors="ignore")
+        return joined.merge(known, on=["customer_id", "contact_day"], how="left", sort=False)
+
+    def _held(self, rows: nw.LazyFrame) -> nw.LazyFrame | None:
+        """Products opened before the day of contact, by a known date, and not closed by then."""
+        if not self.study.has("holdings"):
+            return None
+        day, opened, closed = (
+            nw.col("contact_day"),
+            day_number("opened_on"),
+            day_number("closed_on"),
         )
-        frame = frame.join(sums, on="customer_id", how="left")
-        labels["payments_before"] = f"transactions, last {DAYS_BEFORE} days"
-        labels["money_in_before"] = f"money in, last {DAYS_BEFORE} days"
-    filled = [n for n in ("products_held", "payments_before", "money_in_before") if n in labels]
-    if filled:
-        frame = frame.with_columns(*[nw.col(n).fill_null(0).cast(nw.Float64) for n in filled])
-    clash = set(labels) & set(CONTRACTS["contacts"].columns)
-    return (
-        frame.rename({name: f"customer_{name}" for name in clash}),
-        {f"customer_{name}" if name in clash else name: label for name, label in labels.items()},
-        sensitive,
-    )
+        holdings = self.study.scan("holdings", self.engine)
+        return (
+            rows.join(holdings, on="customer_id", how="inner")
+            .filter((opened < day) & (closed.is_null() | (closed >= day)))
+            .group_by("customer_id", "contact_day")
+            .agg(products_held=nw.len())
+        )
+
+    def _moved(self, rows: nw.LazyFrame) -> nw.LazyFrame | None:
+        """Number of transactions and money in during the days before the contact."""
+        if not self.study.has("transactions"):
+            return None
+        booked, day = day_number("booked_on"), nw.col("contact_day")
+        amount = nw.when(nw.col("amount") > 0).then(nw.col("amount")).otherwise(0.0)
+        transactions = self.study.scan("transactions", self.engine)
+        return (
+            rows.join(transactions, on="customer_id", how="inner")
+            .filter(booked < day, booked >= day - DAYS_BEFORE)
+            .with_columns(money_in=amount)
+            .group_by("customer_id", "contact_day")
+            .agg(payments_before=nw.len(), money_in_before=nw.col("money_in").sum())
+        )

@@ -47,6 +47,12 @@ class CampaignChecks:
     numbers: tuple[Number, ...]
     text: str
 
+    def largest_differences(self, n: int = 25) -> pd.DataFrame:
+        """Rows of `balance` of the `n` attributes that differ most in any arm."""
+        size = self.balance["difference"].abs().groupby(self.balance["attribute"]).max()
+        names = size.sort_values(ascending=False, kind="stable").index[:n]
+        return self.balance[self.balance["attribute"].isin(names)].reset_index(drop=True)
+
 
 def require_randomised(contacts: pd.DataFrame) -> None:
     """Raise when the contacts cannot show an effect at all.

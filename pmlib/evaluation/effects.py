@@ -1,4 +1,4 @@
-"""What a randomised campaign caused: intention to treat, money, segments.
+"""What a randomised campaign caused: intention to treat, in sales and in money.
 
 Every customer counts in the arm it was assigned to, whether the contact reached it or not.
 """
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
@@ -100,36 +98,6 @@ class Effects:
         return pd.DataFrame(rows)
 
 
-@dataclass(frozen=True)
-class GroupEffects:
-    """Effects by group (segment, product, …) with correction for looking at many.
-
-    Attributes
-    ----------
-    table : DataFrame
-        As `Effects.table` with the group's column in front and ``p_adjusted`` (Holm over all
-        rows of one outcome).
-    heterogeneity : DataFrame
-        ``outcome, arm, groups, statistic, p_value``: Cochran's Q of equal effects.
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    heterogeneity: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-    def of(self, outcome: str) -> pd.DataFrame:
-        """Rows of one outcome, all offers apart when there are several arms."""
-        own = self.table[self.table["outcome"] == outcome]
-        return own[own["arm"] != ANY_OFFER].reset_index(drop=True)
-
-    def shown(self, outcome: str) -> pd.DataFrame:
-        """`of` for a reader: without standard errors and the outcome's name."""
-        return self.of(outcome).drop(columns=["outcome", "standard_error"])
-
-
 def unit_of(outcome: str, largest: float) -> str:
     """Unit of an outcome's mean: currency for money, a share for what is 0 or 1."""
     if outcome in ("value", "profit"):
@@ -140,13 +108,15 @@ def unit_of(outcome: str, largest: float) -> str:
 def outcomes_of(contacts: pd.DataFrame, further: Sequence[str] = ()) -> pd.DataFrame:
     """Per-row outcomes as numbers: ``responded``, then `further`, ``value`` and ``profit``.
 
-    Profit is value minus contact cost; both are left out when no value is recorded.
+    Profit is value minus contact cost; both are left out when no value is recorded, profit also
+    when a cost is missing.
     """
     outcomes = contacts[["responded", *further]].astype(float)
     if contacts["value"].notna().any():
         outcomes["value"] = contacts["value"].astype(float)
         cost = contacts["cost"].astype(float).where(contacts["arm"] != CONTROL, 0.0)
-        outcomes["profit"] = outcomes["value"] - cost
+        if cost.notna().all():
+            outcomes["profit"] = outcomes["value"] - cost
     return outcomes
 
 
@@ -160,8 +130,9 @@ def intention_to_treat(
     """Effect of each arm against control, and what it earned.
 
     Proportions take Newcombe's interval [@newcombe1998difference], money Welch's. With several
-    treated arms a first row ``any offer`` pools them. Rows with unknown outcome are left out
-    (`check_campaign` says how many).
+    treated arms a first row ``any offer`` pools them. Where the probability of an arm differed
+    between customers (column ``arm_propensity``), rows are weighted by its inverse. Rows with
+    unknown outcome are left out (`check_campaign` says how many).
 
     Parameters
     ----------
@@ -184,51 +155,34 @@ def intention_to_treat(
     from the intervals of the effects. Where the interval of incremental sales reaches zero,
     cost an incremental sale has no upper end.
     """
-    table = _effects(contacts, [], outcomes, confidence_level)
+    table = compare_arms(contacts, [], outcomes, confidence_level)
     money = _money(contacts, table)
-    headline = _headline(table, money)
-    return Effects(table, money, confidence_level, headline, _text(headline, currency))
+    text = _text(table.iloc[0], money.iloc[0] if len(money) else None, currency)
+    return Effects(table, money, confidence_level, _headline(table, money), text)
 
 
-def effects_by(
-    contacts: pd.DataFrame,
-    group: str,
-    *,
-    name: str | None = None,
-    confidence_level: float = 0.95,
-    error_rate: float = 0.05,
-    minimum: int = 10,
-) -> GroupEffects:
-    """Effects in each group, Holm-corrected, with a test of whether they differ.
+def compare_arms(
+    contacts: pd.DataFrame, by: Sequence[str], further: Sequence[str], confidence_level: float
+) -> pd.DataFrame:
+    """Reduce rows to counts, means and variances per group and arm; then compare arms.
 
     Parameters
     ----------
-    contacts : DataFrame
-        As `intention_to_treat`, with the column `group`.
-    name : str, optional
-        What a reader calls a group; by default the column's name.
-    minimum : int
-        Groups with fewer customers in either arm are left out.
+    by : sequence of str
+        Columns that make groups; none for the whole.
+    further : sequence of str
+        Further outcome columns.
+
+    Returns
+    -------
+    DataFrame
+        As `Effects.table`, the columns `by` in front.
+
+    Raises
+    ------
+    StudyError
+        No control or no treated rows.
     """
-    table = _effects(contacts, [group], (), confidence_level)
-    table = table[table[["customers", "customers_control"]].min(axis=1) >= minimum]
-    table = table.reset_index(drop=True)
-    table["p_adjusted"] = table.groupby("outcome")["p_value"].transform(
-        lambda p: multipletests(p, method="holm")[1]
-    )
-    tests = [
-        {"outcome": outcome, "arm": arm, **_cochran(part)}
-        for (outcome, arm), part in table.groupby(["outcome", "arm"], sort=False)
-    ]
-    heterogeneity = pd.DataFrame(tests)
-    numbers, text = _group_findings(table, heterogeneity, name or group, error_rate)
-    return GroupEffects(table, heterogeneity, numbers, text)
-
-
-def _effects(
-    contacts: pd.DataFrame, by: Sequence[str], further: Sequence[str], confidence_level: float
-) -> pd.DataFrame:
-    """Reduce rows to counts, means and variances per group and arm; then compare arms."""
     outcomes = outcomes_of(contacts, further)
     arm = contacts["arm"].astype(object)
     treated = sorted(set(arm) - {CONTROL})
@@ -241,10 +195,11 @@ def _effects(
         )
     keys = [contacts[column] for column in by]
     order = [*by, "arm"]
-    cells = _moments(outcomes, [*keys, arm.rename("arm")])
+    weight = weights_of(contacts)
+    cells = _moments(outcomes, [*keys, arm.rename("arm")], weight)
     if len(treated) > 1:
         pooled = arm.where(arm == CONTROL, ANY_OFFER).rename("arm")
-        both = _moments(outcomes, [*keys, pooled])
+        both = _moments(outcomes, [*keys, pooled], weight)
         cells = pd.concat([both[both["arm"] == ANY_OFFER], cells], ignore_index=True)
     control = cells[cells["arm"] == CONTROL].drop(columns="arm")
     pairs = cells[cells["arm"] != CONTROL].merge(
@@ -257,16 +212,22 @@ def _effects(
         part = pairs[binary == is_binary]
         if is_binary:
             found = newcombe(
-                part["mean"] * part["customers"], part["customers"],
-                part["mean_control"] * part["customers_control"], part["customers_control"],
+                part["mean"] * part["effective"],
+                part["effective"],
+                part["mean_control"] * part["effective_control"],
+                part["effective_control"],
                 **shared,
-            )  # fmt: skip
+            )
         else:
             found = welch(
-                part["mean"], part["variance"], part["customers"],
-                part["mean_control"], part["variance_control"], part["customers_control"],
+                part["mean"],
+                part["variance"],
+                part["effective"],
+                part["mean_control"],
+                part["variance_control"],
+                part["effective_control"],
                 **shared,
-            )  # fmt: skip
+            )
         parts.append(part.assign(**found._asdict()))
     table = pd.concat(parts).sort_index()
     sort = {name: rank for rank, name in enumerate([*outcomes.columns, ANY_OFFER, *treated])}
@@ -280,12 +241,36 @@ def _effects(
     return table[columns].reset_index(drop=True)
 
 
-def _moments(outcomes: pd.DataFrame, keys: list[pd.Series]) -> pd.DataFrame:
-    grouped = outcomes.groupby(keys, sort=True, observed=True)
+def weights_of(contacts: pd.DataFrame) -> pd.Series:
+    """Inverse probability of each row's arm; 1 where ``arm_propensity`` is not recorded."""
+    if "arm_propensity" not in contacts:
+        return pd.Series(1.0, index=contacts.index)
+    return 1 / contacts["arm_propensity"].astype(float)
+
+
+def _moments(outcomes: pd.DataFrame, keys: list[pd.Series], weight: pd.Series) -> pd.DataFrame:
+    """Weighted mean, variance and effective number of customers of each group and outcome.
+
+    With equal weights these are the plain mean, the sample variance and the count. The effective
+    number is Kish's, ``(sum w)^2 / sum w^2``.
+    """
     parts = []
     for outcome in outcomes.columns:
-        part = grouped[outcome].agg(["count", "mean", "var"])
-        part.columns = ["customers", "mean", "variance"]
+        y = outcomes[outcome]
+        w = weight.where(y.notna(), 0.0)
+        sums = pd.DataFrame({"n": y.notna(), "w": w, "ww": w * w, "wy": w * y, "wyy": w * y * y})
+        total = sums.groupby(keys, sort=True, observed=True).sum()
+        effective = total["w"] ** 2 / total["ww"]
+        mean = total["wy"] / total["w"]
+        spread = (total["wyy"] / total["w"] - mean**2).clip(lower=0)
+        part = pd.DataFrame(
+            {
+                "customers": total["n"],
+                "effective": effective,
+                "mean": mean,
+                "variance": spread * effective / (effective - 1),
+            }
+        )
         parts.append(part.reset_index().assign(outcome=outcome))
     cells = pd.concat(parts, ignore_index=True)
     return cells[cells["customers"] > 1]
@@ -303,7 +288,7 @@ def _money(contacts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     for arm in profit.index:
         own = contacts["arm"] != CONTROL if arm == ANY_OFFER else contacts["arm"] == arm
         cost, n = float(contacts.loc[own, "cost"].astype(float).sum()), int(own.sum())
-        row: dict[str, float | str | int] = {"arm": arm, "customers": n, "cost": cost}
+        row: dict[str, float] = {"customers": n, "cost": cost}
         for name, source in (("incremental_sales", sales), ("incremental_profit", profit)):
             for end in ("effect", "low", "high"):
                 suffix = "" if end == "effect" else f"_{end}"
@@ -311,28 +296,17 @@ def _money(contacts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         for end in ("", "_low", "_high"):
             row[f"roi{end}"] = row[f"incremental_profit{end}"] / cost if cost else np.nan
         row |= _cost_per_sale(cost, row)
-        rows.append(row)
+        rows.append({"arm": arm, **row})
     return pd.DataFrame(rows)
 
 
-def _cost_per_sale(cost: float, row: Mapping[str, float | str | int]) -> dict[str, float]:
-    sales, low, high = (float(row[f"incremental_sales{end}"]) for end in ("", "_low", "_high"))
+def _cost_per_sale(cost: float, row: Mapping[str, float]) -> dict[str, float]:
+    sales, low, high = (row[f"incremental_sales{end}"] for end in ("", "_low", "_high"))
     return {
         "cost_per_sale": cost / sales if sales > 0 else np.inf,
         "cost_per_sale_low": cost / high if high > 0 else np.inf,
         "cost_per_sale_high": cost / low if low > 0 else np.inf,
     }
-
-
-def _cochran(part: pd.DataFrame) -> dict[str, float | int]:
-    """Cochran's Q: weighted scatter of the groups' effects around their common value."""
-    usable = part[part["standard_error"] > 0]
-    weight = 1 / usable["standard_error"] ** 2
-    common = np.average(usable["effect"], weights=weight) if len(usable) else np.nan
-    statistic = float((weight * (usable["effect"] - common) ** 2).sum())
-    freedom = len(usable) - 1
-    p = float(stats.chi2.sf(statistic, freedom)) if freedom > 0 else np.nan
-    return {"groups": len(usable), "statistic": statistic, "p_value": p}
 
 
 def _slug(name: str) -> str:
@@ -377,59 +351,29 @@ def _headline(table: pd.DataFrame, money: pd.DataFrame) -> tuple[Number, ...]:
     return tuple(numbers)
 
 
-def _text(numbers: Sequence[Number], currency: str) -> str:
-    known = {number.key: number for number in numbers}
-    effect = known["effect_responded"]
+def _text(effect: pd.Series, money: pd.Series | None, currency: str) -> str:
+    """Read the response effect and the money of all offers together."""
+    number = Number("", effect["effect"], "points", effect["low"], effect["high"])
+    more = "more often" if effect["effect"] > 0 else "no more often"
     text = (
-        f"Contacted customers respond more often than the control group by "
-        f"{effect.text()} (interval {effect.interval()})"
-        if effect.value > 0
-        else f"Contacted customers respond no more often than the control group: "
-        f"{effect.text()} (interval {effect.interval()})"
+        f"Contacted customers respond {more} than the control group: {number.text()} "
+        f"(interval {number.interval()})"
     )
-    text += "." if effect.low > 0 or effect.high < 0 else ", which chance alone could make."
-    if "incremental_profit" not in known:
+    shown = effect["low"] > 0 or effect["high"] < 0
+    text += "." if shown else ", which chance alone could make."
+    if money is None:
         return text + " No value is recorded, so profit cannot be computed."
-    profit = known["incremental_profit"]
+    low, high = money["incremental_profit_low"], money["incremental_profit_high"]
+    profit = Number("", money["incremental_profit"], "currency", low, high)
     verdict = (
-        "The campaign paid" if profit.low > 0
-        else "The campaign lost money" if profit.high < 0
+        "The campaign paid" if low > 0
+        else "The campaign lost money" if high < 0
         else "Whether the campaign paid is not settled"
     )  # fmt: skip
     text += f" {verdict}: incremental profit {profit.text(currency)}, "
     text += f"interval {profit.interval(currency)}."
-    if "roi" in known:
-        roi = known["roi"]
-        text += f" Each unit of contact cost returned {format_number(roi.value, 'share')} on top of"
-        text += f" itself ({roi.interval()})."
+    if not np.isnan(money["roi"]):
+        roi = Number("", money["roi"], "share", money["roi_low"], money["roi_high"])
+        text += f" Each unit of contact cost brought {roi.text()} on top of itself "
+        text += f"({roi.interval()})."
     return text
-
-
-def _group_findings(
-    table: pd.DataFrame, tests: pd.DataFrame, group: str, error_rate: float
-) -> tuple[tuple[Number, ...], str]:
-    """Summarise the first arm's response effects."""
-    arm = table["arm"].iloc[0]
-    own = table[(table["outcome"] == "responded") & (table["arm"] == arm)]
-    found = int((own["p_adjusted"] < error_rate).sum())
-    p = float(
-        tests.loc[(tests["outcome"] == "responded") & (tests["arm"] == arm), "p_value"].iloc[0]
-    )
-    numbers = (
-        Number(f"{group}_with_effect", found, "count",
-               meaning=f"{group}s whose response effect survives Holm's correction"),
-        Number(f"{group}_heterogeneity_p", None if np.isnan(p) else p, decimals=3,
-               meaning=f"p-value of equal response effects over {group}s"),
-    )  # fmt: skip
-    if len(own) < 2:
-        return numbers, f"There is one {group} only, so effects cannot be compared."
-    text = (
-        f"After correction {found} of {len(own)} {group}s show an effect on response at the "
-        f"{error_rate:.0%} level. "
-    )
-    text += (
-        f"The effects differ between {group}s (Cochran's Q, p = {p:.2g})."
-        if p < error_rate
-        else f"That the effects differ between {group}s is not shown (Cochran's Q, p = {p:.2g})."
-    )
-    return numbers, text

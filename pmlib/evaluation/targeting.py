@@ -125,7 +125,7 @@ def judge_over_time(
         )
     if not contacts["contacted_on"].is_monotonic_increasing:
         raise StudyError("Contacts must come in the order of time.", where="contacts.contacted_on")
-    x, y = _typed(contacts[list(features)]), contacts["responded"].astype(bool).to_numpy()
+    x, y = typed(contacts[list(features)]), contacts["responded"].astype(bool).to_numpy()
     n, cut = len(y), int(training_share * len(y))
     past, future = np.arange(cut), np.arange(cut, n)
     shuffled = np.random.default_rng(seed).permutation(n)
@@ -139,7 +139,7 @@ def judge_over_time(
                        for model, score in later.items()], ignore_index=True)  # fmt: skip
     rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, level)
     drift = _drift(contacts["contacted_on"], y, level)
-    numbers = _numbers(auc, gains, drift)
+    numbers = _numbers(auc, gains)
     return Targeting(drift, auc, rolling, gains, numbers, _text(auc, gains, drift))
 
 
@@ -241,7 +241,7 @@ def profit_curve(gains: pd.DataFrame, *, margin: float, cost: float) -> pd.DataF
     return curve
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Booleans and text as text with missing as a category of its own; numbers as float."""
     out = {}
     for column in frame:
@@ -313,7 +313,7 @@ def _best(auc: pd.DataFrame, split: str) -> pd.Series:
     return part.loc[part["auc"].idxmax()]
 
 
-def _numbers(auc: pd.DataFrame, gains: pd.DataFrame, drift: pd.DataFrame) -> tuple[Number, ...]:
+def _numbers(auc: pd.DataFrame, gains: pd.DataFrame) -> tuple[Number, ...]:
     later = auc[auc["split"] == LATER].set_index("model")
     random = auc[auc["split"] == RANDOM].set_index("model")
     numbers = []
@@ -327,10 +327,6 @@ def _numbers(auc: pd.DataFrame, gains: pd.DataFrame, drift: pd.DataFrame) -> tup
         ends = (half["found"], "share", half["found_low"], half["found_high"])
         meaning = f"buyers among the better half, ranked by {model}"
         numbers.append(Number(f"found_in_best_half_{key}", *ends, meaning))
-    for which, row in (("first", drift.iloc[0]), ("last", drift.iloc[-1])):
-        ends = (row["response"], "share", row["low"], row["high"])
-        meaning = f"response in the {which} tenth of contacts"
-        numbers.append(Number(f"response_{which}_tenth", *ends, meaning))
     return tuple(numbers)
 
 

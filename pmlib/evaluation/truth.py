@@ -5,6 +5,7 @@ Only tests and sections headed "Against the truth" call this module.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,8 @@ import pandas as pd
 from pmlib import casebank
 from pmlib.artifacts import Number, format_number
 from pmlib.evaluation.checks import CONTROL
+from pmlib.evaluation.policies import Policy
+from pmlib.evaluation.uplift import rank_weighted_effect
 
 if TYPE_CHECKING:
     from pmlib.studies import Study
@@ -84,6 +87,92 @@ def true_effects(contacts: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, fl
     }
 
 
+def true_groups(
+    contacts: pd.DataFrame, outcomes: pd.DataFrame, estimates: pd.DataFrame, group: str
+) -> pd.DataFrame:
+    """Effects on response by group, beside the truth.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        With the column `group`.
+    outcomes : DataFrame
+        As `potential_outcomes`.
+    estimates : DataFrame
+        `group`, ``effect, low, high``.
+
+    Returns
+    -------
+    DataFrame
+        `group`, ``estimate, low, high, truth, covered``.
+    """
+    true = (outcomes["p1"] - outcomes["p0"]).groupby(contacts[group]).mean()
+    table = estimates[[group, "effect", "low", "high"]].rename(columns={"effect": "estimate"})
+    table["truth"] = table[group].map(true)
+    table["covered"] = table["truth"].between(table["low"], table["high"])
+    return table
+
+
+def true_rankings(
+    outcomes: pd.DataFrame, rankings: Mapping[str, np.ndarray], table: pd.DataFrame
+) -> pd.DataFrame:
+    """Qini area and AUTOC of rankings, beside the truth: the same weights on true effects.
+
+    Parameters
+    ----------
+    outcomes : DataFrame
+        As `potential_outcomes`, rows as the scores.
+    rankings : mapping of str to ndarray
+    table : DataFrame
+        As `Rankings.table`, of profit.
+
+    Returns
+    -------
+    DataFrame
+        ``ranking, measure, estimate, low, high, truth, covered``.
+    """
+    profit = ((outcomes["p1"] - outcomes["p0"]) * outcomes["margin"] - outcomes["cost"]).to_numpy()
+    own = table[table["ranking"].isin(list(rankings))]
+    own = own[["ranking", "measure", "estimate", "low", "high"]].reset_index(drop=True)
+    own["truth"] = [
+        rank_weighted_effect(profit, rankings[row.ranking], measure=row.measure).effect
+        for row in own.itertuples()
+    ]
+    own["covered"] = own["truth"].between(own["low"], own["high"])
+    return own
+
+
+def true_policies(
+    outcomes: pd.DataFrame, policies: Mapping[str, Policy], table: pd.DataFrame
+) -> pd.DataFrame:
+    """Policy values beside the truth.
+
+    Parameters
+    ----------
+    outcomes : DataFrame
+        As `potential_outcomes`, rows as the policies' probabilities.
+    policies : mapping of str to Policy
+        Of one arm.
+    table : DataFrame
+        As `Policies.table`, of profit.
+
+    Returns
+    -------
+    DataFrame
+        ``policy, estimator, value, low, high, truth, covered``.
+    """
+    profit = ((outcomes["p1"] - outcomes["p0"]) * outcomes["margin"] - outcomes["cost"]).to_numpy()
+    true = {
+        name: float(np.mean(profit * sum(policy.values()))) if policy else 0.0
+        for name, policy in policies.items()
+    }
+    own = table[["policy", "estimator", "value", "low", "high"]].copy()
+    own["truth"] = own["policy"].map(true)
+    # Contacting nobody gains nothing, exactly; rounding must not make it a miss.
+    own["covered"] = own["truth"].between(own["low"] - 1e-9, own["high"] + 1e-9)
+    return own
+
+
 def beside_truth(
     numbers: tuple[Number, ...], truth: dict[str, float], *, currency: str
 ) -> pd.DataFrame:
@@ -100,12 +189,13 @@ def beside_truth(
         if key not in known:
             continue
         number = known[key]
+        low, high = (np.nan if end is None else end for end in (number.low, number.high))
         shown = format_number(true, number.unit, currency=currency, decimals=number.decimals)
         rows.append(
             {
                 "quantity": number.meaning, "estimate": number.text(currency),
                 "interval": number.interval(currency), "truth": shown,
-                "covered": number.low <= true <= number.high,
+                "covered": bool(low <= true <= high),
             }
         )  # fmt: skip
     return pd.DataFrame(rows)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from pmlib.figures.style import COLOURS, new_figure, segment_colours, styled
 
@@ -15,24 +15,20 @@ _MARKERS = ("o", "s", "^", "D", "v")
 
 
 @styled
-def forest(
-    effects: pd.DataFrame, *, label: str, unit: str, overall: tuple[float, float, float]
-) -> Figure:
-    """Effects with their intervals, one row each, and the overall effect as a band.
+def forest(effects: pd.DataFrame, *, label: str, overall: tuple[float, float, float]) -> Figure:
+    """Effects on response with their intervals, one row each, and the overall effect as a band.
 
     Parameters
     ----------
     effects : DataFrame
         ``effect, low, high`` and the columns `label` (row names) and ``arm``.
-    unit : str
-        ``points`` for proportions, else the axis label's unit.
     overall : tuple
         Effect, low and high over all rows.
     """
     rows, arms = list(dict.fromkeys(effects[label])), list(dict.fromkeys(effects["arm"]))
     figure = new_figure(1.2 + 0.3 * len(rows) * max(1, 0.6 * len(arms)))
     axes = figure.subplots()
-    scale = 100 if unit == "points" else 1
+    scale = 100
     effect, low, high = (scale * value for value in overall)
     axes.axvspan(low, high, color=COLOURS["light"], lw=0, label="all customers, with interval")
     axes.axvline(effect, color=COLOURS["main"], lw=1)
@@ -50,9 +46,7 @@ def forest(
     axes.set_yticks(range(len(rows)), [str(row) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(
-        "Effect on response (percentage points)" if unit == "points" else f"Effect ({unit})"
-    )
+    axes.set_xlabel("Effect on response (percentage points)")
     figure.legend(loc="outside upper left", ncols=3)
     return figure
 
@@ -181,7 +175,33 @@ def gains(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@styled
+def profit(curve: pd.DataFrame, *, currency: str) -> Figure:
+    """Profit by share contacted, best ranked first, with bands.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        ``model, depth, profit, profit_low, profit_high``.
+    """
+    figure = new_figure(2.7)
+    axes = figure.subplots()
+    models = list(dict.fromkeys(curve["model"]))
+    for index, model in enumerate(models):
+        own, colour = curve[curve["model"] == model], segment_colours(len(models))[index]
+        _band(axes, own["depth"], own, "profit", colour, model, "-" if index == 0 else "--")
+    axes.axhline(0, color=COLOURS["ink"], lw=0.8)
+    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("Customers contacted, best ranked first")
+    axes.set_ylabel(f"Profit ({currency})")
+    axes.legend(loc="best")
+    return figure
+
+
 def _ends(table: pd.DataFrame, name: str) -> np.ndarray:
+    """Distances from a value to the ends of its interval, as error bars want them."""
     return np.array([table[name] - table["low"], table["high"] - table[name]])
 
 
@@ -192,3 +212,187 @@ def _band(
         x, table[f"{name}_low"], table[f"{name}_high"], color=colour, alpha=0.18, lw=0
     )
     axes.plot(x, table[name], style, color=colour, label=label)
+
+
+@styled
+def cuped(table: pd.DataFrame, *, currency: str) -> Figure:
+    """Effects with their intervals, before and after adjustment, one panel an outcome.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``outcome, adjusted, effect, low, high``.
+    """
+    outcomes = list(dict.fromkeys(table["outcome"]))
+    figure = new_figure(1.7)
+    panels = figure.subplots(1, len(outcomes), squeeze=False)[0]
+    for axes, outcome in zip(panels, outcomes, strict=True):
+        own = table[table["outcome"] == outcome]
+        scale = 100 if outcome == "responded" else 1
+        for at, (adjusted, colour) in enumerate(((False, "muted"), (True, "main"))):
+            row = own[own["adjusted"] == adjusted]
+            axes.errorbar(
+                scale * row["effect"], [at], xerr=scale * _ends(row, "effect"), fmt=_MARKERS[at],
+                color=COLOURS[colour], ms=5,
+            )  # fmt: skip
+        axes.set_yticks([0, 1], ["plain", "adjusted"])
+        axes.set_ylim(1.6, -0.6)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel(
+            "Effect on response (points)"
+            if outcome == "responded"
+            else f"Effect on profit ({currency})"
+        )
+    return figure
+
+
+@styled
+def qini(curve: pd.DataFrame, *, unit: str) -> Figure:
+    """Qini curves with pointwise bands: gain from contacting the best ranked.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        ``ranking, depth, gain, gain_low, gain_high, random``.
+    unit : str
+        Label of the gain's axis.
+    """
+    figure = new_figure(3.2)
+    names = list(dict.fromkeys(curve["ranking"]))
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        own, colour = curve[curve["ranking"] == name], segment_colours(len(names))[index]
+        _band(axes, own["depth"], own, "gain", colour, "ranked", "-")
+        axes.plot(own["depth"], own["random"], color=COLOURS["muted"], ls="--", lw=1.2,
+                  label="random order")  # fmt: skip
+        axes.axhline(0, color=COLOURS["ink"], lw=0.8)
+        axes.set_title(f"By {name}")
+        axes.xaxis.set_major_formatter(_PERCENT)
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("Contacted")
+    panels[0].set_ylabel(unit)
+    panels[-1].legend(loc="upper left")
+    return figure
+
+
+@styled
+def policies(table: pd.DataFrame, *, unit: str) -> Figure:
+    """Value of each policy over contacting nobody, by both estimators, with intervals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``policy, estimator, value, low, high``.
+    unit : str
+        Label of the value's axis.
+    """
+    names = list(dict.fromkeys(table["policy"]))
+    figure = new_figure(1.0 + 0.32 * len(names))
+    axes = figure.subplots()
+    estimators = list(dict.fromkeys(table["estimator"]))
+    for index, estimator in enumerate(estimators):
+        own = table[table["estimator"] == estimator]
+        at = np.array([names.index(name) for name in own["policy"]]) + (index - 0.5) * 0.26
+        axes.errorbar(
+            own["value"], at, xerr=_ends(own, "value"), fmt=_MARKERS[index], ms=4.5,
+            color=COLOURS["main" if index == 0 else "muted"], label=estimator, lw=1.3,
+        )  # fmt: skip
+    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel(unit)
+    figure.legend(loc="outside upper left", ncols=2)
+    return figure
+
+
+@styled
+def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Figure:
+    """Interim looks with both intervals, and the false alarms that looking causes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``customers, effect, low, high, always_low, always_high``.
+    alarms : DataFrame
+        ``looks, plain, sequence``.
+    """
+    figure = new_figure(2.9)
+    left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
+    left.fill_between(table["customers"], 100 * table["always_low"], 100 * table["always_high"],
+                      color=COLOURS["light"], lw=0, label="confidence sequence")  # fmt: skip
+    left.errorbar(
+        table["customers"], 100 * table["effect"], yerr=100 * _ends(table, "effect"), fmt="o",
+        ms=4, color=COLOURS["main"], label="plain interval",
+    )  # fmt: skip
+    left.axhline(0, color=COLOURS["ink"], lw=0.8)
+    left.set_xlabel("Customers seen")
+    left.set_ylabel("Effect on response (points)")
+    left.set_title("Looks at this campaign")
+    left.legend(loc="best")
+    right.plot(alarms["looks"], alarms["plain"], "s-", ms=4, color=COLOURS["accent"],
+               label="plain interval")  # fmt: skip
+    right.plot(alarms["looks"], alarms["sequence"], "o-", ms=4, color=COLOURS["main"],
+               label="confidence sequence")  # fmt: skip
+    right.axhline(error_rate, color=COLOURS["muted"], ls="--", lw=1)
+    right.set_xlabel("Looks")
+    right.set_title("False alarms without effect")
+    right.yaxis.set_major_formatter(_PERCENT)
+    right.set_ylim(0)
+    right.legend(loc="center right")
+    return figure
+
+
+@styled
+def power(table: pd.DataFrame, *, customers: int) -> Figure:
+    """Chance to show an effect by size of campaign, one line an effect.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``effect, customers, power``.
+    customers : int
+        Size of this campaign, marked.
+    """
+    figure = new_figure(2.7)
+    axes = figure.subplots()
+    effects = list(dict.fromkeys(table["effect"]))
+    for index, effect in enumerate(effects):
+        own = table[table["effect"] == effect]
+        axes.plot(own["customers"], own["power"], color=segment_colours(len(effects))[index],
+                  ls=("-", "--", "-.", ":")[index % 4],
+                  label=f"{100 * effect:.2f} points")  # fmt: skip
+    axes.axvline(customers, color=COLOURS["ink"], lw=1, ls=":")
+    axes.axhline(0.8, color=COLOURS["muted"], lw=1, ls="--")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.set_xlabel("Customers in the campaign (dotted: this one)")
+    axes.set_ylabel("Power")
+    axes.yaxis.set_major_formatter(_PERCENT)
+    axes.set_ylim(0, 1.02)
+    axes.legend(title="True difference", loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+@styled
+def before_after(table: pd.DataFrame, *, currency: str) -> Figure:
+    """Two ways to judge the same campaign, with intervals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``method, outcome, effect, low, high``.
+    """
+    figure = new_figure(1.5)
+    axes = figure.subplots()
+    for at, row in enumerate(table.itertuples()):
+        colour = COLOURS["accent" if at == 0 else "main"]
+        axes.errorbar([row.effect], [at], xerr=[[row.effect - row.low], [row.high - row.effect]],
+                      fmt=_MARKERS[at], color=colour, ms=5.5)  # fmt: skip
+    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
+    axes.set_yticks(range(len(table)), table["method"])
+    axes.set_ylim(len(table) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+    unit = currency if table["outcome"].iloc[0] == "value" else "responses"
+    axes.set_xlabel(f"Effect per contacted customer ({unit})")
+    return figure

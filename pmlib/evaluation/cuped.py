@@ -1,0 +1,127 @@
+"""Sharper intervals from what was known before: CUPED."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pmlib.artifacts import Number
+from pmlib.evaluation.checks import CONTROL, design_matrix
+from pmlib.evaluation.effects import outcomes_of, weights_of
+
+
+@dataclass(frozen=True)
+class Cuped:
+    """Effects without and with adjustment for what was known before.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``outcome, adjusted`` (bool), ``effect, standard_error, low, high``: all offers against
+        control, per customer.
+    numbers : tuple of Number
+    text : str
+    """
+
+    table: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def cuped(
+    contacts: pd.DataFrame,
+    *,
+    covariates: Sequence[str],
+    predictions: Mapping[str, np.ndarray] | None = None,
+    confidence_level: float = 0.95,
+) -> Cuped:
+    r"""Adjust outcomes for covariates of the time before the contact [@deng2013cuped].
+
+    $y - \theta' (x - \bar{x})$ has the same difference between the arms in expectation, because
+    the arms' covariates differ by chance only, and less variance; $\theta$ is the within-arm
+    regression coefficient that makes the variance of the difference smallest, whatever the
+    sizes of the arms.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        ``arm, responded, value, cost`` and the covariates.
+    covariates : sequence of str
+        Columns known before the contact.
+    predictions : mapping of str to ndarray, optional
+        Further covariates, such as a response expected by a model of *another* campaign.
+    """
+    outcomes = outcomes_of(contacts)
+    outcomes = outcomes[[name for name in ("responded", "profit") if name in outcomes]]
+    known = contacts["responded"].notna().to_numpy()
+    design = design_matrix(contacts[known], covariates)
+    for name, values in (predictions or {}).items():
+        design[name] = np.asarray(values, float)[known]
+    x = design.to_numpy()
+    treated = (contacts["arm"] != CONTROL).to_numpy()[known]
+    weight = weights_of(contacts).to_numpy()[known]
+    for arm in (True, False):
+        weight[treated == arm] /= weight[treated == arm].sum()
+    within = _centred_by_arm(x, treated, weight)
+    centred = x - x.mean(axis=0)
+    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    rows = []
+    for outcome in outcomes:
+        y = outcomes[outcome].to_numpy(float)[known]
+        # Squared weights as in the variance of the difference, which this fit makes smallest.
+        theta = np.linalg.lstsq(
+            within * weight[:, None], _centred_by_arm(y, treated, weight) * weight, rcond=None
+        )[0]
+        for adjusted, values in ((False, y), (True, y - centred @ theta)):
+            effect, error = _difference(values, treated, weight)
+            rows.append((outcome, adjusted, effect, error, effect - z * error, effect + z * error))
+    columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
+    return Cuped(table, *_described(table))
+
+
+def _centred_by_arm(x: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    out = x.copy()
+    for arm in (True, False):
+        own = treated == arm
+        out[own] -= weight[own] @ x[own]
+    return out
+
+
+def _difference(y: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Difference of weighted means and its standard error; weights add up to 1 in each arm."""
+    effect, variance = 0.0, 0.0
+    for arm, sign in ((True, 1.0), (False, -1.0)):
+        own = treated == arm
+        mean = weight[own] @ y[own]
+        effect += sign * mean
+        variance += (weight[own] ** 2) @ (y[own] - mean) ** 2
+    return float(effect), float(np.sqrt(variance))
+
+
+def _described(table: pd.DataFrame) -> tuple[tuple[Number, ...], str]:
+    numbers, parts, removed = [], [], []
+    for outcome, part in table.groupby("outcome", sort=False):
+        raw, sharp = (part[part["adjusted"] == flag].iloc[0] for flag in (False, True))
+        saved = 1 - (sharp["standard_error"] / raw["standard_error"]) ** 2
+        removed.append(saved)
+        unit = "currency" if outcome == "profit" else "points"
+        ends = (sharp["effect"], unit, sharp["low"], sharp["high"])
+        what = f"effect on {outcome} per customer, adjusted for what was known before"
+        numbers.append(Number(f"cuped_effect_{outcome}", *ends, what))
+        what = f"variance of the effect on {outcome} that the adjustment removes"
+        numbers.append(Number(f"cuped_variance_removed_{outcome}", saved, "share", meaning=what))
+        name = "response" if outcome == "responded" else outcome
+        parts.append(f"{saved:.1%} of the variance of the effect on {name}")
+    text = f"What was known before removes {' and '.join(parts)}: "
+    largest = max(removed)
+    text += (
+        f"as if the campaign had had {1 / (1 - largest) - 1:.0%} more customers."
+        if largest > 0.005
+        else "next to nothing, so the plain comparison is as good."
+    )
+    return tuple(numbers), text

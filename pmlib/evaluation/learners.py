@@ -1,0 +1,209 @@
+"""What models of other customers expect of each customer: with an offer, and without.
+
+The models are learnt on an earlier randomised campaign, or on one half of the customers and
+judged on the other. Their expectations serve twice: as rankings and policies to be judged, and to
+make the judgement more precise (doubly robust scores). If they are wrong, the judgement stays
+right: the arms' probabilities are known [@dudik2014doubly].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from pmlib.evaluation.checks import CONTROL
+from pmlib.evaluation.effects import weights_of
+from pmlib.evaluation.targeting import typed
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Expected outcomes of customers, by arm, per customer.
+
+    Attributes
+    ----------
+    judged : DataFrame
+        The contacts to be judged on.
+    response : dict of str to ndarray
+        Probability of responding, by arm, control included.
+    outcome : dict of str to ndarray
+        The same in the outcome judged: profit in currency, or response where no value is known.
+    observed : ndarray
+        The outcome as it came.
+    unit : str
+        ``currency`` or ``points``.
+    text : str
+        Where the models come from.
+    """
+
+    judged: pd.DataFrame
+    response: dict[str, np.ndarray]
+    outcome: dict[str, np.ndarray]
+    observed: np.ndarray
+    unit: str
+    text: str
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Treated arms."""
+        return tuple(arm for arm in self.outcome if arm != CONTROL)
+
+    def uplift(self, arm: str | None = None) -> np.ndarray:
+        """Expected gain of an arm over control; of the best arm when none is named."""
+        gains = [self.outcome[a] - self.outcome[CONTROL] for a in self.arms]
+        return np.max(gains, axis=0) if arm is None else self.outcome[arm] - self.outcome[CONTROL]
+
+    def axis(self, quantity: str, currency: str) -> str:
+        """Label of an axis that shows the outcome per customer."""
+        unit = f"{currency} of profit" if self.unit == "currency" else "responses"
+        return f"{quantity} ({unit} per customer)"
+
+    def rankings(self, planned: pd.DataFrame | None = None) -> dict[str, np.ndarray]:
+        """Scores to rank the judged customers by.
+
+        Parameters
+        ----------
+        planned : DataFrame, optional
+            ``cell, expected_profit`` of the plan: adds the plan's own ranking, in front.
+
+        Returns
+        -------
+        dict
+            ``plan`` (if given), ``uplift`` (the models' expected gain) and ``response`` (the
+            models' probability to respond when contacted, which counts those who buy anyway).
+        """
+        ranked = {}
+        if planned is not None:
+            known = planned.set_index("cell")["expected_profit"]
+            ranked["plan"] = self.judged["cell"].map(known).to_numpy(float)
+        ranked["uplift"] = self.uplift()
+        ranked["response"] = np.max([self.response[arm] for arm in self.arms], axis=0)
+        return ranked
+
+    def any_scores(self) -> np.ndarray:
+        """Mean score over the treated arms: the effect of an offer drawn at random."""
+        return np.mean([self.scores(arm) for arm in self.arms], axis=0)
+
+    def scores(self, arm: str, *, doubly_robust: bool = True) -> np.ndarray:
+        r"""Score of each customer whose mean estimates the arm's effect against control.
+
+        $$\Gamma = m_{a} - m_{0} + \frac{1[A = a]}{p_{a}} (y - m_{a})
+        - \frac{1[A = 0]}{p_{0}} (y - m_{0})$$
+
+        with expectations $m$ from the models, or (inverse propensity) the arms' means; weights
+        $1/p$ are scaled to add up to the number of customers.
+
+        Parameters
+        ----------
+        arm : str
+            A treated arm.
+        """
+        weight, drawn = weights_of(self.judged).to_numpy(), self.judged["arm"].to_numpy()
+        n, gamma = len(drawn), np.zeros(len(drawn))
+        for name, sign in ((arm, 1.0), (CONTROL, -1.0)):
+            own = drawn == name
+            if doubly_robust:
+                expected = self.outcome[name]
+            else:
+                expected = np.full(n, np.average(self.observed[own], weights=weight[own]))
+            scaled = np.where(own, weight, 0.0) * n / weight[own].sum()
+            gamma += sign * (expected + scaled * (self.observed - expected))
+        return gamma
+
+
+def expect(
+    contacts: pd.DataFrame,
+    training: pd.DataFrame | None,
+    features: Sequence[str],
+    *,
+    seed: int,
+) -> Expected:
+    """Learn what to expect of each customer in each arm, without the outcomes judged on.
+
+    One gradient boosting classifier an arm. Expected profit is the probability of responding
+    times the mean value of a response to the same product, less the contact cost.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        The campaign to judge on: ``arm, responded, value, cost, product_id, channel, half`` and
+        the features.
+    training : DataFrame or None
+        An earlier randomised campaign with the same columns; without one, customers of `half` 0
+        are learnt from and those of `half` 1 are judged.
+    features : sequence of str
+        Columns known before the contact.
+    """
+    if training is None:
+        text = "Models were learnt on one half of the customers and are judged on the other."
+        known = contacts["responded"].notna()
+        training = contacts[(contacts["half"] == 0) & known]
+        judged = contacts[(contacts["half"] == 1) & known]
+    else:
+        text = "Models were learnt on the earlier randomised campaign and are judged on this one."
+        judged = contacts[contacts["responded"].notna()]
+    judged = judged.reset_index(drop=True)
+    arms = [CONTROL, *sorted(set(judged["arm"]) - {CONTROL})]
+    columns = [*features, "segment"]
+    # What is offered says much about the response; where control has no product it cannot serve.
+    ghost = [
+        c for c in ("product_id",) if training.loc[training["arm"] == CONTROL, c].notna().all()
+    ]
+    response = {}
+    for arm in arms:
+        own = training[training["arm"] == arm]
+        used = [*columns, *ghost, *(["channel"] if arm != CONTROL and ghost else [])]
+        response[arm] = _fitted(own, judged, used, seed)
+    if not contacts["value"].notna().any():
+        observed = judged["responded"].astype(float).to_numpy()
+        return Expected(judged, response, response, observed, "points", text)
+    bought = training[training["responded"].astype(bool)]
+    overall = float(bought["value"].astype(float).mean())
+    worth = (
+        judged["product_id"].map(bought.groupby("product_id")["value"].mean()) if ghost else None
+    )
+    value = overall if worth is None else worth.fillna(overall).to_numpy(float)
+    cost = {arm: _cost(contacts, arm, judged) for arm in arms}
+    outcome = {arm: response[arm] * value - cost[arm] for arm in arms}
+    own_cost = judged["cost"].astype(float).where(judged["arm"] != CONTROL, 0.0)
+    observed = (judged["value"].astype(float) - own_cost).to_numpy()
+    return Expected(judged, response, outcome, observed, "currency", text)
+
+
+def _cost(contacts: pd.DataFrame, arm: str, judged: pd.DataFrame) -> np.ndarray:
+    """Contact cost of each judged customer, were it in this arm and its planned channel."""
+    if arm == CONTROL:
+        return np.zeros(len(judged))
+    own = contacts[contacts["arm"] == arm]
+    by_channel = own.groupby("channel")["cost"].mean()
+    cost = judged["channel"].map(by_channel).astype(float)
+    return cost.fillna(own["cost"].mean()).to_numpy()
+
+
+def _fitted(
+    training: pd.DataFrame, judged: pd.DataFrame, columns: Sequence[str], seed: int
+) -> np.ndarray:
+    """Probability of responding; the plain rate where all or none of an arm responded."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    x, y = typed(training[list(columns)]), training["responded"].astype(bool).to_numpy()
+    if y.all() or not y.any():
+        return np.full(len(judged), y.mean())
+    text = [c for c in x if x[c].dtype == object]
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    model = make_pipeline(
+        make_column_transformer((codes, text), remainder="passthrough"),
+        HistGradientBoostingClassifier(
+            learning_rate=0.05, max_iter=60, max_leaf_nodes=8, min_samples_leaf=60,
+            early_stopping=False, categorical_features=list(range(len(text))), random_state=seed,
+        ),
+    )  # fmt: skip
+    with threadpool_limits(1):
+        return model.fit(x, y).predict_proba(typed(judged[list(columns)]))[:, 1]

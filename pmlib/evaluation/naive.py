@@ -1,0 +1,112 @@
+"""Before and after: the usual way to judge a campaign, beside the randomised one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pmlib.artifacts import Number
+from pmlib.evaluation.checks import CONTROL
+from pmlib.evaluation.effects import outcomes_of, weights_of
+
+BEFORE_AFTER, RANDOMISED = "before and after", "against control"
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """The same customers judged in two ways.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``method, outcome`` (value or response), ``effect, low, high`` per contacted customer.
+    numbers : tuple of Number
+    text : str
+    """
+
+    table: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def before_after(
+    contacts: pd.DataFrame,
+    *,
+    before: pd.Series | None = None,
+    confidence_level: float = 0.95,
+    currency: str = "",
+) -> BeforeAfter:
+    """Judge the contacted by what they did before, and by the control group.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        ``arm, responded, value, cost``.
+    before : Series, optional
+        The outcome in a period of the same length before the contact, per customer. Without it
+        the period before counts as zero, which is what a campaign shows that offers customers
+        only what they do not hold: all sales come after the contact.
+    """
+    outcomes = outcomes_of(contacts)
+    name = "value" if "value" in outcomes else "responded"
+    unit = "currency" if name == "value" else "points"
+    y = outcomes[name]
+    known = y.notna()
+    treated = (contacts["arm"] != CONTROL) & known
+    control = (contacts["arm"] == CONTROL) & known
+    earlier = pd.Series(0.0, contacts.index) if before is None else before.astype(float)
+    weight = weights_of(contacts)
+    change = _mean((y - earlier)[treated], weight[treated])
+    offered, held_out = _mean(y[treated], weight[treated]), _mean(y[control], weight[control])
+    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    rows = []
+    for method, effect, error in (
+        (BEFORE_AFTER, *change),
+        (RANDOMISED, offered[0] - held_out[0], float(np.hypot(offered[1], held_out[1]))),
+    ):
+        rows.append((method, name, effect, effect - z * error, effect + z * error))
+    table = pd.DataFrame(rows, columns=["method", "outcome", "effect", "low", "high"])
+    naive, true = table.iloc[0], table.iloc[1]
+    numbers = (
+        Number("before_after_effect", naive["effect"], unit, naive["low"], naive["high"],
+               f"{name} per contacted customer, after less before"),
+        Number("before_after_error", naive["effect"] - true["effect"], unit,
+               meaning=f"what before and after adds to the randomised effect on {name}"),
+    )  # fmt: skip
+    return BeforeAfter(
+        table, numbers, _text(table, numbers, from_zero=before is None, currency=currency)
+    )
+
+
+def _mean(values: pd.Series, weight: pd.Series) -> tuple[float, float]:
+    w = (weight / weight.sum()).to_numpy()
+    mean = float(w @ values.to_numpy())
+    return mean, float(np.sqrt((w**2) @ (values.to_numpy() - mean) ** 2))
+
+
+def _text(
+    table: pd.DataFrame, numbers: tuple[Number, ...], *, from_zero: bool, currency: str
+) -> str:
+    naive, true = table.iloc[0], table.iloc[1]
+    unit = numbers[0].unit
+    shown = [Number("", row["effect"], unit).text(currency) for row in (naive, true)]
+    text = (
+        f"Per contacted customer, before and after says {shown[0]}, the control group {shown[1]}. "
+    )
+    if not (naive["low"] <= true["effect"] <= naive["high"]):
+        text += "The interval of the one does not hold the other: it is narrow and wrong. "
+    if from_zero:
+        text += (
+            "Nobody was offered what they held, so nothing was sold before; every sale after is "
+            "counted as caused, also those that the control group made without any contact."
+        )
+    else:
+        text += (
+            "Customers were picked by what they did before, so they fall back towards the usual "
+            "afterwards, contacted or not, and seasons change between the two periods; the "
+            "control group falls back alike, and only the difference to it is the campaign's."
+        )
+    return text

@@ -1,0 +1,142 @@
+"""What a rule of contacting would have earned: inverse propensity and doubly robust values.
+
+All policies are judged on the same customers of one randomised campaign: each customer was drawn
+into the arm that a policy asks for with a known probability, so those who were stand for those
+who were not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pmlib.artifacts import Number
+from pmlib.evaluation.learners import Expected
+
+DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly robust", "inverse propensity"
+
+Policy = Mapping[str, np.ndarray]
+"""Arm to the probability with which each customer gets it; the rest is not contacted."""
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Policies judged on the same customers.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high``: gain over
+        contacting nobody, per customer, in the outcome's unit.
+    numbers : tuple of Number
+    text : str
+    """
+
+    table: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def candidate_policies(
+    expected: Expected, rankings: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Policies worth comparing: nobody, everybody, half at random, the better half of rankings.
+
+    Parameters
+    ----------
+    expected : Expected
+    rankings : mapping of str to ndarray
+        Score of each judged customer; highest first.
+
+    Returns
+    -------
+    dict
+        Name to policy. With several arms, whoever is contacted gets the arm that the models
+        expect most of; "best expected" contacts only where they expect a gain.
+    """
+    n, arms = len(expected.judged), expected.arms
+    best = np.argmax([expected.uplift(arm) for arm in arms], axis=0)
+    chosen = {arm: (best == i).astype(float) for i, arm in enumerate(arms)}
+    ones = np.ones(n)
+    policies: dict[str, dict[str, np.ndarray]] = {"nobody": {}}
+    for arm in arms:
+        policies["everybody" if len(arms) == 1 else f"{arm} to everybody"] = {arm: ones}
+    policies["half at random"] = {arm: ones / 2 / len(arms) for arm in arms}
+    for name, score in rankings.items():
+        # Ties at the cut are broken by the order of rows, which is not that of outcomes.
+        half = np.zeros(n)
+        half[np.argsort(-score, kind="stable")[: n // 2]] = 1.0
+        policies[f"best half by {name}"] = {arm: half * chosen[arm] for arm in arms}
+    gain = (expected.uplift() > 0).astype(float)
+    policies["all with an expected gain"] = {arm: gain * chosen[arm] for arm in arms}
+    return policies
+
+
+def policy_values(
+    expected: Expected, policies: Mapping[str, Policy], *, confidence_level: float = 0.95
+) -> Policies:
+    """Value of each policy over contacting nobody, by both estimators.
+
+    Parameters
+    ----------
+    expected : Expected
+    policies : mapping of str to Policy
+
+    Notes
+    -----
+    A policy's value is the mean over customers of the probability it gives an arm times the
+    customer's score of that arm (`Expected.scores`), so its standard error is that of a mean.
+    """
+    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    rows, robust_scores = [], {}
+    for estimator in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
+        robust = estimator == DOUBLY_ROBUST
+        scores = {arm: expected.scores(arm, doubly_robust=robust) for arm in expected.arms}
+        for name, policy in policies.items():
+            own = np.zeros(len(expected.judged))
+            for arm, chance in policy.items():
+                own += chance * scores[arm]
+            if robust:
+                robust_scores[name] = own
+            share = float(sum(chance.mean() for chance in policy.values()))
+            error = float(own.std(ddof=1) / np.sqrt(len(own)))
+            value = float(own.mean())
+            rows.append((name, share, estimator, value, error, value - z * error,
+                         value + z * error))  # fmt: skip
+    columns = ["policy", "contacted", "estimator", "value", "standard_error", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
+    robust = table[table["estimator"] == DOUBLY_ROBUST]
+    numbers = tuple(
+        Number(
+            "policy_" + "_".join(row.policy.replace("_", " ").split()),
+            row.value,
+            expected.unit,
+            row.low,
+            row.high,
+            f"gain of contacting {row.policy} over nobody, per customer",
+        )
+        for row in robust.itertuples()
+        if row.policy != "nobody"
+    )
+    return Policies(table, numbers, _text(robust, robust_scores, expected.unit, z))
+
+
+def _text(table: pd.DataFrame, scores: Mapping[str, np.ndarray], unit: str, z: float) -> str:
+    """Name the best policy and those that this campaign cannot tell from it (paired)."""
+    best = table.loc[table["value"].idxmax(), "policy"]
+    if best == "nobody" or table["low"].max() <= 0:
+        return "No policy is shown to earn more than contacting nobody."
+    rivals = []
+    for name, own in scores.items():
+        lead = scores[best] - own
+        if name != best and lead.mean() <= z * lead.std(ddof=1) / np.sqrt(len(lead)):
+            rivals.append(name)
+    what = "profit" if unit == "currency" else "response"
+    text = f"The highest {what} comes from contacting **{best}**"
+    if not rivals:
+        return text + ", and it is ahead of every other policy on the same customers."
+    return text + f"; on the same customers it cannot be told from: {', '.join(rivals)}."

@@ -1,0 +1,172 @@
+"""Rank people who were never contacted by models of those who were.
+
+The model is chosen by cross-validation on the contacted only; what the prospects did is not
+looked at, and where it is known it only judges the ranking afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from pmlib.artifacts import Number
+from pmlib.errors import StudyError
+from pmlib.evaluation.targeting import auc_interval, classifiers, typed
+from pmlib.safeguards import wilson
+
+BEST_SHARE = 0.2
+"""Share of prospects that can be approached; the criterion of choice is buyers found in it."""
+
+_FOLDS, _REPEATS = 5, 2
+_PAIR = ("shrunken logistic regression", "gradient boosting")
+
+
+@dataclass(frozen=True)
+class Prospects:
+    """A ranking of prospects.
+
+    Attributes
+    ----------
+    candidates : DataFrame
+        ``model, found, standard_error, auc, chosen``: cross-validated share of buyers among the
+        best `BEST_SHARE`, and AUC.
+    ranking : DataFrame
+        ``customer_id, rank`` (1 is first), ``score``: customer-level, never for the report.
+    numbers : tuple of Number
+    text : str
+    """
+
+    candidates: pd.DataFrame
+    ranking: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def rank_prospects(
+    contacts: pd.DataFrame,
+    prospects: pd.DataFrame,
+    features: Sequence[str],
+    *,
+    seed: int,
+    confidence_level: float = 0.95,
+) -> Prospects:
+    """Choose a model on the contacted, then rank the prospects.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        ``responded`` and features.
+    prospects : DataFrame
+        ``customer_id``, the features and, where known, ``responded``.
+    features : sequence of str
+        Known before the contact; those that prospects lack are not used.
+
+    Raises
+    ------
+    StudyError
+        No common feature, or not enough buyers for every fold.
+    """
+    used = [name for name in features if name in prospects]
+    y = contacts["responded"].astype(bool).to_numpy()
+    if not used or min(y.sum(), (~y).sum()) < _FOLDS:
+        raise StudyError(
+            "Prospects cannot be ranked.",
+            rule=f"features in common and {_FOLDS} buyers or more",
+            found=f"{len(used)} features, {int(y.sum())} buyers",
+        )
+    both = typed(pd.concat([contacts[used], prospects[used]], ignore_index=True))
+    x, new = both.iloc[: len(y)], both.iloc[len(y) :]
+    candidates = _cross_validated(x, y, seed)
+    chosen = candidates.loc[candidates["found"].idxmax(), "model"]
+    candidates["chosen"] = candidates["model"] == chosen
+    with threadpool_limits(1):
+        score = _all_scores(x, y, new, seed)[chosen]
+    # Ties are broken by a seeded draw, not by the order of the file.
+    order = np.lexsort((np.random.default_rng(seed).random(len(score)), -score))
+    ranking = pd.DataFrame(
+        {
+            "customer_id": prospects["customer_id"].to_numpy()[order],
+            "rank": np.arange(1, len(order) + 1),
+            "score": score[order],
+        }
+    )
+    known = prospects["responded"].to_numpy()[order] if "responded" in prospects else None
+    numbers, text = _judged(candidates, ranking, known, confidence_level)
+    return Prospects(candidates, ranking, numbers, text)
+
+
+def _all_scores(
+    x: pd.DataFrame, y: np.ndarray, new: pd.DataFrame, seed: int
+) -> dict[str, np.ndarray]:
+    """Scores of every candidate model for new people."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.naive_bayes import BernoulliNB
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    models = classifiers(x, seed=seed)
+    columns = models["logistic regression"][0]
+    models[_PAIR[0]] = make_pipeline(columns, LogisticRegression(C=0.01, max_iter=1000))
+    rare = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=20)
+    models["naive Bayes"] = make_pipeline(rare, BernoulliNB())
+    scores = {name: m.fit(x, y).predict_proba(new)[:, 1] for name, m in models.items()}
+    ranks = [pd.Series(scores[name]).rank(pct=True).to_numpy() for name in _PAIR]
+    return scores | {"mean rank of both": np.mean(ranks, axis=0)}
+
+
+def _cross_validated(x: pd.DataFrame, y: np.ndarray, seed: int) -> pd.DataFrame:
+    from sklearn.model_selection import RepeatedStratifiedKFold
+
+    folds = RepeatedStratifiedKFold(n_splits=_FOLDS, n_repeats=_REPEATS, random_state=seed)
+    rows = []
+    with threadpool_limits(1):
+        for train, test in folds.split(x, y):
+            scores = _all_scores(x.iloc[train], y[train], x.iloc[test], seed)
+            for model, score in scores.items():
+                best = np.argsort(-score, kind="stable")[: round(BEST_SHARE * len(test))]
+                found = y[test][best].sum() / y[test].sum()
+                rows.append((model, found, auc_interval(score, y[test])[0]))
+    table = pd.DataFrame(rows, columns=["model", "found", "auc"])
+    grouped = table.groupby("model", sort=False)
+    return pd.DataFrame(
+        {
+            "found": grouped["found"].mean(),
+            # Folds overlap in training, so this is a guide, not an exact error.
+            "standard_error": grouped["found"].std() / np.sqrt(_FOLDS * _REPEATS),
+            "auc": grouped["auc"].mean(),
+        }
+    ).reset_index()
+
+
+def _judged(
+    candidates: pd.DataFrame, ranking: pd.DataFrame, known: np.ndarray | None, level: float
+) -> tuple[tuple[Number, ...], str]:
+    best = candidates[candidates["chosen"]].iloc[0]
+    n, first = len(ranking), round(BEST_SHARE * len(ranking))
+    numbers = [
+        Number("prospects_ranked", n, "customers", meaning="people ranked who were not contacted"),
+        Number("prospects_model", best["model"], meaning="model chosen by cross-validation"),
+        Number("prospects_found_cv", best["found"], "share",
+               meaning="buyers among the best fifth, cross-validated on the contacted"),
+    ]  # fmt: skip
+    text = (
+        f"By cross-validation on the contacted, {best['model']} finds most buyers in its best "
+        f"{BEST_SHARE:.0%}: {best['found']:.1%} of them. The {n:,} prospects are ranked by it; the "
+        "ranking is in the run's private folder."
+    )
+    answers = pd.Series(known, dtype=object)
+    if known is None or answers.isna().any():
+        return tuple(numbers), text + " What they did is not known here, so it is not scored."
+    buyers = answers.astype(bool).to_numpy()
+    found, total = int(buyers[:first].sum()), int(buyers.sum())
+    low, high = wilson(np.array([found]), np.array([total]), level=level)
+    meaning = f"buyers among the best {first} prospects, of {total}"
+    numbers.append(
+        Number("prospects_found", found, "count", low[0] * total, high[0] * total, meaning, 0)
+    )
+    text += f" Among the best {first:,} are {found} of the {total} buyers; at random it would be "
+    return tuple(numbers), text + f"{total * BEST_SHARE:.1f}."

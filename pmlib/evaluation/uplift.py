@@ -1,0 +1,238 @@
+"""Judge rankings: those whom a contact changes most should come first.
+
+A ranking by response puts first those who buy; a ranking by uplift those who buy *because of* the
+contact. They differ [@ascarza2018retention], and only a randomised campaign can tell which is
+right. Rankings come from elsewhere (the plan, models of an earlier campaign, or the other half of
+the customers), so that none is judged on the outcomes it was learnt from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pmlib.artifacts import Number
+
+DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)
+
+MEASURES = ("Qini area", "AUTOC")
+
+# Half-width, in ranks, of the window that tells the effect at the edge of the contacted.
+_EDGE = 0.05
+
+
+@dataclass(frozen=True)
+class RankEffect:
+    """A rank-weighted average effect.
+
+    Attributes
+    ----------
+    effect : float
+        Per customer, in the outcome's unit.
+    influence : ndarray
+        Influence of each customer, mean about 0; its standard deviation over the square root of
+        n is the standard error.
+    """
+
+    effect: float
+    influence: np.ndarray
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of `effect`."""
+        return float(self.influence.std(ddof=1) / np.sqrt(len(self.influence)))
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """Rankings judged on a randomised campaign.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``ranking, measure, estimate, standard_error, low, high, p_value``; where there are two
+        rankings or more, also the first's lead over each other, named ``first − other``.
+    curve : DataFrame
+        ``ranking, depth, gain, gain_low, gain_high, random``: effect of contacting the best
+        ranked `depth`, per customer of the whole, and that of as many at random.
+    numbers : tuple of Number
+    text : str
+    """
+
+    table: pd.DataFrame
+    curve: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def rank_weighted_effect(gamma: np.ndarray, score: np.ndarray, *, measure: str) -> RankEffect:
+    r"""Rank-weighted average treatment effect, with its influence function.
+
+    With $u$ the rank of a customer (0 first, 1 last), the effect is $E[w(u)\,\Gamma]$ where
+    $\Gamma$ is the customer's doubly robust score [@yadlowsky2025rate]. The Qini area, the area
+    between the Qini curve and the line of random order, has $w(u) = 1/2 - u$; AUTOC has
+    $w(u) = -\ln u - 1$ and looks at the very first. Neither is normalised: both are in the
+    outcome's unit per customer, and 0 when the ranking is no better than chance.
+
+    Customers with equal scores share their weights. The influence function counts that ranks,
+    too, are estimated; everything is one sort and cumulative sums.
+
+    Parameters
+    ----------
+    gamma : ndarray
+        Doubly robust score of each customer's effect, as `Expected.scores`.
+    score : ndarray
+        What ranks: highest first.
+    measure : str
+        One of `MEASURES`.
+    """
+    weight, area = _WEIGHTS[measure]
+    _, group = np.unique(-score, return_inverse=True)
+    n, size = len(gamma), np.bincount(group)
+    mean = np.bincount(group, weights=gamma) / size
+    share, edge = size / n, np.cumsum(size) / n
+    before = edge - share
+    # A group's weight is the integral of w over its ranks.
+    mass = area(edge) - area(before)
+    effect = float(mean @ mass)
+    own = (gamma - mean[group]) * (mass / share)[group]
+    at_end = mean * weight(edge)
+    at_start = np.append(mean[1:] * weight(before[1:]), 0.0)  # moves with the group before
+    moves = np.cumsum((at_end - at_start)[::-1])[::-1]
+    constant = float((at_end * edge).sum() - (at_start * edge).sum())
+    return RankEffect(effect, own + moves[group] - constant)
+
+
+def _integral_of_minus_log(u: np.ndarray) -> np.ndarray:
+    return -u * np.log(np.maximum(u, 1e-300))
+
+
+_WEIGHTS = {
+    "Qini area": (lambda u: 0.5 - u, lambda u: u / 2 - u**2 / 2),
+    "AUTOC": (lambda u: -np.log(u) - 1, _integral_of_minus_log),
+}
+"""Weight of a rank, and its integral from 0."""
+
+
+def qini_curve(
+    gamma: np.ndarray,
+    score: np.ndarray,
+    *,
+    depths: np.ndarray = DEPTHS,
+    confidence_level: float = 0.95,
+) -> pd.DataFrame:
+    """Effect of contacting the best ranked, per customer of the whole, with pointwise bands.
+
+    Returns
+    -------
+    DataFrame
+        ``depth, gain, gain_low, gain_high, random``.
+    """
+    n = len(gamma)
+    _, group = np.unique(-score, return_inverse=True)
+    size = np.bincount(group)
+    first = np.cumsum(size) - size
+    rank = stats.rankdata(-score) / n
+    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    rows = []
+    for depth in depths:
+        inside = np.clip((depth * n - first) / size, 0, 1)[group]
+        gain = float((inside * gamma).mean())
+        near = np.abs(rank - depth) <= _EDGE
+        edge = gamma[near].mean() if 0 < depth < 1 and near.any() else 0.0
+        influence = inside * gamma - gain - edge * (inside - depth)
+        half = z * influence.std(ddof=1) / np.sqrt(n)
+        rows.append((depth, gain, gain - half, gain + half, depth * gamma.mean()))
+    return pd.DataFrame(rows, columns=["depth", "gain", "gain_low", "gain_high", "random"])
+
+
+def judge_rankings(
+    gamma: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    *,
+    unit: str,
+    confidence_level: float = 0.95,
+) -> Rankings:
+    """Judge rankings by the effects of a randomised campaign.
+
+    Parameters
+    ----------
+    gamma : ndarray
+        As `rank_weighted_effect`.
+    scores : mapping of str to ndarray
+        The rankings; the first is compared with each other one, on the same customers.
+    unit : str
+        Unit of the outcome, for the numbers: ``currency`` or ``points``.
+    """
+    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    found = {
+        (name, measure): rank_weighted_effect(gamma, score, measure=measure)
+        for name, score in scores.items()
+        for measure in MEASURES
+    }
+    first, *others = scores
+    for other in others:
+        for measure in MEASURES:
+            a, b = found[first, measure], found[other, measure]
+            lead = RankEffect(a.effect - b.effect, a.influence - b.influence)
+            found[f"{first} − {other}", measure] = lead
+    rows = []
+    for (name, measure), rank in found.items():
+        effect, error = rank.effect, rank.standard_error
+        p = 2 * stats.norm.sf(abs(effect) / error) if error > 0 else 1.0
+        rows.append((name, measure, effect, error, effect - z * error, effect + z * error, p))
+    columns = ["ranking", "measure", "estimate", "standard_error", "low", "high", "p_value"]
+    table = pd.DataFrame(rows, columns=columns)
+    curve = pd.concat(
+        [
+            qini_curve(gamma, score, confidence_level=confidence_level).assign(ranking=name)
+            for name, score in scores.items()
+        ],
+        ignore_index=True,
+    )
+    numbers = tuple(
+        Number(
+            f"{'qini' if row.measure == MEASURES[0] else 'autoc'}_{name.split()[0]}",
+            row.estimate,
+            unit,
+            row.low,
+            row.high,
+            f"{row.measure} of the ranking by {name}, per customer",
+        )
+        for name in scores
+        for row in table[table["ranking"] == name].itertuples()
+    )
+    return Rankings(table, curve, numbers, _text(table, list(scores)))
+
+
+def _text(table: pd.DataFrame, names: list[str]) -> str:
+    qini = table[table["measure"] == MEASURES[0]].set_index("ranking")
+    good = [name for name in names if qini.loc[name, "low"] > 0]
+    rest = [name for name in names if name not in good]
+    parts = []
+    if good:
+        parts.append(f"Better than chance: the ranking by {_listed(good)}.")
+    if rest:
+        parts.append(f"Not shown to be better than chance: the ranking by {_listed(rest)}.")
+    for other in names[1:]:
+        lead = qini.loc[f"{names[0]} − {other}"]
+        verdict = (
+            "leads" if lead["low"] > 0
+            else "trails" if lead["high"] < 0
+            else "and this campaign cannot tell it from"
+        )  # fmt: skip
+        word = "" if verdict.startswith("and") else " the ranking by"
+        parts.append(
+            f"The ranking by {names[0]} {verdict}{word} {other}."
+            if word
+            else f"This campaign cannot tell the ranking by {names[0]} from that by {other}."
+        )
+    return " ".join(parts)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
