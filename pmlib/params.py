@@ -158,7 +158,7 @@ class Parameters(BaseModel):
     cool_down: int = _parameter(30, "rest after a contact before the next", chapters=[STRATEGY],
         unit="days", ge=0)
     default_margin: float | None = _parameter(None,
-        "margin a sale of products without one; null for none", chapters=[STRATEGY],
+        "margin a sale of products without one; null for none", chapters=[STRATEGY, EVALUATION],
         unit="currency", ge=0)
     take_up: float = _parameter(0.05,
         "assumed sales per contact and holding rate, where nobody was contacted yet",
@@ -167,6 +167,11 @@ class Parameters(BaseModel):
     # Campaign evaluation
     campaign_results: str | None = _parameter(None,
         "CSV with the results of a real campaign that carried out the plan", chapters=[EVALUATION])
+    before_column: str | None = _parameter(None,
+        "attribute that measures, before the contact, what value measures after it",
+        chapters=[EVALUATION])
+    before_ratio: float = _parameter(1.0,
+        "length of the outcome window over that of before_column", chapters=[EVALUATION], gt=0)
     # fmt: on
 
     @field_validator("*", mode="before")
