@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import narwhals as nw
 import numpy as np
@@ -30,6 +30,7 @@ from pmlib.strategy.contacts import draw_contacts
 from pmlib.strategy.effects import estimate
 from pmlib.strategy.evidence import Evidence, count_contacts
 from pmlib.strategy.plan import Plan, greedy, solve
+from pmlib.strategy.policies import design
 from pmlib.strategy.power import detectable_rate
 from pmlib.strategy.programme import Limits, solve_by_dual, solve_directly
 
@@ -292,6 +293,30 @@ def test_contacts_are_drawn_as_planned(engine: DuckDBEngine, contact_limit: int)
     control = (drawn["arm"] == "control").groupby(drawn["cell"]).sum()
     assert (control == np.ceil(planned[control.index] * 0.25)).all()
     assert drawn["propensity"].between(0, 1, inclusive="right").all()
+
+
+def test_policy_refers_to_the_groups_it_was_asked_for(engine: DuckDBEngine) -> None:
+    sources, _ = bank(engine)
+    groups = count_groups(
+        customer_states(sources, menu(), cool_down=30), menu(), segments=(1, 2, 3)
+    )
+    shuffled = np.random.default_rng(2).permutation(len(groups.size))
+    groups = replace(
+        groups,
+        segment=groups.segment[shuffled],
+        state=groups.state[shuffled],
+        size=groups.size[shuffled],
+    )
+    evidence = pilot(np.full((3, 2, 2, 2), 0.1), n=500)
+    policy = design(
+        "combined", evidence, menu(), groups, Limits(300.0, (np.inf, 40.0), 1),
+        control_share=0.0, error_rate=0.05,
+    )  # fmt: skip
+    assert policy.plan is not None
+    size = np.bincount(policy.plan.origin[policy.plan.origin >= 0],
+                       weights=groups.size[policy.plan.origin >= 0])  # fmt: skip
+    np.testing.assert_array_equal(size, policy.plan.groups.size)
+    np.testing.assert_allclose(policy.contacts, policy.plan.contacts)
 
 
 def test_propensities_are_those_of_repeated_draws(engine: DuckDBEngine) -> None:

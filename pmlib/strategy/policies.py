@@ -108,7 +108,8 @@ def design(
         plan = max(plans, key=lambda candidate: candidate.profit)
     else:
         plan = solve(coarse, value, cost, planned)
-    contacts = spread(plan, groups, plan.origin[merged])
+    plan = replace(plan, origin=plan.origin[merged])
+    contacts = spread(plan, groups)
     return Policy(name, contacts, plan.profit, plan.spend, plan, effects)
 
 
@@ -139,7 +140,7 @@ def as_array(cells: pd.DataFrame, column: str, catalogue: Catalogue) -> np.ndarr
     return found
 
 
-def spread(plan: Plan, groups: Groups, origin: np.ndarray) -> np.ndarray:
+def spread(plan: Plan, groups: Groups) -> np.ndarray:
     """Contacts of a plan in the finest cells, (L, 2, P, C).
 
     Parameters
@@ -147,14 +148,12 @@ def spread(plan: Plan, groups: Groups, origin: np.ndarray) -> np.ndarray:
     plan : Plan
         Customers of a group of the plan are drawn at random.
     groups : Groups
-        The finest groups.
-    origin : numpy.ndarray
-        (G,) the group of the plan that each finest group belongs to; -1 for none.
+        The finest groups, those that ``plan.origin`` refers to.
     """
     n_levels, n_channels = len(groups.segments), plan.contacts.shape[3]
     contacts = np.zeros((n_levels, 2, len(groups.products), n_channels))
-    inside = origin >= 0
-    size, home, level = groups.size[inside], origin[inside], groups.level[inside]
+    inside = plan.origin >= 0
+    size, home, level = groups.size[inside], plan.origin[inside], groups.level[inside]
     for (product, channel), rows in plan.allocation.groupby(["product", "channel"]):
         share = np.zeros(len(plan.groups.size))
         share[rows["group"]] = rows["customers"] / plan.groups.size[rows["group"]]
