@@ -54,7 +54,10 @@ def wilson(
         low[known], high[known] = proportion_confint(
             counts[known], totals[known], alpha=1 - level, method="wilson"
         )
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+    # Exact in theory; rounding would leave 1e-17 and put the rate outside its own interval.
+    low[known & (counts == 0)] = 0.0
+    high[known & (counts == totals)] = 1.0
+    return low, high
 
 
 # --- disclosure ---------------------------------------------------------------------------------

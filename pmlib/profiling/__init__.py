@@ -1,11 +1,12 @@
 """The bank as it is, and what its marketing wastes.
 
-``quality`` and ``feature_time`` look at the data; ``customers``, ``holdings`` and
+``quality`` and ``feature_time`` look at the data; ``customers``, ``activity``, ``holdings`` and
 ``concentration`` at the customers; ``contacts`` and ``course`` at the present marketing.
 """
 
 from __future__ import annotations
 
+from pmlib.profiling.activity import Activity, monthly_activity
 from pmlib.profiling.concentration import Concentration, concentration, customer_values
 from pmlib.profiling.contacts import (
     Responses,
@@ -15,12 +16,10 @@ from pmlib.profiling.contacts import (
 )
 from pmlib.profiling.course import Course, repeated_contacts, response_drift
 from pmlib.profiling.customers import (
-    Activity,
     AgeByGender,
     Structure,
     age_by_gender,
     customer_structure,
-    monthly_activity,
 )
 from pmlib.profiling.feature_time import FeatureTimeAudit, audit_feature_time
 from pmlib.profiling.holdings import Penetration, held_products, product_penetration

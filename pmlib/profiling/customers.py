@@ -1,4 +1,4 @@
-"""Who the customers are, how long they have been here, and how active they are."""
+"""Who the customers are: age, gender, region, time with the bank, declared attributes."""
 
 from __future__ import annotations
 
@@ -59,9 +59,6 @@ def band_names(edges: tuple[int, ...]) -> list[str]:
         for low, high in itertools.pairwise(edges)
     ]
     return [f"under {edges[0]}", *inner, f"{edges[-1]} and over"]
-
-
-# --- structure ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -299,124 +296,3 @@ def _amount(
         "median": row["median"],
         "p90": row["p90"],
     }
-
-
-# --- activity -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Activity:
-    """Payments by month.
-
-    Attributes
-    ----------
-    months : pandas.DataFrame
-        ``month`` (YYYY-MM), ``transactions``, ``active`` customers, ``customers`` then with the
-        bank, ``share`` active with ``low`` and ``high`` (Wilson), ``money_in``, ``money_out``
-        (currency, both positive), ``whole`` (False: the data cover part of the month).
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    months: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
-def monthly_activity(
-    customers: nw.LazyFrame,
-    transactions: nw.LazyFrame,
-    *,
-    as_of: dt.date,
-    level: float = 0.95,
-    minimum: int = 10,
-) -> Activity:
-    """Count payments, active customers and money in and out, month by month.
-
-    The share of active customers is taken of those who had joined by the end of the month; where
-    the day of joining is not known, of all customers.
-
-    Parameters
-    ----------
-    customers, transactions : narwhals.LazyFrame
-    as_of : datetime.date
-        Later payments are left out.
-    level : float
-        Confidence level.
-    minimum : int
-        Months with fewer active customers are suppressed.
-    """
-    dated = transactions.with_columns(
-        _day=day_number("booked_on"), _month=_month("booked_on")
-    ).filter(nw.col("_day") <= as_of.toordinal())
-    amount = nw.col("amount").cast(nw.Float64)
-    months = collect(
-        dated.group_by("_month").agg(
-            transactions=nw.len(),
-            active=nw.col("customer_id").n_unique(),
-            money_in=nw.when(amount > 0).then(amount).sum(),
-            money_out=nw.when(amount < 0).then(-amount).sum(),
-        ),
-        sort_by=["_month"],
-    )
-    span = collect(
-        dated.select(first=nw.col("_day").min(), last=nw.col("_day").max()), sort_by=()
-    ).iloc[0]
-    months["customers"] = _joined_by(customers, months["_month"].to_numpy())
-    months["share"] = months["active"] / months["customers"]
-    months["low"], months["high"] = wilson(months["active"], months["customers"], level=level)
-    months["whole"] = [
-        _first_day(number) >= span["first"] - 3 and _first_day(number + 1) - 1 <= span["last"] + 3
-        for number in months["_month"]
-    ]
-    months["month"] = [f"{number // 12}-{number % 12 + 1:02d}" for number in months.pop("_month")]
-    columns = ["month", "transactions", "active", "customers", "share", "low", "high"]
-    months = months[[*columns, "money_in", "money_out", "whole"]]
-    months[["money_in", "money_out"]] = months[["money_in", "money_out"]].fillna(0.0)
-    months = suppress(months, count="active", minimum=minimum, keep=("customers",))
-    whole = months[months["whole"] & ~months["suppressed"]]
-    numbers: tuple[Number, ...] = (
-        Number("n_months_observed", len(months), "months", meaning="months with payments"),
-    )
-    if len(whole) < 2:
-        return Activity(months, numbers, "Payments cover too few whole months to show a course.")
-    last = whole.iloc[-1]
-    numbers += (
-        Number("active_share", last["share"], "share", last["low"], last["high"],
-               meaning="customers with a payment in the last whole month"),
-        Number("payments_per_active", last["transactions"] / last["active"], "",
-               meaning="payments an active customer in the last whole month", decimals=1),
-        Number("last_whole_month", last["month"], meaning="last whole month of payments"),
-    )  # fmt: skip
-    text = (
-        "Payments cover {n_months_observed} months. In the last whole one, {last_whole_month}, "
-        "{active_share} of the customers ({active_share.interval}) made or received a payment, "
-        "{payments_per_active} each on average."
-    )
-    partial = months.loc[~months["whole"], "month"]
-    if len(partial):
-        text += f" Only part of {', '.join(partial)} is covered, which is drawn open."
-    return Activity(months, numbers, text)
-
-
-def _month(column: str) -> nw.Expr:
-    date = nw.col(column)
-    return date.dt.year().cast(nw.Int64) * 12 + date.dt.month().cast(nw.Int64) - 1
-
-
-def _first_day(month: int) -> int:
-    return dt.date(int(month) // 12, int(month) % 12 + 1, 1).toordinal()
-
-
-def _joined_by(customers: nw.LazyFrame, months: np.ndarray) -> np.ndarray:
-    """Customers who had joined by the end of each month; an unknown day counts as before."""
-    if "joined_on" not in customers.collect_schema().names():
-        n = int(collect(customers.select(n=nw.len()), sort_by=())["n"].iloc[0])
-        return np.full(len(months), n)
-    joined = collect(
-        customers.select(_month=_month("joined_on")).group_by("_month").agg(n=nw.len()),
-        sort_by=["_month"],
-    )
-    month = joined["_month"].fillna(-1).to_numpy()
-    return np.array([joined["n"].to_numpy()[month <= limit].sum() for limit in months])
