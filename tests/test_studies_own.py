@@ -178,6 +178,7 @@ def test_a_draft_from_foreign_files_is_a_study_that_passes_its_check(exports, tm
     assert people.umsatz_jahr["00007"] == 1007.5
     assert str(people.birth_date["00007"]) == "1967-03-08"
     assert study.attributes["grosse"].label == "Größe"
+    assert study.overrides == {"default_margin": 50.0}
 
 
 def test_every_guess_of_a_draft_is_marked(exports, tmp_path):

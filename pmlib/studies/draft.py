@@ -337,4 +337,10 @@ def _yaml(
         lines.append(f"  {name}: {{label: {label}, role: {role}}}  # CHECK: label, unit, role")
     if "contacts" in assigned or "holdings" in assigned:
         lines += ["", "channels:", "  - {name: letter, cost: 1.0}  # CHECK: cost of one contact"]
+    if "products" in assigned and "annual_margin" not in assigned["products"].mapped:
+        lines += [
+            "",
+            "parameters:",
+            "  default_margin: 50.0  # CHECK: what a product earns a year; no column was found",
+        ]
     return "\n".join(lines) + "\n"
