@@ -170,8 +170,13 @@ def imported_modules(sources: Iterable[str], *, root: Path = PROJECT) -> list[Pa
         for file in (module.with_suffix(".py"), module / "__init__.py"):
             if file.is_file() and file not in found:
                 found.add(file)
-                queue += _imports(file.read_text(encoding="utf-8"))
+                queue += _imports_of(file)
     return sorted(found)
+
+
+@cache
+def _imports_of(file: Path) -> frozenset[str]:
+    return frozenset(_imports(file.read_text(encoding="utf-8")))
 
 
 def _imports(source: str) -> Iterator[str]:
