@@ -121,7 +121,7 @@ function followReader() {
 }
 
 function letScroll() {
-  document.querySelectorAll(".pm-scroll").forEach((frame) => {
+  document.querySelectorAll(".pm-scroll, .pm-equation").forEach((frame) => {
     if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
     else frame.removeAttribute("tabindex");
   });
