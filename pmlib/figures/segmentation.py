@@ -345,7 +345,7 @@ def intervals(
         Rows where it is true are drawn in the second colour (those left out of the clustering
         in the first).
     """
-    table = table.head(24)
+    table = table.groupby(group, sort=False).head(12) if group else table.head(24)
     figure = new_figure(0.9 + 0.24 * len(table))
     axis = figure.subplots()
     rows = np.arange(len(table))[::-1]

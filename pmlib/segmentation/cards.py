@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from pmlib.artifacts import format_number
@@ -25,6 +27,8 @@ def segment_cards(profile: Profile, lifetime: LifetimeValue, *, currency: str) -
         apart, mean against the bank's), ``otherwise`` (attributes held out), ``certainty``.
     """
     bank = _bank_means(profile.means)
+    effects = profile.effects[~profile.effects["used"].astype(bool)]
+    held_out = effects.loc[effects["effect"] >= 0.01, "feature"].to_numpy()
     rows = []
     for row in profile.segments.itertuples():
         mine = profile.means[profile.means["segment"] == row.segment]
@@ -36,8 +40,8 @@ def segment_cards(profile: Profile, lifetime: LifetimeValue, *, currency: str) -
                 "size": f"{format_number(row.customers, 'customers')} customers, "
                 f"{format_number(row.share, 'share')}",
                 "worth": _worth(row, profile, lifetime, currency),
-                "stands_out": _compared(mine, bank, list(order["label"])[:3], currency),
-                "otherwise": _compared(mine, bank, _held_out(mine, bank)[:3], currency),
+                "stands_out": _compared(mine, bank, order["feature"].unique()[:3], currency),
+                "otherwise": _compared(mine, bank, held_out[:3], currency),
                 "certainty": f"{row.stability} (Jaccard {row.jaccard:.2f}); "
                 f"{format_number(row.borderline, 'share')} of customers on the border",
             }
@@ -51,25 +55,21 @@ def _bank_means(means: pd.DataFrame) -> pd.Series:
     return sums["total"] / sums["customers"].clip(lower=1)
 
 
-def _held_out(mine: pd.DataFrame, bank: pd.Series) -> list[str]:
-    """Labels of held-out attributes, those that differ most from the bank (relatively) first."""
-    rows = mine[~mine["used"] & mine["mean"].notna() & (mine["feature"] != "gender")]
-    reference = rows["label"].map(bank)
-    scale = reference.abs().where(rows["unit"] != "share", 0.5).clip(lower=1e-9)
-    ratio = ((rows["mean"] - reference).abs() / scale).sort_values(ascending=False, kind="stable")
-    return [str(rows.loc[index, "label"]) for index, value in ratio.items() if value >= 0.1]
-
-
-def _compared(mine: pd.DataFrame, bank: pd.Series, labels: list[str], currency: str) -> str:
+def _compared(mine: pd.DataFrame, bank: pd.Series, features: Sequence[str], currency: str) -> str:
+    """The segment's mean beside the bank's; of a category the level that differs most."""
     parts = []
-    for label in labels:
-        row = mine[mine["label"] == label]
-        if row.empty or pd.isna(row["mean"].iloc[0]):
+    for feature in features:
+        rows = mine[(mine["feature"] == feature) & mine["mean"].notna()]
+        if rows.empty:
             continue
-        unit = row["unit"].iloc[0]
-        here = format_number(float(row["mean"].iloc[0]), unit, currency=currency)
-        all_ = format_number(float(bank[label]), unit, currency=currency)
-        parts.append(f"{label} {here} (bank {all_})")
+        # Of two levels that mirror each other, the one the segment has more of.
+        more = rows["mean"] - rows["label"].map(bank)
+        row = rows.loc[(more.abs() + 1e-9 * more).idxmax()]
+        here, all_ = (
+            format_number(float(value), row["unit"], currency=currency)
+            for value in (row["mean"], bank[row["label"]])
+        )
+        parts.append(f"{row['label']} {here} (bank {all_})")
     return "; ".join(parts) or "nothing by much"
 
 

@@ -131,19 +131,26 @@ def compare_dates(
 
 def _missing_history(tables: Mapping[str, nw.LazyFrame], earlier: dt.date) -> str:
     """Why the study cannot be looked at as of the earlier date; empty when it can."""
-    if "transactions" not in tables and "holdings" not in tables:
+    begin = earlier - dt.timedelta(days=WINDOW_DAYS - 31)
+    first = {
+        column: _first_day(tables[table], column)
+        for table, column in (("transactions", "booked_on"), ("holdings", "opened_on"))
+        if table in tables
+    }
+    if all(day is None for day in first.values()):
         return "The study has no dated behaviour: there is no earlier state to compare with."
-    if "transactions" in tables:
-        first = collect(
-            tables["transactions"].select(nw.col("booked_on").min().alias("first")), sort_by=[]
-        )["first"].iloc[0]
-        begin = earlier - dt.timedelta(days=WINDOW_DAYS - 31)
-        if pd.isna(first) or pd.Timestamp(first).date() > begin:
-            return (
-                f"Transactions do not reach back far enough for a year of behaviour before "
-                f"{earlier:%Y-%m-%d}: there is no earlier state to compare with."
-            )
+    booked = first.get("booked_on")
+    if booked is not None and booked > begin:
+        return (
+            "Transactions do not reach back far enough for a year of behaviour before "
+            f"{earlier:%Y-%m-%d}: there is no earlier state to compare with."
+        )
     return ""
+
+
+def _first_day(table: nw.LazyFrame, column: str) -> dt.date | None:
+    first = collect(table.select(nw.col(column).min().alias("first")), sort_by=[])["first"].iloc[0]
+    return None if pd.isna(first) else pd.Timestamp(first).date()
 
 
 def reading(value: float) -> str:
@@ -209,11 +216,12 @@ def _publishable(migration: pd.DataFrame, minimum: int) -> pd.DataFrame:
 
 
 def _text(largest: float, k: int) -> str:
+    remedy = ": the segments should be found anew before they are used" if k > 1 else ""
     shift = {
         "stable": "No feature shifted between the dates (largest stability index {largest_psi})",
         "some shift": "Some feature shifted between the dates (largest index {largest_psi})",
-        "shifted": "A feature shifted strongly between the dates (largest index {largest_psi}): "
-        "the segments should be found anew before they are used",
+        "shifted": "A feature shifted strongly between the dates (largest index {largest_psi})"
+        f"{remedy}",
     }[reading(largest)]
     if k == 1:
         return f"{shift}."

@@ -20,7 +20,7 @@ from pmlib.artifacts import UNITS
 from pmlib.engine import collect, day_number, uniform
 from pmlib.errors import StudyError
 from pmlib.params import nearest
-from pmlib.segmentation.transforms import Feature
+from pmlib.segmentation.transforms import Feature, Kind
 
 WINDOW_DAYS = 365
 """Behaviour is counted over the year before the date."""
@@ -29,6 +29,9 @@ CHANNEL_SHARE = 0.05
 """A channel with a smaller share of payments is no feature."""
 
 MARGIN = Feature("annual_margin", "annual margin", "currency")
+_PARTS = ("share", "tenths", "per cent")
+"""Units of attributes of which there is more or less, not high or low."""
+
 _RESERVED = ("customer_id", "customer_hash", "birth_date", "gender", "region", "joined_on",
              "risk_tolerance", "marketing_opt_out")  # fmt: skip
 
@@ -192,12 +195,13 @@ def _from_customers(
             else (f"{attribute.label} ({attribute.unit})")
         )
         words = attribute.label[:1].lower() + attribute.label[1:]
-        feature = Feature(name, label, unit, kind, high=f"high {words}", low=f"low {words}")
+        much, little = ("more", "less") if attribute.unit in _PARTS else ("high", "low")
+        feature = Feature(name, label, unit, kind, f"{much} {words}", f"{little} {words}")
         (features if attribute.role == "feature" else descriptors).append(feature)
     return customers.select(*columns), features, descriptors
 
 
-def _typed(name: str, dtype: nw.dtypes.DType) -> tuple[str, nw.Expr]:
+def _typed(name: str, dtype: nw.dtypes.DType) -> tuple[Kind, nw.Expr]:
     if dtype == nw.Boolean:
         return "category", (
             nw.when(nw.col(name)).then(nw.lit("yes")).when(~nw.col(name)).then(nw.lit("no"))

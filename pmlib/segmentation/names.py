@@ -12,12 +12,15 @@ from pmlib.segmentation.transforms import Encoder, Feature
 ALL_CUSTOMERS = "All customers"
 """The one segment of a bank without segments."""
 
+_SHORT = 60
+"""A name of two features is no longer than this, in characters."""
+
 _NOTABLE = 0.35
 """Standard deviations from the mean below which a feature does not enter a name."""
 
 
 def name_segments(encoder: Encoder, means: np.ndarray) -> tuple[str, ...]:
-    """Name each segment by its most telling features, as many as make the name unique.
+    """Name each segment by its most telling features: two, or as many as make it unique.
 
     Parameters
     ----------
@@ -34,11 +37,11 @@ def name_segments(encoder: Encoder, means: np.ndarray) -> tuple[str, ...]:
         return (ALL_CUSTOMERS,)
     # Deviations from the mean over segments, so that no segment is named for what all share.
     traits = [_traits(encoder, row) for row in means - means.mean(axis=0)]
-    for length in range(2, max(map(len, traits)) + 1):
-        names = [_join(found[:length]) for found in traits]
+    for length in range(1, max(map(len, traits)) + 1):
+        names = [_join(found, length) for found in traits]
         if len(set(names)) == len(names):
             return tuple(names)
-    names = [_join(found[:2]) for found in traits]
+    names = [_join(found, 1) for found in traits]
     return tuple(
         name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})"
         for i, name in enumerate(names)
@@ -61,15 +64,17 @@ def _traits(encoder: Encoder, deviation: np.ndarray) -> list[str]:
 
 
 def _word(feature: Feature, level: str | None, *, much: bool) -> str:
+    label = feature.label[:1].lower() + feature.label[1:]
     if level is not None:
-        return f"{feature.label[:1].lower()}{feature.label[1:]}: {level}"
-    if much:
-        return feature.high or f"high {feature.label}"
-    return feature.low or f"low {feature.label}"
+        return {"yes": label, "no": f"not: {label}"}.get(level, f"{label} {level}")
+    return (feature.high or f"high {label}") if much else (feature.low or f"low {label}")
 
 
-def _join(words: list[str]) -> str:
-    text = ", ".join(words)
+def _join(words: list[str], length: int) -> str:
+    """At least `length` words, two when they are short."""
+    if length == 1 and len(", ".join(words[:2])) <= _SHORT:
+        length = 2
+    text = ", ".join(words[:length])
     return text[:1].upper() + text[1:]
 
 

@@ -94,7 +94,8 @@ def profile_segments(
     z = float(norm.ppf(0.5 + confidence_level / 2))
     candidates = {f.name: f for f in (*features.features, *features.descriptors)}
     used = {f.name for f in result.encoder.features}
-    value = next((candidates[name] for name in VALUE_FEATURES if name in candidates), None)
+    known = [f for f in VALUE_FEATURES if f in candidates and sums[f"s_{f}"].sum() > 0]
+    value = candidates[known[0]] if known else None
     effects = _effects(sums, candidates, used, levels, z)
     segments = _sizes(sums, value)
     segments.insert(1, "name", names.to_numpy())

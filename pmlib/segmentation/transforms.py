@@ -21,6 +21,7 @@ import pandas as pd
 from pmlib.errors import StudyError
 
 TRANSFORMS = ("log", "standard")
+Kind = Literal["number", "category"]
 OTHER = "other"
 MISSING = "missing"
 
@@ -48,7 +49,7 @@ class Feature:
     name: str
     label: str
     unit: str = ""
-    kind: Literal["number", "category"] = "number"
+    kind: Kind = "number"
     high: str = ""
     low: str = ""
     fill: float | None = None
