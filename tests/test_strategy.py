@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import product
 
 import narwhals as nw
 import numpy as np
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pmlib.association.baskets import Baskets
 from pmlib.engine import DuckDBEngine, collect
 from pmlib.errors import StudyError
-from pmlib.strategy.catalogue import Catalogue, catalogue
+from pmlib.strategy.catalogue import Catalogue, catalogue, choose_antecedents
 from pmlib.strategy.cells import (
     HOLDS,
     NOT_ELIGIBLE,
@@ -33,15 +35,9 @@ from pmlib.strategy.plan import Plan, greedy, solve
 from pmlib.strategy.policies import design
 from pmlib.strategy.power import detectable_rate
 from pmlib.strategy.programme import Limits, solve_by_dual, solve_directly
+from pmlib.studies import Channel
 
 AS_OF = dt.date(2025, 12, 31)
-
-
-@dataclass(frozen=True)
-class Channel:
-    name: str
-    cost: float
-    capacity: int | None = None
 
 
 CHANNELS = (Channel("email", 0.5), Channel("phone", 5.0, 400))
@@ -137,16 +133,7 @@ def test_negative_budget_is_refused() -> None:
 
 # --- the catalogue --------------------------------------------------------------------------------
 
-RULES = pd.DataFrame(
-    {
-        "antecedent": [("card",), ("loan",), ("card",)],
-        "consequent": ["fund", "fund", "loan"],
-        "scope": [0, 2, 0],
-        "lift": [2.0, 3.0, 0.5],
-        "survives": [True, True, True],
-        "within": ["holds_within", "not_tested", "holds_within"],
-    }
-)
+ANTECEDENTS = {"fund": ((0, ("card",)), (2, ("loan",)))}
 PRODUCTS = pd.DataFrame(
     {
         "product_id": ["card", "fund", "loan"],
@@ -158,22 +145,43 @@ PRODUCTS = pd.DataFrame(
 
 
 def menu() -> Catalogue:
-    return catalogue(PRODUCTS, CHANNELS, offered=["fund", "loan"], rules=RULES)
+    return catalogue(PRODUCTS, CHANNELS, offered=["fund", "loan"], antecedents=ANTECEDENTS)
 
 
-def test_rules_that_say_less_than_chance_are_no_antecedents() -> None:
-    assert menu().antecedents == {"fund": ((0, ("card",)), (2, ("loan",)))}
+def test_antecedents_are_the_rules_that_tell_most() -> None:
+    # Hand-made: in both segments holders of b want y twice as often; c is held by nearly all.
+    held = np.array(list(product([False, True], repeat=3)))  # columns b, c, y
+    weight = [40, 20, 360, 180, 20, 20, 180, 180]
+    baskets = Baskets(
+        products=("b", "c", "y"),
+        held=np.vstack([held, held]),
+        customers=np.array(weight * 2),
+        segment=np.repeat([1, 2], 8),
+        holdout=np.ones(16, dtype=bool),
+    )
+    rules = pd.DataFrame(
+        {
+            "antecedent": [("b",), ("c",), ("b", "c"), ("b",)],
+            "consequent": "y",
+            "scope": [0, 0, 0, 2],
+            "lift": [1.25, 1.01, 1.2, 1.3],
+            "survives": True,
+            "within": ["holds_within", "holds_within", "restates_segments", "not_tested"],
+        }
+    )
+    found = choose_antecedents(rules, baskets, offered=["y"])
+    assert found == {"y": ((0, ("b",)), (2, ("b",)))}
 
 
 def test_missing_margin_is_named() -> None:
     products = PRODUCTS.assign(annual_margin=[10.0, np.nan, 50.0])
     with pytest.raises(StudyError, match="annual_margin: fund"):
-        catalogue(products, CHANNELS, offered=["fund", "loan"], rules=RULES)
+        catalogue(products, CHANNELS, offered=["fund", "loan"])
 
 
 def test_negative_cost_is_refused() -> None:
     with pytest.raises(StudyError, match="cost of a channel is negative"):
-        catalogue(PRODUCTS, (Channel("phone", -1.0),), offered=["fund"], rules=RULES)
+        catalogue(PRODUCTS, (Channel("phone", -1.0),), offered=["fund"])
 
 
 # --- customers in cells ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pmlib.engine import Engine, collect
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.safeguards import suppress
-from pmlib.strategy.catalogue import Catalogue, catalogue, useful_rules
+from pmlib.strategy.catalogue import Catalogue, catalogue, choose_antecedents, useful_rules
 from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states, eligibility
 from pmlib.strategy.evidence import (
     Evidence,
@@ -122,18 +122,8 @@ def open_case(
             remedy="Add the table contacts, or the tables products and holdings.",
         )
     outcome = _outcome(sources, known, offered, params.default_margin)
-    menu = catalogue(
-        known,
-        study.channels,
-        offered=offered,
-        rules=rules,
-        default_margin=1.0 if outcome == "value" else params.default_margin,
-    )
-    numbers = tuple(int(segment) for segment in segments["segment"])
-    if sources.contacts is not None:
-        evidence = count_contacts(sources, menu, engine, outcome=outcome, seed=params.seed)
-    else:
-        assert sources.holdings is not None  # rules come from holdings
+    baskets = None
+    if sources.holdings is not None:
         baskets = collect_baskets(
             sources.customers,
             sources.holdings,
@@ -143,6 +133,18 @@ def open_case(
             holdout_share=params.holdout_share,
             segments=sources.assignments,
         ).part(holdout=True)
+    menu = catalogue(
+        known,
+        study.channels,
+        offered=offered,
+        antecedents=baskets and choose_antecedents(rules, baskets, offered=offered),
+        default_margin=1.0 if outcome == "value" else params.default_margin,
+    )
+    numbers = tuple(int(segment) for segment in segments["segment"])
+    if sources.contacts is not None:
+        evidence = count_contacts(sources, menu, engine, outcome=outcome, seed=params.seed)
+    else:
+        assert baskets is not None  # without contacts the offers come from rules
         evidence = count_holdings(baskets, menu, take_up=params.take_up)
     states = customer_states(sources, menu, cool_down=params.cool_down)
     return Case(

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
+from pmlib.association.baskets import Baskets
 from pmlib.errors import StudyError
-
-
-class ChannelLike(Protocol):
-    """A channel as a study declares it."""
-
-    name: str
-    cost: float
-    capacity: int | None
+from pmlib.studies import Channel
 
 
 @dataclass(frozen=True)
@@ -52,10 +46,10 @@ class Catalogue:
 
 def catalogue(
     products: pd.DataFrame,
-    channels: Sequence[ChannelLike],
+    channels: Sequence[Channel],
     *,
     offered: Sequence[str],
-    rules: pd.DataFrame,
+    antecedents: Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]] | None = None,
     default_margin: float | None = None,
 ) -> Catalogue:
     """Put together what can be offered, and refuse what makes no sense.
@@ -68,9 +62,8 @@ def catalogue(
         Each with ``name``, ``cost`` (currency a contact) and ``capacity`` (contacts or None).
     offered : sequence of str
         Products to plan for, from the contacts or the rules.
-    rules : pandas.DataFrame
-        ``antecedent, consequent, scope`` (0, or the one segment it was found in), ``lift,
-        survives, within``; see `useful_rules`.
+    antecedents : mapping, optional
+        From `choose_antecedents`; none where the study has no rules.
     default_margin : float, optional
         Margin (currency a holder a year) of products without one.
 
@@ -122,7 +115,7 @@ def catalogue(
             found=f"{len(missing)} of {len(menu)} products without one",
             remedy="Fill in annual_margin, or give one for all with -p default_margin VALUE.",
         )
-    return Catalogue(menu, reach, _antecedents(rules, tuple(menu["product_id"])))
+    return Catalogue(menu, reach, antecedents or {})
 
 
 def useful_rules(rules: pd.DataFrame) -> pd.DataFrame:
@@ -135,16 +128,63 @@ def useful_rules(rules: pd.DataFrame) -> pd.DataFrame:
     return rules[rules["survives"].astype(bool) & (rules["lift"] > 1) & adds]
 
 
-def _antecedents(
-    rules: pd.DataFrame, offered: tuple[str, ...]
+def choose_antecedents(
+    rules: pd.DataFrame, baskets: Baskets, *, offered: Sequence[str]
 ) -> dict[str, tuple[tuple[int, tuple[str, ...]], ...]]:
-    return {
-        str(product): tuple(
-            sorted(
-                (int(scope), tuple(antecedent))
-                for scope, antecedent in zip(group["scope"], group["antecedent"], strict=True)
-            )
-        )
-        for product, group in useful_rules(rules).groupby("consequent")
-        if product in offered
-    }
+    r"""Choose, for each product, the rules whose antecedents tell best who is likely to want it.
+
+    Many rules may point to one product, and nearly everyone holds the antecedent of some weak
+    one. The rules are therefore taken in the order of their lift, as many as make *holds any of
+    these antecedents* most informative within segments: largest $\sum_s n_s \phi_s^2$, the
+    chi-squared statistic of holding an antecedent and holding the product, over segments.
+
+    Parameters
+    ----------
+    rules : pandas.DataFrame
+        ``antecedent, consequent, scope, lift, survives, within``; see `useful_rules`.
+    baskets : pmlib.association.baskets.Baskets
+        Counted by segment, of customers on whom the rules were not found.
+    offered : sequence of str
+
+    Returns
+    -------
+    dict
+        See `Catalogue.antecedents`.
+    """
+    position = {product: i for i, product in enumerate(baskets.products)}
+    chosen = {}
+    for product, group in useful_rules(rules).groupby("consequent"):
+        if product not in offered:
+            continue
+        ordered = group.sort_values("lift", ascending=False, kind="stable")
+        found = [
+            (int(scope), tuple(antecedent))
+            for scope, antecedent in zip(ordered["scope"], ordered["antecedent"], strict=True)
+        ]
+        flags = np.array([in_force(rule, baskets, position) for rule in found])
+        unions = np.logical_or.accumulate(flags, axis=0)
+        target = baskets.held[:, position[str(product)]]
+        best = int(np.argmax([_chi_squared(union, target, baskets) for union in unions]))
+        chosen[str(product)] = tuple(sorted(found[: best + 1]))
+    return chosen
+
+
+def in_force(
+    rule: tuple[int, tuple[str, ...]], baskets: Baskets, position: Mapping[str, int]
+) -> np.ndarray:
+    """(rows of baskets,) whether the antecedent is held, in a segment that the rule is for."""
+    segment, antecedent = rule
+    whole = baskets.held[:, [position[p] for p in antecedent]].all(axis=1)
+    return whole & ((segment == 0) | (baskets.segment == segment))
+
+
+def _chi_squared(holds: np.ndarray, target: np.ndarray, baskets: Baskets) -> float:
+    """Sum over segments of n times the squared phi coefficient."""
+    code = np.unique(baskets.segment, return_inverse=True)[1]
+    n, a, b, both = (
+        np.bincount(code, weights=baskets.customers * flag)
+        for flag in (np.ones_like(holds), holds, target, holds & target)
+    )
+    spread = a * (n - a) * b * (n - b)
+    covariance = (n * both - a * b) ** 2
+    return float((n * covariance / np.where(spread > 0, spread, 1.0))[spread > 0].sum())

@@ -24,7 +24,7 @@ import pandas as pd
 from pmlib.association.baskets import Baskets
 from pmlib.engine import Engine, collect, day_number, uniform
 from pmlib.errors import StudyError
-from pmlib.strategy.catalogue import Catalogue
+from pmlib.strategy.catalogue import Catalogue, in_force
 from pmlib.strategy.cells import (
     Sources,
     held_products,
@@ -211,9 +211,8 @@ def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) ->
     parts = []
     for product in catalogue.product_ids:
         holds = np.zeros(len(baskets.customers), dtype=bool)
-        for segment, antecedent in catalogue.antecedents.get(product, ()):
-            whole = baskets.held[:, [position[p] for p in antecedent]].all(axis=1)
-            holds |= whole & ((segment == 0) | (baskets.segment == segment))
+        for rule in catalogue.antecedents.get(product, ()):
+            holds |= in_force(rule, baskets, position)
         holders = baskets.customers * baskets.held[:, position[product]]
         table = pd.DataFrame(
             {"segment": baskets.segment, "holds": holds, "w": baskets.customers, "wy": holders}
