@@ -14,7 +14,7 @@ from mlxtend.frequent_patterns import fpgrowth
 
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
-from pmlib.studies import STUDIES, Study, list_studies, load_spec, prepare
+from pmlib.studies import STUDIES, Study, list_studies, prepare
 
 MIRROR = Path(os.environ.get("PMLIB_MIRROR") or STUDIES.parents[1] / "shared" / "data")
 
@@ -45,15 +45,6 @@ def test_every_study_has_a_data_card_that_says_what_it_cannot_show(name):
     for heading in ("**What.**", "**Who, when, why.**", "icence", "**Pitfalls.**"):
         assert heading in card
     assert "**What it cannot show.**" in card
-
-
-@pytest.mark.parametrize("name", list_studies())
-def test_every_structural_pair_names_products(name, tmp_path):
-    spec = load_spec(name)
-    if not spec.structural_pairs:
-        pytest.skip("no structural pairs")
-    products = set(table(prepared(name, tmp_path), "products").product_id)
-    assert {product for pair in spec.structural_pairs for product in pair} <= products
 
 
 def test_an_unknown_study_is_told_with_the_nearest_name():
