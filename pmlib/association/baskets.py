@@ -86,13 +86,13 @@ class Baskets:
         segments = np.ones(n, dtype=np.int64) if segment is None else np.asarray(segment)
         halves = np.zeros(n, dtype=bool) if holdout is None else np.asarray(holdout, dtype=bool)
         words = pack(table.to_numpy(dtype=bool))
-        rows, customers = _distinct([segments, halves, *words.T])
+        (segments, halves, *packed), customers = _distinct([segments, halves, *words.T])
         return cls(
             products=tuple(map(str, table.columns)),
-            held=unpack(words[rows], table.shape[1]),
+            held=unpack(np.column_stack(packed), table.shape[1]),
             customers=customers,
-            segment=segments[rows].astype(np.int64),
-            holdout=halves[rows],
+            segment=segments.astype(np.int64),
+            holdout=halves,
         )
 
     @property
@@ -393,14 +393,18 @@ def pack(held: np.ndarray) -> np.ndarray:
     return words.T
 
 
-def _distinct(keys: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Find the distinct combinations of key columns: a row of each, in order, and its count."""
-    group = np.zeros(len(keys[0]), dtype=np.int64)
-    for key in keys:
-        codes, values = pd.factorize(key, sort=False)
-        group, _ = pd.factorize(group * len(values) + codes, sort=False)
-    counts = np.bincount(group)
-    row = np.empty(len(counts), dtype=np.int64)
-    row[group] = np.arange(len(group))
-    order = np.lexsort([key[row] for key in reversed(keys)])
-    return row[order], counts[order]
+def _distinct(keys: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Find the distinct combinations of key columns, in order, and how many rows each has."""
+    telling = [i for i, key in enumerate(keys) if len(key) and (key != key[0]).any()]
+    if len(telling) == 1:
+        values, counts = np.unique(keys[telling[0]], return_counts=True)
+        return [
+            values if i in telling else np.repeat(key[:1], len(values))
+            for i, key in enumerate(keys)
+        ], counts
+    order = np.lexsort(keys[::-1])
+    ordered = [key[order] for key in keys]
+    changes = np.ones(len(order), dtype=bool)
+    changes[1:] = np.any([key[1:] != key[:-1] for key in ordered], axis=0)
+    starts = np.flatnonzero(changes)
+    return [key[starts] for key in ordered], np.diff(np.append(starts, len(order)))

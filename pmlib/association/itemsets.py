@@ -13,8 +13,6 @@ from pmlib.artifacts import Number
 from pmlib.errors import StudyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pmlib.association.baskets import Baskets
 
 
@@ -82,12 +80,12 @@ def frequent_itemsets(
 
     Notes
     -----
-    The search extends a prefix by one product at a time, from rare products to common ones, on
-    the distinct baskets that contain the prefix, as Eclat does [1]_. Where at most
-    `_TABLE` products are left to add, their :math:`2^k` combinations fit a table: each basket is
-    added to its cell, and summing the table over supersets, one product after the other, gives
-    the support of all combinations at once. Counts are whole numbers below :math:`2^{53}`, so
-    sums in double precision are exact.
+    Products are ordered from rare to common. The search extends a prefix of the rarer ones by
+    one product at a time, on the distinct baskets that contain it, as Eclat does [1]_. The
+    :math:`2^k` combinations of the k commonest products are counted for each prefix in one
+    table: each basket is added to its cell, and summing the table over supersets, one product
+    after the other, gives the support of all combinations at once. Counts are whole numbers
+    below :math:`2^{53}`, so sums in double precision are exact.
 
     An itemset is frequent when ``customers / total >= min_support``. mlxtend's ``fpgrowth`` finds
     the same; only where ``min_support * total`` is a whole number that floating point misses
@@ -125,8 +123,9 @@ def frequent_itemsets(
     length_limit = len(columns) if max_length is None else min(max_length, len(columns))
     matrix = np.ascontiguousarray(baskets.held[:, columns].T)
     _refuse_explosion(matrix, weights, minimum, length_limit, max_itemsets)
-    search = _Search(minimum, length_limit, max_itemsets, found=[])
-    search.extend((), columns, matrix, weights)
+    tail = min(_TABLE, len(columns), len(weights).bit_length())
+    search = _Search(tuple(columns.tolist()), tail, minimum, length_limit, max_itemsets, found=[])
+    search.run(matrix, weights)
 
     itemsets = [tuple(sorted(baskets.products[j] for j in itemset)) for itemset, _ in search.found]
     frame = pd.DataFrame(
@@ -202,62 +201,74 @@ def condensed_numbers(frame: pd.DataFrame) -> tuple[Number, ...]:
     )
 
 
-# Products whose combinations are counted in one table of 2^k cells.
-_TABLE = 14
+# Most products whose combinations are counted in one table of 2^k cells.
+_TABLE = 13
 
 
 @dataclass(frozen=True)
 class _Search:
-    """The depth-first search; what it finds is appended to `found`."""
+    """The depth-first search; what it finds is appended to `found`.
 
+    `columns` are frequent, from rare to common; the last `tail` of them are tabulated.
+    """
+
+    columns: tuple[int, ...]
+    tail: int
     minimum: int
     length_limit: int
     max_itemsets: int
     found: list[tuple[tuple[int, ...], int]]
 
-    def extend(
-        self, prefix: tuple[int, ...], columns: np.ndarray, matrix: np.ndarray, weights: np.ndarray
-    ) -> None:
-        """Find the itemsets of `prefix` and one or more of `columns`.
+    def run(self, matrix: np.ndarray, weights: np.ndarray) -> None:
+        """Search the distinct baskets: `matrix` (columns × rows, bool), `weights` (rows)."""
+        head = len(self.columns) - self.tail
+        cells = np.zeros(matrix.shape[1], dtype=np.int16)
+        for bit, row in enumerate(matrix[head:]):
+            cells |= np.left_shift(row, bit, dtype=np.int16)
+        self._extend((), 0, matrix[:head], cells, weights)
 
-        `matrix` (columns × rows, bool) holds the distinct baskets that contain the prefix.
+    def _extend(
+        self,
+        prefix: tuple[int, ...],
+        first: int,
+        head: np.ndarray,
+        cells: np.ndarray,
+        weights: np.ndarray,
+    ) -> None:
+        """Find the itemsets of `prefix` and any of the columns from `first` on.
+
+        `head` (columns from `first` on × rows), `cells` and `weights` are those of the distinct
+        baskets that contain the prefix.
         """
-        support = matrix @ weights
-        frequent = support >= self.minimum
-        columns, matrix, support = columns[frequent], matrix[frequent], support[frequent]
-        if len(prefix) + 1 == self.length_limit:
-            self._keep(((*prefix, int(c)), int(s)) for c, s in zip(columns, support, strict=True))
+        self._tabulate(prefix, cells, weights)
+        if len(prefix) == self.length_limit:
             return
-        while len(columns) > _TABLE:
-            with_first = (*prefix, int(columns[0]))
-            self._keep([(with_first, int(support[0]))])
-            inside = matrix[0]
-            columns, matrix, support = columns[1:], matrix[1:], support[1:]
-            self.extend(with_first, columns, matrix[:, inside], weights[inside])
-        self._tabulate(prefix, columns, matrix, weights)
+        for j, row in enumerate(head):
+            inside = np.flatnonzero(row)
+            kept = weights[inside]
+            if kept.sum() >= self.minimum:
+                self._extend(
+                    (*prefix, self.columns[first + j]),
+                    first + j + 1,
+                    head[j + 1 :, inside],
+                    cells[inside],
+                    kept,
+                )
 
-    def _tabulate(
-        self, prefix: tuple[int, ...], columns: np.ndarray, matrix: np.ndarray, weights: np.ndarray
-    ) -> None:
-        k = len(columns)
-        cells = np.zeros(matrix.shape[1], dtype=np.int32)
-        for bit, row in enumerate(matrix):
-            cells |= row.astype(np.int32) << bit
-        table = np.bincount(cells, weights=weights, minlength=1 << k)
-        for bit in range(k):
+    def _tabulate(self, prefix: tuple[int, ...], cells: np.ndarray, weights: np.ndarray) -> None:
+        """Keep `prefix` with every frequent combination of the tail's columns."""
+        table = np.bincount(cells, weights=weights, minlength=1 << self.tail)
+        for bit in range(self.tail):
             halves = table.reshape(-1, 2, 1 << bit)
             halves[:, 0] += halves[:, 1]
         frequent = np.flatnonzero(table >= self.minimum)
-        products = np.bitwise_count(frequent)
-        frequent = frequent[(products > 0) & (products <= self.length_limit - len(prefix))]
-        names = columns.tolist()
-        self._keep(
-            ((*prefix, *(names[bit] for bit in range(k) if cell >> bit & 1)), int(table[cell]))
+        frequent = frequent[np.bitwise_count(frequent) <= self.length_limit - len(prefix)]
+        tail = self.columns[len(self.columns) - self.tail :]
+        self.found.extend(
+            ((*prefix, *(c for bit, c in enumerate(tail) if cell >> bit & 1)), int(table[cell]))
             for cell in frequent.tolist()
+            if prefix or cell
         )
-
-    def _keep(self, itemsets: Iterable[tuple[tuple[int, ...], int]]) -> None:
-        self.found.extend(itemsets)
         if len(self.found) > self.max_itemsets:
             raise _explosion(f"more than {self.max_itemsets:,}", self.max_itemsets)
 
@@ -267,18 +278,14 @@ def _refuse_explosion(
 ) -> None:
     """Raise before the search where one long frequent itemset already implies too many.
 
-    A frequent itemset of L products has 2^L - 1 frequent subsets. A long one is found greedily:
-    always add the product that most of the remaining customers hold.
+    A frequent itemset of L products has 2^L - 1 frequent subsets. A long one is found greedily,
+    from the commonest product on.
     """
-    length = 0
-    while len(matrix):
-        support = matrix @ weights
-        best = int(support.argmax())
-        if support[best] < minimum:
-            break
-        inside = matrix[best]
-        matrix, weights = np.delete(matrix, best, axis=0)[:, inside], weights[inside]
-        length += 1
+    length, inside = 0, np.arange(len(weights))
+    for row in matrix[::-1]:
+        kept = inside[row[inside]]
+        if weights[kept].sum() >= minimum:
+            inside, length = kept, length + 1
     implied = sum(math.comb(length, k) for k in range(1, min(length, length_limit) + 1))
     if implied > max_itemsets:
         raise _explosion(f"at least {implied:,}", max_itemsets)
