@@ -20,7 +20,7 @@ study: .venv/installed  ## install if needed, run STUDY (casebank), say where th
 test: .venv/installed  ## all tests but those that need Spark or a browser
 	@$(PY) -m pytest -q -n 2 --dist loadfile
 	@$(PY) -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env \
-	  --nbval-sanitize-with tests/reference/sanitize.cfg -p no:doctest tests/reference
+	  --nbval-sanitize-with tests/reference/sanitize.cfg tests/reference
 
 lab: .venv/installed  ## open the notebooks in JupyterLab
 	@$(PY) -m jupyter lab --notebook-dir notebooks
