@@ -134,9 +134,12 @@ def _verified(
             rule=f"{why}: {pinned}",
             found=f"{found} ({stat.st_size:,} bytes"
             + (f" of {source.size:,})" if source.size and label == source.file else ")"),
-            remedy="Delete the file and run again to fetch it anew."
-            if path.is_relative_to(raw)
-            else "Replace it by an unaltered copy, or take it out of the mirror.",
+            remedy=(
+                "Delete the file and run again to fetch it anew."
+                if path.is_relative_to(raw)
+                else "Replace it by an unaltered copy, or take it out of the mirror."
+            )
+            + ("" if expected else f" If the change is meant, delete {book}."),
         )
     if entry != {**stamp, "sha256": found}:
         with writable(raw):
