@@ -6,6 +6,8 @@ import textwrap
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pmlib.figures.style import COLOURS, DIVERGING, SEQUENTIAL, new_figure, segment_colours, styled
@@ -24,7 +26,7 @@ def criteria(table: pd.DataFrame, *, chosen: int, min_stability: float) -> Figur
         Number of segments that the rule takes.
     min_stability : float
     """
-    figure = new_figure(4.4)
+    figure = new_figure(3.9)
     axes = figure.subplots(2, 2, sharex=True)
     several = table[table["k"] > 1]
     axis = axes[0, 0]
@@ -103,7 +105,7 @@ def sizes(segments: pd.DataFrame, *, value_label: str | None) -> Figure:
         What the value is; None when the study knows none.
     """
     k = len(segments)
-    figure = new_figure(0.9 + 0.5 * k)
+    figure = new_figure(0.8 + 0.42 * k)
     axis = figure.subplots()
     rows = np.arange(k)[::-1]
     colours = segment_colours(k)
@@ -158,27 +160,18 @@ def heatmap(standardised: pd.DataFrame) -> Figure:
     figure = new_figure(1.3 + 0.27 * len(grid), width=6.3)
     axis = figure.subplots()
     limit = max(1.0, float(np.nanmax(np.abs(grid.to_numpy()))))
-    image = axis.imshow(grid, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
-    for row in range(grid.shape[0]):
-        for column in range(grid.shape[1]):
-            value = grid.iloc[row, column]
-            axis.text(
-                column,
-                row,
-                f"{value:+.1f}".replace("-", "−"),
-                ha="center",
-                va="center",
-                color="white" if abs(value) > 0.6 * limit else COLOURS["ink"],
-                fontsize=8,
-            )
-    axis.set_xticks(
-        range(grid.shape[1]), _names(names), rotation=30, ha="right", rotation_mode="anchor"
+    _heat(
+        axis,
+        grid,
+        annotations=grid.map(lambda z: f"{z:+.1f}".replace("-", "−")),
+        cmap=DIVERGING,
+        vmin=-limit,
+        vmax=limit,
+        cbar=True,
+        cbar_kws={"label": "deviation from the bank's mean, sd", "pad": 0.02},
     )
-    axis.set_yticks(range(grid.shape[0]), [_wrapped(label, 34) for label in grid.index])
-    axis.grid(visible=False)
-    axis.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axis, shrink=0.9, pad=0.02)
-    bar.set_label("deviation from the bank's mean, sd")
+    axis.set_xticklabels(_names(names), rotation=30, ha="right", rotation_mode="anchor")
+    axis.set_yticklabels([_wrapped(label, 34) for label in grid.index], rotation=0)
     return figure  # fmt: skip
 
 
@@ -194,7 +187,7 @@ def snake(standardised: pd.DataFrame) -> Figure:
     labels = list(dict.fromkeys(standardised["label"]))
     groups = list(standardised.groupby("segment", sort=True))
     colours = segment_colours(len(groups))
-    figure = new_figure(3.6 + 0.12 * len(groups))
+    figure = new_figure(3.0 + 0.12 * len(groups))
     axis = figure.subplots()
     for colour, (segment, rows) in zip(colours, groups, strict=True):
         axis.plot(
@@ -236,7 +229,7 @@ def customer_map(
         Segment 1 first.
     explained : tuple of float
     """
-    figure = new_figure(3.9 + 0.12 * len(names))
+    figure = new_figure(3.4 + 0.12 * len(names))
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     colours = segment_colours(len(names))
     largest = max(int(squares["customers"].max()), 1) if len(squares) else 1
@@ -278,6 +271,45 @@ def customer_map(
     return figure  # fmt: skip
 
 
+def _heat(
+    axis: Axes,
+    grid: pd.DataFrame,
+    *,
+    annotations: pd.DataFrame,
+    cmap: str,
+    vmin: float,
+    vmax: float | None = None,
+    cbar: bool = False,
+    cbar_kws: dict[str, object] | None = None,
+) -> None:
+    """Draw a heat map with its values written in the cells; missing cells stay white."""
+    sns.heatmap(
+        grid,
+        ax=axis,
+        cmap=cmap,
+        vmin=vmin,
+        vmax=vmax,
+        cbar=cbar,
+        cbar_kws=cbar_kws,
+        linewidths=0.5,
+        linecolor="white",
+        mask=grid.isna(),
+        annot=annotations,
+        fmt="",
+        annot_kws={"fontsize": 8},
+    )
+    for (row, column), value in np.ndenumerate(grid.to_numpy(dtype=float)):
+        if np.isnan(value):
+            axis.text(column + 0.5, row + 0.5, "–", ha="center", va="center", fontsize=8)
+    axis.grid(visible=False)
+    axis.tick_params(length=0)
+    axis.set(xlabel="", ylabel="")
+
+
+def _count(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:,.0f}"
+
+
 def _names(segments: pd.DataFrame) -> list[str]:
     return [
         f"{segment} {_wrapped(name, 26)}"
@@ -291,7 +323,7 @@ def _wrapped(text: str, width: int) -> str:
 
 @styled
 def stability(table: pd.DataFrame, *, names: list[str]) -> Figure:
-    """Bootstrap Jaccard of each segment with its range, against the usual thresholds.
+    """Bootstrap Jaccard of each segment with its interval, against the usual thresholds.
 
     Parameters
     ----------
@@ -324,7 +356,7 @@ def stability(table: pd.DataFrame, *, names: list[str]) -> Figure:
         )
         axis.plot(values["jaccard"], row, "o", color=colour)
     axis.set_yticks(rows, [f"{i + 1} {_wrapped(name, 34)}" for i, name in enumerate(names)])
-    axis.set(xlim=(0, 1.02), xlabel="Jaccard similarity over resamples: mean, 5 % to 95 % points")
+    axis.set(xlim=(0, 1.02), xlabel="Jaccard similarity over resamples: mean with interval")
     axis.set_ylim(-0.6, len(table) - 0.4)
     return figure  # fmt: skip
 
@@ -346,7 +378,7 @@ def intervals(
         in the first).
     """
     table = table.groupby(group, sort=False).head(12) if group else table.head(24)
-    figure = new_figure(0.9 + 0.24 * len(table))
+    figure = new_figure(0.8 + 0.2 * len(table))
     axis = figure.subplots()
     rows = np.arange(len(table))[::-1]
     marked = table[group].astype(bool).to_numpy() if group else np.zeros(len(table), dtype=bool)
@@ -366,7 +398,7 @@ def intervals(
                 markersize=4,
                 label=word,
             )
-    axis.set_yticks(rows, [_wrapped(text, 40) for text in table[label]])
+    axis.set_yticks(rows, list(table[label]))
     axis.set(xlabel=xlabel, xlim=(0, None), ylim=(-0.6, len(table) - 0.4))
     if group:
         axis.legend()
@@ -389,24 +421,8 @@ def rfm_grid(grid: pd.DataFrame, bands: pd.DataFrame, *, names: list[str]) -> Fi
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
     table = grid.pivot_table(index="frequency_score", columns="recency_score", values="customers")
     table = table.reindex(index=range(5, 0, -1), columns=range(1, 6))
-    left.imshow(table, cmap=SEQUENTIAL, aspect="auto", vmin=0)
-    most = float(np.nanmax(table.to_numpy()))
-    for row in range(5):
-        for column in range(5):
-            value = table.iloc[row, column]
-            text = "–" if np.isnan(value) else f"{value:,.0f}"
-            left.text(
-                column,
-                row,
-                text,
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if value > 0.6 * most else COLOURS["ink"],
-            )
-    left.set_xticks(range(5), range(1, 6))
-    left.set_yticks(range(5), range(5, 0, -1))
-    left.grid(visible=False)
+    _heat(left, table, annotations=table.map(_count), cmap=SEQUENTIAL, vmin=0)
+    left.set_yticklabels(range(5, 0, -1), rotation=0)
     left.set(
         title="Customers", xlabel="recency (5 most recent)", ylabel="frequency (5 most frequent)"
     )
@@ -447,29 +463,14 @@ def migration(table: pd.DataFrame, *, names: list[str]) -> Figure:
     grid = grid.reindex(index=range(1, k + 1), columns=range(1, k + 1))
     figure = new_figure(1.3 + 0.36 * k)
     axis = figure.subplots()
-    axis.imshow(grid, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    for row in range(k):
-        for column in range(k):
-            value = grid.iloc[row, column]
-            axis.text(
-                column,
-                row,
-                "–" if np.isnan(value) else f"{100 * value:.0f} %",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if value > 0.6 else COLOURS["ink"],
-            )
-    axis.set_xticks(
-        range(k),
-        [_wrapped(f"{i + 1} {name}", 26) for i, name in enumerate(names)],
-        rotation=30,
-        ha="right",
-        rotation_mode="anchor",
+    shares = grid.map(lambda share: "–" if np.isnan(share) else f"{100 * share:.0f} %")
+    _heat(axis, grid, annotations=shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
+    labels = [f"{i + 1} {name}" for i, name in enumerate(names)]
+    axis.set_xticklabels(
+        [_wrapped(label, 26) for label in labels], rotation=30, ha="right", rotation_mode="anchor"
     )
-    axis.set_yticks(range(k), [_wrapped(f"{i + 1} {name}", 30) for i, name in enumerate(names)])
+    axis.set_yticklabels([_wrapped(label, 30) for label in labels], rotation=0)
     axis.set(xlabel="segment now", ylabel="segment then")
-    axis.grid(visible=False)
     return figure  # fmt: skip
 
 
@@ -487,7 +488,7 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
     k = len(segments)
     columns = min(k, 2)
     lines = -(-k // columns)
-    figure = new_figure(0.4 + 1.75 * lines)
+    figure = new_figure(0.4 + 1.5 * lines)
     axes = np.atleast_1d(figure.subplots(lines, columns, sharex=True)).ravel()
     for axis in axes[k:]:
         axis.set_visible(False)

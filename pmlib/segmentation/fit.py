@@ -140,6 +140,7 @@ def segment(
         clustering,
         rows=subsample(len(matrix), ROWS, seed=seed),
         n_bootstrap=n_bootstrap,
+        confidence_level=confidence_level,
         seed=seed,
     )
     names = name_segments(encoder, group_means(matrix, clustering.labels, k))

@@ -84,7 +84,7 @@ def _alternatives(
     if len(encoder.features) > 2:
         for feature, block in zip(encoder.features, encoder.blocks, strict=True):
             left_out = np.delete(result.matrix, np.arange(block.start, block.stop), axis=1)
-            yield f"without the feature {feature.label}", left_out, None
+            yield f"without {feature.label}", left_out, None
 
 
 def _open_ended(encoder: Encoder, sample: pd.DataFrame) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.stats import norm
 
 from pmlib.segmentation.clustering import Clustering, fit_mixture, kmeans_path
 
@@ -56,7 +57,13 @@ def path_stability(
 
 
 def segment_stability(
-    matrix: np.ndarray, clustering: Clustering, *, rows: np.ndarray, n_bootstrap: int, seed: int
+    matrix: np.ndarray,
+    clustering: Clustering,
+    *,
+    rows: np.ndarray,
+    n_bootstrap: int,
+    confidence_level: float = 0.95,
+    seed: int,
 ) -> pd.DataFrame:
     """Stability of each segment of a clustering, with the algorithm that made it.
 
@@ -66,13 +73,15 @@ def segment_stability(
     clustering : Clustering
     rows : ndarray of int
         The rows that are resampled.
-    n_bootstrap, seed : int
+    n_bootstrap : int
+    confidence_level : float
+    seed : int
 
     Returns
     -------
     pandas.DataFrame
-        ``segment`` (1 to k), ``jaccard`` (mean), ``jaccard_low, jaccard_high`` (5 % and 95 %
-        points over resamples), ``verdict``.
+        ``segment`` (1 to k), ``jaccard`` (mean over resamples), ``jaccard_low, jaccard_high``
+        (interval of the mean), ``verdict``.
     """
     generator = np.random.default_rng(seed)
     part, labels, k = matrix[rows], clustering.labels[rows], clustering.k
@@ -83,12 +92,13 @@ def segment_stability(
         again = _refit(part[drawn], k, clustering.algorithm, generator)
         row[:] = best_jaccard(labels[kept], again[first], k)
     mean = found.mean(axis=0)
+    half = norm.ppf(0.5 + confidence_level / 2) * found.std(axis=0, ddof=1) / np.sqrt(n_bootstrap)
     return pd.DataFrame(
         {
             "segment": np.arange(1, k + 1),
             "jaccard": mean,
-            "jaccard_low": np.quantile(found, 0.05, axis=0),
-            "jaccard_high": np.quantile(found, 0.95, axis=0),
+            "jaccard_low": np.maximum(mean - half, 0.0),
+            "jaccard_high": np.minimum(mean + half, 1.0),
             "verdict": [verdict(value) for value in mean],
         }
     )
