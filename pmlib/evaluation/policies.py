@@ -64,7 +64,7 @@ def candidate_policies(
     ones = np.ones(n)
     policies: dict[str, dict[str, np.ndarray]] = {"nobody": {}}
     for arm in arms:
-        policies["everybody" if len(arms) == 1 else f"{arm} to everybody"] = {arm: ones}
+        policies["everybody" if len(arms) == 1 else f"everybody by {arm}"] = {arm: ones}
     policies["half at random"] = {arm: ones / 2 / len(arms) for arm in arms}
     for name, score in rankings.items():
         # Ties at the cut are broken by the order of rows, which is not that of outcomes.
@@ -136,7 +136,7 @@ def _text(table: pd.DataFrame, scores: Mapping[str, np.ndarray], unit: str, z: f
         if name != best and lead.mean() <= z * lead.std(ddof=1) / np.sqrt(len(lead)):
             rivals.append(name)
     what = "profit" if unit == "currency" else "response"
-    text = f"The highest {what} comes from contacting **{best}**"
+    text = f"The highest {what} comes from the policy **{best}**"
     if not rivals:
         return text + ", and it is ahead of every other policy on the same customers."
     return text + f"; on the same customers it cannot be told from: {', '.join(rivals)}."

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from pmlib.artifacts import Number
 from pmlib.errors import StudyError
-from pmlib.evaluation.targeting import auc_interval, classifiers, typed
+from pmlib.evaluation.targeting import auc_interval, classifiers, gains_table, typed
 from pmlib.safeguards import wilson
 
 BEST_SHARE = 0.2
@@ -34,6 +34,8 @@ class Prospects:
     candidates : DataFrame
         ``model, found, standard_error, auc, chosen``: cross-validated share of buyers among the
         best `BEST_SHARE`, and AUC.
+    gains : DataFrame
+        As `gains_table`, of the chosen model on contacted customers it was not learnt from.
     ranking : DataFrame
         ``customer_id, rank`` (1 is first), ``score``: customer-level, never for the report.
     numbers : tuple of Number
@@ -41,6 +43,7 @@ class Prospects:
     """
 
     candidates: pd.DataFrame
+    gains: pd.DataFrame
     ranking: pd.DataFrame
     numbers: tuple[Number, ...]
     text: str
@@ -80,9 +83,10 @@ def rank_prospects(
         )
     both = typed(pd.concat([contacts[used], prospects[used]], ignore_index=True))
     x, new = both.iloc[: len(y)], both.iloc[len(y) :]
-    candidates = _cross_validated(x, y, seed)
+    candidates, unseen = _cross_validated(x, y, seed)
     chosen = candidates.loc[candidates["found"].idxmax(), "model"]
     candidates["chosen"] = candidates["model"] == chosen
+    gains = gains_table(unseen[chosen], y, confidence_level=confidence_level).assign(model=chosen)
     with threadpool_limits(1):
         score = _all_scores(x, y, new, seed)[chosen]
     # Ties are broken by a seeded draw, not by the order of the file.
@@ -96,7 +100,7 @@ def rank_prospects(
     )
     known = prospects["responded"].to_numpy()[order] if "responded" in prospects else None
     numbers, text = _judged(candidates, ranking, known, confidence_level)
-    return Prospects(candidates, ranking, numbers, text)
+    return Prospects(candidates, gains, ranking, numbers, text)
 
 
 def _all_scores(
@@ -109,7 +113,7 @@ def _all_scores(
     from sklearn.preprocessing import OneHotEncoder
 
     models = classifiers(x, seed=seed)
-    columns = models["logistic regression"][0]
+    columns = models.pop("logistic regression")[0]
     models[_PAIR[0]] = make_pipeline(columns, LogisticRegression(C=0.01, max_iter=1000))
     rare = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=20)
     models["naive Bayes"] = make_pipeline(rare, BernoulliNB())
@@ -118,28 +122,39 @@ def _all_scores(
     return scores | {"mean rank of both": np.mean(ranks, axis=0)}
 
 
-def _cross_validated(x: pd.DataFrame, y: np.ndarray, seed: int) -> pd.DataFrame:
+def _cross_validated(
+    x: pd.DataFrame, y: np.ndarray, seed: int
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Judge every candidate; return the table and each model's scores of unseen customers.
+
+    Scores of different folds are made comparable by their rank within the fold, and averaged over
+    the repeats.
+    """
     from sklearn.model_selection import RepeatedStratifiedKFold
 
     folds = RepeatedStratifiedKFold(n_splits=_FOLDS, n_repeats=_REPEATS, random_state=seed)
     rows = []
+    unseen: dict[str, np.ndarray] = {}
     with threadpool_limits(1):
         for train, test in folds.split(x, y):
             scores = _all_scores(x.iloc[train], y[train], x.iloc[test], seed)
             for model, score in scores.items():
+                ranks = unseen.setdefault(model, np.zeros(len(y)))
+                ranks[test] += pd.Series(score).rank(pct=True).to_numpy() / _REPEATS
                 best = np.argsort(-score, kind="stable")[: round(BEST_SHARE * len(test))]
                 found = y[test][best].sum() / y[test].sum()
                 rows.append((model, found, auc_interval(score, y[test])[0]))
     table = pd.DataFrame(rows, columns=["model", "found", "auc"])
     grouped = table.groupby("model", sort=False)
-    return pd.DataFrame(
+    summary = pd.DataFrame(
         {
             "found": grouped["found"].mean(),
             # Folds overlap in training, so this is a guide, not an exact error.
             "standard_error": grouped["found"].std() / np.sqrt(_FOLDS * _REPEATS),
             "auc": grouped["auc"].mean(),
         }
-    ).reset_index()
+    )
+    return summary.reset_index(), unseen
 
 
 def _judged(

@@ -110,7 +110,7 @@ def judge_over_time(
     training_share : float
         Share of contacts, the earliest, to train on.
     windows : int
-        Later windows for the rolling judgement, of equal numbers of contacts.
+        Later windows for the rolling judgement, of equal numbers of contacts; 0 for none.
 
     Raises
     ------

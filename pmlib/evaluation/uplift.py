@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from pmlib.artifacts import Number
+from pmlib.evaluation.intervals import p_text
 
 DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)
 
@@ -67,6 +68,10 @@ class Rankings:
     curve: pd.DataFrame
     numbers: tuple[Number, ...]
     text: str
+
+    def shown(self) -> pd.DataFrame:
+        """`table` for a reader: p-values as text."""
+        return self.table.assign(p_value=self.table["p_value"].map(p_text))
 
 
 def rank_weighted_effect(gamma: np.ndarray, score: np.ndarray, *, measure: str) -> RankEffect:

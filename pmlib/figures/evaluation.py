@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter, StrMethodFormatter
 
 from pmlib.figures.style import COLOURS, new_figure, segment_colours, styled
 
 _PERCENT = PercentFormatter(1.0, decimals=0)
+_THOUSANDS = StrMethodFormatter("{x:,.0f}")
 _MARKERS = ("o", "s", "^", "D", "v")
 
 
@@ -192,7 +193,7 @@ def profit(curve: pd.DataFrame, *, currency: str) -> Figure:
         _band(axes, own["depth"], own, "profit", colour, model, "-" if index == 0 else "--")
     axes.axhline(0, color=COLOURS["ink"], lw=0.8)
     axes.xaxis.set_major_formatter(_PERCENT)
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.yaxis.set_major_formatter(_THOUSANDS)
     axes.set_xlim(0, 1)
     axes.set_xlabel("Customers contacted, best ranked first")
     axes.set_ylabel(f"Profit ({currency})")
@@ -326,6 +327,8 @@ def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Fi
         ms=4, color=COLOURS["main"], label="plain interval",
     )  # fmt: skip
     left.axhline(0, color=COLOURS["ink"], lw=0.8)
+    left.xaxis.set_major_locator(MaxNLocator(5))
+    left.xaxis.set_major_formatter(_THOUSANDS)
     left.set_xlabel("Customers seen")
     left.set_ylabel("Effect on response (points)")
     left.set_title("Looks at this campaign")
@@ -336,6 +339,7 @@ def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Fi
                label="confidence sequence")  # fmt: skip
     right.axhline(error_rate, color=COLOURS["muted"], ls="--", lw=1)
     right.set_xlabel("Looks")
+    right.yaxis.set_major_locator(MultipleLocator(0.05))
     right.set_title("False alarms without effect")
     right.yaxis.set_major_formatter(_PERCENT)
     right.set_ylim(0)
@@ -365,7 +369,7 @@ def power(table: pd.DataFrame, *, customers: int) -> Figure:
     axes.axvline(customers, color=COLOURS["ink"], lw=1, ls=":")
     axes.axhline(0.8, color=COLOURS["muted"], lw=1, ls="--")
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_major_formatter(_THOUSANDS)
     axes.set_xlabel("Customers in the campaign (dotted: this one)")
     axes.set_ylabel("Power")
     axes.yaxis.set_major_formatter(_PERCENT)

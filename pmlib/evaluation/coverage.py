@@ -1,0 +1,136 @@
+"""Do the intervals keep their promise? Hundreds of campaigns of which the truth is known.
+
+Each campaign draws customers from a population with known chances to buy, draws their arms cell
+by cell as a contact plan does, lets them buy, and is read by the very functions of this package.
+A 95 % interval should hold the truth in about 95 % of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pmlib.evaluation.checks import CONTROL
+from pmlib.evaluation.effects import intention_to_treat
+from pmlib.evaluation.groups import effects_by
+from pmlib.evaluation.learners import Expected
+from pmlib.evaluation.policies import DOUBLY_ROBUST, INVERSE_PROPENSITY
+from pmlib.evaluation.uplift import MEASURES, rank_weighted_effect
+from pmlib.safeguards import wilson
+
+OFFER = "offer"
+
+
+def coverage(
+    population: pd.DataFrame,
+    *,
+    campaigns: int = 500,
+    customers: int = 6_000,
+    control_share: float = 0.1,
+    seed: int,
+    confidence_level: float = 0.95,
+) -> pd.DataFrame:
+    """Simulate campaigns and count how often each interval holds the truth.
+
+    Parameters
+    ----------
+    population : DataFrame
+        ``cell, segment, score`` (a ranking), ``p0, p1`` (chance to buy without and with offer),
+        ``margin`` and ``cost`` (currency). With ``p1 = p0`` nothing is caused.
+    campaigns, customers : int
+        Campaigns, and customers in each, drawn with replacement.
+    control_share : float
+        Share of each cell held out, rounded up.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        ``quantity, campaigns, covered`` (share), ``low, high`` (Wilson), ``truth``.
+    """
+    rng = np.random.default_rng(seed)
+    truth = _truth(population)
+    expected = population.groupby("cell")[["p0", "p1"]].transform("mean")
+    population = population.assign(m0=expected["p0"], m1=expected["p1"])
+    hits: dict[str, list[bool]] = {}
+    for _ in range(campaigns):
+        contacts = _campaign(population, customers, control_share, rng)
+        for name, low, high in _read(contacts, confidence_level):
+            hits.setdefault(name, []).append(bool(low <= truth[name] <= high))
+    rows = []
+    for name, held in hits.items():
+        first, last = wilson(np.array([sum(held)]), np.array([len(held)]), level=0.95)
+        rows.append((name, len(held), np.mean(held), first[0], last[0], truth[name]))
+    columns = ["quantity", "campaigns", "covered", "low", "high", "truth"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _truth(population: pd.DataFrame) -> dict[str, float]:
+    uplift = population["p1"] - population["p0"]
+    profit = (uplift * population["margin"] - population["cost"]).to_numpy()
+    score = population["score"].to_numpy()
+    best = score > np.median(score)
+    truth = {
+        "response": float(uplift.mean()),
+        "value": float((uplift * population["margin"]).mean()),
+        "profit": float(profit.mean()),
+        "policy, doubly robust": float((profit * best).mean()),
+        "policy, inverse propensity": float((profit * best).mean()),
+    }
+    by_segment = uplift.groupby(population["segment"]).mean()
+    truth |= {f"response, segment {segment}": float(v) for segment, v in by_segment.items()}
+    truth |= {measure: rank_weighted_effect(profit, score, measure=measure).effect
+              for measure in MEASURES}  # fmt: skip
+    return truth
+
+
+def _campaign(
+    population: pd.DataFrame, customers: int, control_share: float, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Draw customers, arms within cells in exact numbers, and what everyone bought."""
+    drawn = population.iloc[rng.integers(0, len(population), customers)].reset_index(drop=True)
+    lot = pd.Series(rng.random(customers))
+    size = lot.groupby(drawn["cell"]).transform("size")
+    held_out = np.ceil(size * control_share - 1e-9)
+    control = lot.groupby(drawn["cell"]).rank() <= held_out
+    share = held_out / size
+    bought = rng.random(customers) < np.where(control, drawn["p0"], drawn["p1"])
+    worth = drawn["margin"] * np.exp(0.3 * rng.standard_normal(customers) - 0.045)
+    drawn = drawn.assign(
+        arm=np.where(control, CONTROL, OFFER),
+        arm_propensity=np.where(control, share, 1 - share),
+        responded=bought,
+        value=np.where(bought, worth, 0.0),
+        planned_cost=drawn["cost"],
+        cost=np.where(control, 0.0, drawn["cost"]),
+    )
+    return drawn[share < 1].reset_index(drop=True)
+
+
+def _read(contacts: pd.DataFrame, level: float) -> list[tuple[str, float, float]]:
+    """Intervals of everything the chapter reports, by the chapter's own functions."""
+    overall = intention_to_treat(contacts, confidence_level=level).table.set_index("outcome")
+    named = {"response": "responded", "value": "value", "profit": "profit"}
+    found = [(n, overall.loc[key, "low"], overall.loc[key, "high"]) for n, key in named.items()]
+    responses = contacts.assign(value=None)
+    groups = effects_by(responses, "segment", confidence_level=level).of("responded")
+    found += [(f"response, segment {row.segment}", row.low, row.high)
+              for row in groups.itertuples()]  # fmt: skip
+    margin, cost = contacts["margin"].to_numpy(), contacts["planned_cost"].to_numpy()
+    response = {CONTROL: contacts["m0"].to_numpy(), OFFER: contacts["m1"].to_numpy()}
+    outcome = {CONTROL: response[CONTROL] * margin, OFFER: response[OFFER] * margin - cost}
+    observed = (contacts["value"] - contacts["cost"]).to_numpy()
+    expected = Expected(contacts, response, outcome, observed, "currency", "")
+    gamma, score = expected.scores(OFFER), contacts["score"].to_numpy()
+    z = stats.norm.ppf(0.5 + level / 2)
+    for measure in MEASURES:
+        rank = rank_weighted_effect(gamma, score, measure=measure)
+        half = z * rank.standard_error
+        found.append((measure, rank.effect - half, rank.effect + half))
+    best = score > np.median(score)
+    for name in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
+        own = best * expected.scores(OFFER, doubly_robust=name == DOUBLY_ROBUST)
+        half = z * own.std(ddof=1) / np.sqrt(len(own))
+        found.append((f"policy, {name}", own.mean() - half, own.mean() + half))
+    return found
