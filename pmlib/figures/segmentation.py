@@ -1,4 +1,4 @@
-"""Figures of the chapter on segmentation."""
+"""Figures of the chapter on segmentation: how many segments there are, and what they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pmlib.figures.style import COLOURS, DIVERGING, SEQUENTIAL, new_figure, segment_colours, styled
+from pmlib.figures.style import COLOURS, DIVERGING, new_figure, segment_colours, styled
 
 
 @styled
@@ -160,7 +160,7 @@ def heatmap(standardised: pd.DataFrame) -> Figure:
     figure = new_figure(1.3 + 0.27 * len(grid), width=6.3)
     axis = figure.subplots()
     limit = max(1.0, float(np.nanmax(np.abs(grid.to_numpy()))))
-    _heat(
+    heat(
         axis,
         grid,
         annotations=grid.map(lambda z: f"{z:+.1f}".replace("-", "−")),
@@ -171,7 +171,7 @@ def heatmap(standardised: pd.DataFrame) -> Figure:
         cbar_kws={"label": "deviation from the bank's mean, sd", "pad": 0.02},
     )
     axis.set_xticklabels(_names(names), rotation=30, ha="right", rotation_mode="anchor")
-    axis.set_yticklabels([_wrapped(label, 34) for label in grid.index], rotation=0)
+    axis.set_yticklabels([wrapped(label, 34) for label in grid.index], rotation=0)
     return figure  # fmt: skip
 
 
@@ -201,7 +201,7 @@ def snake(standardised: pd.DataFrame) -> Figure:
     axis.axhline(0, color=COLOURS["muted"], linewidth=0.8)
     axis.set_xticks(
         range(len(labels)),
-        [_wrapped(label, 13) for label in labels],
+        [wrapped(label, 13) for label in labels],
         rotation=0 if len(labels) <= 9 else 90,
     )
     axis.set(ylabel="deviation from the bank's mean, sd")
@@ -261,216 +261,13 @@ def customer_map(
             markersize=5,
             label=f"component {number}",
         )
-    right.set_yticks(rows, [_wrapped(label, 18) for label in strongest["label"]])
+    right.set_yticks(rows, [wrapped(label, 18) for label in strongest["label"]])
     right.set(title="What the components are", xlim=(-1.05, 1.05), xlabel="correlation")
     right.legend(
         loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=2, handletextpad=0, columnspacing=0.8
     )
     if len(names) > 1:
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure  # fmt: skip
-
-
-def _heat(
-    axis: Axes,
-    grid: pd.DataFrame,
-    *,
-    annotations: pd.DataFrame,
-    cmap: str,
-    vmin: float,
-    vmax: float | None = None,
-    cbar: bool = False,
-    cbar_kws: dict[str, object] | None = None,
-) -> None:
-    """Draw a heat map with its values written in the cells; missing cells stay white."""
-    sns.heatmap(
-        grid,
-        ax=axis,
-        cmap=cmap,
-        vmin=vmin,
-        vmax=vmax,
-        cbar=cbar,
-        cbar_kws=cbar_kws,
-        linewidths=0.5,
-        linecolor="white",
-        mask=grid.isna(),
-        annot=annotations,
-        fmt="",
-        annot_kws={"fontsize": 8},
-    )
-    for (row, column), value in np.ndenumerate(grid.to_numpy(dtype=float)):
-        if np.isnan(value):
-            axis.text(column + 0.5, row + 0.5, "–", ha="center", va="center", fontsize=8)
-    axis.grid(visible=False)
-    axis.tick_params(length=0)
-    axis.set(xlabel="", ylabel="")
-
-
-def _count(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:,.0f}"
-
-
-def _names(segments: pd.DataFrame) -> list[str]:
-    return [
-        f"{segment} {_wrapped(name, 26)}"
-        for segment, name in zip(segments["segment"], segments["name"], strict=True)
-    ]
-
-
-def _wrapped(text: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(text, width, break_long_words=False))
-
-
-@styled
-def stability(table: pd.DataFrame, *, names: list[str]) -> Figure:
-    """Bootstrap Jaccard of each segment with its interval, against the usual thresholds.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``segment, jaccard, jaccard_low, jaccard_high``.
-    names : list of str
-    """
-    figure = new_figure(1.1 + 0.34 * len(table))
-    axis = figure.subplots()
-    rows = np.arange(len(table))[::-1]
-    for limit, word in ((0.6, "not to be trusted below"), (0.75, "stable"), (0.85, "very stable")):
-        axis.axvline(limit, color=COLOURS["muted"], linestyle=":", linewidth=1)
-        axis.annotate(
-            word,
-            (limit, 1.01),
-            xycoords=("data", "axes fraction"),
-            fontsize=8,
-            ha="right" if limit == 0.6 else "left",
-            color=COLOURS["muted"],
-        )
-    for row, colour, (_, values) in zip(
-        rows, segment_colours(len(table)), table.iterrows(), strict=True
-    ):
-        axis.plot(
-            [values["jaccard_low"], values["jaccard_high"]],
-            [row, row],
-            color=colour,
-            linewidth=3,
-            alpha=0.5,
-        )
-        axis.plot(values["jaccard"], row, "o", color=colour)
-    axis.set_yticks(rows, [f"{i + 1} {_wrapped(name, 34)}" for i, name in enumerate(names)])
-    axis.set(xlim=(0, 1.02), xlabel="Jaccard similarity over resamples: mean with interval")
-    axis.set_ylim(-0.6, len(table) - 0.4)
-    return figure  # fmt: skip
-
-
-@styled
-def intervals(
-    table: pd.DataFrame, *, label: str, value: str, xlabel: str, group: str | None = None
-) -> Figure:
-    """Estimates with their intervals, one row each.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns `label`, `value`, ``low, high`` and, for two colours, the flag `group`.
-    label, value : str
-    xlabel : str
-    group : str, optional
-        Rows where it is true are drawn in the second colour (those left out of the clustering
-        in the first).
-    """
-    table = table.groupby(group, sort=False).head(12) if group else table.head(24)
-    figure = new_figure(0.8 + 0.2 * len(table))
-    axis = figure.subplots()
-    rows = np.arange(len(table))[::-1]
-    marked = table[group].astype(bool).to_numpy() if group else np.zeros(len(table), dtype=bool)
-    for flag, colour, word in ((False, "main", "held out"), (True, "accent", "formed segments")):
-        at = marked == flag
-        if at.any():
-            part = table[at]
-            axis.errorbar(
-                part[value],
-                rows[at],
-                xerr=[
-                    (part[value] - part["low"]).clip(lower=0),
-                    (part["high"] - part[value]).clip(lower=0),
-                ],
-                fmt="o",
-                color=COLOURS[colour],
-                markersize=4,
-                label=word,
-            )
-    axis.set_yticks(rows, list(table[label]))
-    axis.set(xlabel=xlabel, xlim=(0, None), ylim=(-0.6, len(table) - 0.4))
-    if group:
-        axis.legend()
-    return figure  # fmt: skip
-
-
-@styled
-def rfm_grid(grid: pd.DataFrame, bands: pd.DataFrame, *, names: list[str]) -> Figure:
-    """Left: customers by recency and frequency fifths; right: segments against RFM bands.
-
-    Parameters
-    ----------
-    grid : pandas.DataFrame
-        ``recency_score, frequency_score, customers, monetary``.
-    bands : pandas.DataFrame
-        ``segment, band, share`` (of the segment).
-    names : list of str
-    """
-    figure = new_figure(3.0 + 0.12 * len(names))
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
-    table = grid.pivot_table(index="frequency_score", columns="recency_score", values="customers")
-    table = table.reindex(index=range(5, 0, -1), columns=range(1, 6))
-    _heat(left, table, annotations=table.map(_count), cmap=SEQUENTIAL, vmin=0)
-    left.set_yticklabels(range(5, 0, -1), rotation=0)
-    left.set(
-        title="Customers", xlabel="recency (5 most recent)", ylabel="frequency (5 most frequent)"
-    )
-    shares = bands.pivot_table(index="segment", columns="band", values="share", fill_value=0)
-    rows = np.arange(len(shares))[::-1]
-    start = np.zeros(len(shares))
-    order = ("low", "middle", "high")
-    ordered = sorted(shares.columns, key=lambda band: order.index(band.split()[0]))
-    for band, colour in zip(ordered, ("light", "accent", "main"), strict=False):
-        right.barh(
-            rows,
-            100 * shares[band],
-            left=100 * start,
-            color=COLOURS[colour],
-            label=band,
-            edgecolor="white",
-        )
-        start = start + shares[band].to_numpy()
-    right.set_yticks(rows, [f"{s} {_wrapped(names[s - 1], 20)}" for s in shares.index])
-    right.set(title="Segments by RFM sum", xlabel="customers of the segment, %", xlim=(0, 100))
-    right.grid(axis="y", visible=False)
-    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=3)
-    return figure  # fmt: skip
-
-
-@styled
-def migration(table: pd.DataFrame, *, names: list[str]) -> Figure:
-    """Where the customers of each segment are some time later.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``segment_then, segment_now, share``; a missing share is not shown.
-    names : list of str
-    """
-    k = len(names)
-    grid = table.pivot_table(index="segment_then", columns="segment_now", values="share")
-    grid = grid.reindex(index=range(1, k + 1), columns=range(1, k + 1))
-    figure = new_figure(1.3 + 0.36 * k)
-    axis = figure.subplots()
-    shares = grid.map(lambda share: "–" if np.isnan(share) else f"{100 * share:.0f} %")
-    _heat(axis, grid, annotations=shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
-    labels = [f"{i + 1} {name}" for i, name in enumerate(names)]
-    axis.set_xticklabels(
-        [_wrapped(label, 26) for label in labels], rotation=30, ha="right", rotation_mode="anchor"
-    )
-    axis.set_yticklabels([_wrapped(label, 30) for label in labels], rotation=0)
-    axis.set(xlabel="segment now", ylabel="segment then")
     return figure  # fmt: skip
 
 
@@ -501,10 +298,70 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
         rows = np.arange(len(mine))[::-1]
         axis.barh(rows, mine["z"], color=colour, height=0.65)
         axis.axvline(0, color=COLOURS["muted"], linewidth=0.8)
-        axis.set_yticks(rows, [_wrapped(label, 26) for label in mine["label"]])
+        axis.set_yticks(rows, [wrapped(label, 26) for label in mine["label"]])
         title = f"{row['segment']} {row['name']}, {100 * row['share']:.0f} %"
-        axis.set_title(_wrapped(title, 30), fontsize=8.5)
+        axis.set_title(wrapped(title, 30), fontsize=8.5)
         axis.grid(axis="y", visible=False)
     for axis in axes[max(k - columns, 0) : k]:
         axis.set_xlabel("deviation from the bank's mean, sd")
     return figure  # fmt: skip
+
+
+def heat(
+    axis: Axes,
+    grid: pd.DataFrame,
+    *,
+    annotations: pd.DataFrame,
+    cmap: str,
+    vmin: float,
+    vmax: float | None = None,
+    cbar: bool = False,
+    cbar_kws: dict[str, object] | None = None,
+) -> None:
+    """Draw a heat map with its values written in the cells; missing cells stay white.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    grid : pandas.DataFrame
+        Numbers that give the colours.
+    annotations : pandas.DataFrame
+        Text of each cell.
+    cmap : str
+    vmin, vmax : float
+    cbar : bool
+    cbar_kws : dict, optional
+    """
+    sns.heatmap(
+        grid,
+        ax=axis,
+        cmap=cmap,
+        vmin=vmin,
+        vmax=vmax,
+        cbar=cbar,
+        cbar_kws=cbar_kws,
+        linewidths=0.5,
+        linecolor="white",
+        mask=grid.isna(),
+        annot=annotations,
+        fmt="",
+        annot_kws={"fontsize": 8},
+    )
+    for (row, column), value in np.ndenumerate(grid.to_numpy(dtype=float)):
+        if np.isnan(value):
+            axis.text(column + 0.5, row + 0.5, "–", ha="center", va="center", fontsize=8)
+    axis.grid(visible=False)
+    axis.tick_params(length=0)
+    axis.set(xlabel="", ylabel="")
+
+
+def _names(segments: pd.DataFrame) -> list[str]:
+    return [
+        f"{segment} {wrapped(name, 26)}"
+        for segment, name in zip(segments["segment"], segments["name"], strict=True)
+    ]
+
+
+def wrapped(text: str, width: int) -> str:
+    """Break a label into lines of at most `width` characters."""
+    return "\n".join(textwrap.wrap(text, width, break_long_words=False))

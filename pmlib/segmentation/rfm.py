@@ -21,6 +21,13 @@ _INPUTS = ("recency", "n_transactions", "money_in", "money_out")
 BANDS = ("low (3 to 6)", "middle (7 to 11)", "high (12 to 15)")
 """Sums of the three scores, in three bands."""
 
+_COMPARED = (
+    "The segments explain more than the 125 RFM cells of {rfm_beaten} of the {rfm_compared} "
+    "attributes held out of the clustering; the two partitions agree with an adjusted Rand index "
+    "of {rfm_agreement}."
+)
+_ONE_SEGMENT = "With one segment there is nothing to compare the scores with; they stand alone."
+
 
 @dataclass(frozen=True)
 class Rfm:
@@ -149,9 +156,7 @@ def score_rfm(
             Number("rfm_compared", len(explained), "count",
                    meaning="Attributes held out that segments and RFM cells were compared on"),
         ),
-        text="The segments explain more than the 125 RFM cells of {rfm_beaten} of the "
-        "{rfm_compared} attributes held out of the clustering; the two partitions agree with an "
-        "adjusted Rand index of {rfm_agreement}.",
+        text=_COMPARED if len(table) > 1 else _ONE_SEGMENT,
     )  # fmt: skip
 
 
@@ -180,4 +185,4 @@ def _explained(cells: pd.DataFrame, by: list[str], name: str) -> float:
     freedom = n.sum() - len(n)
     if total <= 0 or freedom <= 0:
         return 0.0
-    return float(1 - (within / freedom) / (total / (n.sum() - 1)))
+    return max(float(1 - (within / freedom) / (total / (n.sum() - 1))), 0.0)

@@ -1,0 +1,167 @@
+"""Figures that judge segments: stability, choices made otherwise, RFM, migration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pmlib.figures.segmentation import heat, wrapped
+from pmlib.figures.style import COLOURS, SEQUENTIAL, new_figure, segment_colours, styled
+
+
+@styled
+def stability(table: pd.DataFrame, *, names: list[str]) -> Figure:
+    """Bootstrap Jaccard of each segment with its interval, against the usual thresholds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``segment, jaccard, jaccard_low, jaccard_high``.
+    names : list of str
+    """
+    figure = new_figure(1.1 + 0.34 * len(table))
+    axis = figure.subplots()
+    rows = np.arange(len(table))[::-1]
+    for limit, word in ((0.6, "not to be trusted below"), (0.75, "stable"), (0.85, "very stable")):
+        axis.axvline(limit, color=COLOURS["muted"], linestyle=":", linewidth=1)
+        axis.annotate(
+            word,
+            (limit, 1.01),
+            xycoords=("data", "axes fraction"),
+            fontsize=8,
+            ha="right" if limit == 0.6 else "left",
+            color=COLOURS["muted"],
+        )
+    for row, colour, (_, values) in zip(
+        rows, segment_colours(len(table)), table.iterrows(), strict=True
+    ):
+        axis.plot(
+            [values["jaccard_low"], values["jaccard_high"]],
+            [row, row],
+            color=colour,
+            linewidth=3,
+            alpha=0.5,
+        )
+        axis.plot(values["jaccard"], row, "o", color=colour)
+    axis.set_yticks(rows, [f"{i + 1} {wrapped(name, 34)}" for i, name in enumerate(names)])
+    axis.set(xlim=(0, 1.02), xlabel="Jaccard similarity over resamples: mean with interval")
+    axis.set_ylim(-0.6, len(table) - 0.4)
+    return figure  # fmt: skip
+
+
+@styled
+def intervals(
+    table: pd.DataFrame, *, label: str, value: str, xlabel: str, group: str | None = None
+) -> Figure:
+    """Estimates with their intervals, one row each.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns `label`, `value`, ``low, high`` and, for two colours, the flag `group`.
+    label, value : str
+    xlabel : str
+    group : str, optional
+        Rows where it is true are drawn in the second colour (those left out of the clustering
+        in the first).
+    """
+    table = table.groupby(group, sort=False).head(12) if group else table.head(24)
+    figure = new_figure(0.8 + 0.2 * len(table))
+    axis = figure.subplots()
+    rows = np.arange(len(table))[::-1]
+    marked = table[group].astype(bool).to_numpy() if group else np.zeros(len(table), dtype=bool)
+    for flag, colour, word in ((False, "main", "held out"), (True, "accent", "formed segments")):
+        at = marked == flag
+        if at.any():
+            part = table[at]
+            axis.errorbar(
+                part[value],
+                rows[at],
+                xerr=[
+                    (part[value] - part["low"]).clip(lower=0),
+                    (part["high"] - part[value]).clip(lower=0),
+                ],
+                fmt="o",
+                color=COLOURS[colour],
+                markersize=4,
+                label=word,
+            )
+    axis.set_yticks(rows, list(table[label]))
+    axis.set(xlabel=xlabel, xlim=(0, None), ylim=(-0.6, len(table) - 0.4))
+    if group:
+        axis.legend()
+    return figure  # fmt: skip
+
+
+@styled
+def rfm_grid(grid: pd.DataFrame, bands: pd.DataFrame, *, names: list[str]) -> Figure:
+    """Left: customers by recency and frequency fifths; right: segments against RFM bands.
+
+    Parameters
+    ----------
+    grid : pandas.DataFrame
+        ``recency_score, frequency_score, customers, monetary``.
+    bands : pandas.DataFrame
+        ``segment, band, share`` (of the segment).
+    names : list of str
+    """
+    figure = new_figure(3.0 + 0.12 * len(names))
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
+    table = grid.pivot_table(index="frequency_score", columns="recency_score", values="customers")
+    table = table.reindex(index=range(5, 0, -1), columns=range(1, 6))
+    heat(left, table, annotations=table.map(_count), cmap=SEQUENTIAL, vmin=0)
+    left.set_yticklabels(range(5, 0, -1), rotation=0)
+    left.set(
+        title="Customers", xlabel="recency (5 most recent)", ylabel="frequency (5 most frequent)"
+    )
+    shares = bands.pivot_table(index="segment", columns="band", values="share", fill_value=0)
+    rows = np.arange(len(shares))[::-1]
+    start = np.zeros(len(shares))
+    order = ("low", "middle", "high")
+    ordered = sorted(shares.columns, key=lambda band: order.index(band.split()[0]))
+    for band, colour in zip(ordered, ("light", "accent", "main"), strict=False):
+        right.barh(
+            rows,
+            100 * shares[band],
+            left=100 * start,
+            color=COLOURS[colour],
+            label=band,
+            edgecolor="white",
+        )
+        start = start + shares[band].to_numpy()
+    right.set_yticks(rows, [f"{s} {wrapped(names[s - 1], 20)}" for s in shares.index])
+    right.set(title="Segments by RFM sum", xlabel="customers of the segment, %", xlim=(0, 100))
+    right.grid(axis="y", visible=False)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=3)
+    return figure  # fmt: skip
+
+
+@styled
+def migration(table: pd.DataFrame, *, names: list[str]) -> Figure:
+    """Where the customers of each segment are some time later.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``segment_then, segment_now, share``; a missing share is not shown.
+    names : list of str
+    """
+    k = len(names)
+    grid = table.pivot_table(index="segment_then", columns="segment_now", values="share")
+    grid = grid.reindex(index=range(1, k + 1), columns=range(1, k + 1))
+    figure = new_figure(1.3 + 0.36 * k)
+    axis = figure.subplots()
+    shares = grid.map(lambda share: "–" if np.isnan(share) else f"{100 * share:.0f} %")
+    heat(axis, grid, annotations=shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
+    labels = [f"{i + 1} {name}" for i, name in enumerate(names)]
+    axis.set_xticklabels(
+        [wrapped(label, 26) for label in labels], rotation=30, ha="right", rotation_mode="anchor"
+    )
+    axis.set_yticklabels([wrapped(label, 30) for label in labels], rotation=0)
+    axis.set(xlabel="segment now", ylabel="segment then")
+    return figure  # fmt: skip
+
+
+def _count(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:,.0f}"
