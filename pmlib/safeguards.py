@@ -248,9 +248,9 @@ def _with_held(
 ) -> nw.LazyFrame:
     if holdings is None:
         return offers.with_columns(already_held=nw.lit(None, dtype=nw.Boolean))
-    is_dated = isinstance(on, str)
-    day = day_number(on) if is_dated else nw.lit(on.toordinal())
-    key = ["customer_id", "product_id"] + ([on] if is_dated else [])
+    date = on if isinstance(on, str) else None
+    day = day_number(on) if isinstance(on, str) else nw.lit(on.toordinal())
+    key = ["customer_id", "product_id", *([date] if date else [])]
     opened, closed = day_number("opened_on"), day_number("closed_on")
     held = (
         offers.select(*key)
@@ -269,7 +269,7 @@ def _with_held(
     )
     marked = offers.join(held, on=key, how="left")
     can_tell = ~nw.col("product_id").is_null()
-    if is_dated:
+    if date:
         # One holding of unknown opening hides who held the product then. Taking only the holders
         # as unknown would leave non-holders and make the share of holders too small.
         undated = holdings.filter(nw.col("opened_on").is_null()).select("product_id").unique()

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from pmlib import profiling, studies
 from pmlib.engine import collect, open_engine
+from pmlib.figures import past_marketing
 from pmlib.figures import profiling as figures
 from pmlib.params import Parameters
 from pmlib.profiling.concentration import Measure, _gini, _lorenz
@@ -192,6 +193,30 @@ def test_penetration_counts_holders_on_the_day_once(lazy):
     assert held.per_customer.set_index("products")["customers"].to_dict() == {0: 3, 1: 2}
     mean = next(n for n in held.numbers if n.key == "products_per_customer")
     assert mean.value == pytest.approx(0.4)
+
+
+def test_penetration_by_age_is_a_share_of_the_band(lazy):
+    customers = pd.DataFrame(
+        {"customer_id": ids(70), "birth_date": ["1995-01-01"] * 30 + ["1960-01-01"] * 40}
+    )
+    products = pd.DataFrame({"product_id": ["x", "y"], "name": ["X", "Y"], "family": ["f"] * 2})
+    held = [("x", i) for i in range(12, 60)] + [("y", i) for i in range(25, 45)]
+    holdings = pd.DataFrame(
+        {
+            "customer_id": [ids(70)[i] for _, i in held],
+            "product_id": [product for product, _ in held],
+            "opened_on": "2020-01-01",
+            "closed_on": [None] * len(held),
+        }
+    )
+    result = profiling.penetration_by_age(
+        lazy(customers), lazy(holdings), lazy(products), as_of=AS_OF
+    )
+    share = result.table.set_index(["product_id", "age_band"])["share"]
+    assert share["x", "25–34"] == pytest.approx(18 / 30)
+    assert share["x", "65–74"] == pytest.approx(30 / 40)
+    # Five of the younger hold y: that cell is blank, and so is the other, which would tell it.
+    assert share["y"].isna().all()
 
 
 # --- concentration ------------------------------------------------------------------------------
@@ -541,6 +566,9 @@ def profile(small):
         "held": profiling.product_penetration(
             customers, tables["holdings"], tables["products"], as_of=day
         ),
+        "ages": profiling.penetration_by_age(
+            customers, tables["holdings"], tables["products"], as_of=day
+        ),
         "value": profiling.concentration(profiling.customer_values(tables, as_of=day)),
         "past": profiling.contact_responses(contacts, products=tables["products"]),
         "waste": profiling.wasted_contacts(
@@ -580,18 +608,19 @@ def test_no_table_shows_fewer_than_ten_customers(profile):
 
 def test_every_figure_draws(profile):
     study_figures = [
-        figures.feature_time(profile["audit"].attributes, suspect=LEAK_SUSPECT),
+        past_marketing.feature_time(profile["audit"].attributes, suspect=LEAK_SUSPECT),
         figures.structure(profile["structure"].levels),
         figures.age_pyramid(profile["pyramid"].table),
         figures.activity(profile["activity"].months, currency="EUR"),
         figures.penetration(profile["held"].products),
         figures.products_per_customer(profile["held"].per_customer),
+        figures.held_by_age(profile["ages"].table),
         figures.lorenz(profile["value"].curve),
-        figures.responses(profile["past"].campaigns),
-        figures.offers(profile["past"].offers),
-        figures.waste(profile["waste"].campaigns),
-        figures.repetition(profile["repeated"].table),
-        figures.drift(profile["drift"].table),
+        past_marketing.responses(profile["past"].campaigns),
+        past_marketing.offers(profile["past"].offers),
+        past_marketing.waste(profile["waste"].campaigns),
+        past_marketing.repetition(profile["repeated"].table),
+        past_marketing.drift(profile["drift"].table),
     ]
     for figure in study_figures:
         assert isinstance(figure, Figure)
@@ -602,5 +631,5 @@ def test_every_figure_draws(profile):
 
 def test_a_figure_draws_the_numbers_it_is_given(profile):
     table = profile["drift"].table
-    axes = figures.drift(table).axes[0]
+    axes = past_marketing.drift(table).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(orig=False), table["rate"])

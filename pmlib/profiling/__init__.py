@@ -22,7 +22,13 @@ from pmlib.profiling.customers import (
     customer_structure,
 )
 from pmlib.profiling.feature_time import FeatureTimeAudit, audit_feature_time
-from pmlib.profiling.holdings import Penetration, held_products, product_penetration
+from pmlib.profiling.holdings import (
+    HeldByAge,
+    Penetration,
+    held_products,
+    penetration_by_age,
+    product_penetration,
+)
 from pmlib.profiling.implications import implications
 from pmlib.profiling.quality import Quality, data_quality
 
@@ -32,6 +38,7 @@ __all__ = [
     "Concentration",
     "Course",
     "FeatureTimeAudit",
+    "HeldByAge",
     "Penetration",
     "Quality",
     "Responses",
@@ -47,6 +54,7 @@ __all__ = [
     "held_products",
     "implications",
     "monthly_activity",
+    "penetration_by_age",
     "product_penetration",
     "repeated_contacts",
     "response_drift",

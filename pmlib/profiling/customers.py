@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ def age(as_of: dt.date) -> nw.Expr:
     return nw.lit(as_of.year) - born.dt.year().cast(nw.Int64) - not_yet
 
 
-def band(value: nw.Expr, edges: tuple[int, ...]) -> nw.Expr:
+def band(value: nw.Expr, edges: Sequence[float]) -> nw.Expr:
     """Number of edges that a value reaches: 0 below the first; null stays null."""
     reached = (value >= edges[0]).cast(nw.Int64)
     for edge in edges[1:]:

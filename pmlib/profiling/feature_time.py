@@ -100,7 +100,7 @@ def audit_feature_time(
     if table.empty:
         text = "The study declares no attributes beyond the reserved ones: nothing can leak."
     elif late.empty:
-        text = "All {n_attributes} declared attributes were known before the contact."
+        text = "The study declares {n_attributes} attributes, all of them known before a contact."
     else:
         text = (
             f"Of {{n_attributes}} declared attributes {{n_late_attributes}} became known only "

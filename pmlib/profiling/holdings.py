@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
+from pmlib.profiling.customers import AGE_EDGES, age, band, band_names
 from pmlib.profiling.quality import literal
 from pmlib.safeguards import suppress, wilson
 
@@ -122,6 +123,107 @@ def product_penetration(
     if len(never):
         text += f" Nobody holds {literal(', '.join(never['name']))}."
     return Penetration(table, per_customer, numbers, text)
+
+
+@dataclass(frozen=True)
+class HeldByAge:
+    """Who holds what.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``product_id``, ``name``, ``age_band`` (from young to old within a product, commonest
+        product first), ``customers`` of the band who hold it, ``share`` of the band with ``low``
+        and ``high`` (Wilson), ``suppressed``.
+    numbers : tuple of Number
+    text : str
+        Markdown.
+    """
+
+    table: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def penetration_by_age(
+    customers: nw.LazyFrame,
+    holdings: nw.LazyFrame,
+    products: nw.LazyFrame,
+    *,
+    as_of: dt.date,
+    level: float = 0.95,
+    minimum: int = 10,
+) -> HeldByAge | None:
+    """Share of each age band that holds each product, small cells suppressed.
+
+    Parameters
+    ----------
+    customers, holdings, products : narwhals.LazyFrame
+    as_of : datetime.date
+        Holdings and ages are those of this day.
+    level : float
+        Confidence level.
+    minimum : int
+        Smallest number of customers that may be shown.
+
+    Returns
+    -------
+    HeldByAge or None
+        None when there is no ``birth_date``.
+    """
+    if "birth_date" not in customers.collect_schema().names():
+        return None
+    aged = customers.select("customer_id", band=band(age(as_of), AGE_EDGES)).drop_nulls("band")
+    people = collect(aged.group_by("band").agg(people=nw.len()), sort_by=["band"])
+    holders = collect(
+        held_products(holdings, as_of=as_of)
+        .join(aged, on="customer_id", how="inner")
+        .group_by("product_id", "band")
+        .agg(customers=nw.len()),
+        sort_by=["product_id", "band"],
+    )
+    catalogue = collect(products.select("product_id", "name"), sort_by=["product_id"])
+    table = catalogue.merge(people, how="cross").merge(
+        holders, on=["product_id", "band"], how="left"
+    )
+    table["customers"] = table["customers"].fillna(0)
+    total = table.groupby("product_id")["customers"].transform("sum")
+    table = table.assign(_total=total).sort_values(
+        ["_total", "product_id", "band"], ascending=[False, True, True], kind="stable"
+    )
+    names = band_names(AGE_EDGES)
+    table["age_band"] = [names[int(number)] for number in table["band"]]
+    table["share"] = table["customers"] / table["people"]
+    table["low"], table["high"] = wilson(table["customers"], table["people"], level=level)
+    columns = ["product_id", "name", "age_band", "customers", "share", "low", "high"]
+    # A product's holders over the ages add up to its published total; products overlap.
+    table = pd.concat(
+        [
+            suppress(part[columns], minimum=minimum)
+            for _, part in table.groupby("product_id", sort=False)
+        ],
+        ignore_index=True,
+    )
+    shown = table.dropna(subset=["share"]).groupby("name", sort=False)["share"]
+    spread = shown.max() - shown.min()
+    if spread.empty:
+        return HeldByAge(table, (), "All cells are too small to be shown.")
+    name = str(spread.idxmax())
+    part = table[table["name"] == name].dropna(subset=["share"])
+    most, least = part.loc[part["share"].idxmax()], part.loc[part["share"].idxmin()]
+    numbers = (
+        Number("age_product", name, meaning="product whose penetration differs most by age"),
+        Number("age_product_most", most["share"], "share", most["low"], most["high"],
+               meaning="its penetration in the age band where it is highest"),
+        Number("age_product_least", least["share"], "share", least["low"], least["high"],
+               meaning="its penetration in the age band where it is lowest"),
+    )  # fmt: skip
+    text = (
+        "Penetration differs most by age for {age_product}: {age_product_most} "
+        f"({{age_product_most.interval}}) at age {most['age_band']}, {{age_product_least}} "
+        f"({{age_product_least.interval}}) at age {least['age_band']}."
+    )
+    return HeldByAge(table, numbers, text)
 
 
 def _with_share(table: pd.DataFrame, n: int, level: float) -> pd.DataFrame:
