@@ -7,7 +7,8 @@ from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 
-_SHORT = 22
+# Characters of a cell that stays on one line, and of a line of a cell that does not.
+_SHORT, _WRAPPED = 22, 15
 # Characters across from which a table is wide on screen.
 _WIDE = 110
 # Rows of a small table, and rows that fit on a page: a longer table repeats its head.
@@ -72,6 +73,6 @@ def _width(table: Tag) -> int:
             text = cell.get_text(" ", strip=True)
             size = max(map(len, text.split()), default=0)
             if cell.find_parent("tbody"):
-                size = max(min(size, _SHORT), min(len(text), _SHORT))
+                size = len(text) if len(text) <= _SHORT else max(min(size, _SHORT), _WRAPPED)
             widths[position] = max(widths.get(position, 0), size)
     return sum(size + 2 for size in widths.values())

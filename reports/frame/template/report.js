@@ -87,7 +87,7 @@ function makeFilters(table) {
     ...choices.map(({ name, select }) => make("label", {}, make("span", {}, name), select)),
     reset, status);
   bar.setAttribute("role", "group");
-  bar.setAttribute("aria-label", "Search and filter the table");
+  bar.setAttribute("aria-label", "Rows to show");
   (table.closest(".pm-scroll") || table).before(bar);
   apply();
 }
