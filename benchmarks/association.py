@@ -99,7 +99,7 @@ def write_bank(n: int, folder: Path) -> None:
 
     rng = np.random.default_rng(3)
     share = probabilities()
-    opened = pa.array([np.datetime64("2020-01-01")]).cast(pa.date32())
+    opened = pa.array([dt.date(2020, 1, 1)], pa.date32())
     writers: dict[str, pq.ParquetWriter] = {}
     for start in range(0, n, 500_000):
         ids = np.arange(start, min(start + 500_000, n))
@@ -117,7 +117,7 @@ def write_bank(n: int, folder: Path) -> None:
             "holdings": {
                 "customer_id": ids[row],
                 "product_id": names,
-                "opened_on": pa.chunked_array([opened]).take(np.zeros(len(row), dtype=np.int64)),
+                "opened_on": opened.take(pa.array(np.zeros(len(row), dtype=np.int64))),
                 "closed_on": pa.nulls(len(row), pa.date32()),
             },
         }

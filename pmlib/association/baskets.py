@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import narwhals as nw
@@ -28,9 +29,6 @@ _BITS = 52
 
 # The split of customers must not repeat a sample that another chapter drew with the same seed.
 _SPLIT_STREAM = 3_000_017
-
-# Rows times itemsets compared at a time: bounds the memory of counting.
-_CHUNK_CELLS = 2**24
 
 
 @dataclass(frozen=True)
@@ -160,35 +158,30 @@ class Baskets:
         numpy.ndarray of int
             Shape (itemsets,) or (itemsets, segments).
         """
-        groups = self.segments if by_segment else (0,)
-        weights = np.zeros((len(self.customers), len(groups)))
-        for column, group in enumerate(groups):
-            weights[:, column] = self.customers * ((self.segment == group) if by_segment else 1)
-        counts = np.zeros((len(itemsets), len(groups)))
-        for rows, contains in self.containing(itemsets):
-            # Sums of whole numbers below 2**53 are exact in double precision.
-            counts[rows] = contains.T.astype(float) @ weights
-        whole = counts.astype(np.int64)
-        return whole if by_segment else whole[:, 0]
+        if not by_segment:
+            rows = (self.customers[inside].sum() for inside in self.holders(itemsets))
+            return np.fromiter(rows, dtype=np.int64, count=len(itemsets))
+        groups = self.segments
+        place = np.searchsorted(groups, self.segment)
+        counts = np.zeros((len(itemsets), len(groups)), dtype=np.int64)
+        for row, inside in enumerate(self.holders(itemsets)):
+            np.add.at(counts[row], place[inside], self.customers[inside])
+        return counts
 
-    def containing(self, itemsets: Sequence[Iterable[str]]) -> Iterator[tuple[slice, np.ndarray]]:
-        """Tell which rows contain which itemsets, a few itemsets at a time.
+    def holders(self, itemsets: Iterable[Iterable[str]]) -> Iterator[np.ndarray]:
+        """Tell, one itemset after the other, which rows hold all its products.
 
         Yields
         ------
-        chunk : slice
-            Positions in `itemsets`.
-        contains : numpy.ndarray of bool, shape (rows, itemsets of the chunk)
+        numpy.ndarray of bool, shape (rows,)
         """
-        column_of = {product: i for i, product in enumerate(self.products)}
-        held = self.held.astype(np.float32)
-        size = max(1, _CHUNK_CELLS // max(1, len(held)))
-        for start in range(0, len(itemsets), size):
-            chunk = [[column_of[p] for p in itemset] for itemset in itemsets[start : start + size]]
-            member = np.zeros((len(self.products), len(chunk)), dtype=np.float32)
-            for j, columns in enumerate(chunk):
-                member[columns, j] = 1
-            yield slice(start, start + len(chunk)), held @ member == member.sum(axis=0)
+        words = pack(self.held)
+        bits = pack(np.eye(len(self.products), dtype=bool))
+        bit_of = dict(zip(self.products, bits, strict=True))
+        nothing = np.zeros(words.shape[1], dtype=np.int64)
+        for itemset in itemsets:
+            wanted = reduce(np.bitwise_or, (bit_of[product] for product in itemset), nothing)
+            yield ((words & wanted) == wanted).all(axis=1)
 
     def frame(self) -> pd.DataFrame:
         """Return the baskets of each segment, both halves together.

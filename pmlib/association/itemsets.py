@@ -179,13 +179,12 @@ def closed_and_maximal(itemsets: Itemsets, baskets: Baskets) -> pd.DataFrame:
     """
     frame = itemsets.frame.copy()
     with_one_more = np.zeros(len(frame), dtype=np.int64)
-    held = baskets.held.astype(float)
-    for rows, contains in baskets.containing(frame["itemset"].tolist()):
-        extended = (contains * baskets.customers[:, None]).T.astype(float) @ held
+    holders = baskets.holders(frame["itemset"])
+    for row, (itemset, inside) in enumerate(zip(frame["itemset"], holders, strict=True)):
+        extended = baskets.customers[inside] @ baskets.held[inside]
         # A product of the itemset itself counts every customer: it is no extension.
-        for position, itemset in enumerate(frame["itemset"].iloc[rows]):
-            extended[position, [baskets.products.index(product) for product in itemset]] = 0
-        with_one_more[rows] = extended.max(axis=1, initial=0)
+        extended[[baskets.products.index(product) for product in itemset]] = 0
+        with_one_more[row] = extended.max(initial=0)
     frame["closed"] = with_one_more < frame["customers"].to_numpy()
     frame["maximal"] = with_one_more < itemsets.minimum
     return frame

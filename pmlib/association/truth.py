@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import narwhals as nw
 import numpy as np
@@ -11,11 +12,12 @@ import pandas as pd
 
 from pmlib.artifacts import Number
 from pmlib.association.baskets import Baskets
+from pmlib.association.findings import Findings, find_rules
 from pmlib.casebank.world import KINDS, World
 from pmlib.engine import collect
 
 if TYPE_CHECKING:
-    from pmlib.association.findings import Findings
+    from collections.abc import Iterable
 
 # Probabilities of a world without effects are equal only up to rounding.
 _EQUAL = 1e-9
@@ -82,7 +84,7 @@ def check_against_truth(
     """
     if composition is None:
         composition = np.diag(world.shares)
-    distribution = world.basket_distribution()
+    distribution = _distribution(world)
     weights = {0: world.shares, **dict(enumerate(composition, start=1))}
     surviving = findings.surviving
     truth = [
@@ -140,7 +142,7 @@ def draw_baskets(
     so repeated simulations take milliseconds. Segments are the true kinds, 1 to 6.
     """
     rng = np.random.default_rng(seed)
-    distribution = world.basket_distribution()
+    distribution = _distribution(world)
     n_products = len(world.product_ids)
     joint = (distribution * world.shares[:, None]).ravel()
     drawn = rng.multinomial(n_customers, joint / joint.sum())
@@ -156,6 +158,12 @@ def draw_baskets(
         segment=kind + 1,
         holdout=cell >= len(joint),
     )
+
+
+@lru_cache(maxsize=4)
+def _distribution(world: World) -> np.ndarray:
+    """P(basket | kind), computed once for many simulations."""
+    return world.basket_distribution()
 
 
 def _mixture(distribution: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -178,6 +186,55 @@ def _truth_of(
     whole, alone = confidence(set(X)), confidence(set())
     shorter = [alone, *(confidence(set(X) - {x}) for x in X)]
     return whole / alone, all(whole > part + _EQUAL for part in shorter)
+
+
+def simulate_findings(
+    world: World,
+    *,
+    n_customers: int,
+    seeds: Iterable[int],
+    correction: Literal["holm", "bh"] = "holm",
+    min_support: float = 0.01,
+    min_confidence: float = 0.1,
+    max_rule_length: int = 3,
+) -> pd.DataFrame:
+    """Repeat the analysis on many draws from one world, and count what is right.
+
+    Parameters
+    ----------
+    world : pmlib.casebank.world.World
+    n_customers : int
+    seeds : iterable of int
+        One draw each.
+    correction, min_support, min_confidence, max_rule_length
+        As in `pmlib.association.find_rules`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a seed: seed, tested, surviving, false (rules), planted, recalled (rules).
+    """
+    rows = []
+    for seed in seeds:
+        findings = find_rules(
+            draw_baskets(world, n_customers=n_customers, seed=seed),
+            min_support=min_support,
+            min_confidence=min_confidence,
+            max_rule_length=max_rule_length,
+            correction=correction,
+        )
+        check = check_against_truth(findings, world)
+        rows.append(
+            {
+                "seed": seed,
+                "tested": len(findings.rules),
+                "surviving": len(check.rules),
+                "false": int((~check.rules["true"]).sum()),
+                "planted": len(check.planted),
+                "recalled": int(check.planted["found"].sum()),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def kind_composition(assignments: nw.LazyFrame, kinds: nw.LazyFrame) -> np.ndarray:
