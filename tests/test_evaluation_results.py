@@ -114,7 +114,7 @@ def test_results_that_cannot_be_read_are_refused(tmp_path, text, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(StudyError, match="nowhere.csv"):
+    with pytest.raises(StudyError, match=r"nowhere\.csv"):
         read_results(tmp_path / "nowhere.csv", PLAN, as_of=AS_OF, costs=COSTS)
 
 

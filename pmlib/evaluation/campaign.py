@@ -29,6 +29,10 @@ DAYS_BEFORE = 90
 
 _YEAR = 365.25
 
+_NO_CAMPAIGN = (
+    "so there is no campaign to evaluate; the sections below say how one would be evaluated."
+)
+
 # Seeded draws of this chapter have streams of their own, apart from those of other chapters.
 _SPLIT_STREAM, _ORDER_STREAM = 5001, 5002
 
@@ -80,8 +84,6 @@ class Campaign:
     @property
     def absent(self) -> str:
         """Why nothing can be said about effects."""
-        if self.kind == "none":
-            return "There is no campaign, so there is nothing to show here."
         if self.kind == "uncontrolled":
             return "The contacts have no control group, so there is nothing to show here."
         return "The checks stopped the reading, so nothing is shown here."
@@ -89,18 +91,9 @@ class Campaign:
     @property
     def absent_targeting(self) -> str:
         """Why targeting over time is not judged."""
-        if self.kind == "none":
-            return self.absent
         if self.kind == "uncontrolled":
             return "All contacts bear one date, so there are no later ones to judge a ranking on."
         return "This campaign has a control group, which answers more than a ranking can."
-
-    @property
-    def absent_truth(self) -> str:
-        """Why nothing stands against a truth."""
-        if self.kind == "randomised" and self.training is not None:
-            return "The checks stopped the reading, so nothing stands against the truth."
-        return "There is nothing to hold against a truth."
 
     def before(self, column: str | None, ratio: float) -> pd.Series | None:
         """What `value` would have been before the contact, had the period been as long.
@@ -180,7 +173,7 @@ def open_campaign(
     if plan is not None:
         planned = collect(engine.scan(plan), sort_by=["customer_id", "product_id"])
         if planned.empty:
-            text = "The plan contacts nobody, so there is no campaign to evaluate."
+            text = f"The plan contacts nobody, {_NO_CAMPAIGN}"
             return covariates.campaign("none", planned, None, {}, text)
         contacts, text = _carried_out(study, planned, results=results, seed=seed)
         if not (contacts["arm"] == CONTROL).any():
@@ -189,7 +182,7 @@ def open_campaign(
         training = None if latest is None else covariates.joined(_past(study, engine, latest))
         return covariates.campaign("randomised", covariates.joined(contacts), training, {}, text)
     if not study.has("contacts"):
-        text = "This study records no contacts, so there is no campaign to evaluate."
+        text = f"This study records no contacts, {_NO_CAMPAIGN}"
         return covariates.campaign("none", pd.DataFrame(), None, {}, text)
     outcomes = {name: outcome.label for name, outcome in study.outcomes.items()}
     recorded = _past(study, engine, latest)
