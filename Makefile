@@ -8,7 +8,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 PY     := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lab parameters reference lint
+.PHONY: help study test lab validate parameters reference lint
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,13 +17,16 @@ help:  ## show this list
 study: .venv/installed  ## install if needed, run STUDY (casebank), say where the report is
 	@$(PY) run_all.py --study "$(STUDY)" $(ARGS)
 
-test: .venv/installed  ## all tests but those that need Spark or a browser
+test: .venv/installed  ## all tests; those that need Spark, a browser or PostgreSQL skip without it
 	@$(PY) -m pytest -q -n 2 --dist loadfile
-	@$(PY) -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env \
+	@$(PY) -m pytest -q --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/reference/sanitize.cfg tests/reference
 
 lab: .venv/installed  ## open the notebooks in JupyterLab
 	@$(PY) -m jupyter lab --notebook-dir notebooks
+
+validate: .venv/installed  ## many simulated banks against their truth; the table of the appendix
+	@$(PY) -m pmlib.validation
 
 parameters: .venv/installed  ## write the parameters cells of the notebooks from the schema
 	@$(PY) -m pmlib.params

@@ -18,7 +18,7 @@ PLACES = {
     "safeguards": (2, 0), "profiling": (2, 1), "segmentation": (2, 2), "association": (2, 3),
     "strategy": (2, 4), "evaluation": (2, 5),
     "figures": (3, 0), "tables": (3, 0),
-    "report": (4, 0), "runner": (4, 1),
+    "report": (4, 0), "runner": (4, 1), "validation": (4, 2),
 }  # fmt: skip
 
 MODULES = sorted((ROOT / "pmlib").rglob("*.py"))

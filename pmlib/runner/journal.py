@@ -25,7 +25,7 @@ from pmlib.runner.plan import PROJECT, Plan
 # What results depend on; what only drives the notebooks or draws a terminal is left out.
 LIBRARIES = (
     "duckdb", "latex2mathml", "matplotlib", "narwhals", "nbconvert", "numpy", "pandas",
-    "pyarrow", "scikit-learn", "scipy", "statsmodels",
+    "pyarrow", "scikit-learn", "scipy", "seaborn", "statsmodels",
 )  # fmt: skip
 
 
