@@ -1,0 +1,231 @@
+"""What is known of customers, and what is said of segments: small banks worked out by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmlib.engine import collect, open_engine
+from pmlib.errors import StudyError
+from pmlib.segmentation import (
+    assign_customers,
+    compare_dates,
+    customer_features,
+    lifetime_value,
+    map_segments,
+    profile_segments,
+    score_rfm,
+    segment,
+    segment_cards,
+)
+from pmlib.studies import Attribute
+
+AS_OF = dt.date(2025, 12, 31)
+
+
+@pytest.fixture
+def engine():
+    engine = open_engine()
+    yield engine
+    engine.close()
+
+
+def days(*before: int) -> pd.Series:
+    """Dates so many days before the reference date, as a date column."""
+    return pd.Series([AS_OF - dt.timedelta(days=n) for n in before])
+
+
+def small_bank(engine) -> dict:
+    """Three customers: an active one, one with a single old payment, one without anything."""
+    return {
+        "customers": engine.from_pandas(
+            pd.DataFrame(
+                {
+                    "customer_id": [1, 2, 3],
+                    "customer_hash": [10, 20, 30],
+                    "joined_on": days(1_000, 500, 10),
+                    "birth_date": days(14_610, 7_305, 7_305),
+                    "income": [10.0, 20.0, None],
+                    "duration": [1.0, 2.0, 3.0],
+                }
+            )
+        ),
+        "products": engine.from_pandas(
+            pd.DataFrame(
+                {
+                    "product_id": ["card", "loan"],
+                    "name": ["Card", "Loan"],
+                    "family": ["card", "loan"],
+                    "risk_rating": [1, 1],
+                    "annual_margin": [5.0, 100.0],
+                }
+            )
+        ),
+        "holdings": engine.from_pandas(
+            pd.DataFrame(
+                {
+                    "customer_id": [1, 1, 2, 2],
+                    "product_id": ["card", "loan", "card", "loan"],
+                    "opened_on": days(900, 30, 400, 400),
+                    "closed_on": [None, None, None, AS_OF - dt.timedelta(days=100)],
+                }
+            ).astype({"closed_on": "datetime64[s]"})
+        ),
+        "transactions": engine.from_pandas(
+            pd.DataFrame(
+                {
+                    "customer_id": [1, 1, 1, 1, 2],
+                    "booked_on": days(5, 40, 50, 60, 366),
+                    "amount": [-10.0, -30.0, -20.0, 100.0, -1.0],
+                    "kind": "any",
+                    "channel": ["app", "app", "branch", "branch", "app"],
+                }
+            )
+        ),
+    }
+
+
+ATTRIBUTES = {
+    "income": Attribute("Income", "currency", "feature"),
+    "duration": Attribute("Duration", "seconds", "feature", known_before_contact=False),
+}
+
+
+def test_features_are_those_worked_out_by_hand(engine):
+    features = customer_features(small_bank(engine), ATTRIBUTES, as_of=AS_OF)
+    table = collect(features.frame, sort_by=["customer_id"]).set_index("customer_id")
+    assert list(table["recency"]) == [5, 365, 365]
+    assert list(table["n_transactions"]) == [4, 0, 0]
+    assert list(table["money_in"]) == [100, 0, 0]
+    assert list(table["money_out"]) == [60, 0, 0]
+    assert list(table["tenure"]) == [1_000, 500, 10]
+    assert list(table["n_products"]) == [2, 1, 0]
+    assert list(table["annual_margin"]) == [105, 5, 0]
+    assert list(table["age"].round(2)) == [40, 20, 20]
+    # Two of the three payments by app; the least used channel is no feature of its own.
+    assert table["share_1_app"].iloc[0] == pytest.approx(2 / 3)
+    assert table["share_1_app"].iloc[1:].isna().all()
+    assert features.channels == ("app",)
+
+
+def test_what_is_known_only_after_a_contact_is_no_feature(engine):
+    features = customer_features(small_bank(engine), ATTRIBUTES, as_of=AS_OF)
+    assert "income" in [feature.name for feature in features.features]
+    assert "duration" not in features.frame.collect_schema()
+
+
+def test_customers_who_join_later_are_left_out(engine):
+    earlier = AS_OF - dt.timedelta(days=100)
+    features = customer_features(small_bank(engine), ATTRIBUTES, as_of=earlier)
+    table = collect(features.frame, sort_by=["customer_id"])
+    assert list(table["customer_id"]) == [1, 2]
+    assert list(table["n_products"]) == [1, 1]
+
+
+def test_chosen_features_hold_all_others_out(engine):
+    features = customer_features(small_bank(engine), ATTRIBUTES, as_of=AS_OF)
+    chosen = features.choose("age, tenure")
+    assert [feature.name for feature in chosen.features] == ["age", "tenure"]
+    assert "recency" in [feature.name for feature in chosen.descriptors]
+
+
+def test_an_unknown_feature_is_refused_with_the_nearest(engine):
+    features = customer_features(small_bank(engine), ATTRIBUTES, as_of=AS_OF)
+    with pytest.raises(StudyError, match=r"(?s)unknown.*recency.*found:\s+recensy"):
+        features.choose("recensy")
+
+
+@pytest.fixture
+def bank(engine, tmp_path):
+    """600 customers in two groups, segmented and assigned."""
+    generator = np.random.default_rng(2)
+    group = np.repeat([0, 1], 300)
+    customers = pd.DataFrame(
+        {
+            "customer_id": np.arange(600),
+            "customer_hash": np.arange(600) * 7_158_278,
+            "a": 8.0 * group + generator.standard_normal(600),
+            "b": -8.0 * group + generator.standard_normal(600),
+            "c": 2.0 * group + generator.standard_normal(600),
+        }
+    )
+    attributes = {
+        "a": Attribute("A"),
+        "b": Attribute("B"),
+        "c": Attribute("C", role="descriptor"),
+    }
+    tables = {"customers": engine.from_pandas(customers)}
+    features = customer_features(tables, attributes, as_of=AS_OF)
+    result = segment(customers, features.features, k_max=3, n_bootstrap=20, seed=1)
+    assigned = assign_customers(features.frame, result.scorer, engine=engine, folder=tmp_path)
+    return customers, tables, attributes, features, result, assigned, group
+
+
+def test_effect_sizes_are_those_of_an_analysis_of_variance(bank):
+    customers, _, _, features, result, assigned, group = bank
+    profile = profile_segments(assigned, features, result)
+    assert result.scorer.k == 2
+    mean = customers["c"].mean()
+    groups = customers.groupby(group)["c"]
+    between = (groups.size() * (groups.mean() - mean) ** 2).sum()
+    expected = between / ((customers["c"] - mean) ** 2).sum()
+    row = profile.effects.set_index("feature").loc["c"]
+    assert not row["used"]
+    assert row["effect"] == pytest.approx(expected)
+    assert row["low"] < expected < row["high"]
+
+
+def test_sizes_are_those_of_all_customers(bank):
+    *_, features, result, assigned, _ = bank
+    profile = profile_segments(assigned, features, result)
+    assert profile.segments["customers"].tolist() == [300, 300]
+    assert profile.segments["share"].sum() == pytest.approx(1.0)
+
+
+def test_the_map_shows_no_square_with_few_customers(bank):
+    *_, result, assigned, _ = bank
+    squares = map_segments(assigned, result, min_group_size=10).squares
+    assert (squares["customers"] >= 10).all()
+
+
+def test_a_card_compares_each_segment_with_the_bank(bank):
+    *_, features, result, assigned, _ = bank
+    profile = profile_segments(assigned, features, result)
+    lifetime = lifetime_value(assigned, features, {}, as_of=AS_OF, years=5, discount_rate=0.08)
+    cards = segment_cards(profile, lifetime, currency="EUR")
+    assert cards["otherwise"].str.contains(r"C .* \(bank ").all()
+    assert (cards["worth"] == "not recorded").all()
+
+
+def test_without_dated_behaviour_there_is_no_drift(bank, engine, tmp_path):
+    _, tables, attributes, features, result, assigned, _ = bank
+    drift = compare_dates(
+        assigned, features, result, tables, attributes, days=100, engine=engine, folder=tmp_path
+    )
+    assert not drift.found
+    assert "no dated behaviour" in drift.text
+
+
+def test_without_transactions_there_are_no_scores(bank):
+    customers, *_, features, _, assigned, _ = bank
+    assert not score_rfm(assigned, features, customers).found
+
+
+def test_lifetime_value_is_the_formula_s(engine):
+    # Customers 1 and 2 are segment 1 with margins 105 and 5. Of their three products held a year
+    # ago (two cards, one loan) two are still held: value = 55 (1 + q + q**2), q = (2/3) / 1.1.
+    features = customer_features(small_bank(engine), ATTRIBUTES, as_of=AS_OF)
+    one = features.frame.filter(nw.col("customer_id").is_in([1, 2])).with_columns(
+        nw.lit(1).cast(nw.Int64).alias("segment")
+    )
+    table = lifetime_value(
+        one, features, small_bank(engine), as_of=AS_OF, years=3, discount_rate=0.1
+    ).table
+    q = (2 / 3) / 1.1
+    assert table["retention"].iloc[0] == pytest.approx(2 / 3)
+    assert table["value"].iloc[0] == pytest.approx(55 * (1 + q + q**2))
+    assert table["low"].iloc[0] < table["value"].iloc[0] < table["high"].iloc[0]
