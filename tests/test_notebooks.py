@@ -121,3 +121,10 @@ def test_the_reference_notebook_has_outputs_to_compare_with(name: str) -> None:
     # nbval passes on a notebook without stored outputs.
     shown = [cell for cell in code(read(name, "tests/reference")) if cell.outputs]
     assert len(shown) >= 3
+
+
+@EVERY
+def test_no_path_of_this_machine_is_shown(name: str) -> None:
+    shown = "".join(str(cell.outputs) for cell in code(read(name, "tests/reference")))
+    assert "PosixPath" not in shown
+    assert str(ROOT) not in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -90,6 +91,7 @@ def run_stages(plan: Plan, journal: Journal, *, echo: Callable[[str], None]) -> 
                     waiting.clear()
     if failed:
         raise failed
+    shutil.rmtree(plan.out / "failed", ignore_errors=True)  # of earlier runs
 
 
 def finish(plan: Plan, journal: Journal, *, echo: Callable[[str], None]) -> Path:

@@ -169,5 +169,3 @@ def _publish(executed: Path, task: Task) -> None:
     nbformat.write(notebook, aside)
     aside.replace(target)
     executed.unlink()
-    if not any(executed.parent.iterdir()):
-        executed.parent.rmdir()
