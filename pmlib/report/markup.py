@@ -11,13 +11,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import mistune
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup, Tag
 from latex2mathml.converter import convert
 
 from pmlib.errors import StudyError
 
 if TYPE_CHECKING:
     from re import Match
+
+    from bs4.element import PageElement
 
 CITATION = r"\[(?P<cite_keys>@[A-Za-z][\w:-]*[^\]\[]*)\]"
 REFERENCE = r"(?<![\w@])@(?P<ref_label>(?:fig|tbl|sec|eq)-[A-Za-z0-9_-]*[A-Za-z0-9])"
@@ -132,7 +134,7 @@ def _ref_mark(label: str) -> str:
     return f'<a class="pm-ref" href="#{label}"></a>'
 
 
-def _fragments(markup: str) -> list[NavigableString | Tag]:
+def _fragments(markup: str) -> list[PageElement]:
     return [node.extract() for node in list(BeautifulSoup(markup, "html.parser").contents)]
 
 
@@ -161,8 +163,8 @@ class _Renderer(mistune.HTMLRenderer):
         return f'<div class="pm-equation"{name}>{mathml(text, display=True)}</div>\n'
 
 
-def _scientific_text(markdown: mistune.Markdown) -> None:
-    """Mistune plug-in for citations, cross references and formulas."""
+def _add_scientific_text(markdown: mistune.Markdown) -> None:
+    """Teach Markdown citations, cross references and formulas."""
 
     def inline(kind: str, group: str) -> Any:
         def parse(_: Any, match: Match[str], state: Any) -> int:
@@ -186,5 +188,6 @@ def _scientific_text(markdown: mistune.Markdown) -> None:
 
 
 _MARKDOWN = mistune.create_markdown(
-    renderer=_Renderer(), plugins=[_scientific_text, "table", "def_list", "strikethrough"]
+    renderer=_Renderer(), plugins=["table", "def_list", "strikethrough"]
 )
+_add_scientific_text(_MARKDOWN)

@@ -140,8 +140,8 @@ def _number(part: Part) -> Iterable[Target]:
                 remedy="Show pictures with chapter.figure(…, caption=…, alt=…).",
             )
     yield from _number_headings(part)
-    for caption in part.soup.select("figcaption, p.pm-absent, table.pm-prose td"):
-        mark_caption(caption)
+    for text in part.soup.select("figcaption, p.pm-absent, table.pm-prose td"):
+        mark_caption(text)
     counts = dict.fromkeys(_KINDS, 0)
     for element in part.soup.select("figure.pm-figure, figure.pm-table, div.pm-equation"):
         prefix = "eq"

@@ -39,30 +39,32 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Any]) -> None:
             text = cell.get_text()
             # Intervals, dates and the like are read as one; a long name may be cut on paper.
             if len(text) <= _SHORT and any(map(str.isdigit, text)):
-                cell["class"] = [*cell.get("class", []), "pm-short"]
+                _mark(cell, "pm-short")
             elif max(map(len, text.split()), default=0) > _SHORT:
-                cell["class"] = [*cell.get("class", []), "pm-cut"]
-        classes = list(table.get("class", []))
+                _mark(cell, "pm-cut")
         rows, width = len(table.select("tbody tr")), _width(table)
         size = _UPRIGHT / (_CHARACTER * width)
         # A short table rather takes smaller type than a page of its own.
         if size < _SMALLEST_UPRIGHT and rows > _FEW:
-            classes.append("pm-across")
+            _mark(table, "pm-across")
             size = _ACROSS / (_CHARACTER * width)
         if width > _WIDE:
-            classes.append("pm-wide")
+            _mark(table, "pm-wide")
         if rows > _ONE_PAGE:
-            classes.append("pm-long")
-        if classes:
-            table["class"] = classes
+            _mark(table, "pm-long")
         table["style"] = f"--paper-size: {min(_LARGEST, max(_SMALLEST, size)):.1f}pt"
         figure = table.find_parent("figure")
-        name = targets[figure["id"]].text if figure and figure.get("id") in targets else ""
-        if figure and "pm-figure" in figure.get("class", []):
+        label = str(figure.get("id", "")) if figure else ""
+        name = targets[label].text if label in targets else "Table"
+        if label.startswith("fig-"):
             name = f"Data behind {name}"
         frame = Tag(name="div", attrs={"class": "pm-scroll", "role": "region"})
-        frame["aria-label"] = name or "Table"
+        frame["aria-label"] = name
         table.wrap(frame)
+
+
+def _mark(element: Tag, css_class: str) -> None:
+    element["class"] = " ".join([*map(str, element.get_attribute_list("class")), css_class])
 
 
 def _width(table: Tag) -> int:
