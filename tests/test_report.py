@@ -148,6 +148,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "See @fig-late, @sec-deep, @eq-x and @fig-net.",
         "Known [@webb2007significant, p. 3; @holm1979simple].",
         r"With $\frac{a}{b}$ it costs $5 and $6.",
+        "Text may speak of `<img src=x>`, url(x) and @import.",
         "## First",
         "### Detail",
         "## Deep {#sec-deep}",
@@ -296,8 +297,17 @@ def test_nothing_is_fetched_and_only_references_lead_outside(page: BeautifulSoup
     assert policy.startswith("default-src 'none'")
 
 
-def test_picture_from_outside_is_an_error(run: Run) -> None:
-    run.add('<img src="https://example.org/x.png" alt="A picture.">')
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img src="https://example.org/x.png" alt="A picture.">',
+        '<img src="x.png" alt="A picture.">',
+        '<p style="background: url(x.png)">A picture.</p>',
+        "<style>@import 'x.css';</style>",
+    ],
+)
+def test_what_would_be_fetched_is_an_error(run: Run, html: str) -> None:
+    run.add(html)
     with pytest.raises(StudyError, match="fetch something from outside"):
         run.build()
 
