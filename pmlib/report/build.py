@@ -26,6 +26,8 @@ FRAME = Path(__file__).resolve().parents[2] / "reports" / "frame"
 BEFORE = ("introduction", "theory")
 AFTER = ("safeguards", "conclusion")
 APPENDICES = ("parameters", "dictionary", "provenance", "numbers")
+VALIDATION = "validation"
+"""Appendix of simulated studies: the kept table of ``make validate``."""
 
 
 def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
@@ -72,6 +74,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "dictionary": _dictionary_table(study),
             "sources": _source_table(study),
             "headline": _headline_table(records, study["currency"]),
+            "validation": _validation_tables(frame) if study["simulated"] else {},
             "settings": parameters,
             "customers": format_number(study["rows"]["customers"], "customers"),
         },
@@ -82,7 +85,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         *chapters,
         *(text.part(name, "chapter") for name in AFTER),
         _references(),
-        *(text.part(name, "appendix") for name in APPENDICES),
+        *(text.part(name, "appendix") for name in _appendices(study)),
     ]
     targets = assemble(parts, bibliography)
     _fill_references(parts, bibliography)
@@ -106,6 +109,17 @@ def _notebook(run_dir: Path, chapter: str) -> Path:
             remedy="Run the study: python run_all.py",
         )
     return found[0]
+
+
+def _appendices(study: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*APPENDICES, VALIDATION) if study["simulated"] else APPENDICES
+
+
+def _validation_tables(frame: Path) -> dict[str, pd.DataFrame]:
+    """World to the table of what the methods found, missed and imagined over many banks."""
+    kept = pd.read_csv(frame / "validation.csv")
+    shown = ["meaning", "mean", "standard_error", "banks", "expected"]
+    return {str(world): part[shown] for world, part in kept.groupby("world", sort=False)}
 
 
 def _references() -> Part:

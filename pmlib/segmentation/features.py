@@ -39,10 +39,21 @@ _RESERVED = ("customer_id", "customer_hash", "birth_date", "gender", "region", "
 class Declared(Protocol):
     """What is needed of a study's attribute."""
 
-    label: str
-    unit: str
-    role: str
-    known_before_contact: bool
+    @property
+    def label(self) -> str:
+        """Its name for readers."""
+
+    @property
+    def unit(self) -> str:
+        """Its unit."""
+
+    @property
+    def role(self) -> str:
+        """Feature, descriptor or sensitive."""
+
+    @property
+    def known_before_contact(self) -> bool:
+        """Whether it may predict."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,377 @@
+"""Many simulated banks, the whole chain on each: what the methods find, miss and imagine.
+
+The chain runs without notebooks, with the functions that the notebooks call. ``make validate``
+repeats it over seeds and worlds and keeps the table that the report's appendix shows; with a
+standard error beside each mean, for a simulation is a sample too.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
+
+from pmlib import association, casebank, evaluation, segmentation, strategy, studies
+from pmlib.artifacts import written_whole
+from pmlib.association.truth import TruthCheck, check_against_truth
+from pmlib.engine import Engine, collect, open_engine
+from pmlib.evaluation.coverage import coverage
+from pmlib.params import Parameters
+from pmlib.studies import Study
+
+WORLDS = ("default", "null", "hard")
+ASSIGNMENTS = "assignments.parquet"
+
+PROJECT = Path(__file__).resolve().parents[1]
+TABLE = PROJECT / "reports" / "frame" / "validation.csv"
+"""The kept results, shown in the report's appendix."""
+
+MEASURES = {
+    "segments_found": "Segments claimed",
+    "right_number": "Right number of segments",
+    "ari": "Adjusted Rand index with the true segments",
+    "rule_recall": "Planted rules found",
+    "rules_surviving": "Rules that survive",
+    "any_rule": "Some rule survives",
+    "false_rules": "Surviving rules that are not true",
+    "planned_customers": "Customers planned for",
+    "share_combined": "True profit of the plan, share of the oracle's",
+    "share_segments": "The same, segments only",
+    "share_rules": "The same, rules only",
+    "covers_response": "Interval of the effect on response covers the truth",
+    "covers_profit": "Interval of the effect on profit covers the truth",
+}
+"""Measure to what it means; a `coverage` row is named by its quantity."""
+
+EXPECTED = {
+    ("default", "segments_found"): "6",
+    ("default", "right_number"): "most",
+    ("default", "ari"): "at least 0.9",
+    ("default", "rule_recall"): "at least 0.9",
+    ("default", "false_rules"): "at most 0.05",
+    ("null", "segments_found"): "1",
+    ("null", "right_number"): "at least 0.95",
+    ("null", "rules_surviving"): "0",
+    ("null", "any_rule"): "at most 0.05",
+    ("null", "planned_customers"): "0",
+}
+"""What must hold, by world and measure; coverage should be 0.93 to 0.97; the rest is reported."""
+
+COVERAGE = "coverage"
+"""The rows that count how often intervals hold the truth, kept beside the worlds."""
+
+
+def simulated_study(params: Parameters, folder: Path) -> Study:
+    """Generate a bank in a folder of its own and open it as a study.
+
+    Parameters
+    ----------
+    params : Parameters
+    folder : pathlib.Path
+        An empty folder; nothing is written elsewhere.
+    """
+    home = folder / "casebank"
+    home.mkdir()
+    shutil.copy(PROJECT / "data" / "casebank" / "study.yaml", home)
+    return studies.prepare(home, params)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the chapters leave behind on one simulated bank.
+
+    Parameters
+    ----------
+    params : Parameters
+    study : Study
+    kinds : pandas.DataFrame
+        ``customer_id, segment`` as found, ``kind`` as it is.
+    check : TruthCheck
+        Rules against the truth.
+    case : strategy.Case
+    design : strategy.Design
+    plan : pandas.DataFrame
+        The contact plan.
+    """
+
+    params: Parameters
+    study: Study
+    kinds: pd.DataFrame
+    check: TruthCheck
+    case: strategy.Case
+    design: strategy.Design
+    plan: pd.DataFrame
+
+
+@contextmanager
+def chain(params: Parameters) -> Iterator[Chain]:
+    """Simulate one bank and run chapters 2 to 4 on it, in a folder that goes away."""
+    engine = open_engine()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        study = simulated_study(params, folder)
+        try:
+            kinds, segments = _segments(study, engine, params, folder)
+            rules, check = _rules(study, engine, params, folder, kinds)
+            case = strategy.open_case(
+                study,
+                engine,
+                params,
+                as_of=study.as_of,
+                segments=segments,
+                assignments=folder / ASSIGNMENTS,
+                rules=rules,
+            )
+            design = strategy.plan_study(case, params)
+            plan = _contact_plan(case, design, engine, params, folder)
+            yield Chain(params, study, kinds, check, case, design, plan)
+        finally:
+            engine.close()
+
+
+def _segments(
+    study: Study, engine: Engine, params: Parameters, folder: Path
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    tables = {table: study.scan(table, engine) for table in study.tables}
+    features = segmentation.customer_features(tables, study.attributes, as_of=study.as_of)
+    sample = segmentation.draw_sample(features.frame, size=params.sample_size, seed=params.seed)
+    result = segmentation.segment(
+        sample,
+        features.features,
+        k_max=params.k_max,
+        n_bootstrap=params.n_bootstrap,
+        min_stability=params.min_stability,
+        error_rate=params.error_rate,
+        seed=params.seed,
+    )
+    assigned = segmentation.assign_customers(
+        features.frame, result.scorer, engine=engine, folder=folder
+    )
+    engine.write(assigned.select("customer_id", "segment"), folder / ASSIGNMENTS)
+    truth = casebank.truth(study).segments[["customer_id", "segment"]]
+    found = collect(engine.scan(folder / ASSIGNMENTS), sort_by=["customer_id"])
+    kinds = found.merge(truth.rename(columns={"segment": "kind"}), on="customer_id")
+    segments = kinds.groupby("segment").size().rename("customers").reset_index()
+    segments["name"] = [result.scorer.names[segment - 1] for segment in segments["segment"]]
+    return kinds, segments
+
+
+def _rules(
+    study: Study, engine: Engine, params: Parameters, folder: Path, kinds: pd.DataFrame
+) -> tuple[pd.DataFrame, TruthCheck]:
+    products = collect(study.scan("products", engine), sort_by=["product_id"])["product_id"]
+    baskets = association.collect_baskets(
+        study.scan("customers", engine),
+        study.scan("holdings", engine),
+        products=products.tolist(),
+        as_of=study.as_of,
+        seed=params.seed,
+        holdout_share=params.holdout_share,
+        segments=engine.scan(folder / ASSIGNMENTS),
+    )
+    findings = association.find_rules(
+        baskets,
+        min_support=params.min_support,
+        min_confidence=params.min_confidence,
+        max_rule_length=params.max_rule_length,
+        error_rate=params.error_rate,
+        correction=params.correction,
+    )
+    composition = pd.crosstab(kinds["segment"], kinds["kind"]).reindex(
+        columns=range(1, 7), fill_value=0
+    )
+    world = casebank.truth(study).world
+    check = check_against_truth(findings, world, composition=composition.to_numpy())
+    return findings.rules, check
+
+
+def _contact_plan(
+    case: strategy.Case, design: strategy.Design, engine: Engine, params: Parameters, folder: Path
+) -> pd.DataFrame:
+    contacts = strategy.contact_plan(
+        case,
+        design,
+        engine,
+        cool_down=params.cool_down,
+        control_share=params.control_share,
+        seed=params.seed,
+    )
+    engine.write(contacts, folder / "contact_plan.parquet")
+    return collect(
+        engine.scan(folder / "contact_plan.parquet"), sort_by=["customer_id", "product_id"]
+    )
+
+
+def measure(params: Parameters) -> dict[str, float]:
+    """Run the chain on one bank and compare each finding with the truth.
+
+    Parameters
+    ----------
+    params : Parameters
+        Of a simulated bank.
+
+    Returns
+    -------
+    dict of str to float
+        `MEASURES` by name; a measure that this bank cannot show is left out.
+    """
+    with chain(params) as bank:
+        k = bank.kinds["segment"].nunique()
+        measured = {
+            "segments_found": float(k),
+            "right_number": float(k == (1 if params.world == "null" else 6)),
+            "rules_surviving": float(len(bank.check.rules)),
+            "any_rule": float(len(bank.check.rules) > 0),
+            "planned_customers": float(bank.plan["customer_id"].nunique()),
+        }
+        if params.world != "null":
+            measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
+        if len(bank.check.rules):
+            measured["false_rules"] = float((~bank.check.rules["true"]).mean())
+        if len(bank.check.planted):
+            measured["rule_recall"] = float(bank.check.planted["found"].mean())
+        if params.world != "null":
+            shares = strategy.against_truth(bank.study, bank.case, params).table
+            for policy, share in shares.set_index("policy")["share"].items():
+                if f"share_{policy}" in MEASURES:
+                    measured[f"share_{policy}"] = float(share)
+        if len(bank.plan):
+            measured |= _field(bank)
+        return measured
+
+
+def _field(bank: Chain) -> dict[str, float]:
+    """Send the plan into the simulated field and see whether the intervals hold the truth."""
+    field = casebank.field_test(bank.study, bank.plan, seed=bank.params.seed)
+    field["channel"] = bank.plan["channel"].to_numpy()
+    truth = evaluation.true_effects(field, evaluation.potential_outcomes(bank.study, field))
+    effects = evaluation.intention_to_treat(field, confidence_level=bank.params.confidence_level)
+    rows = effects.table.set_index("outcome")
+    return {
+        name: float(rows.loc[key, "low"] <= truth[f"effect_{key}"] <= rows.loc[key, "high"])
+        for name, key in (("covers_response", "responded"), ("covers_profit", "profit"))
+    }
+
+
+def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
+    """Repeat one bank's campaign many times and count the intervals that hold the truth.
+
+    Parameters
+    ----------
+    params : Parameters
+        Of a simulated bank.
+    campaigns : int
+        With the true effects, and as many with none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``world`` (`COVERAGE`), ``measure, mean, standard_error, banks`` (campaigns).
+    """
+    with chain(params) as bank:
+        gain = bank.design.cells.set_index("cell")["expected_profit"]
+        population = evaluation.potential_outcomes(bank.study, bank.plan).assign(
+            cell=bank.plan["cell"],
+            segment=bank.plan["segment"],
+            score=bank.plan["cell"].map(gain),
+        )
+    tables = []
+    for label, people in (
+        ("", population),
+        (", no effect at all", population.assign(p1=population["p0"])),
+    ):
+        table = coverage(people, campaigns=campaigns, seed=params.seed)
+        tables.append(table.assign(measure=table["quantity"] + label))
+    found = pd.concat(tables)
+    return pd.DataFrame(
+        {
+            "world": COVERAGE,
+            "measure": found["measure"],
+            "mean": found["covered"],
+            "standard_error": np.sqrt(found["covered"] * (1 - found["covered"]) / campaigns),
+            "banks": campaigns,
+        }
+    )
+
+
+def validate(
+    worlds: Sequence[str],
+    *,
+    seeds: Iterable[int],
+    settings: Mapping[str, Any],
+    processes: int = 2,
+    progress: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Run the chain on many banks.
+
+    Parameters
+    ----------
+    worlds : sequence of str
+    seeds : iterable of int
+        One bank a world and seed.
+    settings : mapping
+        Further parameters, e.g. ``n_customers``.
+    processes : int
+    progress : callable, optional
+        Gets one line of text a bank.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``world, measure, mean, standard_error, banks``.
+    """
+    banks = [Parameters(world=world, seed=seed, **settings) for world in worlds for seed in seeds]
+    say = progress or (lambda _: None)
+    rows = []
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for params, measured in zip(banks, pool.map(measure, banks), strict=True):
+            say(f"{params.world} {params.seed}: " + ", ".join(
+                f"{name} {value:.3g}" for name, value in measured.items()))  # fmt: skip
+            rows += [(params.world, name, value) for name, value in measured.items()]
+    frame = pd.DataFrame(rows, columns=["world", "measure", "value"])
+    grouped = frame.groupby(["world", "measure"], sort=False)["value"]
+    summary = grouped.agg(["mean", "sem", "count"]).reset_index()
+    return summary.rename(columns={"sem": "standard_error", "count": "banks"})
+
+
+@click.command()
+@click.option("--banks", default=20, show_default=True, help="Banks in each world.")
+@click.option("--campaigns", default=500, show_default=True, help="Campaigns for coverage.")
+@click.option("--customers", default=20_000, show_default=True, help="Customers of a bank.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=TABLE)
+def main(banks: int, campaigns: int, customers: int, out: Path) -> None:
+    """Simulate banks, analyse each, and write how the findings compare with the truth."""
+    started = time.monotonic()
+    overrides = studies.load_spec("casebank").parameters
+    settings = {**overrides, "n_customers": customers, "n_months": 12, "n_bootstrap": 20}
+    table = pd.concat(
+        [
+            validate(WORLDS, seeds=range(1, banks + 1), settings=settings, progress=click.echo),
+            interval_coverage(Parameters(seed=1, **settings), campaigns=campaigns),
+        ]
+    )
+    table.insert(2, "meaning", [MEASURES.get(name, name) for name in table["measure"]])
+    table["expected"] = [
+        "0.93 to 0.97" if world == COVERAGE else EXPECTED.get((world, name), "")
+        for world, name in zip(table["world"], table["measure"], strict=True)
+    ]
+    with written_whole(out) as aside:
+        table.to_csv(aside, index=False, float_format="%.4g", lineterminator="\n")
+    click.echo(f"{out}  ({time.monotonic() - started:.0f} s)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""The harness that holds the methods against the truth is itself true."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pmlib.params import Parameters
+from pmlib.validation import MEASURES, TABLE, measure
+
+SMALL = {"n_customers": 3_000, "n_months": 6, "n_bootstrap": 10, "sample_size": 1_500, "k_max": 7}
+
+
+def test_default_world_is_recognised():
+    measured = measure(Parameters(seed=2, **SMALL))
+    assert measured["ari"] > 0.8
+    assert measured["false_rules"] < 0.1
+    assert measured["planned_customers"] > 0
+
+
+def test_nothing_is_claimed_of_the_null_world():
+    measured = measure(Parameters(seed=3, world="null", **SMALL))
+    assert measured["segments_found"] == 1
+    assert "ari" not in measured
+
+
+@pytest.mark.parametrize("world", ["default", "null", "hard"])
+def test_kept_table_covers_each_world(world):
+    kept = pd.read_csv(TABLE)
+    rows = kept[kept["world"] == world].set_index("measure")
+    assert set(rows.index) <= set(MEASURES)
+    assert {"segments_found", "rules_surviving"} <= set(rows.index)
+    assert (rows["banks"] > 0).all()
