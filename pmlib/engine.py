@@ -222,6 +222,16 @@ def day_number(column: str) -> nw.Expr:
     return past * 365 + leap_days.cast(nw.Int64) + date.dt.ordinal_day().cast(nw.Int64)
 
 
+def least(*expressions: nw.Expr) -> nw.Expr:
+    """Smallest of one or more expressions, row by row (Spark's own wants two at least)."""
+    return nw.min_horizontal(*expressions) if len(expressions) > 1 else expressions[0]
+
+
+def greatest(*expressions: nw.Expr) -> nw.Expr:
+    """Largest of one or more expressions, row by row."""
+    return nw.max_horizontal(*expressions) if len(expressions) > 1 else expressions[0]
+
+
 def uniform(hash_column: str, *, seed: int) -> nw.Expr:
     """A uniform number in [0, 1) for each customer, the same in every engine and session.
 

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import Engine
+from pmlib.engine import Engine, greatest, least
 from pmlib.segmentation.clustering import Clustering
 from pmlib.segmentation.transforms import Encoder
 
@@ -70,13 +70,13 @@ class Scorer:
         # The two smallest scores, by comparing each score with the smallest before it.
         segment, second = nw.lit(1), nw.lit(1e300)
         for index in range(1, self.k):
-            before = nw.min_horizontal(*names[:index])
+            before = least(*map(nw.col, names[:index]))
             score = nw.col(names[index])
             segment = nw.when(score < before).then(nw.lit(index + 1)).otherwise(segment)
-            second = nw.min_horizontal(second, nw.max_horizontal(before, score))
+            second = least(second, greatest(before, score))
         ranked = scored.with_columns(
             segment.cast(nw.Int64).alias("segment"),
-            nw.min_horizontal(*names).alias("score_first"),
+            least(*map(nw.col, names)).alias("score_first"),
             second.alias("score_second"),
         )
         first, second = nw.col("score_first"), nw.col("score_second")

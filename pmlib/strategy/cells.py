@@ -18,7 +18,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import collect, day_number
+from pmlib.engine import collect, day_number, greatest, least
 from pmlib.errors import StudyError
 from pmlib.strategy.catalogue import Catalogue
 
@@ -244,8 +244,7 @@ def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd
     counts = collect(frame.select(**sums), sort_by=[]).iloc[0]
     rows = []
     for position, product in enumerate(catalogue.product_ids):
-        row = {
-            "product_id": product,
+        row: dict[str, int] = {
             "customers": int(counts["customers"]),
             "objecting": int(counts["objecting"]),
             "cooling_down": int(counts["cooling_down"]),
@@ -253,7 +252,8 @@ def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd
             "unsuitable": int(counts.get(f"unsuitable{position}", 0)),
         }
         rest = row["objecting"] + row["cooling_down"] + row["held"] + row["unsuitable"]
-        rows.append(row | {"eligible": row["customers"] - rest})
+        eligible = row["customers"] - rest
+        rows.append({"product_id": product, **row, "eligible": eligible})
     return pd.DataFrame(rows)
 
 
@@ -300,7 +300,7 @@ def holds_antecedent(catalogue: Catalogue, product: str) -> nw.Expr:
     Reads ``segment`` and the columns of `held_products`.
     """
     in_force = [
-        nw.min_horizontal(
+        least(
             *[is_held(catalogue, p) for p in antecedent],
             *([(nw.col("segment") == segment).cast(nw.Int64)] if segment else []),
         )
@@ -308,7 +308,7 @@ def holds_antecedent(catalogue: Catalogue, product: str) -> nw.Expr:
     ]
     if not in_force:
         return nw.lit(0, dtype=nw.Int64)
-    return nw.max_horizontal(*in_force).cast(nw.Int64)
+    return greatest(*in_force).cast(nw.Int64)
 
 
 def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.LazyFrame:
