@@ -123,7 +123,7 @@ def compare(contacts: pd.DataFrame, gamma: np.ndarray, score: np.ndarray) -> Non
                        lambda: rank_weighted_effect(gamma, score, measure="Qini area"))  # fmt: skip
     found, boot = timed(f"Qini area, {RESAMPLES} resamples", areas)
     print(f"{'a bootstrap of 1,000 takes':<44}{boot / RESAMPLES * 1000 / ours:8.0f} times as long")
-    error = rank.standard_error  # type: ignore[attr-defined]
+    error = rank.estimate().standard_error  # type: ignore[attr-defined]
     print(f"standard error {error:.4f}, bootstrap {np.std(found, ddof=1):.4f}")  # type: ignore[arg-type]
 
 

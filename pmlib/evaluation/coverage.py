@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import intention_to_treat
 from pmlib.evaluation.groups import effects_by
+from pmlib.evaluation.intervals import skewed_mean
 from pmlib.evaluation.learners import Expected
 from pmlib.evaluation.policies import DOUBLY_ROBUST, INVERSE_PROPENSITY
 from pmlib.evaluation.uplift import MEASURES, rank_weighted_effect
@@ -123,14 +123,13 @@ def _read(contacts: pd.DataFrame, level: float) -> list[tuple[str, float, float]
     observed = (contacts["value"] - contacts["cost"]).to_numpy()
     expected = Expected(contacts, response, outcome, observed, "currency", "")
     gamma, score = expected.scores(OFFER), contacts["score"].to_numpy()
-    z = stats.norm.ppf(0.5 + level / 2)
     for measure in MEASURES:
         rank = rank_weighted_effect(gamma, score, measure=measure)
-        half = z * rank.standard_error
-        found.append((measure, rank.effect - half, rank.effect + half))
+        interval = rank.estimate(confidence_level=level)
+        found.append((measure, interval.low, interval.high))
     best = score > np.median(score)
     for name in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
         own = best * expected.scores(OFFER, doubly_robust=name == DOUBLY_ROBUST)
-        half = z * own.std(ddof=1) / np.sqrt(len(own))
-        found.append((f"policy, {name}", own.mean() - half, own.mean() + half))
+        interval = skewed_mean(float(own.mean()), own, confidence_level=level)
+        found.append((f"policy, {name}", interval.low, interval.high))
     return found

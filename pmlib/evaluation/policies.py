@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pmlib.artifacts import Number
+from pmlib.evaluation.intervals import skewed_mean
 from pmlib.evaluation.learners import Expected
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly robust", "inverse propensity"
@@ -30,8 +30,8 @@ class Policies:
     Attributes
     ----------
     table : DataFrame
-        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high``: gain over
-        contacting nobody, per customer, in the outcome's unit.
+        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``:
+        gain over contacting nobody, per customer, in the outcome's unit.
     numbers : tuple of Number
     text : str
     """
@@ -89,9 +89,9 @@ def policy_values(
     Notes
     -----
     A policy's value is the mean over customers of the probability it gives an arm times the
-    customer's score of that arm (`Expected.scores`), so its standard error is that of a mean.
+    customer's score of that arm (`Expected.scores`), so its standard error is that of a mean; the
+    interval is corrected for skewness (`skewed_mean`).
     """
-    z = stats.norm.ppf(0.5 + confidence_level / 2)
     rows, robust_scores = [], {}
     for estimator in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
         robust = estimator == DOUBLY_ROBUST
@@ -103,11 +103,18 @@ def policy_values(
             if robust:
                 robust_scores[name] = own
             share = float(sum(chance.mean() for chance in policy.values()))
-            error = float(own.std(ddof=1) / np.sqrt(len(own)))
-            value = float(own.mean())
-            rows.append((name, share, estimator, value, error, value - z * error,
-                         value + z * error))  # fmt: skip
-    columns = ["policy", "contacted", "estimator", "value", "standard_error", "low", "high"]
+            found = skewed_mean(float(own.mean()), own, confidence_level=confidence_level)
+            rows.append((name, share, estimator, *found))
+    columns = [
+        "policy",
+        "contacted",
+        "estimator",
+        "value",
+        "standard_error",
+        "low",
+        "high",
+        "p_value",
+    ]
     table = pd.DataFrame(rows, columns=columns)
     robust = table[table["estimator"] == DOUBLY_ROBUST]
     numbers = tuple(
@@ -122,10 +129,10 @@ def policy_values(
         for row in robust.itertuples()
         if row.policy != "nobody"
     )
-    return Policies(table, numbers, _text(robust, robust_scores, expected.unit, z))
+    return Policies(table, numbers, _text(robust, robust_scores, expected.unit, confidence_level))
 
 
-def _text(table: pd.DataFrame, scores: Mapping[str, np.ndarray], unit: str, z: float) -> str:
+def _text(table: pd.DataFrame, scores: Mapping[str, np.ndarray], unit: str, level: float) -> str:
     """Name the best policy and those that this campaign cannot tell from it (paired)."""
     best = table.loc[table["value"].idxmax(), "policy"]
     if best == "nobody" or table["low"].max() <= 0:
@@ -133,7 +140,7 @@ def _text(table: pd.DataFrame, scores: Mapping[str, np.ndarray], unit: str, z: f
     rivals = []
     for name, own in scores.items():
         lead = scores[best] - own
-        if name != best and lead.mean() <= z * lead.std(ddof=1) / np.sqrt(len(lead)):
+        if name != best and skewed_mean(lead.mean(), lead, confidence_level=level).low <= 0:
             rivals.append(name)
     what = "profit" if unit == "currency" else "response"
     text = f"The highest {what} comes from the policy **{best}**"

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from pmlib.artifacts import Number
-from pmlib.evaluation.intervals import p_text
+from pmlib.evaluation.intervals import Estimate, p_text, skewed_mean
 
 DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)
 
@@ -35,17 +35,15 @@ class RankEffect:
     effect : float
         Per customer, in the outcome's unit.
     influence : ndarray
-        Influence of each customer, mean about 0; its standard deviation over the square root of
-        n is the standard error.
+        Influence of each customer, mean about 0.
     """
 
     effect: float
     influence: np.ndarray
 
-    @property
-    def standard_error(self) -> float:
-        """Standard error of `effect`."""
-        return float(self.influence.std(ddof=1) / np.sqrt(len(self.influence)))
+    def estimate(self, *, confidence_level: float = 0.95) -> Estimate:
+        """`effect` with standard error, interval and p-value."""
+        return skewed_mean(self.effect, self.influence, confidence_level=confidence_level)
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,6 @@ def qini_curve(
     size = np.bincount(group)
     first = np.cumsum(size) - size
     rank = stats.rankdata(-score) / n
-    z = stats.norm.ppf(0.5 + confidence_level / 2)
     rows = []
     for depth in depths:
         inside = np.clip((depth * n - first) / size, 0, 1)[group]
@@ -150,8 +147,8 @@ def qini_curve(
         near = np.abs(rank - depth) <= _EDGE
         edge = gamma[near].mean() if 0 < depth < 1 and near.any() else 0.0
         influence = inside * gamma - gain - edge * (inside - depth)
-        half = z * influence.std(ddof=1) / np.sqrt(n)
-        rows.append((depth, gain, gain - half, gain + half, depth * gamma.mean()))
+        found = skewed_mean(gain, influence, confidence_level=confidence_level)
+        rows.append((depth, gain, found.low, found.high, depth * gamma.mean()))
     return pd.DataFrame(rows, columns=["depth", "gain", "gain_low", "gain_high", "random"])
 
 
@@ -173,7 +170,6 @@ def judge_rankings(
     unit : str
         Unit of the outcome, for the numbers: ``currency`` or ``points``.
     """
-    z = stats.norm.ppf(0.5 + confidence_level / 2)
     found = {
         (name, measure): rank_weighted_effect(gamma, score, measure=measure)
         for name, score in scores.items()
@@ -187,9 +183,7 @@ def judge_rankings(
             found[f"{first} − {other}", measure] = lead
     rows = []
     for (name, measure), rank in found.items():
-        effect, error = rank.effect, rank.standard_error
-        p = 2 * stats.norm.sf(abs(effect) / error) if error > 0 else 1.0
-        rows.append((name, measure, effect, error, effect - z * error, effect + z * error, p))
+        rows.append((name, measure, *rank.estimate(confidence_level=confidence_level)))
     columns = ["ranking", "measure", "estimate", "standard_error", "low", "high", "p_value"]
     table = pd.DataFrame(rows, columns=columns)
     curve = pd.concat(

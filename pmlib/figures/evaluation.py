@@ -324,7 +324,7 @@ def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Fi
                       color=COLOURS["light"], lw=0, label="confidence sequence")  # fmt: skip
     left.errorbar(
         table["customers"], 100 * table["effect"], yerr=100 * _ends(table, "effect"), fmt="o",
-        ms=4, color=COLOURS["main"], label="plain interval",
+        ms=4, color=COLOURS["accent"], label="plain interval",
     )  # fmt: skip
     left.axhline(0, color=COLOURS["ink"], lw=0.8)
     left.xaxis.set_major_locator(MaxNLocator(5))
@@ -332,7 +332,6 @@ def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Fi
     left.set_xlabel("Customers seen")
     left.set_ylabel("Effect on response (points)")
     left.set_title("Looks at this campaign")
-    left.legend(loc="best")
     right.plot(alarms["looks"], alarms["plain"], "s-", ms=4, color=COLOURS["accent"],
                label="plain interval")  # fmt: skip
     right.plot(alarms["looks"], alarms["sequence"], "o-", ms=4, color=COLOURS["main"],
@@ -343,7 +342,7 @@ def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Fi
     right.set_title("False alarms without effect")
     right.yaxis.set_major_formatter(_PERCENT)
     right.set_ylim(0)
-    right.legend(loc="center right")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return figure
 
 
