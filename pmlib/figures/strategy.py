@@ -18,8 +18,9 @@ _POLICY_NAMES = {
     "mass": "Mass: one product for all",
     "segments": "Segments only",
     "rules": "Rules only",
+    "unshrunk": "Both, effects not shrunk",
     "combined": "Segments and rules",
-    "black box": "Black box",
+    "black box": "Black box, customer by customer",
 }
 _KIND = {
     "uplift": "uplift (points)",
@@ -229,6 +230,127 @@ def power(table: pd.DataFrame, *, chosen: float, unit: str) -> Figure:
     if unit == "points":
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol="", decimals=1))
     axes.legend(loc="upper right", ncols=2)
+    return figure
+
+
+@styled
+def limit_costs(table: pd.DataFrame, *, currency: str) -> Figure:
+    """Profit that each limit costs.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``limit, value`` (words), ``cost`` (currency).
+    """
+    ordered = table.sort_values("cost", kind="stable")
+    figure = new_figure(0.7 + 0.3 * len(ordered))
+    axes = figure.subplots()
+    place = np.arange(len(ordered))
+    kept = ordered["limit"].isin(["objection", "cool-down", "suitability"])
+    colours = np.where(kept, COLOURS["muted"], COLOURS["main"])
+    axes.barh(place, ordered["cost"], color=colours, height=0.65)
+    axes.set_yticks(place, ordered["limit"] + ": " + ordered["value"])
+    for y, cost in zip(place, ordered["cost"], strict=True):
+        axes.annotate(f"{cost:,.0f}", (cost, y), (4, 0), textcoords="offset points", va="center")
+    axes.set_xlim(0, 1.15 * max(ordered["cost"].max(), 1.0))
+    axes.set_xlabel(f"Profit the plan would gain without the limit ({currency})")
+    axes.xaxis.set_major_formatter(_THOUSANDS)
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+@styled
+def budget_curve(table: pd.DataFrame, *, currency: str) -> Figure:
+    """Profit against budget, with interval, this plan and the break-even point.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``budget, profit, low, high, price`` (currency), ``kind``.
+    """
+    figure = new_figure(3.9)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.3, 1])
+    above.fill_between(table["budget"], table["low"], table["high"], color=COLOURS["light"])
+    above.plot(table["budget"], table["profit"], color=COLOURS["main"])
+    points = (
+        ("plan", COLOURS["main"], "this plan"),
+        ("break-even", COLOURS["accent"], "break-even"),
+    )
+    for kind, colour, words in points:
+        point = table[table["kind"] == kind].iloc[0]
+        above.scatter(point["budget"], point["profit"], color=colour, zorder=3, s=36, label=words)
+        below.axvline(point["budget"], color=colour, lw=1.1, ls=":")
+    above.set_ylim(bottom=min(0.0, table["low"].min()))
+    above.set_ylabel(f"Profit ({currency})")
+    above.yaxis.set_major_formatter(_THOUSANDS)
+    above.legend(loc="lower right")
+    below.step(table["budget"], table["price"], where="post", color=COLOURS["ink"])
+    below.set_yscale("symlog", linthresh=1.0)
+    below.set_ylim(bottom=0)
+    below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    below.set_ylabel("Gained by one more")
+    below.set_xlabel(f"Budget ({currency})")
+    below.xaxis.set_major_formatter(_THOUSANDS)
+    return figure
+
+
+@styled
+def survival(decisions: pd.DataFrame) -> Figure:
+    """How often an offer to a segment comes back when the pilot is drawn again.
+
+    Parameters
+    ----------
+    decisions : pandas.DataFrame
+        ``segment, name, product_id, planned`` (customers), ``survives`` (share).
+    """
+    names = decisions.drop_duplicates("segment").set_index("segment")["name"]
+    grid = decisions.set_index(["segment", "product_id"])
+    share, planned = (grid[column].unstack() for column in ("survives", "planned"))  # noqa: PD010
+    figure = new_figure(1.65 + 0.36 * len(share))
+    axes = figure.subplots()
+    mesh = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(share.shape):
+        value, made = share.iloc[row, column], planned.iloc[row, column] > 0
+        axes.text(
+            column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=8,
+            color="white" if value > 0.6 else COLOURS["ink"],
+        )  # fmt: skip
+        if made:
+            frame = (column - 0.46, row - 0.44)
+            axes.add_patch(Rectangle(frame, 0.92, 0.88, fill=False, ec=COLOURS["accent"], lw=1.6))
+    axes.set_xticks(range(share.shape[1]), [_words(p) for p in share], rotation=35, ha="right")
+    axes.set_yticks(range(len(share)), [f"{s} {names[s]}" for s in share.index])
+    axes.grid(visible=False)
+    bar = figure.colorbar(mesh, ax=axes, shrink=0.9, pad=0.01)
+    bar.set_label("Redrawn pilots (share)", fontsize=8)
+    bar.outline.set_visible(False)
+    return figure
+
+
+@styled
+def against_truth(table: pd.DataFrame, *, currency: str) -> Figure:
+    """What policies expect and what they truly earn.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``policy, expected, true, oracle`` (currency).
+    """
+    figure = new_figure(0.9 + 0.36 * len(table))
+    axes = figure.subplots()
+    place = np.arange(len(table))[::-1]
+    axes.barh(place, table["true"], color=COLOURS["good"], height=0.55, label="true profit")
+    axes.scatter(
+        table["expected"], place, facecolor="white", edgecolor=COLOURS["accent"], marker="D", s=28,
+        zorder=4, label="expected when planning",
+    )  # fmt: skip
+    axes.axvline(table["oracle"].iloc[0], color=COLOURS["ink"], ls="--", lw=1, label="oracle")
+    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
+    axes.set_yticks(place, [_POLICY_NAMES[p] for p in table["policy"]])
+    axes.set_xlabel(f"Profit of the campaign ({currency})")
+    axes.xaxis.set_major_formatter(_THOUSANDS)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
+    axes.grid(axis="y", visible=False)
     return figure
 
 

@@ -7,26 +7,43 @@ choose, `policies` compares, `contacts` draws the customers, `power` sizes the c
 
 from __future__ import annotations
 
+from pmlib.strategy.blackbox import BlackBox, black_box
 from pmlib.strategy.case import Case, eligibility_table, open_case
 from pmlib.strategy.contacts import contact_plan, export_csv
 from pmlib.strategy.design import Design, flow, meaning, offer_matrix, plan_study, shrinkage_table
+from pmlib.strategy.limits import BudgetCurve, LimitCosts, budget_curve, conflict_text, limit_costs
 from pmlib.strategy.policies import Comparison, compare
 from pmlib.strategy.power import Power, control_group
+from pmlib.strategy.sensitivity import Survival, survival
+from pmlib.strategy.sheets import strategy_sheet
+from pmlib.strategy.truth import AgainstTruth, against_truth
 
 __all__ = [
+    "AgainstTruth",
+    "BlackBox",
+    "BudgetCurve",
     "Case",
     "Comparison",
     "Design",
+    "LimitCosts",
     "Power",
+    "Survival",
+    "against_truth",
+    "black_box",
+    "budget_curve",
     "compare",
+    "conflict_text",
     "contact_plan",
     "control_group",
     "eligibility_table",
     "export_csv",
     "flow",
+    "limit_costs",
     "meaning",
     "offer_matrix",
     "open_case",
     "plan_study",
     "shrinkage_table",
+    "strategy_sheet",
+    "survival",
 ]

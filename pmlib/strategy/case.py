@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,10 @@ class Case:
     limits : Limits
         Of contacts made.
     segments : pandas.DataFrame
-        ``segment, name, customers``.
+        ``segment, name, customers`` and what else chapter 2 says of each.
+    product_names : mapping
+        Product to its name, of all products.
+    currency : str
     """
 
     sources: Sources
@@ -55,6 +59,13 @@ class Case:
     groups: Groups
     limits: Limits
     segments: pd.DataFrame
+    product_names: Mapping[str, str]
+    currency: str
+
+    @property
+    def total(self) -> int:
+        """All customers of the study, contactable or not."""
+        return int(self.segments["customers"].sum())
 
 
 def open_case(
@@ -122,7 +133,7 @@ def open_case(
             remedy="Add the table contacts, or the tables products and holdings.",
         )
     outcome = _outcome(sources, known, offered, params.default_margin)
-    baskets = None
+    baskets, antecedents = None, None
     if sources.holdings is not None:
         baskets = collect_baskets(
             sources.customers,
@@ -133,11 +144,12 @@ def open_case(
             holdout_share=params.holdout_share,
             segments=sources.assignments,
         ).part(holdout=True)
+        antecedents = choose_antecedents(rules, baskets, offered=offered)
     menu = catalogue(
         known,
         study.channels,
         offered=offered,
-        antecedents=baskets and choose_antecedents(rules, baskets, offered=offered),
+        antecedents=antecedents,
         default_margin=1.0 if outcome == "value" else params.default_margin,
     )
     numbers = tuple(int(segment) for segment in segments["segment"])
@@ -160,6 +172,8 @@ def open_case(
             min_contacts=params.min_contacts,
         ),
         segments=segments,
+        product_names=dict(zip(known["product_id"], known.get("name", ()), strict=False)),
+        currency=study.currency,
     )
 
 
@@ -169,16 +183,17 @@ def eligibility_table(case: Case, *, minimum: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As `eligibility`; a blanked count is NaN.
+        ``product_id, customers, not_contactable`` (objecting or in cool-down), ``held,
+        unsuitable, eligible``; a blanked count is NaN.
     """
-    parts = case.eligible.melt(["product_id", "customers"], var_name="rule", value_name="count")
-    shown = suppress(
-        parts.drop(columns="customers"), count="count", minimum=minimum, by=["product_id", "rule"]
+    counts = case.eligible.assign(
+        not_contactable=case.eligible["objecting"] + case.eligible["cooling_down"]
     )
+    rules = ["not_contactable", "held", "unsuitable", "eligible"]
+    parts = counts.melt("product_id", rules, var_name="rule", value_name="count")
+    shown = suppress(parts, count="count", minimum=minimum, by=["product_id", "rule"])
     wide = shown.set_index(["product_id", "rule"])["count"].unstack()  # noqa: PD010
-    return case.eligible[["product_id", "customers"]].merge(
-        wide[list(case.eligible.columns[2:])].reset_index(), on="product_id"
-    )
+    return counts[["product_id", "customers"]].merge(wide[rules].reset_index(), on="product_id")
 
 
 _RULE_COLUMNS = ["antecedent", "consequent", "scope", "lift", "survives", "within"]

@@ -13,7 +13,7 @@ from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.evidence import CELL
 from pmlib.strategy.plan import greedy
-from pmlib.strategy.policies import Policy, design, values
+from pmlib.strategy.policies import Policy, cell_positions, design, values, with_control
 
 WORDS = {
     "uplift": "the **uplift** a randomised pilot measured over its control group",
@@ -34,7 +34,8 @@ class Design:
     cells : pandas.DataFrame
         One row a cell: ``cell, segment, holds, product_id, channel``, ``n`` and ``n_control``
         (past contacts), ``raw, raw_se, effect, se`` (sales a contact), ``kind, margin, cost``,
-        ``expected_profit`` (currency a contact), ``eligible`` and ``planned`` (customers).
+        ``expected_profit`` (currency a contact), ``eligible, planned``
+        and ``offers`` (customers; those planned and not offered are control).
     segments : pandas.DataFrame
         ``segment, name, customers, planned, offers, spend, profit``.
     numbers : tuple of Number
@@ -75,19 +76,17 @@ def plan_study(case: Case, params: Parameters) -> Design:
     )
     assert policy.plan is not None
     assert policy.effects is not None
-    cells = describe_cells(case, policy)
-    made = cells["planned"] * (1 - share)
-    cells_profit = made * cells["expected_profit"]
-    load = (made * cells["margin"]).to_numpy()
+    cells = describe_cells(case, policy, share)
+    offers, planned = cells["offers"], int(cells["planned"].sum())
+    expected = float((offers * cells["expected_profit"]).sum())
+    load = (offers * cells["margin"]).to_numpy()
     z = norm.isf((1 - params.confidence_level) / 2)
     half = float(z * np.sqrt(load @ policy.effects.covariance @ load))
     by_hand = greedy(
         case.groups,
         values(policy.effects, case.catalogue) * (1 - share),
-        case.catalogue.channels["cost"].to_numpy() * (1 - share),
-        policy.plan.limits,
+        *with_control(case.catalogue, case.limits, share),
     )
-    planned = int(cells["planned"].sum())
     shortfall = 1 - by_hand.profit / policy.promised if policy.promised > 0 else 0.0
     numbers = (
         Number(
@@ -99,23 +98,28 @@ def plan_study(case: Case, params: Parameters) -> Design:
         Number("planned_customers", planned, "customers", meaning="Customers in the plan"),
         Number(
             "planned_contacts",
-            planned - control_size(cells["planned"], share),
+            int(offers.sum()),
             "count",
             meaning="Contacts the plan makes",
         ),
         Number(
             "planned_control",
-            control_size(cells["planned"], share),
+            planned - int(offers.sum()),
             "customers",
             meaning="Customers of the plan held out as control",
         ),
-        Number("planned_spend", policy.spend, "currency", meaning="Cost of the contacts planned"),
+        Number(
+            "planned_spend",
+            float((offers * cells["cost"]).sum()),
+            "currency",
+            meaning="Cost of the contacts planned",
+        ),
         Number(
             "planned_profit",
-            policy.promised,
+            expected,
             "currency",
-            policy.promised - half,
-            policy.promised + half,
+            expected - half,
+            expected + half,
             "Profit the plan expects, after the cost of contacts",
         ),
         Number(
@@ -136,7 +140,7 @@ def plan_study(case: Case, params: Parameters) -> Design:
         Number("groups_planned", len(case.groups.size), "count", meaning="Groups of the programme"),
     )
     segments = case.segments[["segment", "name", "customers"]].merge(
-        cells.assign(offers=made, spend=made * cells["cost"], profit=cells_profit)
+        cells.assign(spend=offers * cells["cost"], profit=offers * cells["expected_profit"])
         .groupby("segment", as_index=False)[["planned", "offers", "spend", "profit"]]
         .sum(),
         on="segment",
@@ -144,18 +148,13 @@ def plan_study(case: Case, params: Parameters) -> Design:
     return Design(policy, cells, segments, numbers, _text(case, policy, planned))
 
 
-def describe_cells(case: Case, policy: Policy) -> pd.DataFrame:
+def describe_cells(case: Case, policy: Policy, share: float) -> pd.DataFrame:
     """Lay out effects, money and planned customers of every cell; see `Design.cells`."""
     assert policy.plan is not None
     assert policy.effects is not None
     menu = case.catalogue
     cells = policy.effects.cells.copy()
-    position = (
-        np.searchsorted(case.groups.segments, cells["segment"]),
-        cells["holds"].astype(int),
-        cells["product_id"].map({p: i for i, p in enumerate(menu.product_ids)}),
-        cells["channel"].map({c: i for i, c in enumerate(menu.channel_names)}),
-    )
+    position = cell_positions(cells, menu)
     margin = cells["product_id"].map(menu.products.set_index("product_id")["margin"])
     cost = cells["channel"].map(menu.channels.set_index("channel")["cost"])
     cells.insert(0, "cell", np.arange(1, len(cells) + 1))
@@ -166,12 +165,13 @@ def describe_cells(case: Case, policy: Policy) -> pd.DataFrame:
         expected_profit=cells["effect"] * margin - cost,
         eligible=case.groups.eligible()[position[:3]],
         planned=policy.plan.contacts[position],
+        offers=policy.plan.contacts[position] - control_size(policy.plan.contacts[position], share),
     )
 
 
-def control_size(planned: pd.Series, share: float) -> int:
-    """Customers held out: each cell's share, rounded up, as `draw_contacts` does."""
-    return int(np.ceil(planned * share - 1e-9).sum())
+def control_size(planned: np.ndarray, share: float) -> np.ndarray:
+    """Customers held out of each cell: its share, rounded up, as `draw_contacts` does."""
+    return np.ceil(planned * share - 1e-9).astype(np.int64)
 
 
 def flow(design: Design, segments: pd.DataFrame) -> pd.DataFrame:
@@ -183,7 +183,7 @@ def flow(design: Design, segments: pd.DataFrame) -> pd.DataFrame:
     return cells.groupby(keys, as_index=False)["planned"].sum()
 
 
-def offer_matrix(design: Design, segments: pd.DataFrame, control_share: float) -> pd.DataFrame:
+def offer_matrix(design: Design, segments: pd.DataFrame) -> pd.DataFrame:
     """Expected profit and planned customers by segment and product, over holds and channels.
 
     Returns
@@ -198,7 +198,7 @@ def offer_matrix(design: Design, segments: pd.DataFrame, control_share: float) -
     keys = ["segment", "product_id"]
     table = best.groupby(keys, as_index=False)[["eligible", "weighted"]].sum()
     table["per_contact"] = table.pop("weighted") / table["eligible"].where(table["eligible"] > 0)
-    made = cells.assign(profit=cells["planned"] * cells["expected_profit"] * (1 - control_share))
+    made = cells.assign(profit=cells["offers"] * cells["expected_profit"])
     made = made.groupby(keys, as_index=False)[["planned", "profit"]].sum()
     return segments[["segment", "name"]].merge(table.merge(made, on=keys), on="segment")
 

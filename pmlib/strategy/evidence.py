@@ -130,31 +130,9 @@ def count_contacts(
         A contact through an unknown channel, or no contact left to learn from.
     """
     assert sources.contacts is not None
-    campaigns = _campaigns(sources.contacts)
-    randomised = campaigns[campaigns["randomised"]]
-    kind: Kind = "uplift" if len(randomised) else "response"
-    used = randomised if len(randomised) else campaigns
-    contacts = sources.contacts.filter(nw.col("campaign_id").is_in(list(used["campaign_id"])))
-    if kind == "response":
-        contacts = contacts.filter(nw.col("arm") != "control")
+    campaigns, used, kind = _campaigns(sources.contacts)
     common = bool((used["ghostless"] > 0).any()) and kind == "uplift"
-    y = nw.col("responded").cast(nw.Float64) if outcome == "response" else nw.col("value")
-    rows = contacts.select(
-        "campaign_id",
-        "customer_id",
-        "product_id",
-        # "" stands for every channel: that of a control, and of a contact whose is not recorded.
-        channel=nw.when(nw.col("arm") == "control")
-        .then(nw.lit(""))
-        .otherwise(nw.col("channel").fill_null("")),
-        control=nw.col("arm") == "control",
-        day=day_number("contacted_on") - 1,
-        weight=(1 / nw.col("propensity")).fill_null(1.0),
-        y=y.cast(nw.Float64),
-    )
-    if common:
-        rows = _for_every_product(rows, catalogue, engine)
-    rows = _with_cell(rows, sources, catalogue, seed=seed)
+    rows = contact_rows(sources, catalogue, engine, outcome=outcome, seed=seed)
     weight, y = nw.col("weight"), nw.col("y")
     keys = ["usable", "fold", *CELL, "control"]
     tallies = collect(
@@ -194,6 +172,43 @@ def count_contacts(
             found=f"0 of {counts['contacts']:,} rows",
         )
     return Evidence(tallies, kind, outcome, common, 1.0, counts)
+
+
+def contact_rows(
+    sources: Sources, catalogue: Catalogue, engine: Engine, *, outcome: Outcome, seed: int
+) -> nw.LazyFrame:
+    """The contacts that effects are learnt from, one by one; arguments as `count_contacts`.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        ``campaign_id, customer_id, product_id, channel`` ("" for controls), ``control`` (bool),
+        ``weight`` (inverse propensity), ``y``, ``fold, segment, holds`` (0 or 1), ``usable``
+        (bool) and, where there are holdings, ``held_<position>`` on the day before. A control
+        without a product has a row for each product.
+    """
+    assert sources.contacts is not None
+    _, used, kind = _campaigns(sources.contacts)
+    contacts = sources.contacts.filter(nw.col("campaign_id").is_in(list(used["campaign_id"])))
+    if kind == "response":
+        contacts = contacts.filter(nw.col("arm") != "control")
+    y = nw.col("responded").cast(nw.Float64) if outcome == "response" else nw.col("value")
+    rows = contacts.select(
+        "campaign_id",
+        "customer_id",
+        "product_id",
+        # "" stands for every channel: that of a control, and of a contact whose is not recorded.
+        channel=nw.when(nw.col("arm") == "control")
+        .then(nw.lit(""))
+        .otherwise(nw.col("channel").fill_null("")),
+        control=nw.col("arm") == "control",
+        day=day_number("contacted_on") - 1,
+        weight=(1 / nw.col("propensity")).fill_null(1.0),
+        y=y.cast(nw.Float64),
+    )
+    if kind == "uplift" and (used["ghostless"] > 0).any():
+        rows = _for_every_product(rows, catalogue, engine)
+    return _with_cell(rows, sources, catalogue, seed=seed)
 
 
 def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) -> Evidence:
@@ -240,7 +255,8 @@ def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) ->
     )
 
 
-def _campaigns(contacts: nw.LazyFrame) -> pd.DataFrame:
+def _campaigns(contacts: nw.LazyFrame) -> tuple[pd.DataFrame, pd.DataFrame, Kind]:
+    """All campaigns, those to learn from, and what they can tell."""
     control = (nw.col("arm") == "control").cast(nw.Int64)
     table = collect(
         contacts.group_by("campaign_id").agg(
@@ -251,7 +267,8 @@ def _campaigns(contacts: nw.LazyFrame) -> pd.DataFrame:
         ),
         sort_by=["campaign_id"],
     )
-    return table.assign(randomised=(table["controls"] > 0) & (table["unknown"] == 0))
+    randomised = table[(table["controls"] > 0) & (table["unknown"] == 0)]
+    return (table, randomised, "uplift") if len(randomised) else (table, table, "response")
 
 
 def _for_every_product(rows: nw.LazyFrame, catalogue: Catalogue, engine: Engine) -> nw.LazyFrame:

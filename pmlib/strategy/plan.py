@@ -11,7 +11,7 @@ from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.programme import Limits, Relaxed, best_of, solve_by_dual, solve_directly
 
 # Above this many variables the dual is faster than handing the whole programme to HiGHS.
-DIRECT_LIMIT = 60_000
+DIRECT_LIMIT = 20_000
 
 
 @dataclass(frozen=True)
@@ -69,23 +69,44 @@ def solve(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -
     Plan
         In whole customers; `Plan.gap` tells what rounding and `min_contacts` cost.
     """
+    value, compact, origin = _prepared(groups, value, limits)
+    first = None
+    while True:
+        relaxed = _relaxed(compact, value, cost, limits)
+        first = first or relaxed
+        allocation = _whole(compact, relaxed, value, cost, limits)
+        plan = _described(allocation, compact, value, cost, limits, origin)
+        customers = plan.contacts.sum(axis=3)
+        small = (customers > 0) & (customers < limits.min_contacts)
+        if not small.any():
+            return replace(plan, bound=first.bound, prices=first.prices)
+        value = np.where(small[..., None], -np.inf, value)  # close these cells, and plan again
+
+
+def relax(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
+    """Solve the plan in fractions of customers; arguments as for `solve`.
+
+    Its `bound` is the most that any plan within the limits can be expected to earn, and its
+    `prices` say how that changes with the limits.
+    """
+    value, compact, _ = _prepared(groups, value, limits)
+    return _relaxed(compact, value, cost, limits)
+
+
+def _prepared(
+    groups: Groups, value: np.ndarray, limits: Limits
+) -> tuple[np.ndarray, Groups, np.ndarray]:
+    """Bar offers that cannot pay and cells that cannot be large enough; merge groups."""
     value = _worthwhile(value)
     possible = groups.eligible() >= max(limits.min_contacts, 1)
     value = np.where(possible[..., None], value, -np.inf)
-    compact, origin = _compact(groups, value)
-    bound = float("nan")
-    while True:
-        variables = int((best_of(compact, value.max(axis=3)) > 0).sum()) * len(cost)
-        solver = solve_directly if variables <= DIRECT_LIMIT else solve_by_dual
-        relaxed = solver(compact, value, cost, limits)
-        bound = relaxed.bound if np.isnan(bound) else bound
-        allocation = _whole(compact, relaxed, value, cost, limits)
-        plan = _described(allocation, compact, value, cost, limits, origin)
-        offers = plan.contacts.sum(axis=3)
-        small = (offers > 0) & (offers < limits.min_contacts)
-        if not small.any():
-            return replace(plan, bound=bound, prices=relaxed.prices)
-        value = np.where(small[..., None], -np.inf, value)  # close these cells, and plan again
+    return value, *_compact(groups, value)
+
+
+def _relaxed(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
+    variables = int((best_of(groups, value.max(axis=3)) > 0).sum()) * len(cost)
+    solver = solve_directly if variables <= DIRECT_LIMIT else solve_by_dual
+    return solver(groups, value, cost, limits)
 
 
 def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
@@ -106,15 +127,12 @@ def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) 
             np.minimum(room, groups.size - offered[:, product]),
             0,
         )
-        most = (
-            capacity[channel]
-            if cost[channel] == 0
-            else min(capacity[channel], budget // cost[channel])
-        )
+        affordable = budget // cost[channel] if cost[channel] > 0 else np.inf
+        most = min(float(capacity[channel]), float(affordable))
         take = np.diff(np.minimum(np.cumsum(free), most), prepend=0).astype(np.int64)
         if (total := int(take.sum())) == 0:
             continue
-        room, budget = room - take, budget - total * cost[channel]
+        room, budget = room - take, float(budget - total * cost[channel])
         offered[:, product] += take
         capacity[channel] -= total
         rows.append(

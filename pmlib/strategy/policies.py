@@ -5,6 +5,7 @@
 ``segments``  offers by segment
 ``rules``     offers by what is held (an antecedent of a rule or not)
 ``combined``  offers by both: the policy of the plan
+``unshrunk``  the same with raw effects, to show what picking by luck promises and earns
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ KNOWS = {
     "mass": {"segments": False, "rules": False},
     "segments": {"segments": True, "rules": False},
     "rules": {"segments": False, "rules": True},
+    "unshrunk": {"segments": True, "rules": True},
     "combined": {"segments": True, "rules": True},
 }
 """What each policy looks at; ``random`` looks at nothing and estimates nothing."""
@@ -71,7 +73,6 @@ def design(
     *,
     control_share: float,
     error_rate: float,
-    shrink: bool = True,
 ) -> Policy:
     """Plan one policy.
 
@@ -87,11 +88,8 @@ def design(
         Share of planned customers who are held out and not contacted.
     error_rate : float
         See `estimate`.
-    shrink : bool
-        False plans with raw effects, to show what luck promises.
     """
-    cost = catalogue.channels["cost"].to_numpy() * (1 - control_share)
-    planned = replace(limits, capacity=tuple(c / (1 - control_share) for c in limits.capacity))
+    cost, planned = with_control(catalogue, limits, control_share)
     if name == "random":
         tried = _tried(evidence, catalogue)
         contacts = _random(groups, cost, planned, tried)
@@ -102,7 +100,7 @@ def design(
     effects = estimate(
         evidence.coarsened(**knows), catalogue, segments=coarse.segments, error_rate=error_rate
     )
-    value = values(effects, catalogue, shrink=shrink) * (1 - control_share)
+    value = values(effects, catalogue, shrink=name != "unshrunk") * (1 - control_share)
     if name == "mass":
         plans = [solve(coarse, _only(value, p), cost, planned) for p in range(value.shape[2])]
         plan = max(plans, key=lambda candidate: candidate.profit)
@@ -111,6 +109,28 @@ def design(
     plan = replace(plan, origin=plan.origin[merged])
     contacts = spread(plan, groups)
     return Policy(name, contacts, plan.profit, plan.spend, plan, effects)
+
+
+def with_control(
+    catalogue: Catalogue, limits: Limits, control_share: float
+) -> tuple[np.ndarray, Limits]:
+    """Cost of a planned customer by channel, and limits in planned customers.
+
+    Of the planned customers `control_share` are not contacted: they cost nothing and take up no
+    capacity, so a customer costs that much less and a channel has room for that many more.
+    """
+    cost = catalogue.channels["cost"].to_numpy() * (1 - control_share)
+    return cost, replace(limits, capacity=tuple(c / (1 - control_share) for c in limits.capacity))
+
+
+def cell_positions(cells: pd.DataFrame, catalogue: Catalogue) -> tuple[np.ndarray, ...]:
+    """Where each cell stands in arrays of (L, 2, P, C)."""
+    return (
+        np.searchsorted(np.unique(cells["segment"]), cells["segment"]),
+        cells["holds"].astype(int).to_numpy(),
+        cells["product_id"].map({p: i for i, p in enumerate(catalogue.product_ids)}).to_numpy(),
+        cells["channel"].map({c: i for i, c in enumerate(catalogue.channel_names)}).to_numpy(),
+    )
 
 
 def values(effects: Effects, catalogue: Catalogue, *, shrink: bool = True) -> np.ndarray:
@@ -128,15 +148,9 @@ def values(effects: Effects, catalogue: Catalogue, *, shrink: bool = True) -> np
 def as_array(cells: pd.DataFrame, column: str, catalogue: Catalogue) -> np.ndarray:
     """Lay a column of cells out as (L, 2, P, C); -inf where there is no such cell or value."""
     n_products, n_channels = len(catalogue.products), len(catalogue.channels)
-    segments = np.unique(cells["segment"])
-    found = np.full((len(segments), 2, n_products, n_channels), -np.inf)
-    position = (
-        np.searchsorted(segments, cells["segment"]),
-        cells["holds"].astype(int),
-        cells["product_id"].map({p: i for i, p in enumerate(catalogue.product_ids)}),
-        cells["channel"].map({c: i for i, c in enumerate(catalogue.channel_names)}),
-    )
-    found[position] = cells[column].fillna(-np.inf)
+    n_segments = cells["segment"].nunique()
+    found = np.full((n_segments, 2, n_products, n_channels), -np.inf)
+    found[cell_positions(cells, catalogue)] = cells[column].fillna(-np.inf)
     return found
 
 
@@ -178,6 +192,14 @@ class Comparison:
     table: pd.DataFrame
     numbers: tuple[Number, ...]
     text: str
+
+    def held_out(self, policy: str) -> float:
+        """Held-out profit of a policy, currency."""
+        return float(self.table.set_index("policy").loc[policy, "held_out"])
+
+    def with_row(self, row: pd.DataFrame) -> Comparison:
+        """Add a policy that was judged elsewhere."""
+        return replace(self, table=pd.concat([self.table, row], ignore_index=True))
 
 
 def compare(case: Case, params: Parameters) -> Comparison:
@@ -305,14 +327,7 @@ def profit(
 ) -> tuple[float, float]:
     """Profit of planned contacts, and its variance, by effects they were not planned with."""
     cells = judge.cells
-    segments = np.unique(cells["segment"])
-    position = (
-        np.searchsorted(segments, cells["segment"]),
-        cells["holds"].astype(int),
-        cells["product_id"].map({p: i for i, p in enumerate(catalogue.product_ids)}),
-        cells["channel"].map({c: i for i, c in enumerate(catalogue.channel_names)}),
-    )
-    made = contacts[position] * (1 - control_share)
+    made = contacts[cell_positions(cells, catalogue)] * (1 - control_share)
     margin = cells["product_id"].map(catalogue.products.set_index("product_id")["margin"])
     cost = cells["channel"].map(catalogue.channels.set_index("channel")["cost"])
     weight = made * margin.to_numpy()

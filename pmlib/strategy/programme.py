@@ -14,6 +14,7 @@ Wolfe), whose master problem mixes a few such plans into one that is optimal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -247,7 +248,7 @@ def _totals(
 
 
 def _mixed(
-    groups: Groups, used: list[tuple[float, _Picks]]
+    groups: Groups, used: Sequence[tuple[float, _Picks]]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Give each plan its share of every group's customers, in whole customers.
 

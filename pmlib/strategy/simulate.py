@@ -74,8 +74,8 @@ def draw_bank(world: World, *, n_customers: int, seed: int) -> Bank:
     rng = np.random.default_rng([seed, 41])
     kind = rng.choice(len(world.shares), size=n_customers, p=world.shares)
     held = np.zeros((n_customers, len(world.product_ids)), dtype=bool)
-    for product in range(held.shape[1]):
-        held[:, product] = rng.random(n_customers) < world.holding_probability(product, held, kind)
+    for j in range(held.shape[1]):
+        held[:, j] = rng.random(n_customers) < world.holding_probability(j, held, kind)
     means, width = world.trait("risk_tolerance")
     tolerance = np.clip(np.round(rng.normal(means[kind], width)), 1, 5)
     menu = _catalogue(world)
@@ -87,9 +87,9 @@ def draw_bank(world: World, *, n_customers: int, seed: int) -> Bank:
         zip(menu.product_ids, menu.products["risk_rating"], strict=True)
     ):
         holds = np.zeros(n_customers, dtype=bool)
-        for segment, antecedent in menu.antecedents.get(product, ()):
+        for number, antecedent in menu.antecedents.get(product, ()):
             whole = held[:, [position[a] for a in antecedent]].all(axis=1)
-            holds |= whole & ((segment == 0) | (kind + 1 == segment))
+            holds |= whole & ((number == 0) | (kind + 1 == number))
         suits = np.isnan(rating) | (tolerance >= rating)
         state[:, p] = np.where(
             suits & ~held[:, position[product]], np.where(holds, HOLDS, ELIGIBLE), NOT_ELIGIBLE

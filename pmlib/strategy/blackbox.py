@@ -1,0 +1,238 @@
+"""A black-box uplift learner with the same budget: how much the cells leave on the table.
+
+A T-learner: gradient boosting learns the response of those offered and of the control apart;
+the difference of the two predictions is a customer's uplift. It sees every attribute known
+before the contact, the segment, and the products held; no one can read it. It plans for each
+customer of a sample by the same programme as the cells, on what it learnt from the other half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from pmlib.artifacts import Number
+from pmlib.engine import Engine, collect, day_number, uniform
+from pmlib.params import Parameters
+from pmlib.strategy.case import Case
+from pmlib.strategy.cells import (
+    ELIGIBLE,
+    NOT_ELIGIBLE,
+    Groups,
+    customer_states,
+    decode,
+)
+from pmlib.strategy.evidence import contact_rows
+from pmlib.strategy.plan import solve
+from pmlib.strategy.policies import with_control
+from pmlib.studies import Study
+
+MAX_ROWS = 40_000
+"""Pilot contacts used at most: the learner needs customers one by one."""
+
+_STREAM = 4005
+
+
+@dataclass(frozen=True)
+class BlackBox:
+    """What the black box earns on contacts it did not learn from.
+
+    Parameters
+    ----------
+    row : pandas.DataFrame
+        One row like those of `pmlib.strategy.policies.Comparison`: ``policy, promised, held_out,
+        low, high, contacts, spend``.
+    numbers : tuple of Number
+    text : str
+    """
+
+    row: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def black_box(
+    study: Study, case: Case, engine: Engine, params: Parameters, *, combined: float
+) -> BlackBox:
+    """Learn on one half of the pilot, plan and judge on the other, and the other way round.
+
+    The judge is inverse propensity weighting: of the customers of the other half who happened to
+    get what the black box would have chosen for them, or were its control.
+
+    Parameters
+    ----------
+    study : pmlib.studies.Study
+    case : Case
+        Its evidence is a randomised pilot.
+    engine : pmlib.engine.Engine
+    params : pmlib.params.Parameters
+        ``cool_down, control_share, confidence_level, seed``.
+    combined : float
+        Held-out profit of the combined policy, currency.
+    """
+    rows, state = _sample(study, case, engine, params)
+    names = [c for c in rows.columns if c.startswith("x_")]
+    results = []
+    for fold in (0, 1):
+        learnt, judged = rows[rows["fold"] == fold], rows[rows["fold"] != fold]
+        uplift = _uplift(learnt, judged, names, case)
+        results.append(_judge(judged, state[judged.index], uplift, case, params))
+    columns = ["promised", "held_out", "variance", "contacts", "spend"]
+    mean = pd.DataFrame(results, columns=columns).mean()
+    half = norm.isf((1 - params.confidence_level) / 2) * np.sqrt(mean["variance"] / 2)
+    row = pd.DataFrame(
+        {
+            "policy": ["black box"],
+            "promised": [mean["promised"]],
+            "held_out": [mean["held_out"]],
+            "low": [mean["held_out"] - half],
+            "high": [mean["held_out"] + half],
+            "contacts": [mean["contacts"]],
+            "spend": [mean["spend"]],
+        }
+    )
+    number = Number(
+        "profit_black_box",
+        mean["held_out"],
+        "currency",
+        mean["held_out"] - half,
+        mean["held_out"] + half,
+        "Profit of a black-box uplift learner on contacts it did not learn from",
+    )
+    if mean["held_out"] - half > combined:
+        text = "The black box earns **more** than the combined policy: the cells are too coarse."
+    elif mean["held_out"] + half < combined:
+        text = "The black box earns **less** than the combined policy, which can be read."
+    else:
+        text = "The black box and the combined policy, which can be read, **cannot be told apart**."
+    return BlackBox(row, (number,), text)
+
+
+def _sample(
+    study: Study, case: Case, engine: Engine, params: Parameters
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Pilot contacts of customers who may be contacted now, with features, and their states."""
+    contacts = contact_rows(
+        case.sources, case.catalogue, engine, outcome=case.evidence.outcome, seed=params.seed
+    ).filter(nw.col("usable"))
+    share = min(1.0, MAX_ROWS / case.evidence.counts["used"])
+    states = customer_states(case.sources, case.catalogue, cool_down=params.cool_down)
+    known = [
+        name
+        for name, attribute in study.attributes.items()
+        if attribute.role != "sensitive" and attribute.known_before_contact
+    ]
+    columns = case.sources.customers.collect_schema()
+    features = [nw.col(name).alias(f"x_{name}") for name in known if name in columns.names()]
+    features += [
+        day_number(name).alias(f"x_{name}")
+        for name in ("birth_date", "joined_on")
+        if name in columns.names()
+    ]
+    if "risk_tolerance" in columns.names():
+        features.append(nw.col("risk_tolerance").alias("x_risk_tolerance"))
+    people = case.sources.customers.select("customer_id", *features)
+    joined = (
+        contacts.join(states.drop("segment"), on="customer_id", how="inner")
+        .filter(uniform("customer_hash", seed=params.seed + _STREAM) < share)
+        .join(people, on="customer_id", how="inner")
+    )
+    table = collect(joined, sort_by=["campaign_id", "customer_id", "product_id"])
+    if case.evidence.common_control:  # its rows repeat for every product; here one is enough
+        table = table.drop_duplicates(["campaign_id", "customer_id"], ignore_index=True)
+    codes = [c for c in table.columns if c.startswith("code")]
+    state = decode(table[codes].to_numpy(dtype=np.int64), n_products=len(case.catalogue.products))
+    held = [c for c in table.columns if c.startswith("held_")]
+    table = table.rename(columns={c: f"x_{c}" for c in [*held, "segment", "holds"]})
+    for column in [c for c in table.columns if c.startswith("x_")]:
+        if table[column].dtype == object or table[column].dtype == bool:
+            table[column] = pd.factorize(table[column].astype(str), sort=True)[0]
+        table[column] = table[column].astype(float)
+    return table, state
+
+
+def _uplift(learnt: pd.DataFrame, judged: pd.DataFrame, names: list[str], case: Case) -> np.ndarray:
+    """(n, P, C) predicted uplift of every offer to every judged contact."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
+
+    is_rate = case.evidence.outcome == "response"
+    learner = HistGradientBoostingClassifier if is_rate else HistGradientBoostingRegressor
+    products, channels = case.catalogue.product_ids, case.catalogue.channel_names
+    what = {p: float(i) for i, p in enumerate(products)}
+    how = {c: float(i) for i, c in enumerate(channels)}
+
+    def table(rows: pd.DataFrame, product: object, channel: object) -> np.ndarray:
+        return rows[names].assign(product=product, channel=channel).to_numpy(dtype=float)
+
+    def fit(rows: pd.DataFrame) -> object:
+        X = table(rows, rows["product_id"].map(what), rows["channel"].map(how).fillna(-1.0))
+        model = learner(max_iter=60, learning_rate=0.08, max_leaf_nodes=8, random_state=0)
+        return model.fit(X, rows["y"], sample_weight=rows["weight"])
+
+    def predict(model: object, X: np.ndarray) -> np.ndarray:
+        return model.predict_proba(X)[:, 1] if is_rate else model.predict(X)  # type: ignore[attr-defined]
+
+    uplift = np.empty((len(judged), len(products), len(channels)))
+    with threadpool_limits(1, user_api="openmp"):  # many small trees: threads only wait
+        offered, control = (fit(learnt[learnt["control"] == arm]) for arm in (False, True))
+        for p, product in enumerate(products):
+            base = predict(control, table(judged, what[product], -1.0))
+            for c, channel in enumerate(channels):
+                uplift[:, p, c] = predict(offered, table(judged, what[product], how[channel]))
+                uplift[:, p, c] -= base
+    return uplift
+
+
+def _judge(
+    judged: pd.DataFrame, state: np.ndarray, uplift: np.ndarray, case: Case, params: Parameters
+) -> tuple[float, float, float, float, float]:
+    """Plan for the judged customers, each a group, and weigh up what they did."""
+    menu, share, n = case.catalogue, params.control_share, len(judged)
+    margin = menu.products["margin"].to_numpy()
+    cost = menu.channels["cost"].to_numpy()
+    tried = np.isin(menu.channel_names, judged["channel"])
+    value = np.where(tried, uplift * margin[:, None] - cost, -np.inf)[:, None] * (1 - share)
+    everyone = Groups(
+        segment=np.arange(n),
+        state=np.where(state == NOT_ELIGIBLE, NOT_ELIGIBLE, ELIGIBLE).astype(np.int8),
+        size=np.ones(n, dtype=np.int64),
+        products=menu.product_ids,
+        segments=tuple(range(n)),
+    )
+    scale = case.groups.n_customers / n
+    planned_cost, limits = with_control(menu, case.limits, share)
+    plan = solve(
+        everyone,
+        np.repeat(value, 2, axis=1),
+        planned_cost,
+        replace(
+            limits,
+            budget=limits.budget / scale,
+            capacity=tuple(c / scale for c in limits.capacity),
+            min_contacts=0,
+        ),
+    )
+    chosen = plan.contacts[:, 0].astype(float) * (1 - share)  # (n, P, C)
+    product = judged["product_id"].map({p: i for i, p in enumerate(menu.product_ids)}).to_numpy()
+    channel = judged["channel"].map({c: i for i, c in enumerate(menu.channel_names)})
+    control = judged["control"].to_numpy()
+    at, through = np.arange(n), channel.fillna(0).astype(int).to_numpy()
+    # A control stands for every channel, and for every product where it was assigned to none.
+    loads = chosen * margin[:, None]
+    of_control = (
+        loads.sum(axis=(1, 2)) if case.evidence.common_control else (loads[at, product].sum(axis=1))
+    )
+    load = np.where(control, -of_control, loads[at, product, through])
+    gains = load * (judged["weight"] * judged["y"]).to_numpy() - (chosen * cost).sum(axis=(1, 2))
+    return (
+        float(plan.profit * scale),
+        float(gains.sum() * scale),
+        float(gains.var() * n * scale**2),
+        float(chosen.sum() * scale),
+        float((chosen * cost).sum() * scale),
+    )

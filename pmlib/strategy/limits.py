@@ -1,0 +1,284 @@
+"""What each limit costs, how profit grows with the budget, and which limits leave no plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from pmlib.artifacts import Number
+from pmlib.params import Parameters
+from pmlib.strategy.case import Case
+from pmlib.strategy.cells import RULES_OF_CONTACT, Groups, count_groups, customer_states
+from pmlib.strategy.design import Design
+from pmlib.strategy.plan import Plan, relax, solve
+from pmlib.strategy.policies import cell_positions, values, with_control
+from pmlib.strategy.programme import Limits
+
+# The budget curve is drawn at these shares of the budget beyond which nothing more is earned.
+_CURVE = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1.15)
+
+
+@dataclass(frozen=True)
+class LimitCosts:
+    """The price of every limit.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``limit, value`` (in words), ``cost`` (profit that its absence would add, currency),
+        ``price`` (what one more unit of it would add, currency; NaN where it has no unit) and
+        ``resolved`` (the same, by solving again with one more unit).
+    numbers : tuple of Number
+    text : str
+    """
+
+    table: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class BudgetCurve:
+    """Profit against budget.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``budget, profit, low, high, price`` (what one more unit of budget would add), ``kind``
+        ("curve", "plan" or "break-even").
+    numbers : tuple of Number
+    text : str
+    """
+
+    table: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
+def limit_costs(case: Case, design: Design, params: Parameters) -> LimitCosts:
+    """Price every limit: by its dual, by one more unit of it, and by its absence.
+
+    Objection, cool-down and suitability are priced too, to be known; they are never lifted.
+
+    Parameters
+    ----------
+    case : Case
+    design : Design
+        Planned on that case.
+    params : pmlib.params.Parameters
+        ``control_share, cool_down``.
+    """
+    groups, value, cost, limits = _programme(case, design, params)
+    plan = relax(groups, value, cost, limits)
+    rows = []
+    for label, words, index, wider, lifted in _limits(case, limits, params):
+        cost_of = relax(groups, value, cost, lifted).bound - plan.bound
+        if label == "smallest cell":  # a limit on whole plans: no relaxed programme feels it
+            cost_of = solve(groups, value, cost, lifted).profit - design.policy.promised
+        price = resolved = float("nan")
+        if wider is not None:
+            price = plan.prices[index] / _unit(index, params)
+            resolved = relax(groups, value, cost, wider).bound - plan.bound
+        rows.append((label, words, cost_of, price, resolved))
+    for rule in RULES_OF_CONTACT:
+        states = customer_states(
+            case.sources, case.catalogue, cool_down=params.cool_down, lifted=(rule,)
+        )
+        freed = count_groups(states, case.catalogue, segments=case.groups.segments)
+        gained = relax(freed, value, cost, limits).bound - plan.bound
+        more = _offers_open(freed) - _offers_open(case.groups)
+        few = f"fewer than {params.min_group_size}" if more < params.min_group_size else f"{more:,}"
+        rows.append((rule, f"bars {few} offers", gained, float("nan"), float("nan")))
+    table = pd.DataFrame(rows, columns=["limit", "value", "cost", "price", "resolved"])
+    # A wider programme never earns less; solvers differ in the last digits.
+    table["cost"] = table["cost"].clip(lower=0.0).where(table["cost"] > 1e-6, 0.0)
+    dearest = table.loc[table["cost"].idxmax()]
+    numbers = (
+        Number(
+            "budget_price",
+            table["price"].iloc[0],
+            "currency",
+            meaning="Profit that one more unit of budget would add",
+        ),
+        Number("dearest_limit", dearest["limit"], meaning="Limit that costs the most profit"),
+        Number(
+            "dearest_limit_cost",
+            dearest["cost"],
+            "currency",
+            meaning="Profit that the dearest limit costs",
+        ),
+    )
+    if dearest["cost"] <= 0:
+        return LimitCosts(table, numbers, "No limit costs any profit: none is in the way.")
+    text = (
+        f"The dearest limit is **{dearest['limit']}**: without it the plan would earn "
+        "{dearest_limit_cost} more. One more unit of budget would earn {budget_price}."
+    )
+    return LimitCosts(table, numbers, text)
+
+
+def budget_curve(case: Case, design: Design, params: Parameters) -> BudgetCurve:
+    """Follow the profit of the best plan as the budget grows, all other limits in force.
+
+    Parameters
+    ----------
+    case : Case
+    design : Design
+    params : pmlib.params.Parameters
+        ``control_share, confidence_level``.
+    """
+    assert design.policy.effects is not None
+    groups, value, cost, limits = _programme(case, design, params)
+    limits = replace(limits, min_contacts=0)  # smallest cells make steps, not a curve
+    z = norm.isf((1 - params.confidence_level) / 2)
+    position = cell_positions(design.cells, case.catalogue)
+    margin = design.cells["margin"].to_numpy() * (1 - params.control_share)
+    covariance = design.policy.effects.covariance
+
+    def point(plan: Plan, budget: float, kind: str) -> tuple[float | str, ...]:
+        load = plan.contacts[position] * margin
+        half = z * float(np.sqrt(load @ covariance @ load))
+        return (
+            budget,
+            plan.profit,
+            plan.profit - half,
+            plan.profit + half,
+            plan.prices["budget"],
+            kind,
+        )
+
+    most = solve(groups, value, cost, replace(limits, budget=float("inf")))
+    rows = [point(most, most.spend, "break-even")]
+    for share in _CURVE:
+        budget = share * most.spend
+        rows.append(point(_at(groups, value, cost, limits, budget), budget, "curve"))
+    rows.append(point(_at(groups, value, cost, limits, limits.budget), limits.budget, "plan"))
+    columns = ["budget", "profit", "low", "high", "price", "kind"]
+    table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
+    numbers = (
+        Number(
+            "break_even_budget",
+            most.spend,
+            "currency",
+            meaning="Budget beyond which the next contact no longer pays",
+        ),
+        Number(
+            "break_even_profit",
+            most.profit,
+            "currency",
+            rows[0][2],  # type: ignore[arg-type]
+            rows[0][3],  # type: ignore[arg-type]
+            "Profit expected at that budget",
+        ),
+    )
+    if most.spend == 0:
+        text = "No contact pays, whatever the budget."
+    elif limits.budget < most.spend:
+        text = (
+            "The budget stops the plan **before** contacts stop paying: up to "
+            "{break_even_budget} the next contact still earns more than it costs."
+        )
+    else:
+        text = (
+            "The budget is **larger than useful**: beyond {break_even_budget} no further contact "
+            "pays within the other limits, and the rest is not spent."
+        )
+    return BudgetCurve(table, numbers, text)
+
+
+def conflict_text(case: Case, design: Design, params: Parameters) -> str:
+    """Name the limits that together leave no plan although offers would pay.
+
+    Returns
+    -------
+    str
+        Empty where there is a plan, or where no offer pays anyway; else a sentence that names
+        the limits of which each, lifted alone, would leave a plan.
+    """
+    groups, value, cost, limits = _programme(case, design, params)
+    if len(design.planned) or not (value[groups.eligible() > 0] > 0).any():
+        return ""
+    blocking = [
+        f"{label} ({words})"
+        for label, words, _, _, lifted in _limits(case, limits, params)
+        if solve(groups, value, cost, lifted).profit > 0
+    ]
+    if not blocking:
+        return "**No plan fits**: several limits each leave no room for any offer."
+    if len(blocking) == 1:
+        return f"**No plan fits**: the limit in the way is {blocking[0]}."
+    return (
+        f"**No plan fits**: these limits conflict, {', '.join(blocking)}; "
+        "easing any one of them leaves room for offers."
+    )
+
+
+def _programme(
+    case: Case, design: Design, params: Parameters
+) -> tuple[Groups, np.ndarray, np.ndarray, Limits]:
+    assert design.policy.effects is not None
+    share = params.control_share
+    value = values(design.policy.effects, case.catalogue) * (1 - share)
+    return (case.groups, value, *with_control(case.catalogue, case.limits, share))
+
+
+def _limits(
+    case: Case, limits: Limits, params: Parameters
+) -> Iterator[tuple[str, str, str, Limits | None, Limits]]:
+    """Each limit: label, value in words, price's index, one unit wider, lifted."""
+    yield (
+        "budget",
+        f"{case.limits.budget:,.0f}",
+        "budget",
+        replace(limits, budget=limits.budget + 1),
+        replace(limits, budget=float("inf")),
+    )
+    for c, (name, capacity) in enumerate(
+        zip(case.catalogue.channel_names, case.limits.capacity, strict=True)
+    ):
+        if np.isfinite(capacity):
+            one_more = _with_capacity(limits, c, limits.capacity[c] + _unit("", params) ** -1)
+            yield (
+                f"capacity of {name}",
+                f"{capacity:,.0f} contacts",
+                f"channel {c}",
+                one_more,
+                _with_capacity(limits, c, float("inf")),
+            )
+    yield (
+        "contact limit",
+        f"{limits.contact_limit} a customer",
+        "",
+        None,
+        replace(limits, contact_limit=len(case.catalogue.products)),
+    )
+    yield (
+        "smallest cell",
+        f"{limits.min_contacts} customers",
+        "",
+        None,
+        replace(limits, min_contacts=0),
+    )
+
+
+def _unit(index: str, params: Parameters) -> float:
+    """Planned customers that one contact stands for are 1 / (1 - control share); money is money."""
+    return 1.0 if index == "budget" else 1 - params.control_share
+
+
+def _with_capacity(limits: Limits, channel: int, capacity: float) -> Limits:
+    changed = list(limits.capacity)
+    changed[channel] = capacity
+    return replace(limits, capacity=tuple(changed))
+
+
+def _at(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits, budget: float) -> Plan:
+    return solve(groups, value, cost, replace(limits, budget=budget))
+
+
+def _offers_open(groups: Groups) -> int:
+    return int(groups.eligible().sum())
