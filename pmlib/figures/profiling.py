@@ -44,7 +44,7 @@ def structure(levels: pd.DataFrame) -> Figure:
                 axes.annotate(
                     " not shown", (0, position), va="center", fontsize=8, color=COLOURS["muted"]
                 )
-            axes.set_yticks(at, [wrapped(level, 24) for level in panel["level"]])
+            axes.set_yticks(at, [_short(level) for level in panel["level"]])
             # Panels of a row share the scale, so that bars are equally thick.
             axes.set_ylim(heights[row] - 0.5, -0.5)
             axes.set_title(wrapped(panel["dimension"].iloc[0], 36))
@@ -159,7 +159,8 @@ def penetration(products: pd.DataFrame) -> Figure:
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(PER_CENT)
     axes.set_xlabel("share of customers who hold the product")
-    axes.legend(loc="lower right", title="family")
+    if len(families) > 1:
+        axes.legend(loc="lower right", title="family")
     return figure
 
 
@@ -282,3 +283,7 @@ def _sparse_ticks(axes: Axes, labels: list[str]) -> None:
 def wrapped(text: str, width: int) -> str:
     """Break a label into lines."""
     return "\n".join(textwrap.wrap(str(text), width)) or str(text)
+
+
+def _short(level: str) -> str:
+    return textwrap.shorten(str(level), 28, placeholder=" …") or str(level)
