@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pmlib.association import acquisition_order, collect_baskets, predict_next_product
+from pmlib.association import acquisition_order, collect_baskets, predict_next_product, segments_at
 from pmlib.association.prediction import Purchases, _compare, collect_purchases
 from pmlib.engine import DuckDBEngine, open_engine
 from pmlib.errors import StudyError
@@ -241,6 +243,24 @@ def test_purchases_leave_out_what_was_held_before(engine: DuckDBEngine) -> None:
     assert found.customers.tolist() == [1]
     assert found.acquired.tolist() == [[True, True]]
     assert found.held.tolist() == [[False, False]]
+
+
+@pytest.mark.parametrize(
+    ("k", "first", "said"),
+    [(1, "2020-01-01", "in one segment"), (2, "2023-06-01", "know a little of the future")],
+    ids=["one segment", "short history"],
+)
+def test_segments_of_an_earlier_day_when_there_are_none(
+    engine: DuckDBEngine, tmp_path: Path, k: int, first: str, said: str
+) -> None:
+    booked = pd.DataFrame({"customer_id": [0], "booked_on": pd.to_datetime([first])})
+    assignments = engine.from_pandas(pd.DataFrame({"customer_id": [0], "segment": [1]}))
+    found = segments_at(
+        {"transactions": engine.from_pandas(booked)}, {}, assignments, SimpleNamespace(k=k),
+        as_of=AS_OF, days=366, engine=engine, folder=tmp_path,
+    )  # fmt: skip
+    assert said in found.text
+    assert found.frame is assignments
 
 
 def test_undated_holdings_do_not_tell_the_future(engine: DuckDBEngine) -> None:

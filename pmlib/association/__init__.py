@@ -12,9 +12,10 @@ from pmlib.association.itemsets import (
 )
 from pmlib.association.measures import measures
 from pmlib.association.order import Acquisitions, acquisition_order
-from pmlib.association.prediction import NextProduct, predict_next_product
+from pmlib.association.prediction import NextProduct, predict_next_product, segments_at
 from pmlib.association.rules import product_pairs
 from pmlib.association.segments import WITHIN, rules_by_segment
+from pmlib.association.truth import check_against_truth, kind_composition, simulate_findings
 from pmlib.association.wording import (
     measure_table,
     named,
@@ -31,11 +32,13 @@ __all__ = [
     "Itemsets",
     "NextProduct",
     "acquisition_order",
+    "check_against_truth",
     "closed_and_maximal",
     "collect_baskets",
     "condensed_numbers",
     "find_rules",
     "frequent_itemsets",
+    "kind_composition",
     "measure_table",
     "measures",
     "named",
@@ -45,4 +48,6 @@ __all__ = [
     "rule_sentences",
     "rule_table",
     "rules_by_segment",
+    "segments_at",
+    "simulate_findings",
 ]

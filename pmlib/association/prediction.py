@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -23,8 +24,10 @@ from pmlib.association.baskets import (
 )
 from pmlib.association.itemsets import frequent_itemsets
 from pmlib.association.rules import candidate_rules
-from pmlib.engine import collect
+from pmlib.engine import Engine, collect, day_number
 from pmlib.safeguards import wilson
+from pmlib.segmentation import Scorer, assign_customers, customer_features
+from pmlib.segmentation.features import Declared
 
 MODELS = {
     "popularity": "Popularity",
@@ -39,6 +42,7 @@ _MIN_BUYERS = 50  # in each period; below this no ranking can be told from anoth
 _PRIOR_BUYERS = 20.0  # weight of the overall rate in a segment's rate, in buyers
 _PRIOR_EVENTS = 5.0  # weight of "no effect" in a rule's factor, in acquisitions
 _DEPTH = 7
+_HISTORY_DAYS = 334
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,81 @@ class NextProduct:
             f"that can be explained is “{best.idxmax()}”; gradient boosting, which cannot, reaches "
             f"{100 * rows.loc[MODELS['boosting'], 'hit_3']:.0f} %."
         )
+
+
+@dataclass(frozen=True)
+class EarlierSegments:
+    """The segments that customers were in on an earlier day.
+
+    Parameters
+    ----------
+    frame : narwhals.LazyFrame
+        customer_id, segment.
+    text : str
+        As of when they are (Markdown).
+    """
+
+    frame: nw.LazyFrame
+    text: str
+
+
+def segments_at(
+    tables: Mapping[str, nw.LazyFrame],
+    attributes: Mapping[str, Declared],
+    assignments: nw.LazyFrame,
+    scorer: Scorer,
+    *,
+    as_of: dt.date,
+    days: int,
+    engine: Engine,
+    folder: Path,
+) -> EarlierSegments:
+    """Assign the customers as they were on an earlier day, with the frozen scorer.
+
+    A ranking that is judged on what came after a day must not know segments formed later.
+
+    Parameters
+    ----------
+    tables : mapping of str to narwhals.LazyFrame
+        The study's canonical tables.
+    attributes : mapping
+        The study's declared attributes.
+    assignments : narwhals.LazyFrame
+        customer_id, segment as of `as_of`; taken where there is one segment, or where the
+        transactions do not reach back a year before the earlier day.
+    scorer : pmlib.segmentation.Scorer
+    as_of : datetime.date
+    days : int
+        The earlier day lies so many days before `as_of`.
+    engine : pmlib.engine.Engine
+    folder : pathlib.Path
+        An empty scratch folder that outlives the result.
+
+    Returns
+    -------
+    EarlierSegments
+    """
+    if scorer.k == 1:
+        return EarlierSegments(assignments, "All customers are in one segment.")
+    day = as_of - dt.timedelta(days=days)
+    if "transactions" in tables:
+        first = collect(
+            tables["transactions"].select(first=day_number("booked_on").min()), sort_by=[]
+        )["first"].iloc[0]
+        # The first month of the year may be missing: histories start at the first of a month.
+        if first > day.toordinal() - _HISTORY_DAYS:
+            return EarlierSegments(
+                assignments,
+                f"The transactions do not reach a year before {day:%Y-%m-%d}: segments are those "
+                f"of {as_of:%Y-%m-%d}, and rankings that use them know a little of the future.",
+            )
+    channels = customer_features(tables, attributes, as_of=as_of).channels
+    then = customer_features(tables, attributes, as_of=day, channels=channels)
+    assigned = assign_customers(then.frame, scorer, engine=engine, folder=folder)
+    return EarlierSegments(
+        assigned.select("customer_id", "segment"),
+        f"Segments are those that the customers were in on {day:%Y-%m-%d}.",
+    )
 
 
 def collect_purchases(

@@ -249,7 +249,8 @@ def product_pairs(
     -------
     pandas.DataFrame
         A row a pair: product, other (the first before the second), n, n_antecedent, n_consequent,
-        n_both (customers), lift, lift_low, lift_high, structural (bool).
+        n_both (customers), expected (customers, if independent), lift, lift_low, lift_high,
+        structural (bool).
     """
     linked = _linked(structural_pairs)
     pairs = list(combinations(baskets.products, 2))
@@ -261,6 +262,7 @@ def product_pairs(
     frame["n_antecedent"] = frame["product"].map(single).astype("int64")
     frame["n_consequent"] = frame["other"].map(single).astype("int64")
     frame["n_both"] = baskets.count(pairs)
+    frame["expected"] = frame["n_antecedent"] * frame["n_consequent"] / max(baskets.total, 1)
     measured = measures(frame, confidence_level=confidence_level)
     frame = pd.concat([frame, measured[["lift", "lift_low", "lift_high"]]], axis=1)
     frame["structural"] = [frozenset(pair) in linked for pair in pairs]

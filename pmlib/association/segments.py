@@ -194,11 +194,13 @@ def _common(
     low, high = pooled.oddsratio_pooled_confint(alpha=1 - confidence_level)
     safe = smallest >= _SMALLEST_EXPECTED
     p_differs = np.nan
-    if safe.sum() > 1:
-        strata = StratifiedTable(list(table[safe].reshape(-1, 2, 2)))
+    safe = table[smallest >= _SMALLEST_EXPECTED]
+    # With an empty diagonal in all strata the common odds ratio is 0 or infinite.
+    if len(safe) > 1 and (safe[:, 0] * safe[:, 3]).any() and (safe[:, 1] * safe[:, 2]).any():
+        strata = StratifiedTable(list(safe.reshape(-1, 2, 2)))
         # At a common odds ratio of exactly 1 the expected cells solve a linear, not a quadratic
         # equation, which statsmodels does not treat.
-        if strata.oddsratio_pooled not in (0, 1) and np.isfinite(strata.oddsratio_pooled):
+        if strata.oddsratio_pooled != 1:
             p_differs = strata.test_equal_odds(adjust=True).pvalue
     return (
         *whole,

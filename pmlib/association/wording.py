@@ -160,4 +160,4 @@ def _share(value: float) -> str:
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+    return f"{value:.{2 if value < 1 else 1 if value < 10 else 0}f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -24,6 +25,8 @@ VERDICT_COLOURS = {
     "undecided": COLOURS["muted"],
     "not_tested": COLOURS["main"],
 }
+_TELLING = 5  # customers expected to hold a pair, for its absence to tell anything
+_ROOM_FOR_NUMBERS = 18  # products; with more, the cells of the heat map are too small for text
 _VERDICT_LINES = {"restates_segments": (0, (4, 2)), "undecided": (0, (1, 1.5))}
 
 
@@ -34,7 +37,7 @@ def pair_heatmap(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     Parameters
     ----------
     pairs : pandas.DataFrame
-        product, other, lift, structural.
+        product, other, n_both, expected (customers), lift, structural.
     names : mapping
         Product id to name.
     """
@@ -43,7 +46,9 @@ def pair_heatmap(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     k = len(products)
     lift = np.full((k, k), np.nan)
     for row in pairs.itertuples(index=False):
-        lift[place[row.other], place[row.product]] = row.lift
+        # Two rare products that nobody holds together say nothing.
+        if row.n_both > 0 or row.expected >= _TELLING:
+            lift[place[row.other], place[row.product]] = row.lift
     figure = new_figure(1.6 + 0.24 * k)
     axes = figure.subplots()
     with np.errstate(divide="ignore"):
@@ -58,11 +63,11 @@ def pair_heatmap(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
                     hatch="////", linewidth=0,
                 )
             )  # fmt: skip
-        elif np.isfinite(row.lift):
+        elif np.isfinite(lift[y, x]) and k <= _ROOM_FOR_NUMBERS:
             dark = abs(np.clip(np.log2(max(row.lift, 1e-9)), -2, 2)) > 1.2
             axes.text(
                 x, y, f"{row.lift:.1f}" if row.lift < 10 else f"{row.lift:.0f}",
-                ha="center", va="center", fontsize=8 if k <= 16 else 6.5,
+                ha="center", va="center", fontsize=8,
                 color="white" if dark else COLOURS["ink"],
             )  # fmt: skip
     axes.set_xticks(range(k - 1), [names[p] for p in products[:-1]], rotation=45, ha="right")
@@ -198,7 +203,12 @@ def rules_by_segment(
                 fontweight="bold" if holds[row, column] else "normal",
                 color="white" if abs(np.log2(value)) > 1.9 else COLOURS["ink"],
             )  # fmt: skip
-    axes.set_xticks(range(shape[1]), [segment_names[s] for s in segments], rotation=30, ha="right")
+    axes.set_xticks(
+        range(shape[1]),
+        [textwrap.fill(segment_names[s], 24) for s in segments],
+        rotation=30,
+        ha="right",
+    )
     axes.set_yticks(range(shape[0]), labels)
     for tick, verdict in zip(axes.get_yticklabels(), rules["within"], strict=True):
         tick.set_color(VERDICT_COLOURS[verdict])
