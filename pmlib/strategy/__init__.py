@@ -8,9 +8,10 @@ choose, `policies` compares, `contacts` draws the customers, `power` sizes the c
 from __future__ import annotations
 
 from pmlib.strategy.blackbox import BlackBox, black_box
-from pmlib.strategy.case import Case, eligibility_table, open_case
+from pmlib.strategy.case import Case, eligibility_table, missing_for_plan, open_case
 from pmlib.strategy.contacts import contact_plan, export_csv
 from pmlib.strategy.design import Design, flow, meaning, offer_matrix, plan_study, shrinkage_table
+from pmlib.strategy.fairness import PlanCheck, check_plan
 from pmlib.strategy.limits import BudgetCurve, LimitCosts, budget_curve, conflict_text, limit_costs
 from pmlib.strategy.policies import Comparison, compare
 from pmlib.strategy.power import Power, control_group
@@ -26,11 +27,13 @@ __all__ = [
     "Comparison",
     "Design",
     "LimitCosts",
+    "PlanCheck",
     "Power",
     "Survival",
     "against_truth",
     "black_box",
     "budget_curve",
+    "check_plan",
     "compare",
     "conflict_text",
     "contact_plan",
@@ -40,6 +43,7 @@ __all__ = [
     "flow",
     "limit_costs",
     "meaning",
+    "missing_for_plan",
     "offer_matrix",
     "open_case",
     "plan_study",

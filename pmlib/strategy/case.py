@@ -68,6 +68,21 @@ class Case:
         return int(self.segments["customers"].sum())
 
 
+def missing_for_plan(study: Study) -> str:
+    """Say what a study lacks that any plan needs; empty where nothing is missing."""
+    if not (study.has("contacts") or study.has("holdings", "products")):
+        return (
+            "This study has neither past contacts nor products with their holders: nothing is "
+            "known of any offer, so there is nothing to plan."
+        )
+    if not study.channels:
+        return (
+            "This study declares no channels with their costs, so no contact can be planned; "
+            "`channels` in study.yaml is the place for them."
+        )
+    return ""
+
+
 def open_case(
     study: Study,
     engine: Engine,

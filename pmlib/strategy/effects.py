@@ -7,7 +7,7 @@ others (product, segment, channel, holding an antecedent) by as much as the data
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -40,10 +40,14 @@ class Effects:
         a contact, or currency a contact where the outcome is a value.
     covariance : numpy.ndarray
         Of the shrunk effects, in the order of `cells`.
+    observed : numpy.ndarray
+        (n,) raw effects that were observed.
     sampling : numpy.ndarray
-        Of the raw effects of observed cells.
+        (n, n) their sampling covariance.
     gain : numpy.ndarray
-        (cells, observed): shrunk = prior mean + gain @ (raw - prior mean of observed).
+        (cells, n): the shrunk effects are ``gain @ observed``.
+    own : numpy.ndarray
+        (cells,) position in `observed` of each cell's own raw effect; -1 where it has none.
     components : pandas.DataFrame
         ``shared, sd``: standard deviation of what cells have in common.
     kind : str
@@ -57,8 +61,10 @@ class Effects:
 
     cells: pd.DataFrame
     covariance: np.ndarray
+    observed: np.ndarray
     sampling: np.ndarray
     gain: np.ndarray
+    own: np.ndarray
     components: pd.DataFrame
     kind: Kind
     detected: bool
@@ -135,8 +141,10 @@ def estimate(
     effects = Effects(
         cells=table,
         covariance=fit.covariance * evidence.take_up**2,
+        observed=raw[seen] * evidence.take_up,
         sampling=sampling * evidence.take_up**2,
         gain=fit.gain,
+        own=np.where(seen, np.cumsum(seen) - 1, -1),
         components=fit.components,
         kind=evidence.kind,
         detected=detected,
@@ -305,13 +313,10 @@ def _for_every_channel(effects: Effects, catalogue: Catalogue) -> Effects:
     rows = np.repeat(np.arange(len(effects.cells)), len(names))
     cells = effects.cells.iloc[rows].reset_index(drop=True)
     cells["channel"] = list(names) * len(effects.cells)
-    return Effects(
+    return replace(
+        effects,
         cells=cells,
         covariance=effects.covariance[np.ix_(rows, rows)],
-        sampling=effects.sampling,
         gain=effects.gain[rows],
-        components=effects.components,
-        kind=effects.kind,
-        detected=effects.detected,
-        p_value=effects.p_value,
+        own=effects.own[rows],
     )

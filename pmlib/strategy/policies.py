@@ -295,13 +295,15 @@ def _described(table: pd.DataFrame) -> Comparison:
     verdicts = {
         "better": rows["more_low"] > 0,
         "worse": rows["more_high"] < 0,
+        "same": (rows["more_low"] == 0) & (rows["more_high"] == 0),
     }
     named = {"segments": "segments alone", "rules": "rules alone", "mass": "one mass offer"}
     parts = {
         word: [text for name, text in named.items() if which[name]]
         for word, which in verdicts.items()
     }
-    open_ = [t for t in named.values() if t not in parts["better"] + parts["worse"]]
+    told = [*parts["better"], *parts["worse"], *parts["same"]]
+    open_ = [text for text in named.values() if text not in told]
     sentences = []
     if parts["better"]:
         sentences.append(
@@ -309,6 +311,8 @@ def _described(table: pd.DataFrame) -> Comparison:
         )
     if parts["worse"]:
         sentences.append(f"it earns **less than {_and(parts['worse'])}**")
+    if parts["same"]:
+        sentences.append(f"in this study it is the same policy as {_and(parts['same'])}")
     if open_:
         sentences.append(
             f"against {_and(open_)} the interval of the difference includes zero: "
@@ -331,11 +335,11 @@ def profit(
     margin = cells["product_id"].map(catalogue.products.set_index("product_id")["margin"])
     cost = cells["channel"].map(catalogue.channels.set_index("channel")["cost"])
     weight = made * margin.to_numpy()
-    seen = cells["raw"].notna().to_numpy()
+    seen = judge.own >= 0
     # Shrunk effects are linear in the raw ones, so the whole estimate is, and its variance exact.
-    loads = weight[seen] + judge.gain[~seen].T @ weight[~seen]
-    raw = cells["raw"].to_numpy()[seen]
-    mean = float(loads @ raw - (made * cost.to_numpy()).sum())
+    loads = judge.gain[~seen].T @ weight[~seen]
+    np.add.at(loads, judge.own[seen], weight[seen])
+    mean = float(loads @ judge.observed - (made * cost.to_numpy()).sum())
     return mean, float(loads @ judge.sampling @ loads)
 
 

@@ -134,10 +134,11 @@ def _offered(case: Case, effects: Effects, catalogue: Catalogue, share: float) -
 
 
 def _redrawn(effects: Effects, rng: np.random.Generator) -> Effects:
-    seen = effects.cells["raw"].notna().to_numpy()
-    mean = effects.cells["effect"].to_numpy()
-    noise = rng.multivariate_normal(np.zeros(seen.sum()), effects.sampling, method="cholesky")
-    drawn = effects.gain @ (mean[seen] + noise)
+    seen = effects.own >= 0
+    mean = np.zeros(len(effects.observed))
+    mean[effects.own[seen]] = effects.cells["effect"].to_numpy()[seen]
+    noise = rng.multivariate_normal(np.zeros(len(mean)), effects.sampling, method="cholesky")
+    drawn = effects.gain @ (mean + noise)
     return replace(effects, cells=effects.cells.assign(effect=drawn if effects.detected else 0.0))
 
 

@@ -54,7 +54,7 @@ def strategy_sheet(case: Case, design: Design, params: Parameters, *, segment: i
     first = str(products.index[0])
     rows += [
         ("Need", _need(case, segment, first, names), "rules"),
-        ("Positioning", _positioning(design, cells, first, names), "effects of offers"),
+        ("Positioning", _positioning(case, design, cells, first, names), "effects of offers"),
         (
             "Products",
             "; ".join(f"{names[p]} to {n:,.0f}" for p, n in _large(products, params).items()),
@@ -129,17 +129,18 @@ def _need(case: Case, segment: int, product: str, names: pd.Series) -> str:
     return text
 
 
-def _positioning(design: Design, cells: pd.DataFrame, product: str, names: pd.Series) -> str:
+def _positioning(
+    case: Case, design: Design, cells: pd.DataFrame, product: str, names: pd.Series
+) -> str:
     def mean(frame: pd.DataFrame) -> float:
         frame = frame[(frame["product_id"] == product) & (frame["eligible"] > 0)]
         return float((frame["effect"] * frame["eligible"]).sum() / frame["eligible"].sum())
 
     here, everywhere = mean(cells), mean(design.cells)
-    unit = "points" if design.policy.effects is not None else ""
     word = "more" if here > everywhere else "no more"
     return (
         f"{names[product]}: an offer moves them {word} than others "
-        f"({format_number(here, unit)} here, {format_number(everywhere, unit)} over all)"
+        f"({_rate(here, case)} here, {_rate(everywhere, case)} over all)"
     )
 
 
