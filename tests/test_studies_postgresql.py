@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -32,14 +33,14 @@ def program(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """A server on a free port that asks for passwords; yields its port."""
-    folder = tmp_path_factory.mktemp("postgresql")
-    # PostgreSQL refuses to run as root: then another user owns its files.
+    # PostgreSQL refuses to run as root: then another user owns its files, in a folder that this
+    # user can reach (pytest's own are private).
+    folder = Path(tempfile.mkdtemp())
     user = "nobody" if os.geteuid() == 0 else None
     if user:
-        for parent in (folder, *folder.parents[:2]):
-            parent.chmod(0o755)
+        folder.chmod(0o755)
         shutil.chown(folder, user)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -80,6 +81,7 @@ def server(tmp_path_factory):
     finally:
         running.terminate()
         running.wait(timeout=20)
+        shutil.rmtree(folder)
 
 
 def study_of(folder: Path, port: int, *, table: str = "crm.The People") -> Path:
