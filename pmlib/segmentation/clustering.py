@@ -112,14 +112,14 @@ def cluster(matrix: np.ndarray, k: int, *, algorithm: str = "kmeans", seed: int)
 
 
 def require_distinct(matrix: np.ndarray, k: int) -> None:
-    """Refuse more clusters than there are different rows (or any rows)."""
-    distinct = len(np.unique(matrix, axis=0)) if len(matrix) <= 50 * k else k
-    if distinct < k or len(matrix) < k:
+    """Refuse more clusters than there are different rows."""
+    distinct = len(np.unique(matrix, axis=0))
+    if distinct < k:
         raise StudyError(
             "There are fewer different customers than segments.",
             where="n_segments",
             rule="at most the number of customers that differ in some feature",
-            found=f"{k} segments, {min(distinct, len(matrix))} different customers",
+            found=f"{k} segments, {distinct} different customers",
             remedy="Ask for fewer segments, or for more features.",
         )
 
@@ -127,7 +127,7 @@ def require_distinct(matrix: np.ndarray, k: int) -> None:
 def fit_mixture(matrix: np.ndarray, k: int, *, seed: int) -> GaussianMixture:
     """Fit a Gaussian mixture with full covariances by expectation-maximisation."""
     return GaussianMixture(
-        k, covariance_type="full", reg_covar=1e-2, max_iter=200, tol=1e-3, random_state=seed
+        k, covariance_type="full", reg_covar=1e-2, max_iter=500, tol=1e-3, random_state=seed
     ).fit(matrix)
 
 

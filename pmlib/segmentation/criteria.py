@@ -27,6 +27,8 @@ ROWS = 2_000
 SMALLEST_SHARE = 0.02
 """A segment below this share of customers is too small to be a market segment."""
 
+SMALLEST_EXCESS = 0.02
+"""An excess of the silhouette over its reference below this is too little to act on."""
 
 _COLUMNS = (
     "k", "silhouette", "silhouette_low", "silhouette_high", "reference_mean", "reference_low",
@@ -91,7 +93,7 @@ def compare_numbers(
     and with Ward's method: adjusted Rand index [@hubert1985partitions].
     """
     generator = np.random.default_rng(seed)
-    path = kmeans_path(matrix, k_max, generator=generator)
+    path = _best_path(matrix, k_max, generator=generator)
     rows = subsample(len(matrix), ROWS, seed=seed)
     part = matrix[rows]
     labels = [full[rows] for full in path]
@@ -123,9 +125,12 @@ def compare_numbers(
                 **_agreement(part, labels[k - 1], mixture, fcluster(tree, k, "maxclust")),
             }
         records.append(row)
-    table = pd.DataFrame(records).merge(
-        homogeneity.table.drop(columns="silhouette"), on="k", how="left", validate="one_to_one"
-    )
+    reference = homogeneity.table.drop(columns=["silhouette", "excess", "excess_sd"])
+    table = pd.DataFrame(records).merge(reference, on="k", how="left", validate="one_to_one")
+    # The best partition of the whole sample against the references, whose partitions are single
+    # tries on fewer rows.
+    table["excess"] = table["silhouette"] - table["reference_mean"]
+    table["excess_sd"] = table["excess"] / table["reference_sd"]
     table = table[list(_COLUMNS)].copy()
     table["eligible"] = _eligible(table, min_stability)
     chosen = _choose(table, homogeneity)
@@ -145,6 +150,7 @@ def _eligible(table: pd.DataFrame, min_stability: float) -> pd.Series:
         & (table["min_jaccard"] >= min_stability)
         & (table["smallest_share"] >= SMALLEST_SHARE)
         & (table["excess_sd"] > norm.ppf(0.95))
+        & (table["excess"] >= SMALLEST_EXCESS)
     )
 
 
@@ -153,6 +159,16 @@ def _choose(table: pd.DataFrame, homogeneity: Homogeneity) -> int:
     if not homogeneity.rejected or eligible.empty:
         return 1
     return int(eligible["k"][eligible["excess"].idxmax()])
+
+
+def _best_path(
+    matrix: np.ndarray, k_max: int, *, generator: np.random.Generator, tries: int = 4
+) -> list[np.ndarray]:
+    """For each k the partition with the smallest spread within clusters, of a few paths."""
+    paths = [kmeans_path(matrix, k_max, generator=generator) for _ in range(tries)]
+    return [
+        min(found, key=lambda labels: _within(matrix, labels)) for found in zip(*paths, strict=True)
+    ]
 
 
 def _agreement(

@@ -27,9 +27,9 @@ class Homogeneity:
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a k: ``k, silhouette, reference_mean, reference_low, reference_high`` (5 % and
-        95 % points), ``excess`` (silhouette less reference mean) and ``excess_sd`` (in standard
-        deviations of the references).
+        One row a k: ``k, silhouette, reference_mean, reference_sd, reference_low,
+        reference_high`` (5 % and 95 % points), ``excess`` (silhouette less reference mean) and
+        ``excess_sd`` (in standard deviations of the references).
     statistic : float
         Largest ``excess_sd`` over k.
     p_value : float
@@ -104,6 +104,7 @@ def homogeneity_test(
             "k": ks,
             "silhouette": found[0],
             "reference_mean": null.mean(axis=0),
+            "reference_sd": np.maximum(null.std(axis=0, ddof=1), 1e-12),
             "reference_low": np.quantile(null, 0.05, axis=0),
             "reference_high": np.quantile(null, 0.95, axis=0),
             "excess": found[0] - null.mean(axis=0),
