@@ -165,6 +165,18 @@ def test_the_field_test_is_read_near_the_truth(bank):
     assert len(table) == 6
 
 
+def test_results_of_the_field_are_read_like_the_field_test(bank, tmp_path):
+    simulated = opened(bank, plan=bank[2] / "plan.parquet").contacts
+    file = tmp_path / "results.csv"
+    simulated[["customer_id", "arm", "contacted_on", "responded", "value"]].to_csv(
+        file, index=False
+    )
+    campaign = opened(bank, plan=bank[2] / "plan.parquet", results=str(file))
+    assert "results of the campaign in the field" in campaign.text
+    effects = [intention_to_treat(contacts).table for contacts in (campaign.contacts, simulated)]
+    pd.testing.assert_frame_equal(*effects)
+
+
 def test_the_pilot_is_there_to_learn_from(bank):
     campaign = opened(bank, plan=bank[2] / "plan.parquet")
     assert campaign.training is not None

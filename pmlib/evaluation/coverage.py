@@ -13,7 +13,7 @@ import pandas as pd
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import intention_to_treat
 from pmlib.evaluation.groups import effects_by
-from pmlib.evaluation.intervals import skewed_mean
+from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.learners import Expected
 from pmlib.evaluation.policies import DOUBLY_ROBUST, INVERSE_PROPENSITY
 from pmlib.evaluation.uplift import MEASURES, rank_weighted_effect
@@ -50,6 +50,8 @@ def coverage(
         ``quantity, campaigns, covered`` (share), ``low, high`` (Wilson), ``truth``.
     """
     rng = np.random.default_rng(seed)
+    # A policy is a rule fixed beforehand: its cut does not move with the customers drawn.
+    population = population.assign(best=population["score"] > population["score"].median())
     truth = _truth(population)
     expected = population.groupby("cell")[["p0", "p1"]].transform("mean")
     population = population.assign(m0=expected["p0"], m1=expected["p1"])
@@ -70,7 +72,7 @@ def _truth(population: pd.DataFrame) -> dict[str, float]:
     uplift = population["p1"] - population["p0"]
     profit = (uplift * population["margin"] - population["cost"]).to_numpy()
     score = population["score"].to_numpy()
-    best = score > np.median(score)
+    best = population["best"].to_numpy()
     truth = {
         "response": float(uplift.mean()),
         "value": float((uplift * population["margin"]).mean()),
@@ -127,9 +129,9 @@ def _read(contacts: pd.DataFrame, level: float) -> list[tuple[str, float, float]
         rank = rank_weighted_effect(gamma, score, measure=measure)
         interval = rank.estimate(confidence_level=level)
         found.append((measure, interval.low, interval.high))
-    best = score > np.median(score)
+    best = contacts["best"].to_numpy()
     for name in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
         own = best * expected.scores(OFFER, doubly_robust=name == DOUBLY_ROBUST)
-        interval = skewed_mean(float(own.mean()), own, confidence_level=level)
+        interval = from_influence(float(own.mean()), own, confidence_level=level)
         found.append((f"policy, {name}", interval.low, interval.high))
     return found

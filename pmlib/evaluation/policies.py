@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.artifacts import Number
-from pmlib.evaluation.intervals import skewed_mean
+from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.learners import Expected
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly robust", "inverse propensity"
@@ -89,8 +89,7 @@ def policy_values(
     Notes
     -----
     A policy's value is the mean over customers of the probability it gives an arm times the
-    customer's score of that arm (`Expected.scores`), so its standard error is that of a mean; the
-    interval is corrected for skewness (`skewed_mean`).
+    customer's score of that arm (`Expected.scores`), so its standard error is that of a mean.
     """
     rows, robust_scores = [], {}
     for estimator in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
@@ -103,7 +102,7 @@ def policy_values(
             if robust:
                 robust_scores[name] = own
             share = float(sum(chance.mean() for chance in policy.values()))
-            found = skewed_mean(float(own.mean()), own, confidence_level=confidence_level)
+            found = from_influence(float(own.mean()), own, confidence_level=confidence_level)
             rows.append((name, share, estimator, *found))
     columns = [
         "policy",
@@ -140,7 +139,7 @@ def _text(table: pd.DataFrame, scores: Mapping[str, np.ndarray], unit: str, leve
     rivals = []
     for name, own in scores.items():
         lead = scores[best] - own
-        if name != best and skewed_mean(lead.mean(), lead, confidence_level=level).low <= 0:
+        if name != best and from_influence(lead.mean(), lead, confidence_level=level).low <= 0:
             rivals.append(name)
     what = "profit" if unit == "currency" else "response"
     text = f"The highest {what} comes from the policy **{best}**"

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from pmlib.artifacts import Number
-from pmlib.evaluation.intervals import Estimate, p_text, skewed_mean
+from pmlib.evaluation.intervals import Estimate, from_influence, p_text
 
 DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)
 
@@ -43,7 +43,7 @@ class RankEffect:
 
     def estimate(self, *, confidence_level: float = 0.95) -> Estimate:
         """`effect` with standard error, interval and p-value."""
-        return skewed_mean(self.effect, self.influence, confidence_level=confidence_level)
+        return from_influence(self.effect, self.influence, confidence_level=confidence_level)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def qini_curve(
         near = np.abs(rank - depth) <= _EDGE
         edge = gamma[near].mean() if 0 < depth < 1 and near.any() else 0.0
         influence = inside * gamma - gain - edge * (inside - depth)
-        found = skewed_mean(gain, influence, confidence_level=confidence_level)
+        found = from_influence(gain, influence, confidence_level=confidence_level)
         rows.append((depth, gain, found.low, found.high, depth * gamma.mean()))
     return pd.DataFrame(rows, columns=["depth", "gain", "gain_low", "gain_high", "random"])
 
