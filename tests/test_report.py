@@ -410,6 +410,8 @@ def test_notebooks_cite_and_refer_to_what_exists_under_labels_of_their_own() -> 
     bibliography = Bibliography(FRAME / "references.bib")
     places = {f"sec-{name}" for name in (*BEFORE, *AFTER, *APPENDICES)}
     places |= {f"sec-{name.replace('_', '-')}" for name in CHAPTERS}
+    frame = "".join(path.read_text("utf-8") for path in FRAME.glob("*.md"))
+    places |= set(re.findall(r"(?:\{#|id=\"|')((?:sec|fig|tbl|eq)-[\w-]+)", frame))
     owners = dict.fromkeys(places, "frame")
     wanted: set[str] = set()
     for path in sorted((PROJECT / "notebooks").glob("*.ipynb")):

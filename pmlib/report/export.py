@@ -28,7 +28,7 @@ def export(run_dir: Path, parts: Sequence[Part], targets: Mapping[str, Target]) 
     tables: dict[str, bytes] = {}
     figures: dict[str, bytes] = {}
     for part in parts:
-        for element in part.soup.select("figure.pm-figure, figure.pm-table"):
+        for element in part.soup.find_all("figure", class_=["pm-figure", "pm-table"]):
             target = targets[str(element["id"])]
             name = f"{target.kind}-{target.number}-{target.label.partition('-')[2]}".lower()
             data = part.csv.get(target.label) or _table_text(element)

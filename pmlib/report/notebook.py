@@ -9,7 +9,8 @@ from typing import Any
 import nbformat
 from bs4 import BeautifulSoup
 from jinja2 import pass_context
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, TemplateExporter
+from nbconvert.filters.highlight import Highlight2HTML
 
 from pmlib.errors import StudyError
 from pmlib.report.markup import to_html
@@ -68,6 +69,13 @@ def read_chapter(path: Path, exporter: HTMLExporter, *, origin: str) -> Part:
 
 class _Exporter(HTMLExporter):
     """HTML with this report's own Markdown."""
+
+    def from_notebook_node(  # type: ignore[override]
+        self, nb: Any, resources: Any = None, **kw: Any
+    ) -> tuple[str, Any]:
+        """Fill the template; the second parse that `HTMLExporter` makes for alt texts is ours."""
+        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="python", parent=self))
+        return TemplateExporter.from_notebook_node(self, nb, resources, **kw)
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:  # noqa: ARG002 - nbconvert's own

@@ -140,10 +140,17 @@ def _number(part: Part) -> Iterable[Target]:
                 remedy="Show pictures with chapter.figure(…, caption=…, alt=…).",
             )
     yield from _number_headings(part)
-    for text in part.soup.select("figcaption, p.pm-absent, table.pm-prose td"):
+    prose = part.soup.find_all("table", class_="pm-prose")
+    for text in (
+        *part.soup.find_all("figcaption"),
+        *part.soup.find_all("p", class_="pm-absent"),
+        *(cell for table in prose for cell in table.find_all("td")),
+    ):
         mark_caption(text)
     counts = dict.fromkeys(_KINDS, 0)
-    for element in part.soup.select("figure.pm-figure, figure.pm-table, div.pm-equation"):
+    for element in part.soup.find_all(
+        ["figure", "div"], class_=["pm-figure", "pm-table", "pm-equation"]
+    ):
         prefix = "eq"
         if element.name == "figure":
             prefix = "fig" if "pm-figure" in element["class"] else "tbl"
@@ -206,7 +213,7 @@ def _resolve(
     part: Part, targets: dict[str, Target], declared: frozenset[str], bibliography: Bibliography
 ) -> None:
     """Fill the marks of one part."""
-    for mark in part.soup.select("a.pm-ref"):
+    for mark in part.soup.find_all("a", class_="pm-ref"):
         label = str(mark["href"]).removeprefix("#")
         if label in targets:
             mark.string = targets[label].text
@@ -224,7 +231,7 @@ def _resolve(
                 found=f"@{label}",
                 remedy=f"Did you mean @{close[0]}?" if close else "Check the label.",
             )
-    for mark in part.soup.select("span.pm-cite"):
+    for mark in part.soup.find_all("span", class_="pm-cite"):
         citation = bibliography.cite(str(mark["data-keys"]), where=part.name)
         mark.clear()
         del mark["data-keys"]

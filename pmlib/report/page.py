@@ -75,7 +75,7 @@ def render_page(
             "kind": part.kind,
             "title": part.title,
             "running_head": _css_string(f"{part.number} {part.short_title}".strip()),
-            "html": _ours(part.soup.decode(formatter="html5")),
+            "html": _ours(part.soup.decode(formatter="minimal")),
         }
         for part in parts
     ]

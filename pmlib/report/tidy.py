@@ -31,28 +31,17 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Any]) -> None:
         Label to `pmlib.report.numbering.Target`, to name the scrolling frame.
     """
     for table in soup.find_all("table"):
-        for cell in table.select("thead th"):
-            cell["scope"] = "col"
-        for cell in table.select("tbody th"):
-            cell["scope"] = "row"
-        for cell in table.select("tbody :is(td, th):not(.num)"):
-            text = cell.get_text()
-            # Intervals, dates and the like are read as one; a long name may be cut on paper.
-            if len(text) <= _SHORT and any(map(str.isdigit, text)):
-                _mark(cell, "pm-short")
-            elif max(map(len, text.split()), default=0) > _SHORT:
-                _mark(cell, "pm-cut")
-        rows, width = len(table.select("tbody tr")), _width(table)
-        size = _UPRIGHT / (_CHARACTER * width)
-        # A short table rather takes smaller type than a page of its own.
-        if size < _SMALLEST_UPRIGHT and rows > _FEW:
-            _mark(table, "pm-across")
-            size = _ACROSS / (_CHARACTER * width)
-        if width > _WIDE:
-            _mark(table, "pm-wide")
-        if rows > _ONE_PAGE:
-            _mark(table, "pm-long")
-        table["style"] = f"--paper-size: {min(_LARGEST, max(_SMALLEST, size)):.1f}pt"
+        widths: dict[int, int] = {}
+        body_rows = 0
+        for row in table.find_all("tr"):
+            in_body = row.parent is not None and row.parent.name == "tbody"
+            body_rows += in_body
+            for position, cell in enumerate(row.find_all(["td", "th"], recursive=False)):
+                if cell.name == "th":
+                    cell["scope"] = "row" if in_body else "col"
+                width = _tidy_cell(cell, in_body=in_body)
+                widths[position] = max(widths.get(position, 0), width)
+        _set_size(table, sum(width + 2 for width in widths.values()), body_rows)
         figure = table.find_parent("figure")
         label = str(figure.get("id", "")) if figure else ""
         name = targets[label].text if label in targets else "Table"
@@ -63,18 +52,34 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Any]) -> None:
         table.wrap(frame)
 
 
+def _tidy_cell(cell: Tag, *, in_body: bool) -> int:
+    """Mark a cell that should not break, or may be cut; give the characters it needs in a line."""
+    text = " ".join(cell.get_text(" ").split())
+    longest = max(map(len, text.split()), default=0)
+    if not in_body:
+        return longest
+    if "num" not in cell.get_attribute_list("class"):
+        # Intervals, dates and the like are read as one; a long name may be cut on paper.
+        if len(text) <= _SHORT and any(map(str.isdigit, text)):
+            _mark(cell, "pm-short")
+        elif longest > _SHORT:
+            _mark(cell, "pm-cut")
+    return len(text) if len(text) <= _SHORT else max(min(longest, _SHORT), _WRAPPED)
+
+
+def _set_size(table: Tag, width: int, rows: int) -> None:
+    """Mark a wide or long table, and set its size of type on paper."""
+    size = _UPRIGHT / (_CHARACTER * max(width, 1))
+    # A short table rather takes smaller type than a page of its own.
+    if size < _SMALLEST_UPRIGHT and rows > _FEW:
+        _mark(table, "pm-across")
+        size = _ACROSS / (_CHARACTER * width)
+    if width > _WIDE:
+        _mark(table, "pm-wide")
+    if rows > _ONE_PAGE:
+        _mark(table, "pm-long")
+    table["style"] = f"--paper-size: {min(_LARGEST, max(_SMALLEST, size)):.1f}pt"
+
+
 def _mark(element: Tag, css_class: str) -> None:
     element["class"] = " ".join([*map(str, element.get_attribute_list("class")), css_class])
-
-
-def _width(table: Tag) -> int:
-    """Characters across a table: numbers and short cells whole, of text a part, for it wraps."""
-    widths: dict[int, int] = {}
-    for row in table.find_all("tr"):
-        for position, cell in enumerate(row.find_all(["td", "th"])):
-            text = cell.get_text(" ", strip=True)
-            size = max(map(len, text.split()), default=0)
-            if cell.find_parent("tbody"):
-                size = len(text) if len(text) <= _SHORT else max(min(size, _SHORT), _WRAPPED)
-            widths[position] = max(widths.get(position, 0), size)
-    return sum(size + 2 for size in widths.values())
