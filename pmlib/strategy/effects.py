@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
+from scipy.sparse import csr_array
 from scipy.stats import norm
 
 from pmlib.strategy.catalogue import Catalogue
@@ -204,26 +205,25 @@ def _variances(
     rounds: int = 30,
 ) -> np.ndarray:
     """Variance components by restricted maximum likelihood: Fisher scoring, none below zero."""
-    dummies = [np.eye(code.max() + 1)[:, code] for code in map(_renumbered, codes)]
+    dummies = [_dummies(code) for code in codes]
+    kernels = [(Z.T @ Z).toarray() for Z in dummies]
     theta = np.full(len(codes), max(np.var(raw) - np.diag(sampling).mean(), 0.1 * np.var(raw)))
     theta = theta / len(codes)
     for _ in range(rounds):
-        V = sampling + sum(t * (Z.T @ Z) for t, Z in zip(theta, dummies, strict=True))
+        V = sampling + sum(t * kernel for t, kernel in zip(theta, kernels, strict=True))
         inverse = np.linalg.inv(V)
         XV = fixed.T @ inverse
         P = inverse - XV.T @ np.linalg.solve(XV @ fixed, XV)
         halves = [Z @ P for Z in dummies]
         residual = P @ raw
-        # Scoring solves information @ theta = target.
-        target = np.array(
-            [
-                np.square(Z @ residual).sum() - np.einsum("ij,ij->", half @ sampling, half)
-                for Z, half in zip(dummies, halves, strict=True)
-            ]
-        )
-        information = np.array([[np.square(half @ Z.T).sum() for Z in dummies] for half in halves])
+        information = np.array([[np.square(Z @ half.T).sum() for Z in dummies] for half in halves])
         if np.trace(information) < 1e-12 * np.square(inverse).sum():
             return np.zeros(len(codes))  # as many fixed effects as cells: nothing left to shrink
+        # Scoring solves information @ theta = target. Since P V P = P, the traces of P K P S that
+        # the target needs are those of P K, less what the components explain.
+        traces = np.array([(P * kernel).sum() for kernel in kernels])
+        squares = np.array([np.square(Z @ residual).sum() for Z in dummies])
+        target = squares - traces + information @ theta
         # A ridge keeps near-twins apart.
         ridge = 1e-9 * np.trace(information) * np.eye(len(codes))
         root = np.linalg.cholesky(information + ridge)
@@ -235,20 +235,24 @@ def _variances(
     return theta
 
 
-def _renumbered(code: np.ndarray) -> np.ndarray:
-    return np.unique(code, return_inverse=True)[1]
+def _dummies(code: np.ndarray) -> csr_array:
+    """(levels, n) 0/1 matrix of a factor."""
+    level = np.unique(code, return_inverse=True)[1]
+    n = len(code)
+    return csr_array((np.ones(n), (level, np.arange(n))), shape=(level.max() + 1, n))
 
 
 def _components(cells: pd.DataFrame, seen: np.ndarray, fixed: np.ndarray) -> dict[str, np.ndarray]:
     """Codes of each entry of `SHARED` that the data can tell from the others."""
     labels: dict[str, np.ndarray] = {}
     partitions: set[bytes] = set()
+    basis = np.linalg.qr(fixed[seen])[0]
     for columns in SHARED:
         code = cells.groupby(list(columns), sort=False).ngroup().to_numpy()
         partition = pd.factorize(code[seen])[0]
-        dummies = np.eye(partition.max() + 1)[partition]
-        rank = np.linalg.matrix_rank(fixed[seen])
-        explained = np.linalg.matrix_rank(np.hstack([fixed[seen], dummies])) == rank
+        means = _dummies(partition).T.toarray()
+        left = means - basis @ (basis.T @ means)
+        explained = np.abs(left).max() < 1e-8  # by the fixed effects
         if partition.tobytes() in partitions or (explained and columns != SHARED[-1]):
             continue
         partitions.add(partition.tobytes())

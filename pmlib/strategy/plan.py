@@ -11,7 +11,7 @@ from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.programme import Limits, Relaxed, best_of, solve_by_dual, solve_directly
 
 # Above this many variables the dual is faster than handing the whole programme to HiGHS.
-DIRECT_LIMIT = 20_000
+DIRECT_LIMIT = 10_000
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,195 @@
+"""Plan a campaign for a million customers, and beside it the customer-level programme.
+
+    python benchmarks/strategy.py [--customers 1000000] [--customer-level 2000 8000 20000]
+
+Draws customers, holdings of 24 products, six segments and a pilot of 200,000 contacts; times the
+scan that counts customers into groups, the estimate of all effects, the plan and the drawing of
+customers. The customer-level programme has one variable a customer, product and channel; it is
+given the same effects and limits, scaled to its size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import resource
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pmlib.engine import open_engine
+from pmlib.strategy.catalogue import Catalogue
+from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states
+from pmlib.strategy.contacts import draw_contacts
+from pmlib.strategy.effects import estimate
+from pmlib.strategy.evidence import CELL, Evidence
+from pmlib.strategy.plan import greedy, solve
+from pmlib.strategy.policies import values
+from pmlib.strategy.programme import Limits, solve_directly
+
+SEGMENTS, PRODUCTS, CHANNELS = 6, 24, ("email", "letter", "phone")
+PILOT = 200_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser.add_argument("--customer-level", type=int, nargs="*", default=[2_000, 8_000])
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run(given.customers, Path(folder))
+        for n in given.customer_level:
+            customer_level(n, Path(folder))
+
+
+def run(n: int, folder: Path) -> None:
+    sources, menu, engine = bank(n, folder)
+    clock = Clock(f"{n:,} customers x {PRODUCTS} products x {len(CHANNELS)} channels")
+    states = customer_states(sources, menu, cool_down=0)
+    groups = count_groups(states, menu, segments=range(1, SEGMENTS + 1))
+    clock.note("scan: customers counted into groups", f"{len(groups.size):,} groups")
+    effects = estimate(pilot(menu), menu, segments=groups.segments, error_rate=0.05)
+    clock.note("effects of all cells", f"{len(effects.cells):,} cells")
+    value, cost, limits = values(effects, menu), menu.channels["cost"].to_numpy(), limits_for(n)
+    plan = solve(groups, value, cost, limits)
+    clock.note("plan", f"profit {plan.profit:,.0f}, gap {plan.gap:.5%}")
+    by_hand = greedy(groups, value, cost, limits)
+    clock.note("greedy, to compare", f"{1 - by_hand.profit / plan.profit:.3%} less")
+    cells = effects.cells[CELL].assign(cell=range(len(effects.cells)))
+    drawn = draw_contacts(
+        states, groups, plan, menu, engine, cells=cells, control_share=0.1, seed=1
+    )
+    engine.write(drawn, folder / "plan.parquet")
+    clock.note("contact plan drawn and written", f"{plan.contacts.sum():,} customers")
+    engine.close()
+
+
+def customer_level(n: int, folder: Path) -> None:
+    """The same plan with one group a customer, handed to HiGHS whole."""
+    sources, menu, engine = bank(n, folder)
+    groups = count_groups(
+        customer_states(sources, menu, cool_down=0), menu, segments=range(1, SEGMENTS + 1)
+    )
+    effects = estimate(pilot(menu), menu, segments=groups.segments, error_rate=0.05)
+    value, cost, limits = values(effects, menu), menu.channels["cost"].to_numpy(), limits_for(n)
+    value = np.where(value > 0, value, -np.inf)
+    limits = replace(limits, min_contacts=0)
+    clock = Clock(f"{n:,} customers, customer by customer")
+    ours = solve(groups, value, cost, limits)
+    clock.note("groups", f"profit {ours.profit:,.0f}, gap {ours.gap:.5%}")
+    single = Groups(
+        segment=np.repeat(groups.segment, groups.size),
+        state=np.repeat(groups.state, groups.size, axis=0),
+        size=np.ones(groups.n_customers, dtype=np.int64),
+        products=groups.products,
+        segments=groups.segments,
+    )
+    theirs = solve_directly(single, value, cost, limits)
+    clock.note("customer-level programme, HiGHS", f"optimum {theirs.bound:,.0f}")
+    engine.close()
+
+
+def limits_for(n: int) -> Limits:
+    return Limits(0.5 * n, (0.3 * n, 0.25 * n, 0.05 * n), contact_limit=1, min_contacts=20)
+
+
+def bank(n: int, folder: Path) -> tuple[Sources, Catalogue, object]:
+    """Customers whose holdings depend on their segment, as Parquet files."""
+    rng = np.random.default_rng(7)
+    products = [f"p{i:02d}" for i in range(PRODUCTS)]
+    segment = rng.integers(1, SEGMENTS + 1, n)
+    rates = rng.beta(1.0, 6.0, (SEGMENTS, PRODUCTS))
+    ids = np.arange(n)
+    pd.DataFrame(
+        {
+            "customer_id": ids,
+            "customer_hash": rng.integers(0, 2**32, n),
+            "risk_tolerance": rng.integers(1, 6, n),
+            "marketing_opt_out": rng.random(n) < 0.1,
+        }
+    ).to_parquet(folder / "customers.parquet")
+    pd.DataFrame({"customer_id": ids, "segment": segment}).to_parquet(folder / "segments.parquet")
+    held = [ids[rng.random(n) < rates[segment - 1, p]] for p in range(PRODUCTS)]
+    pd.DataFrame(
+        {
+            "customer_id": np.concatenate(held),
+            "product_id": np.repeat(products, [len(h) for h in held]),
+            "opened_on": dt.date(2020, 1, 1),
+            "closed_on": pd.Series([None], dtype=object).repeat(sum(map(len, held))).to_numpy(),
+        }
+    ).astype({"closed_on": "datetime64[s]"}).to_parquet(folder / "holdings.parquet")
+    menu = Catalogue(
+        products=pd.DataFrame(
+            {
+                "product_id": products,
+                "name": products,
+                "risk_rating": np.where(np.arange(PRODUCTS) % 3 == 0, 3.0, np.nan),
+                "margin": rng.uniform(20, 150, PRODUCTS),
+            }
+        ),
+        channels=pd.DataFrame(
+            {"channel": list(CHANNELS), "cost": [0.25, 1.5, 6.0], "capacity": np.inf}
+        ),
+        antecedents={p: ((0, (products[i - 1],)),) for i, p in enumerate(products)},
+    )
+    engine = open_engine("duckdb")
+    scans = {name: engine.scan(folder / f"{name}.parquet") for name in ("customers", "holdings")}
+    sources = Sources(
+        customers=scans["customers"],
+        assignments=engine.scan(folder / "segments.parquet"),
+        holdings=scans["holdings"],
+        contacts=None,
+        as_of=dt.date(2025, 12, 31),
+    )
+    return sources, menu, engine
+
+
+def pilot(menu: Catalogue) -> Evidence:
+    """Tallies of a randomised pilot, a third of it control."""
+    rng = np.random.default_rng(8)
+    shape = (SEGMENTS, 2, PRODUCTS, len(CHANNELS))
+    effect = 0.02 + 0.015 * rng.standard_normal(shape[:3])[..., None]
+    effect = np.clip(effect + 0.01 * rng.standard_normal(shape), 0, None)
+    n = PILOT * 2 // 3 // int(np.prod(shape))
+    rows = [
+        (s + 1, bool(h), menu.product_ids[p], CHANNELS[c], False, n, rng.binomial(n, 0.02 + e))
+        for (s, h, p, c), e in np.ndenumerate(effect)
+    ]
+    m = PILOT // 3 // int(np.prod(shape[:3]))
+    rows += [
+        (s + 1, bool(h), menu.product_ids[p], "", True, m, rng.binomial(m, 0.02))
+        for s, h, p in np.ndindex(shape[:3])
+    ]
+    tallies = pd.DataFrame(rows, columns=[*CELL, "control", "rows", "wy"]).assign(fold=0)
+    tallies = tallies.assign(w=tallies["rows"], w2=tallies["rows"], wyy=tallies["wy"])
+    return Evidence(
+        tallies=tallies.astype({"w": float, "w2": float, "wy": float, "wyy": float}),
+        kind="uplift",
+        outcome="response",
+        common_control=False,
+        take_up=1.0,
+        counts={"used": PILOT},
+    )
+
+
+class Clock:
+    """Print what each step took, and the peak memory so far."""
+
+    def __init__(self, title: str) -> None:
+        print(f"\n{title}")
+        self._since = time.perf_counter()
+
+    def note(self, step: str, result: str) -> None:
+        """End a step."""
+        now = time.perf_counter()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"  {step:<38} {now - self._since:7.2f} s  peak {peak:5.2f} GiB  {result}")
+        self._since = time.perf_counter()
+
+
+if __name__ == "__main__":
+    main()
