@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from pmlib.artifacts import Number
 from pmlib.errors import StudyError
 from pmlib.segmentation.clustering import cluster, group_means, require_distinct, subsample
-from pmlib.segmentation.criteria import ROWS, Criteria, compare_numbers
+from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers
 from pmlib.segmentation.homogeneity import Homogeneity, homogeneity_test
 from pmlib.segmentation.names import matched_names, name_segments
 from pmlib.segmentation.scorer import Scorer
@@ -286,8 +286,9 @@ def _text(result: Segmentation, min_stability: float) -> str:
     if homogeneity.rejected and supported == 1:
         verdict += (
             " Yet no number of segments passes the rule (each segment found again in resamples "
-            f"with a Jaccard similarity of {min_stability:.2f} or more, none too small): what "
-            "structure there is does not form stable segments."
+            f"with a Jaccard similarity of {min_stability:.2f} or more, none too small, and a "
+            f"silhouette at least {SMALLEST_EXCESS} above the reference): what structure there is "
+            "is too faint or too unstable to act on."
         )
     if len(result.encoder.features) == 1:
         verdict = (
