@@ -139,7 +139,7 @@ def promise(run: Path, campaigns: int) -> None:
     )
     worlds = {"with effects": population, "without": population.assign(p1=population["p0"])}
     for name, world in worlds.items():
-        table = coverage(world, campaigns=campaigns, seed=3)
+        table = coverage(world, campaigns=campaigns, customers=len(world), seed=3)
         print(f"world {name}\n{table.round(4).to_string(index=False)}\n", flush=True)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
 from pmlib.evaluation.checks import CONTROL
-from pmlib.evaluation.intervals import newcombe, p_text, welch
+from pmlib.evaluation.intervals import Moments, newcombe, p_text, welch
 
 ANY_OFFER = "any offer"
 
@@ -220,12 +220,13 @@ def compare_arms(
             )
         else:
             found = welch(
-                part["mean"],
-                part["variance"],
-                part["effective"],
-                part["mean_control"],
-                part["variance_control"],
-                part["effective_control"],
+                Moments(part["mean"], part["variance"], part["effective"], part["kurtosis"]),
+                Moments(
+                    part["mean_control"],
+                    part["variance_control"],
+                    part["effective_control"],
+                    part["kurtosis_control"],
+                ),
                 **shared,
             )
         parts.append(part.assign(**found._asdict()))
@@ -249,7 +250,7 @@ def weights_of(contacts: pd.DataFrame) -> pd.Series:
 
 
 def _moments(outcomes: pd.DataFrame, keys: list[pd.Series], weight: pd.Series) -> pd.DataFrame:
-    """Weighted mean, variance and effective number of customers of each group and outcome.
+    """Weighted moments and effective number of customers of each group and outcome.
 
     With equal weights these are the plain mean, the sample variance and the count. The effective
     number is Kish's, ``(sum w)^2 / sum w^2``.
@@ -258,17 +259,20 @@ def _moments(outcomes: pd.DataFrame, keys: list[pd.Series], weight: pd.Series) -
     for outcome in outcomes.columns:
         y = outcomes[outcome]
         w = weight.where(y.notna(), 0.0)
-        sums = pd.DataFrame({"n": y.notna(), "w": w, "ww": w * w, "wy": w * y, "wyy": w * y * y})
+        powers = {f"wy{power}": w * y**power for power in (1, 2, 3, 4)}
+        sums = pd.DataFrame({"n": y.notna(), "w": w, "ww": w * w, **powers})
         total = sums.groupby(keys, sort=True, observed=True).sum()
         effective = total["w"] ** 2 / total["ww"]
-        mean = total["wy"] / total["w"]
-        spread = (total["wyy"] / total["w"] - mean**2).clip(lower=0)
+        mean, second, third, fourth = (total[name] / total["w"] for name in powers)
+        spread = (second - mean**2).clip(lower=0)
+        central = fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4
         part = pd.DataFrame(
             {
                 "customers": total["n"],
                 "effective": effective,
                 "mean": mean,
                 "variance": spread * effective / (effective - 1),
+                "kurtosis": (central / spread**2).where(spread > 0, 3.0),
             }
         )
         parts.append(part.reset_index().assign(outcome=outcome))
