@@ -257,12 +257,20 @@ def _mixed(
     """
     shares = np.array([share for share, _ in used])
     shares = shares / shares.sum()
-    whole = np.floor(groups.size[:, None] * shares)
+    exact = groups.size[:, None] * shares
+    whole = np.floor(exact)
     odd = (groups.size - whole.sum(axis=1)).astype(np.int64)
-    group_of_odd = np.repeat(np.arange(len(groups.size)), odd)
-    golden = np.modf(np.arange(len(group_of_odd)) * 0.6180339887498949)[0]
-    dealt = np.searchsorted(np.cumsum(shares), golden, side="right").clip(max=len(shares) - 1)
-    np.add.at(whole, (group_of_odd, dealt), 1)
+    # Systematic sampling by the fractions left over, so that every plan gets its share on
+    # average. Groups for which the plans pick alike stand together and are dealt in turn.
+    picks = [column for _, both in used for picked in both for column in picked.T]
+    turn = np.empty(len(odd), dtype=np.int64)
+    turn[np.lexsort(picks) if picks else slice(None)] = np.arange(len(odd))
+    start = np.modf(turn * 0.6180339887498949)[0]
+    group_of_odd = np.repeat(np.arange(len(odd)), odd)
+    nth = np.arange(len(group_of_odd)) - np.repeat(np.cumsum(odd) - odd, odd)
+    left = np.cumsum(exact - whole, axis=1)
+    dealt = (left[group_of_odd] <= (start[group_of_odd] + nth)[:, None]).sum(axis=1)
+    np.add.at(whole, (group_of_odd, dealt.clip(max=len(shares) - 1)), 1)
     parts = []
     for position, (_, (product, channel)) in enumerate(used):
         group, slot = np.nonzero((product >= 0) & (whole[:, position] > 0)[:, None])
