@@ -117,7 +117,7 @@ def _appendices(study: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _validation_tables(frame: Path) -> dict[str, pd.DataFrame]:
     """World to the table of what the methods found, missed and imagined over many banks."""
-    kept = pd.read_csv(frame / "validation.csv")
+    kept = pd.read_csv(frame / "validation.csv", keep_default_na=False)  # a world is named null
     shown = ["meaning", "mean", "standard_error", "banks", "expected"]
     return {str(world): part[shown] for world, part in kept.groupby("world", sort=False)}
 

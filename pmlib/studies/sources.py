@@ -339,15 +339,6 @@ def _unreadable(rule: str, where: str, found: str) -> StudyError:
 
 def _copy(server: Server, inner: str, target: Path) -> None:
     """Stream a table of a PostgreSQL server into a text file."""
-    try:
-        import psycopg
-        from psycopg import sql
-    except ImportError:
-        raise StudyError(
-            "The library for PostgreSQL is not installed.",
-            where="sources: server",
-            remedy="Install it: pip install '.[postgresql]'.",
-        ) from None
     address = f"{server.user}@{server.host}:{server.port}/{server.database}"
     password = os.environ.get(server.password_variable)
     if password is None:
@@ -358,6 +349,15 @@ def _copy(server: Server, inner: str, target: Path) -> None:
             found=f"{server.password_variable} is not set",
             remedy=f"Set it: export {server.password_variable}=…",
         )
+    try:
+        import psycopg
+        from psycopg import sql
+    except ImportError:
+        raise StudyError(
+            "The library for PostgreSQL is not installed.",
+            where="sources: server",
+            remedy="Install it: pip install '.[postgresql]'.",
+        ) from None
     query = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(
         sql.Identifier(*inner.split("."))
     )
