@@ -1,4 +1,4 @@
-"""The one exception a user can mend: it says what, where, which rule, what was found, what to do."""
+"""The one exception a user can mend: what, where, which rule, what was found, what to do."""
 
 from __future__ import annotations
 
