@@ -25,6 +25,7 @@ from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
 from pmlib.report.chapter import PROJECT, Chapter
 from pmlib.report.markup import to_html
+from pmlib.report.tidy import tidy_tables
 
 TITLES = {
     "data_profiling": "Data profiling: what is there?",
@@ -429,3 +430,15 @@ def test_notebooks_cite_and_refer_to_what_exists_under_labels_of_their_own() -> 
         assert {label: owners[label] for label in labels if label in owners} == {}
         owners |= dict.fromkeys(labels, path.name)
     assert wanted - set(owners) == set()
+
+
+def test_of_a_long_sortable_table_the_first_rows_are_printed():
+    rows = "".join(f"<tr><td>{i}</td></tr>" for i in range(41))
+    page = BeautifulSoup(
+        '<figure id="tbl-a"><table class="pm-sortable"><thead><tr><th>n</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></figure>",
+        "html.parser",
+    )
+    tidy_tables(page, {})
+    assert "first 40 of 41 rows" in page.select_one("p.pm-print-note").text
+    assert page.select_one("table.pm-sortable.pm-first-rows")

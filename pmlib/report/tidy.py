@@ -13,6 +13,8 @@ _SHORT, _WRAPPED = 22, 15
 _WIDE = 110
 # Rows of a small table, and rows that fit on a page: a longer table repeats its head.
 _FEW, _ONE_PAGE = 14, 28
+# Rows of a sortable table that are printed; the reader sorts on screen to have others.
+_PRINTED = 40
 # Points: widths of the text on A4 upright and across, and the sizes of type between which a
 # table is set. A character takes a little more than half its size.
 _UPRIGHT, _ACROSS = 470, 740
@@ -43,6 +45,8 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Any]) -> None:
                 widths[position] = max(widths.get(position, 0), width)
         _set_size(table, sum(width + 2 for width in widths.values()), body_rows)
         figure = table.find_parent("figure")
+        if figure and body_rows > _PRINTED and table in figure.select("table.pm-sortable"):
+            _print_first_rows(table, figure, body_rows)
         label = str(figure.get("id", "")) if figure else ""
         name = targets[label].text if label in targets else "Table"
         if label.startswith("fig-"):
@@ -50,6 +54,16 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Any]) -> None:
         frame = Tag(name="div", attrs={"class": "pm-scroll", "role": "region"})
         frame["aria-label"] = name
         table.wrap(frame)
+
+
+def _print_first_rows(table: Tag, figure: Tag, rows: int) -> None:
+    _mark(table, "pm-first-rows")
+    note = Tag(name="p", attrs={"class": "pm-print-note"})
+    note.string = (
+        f"Printed are the first {_PRINTED} of {rows:,} rows; all are on screen and, as CSV, in the "
+        "folder tables of this run."
+    )
+    figure.append(note)
 
 
 def _tidy_cell(cell: Tag, *, in_body: bool) -> int:
