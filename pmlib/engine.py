@@ -111,7 +111,15 @@ class SparkEngine:
 
     def from_pandas(self, frame: pd.DataFrame) -> nw.LazyFrame:
         """Send a small frame to the cluster."""
-        return nw.from_native(self._session.createDataFrame(frame))
+        import pyarrow as pa
+
+        # By way of Arrow, a frame without rows keeps its types; text without rows has none there.
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        fields = [
+            pa.field(field.name, pa.string() if pa.types.is_null(field.type) else field.type)
+            for field in table.schema
+        ]
+        return nw.from_native(self._session.createDataFrame(table.cast(pa.schema(fields))))
 
     def write(self, frame: nw.LazyFrame, path: Path) -> None:
         """Write one Parquet file."""
