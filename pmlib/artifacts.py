@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 UNITS = ("", "share", "points", "currency", "customers", "count", "days", "months", "ratio")
 """share: 0 to 1, shown in per cent; points: a difference of shares, shown in percentage points."""
 
+DIGITS = 9
+"""Significant digits of what is published. Engines add up in parallel, in no fixed order, so the
+last bits of a sum, and more of a difference of sums, are not the same in two runs."""
+
 _DECIMALS = {"share": 1, "points": 2, "currency": 2, "days": 0, "months": 0}
 
 
@@ -257,8 +261,14 @@ def _rounded(value: Any) -> Any:
 
 
 def numbers_to_records(numbers: Iterable[Number]) -> list[dict[str, Any]]:
-    """Turn numbers into what ``results.json`` holds."""
-    return [asdict(number) for number in numbers]
+    """Turn numbers into what ``results.json`` holds, floats to `DIGITS` significant digits."""
+    return [
+        {
+            field: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+            for field, value in asdict(number).items()
+        }
+        for number in numbers
+    ]
 
 
 def numbers_from_records(records: Iterable[Mapping[str, Any]]) -> list[Number]:

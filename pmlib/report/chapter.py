@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from pmlib import params as parameters
 from pmlib import studies
 from pmlib.artifacts import (
+    DIGITS,
     Number,
     numbers_from_records,
     numbers_to_records,
@@ -253,7 +254,7 @@ class Chapter:
 
     def _show(self, fragment: str, label: str, data: pd.DataFrame) -> None:
         # The raw values travel with the output; the report writes them out as CSV.
-        csv = data.to_csv(index=False, lineterminator="\n", float_format="%.12g")
+        csv = data.to_csv(index=False, lineterminator="\n", float_format=f"%.{DIGITS}g")
         display(HTML(fragment), metadata={"pmlib": {"label": label, "csv": csv}})
 
     # --- what later chapters need -------------------------------------------------------------

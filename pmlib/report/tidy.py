@@ -7,6 +7,8 @@ from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 
+from pmlib.artifacts import DIGITS
+
 # Characters of a cell that stays on one line, and of a line of a cell that does not.
 _SHORT, _WRAPPED = 22, 15
 # Characters across from which a table is wide on screen.
@@ -68,6 +70,8 @@ def _print_first_rows(table: Tag, figure: Tag, rows: int) -> None:
 
 def _tidy_cell(cell: Tag, *, in_body: bool) -> int:
     """Mark a cell that should not break, or may be cut; give the characters it needs in a line."""
+    if cell.get("data-value"):
+        cell["data-value"] = f"{float(str(cell['data-value'])):.{DIGITS}g}"
     text = " ".join(cell.get_text(" ").split())
     longest = max(map(len, text.split()), default=0)
     if not in_body:
