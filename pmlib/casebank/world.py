@@ -53,12 +53,12 @@ _SHARES = {
 
 # What marks each kind of customer: mean by kind, spread within a kind (on the scale given).
 _TRAITS = {
-    "log_income": ((6.7, 7.8, 8.6, 8.9, 9.6, 7.0), 0.20),  # natural log of money a month
+    "log_income": ((6.7, 7.9, 8.7, 8.9, 9.6, 7.0), 0.20),  # natural log of money a month
     "log_activity": ((1.0, 0.0, 1.3, 2.1, 0.0, -0.6), 0.16),  # log of payments a month
-    "logit_digital": ((3.0, 0.6, 1.7, -0.4, -0.9, -2.6), 0.25),  # share of payments by app or web
-    "logit_cash": ((-2.0, -1.5, -1.5, 1.2, -2.5, 0.9), 0.30),  # of the others: share in cash
+    "logit_digital": ((3.0, 0.5, 1.7, -0.4, -0.9, -2.0), 0.25),  # share of payments by app or web
+    "logit_cash": ((-1.6, -1.3, -1.5, 0.9, -1.9, 0.2), 0.30),  # of the others: share in cash
     "age": ((24.0, 41.0, 39.0, 45.0, 56.0, 71.0), 5.0),
-    "tenure": ((4.0, 9.0, 12.0, 6.5, 18.0, 25.0), 1.8),  # years with the bank
+    "tenure": ((4.0, 9.0, 12.0, 6.5, 17.0, 20.0), 1.8),  # years with the bank
     "risk_tolerance": ((3.2, 2.6, 2.7, 3.4, 3.6, 1.7), 1.0),
 }
 
