@@ -344,7 +344,7 @@ def test_an_interrupt_ends_workers_and_kernels(tmp_path: Path) -> None:
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 2  # a worker and its kernel
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)  # a busy machine takes its time
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert errors.count("Traceback") == 1  # the workers are silent
     _, alive = psutil.wait_procs(children, timeout=5)

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -203,13 +203,20 @@ def kill_children() -> None:
     """End every process that this one started, with all that those started."""
     import psutil
 
-    ended = []
-    for child in psutil.Process().children(recursive=True):
-        try:
-            # multiprocessing's own bookkeeper ends by itself, and complains when killed.
-            if "resource_tracker" not in " ".join(child.cmdline()):
-                child.kill()
-                ended.append(child)
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(ended, timeout=10)
+    halted: dict[int, psutil.Process] = {}
+    found = True
+    while found:  # a process halted first cannot start another one while its children are sought
+        found = False
+        for child in psutil.Process().children(recursive=True):
+            try:
+                # multiprocessing's own bookkeeper ends by itself, and complains when killed.
+                if child.pid not in halted and "resource_tracker" not in " ".join(child.cmdline()):
+                    child.suspend()
+                    halted[child.pid] = child
+                    found = True
+            except psutil.NoSuchProcess:
+                continue
+    for child in halted.values():
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(list(halted.values()), timeout=10)

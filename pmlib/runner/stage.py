@@ -125,7 +125,10 @@ def _own_kernel() -> type:
     class OwnKernel(AsyncKernelManager):
         @property
         def kernel_spec(self) -> KernelSpec:
-            return KernelSpec(resource_dir="", **get_kernel_dict())
+            # jupyter_client interrupts an idle kernel before it ends it, and the kernel logs that
+            # as an error; what goes wrong in a cell is in the notebook.
+            quiet = get_kernel_dict(extra_arguments=["--log-level=CRITICAL"])
+            return KernelSpec(resource_dir="", **quiet)
 
     return OwnKernel
 
