@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mlxtend.frequent_patterns import fpgrowth
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.studies import STUDIES, Study, list_studies, prepare
+from pmlib.studies.study import KEPT
 
 MIRROR = Path(os.environ.get("PMLIB_MIRROR") or STUDIES.parents[1] / "shared" / "data")
 
@@ -55,6 +57,22 @@ def test_an_unknown_study_is_told_with_the_nearest_name():
 def test_a_day_after_the_study_ends_is_refused():
     with pytest.raises(StudyError, match="knows nothing of that day"):
         prepare("casebank", Parameters(as_of="2031-01-01"))
+
+
+def test_old_tables_are_deleted_and_the_last_ones_stay(tmp_path: Path):
+    shutil.copytree(
+        STUDIES / "casebank", tmp_path / "bank", ignore=shutil.ignore_patterns("tables")
+    )
+    made = [
+        prepare(tmp_path / "bank", Parameters(n_customers=200, n_months=6, seed=seed)).tables
+        for seed in range(KEPT)
+    ]
+    folders = [tables["customers"].parents[1] for tables in made]
+    for age, folder in enumerate(reversed(folders)):
+        day = time.time() - age * 24 * 3600 - 3600
+        os.utime(folder / "study.json", (day, day))
+    prepare(tmp_path / "bank", Parameters(n_customers=200, n_months=6, seed=KEPT))
+    assert [folder.exists() for folder in folders] == [False] + [True] * (KEPT - 1)
 
 
 # --- casebank -----------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ import datetime as dt
 import hashlib
 import json
 import shutil
+import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     import narwhals as nw
 
 _MANIFEST = "study.json"
+
+KEPT = 8
+"""Sets of tables that a study keeps at least: going back to earlier settings costs nothing."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +197,9 @@ def prepare(
                 _publish(work, target)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
+            _prune(tables, target)
+    with suppress(OSError):  # a folder for reading only
+        (target / _MANIFEST).touch()  # used now
     return _study(spec, folder, target, files)
 
 
@@ -220,6 +228,14 @@ def _publish(work: Path, target: Path) -> None:
     except OSError:
         if not (target / _MANIFEST).is_file():
             raise  # else another process made the same tables meanwhile
+
+
+def _prune(tables: Path, made: Path) -> None:
+    """Delete tables that nobody used for a day, but for the last few."""
+    used = {path: path.stat().st_mtime for path in tables.glob(f"[!.]*/{_MANIFEST}")}
+    for manifest in sorted(used, key=lambda path: used[path])[:-KEPT]:
+        if manifest.parent != made and used[manifest] < time.time() - 24 * 3600:
+            shutil.rmtree(manifest.parent, ignore_errors=True)
 
 
 def _tables(folder: Path) -> dict[str, Path]:
