@@ -90,8 +90,10 @@ class Groups:
     def eligible(self) -> np.ndarray:
         """(L, 2, P) customers who may be offered a product, by segment and holds."""
         counts = np.zeros((len(self.segments), 2, len(self.products)), dtype=np.int64)
-        for holds, code in enumerate((ELIGIBLE, HOLDS)):
-            np.add.at(counts[:, holds, :], self.level, (self.state == code) * self.size[:, None])
+        for level, segment in enumerate(self.segments):
+            inside = self.segment == segment
+            for holds, code in enumerate((ELIGIBLE, HOLDS)):
+                counts[level, holds] = self.size[inside] @ (self.state[inside] == code)
         return counts
 
     def coarsened(self, *, segments: bool, rules: bool) -> tuple[Groups, np.ndarray]:
@@ -106,17 +108,26 @@ class Groups:
         """
         segment = self.segment if segments else np.zeros_like(self.segment)
         state = self.state if rules else np.minimum(self.state, ELIGIBLE)
-        rows, merged = np.unique(np.column_stack([segment, state]), axis=0, return_inverse=True)
-        merged = merged.ravel()
-        size = np.bincount(merged, weights=self.size, minlength=len(rows)).astype(np.int64)
         coarse = replace(
-            self,
-            segment=rows[:, 0].astype(np.int64),
-            state=rows[:, 1:].astype(np.int8),
-            size=size,
-            segments=self.segments if segments else (0,),
+            self, segment=segment, state=state, segments=self.segments if segments else (0,)
         )
-        return coarse, merged
+        return coarse.merged()
+
+    def merged(self) -> tuple[Groups, np.ndarray]:
+        """Merge groups of the same segment and state.
+
+        Returns
+        -------
+        Groups
+        numpy.ndarray
+            (G,) the merged group of each group.
+        """
+        codes = encode(self.state).assign(segment=self.segment)
+        number = codes.groupby(["segment", *codes.columns[:-1]]).ngroup().to_numpy()
+        first = np.unique(number, return_index=True)[1]
+        size = np.bincount(number, weights=self.size, minlength=len(first)).astype(np.int64)
+        merged = replace(self, segment=self.segment[first], state=self.state[first], size=size)
+        return merged, number
 
 
 def customer_states(

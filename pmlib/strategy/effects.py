@@ -8,9 +8,11 @@ others (product, segment, channel, holding an antecedent) by as much as the data
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import nnls
 from scipy.sparse import csr_array
 from scipy.stats import norm
@@ -115,11 +117,11 @@ def estimate(
     together = block[:, None] == block[None, :]
     scale = cells["product_id"].map(_scales(evidence)).to_numpy()
 
-    def shrunk(spread: np.ndarray) -> tuple[_Fit, np.ndarray]:
+    def shrunk(spread: np.ndarray, start: np.ndarray | None = None) -> tuple[_Fit, np.ndarray]:
         of_control = (cells["spread_control"] / cells["n_control"]).to_numpy()[seen]
         sampling = np.diag(spread[seen] / cells["n"].to_numpy()[seen])
         sampling = sampling + together * np.sqrt(np.outer(of_control, of_control))
-        return _shrink(raw, sampling, scale, cells[CELL], seen, channels), sampling
+        return _shrink(raw, sampling, scale, cells[CELL], seen, channels, start), sampling
 
     fit, sampling = shrunk(cells["spread"].to_numpy())
     if evidence.outcome == "response":
@@ -127,7 +129,7 @@ def estimate(
         # certain. The first fit started from the product's rate; the second takes its effects.
         least = 0.1 * cells["rate"].to_numpy()
         rate = np.clip(cells["rate_control"] + fit.gain @ raw[seen], least, 1 - least).to_numpy()
-        fit, sampling = shrunk(rate * (1 - rate))
+        fit, sampling = shrunk(rate * (1 - rate), fit.components["sd"].to_numpy() ** 2)
     p_value = _smallest_p(evidence) if evidence.kind == "uplift" else float("nan")
     detected = not p_value > error_rate
     table = cells[CELL].assign(
@@ -168,6 +170,7 @@ def _shrink(
     cells: pd.DataFrame,
     seen: np.ndarray,
     channels: list[str],
+    start: np.ndarray | None,
 ) -> _Fit:
     """Fit the random-effects model and return the best linear prediction of all cells."""
     sampling = sampling / np.outer(scale[seen], scale[seen])
@@ -176,7 +179,7 @@ def _shrink(
     ).astype(float)
     labels = _components(cells, seen, fixed)
     codes = [label[seen] for label in labels.values()]
-    theta = _variances(raw[seen] / scale[seen], sampling, fixed[seen], codes)
+    theta = _variances(raw[seen] / scale[seen], sampling, fixed[seen], codes, start)
     prior = sum(
         t * (label[:, None] == label[None, :])
         for t, label in zip(theta, labels.values(), strict=True)
@@ -201,22 +204,31 @@ def _variances(
     sampling: np.ndarray,
     fixed: np.ndarray,
     codes: list[np.ndarray],
+    start: np.ndarray | None,
     *,
     rounds: int = 30,
 ) -> np.ndarray:
     """Variance components by restricted maximum likelihood: Fisher scoring, none below zero."""
     dummies = [_dummies(code) for code in codes]
     kernels = [(Z.T @ Z).toarray() for Z in dummies]
-    theta = np.full(len(codes), max(np.var(raw) - np.diag(sampling).mean(), 0.1 * np.var(raw)))
-    theta = theta / len(codes)
+    theta = start
+    if theta is None:
+        spread = np.var(raw)
+        between = max(spread - np.diag(sampling).mean(), 0.1 * spread)
+        theta = np.full(len(codes), between / len(codes))
     for _ in range(rounds):
         V = sampling + sum(t * kernel for t, kernel in zip(theta, kernels, strict=True))
-        inverse = np.linalg.inv(V)
+        lower = dpotri(np.linalg.cholesky(V), lower=True)[0]
+        inverse = lower + np.tril(lower, -1).T
         XV = fixed.T @ inverse
         P = inverse - XV.T @ np.linalg.solve(XV @ fixed, XV)
         halves = [Z @ P for Z in dummies]
         residual = P @ raw
-        information = np.array([[np.square(Z @ half.T).sum() for Z in dummies] for half in halves])
+        information = np.empty((len(codes), len(codes)))
+        for i, j in combinations_with_replacement(range(len(codes)), 2):
+            few, many = sorted((i, j), key=lambda k: len(halves[k]))
+            product = dummies[many] @ halves[few].T
+            information[i, j] = information[j, i] = np.square(product).sum()
         if np.trace(information) < 1e-12 * np.square(inverse).sum():
             return np.zeros(len(codes))  # as many fixed effects as cells: nothing left to shrink
         # Scoring solves information @ theta = target. Since P V P = P, the traces of P K P S that

@@ -13,6 +13,8 @@ from pmlib.strategy.programme import Limits, Relaxed, best_of, solve_by_dual, so
 # Above this many variables the dual is faster than handing the whole programme to HiGHS.
 DIRECT_LIMIT = 10_000
 
+_ROWS = 65_536
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -69,9 +71,10 @@ def solve(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -
     Plan
         In whole customers; `Plan.gap` tells what rounding and `min_contacts` cost.
     """
-    value, compact, origin = _prepared(groups, value, limits)
     first = None
+    value = _worthwhile(groups, value, limits)
     while True:
+        compact, origin = _compact(groups, value, limits)
         relaxed = _relaxed(compact, value, cost, limits)
         first = first or relaxed
         allocation = _whole(compact, relaxed, value, cost, limits)
@@ -89,18 +92,8 @@ def relax(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -
     Its `bound` is the most that any plan within the limits can be expected to earn, and its
     `prices` say how that changes with the limits.
     """
-    value, compact, _ = _prepared(groups, value, limits)
-    return _relaxed(compact, value, cost, limits)
-
-
-def _prepared(
-    groups: Groups, value: np.ndarray, limits: Limits
-) -> tuple[np.ndarray, Groups, np.ndarray]:
-    """Bar offers that cannot pay and cells that cannot be large enough; merge groups."""
-    value = _worthwhile(value)
-    possible = groups.eligible() >= max(limits.min_contacts, 1)
-    value = np.where(possible[..., None], value, -np.inf)
-    return value, *_compact(groups, value)
+    value = _worthwhile(groups, value, limits)
+    return _relaxed(_compact(groups, value, limits)[0], value, cost, limits)
 
 
 def _relaxed(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
@@ -111,8 +104,8 @@ def _relaxed(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits
 
 def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
     """Fill the best offers first, by profit per currency of cost: what one would do by hand."""
-    value = _worthwhile(value)
-    groups, origin = _compact(groups, value)
+    value = _worthwhile(groups, value, replace(limits, min_contacts=0))
+    groups, origin = _compact(groups, value, limits)
     room = groups.size * limits.contact_limit
     offered = np.zeros((len(groups.size), len(groups.products)), dtype=np.int64)
     budget, capacity = limits.budget, list(limits.capacity)
@@ -146,13 +139,19 @@ def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) 
     return _described(allocation, groups, value, cost, limits, origin)
 
 
-def _worthwhile(value: np.ndarray) -> np.ndarray:
-    """Bar what is not expected to earn anything."""
-    return np.where(np.isfinite(value) & (value > 0), value, -np.inf)
+def _worthwhile(groups: Groups, value: np.ndarray, limits: Limits) -> np.ndarray:
+    """Bar what is not expected to earn anything, and cells that cannot be large enough."""
+    possible = groups.eligible() >= max(limits.min_contacts, 1)
+    return np.where(possible[..., None] & np.isfinite(value) & (value > 0), value, -np.inf)
 
 
-def _compact(groups: Groups, value: np.ndarray) -> tuple[Groups, np.ndarray]:
-    """Merge groups that differ only in products without a worthwhile offer; drop those with none.
+def _compact(groups: Groups, value: np.ndarray, limits: Limits) -> tuple[Groups, np.ndarray]:
+    """Merge groups that are alike in the offers that an optimal plan can make; drop the others.
+
+    A customer gets at most `contact_limit` offers, so of each channel's offers only that many
+    best ones matter: any other could be exchanged for one of these that the customer does not
+    get yet, at the same cost and in the same channel. What is left does not grow with the number
+    of customers, but is bounded by segments and offers.
 
     Returns
     -------
@@ -160,19 +159,25 @@ def _compact(groups: Groups, value: np.ndarray) -> tuple[Groups, np.ndarray]:
     numpy.ndarray
         (G,) position of each group in the result; -1 where dropped.
     """
-    barred = ~np.isfinite(best_of(groups, value.max(axis=3)))
-    state = np.where(barred, NOT_ELIGIBLE, groups.state)
-    rows, merged = np.unique(np.column_stack([groups.segment, state]), axis=0, return_inverse=True)
-    size = np.bincount(merged.ravel(), weights=groups.size, minlength=len(rows)).astype(np.int64)
-    kept = (rows[:, 1:] != NOT_ELIGIBLE).any(axis=1)
+    state = np.empty_like(groups.state)
+    for start in range(0, len(state), _ROWS):  # a part at a time, so that memory stays flat
+        part = slice(start, start + _ROWS)
+        rows = replace(groups, segment=groups.segment[part], state=groups.state[part])
+        matters = np.zeros(rows.state.shape, dtype=bool)
+        for channel in range(value.shape[3]):
+            earns = best_of(rows, value[..., channel])
+            n = min(limits.contact_limit, earns.shape[1])
+            best = np.argpartition(-earns, n - 1, axis=1)[:, :n] if n else np.zeros((1, 0), int)
+            finite = np.isfinite(np.take_along_axis(earns, best, axis=1))
+            np.put_along_axis(matters, best, finite | np.take_along_axis(matters, best, 1), 1)
+        state[part] = np.where(matters, rows.state, NOT_ELIGIBLE)
+    merged, number = replace(groups, state=state).merged()
+    kept = (merged.state != NOT_ELIGIBLE).any(axis=1)
     position = np.where(kept, np.cumsum(kept) - 1, -1)
     compact = replace(
-        groups,
-        segment=rows[kept, 0].astype(np.int64),
-        state=rows[kept, 1:].astype(np.int8),
-        size=size[kept],
+        merged, segment=merged.segment[kept], state=merged.state[kept], size=merged.size[kept]
     )
-    return compact, position[merged.ravel()]
+    return compact, position[number]
 
 
 def _whole(

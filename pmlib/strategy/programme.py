@@ -81,10 +81,10 @@ class Relaxed:
 
 def best_of(groups: Groups, by_cell: np.ndarray) -> np.ndarray:
     """Look up (L, 2, P) values of cells for every group and product: (G, P), -inf if barred."""
-    products = np.arange(len(groups.products))
-    holds = (groups.state == HOLDS).astype(np.int64)
-    found = by_cell[groups.level[:, None], holds, products[None, :]]
-    return np.where(groups.state == NOT_ELIGIBLE, -np.inf, found)
+    by_state = np.insert(by_cell, NOT_ELIGIBLE, -np.inf, axis=1)
+    n_products = by_cell.shape[2]
+    row = groups.level[:, None] * by_state.shape[1] + groups.state
+    return by_state.ravel()[row * n_products + np.arange(n_products)]
 
 
 def solve_directly(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
