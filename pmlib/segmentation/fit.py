@@ -19,9 +19,6 @@ from pmlib.segmentation.scorer import Scorer
 from pmlib.segmentation.stability import segment_stability
 from pmlib.segmentation.transforms import Encoder, Feature, fit_encoder
 
-TEST_ROWS = 1_500
-"""Rows on which homogeneity is tested; more gain little power and cost a square."""
-
 
 @dataclass(frozen=True)
 class Segmentation:
@@ -115,9 +112,8 @@ def segment(
     matrix = encoder.encode(sample)
     require_distinct(matrix, n_segments or 2)
     k_max = _largest_k(matrix, max(k_max, n_segments or 2))
-    rows = subsample(len(matrix), TEST_ROWS, seed=seed)
     homogeneity = homogeneity_test(
-        matrix[rows],
+        matrix,
         encoder.blocks,
         k_max=k_max,
         n_references=max(n_bootstrap, int(np.ceil(1 / error_rate)) - 1),

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pmlib.segmentation.clustering import kmeans_path, pairwise_distances, silhouettes
+from pmlib.segmentation.clustering import (
+    kmeans_path,
+    pairwise_distances,
+    silhouettes,
+    subsample,
+)
+
+TEST_ROWS = 1_500
+"""Rows on which homogeneity is tested; more gain little power and cost a square."""
 
 Block = slice
 """Columns of the matrix that stem from one feature."""
@@ -70,7 +78,7 @@ def homogeneity_test(
     Parameters
     ----------
     matrix : ndarray, shape (n, p)
-        Encoded features.
+        Encoded features; `TEST_ROWS` random rows of it are tested.
     blocks : sequence of slice
         The columns of each feature: one for a number, one a level for a category.
     k_max : int
@@ -85,6 +93,7 @@ def homogeneity_test(
     -------
     Homogeneity
     """
+    matrix = matrix[subsample(len(matrix), TEST_ROWS, seed=seed)]
     generator = np.random.default_rng(seed)
     reference = CopulaReference.fit(matrix, blocks, generator=generator)
     ks = np.arange(2, k_max + 1)
