@@ -189,10 +189,12 @@ def check_campaign(
         }
     )
     arms = arms.sort_index(key=lambda names: names != CONTROL, kind="stable")
-    ratio_p = float(stats.chisquare(counts, expected[counts.index] * len(contacts)).pvalue)
+    units = counts / rows_a_customer(contacts)
+    ratio_p = float(stats.chisquare(units, expected[counts.index] * units.sum()).pvalue)
     missing_p = 1.0
     if not known.all():
-        missing_p = float(stats.chi2_contingency(pd.crosstab(contacts["arm"], known)).pvalue)
+        table = pd.crosstab(contacts["arm"], known) * (units.sum() / counts.sum())
+        missing_p = float(stats.chi2_contingency(table).pvalue)
     balance, balance_p = _balance(contacts, covariates, labels or {})
     largest = float(balance["difference"].abs().max()) if len(balance) else None
     ratio_fault = ratio_p < SAMPLE_RATIO_LEVEL
@@ -221,26 +223,41 @@ def _balance(
     design = design_matrix(contacts, covariates, labels)
     if design.empty:
         return pd.DataFrame(columns=columns), None
-    x, arm = design.to_numpy(), contacts["arm"].to_numpy()
-    control = x[arm == CONTROL]
-    rows, statistic, freedom = [], 0.0, 0
-    for name in sorted(set(arm) - {CONTROL}):
-        treated = x[arm == name]
-        gap = treated.mean(axis=0) - control.mean(axis=0)
-        spread = np.sqrt((treated.var(axis=0, ddof=1) + control.var(axis=0, ddof=1)) / 2)
+    x = design.to_numpy()
+    arm, names = pd.factorize(contacts["arm"], sort=True)
+    sizes, means = np.bincount(arm), np.empty((len(names), x.shape[1]))
+    variances, within = np.empty_like(means), np.zeros((x.shape[1], x.shape[1]))
+    for at in range(len(names)):
+        own = x[arm == at]
+        means[at], variances[at] = own.mean(axis=0), own.var(axis=0, ddof=1)
+        within += (own - means[at]).T @ (own - means[at])
+    held_out, rows = list(names).index(CONTROL), []
+    for at, name in enumerate(names):
+        if at == held_out:
+            continue
+        gap = means[at] - means[held_out]
+        spread = np.sqrt((variances[at] + variances[held_out]) / 2)
         scaled = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
         rows.append(pd.DataFrame({"attribute": design.columns, "arm": name, "difference": scaled}))
     # Joint test: between-arm scatter of the covariates in units of their within-arm covariance
     # (Lawley-Hotelling trace, chi-square in large samples). Collinear levels: pseudo-inverse.
-    means = np.vstack([x[arm == name].mean(axis=0) for name in sorted(set(arm))])
-    sizes = np.array([(arm == name).sum() for name in sorted(set(arm))])
-    centred = x - means[np.searchsorted(sorted(set(arm)), arm)]
-    within = centred.T @ centred / (len(x) - len(sizes))
+    within /= len(x) - len(sizes)
     inverse = np.linalg.pinv(within, rcond=1e-8, hermitian=True)
     deviation = means - x.mean(axis=0)
     statistic = float(np.einsum("a,aj,jk,ak->", sizes, deviation, inverse, deviation))
     freedom = int(np.linalg.matrix_rank(within, tol=1e-8, hermitian=True)) * (len(sizes) - 1)
-    return pd.concat(rows, ignore_index=True)[columns], float(stats.chi2.sf(statistic, freedom))
+    p_value = float(stats.chi2.sf(statistic / rows_a_customer(contacts), freedom))
+    return pd.concat(rows, ignore_index=True)[columns], p_value
+
+
+def rows_a_customer(contacts: pd.DataFrame) -> float:
+    """Rows of the customer of a row drawn at random: 1 where each customer has one row.
+
+    Rows of one customer tell the same covariates and mostly the same arm, so chi-square
+    statistics counted over rows are this much too large.
+    """
+    size = contacts["customer_id"].value_counts().to_numpy()
+    return float((size * size).sum() / size.sum())
 
 
 def design_matrix(
@@ -267,8 +284,9 @@ def design_matrix(
                 parts[f"{label} unknown"] = values.isna().astype(float)
         else:
             text = values.astype(object).where(values.notna(), "unknown").astype(str)
-            for level in sorted(text.unique())[1:]:
-                parts[f"{label}: {level}"] = (text == level).astype(float)
+            codes, levels = pd.factorize(text, sort=True)
+            for at, level in enumerate(levels[1:], start=1):
+                parts[f"{label}: {level}"] = pd.Series(codes == at, frame.index)
     design = pd.DataFrame(parts, index=frame.index, dtype=float)
     return design.loc[:, (design != design.iloc[0]).any()]
 

@@ -127,11 +127,15 @@ def _read(contacts: pd.DataFrame, level: float) -> list[tuple[str, float, float]
     gamma, score = expected.scores(OFFER), contacts["score"].to_numpy()
     for measure in MEASURES:
         rank = rank_weighted_effect(gamma, score, measure=measure)
-        interval = rank.estimate(confidence_level=level)
+        interval = from_influence(
+            rank.effect, rank.influence, expected.customers, confidence_level=level
+        )
         found.append((measure, interval.low, interval.high))
     best = contacts["best"].to_numpy()
     for name in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
         own = best * expected.scores(OFFER, doubly_robust=name == DOUBLY_ROBUST)
-        interval = from_influence(float(own.mean()), own, confidence_level=level)
+        interval = from_influence(
+            float(own.mean()), own, expected.customers, confidence_level=level
+        )
         found.append((f"policy, {name}", interval.low, interval.high))
     return found

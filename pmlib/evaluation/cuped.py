@@ -12,6 +12,7 @@ from scipy import stats
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL, design_matrix
 from pmlib.evaluation.effects import outcomes_of, weights_of
+from pmlib.evaluation.intervals import customer_codes, weighted_mean
 
 
 @dataclass(frozen=True)
@@ -57,50 +58,37 @@ def cuped(
     """
     outcomes = outcomes_of(contacts)
     outcomes = outcomes[[name for name in ("responded", "profit") if name in outcomes]]
-    known = contacts["responded"].notna().to_numpy()
-    design = design_matrix(contacts[known], covariates)
+    known = outcomes["responded"].notna().to_numpy()
+    design = design_matrix(contacts[list(covariates)][known], covariates)
     for name, values in (predictions or {}).items():
         design[name] = np.asarray(values, float)[known]
-    x = design.to_numpy()
-    treated = (contacts["arm"] != CONTROL).to_numpy()[known]
-    weight = weights_of(contacts).to_numpy()[known]
-    for arm in (True, False):
-        weight[treated == arm] /= weight[treated == arm].sum()
-    within = _centred_by_arm(x, treated, weight)
-    centred = x - x.mean(axis=0)
+    x, y = design.to_numpy(), outcomes.to_numpy()[known]
+    arms = [((contacts["arm"] == CONTROL).to_numpy() == held_out)[known] for held_out in (0, 1)]
+    weight, customers = weights_of(contacts).to_numpy()[known], customer_codes(contacts)
+    customers = None if customers is None else customers[known]
+    within_x, within_y = x.copy(), y.copy()
+    for own in arms:
+        share = weight[own] / weight[own].sum()
+        # Scaled as in the variance of the difference, which this fit makes smallest.
+        within_x[own] = (x[own] - share @ x[own]) * share[:, None]
+        within_y[own] = (y[own] - share @ y[own]) * share[:, None]
+    theta = np.linalg.lstsq(within_x, within_y, rcond=None)[0]
+    sharp = y - (x - x.mean(axis=0)) @ theta
     z = stats.norm.ppf(0.5 + confidence_level / 2)
     rows = []
-    for outcome in outcomes:
-        y = outcomes[outcome].to_numpy(float)[known]
-        # Squared weights as in the variance of the difference, which this fit makes smallest.
-        theta = np.linalg.lstsq(
-            within * weight[:, None], _centred_by_arm(y, treated, weight) * weight, rcond=None
-        )[0]
-        for adjusted, values in ((False, y), (True, y - centred @ theta)):
-            effect, error = _difference(values, treated, weight)
+    for column, outcome in enumerate(outcomes):
+        for adjusted, values in ((False, y[:, column]), (True, sharp[:, column])):
+            (treated, error1), (control, error0) = (
+                weighted_mean(
+                    values[own], weight[own], None if customers is None else customers[own]
+                )
+                for own in arms
+            )
+            effect, error = treated - control, float(np.hypot(error1, error0))
             rows.append((outcome, adjusted, effect, error, effect - z * error, effect + z * error))
     columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
     table = pd.DataFrame(rows, columns=columns)
     return Cuped(table, *_described(table))
-
-
-def _centred_by_arm(x: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    out = x.copy()
-    for arm in (True, False):
-        own = treated == arm
-        out[own] -= weight[own] @ x[own]
-    return out
-
-
-def _difference(y: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Difference of weighted means and its standard error; weights add up to 1 in each arm."""
-    effect, variance = 0.0, 0.0
-    for arm, sign in ((True, 1.0), (False, -1.0)):
-        own = treated == arm
-        mean = weight[own] @ y[own]
-        effect += sign * mean
-        variance += (weight[own] ** 2) @ (y[own] - mean) ** 2
-    return float(effect), float(np.sqrt(variance))
 
 
 def _described(table: pd.DataFrame) -> tuple[tuple[Number, ...], str]:

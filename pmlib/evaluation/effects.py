@@ -14,7 +14,7 @@ import pandas as pd
 from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
 from pmlib.evaluation.checks import CONTROL
-from pmlib.evaluation.intervals import Moments, newcombe, p_text, welch
+from pmlib.evaluation.intervals import Moments, customer_codes, newcombe, p_text, welch
 
 ANY_OFFER = "any offer"
 
@@ -108,12 +108,15 @@ def unit_of(outcome: str, largest: float) -> str:
 def outcomes_of(contacts: pd.DataFrame, further: Sequence[str] = ()) -> pd.DataFrame:
     """Per-row outcomes as numbers: ``responded``, then `further`, ``value`` and ``profit``.
 
-    Profit is value minus contact cost; both are left out when no value is recorded, profit also
-    when a cost is missing.
+    Profit is value minus contact cost. Who did not respond brought nothing, whether the value is
+    recorded as 0 or left empty. Both are left out when no value is recorded or that of a
+    response is missing, profit also when a cost is missing.
     """
     outcomes = contacts[["responded", *further]].astype(float)
-    if contacts["value"].notna().any():
-        outcomes["value"] = contacts["value"].astype(float)
+    responded = outcomes["responded"]
+    value = contacts["value"].astype(float)
+    if value.notna().any() and value[responded > 0].notna().all():
+        outcomes["value"] = value.fillna(0.0).where(responded.notna())
         cost = contacts["cost"].astype(float).where(contacts["arm"] != CONTROL, 0.0)
         if cost.notna().all():
             outcomes["profit"] = outcomes["value"] - cost
@@ -184,22 +187,21 @@ def compare_arms(
         No control or no treated rows.
     """
     outcomes = outcomes_of(contacts, further)
-    arm = contacts["arm"].astype(object)
-    treated = sorted(set(arm) - {CONTROL})
-    if CONTROL not in set(arm) or not treated:
+    arm = contacts["arm"]
+    treated = sorted(set(arm.unique()) - {CONTROL})
+    if not (arm == CONTROL).any() or not treated:
         raise StudyError(
             "There is nothing to compare.",
             where="contacts.arm",
             rule=f"rows of '{CONTROL}' and of another arm",
-            found=", ".join(sorted(set(arm))) or "no rows",
+            found=", ".join(sorted(arm.unique())) or "no rows",
         )
-    keys = [contacts[column] for column in by]
-    order = [*by, "arm"]
-    weight = weights_of(contacts)
-    cells = _moments(outcomes, [*keys, arm.rename("arm")], weight)
+    keys = contacts[[*by, "arm"]]
+    weight, customers = weights_of(contacts).to_numpy(), customer_codes(contacts)
+    cells = _moments(outcomes, keys, weight, customers)
     if len(treated) > 1:
-        pooled = arm.where(arm == CONTROL, ANY_OFFER).rename("arm")
-        both = _moments(outcomes, [*keys, pooled], weight)
+        pooled = keys.assign(arm=arm.where(arm == CONTROL, ANY_OFFER))
+        both = _moments(outcomes, pooled, weight, customers)
         cells = pd.concat([both[both["arm"] == ANY_OFFER], cells], ignore_index=True)
     control = cells[cells["arm"] == CONTROL].drop(columns="arm")
     pairs = cells[cells["arm"] != CONTROL].merge(
@@ -233,7 +235,7 @@ def compare_arms(
     table = pd.concat(parts).sort_index()
     sort = {name: rank for rank, name in enumerate([*outcomes.columns, ANY_OFFER, *treated])}
     table = table.sort_values(
-        ["outcome", *order], key=lambda s: s.map(sort) if s.name in ("outcome", "arm") else s
+        ["outcome", *by, "arm"], key=lambda s: s.map(sort) if s.name in ("outcome", "arm") else s
     )
     columns = [
         *by, "outcome", "arm", "customers", "customers_control", "mean", "mean_control",
@@ -249,35 +251,57 @@ def weights_of(contacts: pd.DataFrame) -> pd.Series:
     return 1 / contacts["arm_propensity"].astype(float)
 
 
-def _moments(outcomes: pd.DataFrame, keys: list[pd.Series], weight: pd.Series) -> pd.DataFrame:
+def _moments(
+    outcomes: pd.DataFrame, keys: pd.DataFrame, weight: np.ndarray, customers: np.ndarray | None
+) -> pd.DataFrame:
     """Weighted moments and effective number of customers of each group and outcome.
 
-    With equal weights these are the plain mean, the sample variance and the count. The effective
-    number is Kish's, ``(sum w)^2 / sum w^2``.
+    With equal weights and one row a customer these are the plain mean, the sample variance and
+    the count. The effective number is Kish's, ``(sum w)^2 / sum w^2``, over the design effect of
+    customers with several rows: the variance of the mean with residuals added up by customer, in
+    units of that without.
     """
+    groups = keys.groupby(list(keys), sort=True, observed=True)
+    code = groups.ngroup().fillna(-1).to_numpy(int)
+    cells = groups.size().reset_index()[list(keys)]
+    if customers is not None:
+        width = customers.max() + 1
+        pairs, pair = np.unique(code * width + customers, return_inverse=True)
     parts = []
-    for outcome in outcomes.columns:
-        y = outcomes[outcome]
-        w = weight.where(y.notna(), 0.0)
-        powers = {f"wy{power}": w * y**power for power in (1, 2, 3, 4)}
-        sums = pd.DataFrame({"n": y.notna(), "w": w, "ww": w * w, **powers})
-        total = sums.groupby(keys, sort=True, observed=True).sum()
-        effective = total["w"] ** 2 / total["ww"]
-        mean, second, third, fourth = (total[name] / total["w"] for name in powers)
-        spread = (second - mean**2).clip(lower=0)
-        central = fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4
-        part = pd.DataFrame(
-            {
-                "customers": total["n"],
-                "effective": effective,
-                "mean": mean,
-                "variance": spread * effective / (effective - 1),
-                "kurtosis": (central / spread**2).where(spread > 0, 3.0),
-            }
-        )
-        parts.append(part.reset_index().assign(outcome=outcome))
-    cells = pd.concat(parts, ignore_index=True)
-    return cells[cells["customers"] > 1]
+    for outcome in outcomes:
+        y = outcomes[outcome].to_numpy()
+        known = ~np.isnan(y) & (code >= 0)
+
+        def total(values: np.ndarray, at: np.ndarray = code, use: np.ndarray = known) -> np.ndarray:
+            return np.bincount(at[use], weights=values[use], minlength=len(cells))
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            w = total(weight)
+            mean = total(weight * y) / w
+            rest = y - mean[code]
+            moved = weight * rest
+            square = rest * rest
+            spread, fourth = total(moved * rest) / w, total(weight * square * square) / w
+            kish = effective = w**2 / total(weight**2)
+            if customers is not None:
+                sums = np.bincount(pair[known], weights=moved[known], minlength=len(pairs))
+                inside = pairs >= 0
+                apart = total(moved * moved)
+                together = np.bincount(
+                    pairs[inside] // width, weights=sums[inside] ** 2, minlength=len(cells)
+                )
+                effective = kish / np.where(apart > 0, np.maximum(together / apart, 1.0), 1.0)
+            part = cells.assign(
+                customers=total(known.astype(float)).astype(int),
+                effective=effective,
+                mean=mean,
+                variance=spread * kish / (kish - 1),
+                kurtosis=np.where(spread > 0, fourth / spread**2, 3.0),
+                outcome=outcome,
+            )
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    return table[table["customers"] > 1]
 
 
 def _binary(outcomes: pd.DataFrame) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
@@ -73,8 +74,38 @@ class Estimate(NamedTuple):
     p_value: float
 
 
+def customer_codes(contacts: pd.DataFrame) -> np.ndarray | None:
+    """Number the customers 0, 1, …; None where each has one row.
+
+    A customer planned for several products has several rows, usually in the same arm and with
+    outcomes that go together, so the customer, not the row, is what chance drew.
+    """
+    if "customer_id" not in contacts or contacts["customer_id"].is_unique:
+        return None
+    return pd.factorize(contacts["customer_id"])[0]
+
+
+def by_customer(values: np.ndarray, customers: np.ndarray | None) -> np.ndarray:
+    """Sum of each customer's values; the values themselves where each has one row."""
+    return values if customers is None else np.bincount(customers, weights=values)
+
+
+def weighted_mean(
+    values: np.ndarray, weight: np.ndarray, customers: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Weighted mean and its standard error, with the customer as unit."""
+    share = weight / weight.sum()
+    mean = float(share @ values)
+    sums = by_customer(share * (values - mean), customers)
+    return mean, float(np.sqrt(sums @ sums))
+
+
 def from_influence(
-    value: float, influence: np.ndarray, *, confidence_level: float = 0.95
+    value: float,
+    influence: np.ndarray,
+    customers: np.ndarray | None = None,
+    *,
+    confidence_level: float = 0.95,
 ) -> Estimate:
     r"""Standard error and t interval of an estimate from its influence values.
 
@@ -88,14 +119,18 @@ def from_influence(
     value : float
         The estimate.
     influence : ndarray
-        Influence of each customer; its mean is taken out.
+        Influence of each row; its mean is taken out.
+    customers : ndarray, optional
+        As `customer_codes`: rows of a customer are added up first.
     """
-    n = len(influence)
-    centred = influence - influence.mean()
-    variance = float((centred**2).mean())
+    sums = by_customer(influence - influence.mean(), customers)
+    n = len(sums)
+    square = sums * sums * (n / len(influence)) ** 2
+    variance = float(square.mean())
     if variance <= 1e-24 * max(1.0, value**2):
         return Estimate(value, 0.0, value, value, 1.0)
-    freedom = max(2 * n / (float((centred**4).mean()) / variance**2 - 1 + 1e-12), 1.0)
+    kurtosis = float(square @ square) / n / variance**2
+    freedom = max(2 * n / (kurtosis - 1 + 1e-12), 1.0)
     error = float(np.sqrt(variance / (n - 1)))
     half = float(stats.t.ppf(0.5 + confidence_level / 2, freedom)) * error
     p_value = 2 * float(stats.t.sf(abs(value) / error, freedom))

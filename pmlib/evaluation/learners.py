@@ -10,17 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from pmlib.evaluation.checks import CONTROL
-from pmlib.evaluation.effects import weights_of
-from pmlib.evaluation.targeting import typed
+from pmlib.evaluation.effects import outcomes_of, weights_of
+from pmlib.evaluation.intervals import customer_codes
 
 # Customers an arm that models learn from, drawn at random beyond: small trees gain no more.
 _MOST_ROWS = 100_000
+
+# The trees take no more levels of one attribute than these.
+_MOST_LEVELS = 250
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class Expected:
     def arms(self) -> tuple[str, ...]:
         """Treated arms."""
         return tuple(arm for arm in self.outcome if arm != CONTROL)
+
+    @cached_property
+    def customers(self) -> np.ndarray | None:
+        """Number of each row's customer; None where each has one row."""
+        return customer_codes(self.judged)
 
     def uplift(self, arm: str | None = None) -> np.ndarray:
         """Expected gain of an arm over control; of the best arm when none is named."""
@@ -144,13 +153,13 @@ def expect(
     if training is None:
         text = "Models were learnt on one half of the customers and are judged on the other."
         known = contacts["responded"].notna()
-        training = contacts[(contacts["half"] == 0) & known]
-        judged = contacts[(contacts["half"] == 1) & known]
+        training, judged = (contacts[(contacts["half"] == half) & known] for half in (0, 1))
     else:
         text = "Models were learnt on the earlier randomised campaign and are judged on this one."
+        training = training[training["responded"].notna()]
         judged = contacts[contacts["responded"].notna()]
     judged = judged.reset_index(drop=True)
-    arms = [CONTROL, *sorted(set(judged["arm"]) - {CONTROL})]
+    arms = [CONTROL, *sorted(set(judged["arm"].unique()) - {CONTROL})]
     columns = [*features, "segment"]
     # What is offered says much about the response; where control has no product it cannot serve.
     ghost = [
@@ -163,8 +172,9 @@ def expect(
             own = own.nsmallest(_MOST_ROWS, "order")
         used = [*columns, *ghost, *(["channel"] if arm != CONTROL and ghost else [])]
         response[arm] = _fitted(own, judged, used, seed)
-    if not contacts["value"].notna().any():
-        observed = judged["responded"].astype(float).to_numpy()
+    outcomes = outcomes_of(judged)
+    if "profit" not in outcomes:
+        observed = outcomes["responded"].to_numpy()
         return Expected(judged, response, response, observed, "points", text)
     bought = training[training["responded"].astype(bool)]
     overall = float(bought["value"].astype(float).mean())
@@ -174,9 +184,7 @@ def expect(
     value = overall if worth is None else worth.fillna(overall).to_numpy(float)
     cost = {arm: _cost(contacts, arm, judged) for arm in arms}
     outcome = {arm: response[arm] * value - cost[arm] for arm in arms}
-    own_cost = judged["cost"].astype(float).where(judged["arm"] != CONTROL, 0.0)
-    observed = (judged["value"].astype(float) - own_cost).to_numpy()
-    return Expected(judged, response, outcome, observed, "currency", text)
+    return Expected(judged, response, outcome, outcomes["profit"].to_numpy(), "currency", text)
 
 
 def _cost(contacts: pd.DataFrame, arm: str, judged: pd.DataFrame) -> np.ndarray:
@@ -193,22 +201,25 @@ def _fitted(
     training: pd.DataFrame, judged: pd.DataFrame, columns: Sequence[str], seed: int
 ) -> np.ndarray:
     """Probability of responding; the plain rate where all or none of an arm responded."""
-    from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OrdinalEncoder
 
-    x, y = typed(training[list(columns)]), training["responded"].astype(bool).to_numpy()
+    y = training["responded"].astype(bool).to_numpy()
     if y.all() or not y.any():
         return np.full(len(judged), y.mean())
-    text = [c for c in x if x[c].dtype == object]
-    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    model = make_pipeline(
-        make_column_transformer((codes, text), remainder="passthrough"),
-        HistGradientBoostingClassifier(
-            learning_rate=0.05, max_iter=60, max_leaf_nodes=8, min_samples_leaf=60,
-            early_stopping=False, categorical_features=list(range(len(text))), random_state=seed,
-        ),
+    x, new = np.empty((len(training), len(columns))), np.empty((len(judged), len(columns)))
+    categories = []
+    for at, column in enumerate(columns):
+        if pd.api.types.is_numeric_dtype(training[column]):
+            x[:, at], new[:, at] = training[column].astype(float), judged[column].astype(float)
+            continue
+        categories.append(at)
+        levels = pd.Index(training[column].value_counts().index[:_MOST_LEVELS], dtype=object)
+        # What is rare, missing or new is coded -1, which the trees take as missing.
+        x[:, at] = levels.get_indexer(training[column].astype(object))
+        new[:, at] = levels.get_indexer(judged[column].astype(object))
+    model = HistGradientBoostingClassifier(
+        learning_rate=0.1, max_iter=30, max_leaf_nodes=8, min_samples_leaf=60,
+        early_stopping=False, categorical_features=categories, random_state=seed,
     )  # fmt: skip
     with threadpool_limits(1):
-        return model.fit(x, y).predict_proba(typed(judged[list(columns)]))[:, 1]
+        return model.fit(x, y).predict_proba(new)[:, 1]

@@ -11,6 +11,7 @@ from scipy import stats
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import weights_of
+from pmlib.evaluation.intervals import customer_codes, weighted_mean
 
 N_LOOKS = 10
 
@@ -78,23 +79,24 @@ def interim_looks(
     seed : int
         Of the simulated false alarms.
     """
-    known = contacts[contacts["responded"].notna()]
-    known = known.sort_values(["contacted_on", "order"], kind="stable")
-    y = known["responded"].astype(float).to_numpy()
-    treated = (known["arm"] != CONTROL).to_numpy()
-    weight = weights_of(known).to_numpy()
+    known = contacts["responded"].notna()
+    order = np.lexsort((contacts["order"][known], contacts["contacted_on"][known]))
+    y = contacts["responded"][known].to_numpy(float)[order]
+    treated = (contacts["arm"][known] != CONTROL).to_numpy()[order]
+    weight = weights_of(contacts)[known].to_numpy()[order]
+    customers = customer_codes(contacts)
+    if customers is not None:
+        customers = customers[known][order]
     n = len(y)
     ends = (np.arange(1, looks + 1) * n // looks).astype(int)
-    sums = {}
-    for arm in (True, False):
-        own = np.where(treated == arm, weight, 0.0)
-        sums[arm] = [np.cumsum(v)[ends - 1] for v in (own, own**2, own * y, own * y**2)]
     effect, variance = np.zeros(looks), np.zeros(looks)
-    for arm, sign in ((True, 1.0), (False, -1.0)):
-        w, ww, wy, wyy = sums[arm]
-        mean = wy / w
-        effect += sign * mean
-        variance += ww / w**2 * (wyy / w - mean**2)
+    for look, end in enumerate(ends):
+        for arm, sign in ((True, 1.0), (False, -1.0)):
+            own = np.flatnonzero(treated[:end] == arm)
+            codes = None if customers is None else customers[own]
+            mean, error = weighted_mean(y[own], weight[own], codes)
+            effect[look] += sign * mean
+            variance[look] += error**2
     # One customer's standard deviation: the variance of the difference times the customers seen.
     plain = stats.norm.ppf(1 - error_rate / 2) * np.sqrt(variance)
     radius = sequence_radius(ends, error_rate=error_rate, aimed_at=n) * np.sqrt(variance * ends)

@@ -11,6 +11,7 @@ from scipy import stats
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import outcomes_of, weights_of
+from pmlib.evaluation.intervals import customer_codes, weighted_mean
 
 BEFORE_AFTER, RANDOMISED = "before and after", "against control"
 
@@ -53,14 +54,16 @@ def before_after(
     outcomes = outcomes_of(contacts)
     name = "value" if "value" in outcomes else "responded"
     unit = "currency" if name == "value" else "points"
-    y = outcomes[name]
-    known = y.notna()
-    treated = (contacts["arm"] != CONTROL) & known
-    control = (contacts["arm"] == CONTROL) & known
+    y, weight, customers = outcomes[name], weights_of(contacts), customer_codes(contacts)
     earlier = pd.Series(0.0, contacts.index) if before is None else before.astype(float)
-    weight = weights_of(contacts)
-    change = _mean((y - earlier)[treated], weight[treated])
-    offered, held_out = _mean(y[treated], weight[treated]), _mean(y[control], weight[control])
+
+    def mean(values: pd.Series, arm: pd.Series) -> tuple[float, float]:
+        own = (arm & values.notna()).to_numpy()
+        codes = None if customers is None else customers[own]
+        return weighted_mean(values.to_numpy()[own], weight.to_numpy()[own], codes)
+
+    control = contacts["arm"] == CONTROL
+    change, offered, held_out = mean(y - earlier, ~control), mean(y, ~control), mean(y, control)
     z = stats.norm.ppf(0.5 + confidence_level / 2)
     rows = []
     for method, effect, error in (
@@ -79,12 +82,6 @@ def before_after(
     return BeforeAfter(
         table, numbers, _text(table, numbers, from_zero=before is None, currency=currency)
     )
-
-
-def _mean(values: pd.Series, weight: pd.Series) -> tuple[float, float]:
-    w = (weight / weight.sum()).to_numpy()
-    mean = float(w @ values.to_numpy())
-    return mean, float(np.sqrt((w**2) @ (values.to_numpy() - mean) ** 2))
 
 
 def _text(

@@ -102,18 +102,12 @@ def policy_values(
             if robust:
                 robust_scores[name] = own
             share = float(sum(chance.mean() for chance in policy.values()))
-            found = from_influence(float(own.mean()), own, confidence_level=confidence_level)
+            found = from_influence(
+                float(own.mean()), own, expected.customers, confidence_level=confidence_level
+            )
             rows.append((name, share, estimator, *found))
-    columns = [
-        "policy",
-        "contacted",
-        "estimator",
-        "value",
-        "standard_error",
-        "low",
-        "high",
-        "p_value",
-    ]
+    columns = ["policy", "contacted", "estimator"]
+    columns += ["value", "standard_error", "low", "high", "p_value"]
     table = pd.DataFrame(rows, columns=columns)
     robust = table[table["estimator"] == DOUBLY_ROBUST]
     numbers = tuple(
@@ -128,10 +122,12 @@ def policy_values(
         for row in robust.itertuples()
         if row.policy != "nobody"
     )
-    return Policies(table, numbers, _text(robust, robust_scores, expected.unit, confidence_level))
+    return Policies(table, numbers, _text(robust, robust_scores, expected, confidence_level))
 
 
-def _text(table: pd.DataFrame, scores: Mapping[str, np.ndarray], unit: str, level: float) -> str:
+def _text(
+    table: pd.DataFrame, scores: Mapping[str, np.ndarray], expected: Expected, level: float
+) -> str:
     """Name the best policy and those that this campaign cannot tell from it (paired)."""
     best = table.loc[table["value"].idxmax(), "policy"]
     if best == "nobody" or table["low"].max() <= 0:
@@ -139,9 +135,10 @@ def _text(table: pd.DataFrame, scores: Mapping[str, np.ndarray], unit: str, leve
     rivals = []
     for name, own in scores.items():
         lead = scores[best] - own
-        if name != best and from_influence(lead.mean(), lead, confidence_level=level).low <= 0:
+        found = from_influence(lead.mean(), lead, expected.customers, confidence_level=level)
+        if name != best and found.low <= 0:
             rivals.append(name)
-    what = "profit" if unit == "currency" else "response"
+    what = "profit" if expected.unit == "currency" else "response"
     text = f"The highest {what} comes from the policy **{best}**"
     if not rivals:
         return text + ", and it is ahead of every other policy on the same customers."

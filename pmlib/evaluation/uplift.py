@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pmlib.artifacts import Number
-from pmlib.evaluation.intervals import Estimate, from_influence, p_text
+from pmlib.evaluation.intervals import from_influence, p_text
 
 DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)
 
@@ -35,15 +34,11 @@ class RankEffect:
     effect : float
         Per customer, in the outcome's unit.
     influence : ndarray
-        Influence of each customer, mean about 0.
+        Influence of each row, mean about 0.
     """
 
     effect: float
     influence: np.ndarray
-
-    def estimate(self, *, confidence_level: float = 0.95) -> Estimate:
-        """`effect` with standard error, interval and p-value."""
-        return from_influence(self.effect, self.influence, confidence_level=confidence_level)
 
 
 @dataclass(frozen=True)
@@ -125,6 +120,7 @@ def qini_curve(
     gamma: np.ndarray,
     score: np.ndarray,
     *,
+    customers: np.ndarray | None = None,
     depths: np.ndarray = DEPTHS,
     confidence_level: float = 0.95,
 ) -> pd.DataFrame:
@@ -139,15 +135,15 @@ def qini_curve(
     _, group = np.unique(-score, return_inverse=True)
     size = np.bincount(group)
     first = np.cumsum(size) - size
-    rank = stats.rankdata(-score) / n
+    rank, sums = (first + (size + 1) / 2) / n, np.bincount(group, weights=gamma)
     rows = []
     for depth in depths:
-        inside = np.clip((depth * n - first) / size, 0, 1)[group]
-        gain = float((inside * gamma).mean())
+        share = np.clip((depth * n - first) / size, 0, 1)
+        inside, gain = share[group], float(share @ sums) / n
         near = np.abs(rank - depth) <= _EDGE
-        edge = gamma[near].mean() if 0 < depth < 1 and near.any() else 0.0
+        edge = sums[near].sum() / size[near].sum() if 0 < depth < 1 and near.any() else 0.0
         influence = inside * gamma - gain - edge * (inside - depth)
-        found = from_influence(gain, influence, confidence_level=confidence_level)
+        found = from_influence(gain, influence, customers, confidence_level=confidence_level)
         rows.append((depth, gain, found.low, found.high, depth * gamma.mean()))
     return pd.DataFrame(rows, columns=["depth", "gain", "gain_low", "gain_high", "random"])
 
@@ -157,6 +153,7 @@ def judge_rankings(
     scores: Mapping[str, np.ndarray],
     *,
     unit: str,
+    customers: np.ndarray | None = None,
     confidence_level: float = 0.95,
 ) -> Rankings:
     """Judge rankings by the effects of a randomised campaign.
@@ -169,6 +166,8 @@ def judge_rankings(
         The rankings; the first is compared with each other one, on the same customers.
     unit : str
         Unit of the outcome, for the numbers: ``currency`` or ``points``.
+    customers : ndarray, optional
+        As `Expected.customers`, where customers have several rows.
     """
     found = {
         (name, measure): rank_weighted_effect(gamma, score, measure=measure)
@@ -183,12 +182,17 @@ def judge_rankings(
             found[f"{first} − {other}", measure] = lead
     rows = []
     for (name, measure), rank in found.items():
-        rows.append((name, measure, *rank.estimate(confidence_level=confidence_level)))
+        estimate = from_influence(
+            rank.effect, rank.influence, customers, confidence_level=confidence_level
+        )
+        rows.append((name, measure, *estimate))
     columns = ["ranking", "measure", "estimate", "standard_error", "low", "high", "p_value"]
     table = pd.DataFrame(rows, columns=columns)
     curve = pd.concat(
         [
-            qini_curve(gamma, score, confidence_level=confidence_level).assign(ranking=name)
+            qini_curve(gamma, score, customers=customers, confidence_level=confidence_level).assign(
+                ranking=name
+            )
             for name, score in scores.items()
         ],
         ignore_index=True,
