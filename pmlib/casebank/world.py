@@ -6,8 +6,9 @@ already held; and an offer moves the log-odds of buying by an effect that depend
 customer, on what is held and on the channel. A *world* scales these differences: in `null` all
 are zero, in `hard` they are weak, unequal and heavy-tailed.
 
-No bank's data stand behind the figures; they are chosen so that shares and levels look like a
-retail bank's and every method meets a fair but solvable task.
+Age, loans and the pace of bookings follow public data of two banks (the data card in
+``data/casebank`` sets them side by side); the other figures follow no source and are chosen so that
+every method meets a fair but solvable task.
 """
 
 from __future__ import annotations
