@@ -101,10 +101,9 @@ def compare_dates(
         if column.level is None
     }
     before, after = _bin_counts(then, cuts), _bin_counts(now, cuts)
-    labels = {feature.name: feature.label for feature in result.encoder.features}
     for index in cuts:
         value = psi(before[index], after[index])
-        rows.append({"label": labels[result.encoder.columns[index].feature], "psi": value})
+        rows.append({"label": result.encoder.labels[index], "psi": value})
     k = result.scorer.k
     if k > 1:
         rows.append({"label": "segments", "psi": psi(_sizes(then, k), _sizes(now, k))})

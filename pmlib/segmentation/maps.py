@@ -76,16 +76,13 @@ def map_segments(
     counts = counts[counts["customers"] >= min_group_size].reset_index(drop=True)
     for axis, name in enumerate(("x", "y")):
         counts[name] = low[axis] + (counts[name].astype(float) + 0.5) * widths[axis]
-    labels = [
-        next(f.label for f in result.encoder.features if f.name == column.feature)
-        + (f": {column.level}" if column.level is not None else "")
-        for column in result.encoder.columns
-    ]
     variance = lengths**2 / max((lengths**2).sum(), 1e-12)
     spread = np.maximum(points.std(axis=0), 1e-12)
     correlation = axes * spread[:, None] / np.maximum(matrix.std(axis=0), 1e-12)
     return SegmentMap(
         squares=counts[["x", "y", "segment", "customers"]],
-        loadings=pd.DataFrame({"label": labels, "x": correlation[0], "y": correlation[1]}),
+        loadings=pd.DataFrame(
+            {"label": result.encoder.labels, "x": correlation[0], "y": correlation[1]}
+        ),
         explained=(float(variance[0]), float(variance[1])),
     )

@@ -89,22 +89,19 @@ def profile_segments(
     Profile
     """
     sums, levels = _sums(assigned, features, result)
-    names = pd.Series(result.scorer.names, index=range(1, result.scorer.k + 1), name="name")
-    sums = sums.set_index("segment").reindex(names.index).fillna(0.0)
-    z = float(norm.ppf(0.5 + confidence_level / 2))
+    k = result.scorer.k
+    sums = sums.set_index("segment").reindex(range(1, k + 1)).fillna(0.0)
     candidates = {f.name: f for f in (*features.features, *features.descriptors)}
-    used = {f.name for f in result.encoder.features}
     known = [f for f in VALUE_FEATURES if f in candidates and sums[f"s_{f}"].sum() > 0]
     value = candidates[known[0]] if known else None
-    effects = _effects(sums, candidates, used, levels, z)
     segments = _sizes(sums, value)
-    segments.insert(1, "name", names.to_numpy())
     segments["jaccard"] = result.stability["jaccard"].to_numpy()
     segments["stability"] = result.stability["verdict"].to_numpy()
-    means = _means(sums, candidates, used, levels, z)
-    means.insert(1, "name", means["segment"].map(names))
+    means, effects = _describe(sums, candidates, result, levels, level=confidence_level)
     standardised = _standardised(sums, result)
-    standardised.insert(1, "name", standardised["segment"].map(names))
+    names = dict(enumerate(result.scorer.names, start=1))
+    for table in (segments, means, standardised):
+        table.insert(1, "name", table["segment"].map(names))
     draft = Profile(segments, means, standardised, effects, value, (), "", "")
     return replace(draft, numbers=_numbers(draft), text=_text(draft), text_value=_text_value(draft))
 
@@ -176,100 +173,68 @@ def _sizes(sums: pd.DataFrame, value: Feature | None) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _means(
-    sums: pd.DataFrame,
-    candidates: dict[str, Feature],
-    used: set[str],
-    levels: dict[str, tuple[str, ...]],
-    z: float,
-) -> pd.DataFrame:
-    parts = []
-    for feature in candidates.values():
-        n = sums[f"n_{feature.name}"]
-        shown: list[tuple[str, str, pd.Series, pd.Series]] = []
-        if feature.kind == "number":
-            mean = sums[f"s_{feature.name}"] / n.clip(lower=1)
-            variance = (sums[f"q_{feature.name}"] / n.clip(lower=1) - mean**2).clip(lower=0)
-            shown.append((feature.label, feature.unit, mean, variance))
-        for index, level in enumerate(levels.get(feature.name, ())):
-            mean = sums[f"l{index}_{feature.name}"] / n.clip(lower=1)
-            shown.append((f"{feature.label}: {level}", "share", mean, mean * (1 - mean)))
-        for label, unit, mean, variance in shown:
-            half = z * np.sqrt(variance / n.clip(lower=1))
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "segment": sums.index,
-                        "feature": feature.name,
-                        "label": label,
-                        "unit": unit,
-                        "used": feature.name in used,
-                        "customers": n.astype(int),
-                        "mean": mean.where(n > 0),
-                        "low": (mean - half).where(n > 0),
-                        "high": (mean + half).where(n > 0),
-                    }
-                )
-            )
-    return pd.concat(parts, ignore_index=True)
-
-
 def _standardised(sums: pd.DataFrame, result: Segmentation) -> pd.DataFrame:
     rows = []
-    for index, column in enumerate(result.encoder.columns):
-        feature = next(f for f in result.encoder.features if f.name == column.feature)
-        label = feature.label if column.level is None else f"{feature.label}: {column.level}"
-        overall = sums[f"z{index}"].sum() / sums["customers"].sum()
-        mean = sums[f"z{index}"] / sums["customers"].clip(lower=1) - overall
-        rows += [
-            {"segment": segment, "feature": column.feature, "label": label, "z": value}
-            for segment, value in mean.items()
-        ]
-    return pd.DataFrame(rows)
+    for index, label in enumerate(result.encoder.labels):
+        total = sums[f"z{index}"]
+        z = total / sums["customers"].clip(lower=1) - total.sum() / sums["customers"].sum()
+        feature = result.encoder.columns[index].feature
+        rows.append(pd.DataFrame({"feature": feature, "label": label, "z": z}))
+    return pd.concat(rows).rename_axis("segment").reset_index()
 
 
-def _effects(
+def _describe(
     sums: pd.DataFrame,
     candidates: dict[str, Feature],
-    used: set[str],
+    result: Segmentation,
     levels: dict[str, tuple[str, ...]],
-    z: float,
-) -> pd.DataFrame:
-    rows = []
-    k = len(sums)
-    for feature in candidates.values() if k > 1 else ():
-        n = sums[f"n_{feature.name}"]
-        total = n.sum()
-        if total <= k:
+    *,
+    level: float,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Means with intervals by segment, and the effect size of each feature."""
+    z = float(norm.ppf(0.5 + level / 2))
+    used = {f.name for f in result.encoder.features}
+    means, effects = [], []
+    for name, feature in candidates.items():
+        n = sums[f"n_{name}"]
+        shown = {feature.label: (sums.get(f"s_{name}"), sums.get(f"q_{name}"))}
+        if feature.kind == "category":  # a level is a number of noughts and ones
+            hits = {known: sums[f"l{i}_{name}"] for i, known in enumerate(levels[name])}
+            shown = {f"{feature.label}: {known}": (hit, hit) for known, hit in hits.items()}
+        for label, (total, square) in shown.items():
+            mean = total / n.clip(lower=1)
+            half = z * np.sqrt((square / n.clip(lower=1) - mean**2).clip(lower=0) / n.clip(lower=1))
+            unit = feature.unit if feature.kind == "number" else "share"
+            means.append(
+                pd.DataFrame(
+                    {"feature": name, "label": label, "unit": unit, "used": name in used,
+                     "customers": n.astype(int), "mean": mean.where(n > 0),
+                     "low": (mean - half).where(n > 0), "high": (mean + half).where(n > 0)}
+                )
+            )  # fmt: skip
+        if len(sums) == 1 or n.sum() <= len(sums):
             continue
         if feature.kind == "number":
-            measure, effect = "eta squared", _eta_squared(sums, feature, n)
+            measure, effect = "eta squared", _eta_squared(n, *shown[feature.label])
         else:
-            counts = np.array(
-                [sums[f"l{i}_{feature.name}"] for i in range(len(levels[feature.name]))]
-            ).T
+            counts = np.column_stack([total for total, _ in shown.values()])
             measure, effect = "Cramér's V squared", _cramer_squared(counts)
         # Large-sample standard error of a squared multiple correlation.
-        half = z * 2 * np.sqrt(effect / total) * (1 - effect)
-        rows.append(
-            {
-                "feature": feature.name,
-                "label": feature.label,
-                "used": feature.name in used,
-                "measure": measure,
-                "effect": effect,
-                "low": max(effect - half, 0.0),
-                "high": min(effect + half, 1.0),
-                "size": effect_size(effect),
-            }
-        )
+        half = z * 2 * np.sqrt(effect / n.sum()) * (1 - effect)
+        effects.append(
+            (name, feature.label, name in used, measure, effect, max(effect - half, 0.0),
+             min(effect + half, 1.0), effect_size(effect))
+        )  # fmt: skip
     columns = ["feature", "label", "used", "measure", "effect", "low", "high", "size"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.sort_values(["used", "effect"], ascending=False, kind="stable", ignore_index=True)
+    return (
+        pd.concat(means).rename_axis("segment").reset_index(),
+        pd.DataFrame(effects, columns=columns).sort_values(
+            ["used", "effect"], ascending=False, kind="stable", ignore_index=True
+        ),
+    )
 
 
-def _eta_squared(sums: pd.DataFrame, feature: Feature, n: pd.Series) -> float:
-    s, q = sums[f"s_{feature.name}"], sums[f"q_{feature.name}"]
+def _eta_squared(n: pd.Series, s: pd.Series, q: pd.Series) -> float:
     mean = s.sum() / n.sum()
     spread = q.sum() - n.sum() * mean**2
     between = (s**2 / n.clip(lower=1)).sum() - n.sum() * mean**2

@@ -11,7 +11,7 @@ near-duplicates are dropped and named.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import narwhals as nw
@@ -104,9 +104,13 @@ class Encoder:
         ]
 
     @property
-    def has_categories(self) -> bool:
-        """Whether some kept feature is a category."""
-        return bool(self.levels)
+    def labels(self) -> list[str]:
+        """What a reader sees of each column."""
+        known = {feature.name: feature.label for feature in self.features}
+        return [
+            known[column.feature] + ("" if column.level is None else f": {column.level}")
+            for column in self.columns
+        ]
 
     def encode(self, sample: pd.DataFrame) -> np.ndarray:
         """Return the matrix of a sample, shape (n, columns)."""
@@ -290,18 +294,10 @@ def _category_columns(feature: Feature, values: pd.Series, known: tuple[str, ...
     # All columns of the attribute together have the variance of one standardised number.
     scale = float(np.sqrt((shares * (1 - shares)).sum())) or 1.0
     return [
-        Column(
-            feature.name,
-            str(level),
-            log=False,
-            fill=0.0,
-            low=0.0,
-            high=1.0,
-            centre=float(share),
-            scale=scale,
-        )
+        Column(feature.name, str(level), log=False, fill=0.0, low=0.0, high=1.0,
+               centre=float(share), scale=scale)
         for level, share in shares.items()
-    ]
+    ]  # fmt: skip
 
 
 def _frequent_levels(values: pd.Series, min_share: float) -> tuple[str, ...]:
@@ -333,12 +329,3 @@ def _near_duplicate(
 
 def _signed_log(values: np.ndarray) -> np.ndarray:
     return np.sign(values) * np.log1p(np.abs(values))
-
-
-def without_winsorising(encoder: Encoder) -> Encoder:
-    """The same encoder with open ends, for the sensitivity analysis."""
-    columns = tuple(
-        replace(column, low=-1e300, high=1e300) if column.level is None else column
-        for column in encoder.columns
-    )
-    return replace(encoder, columns=columns)
