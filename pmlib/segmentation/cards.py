@@ -28,7 +28,9 @@ def segment_cards(profile: Profile, lifetime: LifetimeValue, *, currency: str) -
     """
     bank = _bank_means(profile.means)
     effects = profile.effects[~profile.effects["used"].astype(bool)]
-    held_out = effects.loc[effects["effect"] >= 0.01, "feature"].to_numpy()
+    held_out = effects.loc[effects["effect"] >= 0.01, "feature"]
+    if profile.value_feature is not None:  # stands under "worth"
+        held_out = held_out[held_out != profile.value_feature.name]
     rows = []
     for row in profile.segments.itertuples():
         mine = profile.means[profile.means["segment"] == row.segment]

@@ -28,7 +28,20 @@ SMALLEST_SHARE = 0.02
 """A segment below this share of customers is too small to be a market segment."""
 
 SMALLEST_EXCESS = 0.02
-"""An excess of the silhouette over its reference below this is too little to act on."""
+"""An excess of the silhouette over its reference below this is too little to act on.
+
+Judgement, not theory: set after seeing simulated banks with and without segments, and checked on
+banks of fresh seeds (``benchmarks/segmentation.py --world``).
+"""
+
+HEADINGS = {
+    "k": "Segments", "reference_mean": "Reference", "excess": "Excess of silhouette",
+    "excess_sd": "Excess, sd", "min_jaccard": "Least Jaccard",
+    "calinski_harabasz": "Calinski–Harabasz", "davies_bouldin": "Davies–Bouldin",
+    "gap_se": "Gap, standard error", "bic": "BIC", "ari_mixture": "Agreement with mixture",
+    "ari_ward": "Agreement with Ward", "eligible": "Passes the rule",
+}  # fmt: skip
+"""What a reader sees in place of the columns of `Criteria`."""
 
 _COLUMNS = (
     "k", "silhouette", "silhouette_low", "silhouette_high", "reference_mean", "reference_low",

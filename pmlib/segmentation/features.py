@@ -28,7 +28,12 @@ WINDOW_DAYS = 365
 CHANNEL_SHARE = 0.05
 """A channel with a smaller share of payments is no feature."""
 
-MARGIN = Feature("annual_margin", "annual margin", "currency")
+MARGIN = Feature("annual_margin", "annual margin", "currency", "number", "high value", "low value",
+                 0.0)  # fmt: skip
+BREADTH = "n_products"
+HOLDS = "holds_"
+"""Begins the names of features that tell whether a product family is held."""
+
 _PARTS = ("share", "tenths", "per cent")
 """Units of attributes of which there is more or less, not high or low."""
 
@@ -78,6 +83,15 @@ class FeatureTable:
     descriptors: tuple[Feature, ...]
     as_of: dt.date
     channels: tuple[str, ...] = ()
+
+    @property
+    def tied(self) -> frozenset[str]:
+        """Descriptors that are made of the products held, whose number may form segments."""
+        if BREADTH not in {feature.name for feature in self.features}:
+            return frozenset()
+        return frozenset(
+            f.name for f in self.descriptors if f.name == MARGIN.name or f.name.startswith(HOLDS)
+        )
 
     def choose(self, names: str) -> FeatureTable:
         """Take these features to form segments and hold all others out.
@@ -182,7 +196,9 @@ def _from_customers(
             nw.col("joined_on").is_null() | (nw.col("joined_on") <= nw.lit(as_of))
         )
         columns.append((today - day_number("joined_on")).cast(nw.Float64).alias("tenure"))
-        features.append(Feature("tenure", "tenure", "days", high="long tenure", low="short tenure"))
+        features.append(
+            Feature("tenure", "tenure in days", "days", high="long tenure", low="short tenure")
+        )
     if "birth_date" in schema:
         age = (today - day_number("birth_date")).cast(nw.Float64) / 365.25
         columns.append(age.alias("age"))
@@ -199,12 +215,9 @@ def _from_customers(
             continue
         kind, column = _typed(name, schema[name])
         columns.append(column)
-        unit = attribute.unit if attribute.unit in UNITS else ""
-        label = (
-            attribute.label
-            if unit or not attribute.unit
-            else (f"{attribute.label} ({attribute.unit})")
-        )
+        unit, label = attribute.unit, attribute.label
+        if unit not in UNITS:
+            label, unit = (label if unit in label.lower() else f"{label} ({unit})"), ""
         words = attribute.label[:1].lower() + attribute.label[1:]
         much, little = ("more", "less") if attribute.unit in _PARTS else ("high", "low")
         feature = Feature(name, label, unit, kind, f"{much} {words}", f"{little} {words}")
@@ -313,8 +326,8 @@ def _from_holdings(
     tables: Mapping[str, nw.LazyFrame], as_of: dt.date
 ) -> tuple[nw.LazyFrame, list[Feature], list[Feature]]:
     held = held_at(tables["holdings"], as_of).select("customer_id", "product_id").unique()
-    totals = [nw.len().cast(nw.Float64).alias("n_products")]
-    breadth = [Feature("n_products", "products held", "count", "number",
+    totals = [nw.len().cast(nw.Float64).alias(BREADTH)]
+    breadth = [Feature(BREADTH, "products held", "count", "number",
                        "many products", "few products", 0.0)]  # fmt: skip
     descriptors: list[Feature] = []
     if "products" in tables:
@@ -329,17 +342,14 @@ def _from_holdings(
         if catalogue["annual_margin"].notna().any():
             margin = nw.col("annual_margin").cast(nw.Float64).fill_null(0.0)
             totals.append(margin.sum().alias(MARGIN.name))
-            descriptors.append(
-                Feature(MARGIN.name, MARGIN.label, MARGIN.unit, "number", "high value",
-                        "low value", 0.0)
-            )  # fmt: skip
+            descriptors.append(MARGIN)
         for family in catalogue["family"].dropna().unique():
-            name = f"holds_{_slug(family)}"
+            name = f"{HOLDS}{_slug(family)}"
             hit = nw.when(nw.col("family") == family).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
             held = held.with_columns(hit.alias(name))
             totals.append(nw.col(name).max())
             descriptors.append(
-                Feature(name, f"holds {family}", "share", "number", f"holds {family}",
+                Feature(name, f"{family} product held", "share", "number", f"holds {family}",
                         f"no {family}", 0.0)
             )  # fmt: skip
     return held.group_by("customer_id").agg(*totals), breadth, descriptors

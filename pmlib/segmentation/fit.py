@@ -267,6 +267,8 @@ def _numbers(result: Segmentation) -> tuple[Number, ...]:
 def _text(result: Segmentation, min_stability: float) -> str:
     homogeneity, k = result.homogeneity, result.scorer.k
     p = f"p = {homogeneity.p_value:.3f}"
+    if homogeneity.p_value * (homogeneity.n_references + 1) < 1.5:
+        p += f", the smallest that {homogeneity.n_references} references allow"
     if homogeneity.rejected:
         verdict = (
             "One homogeneous group does not explain the data: at some number of segments the "

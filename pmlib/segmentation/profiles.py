@@ -43,8 +43,9 @@ class Profile:
         ``segment, name, feature, label, z``: mean of the encoded feature less the overall mean, in
         standard deviations; features that formed the segments only.
     effects : pandas.DataFrame
-        ``feature, label, used, measure, effect, low, high, size``: eta squared of numbers, Cramér's
-        V (squared, to be on the same scale) of categories.
+        ``feature, label, used, tied`` (made of the products held, see `FeatureTable`), ``measure,
+        effect, low, high, size``: eta squared of numbers, Cramér's V (squared, to be on the same
+        scale) of categories.
     value_feature : Feature or None
     numbers : tuple of Number
     text, text_value : str
@@ -98,6 +99,7 @@ def profile_segments(
     segments["jaccard"] = result.stability["jaccard"].to_numpy()
     segments["stability"] = result.stability["verdict"].to_numpy()
     means, effects = _describe(sums, candidates, result, levels, level=confidence_level)
+    effects.insert(3, "tied", effects["feature"].isin(features.tied))
     standardised = _standardised(sums, result)
     names = dict(enumerate(result.scorer.names, start=1))
     for table in (segments, means, standardised):
@@ -294,7 +296,7 @@ def _numbers(profile: Profile) -> tuple[Number, ...]:
             Number("most_valuable_segment_value_share", float(top["value_share"]), "share",
                    meaning=f"Its share of all {profile.value_feature.label}"),
         ]  # fmt: skip
-    held_out = profile.effects[~profile.effects["used"].astype(bool)]
+    held_out = _held_out(profile)
     if len(held_out):
         best = held_out.iloc[0]
         numbers.append(
@@ -309,20 +311,34 @@ def _numbers(profile: Profile) -> tuple[Number, ...]:
 def _text(profile: Profile) -> str:
     if len(profile.segments) == 1:
         return "With one segment there is nothing to compare."
-    held_out = profile.effects[~profile.effects["used"].astype(bool)]
+    held_out = _held_out(profile)
     if held_out.empty:
         return "The study has no attribute outside the clustering to hold the segments against."
+    tied = ""
+    if profile.effects["tied"].any():
+        tied = (
+            " Margin and product families are left out of this count: they are made of the "
+            "products held, whose number helped to form the segments."
+        )
     telling = held_out[held_out["effect"] >= 0.06]
     if telling.empty:
         return (
             "No attribute held out of the clustering differs between segments by more than a small "
-            "effect: the segments describe the features that made them, and little else."
+            f"effect: the segments describe the features that made them, and little else.{tied}"
         )
-    labels = ", ".join(telling["label"].head(4))
-    return (
-        f"Segments also differ, by a medium or large effect, in what did not form them: {labels}. "
-        "They mean something outside the features that made them."
+    labels = ", ".join(
+        f"{row.label} ({100 * row.effect:.0f} %)" for row in telling.head(4).itertuples()
     )
+    return (
+        "The segments also explain a medium or large share of the variance of what did not form "
+        f"them: {labels}. They mean something outside the features that made them.{tied}"
+    )
+
+
+def _held_out(profile: Profile) -> pd.DataFrame:
+    """Effects on what can judge the segments: neither formed them nor is made of what did."""
+    effects = profile.effects
+    return effects[~effects["used"].astype(bool) & ~effects["tied"].astype(bool)]
 
 
 def _text_value(profile: Profile) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect
+from pmlib.safeguards import suppress
 from pmlib.segmentation.agreement import rand_index
 from pmlib.segmentation.features import FeatureTable
 
@@ -26,6 +27,10 @@ _COMPARED = (
     "attributes held out of the clustering; the two partitions agree with an adjusted Rand index "
     "of {rfm_agreement}."
 )
+_TIED = (
+    " Margin and product families favour the segments: they are made of the products held, whose "
+    "number may form segments but not cells."
+)
 _ONE_SEGMENT = "With one segment there is nothing to compare the scores with; they stand alone."
 
 
@@ -36,21 +41,19 @@ class Rfm:
     Parameters
     ----------
     grid : pandas.DataFrame
-        ``recency_score, frequency_score, customers, monetary`` (mean money in and out a year).
+        ``recency_score, frequency_score, customers, monetary`` (mean money in and out a year);
+        missing where too few customers stand behind it.
     bands : pandas.DataFrame
         ``segment, band, share`` (of the segment): segments against bands of the sum of the three
         scores; missing where too few customers stand behind it.
     explained : pandas.DataFrame
         ``label, segments, rfm``: share of the variance of attributes held out of the clustering
         that each partition explains, corrected for the number of its groups.
-    cuts : dict
-        Upper ends of the lower four fifths; a value equal to an end belongs to the lower fifth.
     """
 
     grid: pd.DataFrame
     bands: pd.DataFrame
     explained: pd.DataFrame
-    cuts: dict[str, tuple[float, ...]]
     numbers: tuple[Number, ...]
     text: str
 
@@ -75,7 +78,7 @@ def score_rfm(
         All customers, from `assign_customers`.
     features : FeatureTable
     sample : pandas.DataFrame
-        Gives the fifths.
+        Gives the fifths; a value equal to the upper end of one belongs to it.
     min_group_size : int
 
     Returns
@@ -85,7 +88,8 @@ def score_rfm(
     """
     present = set(_INPUTS) <= {f.name for f in (*features.features, *features.descriptors)}
     if not present or sample["n_transactions"].max() <= 0:
-        return _empty("No transactions fall into the year: there is nothing to score.")
+        text = "No transactions fall into the year: there is nothing to score."
+        return Rfm(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), (), text)
     monetary = sample["money_in"] + sample["money_out"]
     cuts = {
         "recency": _fifths(sample["recency"]),
@@ -144,10 +148,13 @@ def score_rfm(
     ari = rand_index(table.to_numpy())
     best = int((explained["segments"] > explained["rfm"]).sum())
     return Rfm(
-        grid=grid.astype({"customers": int}),
+        grid=suppress(
+            grid.astype({"customers": int}),
+            minimum=min_group_size,
+            by=["recency_score", "frequency_score"],
+        ),
         bands=bands.drop(columns="customers"),
         explained=explained.sort_values("segments", ascending=False, ignore_index=True),
-        cuts=cuts,
         numbers=(
             Number("rfm_agreement", ari, decimals=2,
                    meaning="Adjusted Rand index between the segments and the 125 RFM cells"),
@@ -156,12 +163,8 @@ def score_rfm(
             Number("rfm_compared", len(explained), "count",
                    meaning="Attributes held out that segments and RFM cells were compared on"),
         ),
-        text=_COMPARED if len(table) > 1 else _ONE_SEGMENT,
+        text=(_COMPARED + _TIED * bool(features.tied)) if len(table) > 1 else _ONE_SEGMENT,
     )  # fmt: skip
-
-
-def _empty(text: str) -> Rfm:
-    return Rfm(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), {}, (), text)
 
 
 def _fifths(values: pd.Series) -> tuple[float, ...]:
