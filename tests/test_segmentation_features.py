@@ -174,7 +174,7 @@ def test_effect_sizes_are_those_of_an_analysis_of_variance(bank):
     between = (groups.size() * (groups.mean() - mean) ** 2).sum()
     expected = between / ((customers["c"] - mean) ** 2).sum()
     row = profile.effects.set_index("feature").loc["c"]
-    assert not row["used"]
+    assert row["role"] == "held out"
     assert row["effect"] == pytest.approx(expected)
     assert row["low"] < expected < row["high"]
 

@@ -59,39 +59,33 @@ def intervals(
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns `label`, `value`, ``low, high`` and, for two colours, the flag `group`.
+        Columns `label`, `value`, ``low, high`` and `group`.
     label, value : str
     xlabel : str
     group : str, optional
-        Rows where it is true are drawn in the second colour (those left out of the clustering
-        in the first).
+        At most three groups of rows, one below the other, each drawn in its colour.
     """
-    table = table.groupby(group, sort=False).head(12) if group else table.head(24)
+    table = table.groupby(group, sort=False).head(10) if group else table.head(24)
     figure = new_figure(0.8 + 0.2 * len(table))
     axis = figure.subplots()
-    rows = np.arange(len(table))[::-1]
-    marked = table[group].astype(bool).to_numpy() if group else np.zeros(len(table), dtype=bool)
-    for flag, colour, word in ((False, "main", "held out"), (True, "accent", "formed segments")):
-        at = marked == flag
-        if at.any():
-            part = table[at]
-            axis.errorbar(
-                part[value],
-                rows[at],
-                xerr=[
-                    (part[value] - part["low"]).clip(lower=0),
-                    (part["high"] - part[value]).clip(lower=0),
-                ],
-                fmt="o",
-                color=COLOURS[colour],
-                markersize=4,
-                label=word,
-            )
-    axis.set_yticks(rows, list(table[label]))
+    table = table.assign(row=np.arange(len(table))[::-1])
+    parts = list(table.groupby(group, sort=False)) if group else [("", table)]
+    for (word, part), colour in zip(parts, ("main", "good", "accent"), strict=False):
+        errors = [(part[value] - part["low"]).clip(0), (part["high"] - part[value]).clip(0)]
+        axis.errorbar(
+            part[value],
+            part["row"],
+            xerr=errors,
+            fmt="o",
+            color=COLOURS[colour],
+            markersize=4,
+            label=word,
+        )
+    axis.set_yticks(table["row"], list(table[label]))
     axis.set(xlabel=xlabel, xlim=(0, None), ylim=(-0.6, len(table) - 0.4))
     if group:
         axis.legend()
-    return figure  # fmt: skip
+    return figure
 
 
 @styled

@@ -28,40 +28,27 @@ def criteria(table: pd.DataFrame, *, chosen: int, min_stability: float) -> Figur
     """
     figure = new_figure(3.9)
     axes = figure.subplots(2, 2, sharex=True)
+    (silhouette, jaccard), (gap, bic) = axes
+    points = {"color": COLOURS["main"], "marker": "o", "markersize": 4}
     several = table[table["k"] > 1]
-    axis = axes[0, 0]
-    axis.fill_between(
-        several["k"],
+    k, mean = several["k"], several["silhouette"]
+    silhouette.fill_between(
+        k,
         several["reference_low"],
         several["reference_high"],
         color=COLOURS["light"],
         label="one group, 5–95 %",
     )
-    axis.plot(
-        several["k"],
-        several["reference_mean"],
-        color=COLOURS["muted"],
-        linestyle="--",
-        label="one group, mean",
+    silhouette.plot(
+        k, several["reference_mean"], "--", color=COLOURS["muted"], label="one group, mean"
     )
-    axis.errorbar(
-        several["k"],
-        several["silhouette"],
-        yerr=[
-            several["silhouette"] - several["silhouette_low"],
-            several["silhouette_high"] - several["silhouette"],
-        ],
-        color=COLOURS["main"],
-        marker="o",
-        markersize=4,
-        label="the customers",
-    )
-    axis.set(title="Silhouette", ylabel="mean silhouette", ylim=(0, None))
-    axis.legend()
-    axis = axes[0, 1]
-    axis.plot(table["k"], table["min_jaccard"], color=COLOURS["main"], marker="o", markersize=4)
-    axis.axhline(min_stability, color=COLOURS["accent"], linestyle="--", linewidth=1)
-    axis.annotate(
+    ends = [mean - several["silhouette_low"], several["silhouette_high"] - mean]
+    silhouette.errorbar(k, mean, yerr=ends, label="the customers", **points)
+    silhouette.set(title="Silhouette", ylabel="mean silhouette", ylim=(0, None))
+    silhouette.legend()
+    jaccard.plot(table["k"], table["min_jaccard"], **points)
+    jaccard.axhline(min_stability, color=COLOURS["accent"], linestyle="--", linewidth=1)
+    jaccard.annotate(
         "stable",
         (table["k"].max(), min_stability),
         color=COLOURS["accent"],
@@ -69,22 +56,13 @@ def criteria(table: pd.DataFrame, *, chosen: int, min_stability: float) -> Figur
         va="bottom",
         fontsize=8,
     )
-    axis.set(title="Least stable segment", ylabel="bootstrap Jaccard", ylim=(0, 1.05))
-    axis = axes[1, 0]
-    axis.errorbar(
-        table["k"],
-        table["gap"],
-        yerr=table["gap_se"],
-        color=COLOURS["main"],
-        marker="o",
-        markersize=4,
-    )
-    axis.set(title="Gap statistic", ylabel="gap", xlabel="number of segments")
-    axis = axes[1, 1]
-    axis.plot(table["k"], table["bic"] / 1000, color=COLOURS["main"], marker="o", markersize=4)
-    axis.set(
-        title="BIC of the mixture",
-        ylabel="BIC, thousands (less is better)",
+    jaccard.set(title="Least stable segment", ylabel="bootstrap Jaccard", ylim=(0, 1.05))
+    gap.errorbar(table["k"], table["gap"], yerr=table["gap_se"], **points)
+    gap.set(title="Gap statistic", ylabel="gap", xlabel="number of segments")
+    bic.plot(table["k"], table["bic"] / 1000, **points)
+    bic.set(
+        title="BIC of the mixture (less is better)",
+        ylabel="BIC, thousands",
         xlabel="number of segments",
     )
     for axis in axes.flat:
@@ -108,37 +86,20 @@ def sizes(segments: pd.DataFrame, *, value_label: str | None) -> Figure:
     figure = new_figure(0.8 + 0.42 * k)
     axis = figure.subplots()
     rows = np.arange(k)[::-1]
-    colours = segment_colours(k)
-    axis.barh(rows + 0.19, 100 * segments["share"], height=0.36, color=colours)
-    for row, share in zip(rows, segments["share"], strict=True):
-        axis.annotate(
-            f"{100 * share:.0f} % of customers",
-            (100 * share, row + 0.19),
-            xytext=(3, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
+    bars = [("share", 0.19, "customers")]
     if value_label is not None:
-        axis.barh(
-            rows - 0.19,
-            100 * segments["value_share"].clip(lower=0),
-            height=0.36,
-            color=colours,
-            alpha=0.45,
-            hatch="///",
-            edgecolor="white",
-            linewidth=0,
-        )
-        for row, share in zip(rows, segments["value_share"], strict=True):
+        bars.append(("value_share", -0.19, value_label))
+    for column, up, word in bars:
+        shares = 100 * segments[column]
+        drawn = axis.barh(rows + up, shares.clip(lower=0), height=0.36, color=segment_colours(k))
+        if column != "share":
+            for bar in drawn:
+                bar.set(alpha=0.45, hatch="///", edgecolor="white", linewidth=0)
+        for row, share in zip(rows, shares, strict=True):
             axis.annotate(
-                f"{100 * share:.0f} % of {value_label}",
-                (100 * max(share, 0), row - 0.19),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8,
-            )
+                f"{share:.0f} % of {word}", (max(share, 0), row + up), xytext=(3, 0),
+                textcoords="offset points", va="center", fontsize=8,
+            )  # fmt: skip
     largest = segments[["share", "value_share"]].max().max()
     axis.set(yticks=rows, xlabel="share of the bank, %", xlim=(0, 135 * largest))
     axis.set_yticklabels(_names(segments))
@@ -167,8 +128,7 @@ def heatmap(standardised: pd.DataFrame) -> Figure:
         cmap=DIVERGING,
         vmin=-limit,
         vmax=limit,
-        cbar=True,
-        cbar_kws={"label": "deviation from the bank's mean, sd", "pad": 0.02},
+        bar_label="deviation from the bank's mean, sd",
     )
     axis.set_xticklabels(_names(names), rotation=30, ha="right", rotation_mode="anchor")
     axis.set_yticklabels([wrapped(label, 34) for label in grid.index], rotation=0)
@@ -201,7 +161,7 @@ def snake(standardised: pd.DataFrame) -> Figure:
     axis.axhline(0, color=COLOURS["muted"], linewidth=0.8)
     axis.set_xticks(
         range(len(labels)),
-        [wrapped(label, 13) for label in labels],
+        [wrapped(label, 11) for label in labels],
         rotation=0 if len(labels) <= 9 else 90,
     )
     axis.set(ylabel="deviation from the bank's mean, sd")
@@ -300,10 +260,9 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
         axis.axvline(0, color=COLOURS["muted"], linewidth=0.8)
         axis.set_yticks(rows, [wrapped(label, 26) for label in mine["label"]])
         title = f"{row['segment']} {row['name']}, {100 * row['share']:.0f} %"
-        axis.set_title(wrapped(title, 30), fontsize=8.5)
+        axis.set_title(wrapped(title, 24), fontsize=8.5)
         axis.grid(axis="y", visible=False)
-    for axis in axes[max(k - columns, 0) : k]:
-        axis.set_xlabel("deviation from the bank's mean, sd")
+    figure.supxlabel("deviation from the bank's mean, sd", fontsize=8.5)
     return figure  # fmt: skip
 
 
@@ -315,8 +274,7 @@ def heat(
     cmap: str,
     vmin: float,
     vmax: float | None = None,
-    cbar: bool = False,
-    cbar_kws: dict[str, object] | None = None,
+    bar_label: str = "",
 ) -> None:
     """Draw a heat map with its values written in the cells; missing cells stay white.
 
@@ -329,17 +287,17 @@ def heat(
         Text of each cell.
     cmap : str
     vmin, vmax : float
-    cbar : bool
-    cbar_kws : dict, optional
-    """
+    bar_label : str
+        Of the colour bar; without it there is none.
+    """  # fmt: skip
     sns.heatmap(
         grid,
         ax=axis,
         cmap=cmap,
         vmin=vmin,
         vmax=vmax,
-        cbar=cbar,
-        cbar_kws=cbar_kws,
+        cbar=bool(bar_label),
+        cbar_kws={"label": bar_label, "pad": 0.02},
         linewidths=0.5,
         linecolor="white",
         mask=grid.isna(),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pmlib.artifacts import format_number
-from pmlib.segmentation.profiles import Profile
+from pmlib.segmentation.profiles import ROLES, Profile
 from pmlib.segmentation.value import LifetimeValue
 
 
@@ -27,7 +27,7 @@ def segment_cards(profile: Profile, lifetime: LifetimeValue, *, currency: str) -
         apart, mean against the bank's), ``otherwise`` (attributes held out), ``certainty``.
     """
     bank = _bank_means(profile.means)
-    effects = profile.effects[~profile.effects["used"].astype(bool)]
+    effects = profile.effects[profile.effects["role"] != ROLES[2]]
     held_out = effects.loc[effects["effect"] >= 0.01, "feature"]
     if profile.value_feature is not None:  # stands under "worth"
         held_out = held_out[held_out != profile.value_feature.name]

@@ -25,6 +25,9 @@ from pmlib.segmentation.transforms import Feature
 VALUE_FEATURES = ("annual_margin", "money_in")
 """The first of these that a study has measures a customer's value."""
 
+ROLES = ("held out", "made of products held", "formed segments")
+"""Of a feature; the second is held out too, but made of what helped to form the segments."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -43,9 +46,8 @@ class Profile:
         ``segment, name, feature, label, z``: mean of the encoded feature less the overall mean, in
         standard deviations; features that formed the segments only.
     effects : pandas.DataFrame
-        ``feature, label, used, tied`` (made of the products held, see `FeatureTable`), ``measure,
-        effect, low, high, size``: eta squared of numbers, Cramér's V (squared, to be on the same
-        scale) of categories.
+        ``feature, label, role`` (one of `ROLES`), ``measure, effect, low, high, size``: eta squared
+        of numbers, Cramér's V (squared, to be on the same scale) of categories.
     value_feature : Feature or None
     numbers : tuple of Number
     text, text_value : str
@@ -98,8 +100,7 @@ def profile_segments(
     segments = _sizes(sums, value)
     segments["jaccard"] = result.stability["jaccard"].to_numpy()
     segments["stability"] = result.stability["verdict"].to_numpy()
-    means, effects = _describe(sums, candidates, result, levels, level=confidence_level)
-    effects.insert(3, "tied", effects["feature"].isin(features.tied))
+    means, effects = _describe(sums, features, result, levels, level=confidence_level)
     standardised = _standardised(sums, result)
     names = dict(enumerate(result.scorer.names, start=1))
     for table in (segments, means, standardised):
@@ -187,7 +188,7 @@ def _standardised(sums: pd.DataFrame, result: Segmentation) -> pd.DataFrame:
 
 def _describe(
     sums: pd.DataFrame,
-    candidates: dict[str, Feature],
+    features: FeatureTable,
     result: Segmentation,
     levels: dict[str, tuple[str, ...]],
     *,
@@ -197,7 +198,9 @@ def _describe(
     z = float(norm.ppf(0.5 + level / 2))
     used = {f.name for f in result.encoder.features}
     means, effects = [], []
-    for name, feature in candidates.items():
+    for feature in (*features.features, *features.descriptors):
+        name = feature.name
+        role = ROLES[2 if name in used else 1 if name in features.tied else 0]
         n = sums[f"n_{name}"]
         shown = {feature.label: (sums.get(f"s_{name}"), sums.get(f"q_{name}"))}
         if feature.kind == "category":  # a level is a number of noughts and ones
@@ -224,16 +227,13 @@ def _describe(
         # Large-sample standard error of a squared multiple correlation.
         half = z * 2 * np.sqrt(effect / n.sum()) * (1 - effect)
         effects.append(
-            (name, feature.label, name in used, measure, effect, max(effect - half, 0.0),
+            (name, feature.label, role, measure, effect, max(effect - half, 0.0),
              min(effect + half, 1.0), effect_size(effect))
         )  # fmt: skip
-    columns = ["feature", "label", "used", "measure", "effect", "low", "high", "size"]
-    return (
-        pd.concat(means).rename_axis("segment").reset_index(),
-        pd.DataFrame(effects, columns=columns).sort_values(
-            ["used", "effect"], ascending=False, kind="stable", ignore_index=True
-        ),
-    )
+    effects.sort(key=lambda row: (ROLES.index(row[2]), -row[4]))
+    columns = ["feature", "label", "role", "measure", "effect", "low", "high", "size"]
+    table = pd.concat(means).rename_axis("segment").reset_index()
+    return table, pd.DataFrame(effects, columns=columns)
 
 
 def _eta_squared(n: pd.Series, s: pd.Series, q: pd.Series) -> float:
@@ -315,7 +315,7 @@ def _text(profile: Profile) -> str:
     if held_out.empty:
         return "The study has no attribute outside the clustering to hold the segments against."
     tied = ""
-    if profile.effects["tied"].any():
+    if (profile.effects["role"] == ROLES[1]).any():
         tied = (
             " Margin and product families are left out of this count: they are made of the "
             "products held, whose number helped to form the segments."
@@ -336,9 +336,8 @@ def _text(profile: Profile) -> str:
 
 
 def _held_out(profile: Profile) -> pd.DataFrame:
-    """Effects on what can judge the segments: neither formed them nor is made of what did."""
-    effects = profile.effects
-    return effects[~effects["used"].astype(bool) & ~effects["tied"].astype(bool)]
+    """Effects on what can judge the segments."""
+    return profile.effects[profile.effects["role"] == ROLES[0]]
 
 
 def _text_value(profile: Profile) -> str:
