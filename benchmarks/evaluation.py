@@ -12,6 +12,7 @@ each 95 % interval holds the truth, in a world with effects and in one without.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -128,18 +129,20 @@ def compare(contacts: pd.DataFrame, gamma: np.ndarray, score: np.ndarray) -> Non
 
 
 def promise(run: Path, campaigns: int) -> None:
-    resolved = params.resolve(overrides=studies.load_spec("casebank").parameters)
-    study = studies.prepare("casebank", resolved)
+    made_with = json.loads((run / "run.json").read_text())["parameters"]
+    study = studies.prepare("casebank", params.Parameters(**made_with))
     plan = read_frame(run / "private" / "strategy_design" / "contact_plan.parquet")
     cells = read_frame(run / "artifacts" / "strategy_design" / "cells.parquet")
     population = potential_outcomes(study, plan).assign(
+        customer_id=plan["customer_id"],
         cell=plan["cell"],
         segment=plan["segment"],
         score=plan["cell"].map(cells.set_index("cell")["expected_profit"]),
     )
     worlds = {"with effects": population, "without": population.assign(p1=population["p0"])}
     for name, world in worlds.items():
-        table = coverage(world, campaigns=campaigns, customers=len(world), seed=3)
+        customers = world["customer_id"].nunique()
+        table = coverage(world, campaigns=campaigns, customers=customers, seed=3)
         print(f"world {name}\n{table.round(4).to_string(index=False)}\n", flush=True)
 
 

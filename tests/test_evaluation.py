@@ -224,6 +224,28 @@ def test_lost_customers_stop_the_reading():
     assert "sample-ratio mismatch" in checks.text
 
 
+def test_propensities_that_are_not_those_of_the_arms_stop_the_reading():
+    checks = check_campaign(campaign(20_000).assign(propensity=0.5))
+    assert not checks.passed
+    assert "sample-ratio mismatch" in checks.text
+
+
+def test_a_customer_counted_twice_makes_no_check_stricter():
+    contacts = campaign(2_000).assign(product_id="card")
+    # One arm a little larger than drawn, so that the p-value is neither 0 nor 1.
+    contacts = contacts[contacts.index > 60]
+    again = pd.concat([contacts, contacts.assign(product_id="loan")], ignore_index=True)
+    once, twice = (check_campaign(c, covariates=["age"]).numbers for c in (contacts, again))
+    for a, b in zip(once, twice, strict=True):
+        assert a.value == pytest.approx(b.value, rel=1e-2)
+
+
+def test_a_response_without_value_leaves_profit_out():
+    contacts = campaign()
+    contacts.loc[contacts.index[contacts["responded"]][0], "value"] = np.nan
+    assert intention_to_treat(contacts).money.empty
+
+
 def test_outcomes_missing_in_one_arm_stop_the_reading():
     contacts = campaign(20_000).astype({"responded": object})
     contacts.loc[contacts.index[contacts["arm"] == "offer"][:500], "responded"] = None

@@ -12,7 +12,9 @@ from pmlib.evaluation import (
     before_after,
     candidate_policies,
     cuped,
+    effects_by,
     expect,
+    intention_to_treat,
     interim_looks,
     judge_rankings,
     policy_values,
@@ -294,7 +296,57 @@ def test_intervals_keep_their_promise_over_simulated_campaigns():
         }
     )  # fmt: skip
     table = coverage(population, campaigns=40, customers=2_000, control_share=0.3, seed=2)
-    # 13 quantities x 40 campaigns: far too many misses would show here; the fine measurement
+    # 16 quantities x 40 campaigns: far too many misses would show here; the fine measurement
     # (hundreds of campaigns) is benchmarks/evaluation.py.
     assert table["covered"].mean() == pytest.approx(0.95, abs=0.03)
     assert table["covered"].min() >= 0.8
+
+
+def test_intervals_hold_where_customers_get_several_offers():
+    # Three offers a customer, in one arm, bought together: the interval of rows taken as
+    # independent would hold the truth in about three of four campaigns (design effect near 2.4).
+    rng = np.random.default_rng(8)
+    n = 1_500
+    keen = np.repeat(rng.random(n) < 0.3, 3)
+    population = pd.DataFrame(
+        {
+            "customer_id": np.repeat(np.arange(n), 3), "cell": np.tile([1, 2, 3], n),
+            "segment": 1, "score": np.tile([1.0, 2.0, 3.0], n),
+            "p0": np.where(keen, 0.9, 0.02), "p1": np.where(keen, 0.95, 0.05),
+            "margin": 80.0, "cost": 1.5,
+        }
+    )  # fmt: skip
+    table = coverage(population, campaigns=60, customers=1_000, control_share=0.3, seed=2)
+    assert table["covered"].mean() == pytest.approx(0.95, abs=0.03)
+    assert table["covered"].min() >= 0.85
+
+
+def twice(contacts: pd.DataFrame) -> pd.DataFrame:
+    """Each customer with a second offer and the same outcomes: no more is known than before."""
+    return pd.concat([contacts, contacts.assign(product_id="loan")], ignore_index=True)
+
+
+def test_a_customer_counted_twice_makes_no_interval_shorter():
+    contacts = trial(2_000)
+    for read, exact in (
+        (lambda c: intention_to_treat(c).table[["effect", "low", "high"]], 1e-3),
+        (lambda c: effects_by(c, "segment").table[["effect", "low", "high"]], 1e-3),
+        (lambda c: cuped(c, covariates=["x"]).table[["effect", "low", "high"]], 1e-9),
+        (lambda c: before_after(c).table[["effect", "low", "high"]], 1e-9),
+        (lambda c: interim_looks(c, seed=1).table[["low", "high"]], 1e-9),
+        (lambda c: power_curve(c).table.groupby("effect").first().reset_index()["effect"], 1e-9),
+    ):
+        assert np.allclose(read(twice(contacts)), read(contacts), rtol=exact)
+
+
+def test_rankings_and_policies_of_customers_counted_twice_are_no_surer():
+    found = []
+    for contacts in (trial(2_000), twice(trial(2_000))):
+        expected = known(contacts)
+        scores, x = expected.scores("offer"), contacts["x"].to_numpy()
+        rankings = judge_rankings(scores, {"x": x}, unit="currency", customers=expected.customers)
+        policies = policy_values(expected, candidate_policies(expected, {"x": x}))
+        tables = (rankings.table, rankings.curve, policies.table)
+        found.append([table.select_dtypes("number") for table in tables])
+    for once, again in zip(*found, strict=True):
+        assert np.allclose(once, again, rtol=1e-2, atol=5e-3)

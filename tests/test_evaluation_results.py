@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from pmlib.evaluation import (
     read_results,
     true_effects,
 )
+from pmlib.evaluation.effects import outcomes_of
 
 AS_OF = dt.date(2025, 12, 31)
 
@@ -79,11 +81,36 @@ def test_numeric_customer_ids_match_their_text(tmp_path):
         (("b,control,,0", "b,offer,2026-01-14,0"), "1 row in another arm than was drawn"),
         (("2026-01-14", "2025-12-30"), "1 row contacted before the plan"),
         (("a,offer,2026-01-14", "a,offer,"), "1 row in the offer arm without a day of contact"),
+        (("yes,80", "yes,"), "1 row with a response but no value"),
     ],
 )
 def test_results_that_do_not_match_the_plan_are_refused_with_counts(tmp_path, change, message):
     with pytest.raises(StudyError, match=message):
         returned(tmp_path, GOOD.replace(*change))
+
+
+def test_no_value_is_nothing_earned_where_nobody_responded(tmp_path):
+    contacts = returned(tmp_path, GOOD.replace("no,0", "no,").replace("0,0", "0,"))
+    full = returned(tmp_path, GOOD)
+    pd.testing.assert_frame_equal(outcomes_of(contacts), outcomes_of(full))
+
+
+SEVERAL = pd.concat([PLAN, PLAN.assign(product_id="fund", cell=3)], ignore_index=True)
+
+
+def test_a_customer_planned_for_two_products_is_joined_by_product(tmp_path):
+    text = "customer_id,product_id,arm,contacted_on,responded\n" + "".join(
+        f"{row.customer_id},{row.product_id},{row.arm},2026-01-14,{row.product_id == 'fund'}\n"
+        for row in SEVERAL.iloc[::-1].itertuples()
+    )
+    contacts = returned(tmp_path, text, SEVERAL)
+    assert contacts["product_id"].tolist() == SEVERAL["product_id"].tolist()
+    assert contacts["responded"].tolist() == [False] * 4 + [True] * 4
+
+
+def test_results_that_do_not_say_of_which_of_two_products_are_refused(tmp_path):
+    with pytest.raises(StudyError, match="a column product_id where customers are planned"):
+        returned(tmp_path, GOOD, SEVERAL)
 
 
 def test_all_faults_are_told_at_once(tmp_path):
@@ -207,6 +234,26 @@ def test_cells_that_cannot_hold_both_arms_are_left_out_and_counted(bank, tmp_pat
     campaign = opened(bank, plan=tmp_path / "plan.parquet")
     assert 99 not in set(campaign.contacts["cell"])
     assert "1 customers of cells too small" in campaign.text
+
+
+def test_a_plan_of_several_offers_a_customer_says_so(bank, tmp_path):
+    plan = pd.read_parquet(bank[2] / "plan.parquet")
+    again = plan.assign(product_id="life_insurance", cell=plan["cell"] + 50)
+    pd.concat([plan, again]).to_parquet(tmp_path / "plan.parquet")
+    campaign = opened(bank, plan=tmp_path / "plan.parquet")
+    assert "6,000 offers went to 3,000 customers" in campaign.text
+    assert len(campaign.contacts) == 6_000
+
+
+def test_a_control_group_of_unknown_probability_shows_no_effect(bank, tmp_path):
+    study, engine, folder = bank
+    contacts = collect(study.scan("contacts", engine), sort_by=["customer_id"])
+    contacts.assign(propensity=np.nan).to_parquet(tmp_path / "contacts.parquet")
+    unknown = replace(study, tables={**study.tables, "contacts": tmp_path / "contacts.parquet"})
+    campaign = opened((unknown, engine, folder))
+    assert campaign.kind == "uncontrolled"
+    assert "known probabilities" in campaign.text
+    assert "control" not in set(campaign.contacts["arm"])
 
 
 def test_an_empty_plan_is_no_campaign(bank, tmp_path):

@@ -193,10 +193,11 @@ def open_campaign(
             text += " Contact costs that it does not record are those declared for the channel."
         return covariates.campaign("randomised", contacts, None, outcomes, text)
     text = (
-        "The study's contacts have no control group: what they caused cannot be known, but "
-        "how well a ranking would have found the buyers can."
+        "The study's contacts have no control group drawn with known probabilities: what they "
+        "caused cannot be known, but how well a ranking would have found the buyers can."
     )
-    return covariates.campaign("uncontrolled", contacts, None, outcomes, text)
+    contacted = contacts[contacts["arm"] != CONTROL].reset_index(drop=True)
+    return covariates.campaign("uncontrolled", contacted, None, outcomes, text)
 
 
 def _carried_out(
@@ -221,6 +222,12 @@ def _carried_out(
         "arm"
     ].transform("size")
     contacts = contacts.assign(cell=cell, arm_propensity=share.to_numpy(float))
+    several = planned["customer_id"].nunique()
+    if several < len(planned):
+        text += (
+            f" Its {len(planned):,} offers went to {several:,} customers: each offer counts, and "
+            "intervals take the customer as the unit."
+        )
     alone = contacts["arm_propensity"] == 1
     if alone.any() and not alone.all():
         text += (

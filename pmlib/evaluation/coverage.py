@@ -37,7 +37,8 @@ def coverage(
     ----------
     population : DataFrame
         ``cell, segment, score`` (a ranking), ``p0, p1`` (chance to buy without and with offer),
-        ``margin`` and ``cost`` (currency). With ``p1 = p0`` nothing is caused.
+        ``margin`` and ``cost`` (currency), one row an offer; ``customer_id`` where customers get
+        several. With ``p1 = p0`` nothing is caused.
     campaigns, customers : int
         Campaigns, and customers in each, drawn with replacement.
     control_share : float
@@ -47,7 +48,8 @@ def coverage(
     Returns
     -------
     DataFrame
-        ``quantity, campaigns, covered`` (share), ``low, high`` (Wilson), ``truth``.
+        ``quantity, campaigns, covered`` (share of intervals that hold the truth) with ``low,
+        high`` (Wilson), ``above_zero`` (share of intervals that claim a gain), ``truth``.
     """
     rng = np.random.default_rng(seed)
     # A policy is a rule fixed beforehand: its cut does not move with the customers drawn.
@@ -55,16 +57,20 @@ def coverage(
     truth = _truth(population)
     expected = population.groupby("cell")[["p0", "p1"]].transform("mean")
     population = population.assign(m0=expected["p0"], m1=expected["p1"])
-    hits: dict[str, list[bool]] = {}
+    if "customer_id" not in population:
+        population["customer_id"] = np.arange(len(population))
+    population = population.sort_values("customer_id", ignore_index=True)
+    read: dict[str, list[tuple[bool, bool]]] = {}
     for _ in range(campaigns):
         contacts = _campaign(population, customers, control_share, rng)
         for name, low, high in _read(contacts, confidence_level):
-            hits.setdefault(name, []).append(bool(low <= truth[name] <= high))
+            read.setdefault(name, []).append((low <= truth[name] <= high, low > 0))
     rows = []
-    for name, held in hits.items():
-        first, last = wilson(np.array([sum(held)]), np.array([len(held)]), level=0.95)
-        rows.append((name, len(held), np.mean(held), first[0], last[0], truth[name]))
-    columns = ["quantity", "campaigns", "covered", "low", "high", "truth"]
+    for name, found in read.items():
+        held, gain = np.mean(found, axis=0)
+        first, last = wilson(np.array([held * len(found)]), np.array([len(found)]), level=0.95)
+        rows.append((name, len(found), held, first[0], last[0], gain, truth[name]))
+    columns = ["quantity", "campaigns", "covered", "low", "high", "above_zero", "truth"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -80,8 +86,9 @@ def _truth(population: pd.DataFrame) -> dict[str, float]:
         "policy, doubly robust": float((profit * best).mean()),
         "policy, inverse propensity": float((profit * best).mean()),
     }
-    by_segment = uplift.groupby(population["segment"]).mean()
-    truth |= {f"response, segment {segment}": float(v) for segment, v in by_segment.items()}
+    for name, effect in (("response", uplift), ("profit", pd.Series(profit, uplift.index))):
+        by_segment = effect.groupby(population["segment"]).mean()
+        truth |= {f"{name}, segment {segment}": float(v) for segment, v in by_segment.items()}
     truth |= {measure: rank_weighted_effect(profit, score, measure=measure).effect
               for measure in MEASURES}  # fmt: skip
     return truth
@@ -91,14 +98,20 @@ def _campaign(
     population: pd.DataFrame, customers: int, control_share: float, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Draw customers, arms within cells in exact numbers, and what everyone bought."""
-    drawn = population.iloc[rng.integers(0, len(population), customers)].reset_index(drop=True)
-    lot = pd.Series(rng.random(customers))
+    _, first, count = np.unique(population["customer_id"], return_index=True, return_counts=True)
+    owner = rng.integers(0, len(first), customers)
+    rows = count[owner]
+    place = np.arange(rows.sum()) - np.repeat(rows.cumsum() - rows, rows)
+    drawn = population.iloc[np.repeat(first[owner], rows) + place].reset_index(drop=True)
+    drawn["customer_id"] = np.repeat(np.arange(customers), rows)
+    # As in a contact plan, a customer draws one lot for all offers.
+    lot = pd.Series(np.repeat(rng.random(customers), rows))
     size = lot.groupby(drawn["cell"]).transform("size")
     held_out = np.ceil(size * control_share - 1e-9)
-    control = lot.groupby(drawn["cell"]).rank() <= held_out
+    control = lot.groupby(drawn["cell"]).rank(method="first") <= held_out
     share = held_out / size
-    bought = rng.random(customers) < np.where(control, drawn["p0"], drawn["p1"])
-    worth = drawn["margin"] * np.exp(0.3 * rng.standard_normal(customers) - 0.045)
+    bought = rng.random(len(drawn)) < np.where(control, drawn["p0"], drawn["p1"])
+    worth = drawn["margin"] * np.exp(0.3 * rng.standard_normal(len(drawn)) - 0.045)
     drawn = drawn.assign(
         arm=np.where(control, CONTROL, OFFER),
         arm_propensity=np.where(control, share, 1 - share),
@@ -115,10 +128,10 @@ def _read(contacts: pd.DataFrame, level: float) -> list[tuple[str, float, float]
     overall = intention_to_treat(contacts, confidence_level=level).table.set_index("outcome")
     named = {"response": "responded", "value": "value", "profit": "profit"}
     found = [(n, overall.loc[key, "low"], overall.loc[key, "high"]) for n, key in named.items()]
-    responses = contacts.assign(value=None)
-    groups = effects_by(responses, "segment", confidence_level=level).of("responded")
-    found += [(f"response, segment {row.segment}", row.low, row.high)
-              for row in groups.itertuples()]  # fmt: skip
+    groups = effects_by(contacts, "segment", confidence_level=level)
+    for name in ("response", "profit"):
+        found += [(f"{name}, segment {row.segment}", row.low, row.high)
+                  for row in groups.of(named[name]).itertuples()]  # fmt: skip
     margin, cost = contacts["margin"].to_numpy(), contacts["planned_cost"].to_numpy()
     response = {CONTROL: contacts["m0"].to_numpy(), OFFER: contacts["m1"].to_numpy()}
     outcome = {CONTROL: response[CONTROL] * margin, OFFER: response[OFFER] * margin - cost}

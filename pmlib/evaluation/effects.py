@@ -390,7 +390,7 @@ def _text(effect: pd.Series, money: pd.Series | None, currency: str) -> str:
     shown = effect["low"] > 0 or effect["high"] < 0
     text += "." if shown else ", which chance alone could make."
     if money is None:
-        return text + " No value is recorded, so profit cannot be computed."
+        return text + " Values or costs are not fully recorded, so profit cannot be computed."
     low, high = money["incremental_profit_low"], money["incremental_profit_high"]
     profit = Number("", money["incremental_profit"], "currency", low, high)
     verdict = (

@@ -182,10 +182,11 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> PowerCur
     Two-sided test of two proportions in the normal approximation; effects of a quarter, half and
     the whole of the smallest one that this campaign shows with power 80 %, and twice it.
     """
-    known = contacts[contacts["responded"].notna()]
-    treated = (known["arm"] != CONTROL).to_numpy()
-    base = float(known.loc[~treated, "responded"].astype(float).mean())
-    share, n = float(treated.mean()), len(known)
+    known = contacts["responded"].notna()
+    treated = contacts["arm"][known] != CONTROL
+    base = float(contacts["responded"][known][~treated].astype(float).mean())
+    # A customer's further rows may bring nothing new, so customers are counted.
+    share, n = float(treated.mean()), contacts["customer_id"][known].nunique()
     z = stats.norm.ppf(1 - error_rate / 2)
 
     def spread(effect: float, count: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ def read_results(
         CSV with a header: ``customer_id, arm, contacted_on`` (YYYY-MM-DD, may be empty in
         control), ``responded`` (yes/no, true/false, 1/0 or empty), and optionally
         ``product_id`` (needed where a customer is planned more than once), ``channel``,
-        ``cost`` and ``value`` (currency).
+        ``cost`` and ``value`` (currency; empty counts as 0 where nobody responded).
     plan : DataFrame
         ``customer_id, product_id, channel, arm, propensity``.
     as_of : date
@@ -53,19 +53,28 @@ def read_results(
     planned["customer_id"] = planned["customer_id"].astype(str)
     planned["product_id"] = planned["product_id"].astype(object)
     key = ["customer_id"]
-    if "product_id" in rows and planned["customer_id"].duplicated().any():
+    several = int(planned["customer_id"].duplicated().sum())
+    if several and "product_id" not in rows:
+        raise StudyError(
+            "The results do not say which offer they are of.",
+            where=str(file),
+            rule="a column product_id where customers are planned for several products",
+            found=f"{several:,} further offers in the plan, columns {', '.join(rows.columns)}",
+        )
+    if several:
         key = ["customer_id", "product_id"]
     joined = rows.merge(planned, on=key, how="left", suffixes=("", "_planned"), indicator=True)
     unknown = joined["_merge"] == "left_only"
     known = ~unknown
-    planned_arm = joined["arm_planned"]
     faults = {
         "not in the plan": unknown,
         "more than once in the file": joined.duplicated(key, keep="first"),
-        "in another arm than was drawn": known & (joined["arm"] != planned_arm),
+        "in another arm than was drawn": known & (joined["arm"] != joined["arm_planned"]),
         "contacted before the plan": joined["contacted_on"] <= pd.Timestamp(as_of),
         "in the offer arm without a day of contact": known
         & (joined["arm"] != CONTROL) & joined["contacted_on"].isna() & joined["responded"].notna(),
+        "with a response but no value": joined.get("value", pd.Series(0.0, joined.index)).isna()
+        & (joined["responded"] == True),  # noqa: E712 - unknown responses are None
         "in control, yet with a contact cost": (joined["arm"] == CONTROL)
         & (joined.get("cost", pd.Series(0.0, joined.index)).fillna(0) != 0),
     }  # fmt: skip
