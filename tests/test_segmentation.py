@@ -143,13 +143,26 @@ def test_the_engine_assigns_as_the_sample_was(algorithm, tmp_path):
 
 
 def test_near_duplicates_constants_and_empty_features_are_dropped_and_named():
-    sample = one_group().assign(b=lambda f: 2 * f["a"], c=1.0, d=np.nan)
-    encoder = fit_encoder(sample, NUMBERS)
-    assert [feature.name for feature in encoder.features] == ["a"]
-    assert list(encoder.report["treatment"].str.partition(":")[0]) == [
-        "signed log1p", "dropped", "dropped", "dropped",
-    ]  # fmt: skip
-    assert "near-duplicate of a" in encoder.report["treatment"][1]
+    sample, group = planted()
+    sample = sample.assign(b=lambda f: 2 * f["a"], c=1.0, e=np.nan)
+    features = (*NUMBERS, Feature("e", "e"))
+    result = segment(sample, features, k_max=4, n_bootstrap=20, seed=1)
+    assert [feature.name for feature in result.encoder.features] == ["a", "d"]
+    treatment = result.encoder.report.set_index("feature")["treatment"]
+    assert "near-duplicate of a (r = 1.00)" in treatment["b"]
+    assert treatment["c"] == "dropped: the same for (almost) all customers"
+    assert treatment["e"] == "dropped: no value at all"
+    assert adjusted_rand_score(group, result.labels) > 0.9
+
+
+def test_a_missing_value_is_taken_for_the_median():
+    sample, group = planted()
+    sample.loc[::20, "a"] = np.nan
+    result = segment(sample, NUMBERS, k_max=4, n_bootstrap=20, seed=1)
+    assert result.encoder.report["missing"][0] == pytest.approx(0.05)
+    # The matrix is centred at the median.
+    np.testing.assert_allclose(result.matrix[::20, 0], 0.0, atol=0.02)
+    assert adjusted_rand_score(group, result.labels) > 0.9
 
 
 def test_a_category_weighs_as_much_as_a_number():
@@ -174,6 +187,20 @@ def test_more_segments_than_different_customers_are_refused():
     sample = _frame(np.repeat([[1.0, 2, 3, 4], [5, 6, 7, 9]], 30, axis=0))
     with pytest.raises(StudyError, match=r"(?s)fewer different customers.*2 different"):
         segment(sample, NUMBERS, n_segments=3)
+
+
+def test_more_segments_than_customers_are_refused():
+    with pytest.raises(StudyError, match="41 segments, 40 different customers"):
+        segment(one_group(40), NUMBERS, n_segments=41)
+
+
+def test_a_handful_of_customers_is_refused():
+    with pytest.raises(StudyError, match=r"(?s)too few customers.*19 customers"):
+        segment(one_group(19), NUMBERS)
+
+
+def test_twenty_customers_without_groups_are_one_segment():
+    assert segment(one_group(20), NUMBERS, n_bootstrap=20, seed=1).scorer.k == 1
 
 
 def test_no_usable_feature_is_refused():

@@ -139,6 +139,21 @@ def test_an_unknown_feature_is_refused_with_the_nearest(engine):
         features.choose("recensy")
 
 
+@pytest.mark.parametrize(
+    ("names", "message"), [("age, age", "given twice"), (" , ", "No feature to cluster on")]
+)
+def test_a_choice_of_features_must_make_sense(engine, names, message):
+    features = customer_features(small_bank(engine), ATTRIBUTES, as_of=AS_OF)
+    with pytest.raises(StudyError, match=message):
+        features.choose(names)
+
+
+def test_what_is_made_of_products_held_is_no_independent_witness(engine):
+    features = customer_features(small_bank(engine), ATTRIBUTES, as_of=AS_OF)
+    assert features.tied == {"annual_margin", "holds_card", "holds_loan"}
+    assert not features.choose("age, tenure").tied
+
+
 @pytest.fixture
 def bank(engine, tmp_path):
     """600 customers in two groups, segmented and assigned."""
