@@ -1,27 +1,38 @@
-"""Plan a campaign for a million customers, and beside it the customer-level programme.
+"""Plan campaigns for many customers, and learn against the truth what the plans earn.
 
-    python benchmarks/strategy.py [--customers 1000000] [--customer-level 2000 8000 20000]
+    python benchmarks/strategy.py [--customers 100000 1000000] [--customer-level 2000 8000]
+    python benchmarks/strategy.py --truth default [--seeds 20]
+    python benchmarks/strategy.py --truth null [--seeds 40]
 
-Draws customers, holdings of 24 products, six segments and a pilot of 200,000 contacts; times the
-scan that counts customers into groups, the estimate of all effects, the plan and the drawing of
-customers. The customer-level programme has one variable a customer, product and channel; it is
-given the same effects and limits, scaled to its size.
+The first draws customers, holdings of 24 products, six segments and a pilot of 200,000 contacts;
+it times the scan that counts customers into groups, the estimate of all effects, the plan and the
+drawing of customers, each size in a process of its own, so that its peak memory is its own. The
+customer-level programme has one variable a customer, product and channel; it is given the same
+effects and limits, scaled to its size.
+
+The second draws banks from a simulated world, pilots of several sizes and all policies; it prints
+their true profit as a share of the oracle's on the same cells, and what combining adds, with
+standard errors over banks.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import multiprocessing
 import resource
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
-from pmlib.engine import open_engine
+from pmlib.casebank.world import World
+from pmlib.engine import Engine, open_engine
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states
 from pmlib.strategy.contacts import draw_contacts
@@ -30,24 +41,61 @@ from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import greedy, solve
 from pmlib.strategy.policies import values
 from pmlib.strategy.programme import Limits, solve_directly
+from pmlib.strategy.simulate import value_of_policies
 
 SEGMENTS, PRODUCTS, CHANNELS = 6, 24, ("email", "letter", "phone")
 PILOT = 200_000
+PILOTS = (5_000, 20_000, 100_000, 200_000)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser.add_argument("--customers", type=int, nargs="*", default=[100_000, 1_000_000])
     parser.add_argument("--customer-level", type=int, nargs="*", default=[2_000, 8_000])
+    parser.add_argument("--truth", choices=["default", "hard", "null"])
+    parser.add_argument("--seeds", type=int, default=20)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        run(given.customers, Path(folder))
-        for n in given.customer_level:
-            customer_level(n, Path(folder))
+    if given.truth:
+        against_truth(given.truth, given.seeds)
+        return
+    for task, sizes in ((run, given.customers), (customer_level, given.customer_level)):
+        for n in sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                apart(write_bank, n, Path(folder))
+                apart(task, n, Path(folder))
+
+
+def apart(task: Callable[[int, Path], None], n: int, folder: Path) -> None:
+    """Do a task in a process of its own, so that its peak memory is its own."""
+    process = multiprocessing.get_context("spawn").Process(target=task, args=(n, folder))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{task.__name__} of {n:,} customers failed.")
+
+
+def against_truth(world: str, seeds: int) -> None:
+    """True profit of each policy by the size of the pilot."""
+    table = value_of_policies(World(world, seed=0), pilot_sizes=PILOTS, seeds=range(1, seeds + 1))
+    if world == "null":
+        table["makes_contacts"] = table["contacts"] > 0
+        of = table[table["policy"] == "combined"].groupby("pilot")
+        print(f"Combined plans of {seeds} banks of the world null, where no contact pays")
+        print(of[["makes_contacts", "contacts", "profit"]].agg(["mean", "max"]).to_string())
+        return
+    wide = table.pivot_table(index=["pilot", "seed"], columns="policy", values="share")
+    print(f"Share of the oracle's profit, mean over {seeds} banks of the world {world}")
+    print(wide.groupby("pilot").mean().round(3).to_string())
+    z = student.ppf(0.975, seeds - 1)
+    for other in ("segments", "rules"):
+        more = (wide["combined"] - wide[other]).groupby("pilot").agg(["mean", "sem", "min"])
+        more["low"], more["high"] = (more["mean"] + sign * z * more["sem"] for sign in (-1, 1))
+        print(f"\nCombined less {other}: mean, standard error, worst bank, 95 % interval")
+        print(more.round(3).to_string())
 
 
 def run(n: int, folder: Path) -> None:
-    sources, menu, engine = bank(n, folder)
+    sources, menu, engine = read_bank(folder)
     clock = Clock(f"{n:,} customers x {PRODUCTS} products x {len(CHANNELS)} channels")
     states = customer_states(sources, menu, cool_down=0)
     groups = count_groups(states, menu, segments=range(1, SEGMENTS + 1))
@@ -56,7 +104,10 @@ def run(n: int, folder: Path) -> None:
     clock.note("effects of all cells", f"{len(effects.cells):,} cells")
     value, cost, limits = values(effects, menu), menu.channels["cost"].to_numpy(), limits_for(n)
     plan = solve(groups, value, cost, limits)
-    clock.note("plan", f"profit {plan.profit:,.0f}, gap {plan.gap:.5%}")
+    clock.note(
+        "plan",
+        f"{len(plan.groups.size):,} groups in it, profit {plan.profit:,.0f}, gap {plan.gap:.5%}",
+    )
     by_hand = greedy(groups, value, cost, limits)
     clock.note("greedy, to compare", f"{1 - by_hand.profit / plan.profit:.3%} less")
     cells = effects.cells[CELL].assign(cell=range(len(effects.cells)))
@@ -70,7 +121,7 @@ def run(n: int, folder: Path) -> None:
 
 def customer_level(n: int, folder: Path) -> None:
     """The same plan with one group a customer, handed to HiGHS whole."""
-    sources, menu, engine = bank(n, folder)
+    sources, menu, engine = read_bank(folder)
     groups = count_groups(
         customer_states(sources, menu, cool_down=0), menu, segments=range(1, SEGMENTS + 1)
     )
@@ -97,7 +148,7 @@ def limits_for(n: int) -> Limits:
     return Limits(0.5 * n, (0.3 * n, 0.25 * n, 0.05 * n), contact_limit=1, min_contacts=20)
 
 
-def bank(n: int, folder: Path) -> tuple[Sources, Catalogue, object]:
+def write_bank(n: int, folder: Path) -> None:
     """Customers whose holdings depend on their segment, as Parquet files."""
     rng = np.random.default_rng(7)
     products = [f"p{i:02d}" for i in range(PRODUCTS)]
@@ -122,13 +173,17 @@ def bank(n: int, folder: Path) -> tuple[Sources, Catalogue, object]:
             "closed_on": pd.Series([None], dtype=object).repeat(sum(map(len, held))).to_numpy(),
         }
     ).astype({"closed_on": "datetime64[s]"}).to_parquet(folder / "holdings.parquet")
+
+
+def read_bank(folder: Path) -> tuple[Sources, Catalogue, Engine]:
+    products = [f"p{i:02d}" for i in range(PRODUCTS)]
     menu = Catalogue(
         products=pd.DataFrame(
             {
                 "product_id": products,
                 "name": products,
                 "risk_rating": np.where(np.arange(PRODUCTS) % 3 == 0, 3.0, np.nan),
-                "margin": rng.uniform(20, 150, PRODUCTS),
+                "margin": np.random.default_rng(9).uniform(20, 150, PRODUCTS),
             }
         ),
         channels=pd.DataFrame(

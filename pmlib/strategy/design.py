@@ -11,9 +11,11 @@ from scipy.stats import norm
 from pmlib.artifacts import Number
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
+from pmlib.strategy.cells import Groups
 from pmlib.strategy.evidence import CELL
 from pmlib.strategy.plan import greedy
 from pmlib.strategy.policies import Policy, cell_positions, design, values, with_control
+from pmlib.strategy.programme import Limits
 
 WORDS = {
     "uplift": "the **uplift** a randomised pilot measured over its control group",
@@ -146,6 +148,16 @@ def plan_study(case: Case, params: Parameters) -> Design:
         on="segment",
     )
     return Design(policy, cells, segments, numbers, _text(case, policy, planned))
+
+
+def programme(
+    case: Case, design: Design, params: Parameters
+) -> tuple[Groups, np.ndarray, np.ndarray, Limits]:
+    """Groups, values, costs and limits (of planned customers, control included) of a design."""
+    assert design.policy.effects is not None
+    share = params.control_share
+    value = values(design.policy.effects, case.catalogue) * (1 - share)
+    return (case.groups, value, *with_control(case.catalogue, case.limits, share))
 
 
 def describe_cells(case: Case, policy: Policy, share: float) -> pd.DataFrame:

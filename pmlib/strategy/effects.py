@@ -20,7 +20,9 @@ from scipy.stats import norm
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.evidence import CELL, Evidence, Kind
 
-# What cells may have in common: each set of columns gets a variance component of its own.
+# What cells may have in common: each set of columns gets a variance component of its own, around
+# means by channel and by holding an antecedent. That mean carries the claim of combining: without
+# it, thin cells would be shrunk towards "holding an antecedent changes nothing".
 SHARED = (
     ("product_id",),
     ("segment", "product_id"),
@@ -177,6 +179,9 @@ def _shrink(
     fixed = np.column_stack(
         [np.ones(len(cells)), *(cells["channel"] == channel for channel in channels[1:])]
     ).astype(float)
+    with_holds = np.column_stack([fixed, cells["holds"]])
+    if np.linalg.matrix_rank(with_holds[seen]) > fixed.shape[1]:
+        fixed = with_holds
     labels = _components(cells, seen, fixed)
     codes = [label[seen] for label in labels.values()]
     theta = _variances(raw[seen] / scale[seen], sampling, fixed[seen], codes, start)

@@ -1,7 +1,12 @@
-"""Is the plan lawful and fair? Checked on the finished contact plan, not on the way to it."""
+"""What is lawful and fair about a plan, and what equal treatment would cost.
+
+Checked on the finished contact plan, not on the way to it. The price of equal treatment is found
+by planning once more with equal offer rates.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import narwhals as nw
@@ -9,49 +14,68 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.engine import Engine, day_number
 from pmlib.params import Parameters
 from pmlib.safeguards import count_exclusions, exclusions, offer_rates, suppress
 from pmlib.strategy.case import Case
+from pmlib.strategy.cells import HOLDS, count_groups, customer_states
+from pmlib.strategy.design import Design, programme
+from pmlib.strategy.plan import compact
+from pmlib.strategy.policies import cell_positions
+from pmlib.strategy.programme import solve_evenly
 from pmlib.studies import Study
 
 BANDS = (30, 45, 60)
 """Ages at which bands begin; the first band ends below the first of them."""
 
+NOT_KNOWN = "not known"
+
 
 @dataclass(frozen=True)
 class PlanCheck:
-    """Violations of a contact plan, and offer rates of groups of customers.
+    """Violations of a contact plan, offer rates of groups of customers, and what equal ones cost.
 
     Parameters
     ----------
     rates : pandas.DataFrame
         ``trait, group, customers, offered, rate, low, high``; no group smaller than
         ``min_group_size``. Empty where the study knows neither gender nor age.
+    equal : pandas.DataFrame
+        ``trait, difference`` (largest difference of offer rates allowed, share; NaN: any),
+        ``profit`` (currency), ``cost`` (profit given up, currency) with ``low, high``, and
+        ``cost_share``. Empty where there is no plan or no trait.
     numbers : tuple of Number
     text : str
     """
 
     rates: pd.DataFrame
+    equal: pd.DataFrame
     numbers: tuple[Number, ...]
     text: str
 
 
 def check_plan(
-    study: Study, case: Case, contacts: nw.LazyFrame, engine: Engine, params: Parameters
+    study: Study,
+    case: Case,
+    design: Design,
+    contacts: nw.LazyFrame,
+    engine: Engine,
+    params: Parameters,
 ) -> PlanCheck:
-    """Count forbidden offers, and compare how often groups of customers are offered anything.
+    """Count forbidden offers, compare offer rates of groups, and price making them equal.
 
     Parameters
     ----------
     study : pmlib.studies.Study
     case : Case
+    design : Design
+        The plan that `contacts` were drawn for.
     contacts : narwhals.LazyFrame
         The contact plan, see `draw_contacts`.
     engine : pmlib.engine.Engine
     params : pmlib.params.Parameters
-        ``confidence_level, min_group_size``.
+        ``confidence_level, control_share, cool_down, min_group_size``.
     """
     offers = contacts.filter(nw.col("arm") == "offer")
     flagged = exclusions(
@@ -75,7 +99,8 @@ def check_plan(
     text = "{plan_violations} planned offers go to customers who hold the product, for whom it is "
     text += "unsuitable, or who object. "
     if rates.empty:
-        return PlanCheck(rates, tuple(numbers), text + "The study knows neither gender nor age.")
+        text += "The study knows neither gender nor age."
+        return PlanCheck(rates, pd.DataFrame(), tuple(numbers), text)
     gap, half, words = _widest(rates, params)
     numbers.append(
         Number(
@@ -92,19 +117,113 @@ def check_plan(
         "({offer_rate_gap.interval}). The plan does not look at gender or age; such differences "
         "come with what customers hold, tolerate and respond to."
     )
-    return PlanCheck(rates, tuple(numbers), text)
+    if design.planned.empty:
+        return PlanCheck(rates, pd.DataFrame(), tuple(numbers), text)
+    equal = price_of_equality(case, design, rates, params)
+    costs = []
+    for row in equal[equal["difference"] == 0].itertuples():
+        key = f"equal_rates_cost_{row.trait}"
+        what = f"Expected profit given up if offer rates were equal by {row.trait}"
+        numbers.append(Number(key, row.cost, "currency", row.low, row.high, what))
+        share = format_number(row.cost_share, "share")
+        costs.append(f"by {row.trait} {{{key}}} ({{{key}.interval}}), {share} of expected profit")
+    if costs:
+        text += f" Equal offer rates would cost, {' and '.join(costs)}."
+    return PlanCheck(rates, equal, tuple(numbers), text)
+
+
+def price_of_equality(
+    case: Case, design: Design, rates: pd.DataFrame, params: Parameters
+) -> pd.DataFrame:
+    """Plan again with offer rates that are equal, or half as different, between groups.
+
+    Rates are planned contacts a customer of the group, contactable or not. Groups too small to
+    show and customers whose trait is not known are left free. All plans compared are fractional
+    optima without a smallest cell.
+
+    Parameters
+    ----------
+    case : Case
+    design : Design
+    rates : pandas.DataFrame
+        See `PlanCheck.rates`.
+    params : pmlib.params.Parameters
+        ``confidence_level, control_share, cool_down``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `PlanCheck.equal`.
+    """
+    assert design.policy.effects is not None
+    position = cell_positions(design.cells, case.catalogue)
+    margin = design.cells["margin"].to_numpy() * (1 - params.control_share)
+    z = norm.isf((1 - params.confidence_level) / 2)
+    rows = []
+    for trait, of_trait in rates[rates["group"] != NOT_KNOWN].groupby("trait", sort=False):
+        if len(of_trait) < 2:
+            continue
+        now = float(of_trait["rate"].max() - of_trait["rate"].min())
+        free = float(params.contact_limit)  # no two rates can be further apart
+        plans = _even_plans(case, design, params, str(trait), of_trait, (free, now / 2, 0.0))
+        best, made = plans[0]
+        for difference, (profit, other) in zip((now / 2, 0.0), plans[1:], strict=True):
+            load = (made - other)[position] * margin
+            half = z * float(np.sqrt(load @ design.policy.effects.covariance @ load))
+            lost = best - profit
+            rows.append((trait, difference, profit, lost, lost - half, lost + half, lost / best))
+    columns = ["trait", "difference", "profit", "cost", "low", "high", "cost_share"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _even_plans(
+    case: Case,
+    design: Design,
+    params: Parameters,
+    trait: str,
+    of_trait: pd.DataFrame,
+    differences: Sequence[float],
+) -> list[tuple[float, np.ndarray]]:
+    """Profit and (L, 2, P, C) contacts of the best plan at each allowed difference of rates."""
+    groups, value, cost, limits = programme(case, design, params)
+    n_parts = len(of_trait)
+    part: nw.Expr = nw.lit(n_parts)
+    for number, name in enumerate(of_trait["group"]):
+        part = nw.when(nw.col("trait") == name).then(nw.lit(number)).otherwise(part)
+    # The part is written into the segment, so that customers are grouped by both.
+    states = customer_states(case.sources, case.catalogue, cool_down=params.cool_down)
+    people = case.sources.customers.select("customer_id", trait=_traits(case)[trait])
+    states = states.join(people, on="customer_id", how="left").with_columns(
+        segment=nw.col("segment") * (n_parts + 1) + part
+    )
+    segments = [s * (n_parts + 1) + k for s in groups.segments for k in range(n_parts + 1)]
+    by_part = np.repeat(value, n_parts + 1, axis=0)
+    parted, _ = compact(
+        count_groups(states, case.catalogue, segments=segments), by_part, limits.contact_limit
+    )
+    part_of = parted.segment % (n_parts + 1)
+    found = []
+    for difference in differences:
+        plan = solve_evenly(
+            parted,
+            by_part,
+            cost,
+            limits,
+            part=np.where(part_of < n_parts, part_of, -1),
+            people=of_trait["customers"].to_numpy(dtype=float),
+            tolerance=difference,
+        )
+        contacts = np.zeros(by_part.shape)
+        holds = (parted.state[plan.group, plan.product] == HOLDS).astype(int)
+        at = (parted.level[plan.group], holds, plan.product, plan.channel)
+        np.add.at(contacts, at, plan.customers)
+        over_parts = contacts.reshape(len(value), n_parts + 1, *value.shape[1:]).sum(axis=1)
+        found.append((plan.bound, over_parts))
+    return found
 
 
 def _rates(case: Case, offers: nw.LazyFrame, params: Parameters) -> pd.DataFrame:
-    names = case.sources.customers.collect_schema().names()
-    traits: dict[str, nw.Expr] = {}
-    if "gender" in names:
-        traits["gender"] = nw.col("gender")
-    if "birth_date" in names:
-        age = (case.sources.as_of.toordinal() - day_number("birth_date")) / 365.25
-        traits["age"] = _band(age)
-    elif "age" in names:
-        traits["age"] = _band(nw.col("age"))
+    traits = _traits(case)
     if not traits:
         return pd.DataFrame()
     reached = offers.select("customer_id", offered=nw.lit(1)).unique()
@@ -120,7 +239,21 @@ def _rates(case: Case, offers: nw.LazyFrame, params: Parameters) -> pd.DataFrame
         tables.append(table[~table["suppressed"]].assign(trait=trait))
     columns = ["trait", "group", "customers", "offered", "rate", "low", "high"]
     rates = pd.concat(tables, ignore_index=True)[columns]
-    return rates.assign(group=rates["group"].fillna("not known"))
+    return rates.assign(group=rates["group"].fillna(NOT_KNOWN))
+
+
+def _traits(case: Case) -> dict[str, nw.Expr]:
+    """What customers are compared by, as far as it is known: gender, band of age."""
+    names = case.sources.customers.collect_schema().names()
+    traits: dict[str, nw.Expr] = {}
+    if "gender" in names:
+        traits["gender"] = nw.col("gender")
+    if "birth_date" in names:
+        age = (case.sources.as_of.toordinal() - day_number("birth_date")) / 365.25
+        traits["age"] = _band(age)
+    elif "age" in names:
+        traits["age"] = _band(nw.col("age"))
+    return traits
 
 
 def _band(age: nw.Expr) -> nw.Expr:

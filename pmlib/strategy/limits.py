@@ -13,9 +13,9 @@ from pmlib.artifacts import Number
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import RULES_OF_CONTACT, Groups, count_groups, customer_states
-from pmlib.strategy.design import Design
+from pmlib.strategy.design import Design, programme
 from pmlib.strategy.plan import Plan, relax, solve
-from pmlib.strategy.policies import cell_positions, values, with_control
+from pmlib.strategy.policies import cell_positions
 from pmlib.strategy.programme import Limits
 
 # The budget curve is drawn at these shares of the budget beyond which nothing more is earned.
@@ -72,7 +72,7 @@ def limit_costs(case: Case, design: Design, params: Parameters) -> LimitCosts:
     params : pmlib.params.Parameters
         ``control_share, cool_down``.
     """
-    groups, value, cost, limits = _programme(case, design, params)
+    groups, value, cost, limits = programme(case, design, params)
     plan = relax(groups, value, cost, limits)
     rows = []
     for label, words, index, wider, lifted in _limits(case, limits, params):
@@ -132,7 +132,7 @@ def budget_curve(case: Case, design: Design, params: Parameters) -> BudgetCurve:
         ``control_share, confidence_level``.
     """
     assert design.policy.effects is not None
-    groups, value, cost, limits = _programme(case, design, params)
+    groups, value, cost, limits = programme(case, design, params)
     limits = replace(limits, min_contacts=0)  # smallest cells make steps, not a curve
     z = norm.isf((1 - params.confidence_level) / 2)
     position = cell_positions(design.cells, case.catalogue)
@@ -199,7 +199,7 @@ def conflict_text(case: Case, design: Design, params: Parameters) -> str:
         Empty where there is a plan, or where no offer pays anyway; else a sentence that names
         the limits of which each, lifted alone, would leave a plan.
     """
-    groups, value, cost, limits = _programme(case, design, params)
+    groups, value, cost, limits = programme(case, design, params)
     if len(design.planned) or not (value[groups.eligible() > 0] > 0).any():
         return ""
     blocking = [
@@ -215,15 +215,6 @@ def conflict_text(case: Case, design: Design, params: Parameters) -> str:
         f"**No plan fits**: these limits conflict, {', '.join(blocking)}; "
         "easing any one of them leaves room for offers."
     )
-
-
-def _programme(
-    case: Case, design: Design, params: Parameters
-) -> tuple[Groups, np.ndarray, np.ndarray, Limits]:
-    assert design.policy.effects is not None
-    share = params.control_share
-    value = values(design.policy.effects, case.catalogue) * (1 - share)
-    return (case.groups, value, *with_control(case.catalogue, case.limits, share))
 
 
 def _limits(

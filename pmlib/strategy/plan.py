@@ -8,11 +8,25 @@ import numpy as np
 import pandas as pd
 
 from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups
-from pmlib.strategy.programme import Limits, Relaxed, best_of, solve_by_dual, solve_directly
+from pmlib.strategy.programme import (
+    Limits,
+    Relaxed,
+    best_of,
+    solve_by_dual,
+    solve_directly,
+    solve_in_integers,
+)
 
 # Above this many variables the dual is faster than handing the whole programme to HiGHS.
 DIRECT_LIMIT = 10_000
 
+# Up to this many variables whole customers and smallest cells are planned by branch and bound.
+INTEGER_LIMIT = 3_000
+
+GAP_ALLOWED = 1e-3
+"""A plan that may miss more than this share of the best possible profit says so."""
+
+_SPARE = 1
 _ROWS = 65_536
 
 
@@ -51,7 +65,7 @@ class Plan:
     @property
     def gap(self) -> float:
         """Share of the bound that the plan misses."""
-        return (self.bound - self.profit) / self.bound if self.bound > 0 else 0.0
+        return max(1 - self.profit / self.bound, 0.0) if self.bound > 0 else 0.0
 
 
 def solve(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
@@ -71,19 +85,43 @@ def solve(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -
     Plan
         In whole customers; `Plan.gap` tells what rounding and `min_contacts` cost.
     """
-    first = None
     value = _worthwhile(groups, value, limits)
-    while True:
-        compact, origin = _compact(groups, value, limits)
-        relaxed = _relaxed(compact, value, cost, limits)
-        first = first or relaxed
-        allocation = _whole(compact, relaxed, value, cost, limits)
-        plan = _described(allocation, compact, value, cost, limits, origin)
-        customers = plan.contacts.sum(axis=3)
-        small = (customers > 0) & (customers < limits.min_contacts)
-        if not small.any():
-            return replace(plan, bound=first.bound, prices=first.prices)
-        value = np.where(small[..., None], -np.inf, value)  # close these cells, and plan again
+    merged, origin = compact(groups, value, limits.contact_limit)
+    relaxed = _relaxed(merged, value, cost, limits)
+    plan = _described(_whole(merged, relaxed, value, cost, limits), merged, value, cost, limits)
+    plan = replace(plan, bound=relaxed.bound, prices=relaxed.prices, origin=origin)
+    if plan.gap > GAP_ALLOWED or _too_small(plan).any():
+        plan = _refined(plan, groups, value, cost)
+    return plan
+
+
+def _refined(plan: Plan, groups: Groups, value: np.ndarray, cost: np.ndarray) -> Plan:
+    """Plan in whole customers and cells that are large enough: exactly where that is small."""
+    limits = plan.limits
+    # With a smallest cell the best offer is not always the one to make: keep some of the next.
+    spare, origin = compact(groups, value, limits.contact_limit + _SPARE)
+    if (spare.state != NOT_ELIGIBLE).sum() * len(cost) <= INTEGER_LIMIT:
+        exact = solve_in_integers(spare, value, cost, limits)
+        if exact is not None:
+            whole = _whole(spare, exact, value, cost, limits)
+            better = _described(whole, spare, value, cost, limits)
+            if not _too_small(better).any() and (
+                better.profit > plan.profit or _too_small(plan).any()
+            ):
+                return replace(better, bound=plan.bound, prices=plan.prices, origin=origin)
+    bound, prices = plan.bound, plan.prices
+    while (small := _too_small(plan)).any():  # close these cells, and plan again
+        value = np.where(small[..., None], -np.inf, value)
+        merged, origin = compact(groups, value, limits.contact_limit)
+        whole = _whole(merged, _relaxed(merged, value, cost, limits), value, cost, limits)
+        plan = _described(whole, merged, value, cost, limits)
+    return replace(plan, bound=bound, prices=prices, origin=origin)
+
+
+def _too_small(plan: Plan) -> np.ndarray:
+    """(L, 2, P) cells with some customers, but fewer than the limit."""
+    customers = plan.contacts.sum(axis=3)
+    return (customers > 0) & (customers < plan.limits.min_contacts)
 
 
 def relax(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
@@ -93,7 +131,7 @@ def relax(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -
     `prices` say how that changes with the limits.
     """
     value = _worthwhile(groups, value, limits)
-    return _relaxed(_compact(groups, value, limits)[0], value, cost, limits)
+    return _relaxed(compact(groups, value, limits.contact_limit)[0], value, cost, limits)
 
 
 def _relaxed(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
@@ -105,7 +143,7 @@ def _relaxed(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits
 def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
     """Fill the best offers first, by profit per currency of cost: what one would do by hand."""
     value = _worthwhile(groups, value, replace(limits, min_contacts=0))
-    groups, origin = _compact(groups, value, limits)
+    groups, origin = compact(groups, value, limits.contact_limit)
     room = groups.size * limits.contact_limit
     offered = np.zeros((len(groups.size), len(groups.products)), dtype=np.int64)
     budget, capacity = limits.budget, list(limits.capacity)
@@ -136,7 +174,7 @@ def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) 
         )  # fmt: skip
     empty = pd.DataFrame(columns=["group", "product", "channel", "customers"], dtype=np.int64)
     allocation = pd.concat([empty, *rows], ignore_index=True).astype(np.int64)
-    return _described(allocation, groups, value, cost, limits, origin)
+    return replace(_described(allocation, groups, value, cost, limits), origin=origin)
 
 
 def _worthwhile(groups: Groups, value: np.ndarray, limits: Limits) -> np.ndarray:
@@ -145,13 +183,12 @@ def _worthwhile(groups: Groups, value: np.ndarray, limits: Limits) -> np.ndarray
     return np.where(possible[..., None] & np.isfinite(value) & (value > 0), value, -np.inf)
 
 
-def _compact(groups: Groups, value: np.ndarray, limits: Limits) -> tuple[Groups, np.ndarray]:
-    """Merge groups that are alike in the offers that an optimal plan can make; drop the others.
+def compact(groups: Groups, value: np.ndarray, offers: int) -> tuple[Groups, np.ndarray]:
+    """Merge groups that are alike in the best `offers` of every channel; drop those without any.
 
-    A customer gets at most `contact_limit` offers, so of each channel's offers only that many
-    best ones matter: any other could be exchanged for one of these that the customer does not
-    get yet, at the same cost and in the same channel. What is left does not grow with the number
-    of customers, but is bounded by segments and offers.
+    Where a customer gets at most that many, no other offer matters: it could be exchanged for
+    one of these that the customer does not get yet, at the same cost and in the same channel.
+    What is left does not grow with the number of customers, but is bounded by segments and offers.
 
     Returns
     -------
@@ -166,7 +203,7 @@ def _compact(groups: Groups, value: np.ndarray, limits: Limits) -> tuple[Groups,
         matters = np.zeros(rows.state.shape, dtype=bool)
         for channel in range(value.shape[3]):
             earns = best_of(rows, value[..., channel])
-            n = min(limits.contact_limit, earns.shape[1])
+            n = min(offers, earns.shape[1])
             best = np.argpartition(-earns, n - 1, axis=1)[:, :n] if n else np.zeros((1, 0), int)
             finite = np.isfinite(np.take_along_axis(earns, best, axis=1))
             np.put_along_axis(matters, best, finite | np.take_along_axis(matters, best, 1), 1)
@@ -174,10 +211,10 @@ def _compact(groups: Groups, value: np.ndarray, limits: Limits) -> tuple[Groups,
     merged, number = replace(groups, state=state).merged()
     kept = (merged.state != NOT_ELIGIBLE).any(axis=1)
     position = np.where(kept, np.cumsum(kept) - 1, -1)
-    compact = replace(
+    some = replace(
         merged, segment=merged.segment[kept], state=merged.state[kept], size=merged.size[kept]
     )
-    return compact, position[number]
+    return some, position[number]
 
 
 def _whole(
@@ -224,7 +261,6 @@ def _described(
     value: np.ndarray,
     cost: np.ndarray,
     limits: Limits,
-    origin: np.ndarray,
 ) -> Plan:
     contacts = np.zeros(value.shape, dtype=np.int64)
     group, product, channel, customers = (
@@ -242,5 +278,5 @@ def _described(
         prices=pd.Series(dtype=float),
         limits=limits,
         groups=groups,
-        origin=origin,
+        origin=np.arange(len(groups.size)),
     )

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linprog
-from scipy.sparse import coo_array, vstack
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import block_array, coo_array, csr_array, diags_array, eye_array, vstack
 
 from pmlib.errors import StudyError
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
@@ -87,18 +87,27 @@ def best_of(groups: Groups, by_cell: np.ndarray) -> np.ndarray:
     return by_state.ravel()[row * n_products + np.arange(n_products)]
 
 
-def solve_directly(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
-    """Hand the whole programme to HiGHS."""
+@dataclass(frozen=True)
+class _Matrix:
+    """The programme written out: one column an offer to a group, at most `sides` a row."""
+
+    group: np.ndarray
+    product: np.ndarray
+    channel: np.ndarray
+    gain: np.ndarray
+    rows: csr_array
+    sides: np.ndarray
+
+
+def _matrix(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> _Matrix:
+    """Write the programme out; the coupling limits are its first rows."""
     profit = np.stack([best_of(groups, value[..., c]) for c in range(len(cost))], axis=2)
     group, product, channel = np.nonzero(np.isfinite(profit))
-    gains, n = profit[group, product, channel], len(group)
-    if n == 0:
-        return _nothing(len(cost))
+    n = len(group)
     columns = np.arange(n)
     rows: list[coo_array] = []
     sides: list[np.ndarray] = []
-    coupling = _coupling(limits, cost)
-    for weights, side, of_channel in coupling:
+    for weights, side, of_channel in _coupling(limits, cost):
         entries = weights[channel] * (1.0 if of_channel is None else (channel == of_channel))
         rows.append(coo_array((entries, (np.zeros(n, dtype=int), columns)), shape=(1, n)))
         sides.append(np.array([side]))
@@ -108,18 +117,118 @@ def solve_directly(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: 
         pair, code = np.unique(group * len(groups.products) + product, return_inverse=True)
         rows.append(coo_array((np.ones(n), (code, columns)), shape=(len(pair), n)))
         sides.append(groups.size[pair // len(groups.products)].astype(float))
+    return _Matrix(
+        group,
+        product,
+        channel,
+        profit[group, product, channel],
+        vstack(rows, format="csr"),
+        np.concatenate(sides),
+    )
+
+
+def solve_directly(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
+    """Hand the whole programme to HiGHS."""
+    if not np.isfinite(best_of(groups, value.max(axis=3))).any():
+        return _nothing(len(cost))
+    matrix = _matrix(groups, value, cost, limits)
     found = linprog(
-        -gains,
-        A_ub=vstack(rows, format="csr"),
-        b_ub=np.concatenate(sides),
-        bounds=np.column_stack([np.zeros(n), groups.size[group]]),
+        -matrix.gain,
+        A_ub=matrix.rows,
+        b_ub=matrix.sides,
+        bounds=np.column_stack([np.zeros(len(matrix.gain)), groups.size[matrix.group]]),
         method="highs",
     )
     if found.status != 0:
         raise RuntimeError(f"HiGHS did not solve the plan: {found.message}")
+    coupling = _coupling(limits, cost)
     prices = _prices(coupling, -found.ineqlin.marginals[: len(coupling)], len(cost))
-    keep = found.x > 1e-9
-    return Relaxed(group[keep], product[keep], channel[keep], found.x[keep], -found.fun, prices)
+    return _kept(matrix, found.x, -found.fun, prices)
+
+
+def solve_evenly(
+    groups: Groups,
+    value: np.ndarray,
+    cost: np.ndarray,
+    limits: Limits,
+    *,
+    part: np.ndarray,
+    people: np.ndarray,
+    tolerance: float = 0.0,
+) -> Relaxed:
+    """Plan so that parts of the customers get contacts at the same rate; by HiGHS.
+
+    Parameters
+    ----------
+    groups, value, cost, limits
+        As for `solve_directly`; offers that lose money may be given, to lift a part's rate.
+    part : numpy.ndarray
+        (G,) part of each group, from 0; -1 where its rate is free.
+    people : numpy.ndarray
+        Customers of each part, whether or not they may be contacted.
+    tolerance : float
+        Largest difference of rates (contacts a customer) between parts.
+    """
+    matrix = _matrix(groups, value, cost, limits)
+    n, n_parts = len(matrix.gain), len(people)
+    of = part[matrix.group]
+    counted = np.flatnonzero(of >= 0)
+    made = csr_array((np.ones(len(counted)), (of[counted], counted)), shape=(n_parts, n))
+    lowest = csr_array(people[:, None].astype(float))  # the last column is the lowest rate
+    rows = block_array([[matrix.rows, None], [made, -lowest], [-made, lowest]], format="csr")
+    sides = np.concatenate([matrix.sides, tolerance * people, np.zeros(n_parts)])
+    most = np.append(groups.size[matrix.group], np.inf)
+    found = linprog(
+        -np.append(matrix.gain, 0.0),
+        A_ub=rows,
+        b_ub=sides,
+        bounds=np.column_stack([np.zeros(n + 1), most]),
+        method="highs",
+    )
+    if found.status != 0:
+        raise RuntimeError(f"HiGHS did not solve the even plan: {found.message}")
+    return _kept(matrix, found.x[:n], -found.fun, _prices([], np.zeros(0), len(cost)))
+
+
+def solve_in_integers(
+    groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits
+) -> Relaxed | None:
+    """Plan in whole customers, every cell of `min_contacts` or none, by branch and bound.
+
+    Returns
+    -------
+    Relaxed or None
+        Without prices; None where the search found no plan within its (repeatable) effort.
+    """
+    matrix = _matrix(groups, value, cost, limits)
+    n = len(matrix.gain)
+    holds = groups.state[matrix.group, matrix.product] == HOLDS
+    keys = [groups.level[matrix.group], holds, matrix.product]
+    cell = np.unique(np.column_stack(keys), axis=0, return_inverse=True)[1].ravel()
+    n_cells = int(cell.max()) + 1
+    inside = csr_array((np.ones(n), (cell, np.arange(n))), shape=(n_cells, n))
+    # A cell's switch is 1 where the cell is planned: min <= customers <= all of them, else none.
+    most = diags_array(inside @ groups.size[matrix.group].astype(float))
+    least = limits.min_contacts * eye_array(n_cells)
+    switched = block_array([[matrix.rows, None], [inside, -most], [-inside, least]], format="csr")
+    sides = np.concatenate([matrix.sides, np.zeros(2 * n_cells)])
+    found = milp(
+        -np.concatenate([matrix.gain, np.zeros(n_cells)]),
+        constraints=LinearConstraint(switched, -np.inf, sides),
+        bounds=Bounds(0, np.concatenate([groups.size[matrix.group], np.ones(n_cells)])),
+        integrality=np.ones(n + n_cells),
+        options={"mip_rel_gap": 3e-4, "node_limit": 500},
+    )
+    if found.x is None:
+        return None
+    none = _prices([], np.zeros(0), len(cost))
+    return _kept(matrix, np.round(found.x[:n]), -found.fun, none)
+
+
+def _kept(matrix: _Matrix, x: np.ndarray, bound: float, prices: pd.Series) -> Relaxed:
+    keep = x > 1e-9
+    columns = (matrix.group[keep], matrix.product[keep], matrix.channel[keep])
+    return Relaxed(*columns, x[keep], bound, prices)
 
 
 def _coupling(limits: Limits, cost: np.ndarray) -> Coupling:
