@@ -12,7 +12,7 @@ from pmlib.strategy.case import Case, eligibility_table, missing_for_plan, open_
 from pmlib.strategy.contacts import contact_plan, export_csv
 from pmlib.strategy.design import Design, flow, meaning, offer_matrix, plan_study, shrinkage_table
 from pmlib.strategy.fairness import PlanCheck, check_plan
-from pmlib.strategy.limits import BudgetCurve, LimitCosts, budget_curve, conflict_text, limit_costs
+from pmlib.strategy.limits import BudgetCurve, LimitCosts, budget_curve, limit_costs, plan_text
 from pmlib.strategy.policies import Comparison, compare
 from pmlib.strategy.power import Power, control_group
 from pmlib.strategy.sensitivity import Survival, survival
@@ -35,7 +35,6 @@ __all__ = [
     "budget_curve",
     "check_plan",
     "compare",
-    "conflict_text",
     "contact_plan",
     "control_group",
     "eligibility_table",
@@ -47,6 +46,7 @@ __all__ = [
     "offer_matrix",
     "open_case",
     "plan_study",
+    "plan_text",
     "shrinkage_table",
     "strategy_sheet",
     "survival",

@@ -170,7 +170,7 @@ def price_of_equality(
         for difference, (profit, other) in zip((now / 2, 0.0), plans[1:], strict=True):
             load = (made - other)[position] * margin
             half = z * float(np.sqrt(load @ design.policy.effects.covariance @ load))
-            lost = best - profit
+            lost = max(best - profit, 0.0)  # solvers differ in the last digits
             rows.append((trait, difference, profit, lost, lost - half, lost + half, lost / best))
     columns = ["trait", "difference", "profit", "cost", "low", "high", "cost_share"]
     return pd.DataFrame(rows, columns=columns)

@@ -14,7 +14,7 @@ from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import RULES_OF_CONTACT, Groups, count_groups, customer_states
 from pmlib.strategy.design import Design, programme
-from pmlib.strategy.plan import Plan, relax, solve
+from pmlib.strategy.plan import GAP_ALLOWED, Plan, relax, solve
 from pmlib.strategy.policies import cell_positions
 from pmlib.strategy.programme import Limits
 
@@ -190,28 +190,48 @@ def budget_curve(case: Case, design: Design, params: Parameters) -> BudgetCurve:
     return BudgetCurve(table, numbers, text)
 
 
-def conflict_text(case: Case, design: Design, params: Parameters) -> str:
-    """Name the limits that together leave no plan although offers would pay.
+def plan_text(case: Case, design: Design, params: Parameters) -> str:
+    """Say how large the plan is and how good, or which limits leave no plan.
 
     Returns
     -------
     str
-        Empty where there is a plan, or where no offer pays anyway; else a sentence that names
-        the limits of which each, lifted alone, would leave a plan.
+        Quotes headline numbers. A gap above `GAP_ALLOWED` is told with its reason. Where offers
+        would pay and there is still no plan, the limits are named of which each, lifted alone,
+        would leave one.
     """
+    text = (
+        "Of {customers_contactable} customers who may be contacted, {planned_customers} are in the "
+        "plan; {planned_contacts} contacts for {planned_spend}, expected profit {planned_profit} "
+        "({planned_profit.interval}). "
+    )
     groups, value, cost, limits = programme(case, design, params)
-    if len(design.planned) or not (value[groups.eligible() > 0] > 0).any():
-        return ""
+    assert design.policy.plan is not None
+    if len(design.planned):
+        text += (
+            "No plan within the limits can beat it by more than {optimality_gap}; filling the best "
+            "offers first would lose {greedy_shortfall}."
+        )
+        if design.policy.plan.gap > GAP_ALLOWED:
+            free = solve(groups, value, cost, replace(limits, min_contacts=0))
+            text += (
+                f" That is **more than the {100 * GAP_ALLOWED:g} % aimed at**: the bound does not "
+                f"feel the smallest cell of {limits.min_contacts} customers. Without that limit "
+                f"the plan would miss at most {100 * free.gap:.2g} %."
+            )
+        return text
+    if not (value[groups.eligible() > 0] > 0).any():
+        return text
     blocking = [
         f"{label} ({words})"
         for label, words, _, _, lifted in _limits(case, limits, params)
         if solve(groups, value, cost, lifted).profit > 0
     ]
     if not blocking:
-        return "**No plan fits**: several limits each leave no room for any offer."
+        return text + "**No plan fits**: several limits each leave no room for any offer."
     if len(blocking) == 1:
-        return f"**No plan fits**: the limit in the way is {blocking[0]}."
-    return (
+        return text + f"**No plan fits**: the limit in the way is {blocking[0]}."
+    return text + (
         f"**No plan fits**: these limits conflict, {', '.join(blocking)}; "
         "easing any one of them leaves room for offers."
     )
