@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
-import pandas as pd
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect
@@ -18,14 +17,11 @@ class Agreement:
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        ``segment, other, customers``, one row a cell that is not empty.
     ari, low, high : float
         Adjusted Rand index [@hubert1985partitions] with its interval: 1 for equal partitions, 0
         on average for unrelated ones.
     """
 
-    table: pd.DataFrame
     ari: float
     low: float
     high: float
@@ -76,7 +72,7 @@ def cross_tabulate(
         f"index of {{{number.key}}} (interval {{{number.key}.interval}}); 1 would be the same "
         "partition, 0 is what chance gives."
     )
-    return Agreement(counts, ari, float(low), float(high), (number,), text)
+    return Agreement(ari, float(low), float(high), (number,), text)
 
 
 def rand_index(counts: np.ndarray) -> float:

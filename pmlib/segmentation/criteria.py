@@ -9,7 +9,6 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score, davies_bouldin_score
-from sklearn.mixture import GaussianMixture
 
 from pmlib.segmentation.clustering import (
     fit_mixture,
@@ -60,8 +59,6 @@ class Criteria:
         One row a k = 1, 2, …: ``k, silhouette`` with interval, its one-group reference
         and excess (see `Homogeneity`), ``calinski_harabasz, davies_bouldin, gap, gap_se, bic,
         min_jaccard, smallest_share, ari_mixture, ari_ward, eligible`` (passes the rule).
-    jaccard : pandas.DataFrame
-        ``k, cluster, jaccard`` for k-means.
     gap_choice, bic_choice, silhouette_choice : int
         The number of segments that each criterion alone would take.
     chosen : int
@@ -69,7 +66,6 @@ class Criteria:
     """
 
     table: pd.DataFrame
-    jaccard: pd.DataFrame
     gap_choice: int
     bic_choice: int
     silhouette_choice: int
@@ -123,7 +119,7 @@ def compare_numbers(
             "gap": gap[k - 1],
             "gap_se": gap_se[k - 1],
             "bic": mixture.bic(part),
-            "min_jaccard": jaccard.loc[jaccard["k"] == k, "jaccard"].min(),
+            "min_jaccard": jaccard[k - 1].min(),
             "smallest_share": np.bincount(path[k - 1], minlength=k).min() / len(matrix),
         }
         if k > 1:
@@ -135,7 +131,8 @@ def compare_numbers(
                 "silhouette_high": each.mean() + half,
                 "calinski_harabasz": calinski_harabasz_score(matrix, path[k - 1]),
                 "davies_bouldin": davies_bouldin_score(matrix, path[k - 1]),
-                **_agreement(part, labels[k - 1], mixture, fcluster(tree, k, "maxclust")),
+                "ari_mixture": adjusted_rand_score(labels[k - 1], mixture.predict(part)),
+                "ari_ward": adjusted_rand_score(labels[k - 1], fcluster(tree, k, "maxclust")),
             }
         records.append(row)
     reference = homogeneity.table.drop(columns=["silhouette", "excess", "excess_sd"])
@@ -144,34 +141,22 @@ def compare_numbers(
     # tries on fewer rows.
     table["excess"] = table["silhouette"] - table["reference_mean"]
     table["excess_sd"] = table["excess"] / table["reference_sd"]
-    table = table[list(_COLUMNS)].copy()
-    table["eligible"] = _eligible(table, min_stability)
-    chosen = _choose(table, homogeneity)
-    return Criteria(
-        table=table,
-        jaccard=jaccard,
-        gap_choice=_gap_choice(gap, gap_se),
-        bic_choice=int(table["k"][table["bic"].idxmin()]),
-        silhouette_choice=int(table["k"][table["silhouette"].idxmax()]),
-        chosen=chosen,
-    )
-
-
-def _eligible(table: pd.DataFrame, min_stability: float) -> pd.Series:
-    return (
-        (table["k"] > 1)
+    table = table[list(_COLUMNS)].assign(
+        eligible=(table["k"] > 1)
         & (table["min_jaccard"] >= min_stability)
         & (table["smallest_share"] >= SMALLEST_SHARE)
         & (table["excess_sd"] > norm.ppf(0.95))
         & (table["excess"] >= SMALLEST_EXCESS)
     )
-
-
-def _choose(table: pd.DataFrame, homogeneity: Homogeneity) -> int:
-    eligible = table[table["eligible"]]
-    if not homogeneity.rejected or eligible.empty:
-        return 1
-    return int(eligible["k"][eligible["excess"].idxmax()])
+    passing = table[table["eligible"]]
+    one = not homogeneity.rejected or passing.empty
+    return Criteria(
+        table=table,
+        gap_choice=_gap_choice(gap, gap_se),
+        bic_choice=int(table["k"][table["bic"].idxmin()]),
+        silhouette_choice=int(table["k"][table["silhouette"].idxmax()]),
+        chosen=1 if one else int(passing["k"][passing["excess"].idxmax()]),
+    )
 
 
 def _best_path(
@@ -182,15 +167,6 @@ def _best_path(
     return [
         min(found, key=lambda labels: _within(matrix, labels)) for found in zip(*paths, strict=True)
     ]
-
-
-def _agreement(
-    part: np.ndarray, labels: np.ndarray, mixture: GaussianMixture, ward: np.ndarray
-) -> dict[str, float]:
-    return {
-        "ari_mixture": adjusted_rand_score(labels, mixture.predict(part)),
-        "ari_ward": adjusted_rand_score(labels, ward),
-    }
 
 
 def _gap(

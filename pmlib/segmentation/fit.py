@@ -212,54 +212,37 @@ def _largest_k(matrix: np.ndarray, k_max: int) -> int:
 
 
 def _numbers(result: Segmentation) -> tuple[Number, ...]:
-    k = result.scorer.k
-    row = (
-        result.criteria.table.set_index("k").loc[k] if k in set(result.criteria.table["k"]) else {}
-    )
-    has = k > 1 and len(row) > 0
-    worst = result.stability["jaccard"].idxmin()
+    k, criteria = result.scorer.k, result.criteria
+    used = criteria.table[criteria.table["k"] == k]
+    worst = result.stability.loc[result.stability["jaccard"].idxmin()]
+
+    def estimate(
+        key: str, row: pd.Series | None, column: str, decimals: int, meaning: str
+    ) -> Number:
+        if row is None:
+            return Number(key, None, decimals=decimals, meaning=meaning)
+        low, high = float(row[f"{column}_low"]), float(row[f"{column}_high"])
+        return Number(
+            key, float(row[column]), low=low, high=high, decimals=decimals, meaning=meaning
+        )
+
     return (
         Number("n_segments", k, "count", meaning="Number of customer segments used"),
-        Number(
-            "segments_supported",
-            result.criteria.chosen,
-            "count",
-            meaning="Number of segments that the data support by the study's rule; 1 means none",
-        ),
-        Number(
-            "homogeneity_p",
-            result.homogeneity.p_value,
-            decimals=3,
-            meaning="p-value of the test that the customers form one group",
-        ),
-        Number(
-            "homogeneity_excess",
-            result.homogeneity.statistic,
-            decimals=1,
-            meaning="Largest excess of the silhouette over one-group references, in standard "
-            "deviations",
-        ),
-        Number(
-            "silhouette",
-            float(row["silhouette"]) if has else None,
-            low=float(row["silhouette_low"]) if has else None,
-            high=float(row["silhouette_high"]) if has else None,
-            decimals=3,
-            meaning="Mean silhouette of k-means with this number of segments",
-        ),
-        Number(
-            "smallest_jaccard",
-            float(result.stability["jaccard"][worst]) if k > 1 else None,
-            low=float(result.stability["jaccard_low"][worst]) if k > 1 else None,
-            high=float(result.stability["jaccard_high"][worst]) if k > 1 else None,
-            decimals=2,
-            meaning="Bootstrap Jaccard of the least stable segment",
-        ),
-        Number("k_by_silhouette", result.criteria.silhouette_choice, "count",
+        Number("segments_supported", criteria.chosen, "count", meaning="Number of segments that "
+               "the data support by the study's rule; 1 means none"),
+        Number("homogeneity_p", result.homogeneity.p_value, decimals=3,
+               meaning="p-value of the test that the customers form one group"),
+        Number("homogeneity_excess", result.homogeneity.statistic, decimals=1, meaning="Largest "
+               "excess of the silhouette over one-group references, in standard deviations"),
+        estimate("silhouette", used.iloc[0] if k > 1 and len(used) else None, "silhouette", 3,
+                 "Mean silhouette of k-means with this number of segments"),
+        estimate("smallest_jaccard", worst if k > 1 else None, "jaccard", 2,
+                 "Bootstrap Jaccard of the least stable segment"),
+        Number("k_by_silhouette", criteria.silhouette_choice, "count",
                meaning="Number of segments by the silhouette alone"),
-        Number("k_by_gap", result.criteria.gap_choice, "count",
+        Number("k_by_gap", criteria.gap_choice, "count",
                meaning="Number of segments by the gap statistic alone"),
-        Number("k_by_bic", result.criteria.bic_choice, "count",
+        Number("k_by_bic", criteria.bic_choice, "count",
                meaning="Number of segments by the mixture's BIC alone"),
     )  # fmt: skip
 

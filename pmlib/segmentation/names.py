@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from pmlib.segmentation.stability import overlaps
 from pmlib.segmentation.transforms import Encoder, Feature
 
 ALL_CUSTOMERS = "All customers"
@@ -100,10 +101,7 @@ def matched_names(
     tuple of str
         Unique, segment 1 first.
     """
-    both = np.zeros((len(names), len(earlier_names)))
-    np.add.at(both, (labels - 1, earlier_labels - 1), 1)
-    union = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
-    jaccard = both / np.maximum(union, 1)
+    jaccard = overlaps(labels - 1, earlier_labels - 1, (len(names), len(earlier_names)))
     rows, columns = linear_sum_assignment(-jaccard)
     kept = {
         int(row): earlier_names[column]

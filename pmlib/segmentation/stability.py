@@ -19,7 +19,7 @@ def path_stability(
     *,
     n_bootstrap: int,
     generator: np.random.Generator,
-) -> pd.DataFrame:
+) -> list[np.ndarray]:
     """Stability of each cluster of each k-means partition under resampling.
 
     Each resample of the rows is clustered anew; a cluster's score is its Jaccard similarity to the
@@ -36,8 +36,8 @@ def path_stability(
 
     Returns
     -------
-    pandas.DataFrame
-        ``k, cluster`` (0 to k - 1), ``jaccard``.
+    list of ndarray, shape (k,)
+        Mean similarity of each cluster, for k = 1, 2, …
     """
     n, k_max = len(part), len(labels)
     sums = [np.zeros(k) for k in range(1, k_max + 1)]
@@ -47,13 +47,7 @@ def path_stability(
         again = kmeans_path(part[drawn], k_max, generator=generator)
         for k in range(1, k_max + 1):
             sums[k - 1] += best_jaccard(labels[k - 1][rows], again[k - 1][first], k)
-    return pd.DataFrame(
-        [
-            {"k": k, "cluster": cluster, "jaccard": total / n_bootstrap}
-            for k, totals in enumerate(sums, start=1)
-            for cluster, total in enumerate(totals)
-        ]
-    )
+    return [total / n_bootstrap for total in sums]
 
 
 def segment_stability(
@@ -127,10 +121,15 @@ def best_jaccard(labels: np.ndarray, again: np.ndarray, k: int) -> np.ndarray:
     >>> best_jaccard(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1]), 2).round(2)
     array([0.67, 0.5 ])
     """
-    both = np.zeros((k, again.max() + 1))
+    return overlaps(labels, again, (k, again.max() + 1)).max(axis=1)
+
+
+def overlaps(labels: np.ndarray, again: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Jaccard similarity of each cluster in `labels` (rows) and each in `again` (columns)."""
+    both = np.zeros(shape)
     np.add.at(both, (labels, again), 1)
     union = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
-    return (both / np.maximum(union, 1)).max(axis=1)
+    return both / np.maximum(union, 1)
 
 
 def _refit(part: np.ndarray, k: int, algorithm: str, generator: np.random.Generator) -> np.ndarray:
