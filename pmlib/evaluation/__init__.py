@@ -8,13 +8,14 @@ simulated bank.
 
 from pmlib.evaluation.campaign import Campaign, open_campaign
 from pmlib.evaluation.checks import CampaignChecks, check_campaign
-from pmlib.evaluation.cuped import Cuped, cuped
+from pmlib.evaluation.cuped import cuped
 from pmlib.evaluation.effects import Effects, intention_to_treat
 from pmlib.evaluation.groups import GroupEffects, effects_by
+from pmlib.evaluation.intervals import Finding
 from pmlib.evaluation.learners import Expected, expect
 from pmlib.evaluation.looks import Looks, PowerCurve, interim_looks, power_curve
-from pmlib.evaluation.naive import BeforeAfter, before_after
-from pmlib.evaluation.policies import Policies, candidate_policies, policy_values
+from pmlib.evaluation.naive import before_after
+from pmlib.evaluation.policies import candidate_policies, policy_values
 from pmlib.evaluation.prospects import Prospects, rank_prospects
 from pmlib.evaluation.results import read_results
 from pmlib.evaluation.targeting import Targeting, gains_table, judge_over_time, profit_curve
@@ -29,15 +30,13 @@ from pmlib.evaluation.truth import (
 from pmlib.evaluation.uplift import Rankings, judge_rankings, rank_weighted_effect
 
 __all__ = [
-    "BeforeAfter",
     "Campaign",
     "CampaignChecks",
-    "Cuped",
     "Effects",
     "Expected",
+    "Finding",
     "GroupEffects",
     "Looks",
-    "Policies",
     "PowerCurve",
     "Prospects",
     "Rankings",

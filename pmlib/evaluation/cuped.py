@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,25 +11,7 @@ from scipy import stats
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL, design_matrix
 from pmlib.evaluation.effects import outcomes_of, weights_of
-from pmlib.evaluation.intervals import customer_codes, weighted_mean
-
-
-@dataclass(frozen=True)
-class Cuped:
-    """Effects without and with adjustment for what was known before.
-
-    Attributes
-    ----------
-    table : DataFrame
-        ``outcome, adjusted`` (bool), ``effect, standard_error, low, high``: all offers against
-        control, per customer.
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
+from pmlib.evaluation.intervals import Finding, customer_codes, weighted_mean
 
 
 def cuped(
@@ -39,7 +20,7 @@ def cuped(
     covariates: Sequence[str],
     predictions: Mapping[str, np.ndarray] | None = None,
     confidence_level: float = 0.95,
-) -> Cuped:
+) -> Finding:
     r"""Adjust outcomes for covariates of the time before the contact [@deng2013cuped].
 
     $y - \theta' (x - \bar{x})$ has the same difference between the arms in expectation, because
@@ -55,6 +36,12 @@ def cuped(
         Columns known before the contact.
     predictions : mapping of str to ndarray, optional
         Further covariates, such as a response expected by a model of *another* campaign.
+
+    Returns
+    -------
+    Finding
+        ``outcome, adjusted`` (bool), ``effect, standard_error, low, high``: all offers against
+        control, per customer.
     """
     outcomes = outcomes_of(contacts)
     outcomes = outcomes[[name for name in ("responded", "profit") if name in outcomes]]
@@ -88,7 +75,7 @@ def cuped(
             rows.append((outcome, adjusted, effect, error, effect - z * error, effect + z * error))
     columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
     table = pd.DataFrame(rows, columns=columns)
-    return Cuped(table, *_described(table))
+    return Finding(table, *_described(table))
 
 
 def _described(table: pd.DataFrame) -> tuple[tuple[Number, ...], str]:

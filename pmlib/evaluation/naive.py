@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -11,26 +9,9 @@ from scipy import stats
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import outcomes_of, weights_of
-from pmlib.evaluation.intervals import customer_codes, weighted_mean
+from pmlib.evaluation.intervals import Finding, customer_codes, weighted_mean
 
 BEFORE_AFTER, RANDOMISED = "before and after", "against control"
-
-
-@dataclass(frozen=True)
-class BeforeAfter:
-    """The same customers judged in two ways.
-
-    Attributes
-    ----------
-    table : DataFrame
-        ``method, outcome`` (value or response), ``effect, low, high`` per contacted customer.
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
 
 
 def before_after(
@@ -39,7 +20,7 @@ def before_after(
     before: pd.Series | None = None,
     confidence_level: float = 0.95,
     currency: str = "",
-) -> BeforeAfter:
+) -> Finding:
     """Judge the contacted by what they did before, and by the control group.
 
     Parameters
@@ -50,6 +31,11 @@ def before_after(
         The outcome in a period of the same length before the contact, per customer. Without it
         the period before counts as zero, which is what a campaign shows that offers customers
         only what they do not hold: all sales come after the contact.
+
+    Returns
+    -------
+    Finding
+        ``method, outcome`` (value or response), ``effect, low, high`` per contacted customer.
     """
     outcomes = outcomes_of(contacts)
     name = "value" if "value" in outcomes else "responded"
@@ -79,7 +65,7 @@ def before_after(
         Number("before_after_error", naive["effect"] - true["effect"], unit,
                meaning=f"what before and after adds to the randomised effect on {name}"),
     )  # fmt: skip
-    return BeforeAfter(
+    return Finding(
         table, numbers, _text(table, numbers, from_zero=before is None, currency=currency)
     )
 

@@ -8,37 +8,18 @@ who were not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from pmlib.artifacts import Number
-from pmlib.evaluation.intervals import from_influence
+from pmlib.evaluation.intervals import Finding, from_influence
 from pmlib.evaluation.learners import Expected
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly robust", "inverse propensity"
 
 Policy = Mapping[str, np.ndarray]
 """Arm to the probability with which each customer gets it; the rest is not contacted."""
-
-
-@dataclass(frozen=True)
-class Policies:
-    """Policies judged on the same customers.
-
-    Attributes
-    ----------
-    table : DataFrame
-        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``:
-        gain over contacting nobody, per customer, in the outcome's unit.
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
 
 
 def candidate_policies(
@@ -78,13 +59,19 @@ def candidate_policies(
 
 def policy_values(
     expected: Expected, policies: Mapping[str, Policy], *, confidence_level: float = 0.95
-) -> Policies:
+) -> Finding:
     """Value of each policy over contacting nobody, by both estimators.
 
     Parameters
     ----------
     expected : Expected
     policies : mapping of str to Policy
+
+    Returns
+    -------
+    Finding
+        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``:
+        gain over contacting nobody, per customer, in the outcome's unit.
 
     Notes
     -----
@@ -122,7 +109,7 @@ def policy_values(
         for row in robust.itertuples()
         if row.policy != "nobody"
     )
-    return Policies(table, numbers, _text(robust, robust_scores, expected, confidence_level))
+    return Finding(table, numbers, _text(robust, robust_scores, expected, confidence_level))
 
 
 def _text(

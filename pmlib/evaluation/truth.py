@@ -5,7 +5,7 @@ Only tests and sections headed "Against the truth" call this module.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +57,19 @@ def potential_outcomes(study: Study, contacts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _profit(outcomes: pd.DataFrame) -> np.ndarray:
+    """Expected profit of contacting each row's customer."""
+    gain = (outcomes["p1"] - outcomes["p0"]) * outcomes["margin"] - outcomes["cost"]
+    return gain.to_numpy()
+
+
+def _beside(table: pd.DataFrame, truth: Sequence[float]) -> pd.DataFrame:
+    """`table` with the truth, and whether each interval holds it (rounding is no miss)."""
+    own = table.assign(truth=truth)
+    held = own["truth"].between(own["low"] - 1e-9, own["high"] + 1e-9)
+    return own.assign(covered=held)
+
+
 def true_effects(contacts: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, float]:
     """What the headline estimates of a field test should be.
 
@@ -74,7 +87,7 @@ def true_effects(contacts: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, fl
     """
     treated = (contacts["arm"] != CONTROL).to_numpy()
     uplift = (outcomes["p1"] - outcomes["p0"]).to_numpy()
-    profit = uplift * outcomes["margin"].to_numpy() - outcomes["cost"].to_numpy()
+    profit = _profit(outcomes)
     cost = float(outcomes["cost"].to_numpy()[treated].sum())
     n = int(treated.sum())
     return {
@@ -108,9 +121,7 @@ def true_groups(
     """
     true = (outcomes["p1"] - outcomes["p0"]).groupby(contacts[group]).mean()
     table = estimates[[group, "effect", "low", "high"]].rename(columns={"effect": "estimate"})
-    table["truth"] = table[group].map(true)
-    table["covered"] = table["truth"].between(table["low"], table["high"])
-    return table
+    return _beside(table, table[group].map(true))
 
 
 def true_rankings(
@@ -131,15 +142,14 @@ def true_rankings(
     DataFrame
         ``ranking, measure, estimate, low, high, truth, covered``.
     """
-    profit = ((outcomes["p1"] - outcomes["p0"]) * outcomes["margin"] - outcomes["cost"]).to_numpy()
+    profit = _profit(outcomes)
     own = table[table["ranking"].isin(list(rankings))]
     own = own[["ranking", "measure", "estimate", "low", "high"]].reset_index(drop=True)
-    own["truth"] = [
+    true = [
         rank_weighted_effect(profit, rankings[row.ranking], measure=row.measure).effect
         for row in own.itertuples()
     ]
-    own["covered"] = own["truth"].between(own["low"], own["high"])
-    return own
+    return _beside(own, true)
 
 
 def true_policies(
@@ -154,23 +164,20 @@ def true_policies(
     policies : mapping of str to Policy
         Of one arm.
     table : DataFrame
-        As `Policies.table`, of profit.
+        As the table of `policy_values`, of profit.
 
     Returns
     -------
     DataFrame
         ``policy, estimator, value, low, high, truth, covered``.
     """
-    profit = ((outcomes["p1"] - outcomes["p0"]) * outcomes["margin"] - outcomes["cost"]).to_numpy()
+    profit = _profit(outcomes)
     true = {
         name: float(np.mean(profit * sum(policy.values()))) if policy else 0.0
         for name, policy in policies.items()
     }
-    own = table[["policy", "estimator", "value", "low", "high"]].copy()
-    own["truth"] = own["policy"].map(true)
-    # Contacting nobody gains nothing, exactly; rounding must not make it a miss.
-    own["covered"] = own["truth"].between(own["low"] - 1e-9, own["high"] + 1e-9)
-    return own
+    own = table[["policy", "estimator", "value", "low", "high"]]
+    return _beside(own, own["policy"].map(true))
 
 
 def beside_truth(
