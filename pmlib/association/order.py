@@ -9,16 +9,18 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.association.segments import holm
 from pmlib.engine import collect, day_number
 from pmlib.safeguards import wilson
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
 # A transition is named when it is surely this many times as frequent as expected.
 _OUT_OF_PROPORTION = 1.2
+_ENOUGH = 30  # customers that a transition or a pair needs to be named
 
 
 @dataclass(frozen=True)
@@ -42,38 +44,21 @@ class Acquisitions:
     precedence: pd.DataFrame
 
     @property
-    def possible(self) -> bool:
-        """Whether any customer acquired two products on known, different days."""
-        return len(self.transitions) > 0
-
-    @property
     def numbers(self) -> tuple[Number, ...]:
         """Headline numbers."""
-        if not self.possible:
-            return ()
         gaps = self.transitions
+        if not len(gaps):
+            return ()
         return (
-            Number(
-                "n_acquisitions_followed",
-                int(gaps["customers"].sum()),
-                "count",
-                meaning="acquisitions of a product after another one",
-            ),
-            Number(
-                "n_pairs_ordered",
-                int(self.precedence["ordered"].sum()),
-                "count",
-                meaning="pairs of products of which one comes first more often than chance",
-            ),
-            Number(
-                "median_gap_days",
-                _weighted_median(gaps["median_gap"], gaps["customers"]),
-                "days",
-                meaning="median over acquisitions of their transition's median gap",
-            ),
-        )
+            Number("n_acquisitions_followed", int(gaps["customers"].sum()), "count",
+                   meaning="acquisitions of a product after another one"),
+            Number("n_pairs_ordered", int(self.precedence["ordered"].sum()), "count",
+                   meaning="pairs of products of which one comes first more often than chance"),
+            Number("median_gap_days", _weighted_median(gaps["median_gap"], gaps["customers"]),
+                   "days", meaning="median over acquisitions of their transition's median gap"),
+        )  # fmt: skip
 
-    def text(self, names: dict[str, str], *, minimum: int) -> str:
+    def text(self, names: Mapping[str, str], *, minimum: int) -> str:
         """Say what comes after what (Markdown).
 
         Parameters
@@ -81,16 +66,26 @@ class Acquisitions:
         names : mapping
             Product id to name.
         minimum : int
-            Customers that a transition needs to be named.
+            Customers that a transition or a pair needs to be named.
         """
-        if not self.possible:
+        if not len(self.transitions):
             return (
                 "The study does not record when products were opened, for two products of one "
                 "customer at least, so nothing can be said of their order."
             )
-        known = self.transitions[self.transitions["customers"] >= max(minimum, 30)]
+        return f"{self._next_text(names, minimum)} {self._first_text(names, minimum)}".strip()
+
+    def _next_text(self, names: Mapping[str, str], minimum: int) -> str:
+        known = self.transitions[self.transitions["customers"] >= max(minimum, _ENOUGH)]
         if not len(known):
             return "Too few customers acquired one product after another to name a transition."
+        ends = self.transitions[["product", "other"]].to_numpy()
+        for product in ends[0]:
+            if (ends == product).any(axis=1).all():
+                return (
+                    f"Every transition leads from or to {names[product]}, so there is no other to "
+                    "compare it with: what is expected equals what is observed."
+                )
         surely = known["ratio"] * known["share_low"] / known["share"]
         if surely.max() < _OUT_OF_PROPORTION:
             return "What is acquired next hardly depends on what was acquired last."
@@ -99,6 +94,21 @@ class Acquisitions:
             f"Most out of proportion is **{names[top['other']]} after {names[top['product']]}**: "
             f"{top['ratio']:.1f} times as often as if the next product did not depend on the last, "
             f"after a median of {top['median_gap']:,.0f} days."
+        )
+
+    def _first_text(self, names: Mapping[str, str], minimum: int) -> str:
+        known = self.precedence[self.precedence["customers"] >= max(minimum, _ENOUGH)]
+        ordered = known[known["ordered"]]
+        if not len(known):
+            return ""
+        if not len(ordered):
+            return "Of no pair of products does one surely come first more often."
+        top = ordered.loc[ordered["low"].idxmax()]
+        shares = [format_number(top[name], "share") for name in ("share_first", "low", "high")]
+        return (
+            f"Most surely ordered is {names[top['product']]} before {names[top['other']]}: so for "
+            f"{shares[0]} ({shares[1]} to {shares[2]}) of the customers who opened both. An order "
+            f"is sure for {len(ordered)} of the {len(known)} pairs opened by at least {_ENOUGH}."
         )
 
 

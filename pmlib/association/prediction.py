@@ -23,6 +23,7 @@ from pmlib.association.baskets import (
     with_baskets,
 )
 from pmlib.association.itemsets import frequent_itemsets
+from pmlib.association.measures import normal_quantile
 from pmlib.association.rules import candidate_rules
 from pmlib.engine import Engine, collect, day_number
 from pmlib.safeguards import wilson
@@ -97,45 +98,51 @@ class NextProduct:
         if not len(self.table):
             return ()
         rows = self.table.set_index("ranking")
-        chosen = ("popularity", "segments", "rules", "segments_rules", "boosting")
         return (
             Number("n_next_buyers", self.buyers[1], "customers", meaning="judged on"),
             *(
                 Number(
-                    f"hit3_{name}",
-                    rows.loc[MODELS[name], "hit_3"],
-                    "share",
-                    low=rows.loc[MODELS[name], "hit_3_low"],
-                    high=rows.loc[MODELS[name], "hit_3_high"],
-                    meaning=f"buyers whose next product is among the first three: {MODELS[name]}",
+                    f"hit3_{key}", rows.loc[name, "hit_3"], "share",
+                    low=rows.loc[name, "hit_3_low"], high=rows.loc[name, "hit_3_high"],
+                    meaning=f"buyers whose next product is among the first three: {name}",
                 )
-                for name in chosen
+                for key, name in MODELS.items()
             ),
-        )
+        )  # fmt: skip
 
     @property
     def text(self) -> str:
         """The finding in words (Markdown)."""
+        if not max(self.buyers):
+            return (
+                "The study does not record when products were opened, so there is no later period "
+                "to judge a ranking on."
+            )
         if not len(self.table):
             return (
                 f"Only {self.buyers[0]:,} and {self.buyers[1]:,} customers acquired a product at a "
                 "known date in the earlier and in the later period: too few to compare rankings."
             )
         rows = self.table.set_index("ranking")
-        both, best = rows.loc[MODELS["segments_rules"]], rows["map_7"].drop(MODELS["boosting"])
+        both, popular, bound = (
+            rows.loc[MODELS[key]] for key in ("segments_rules", "popularity", "boosting")
+        )
         verdict = (
-            "better than popularity, and surely so"
+            "surely better than popularity"
             if both["gain_low"] > 0
-            else "not surely better than popularity"
+            else "surely worse than popularity"
+            if both["gain_high"] < 0
+            else "not surely different from popularity"
         )
         return (
             f"Learnt from {self.start:%Y-%m-%d} to {self.middle:%Y-%m-%d} and judged on "
             f"{self.buyers[1]:,} customers who acquired something by {self.end:%Y-%m-%d}, segments "
             f"and rules together name the next product among their first three for "
-            f"{100 * both['hit_3']:.0f} % of them, popularity for "
-            f"{100 * rows.loc[MODELS['popularity'], 'hit_3']:.0f} %: {verdict}. The best ranking "
-            f"that can be explained is “{best.idxmax()}”; gradient boosting, which cannot, reaches "
-            f"{100 * rows.loc[MODELS['boosting'], 'hit_3']:.0f} %."
+            f"{100 * both['hit_3']:.0f} % of them, popularity for {100 * popular['hit_3']:.0f} %. "
+            f"By MAP at {_DEPTH} they differ by {_signed(both['gain'])} "
+            f"({_signed(both['gain_low'])} to {_signed(both['gain_high'])}): {verdict}. Gradient "
+            f"boosting, which does not explain itself, differs by {_signed(bound['gain'])} "
+            f"({_signed(bound['gain_low'])} to {_signed(bound['gain_high'])})."
         )
 
 
@@ -425,9 +432,7 @@ def _boosting(earlier: Purchases, later: Purchases, *, seed: int) -> np.ndarray:
 def _compare(
     scores: dict[str, np.ndarray], later: Purchases, *, confidence_level: float
 ) -> pd.DataFrame:
-    from scipy.stats import norm
-
-    z = float(norm.ppf((1 + confidence_level) / 2))
+    z = normal_quantile(confidence_level)
     weight, n = later.customers, int(later.customers.sum())
     rows: list[dict[str, Any]] = []
     baseline: np.ndarray | None = None
@@ -449,6 +454,10 @@ def _compare(
             row |= {label: mean, f"{label}_low": mean - half, f"{label}_high": mean + half}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
 
 
 def _hits(score: np.ndarray, later: Purchases) -> np.ndarray:
