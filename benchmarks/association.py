@@ -2,11 +2,13 @@
 
     python benchmarks/association.py                    # 1 M customers in memory, against others
     python benchmarks/association.py --bank 10000000    # 10 M customers from Parquet
+    python benchmarks/association.py --truth            # what is found, missed and imagined
 
 The first compares, on one in-memory table and in the same run, distinct baskets plus depth-first
 search with mlxtend's fpgrowth and, where it is installed, with PyFIM (C); all must find the same
 itemsets. The second writes a bank to Parquet and measures a fresh process that counts its baskets
-and finds, tests and reads the rules by segment.
+and finds, tests and reads the rules by segment. The third draws the baskets of many simulated banks
+and counts planted rules found and surviving rules that are not true.
 """
 
 from __future__ import annotations
@@ -23,7 +25,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pmlib.association import Baskets, collect_baskets, find_rules, frequent_itemsets
+from pmlib.association import (
+    Baskets,
+    check_against_truth,
+    collect_baskets,
+    find_rules,
+    frequent_itemsets,
+)
+from pmlib.association.truth import draw_baskets
+from pmlib.casebank.world import World
 from pmlib.engine import open_engine
 
 PRODUCTS = 24
@@ -164,17 +174,56 @@ def bank(n: int) -> None:
         subprocess.run([sys.executable, __file__, "--analyse", folder], check=True)
 
 
+def against_truth(n: int, first_seed: int) -> None:
+    """Draw banks of each world, segments as they truly are, and compare findings with the truth."""
+    settings = {"min_support": MIN_SUPPORT, "min_confidence": 0.1, "max_rule_length": 3}
+    print(f"{n:,} customers a bank, seeds from {first_seed}, mean (standard error):")
+    for name, correction, seeds in (
+        ("default", "holm", 20), ("default", "bh", 20), ("hard", "holm", 20), ("null", "holm", 200),
+        ("null", "bh", 200),
+    ):  # fmt: skip
+        world = World(name, 1)
+        rows = []
+        for seed in range(first_seed, first_seed + seeds):
+            baskets = draw_baskets(world, n_customers=n, seed=seed)
+            findings = find_rules(baskets, correction=correction, **settings)
+            check = check_against_truth(findings, world)
+            true = check.rules["true"]
+            rows.append(
+                {
+                    "tested": len(findings.rules),
+                    "surviving": len(true),
+                    "some survives": len(true) > 0,
+                    "some false": not true.all(),
+                    "false discovery": (~true).sum() / max(len(true), 1),
+                    "recall": check.planted["found"].mean() if len(check.planted) else np.nan,
+                    "decided": check.decided,
+                    "decided wrongly": check.decided_wrongly,
+                }
+            )
+        table = pd.DataFrame(rows, dtype=float)
+        shown = [
+            f"{key} {table[key].mean():.4g} ({table[key].sem():.2g})"
+            for key in table.columns[table.notna().all()]
+        ]
+        print(f"  {name}, {correction}, {seeds} banks: {', '.join(shown)}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--customers", type=int, default=1_000_000, help="in-memory comparison")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--bank", type=int, help="customers of a bank in Parquet, instead")
+    parser.add_argument("--truth", action="store_true", help="simulated banks, instead")
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--analyse", type=Path, help=argparse.SUPPRESS)
     settings = parser.parse_args()
     if settings.analyse:
         analyse_bank(settings.analyse)
     elif settings.bank:
         bank(settings.bank)
+    elif settings.truth:
+        against_truth(20_000, settings.first_seed)
     else:
         compare(settings.customers, settings.repeats)
 

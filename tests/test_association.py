@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -18,7 +20,9 @@ from statsmodels.stats.contingency_tables import StratifiedTable
 
 from pmlib.association import (
     Baskets,
+    check_against_truth,
     closed_and_maximal,
+    compare_with_mlxtend,
     find_rules,
     frequent_itemsets,
     measures,
@@ -27,7 +31,7 @@ from pmlib.association import (
     rules_by_segment,
 )
 from pmlib.association.rules import all_rules, candidate_rules, fisher_p_values
-from pmlib.association.truth import check_against_truth, draw_baskets
+from pmlib.association.truth import draw_baskets
 from pmlib.casebank.world import World
 from pmlib.errors import StudyError
 
@@ -124,7 +128,47 @@ def test_too_many_itemsets_stop_the_search() -> None:
 def test_support_out_of_range(min_support: float) -> None:
     baskets = Baskets.from_table(pd.DataFrame({"a": [True]}))
     with pytest.raises(StudyError, match="above 0, at most 1"):
-        frequent_itemsets(baskets, min_support=min_support)
+        find_rules(baskets, **{**SETTINGS, "min_support": min_support})
+
+
+def test_the_check_on_the_run_compares_itemsets_and_rules() -> None:
+    rng = np.random.default_rng(6)
+    table = pd.DataFrame(rng.random((500, 6)) < 0.4, columns=list("abcdef"))
+    baskets = Baskets.from_table(table)
+    found = compare_with_mlxtend(
+        frequent_itemsets(baskets, min_support=0.1), baskets, min_support=0.1, seed=1
+    )
+    expected = fpgrowth(table, 0.1, use_colnames=True)
+    # A set of k products gives k rules with one product as consequent.
+    sizes = expected["itemsets"].map(len)
+    assert found.itemsets == len(expected)
+    assert found.rules == sizes[sizes.between(2, 3)].sum()
+    assert "the 500 customers of the discovery half the library mlxtend" in found.text
+
+
+def test_the_check_on_a_large_run_draws_a_sample() -> None:
+    baskets = draw_baskets(World("default", 1), n_customers=100_000, seed=1)
+    found = compare_with_mlxtend(
+        frequent_itemsets(baskets, min_support=0.2, max_length=2), baskets, min_support=0.2,
+        max_length=2, seed=1, max_customers=2_000,
+    )  # fmt: skip
+    assert "a sample of 2,000 of the 100,000 customers" in found.text
+    assert found.itemsets > 10
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("customers", 7), ("itemset", ("a", "c"))], ids=["support", "itemset"]
+)
+def test_the_check_stops_a_run_where_the_libraries_differ(column: str, value: object) -> None:
+    table = pd.DataFrame({"a": [True] * 8 + [False] * 2, "b": [True] * 5 + [False] * 5, "c": False})
+    baskets = Baskets.from_table(table)
+    found = frequent_itemsets(baskets, min_support=0.1)
+    frame = found.frame.copy()
+    frame[column] = [*frame[column][:2], value]
+    frame["support"] = frame["customers"] / 10
+    wrong = dataclasses.replace(found, frame=frame)
+    with pytest.raises(StudyError, match=r"do not find the same[\s\S]*of 3 differ"):
+        compare_with_mlxtend(wrong, baskets, min_support=0.1, seed=1)
 
 
 # --- published and real data --------------------------------------------------------------------
@@ -369,21 +413,38 @@ def split(table: pd.DataFrame, *, segment: np.ndarray | None = None) -> Baskets:
     return Baskets.from_table(table, segment=segment, holdout=halves)
 
 
-@pytest.mark.parametrize(
-    ("table", "said"),
-    [
-        (pd.DataFrame({"a": [True, False] * 500}), "no two products are held together"),
-        (pd.DataFrame(np.ones((1000, 3), dtype=bool), columns=list("abc")), "no rule is strong"),
-        (pd.DataFrame(np.zeros((1000, 3), dtype=bool), columns=list("abc")), "no product is held"),
-    ],
-    ids=["one product", "all hold all", "nobody holds anything"],
+HALF = pd.DataFrame({"a": [True, False] * 500, "b": [False, True] * 500})
+ALL, NONE = (
+    pd.DataFrame(held, columns=list("abc"))
+    for held in (np.ones((1000, 3), dtype=bool), np.zeros((1000, 3), dtype=bool))
 )
-def test_nothing_to_find_is_a_stated_result(table: pd.DataFrame, said: str) -> None:
-    findings = find_rules(split(table), **SETTINGS)
-    assert said in findings.text
-    assert "argest support" in findings.text or "up to" in findings.text
+
+
+@pytest.mark.parametrize(
+    ("table", "min_support", "said"),
+    [
+        (HALF[["a"]], 0.01, r"no two products are held together .* largest support .* is [45]\d"),
+        (HALF, 0.01, "no two products are held together"),
+        (HALF, 0.9, r"no product is held by 90.0.% .* largest support seen is 5\d\.\d.%"),
+        (ALL, 0.01, "held together by up to 100.0.% of customers, but no rule is strong"),
+        (NONE, 0.01, "no product is held .* largest support seen is 0.0.%"),
+    ],
+    ids=["one product", "nothing together", "support too high", "all hold all", "no holdings"],
+)
+def test_nothing_to_find_is_a_stated_result(
+    table: pd.DataFrame, min_support: float, said: str
+) -> None:
+    baskets = split(table)
+    findings = find_rules(baskets, **{**SETTINGS, "min_support": min_support})
+    assert re.search(said, findings.text)
     assert findings.rules.empty
     assert {"antecedent", "consequent", "p_adjusted", "survives", "within"} <= set(findings.rules)
+    numbers = {number.key: number.value for number in findings.numbers}
+    assert numbers["n_rules_tested"] == 0
+    assert numbers["largest_product_support"] == findings.itemsets.largest_support
+    assert "no ground to prefer one product" in findings.meaning
+    found = findings.itemsets, baskets.part(holdout=False)
+    assert compare_with_mlxtend(*found, min_support=min_support, max_length=3, seed=1).rules <= 9
 
 
 def test_rules_of_independent_products_do_not_survive() -> None:
@@ -423,6 +484,25 @@ def test_what_rules_add_to_segments(
     rules = find_rules(two_segments, **SETTINGS).surviving
     row = rules[(rules["antecedent"] == (antecedent,)) & (rules["consequent"] == consequent)]
     assert row["within"].tolist() == [within]
+
+
+@pytest.mark.parametrize(("factor", "within"), [(1, "undecided"), (20, "restates_segments")])
+def test_a_rule_restates_the_segments_where_less_than_half_is_surely_left(
+    factor: int, within: str
+) -> None:
+    # No association within segments, overall (68 / 32)^2 = 4.5, of which half is 2.1 (square root).
+    # The common odds ratio is 1 with a standard error of 0.44 (log): up to 2.4; or of 0.10: 1.2.
+    holds = [(True, True), (True, False), (False, True), (False, False)]
+    baskets = Baskets(
+        products=("x", "y"),
+        held=np.array(2 * holds),
+        customers=factor * np.array([64, 16, 16, 4, 4, 16, 16, 64]),
+        segment=np.repeat([1, 2], 4),
+        holdout=np.ones(8, dtype=bool),
+    )
+    rule = pd.DataFrame({"antecedent": [("x",)], "consequent": ["y"]})
+    row = rules_by_segment(rule, baskets).common.iloc[0]
+    assert (row["odds_ratio"], row["within"]) == (pytest.approx(4.515625), within)
 
 
 def test_common_odds_ratio_is_that_of_statsmodels(two_segments: Baskets) -> None:
@@ -490,6 +570,21 @@ def test_planted_rules_are_found_and_others_are_not() -> None:
     )
     assert check.planted["found"].mean() >= 0.9
     assert check.rules["true"].mean() >= 0.95
+
+
+def test_what_is_said_of_rules_within_segments_is_true() -> None:
+    world = World("default", 1)
+    baskets = draw_baskets(world, n_customers=20_000, seed=2)
+    check = check_against_truth(find_rules(baskets, **SETTINGS), world)
+    assert check.decided > 100
+    # Each interval is wrong on one side in one case of forty.
+    assert check.decided_wrongly <= check.decided / 40
+    # The truth itself, counted in a bank of ten million: overall and within the kinds.
+    large = draw_baskets(world, n_customers=10_000_000, seed=3)
+    rows = check.rules.drop_duplicates(["antecedent", "consequent"])[::20]
+    counted = rules_by_segment(rows, large).common
+    np.testing.assert_allclose(counted["odds_ratio"], rows["true_odds_ratio"], rtol=0.02)
+    np.testing.assert_allclose(counted["common_odds_ratio"], rows["true_within"], rtol=0.02)
 
 
 def test_no_rule_survives_in_a_null_world() -> None:

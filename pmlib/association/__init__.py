@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pmlib.association.baskets import Baskets, collect_baskets
+from pmlib.association.crosscheck import compare_with_mlxtend
 from pmlib.association.findings import Findings, find_rules
 from pmlib.association.itemsets import (
     Itemsets,
@@ -15,7 +16,7 @@ from pmlib.association.order import Acquisitions, acquisition_order
 from pmlib.association.prediction import NextProduct, predict_next_product, segments_at
 from pmlib.association.rules import product_pairs
 from pmlib.association.segments import WITHIN, rules_by_segment
-from pmlib.association.truth import check_against_truth, kind_composition, simulate_findings
+from pmlib.association.truth import check_against_truth, kind_composition
 from pmlib.association.wording import (
     measure_table,
     named,
@@ -35,6 +36,7 @@ __all__ = [
     "check_against_truth",
     "closed_and_maximal",
     "collect_baskets",
+    "compare_with_mlxtend",
     "condensed_numbers",
     "find_rules",
     "frequent_itemsets",
@@ -49,5 +51,4 @@ __all__ = [
     "rule_table",
     "rules_by_segment",
     "segments_at",
-    "simulate_findings",
 ]

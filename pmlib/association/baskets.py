@@ -18,6 +18,7 @@ import pandas as pd
 from pmlib.artifacts import Number
 from pmlib.engine import collect, uniform
 from pmlib.errors import StudyError
+from pmlib.segmentation.features import held_at
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -74,10 +75,9 @@ class Baskets:
         Examples
         --------
         >>> table = pd.DataFrame({"card": [True, True, False], "loan": [False, False, False]})
-        >>> Baskets.from_table(table).frame()
-           segment   basket  customers
-        0        1       ()          1
-        1        1  (card,)          2
+        >>> baskets = Baskets.from_table(table)
+        >>> baskets.held.tolist(), baskets.customers.tolist()
+        ([[False, False], [True, False]], [1, 2])
         """
         table = table[sorted(table.columns)]
         n = len(table)
@@ -109,25 +109,17 @@ class Baskets:
         empty = int(self.customers[~self.held.any(axis=1)].sum())
         held = int(self.customers @ self.held.sum(axis=1))
         total = max(self.total, 1)
+        distinct = len(np.unique(pack(self.held), axis=0))
         return (
             Number("n_basket_customers", self.total, "customers", meaning="customers analysed"),
-            Number(
-                "n_basket_products", len(self.products), "count", meaning="products of the bank"
-            ),
-            Number(
-                "n_distinct_baskets",
-                len(np.unique(pack(self.held), axis=0)),
-                "count",
-                meaning="different sets of products that customers hold",
-            ),
-            Number(
-                "empty_basket_share",
-                empty / total,
-                "share",
-                meaning="share of customers who hold no product",
-            ),
+            Number("n_basket_products", len(self.products), "count",
+                   meaning="products of the bank"),
+            Number("n_distinct_baskets", distinct, "count",
+                   meaning="different sets of products that customers hold"),
+            Number("empty_basket_share", empty / total, "share",
+                   meaning="share of customers who hold no product"),
             Number("basket_size", held / total, "ratio", meaning="mean products a customer"),
-        )
+        )  # fmt: skip
 
     def part(self, *, holdout: bool | None = None, segment: int | None = None) -> Baskets:
         """Return the rows of one half, of one segment, or of both."""
@@ -136,13 +128,8 @@ class Baskets:
             keep &= self.holdout == holdout
         if segment is not None:
             keep &= self.segment == segment
-        return Baskets(
-            self.products,
-            self.held[keep],
-            self.customers[keep],
-            self.segment[keep],
-            self.holdout[keep],
-        )
+        rows = (part[keep] for part in (self.held, self.customers, self.segment, self.holdout))
+        return Baskets(self.products, *rows)
 
     def count(self, itemsets: Sequence[Iterable[str]], *, by_segment: bool = False) -> np.ndarray:
         """Count the customers who hold every product of each itemset.
@@ -182,27 +169,6 @@ class Baskets:
         for itemset in itemsets:
             wanted = reduce(np.bitwise_or, (bit_of[product] for product in itemset), nothing)
             yield ((words & wanted) == wanted).all(axis=1)
-
-    def frame(self) -> pd.DataFrame:
-        """Return the baskets of each segment, both halves together.
-
-        Returns
-        -------
-        pandas.DataFrame
-            segment (int), basket (tuple of product ids), customers (int).
-        """
-        baskets = [
-            tuple(product for product, has in zip(self.products, row, strict=True) if has)
-            for row in self.held
-        ]
-        table = pd.DataFrame(
-            {
-                "segment": self.segment,
-                "basket": pd.Series(baskets, dtype=object),
-                "customers": self.customers,
-            }
-        )
-        return table.groupby(["segment", "basket"], as_index=False, sort=True)["customers"].sum()
 
 
 def collect_baskets(
@@ -294,13 +260,6 @@ def known_at(customers: nw.LazyFrame, day: dt.date) -> nw.LazyFrame:
         return customers.select("customer_id", "customer_hash")
     joined = nw.col("joined_on").is_null() | (nw.col("joined_on") <= nw.lit(day))
     return customers.filter(joined).select("customer_id", "customer_hash")
-
-
-def held_at(holdings: nw.LazyFrame, day: dt.date) -> nw.LazyFrame:
-    """Keep the holdings that were open at the end of a day."""
-    opened = nw.col("opened_on").is_null() | (nw.col("opened_on") <= nw.lit(day))
-    still_open = nw.col("closed_on").is_null() | (nw.col("closed_on") > nw.lit(day))
-    return holdings.filter(opened & still_open)
 
 
 def with_baskets(

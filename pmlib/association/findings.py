@@ -10,9 +10,13 @@ import numpy as np
 import pandas as pd
 
 from pmlib.artifacts import Number, format_number
-from pmlib.association.holdout import rules_on_holdout
 from pmlib.association.itemsets import Itemsets, frequent_itemsets
-from pmlib.association.rules import Candidates, candidate_rules, check_structural_pairs
+from pmlib.association.rules import (
+    Candidates,
+    candidate_rules,
+    check_structural_pairs,
+    rules_on_holdout,
+)
 from pmlib.association.segments import WITHIN, BySegment, rules_by_segment
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 _PLURAL = {
     "holds_within": "hold within segments",
     "differs_between_segments": "differ between segments",
-    "restates_segments": "only restate the segments",
+    "restates_segments": "mainly restate the segments",
     "undecided": "cannot be decided",
     "not_tested": "could not be tested within segments",
 }
@@ -44,7 +48,7 @@ class Findings:
         Rules over all customers, before testing.
     rules : pandas.DataFrame
         All tested rules, strongest evidence first: the columns of
-        `pmlib.association.holdout.rules_on_holdout`, and scope (0: all customers, else the one
+        `pmlib.association.rules.rules_on_holdout`, and scope (0: all customers, else the one
         segment it was found and tested in), within (a key of `pmlib.association.segments.WITHIN`).
     by_segment : BySegment
         Of the surviving rules, on the hold-out half.
@@ -114,13 +118,29 @@ class Findings:
         return grid[["antecedent", "consequent", "within", "segment", *shown]]
 
     @property
+    def _strongest(self) -> pd.Series:
+        """Of the surviving rules the one with the largest lift where it was found.
+
+        Choosing by the lift on the hold-out half would choose its luck as well.
+        """
+        return self.surviving.loc[self.surviving["lift_found"].idxmax()]
+
+    @property
+    def _weak(self) -> bool:
+        return bool(self.surviving["lift_low"].max() < _WEAK_LIFT)
+
+    @property
+    def _one_segment(self) -> bool:
+        return self.by_segment.cells["segment"].nunique() < 2
+
+    @property
     def numbers(self) -> tuple[Number, ...]:
         """Headline numbers."""
-        kinds = self.surviving.drop_duplicates(["antecedent", "consequent"])["within"]
+        kinds = self.surviving["within"]
         counts = {
             "n_itemsets": (len(self.itemsets.frame), "frequent itemsets on the discovery half"),
             "n_rules_tested": (len(self.rules), "rules tested on the hold-out half"),
-            "n_rules_surviving": (len(self.surviving), "rules that hold on the hold-out half"),
+            "n_rules_surviving": (len(kinds), "rules that hold on the hold-out half"),
             "n_rules_structural": (
                 len(self.candidates.structural),
                 "pairs left out because one product implies the other by construction",
@@ -130,62 +150,55 @@ class Findings:
                 for kind, meaning in WITHIN.items()
             },
         }
-        strongest = self.surviving.sort_values("lift", ascending=False, kind="stable").head(1)
-        value, low, high = (
-            (strongest[name].iloc[0] if len(strongest) else None)
-            for name in ("lift", "lift_low", "lift_high")
-        )
+        lift = self._strongest[["lift", "lift_low", "lift_high"]] if len(kinds) else [None] * 3
+        value, low, high = lift
         return (
             *(Number(key, count, "count", meaning=text) for key, (count, text) in counts.items()),
-            Number(
-                "strongest_lift",
-                value,
-                "ratio",
-                low=low,
-                high=high,
-                meaning="largest lift of a surviving rule, on the hold-out half",
-            ),
-            Number(
-                "largest_product_support",
-                self.itemsets.largest_support,
-                "share",
-                meaning="share of customers who hold the commonest product",
-            ),
-        )
+            Number("strongest_lift", value, "ratio", low=low, high=high,
+                   meaning="lift on the hold-out half of the surviving rule with the largest lift "
+                   "on the discovery half"),
+            Number("largest_product_support", self.itemsets.largest_support, "share",
+                   meaning="share of customers who hold the commonest product"),
+        )  # fmt: skip
 
     @property
     def text(self) -> str:
         """The finding in words (Markdown)."""
-        tested, surviving = len(self.rules), len(self.surviving)
-        if not tested:
+        if not len(self.rules):
             return self._nothing()
         method = {"holm": "Holm", "bh": "Benjamini–Hochberg"}[self.correction]
         share = format_number(self.error_rate, "share", decimals=0)
         text = (
-            f"{tested:,} rules were tested on customers they were not found on; **{surviving:,}** "
-            f"survive correction for that many tests ({method}, {share})."
+            f"{len(self.rules):,} rules were tested on customers they were not found on; "
+            f"**{len(self.surviving):,}** survive correction for that many tests ({method}, "
+            f"{share})."
         )
-        if not surviving:
+        if not len(self.surviving):
             return text + " What the discovery half showed does not hold on other customers."
-        strongest = self.surviving.loc[self.surviving["lift"].idxmax()]
-        interval = f"{strongest['lift_low']:.2f} to {strongest['lift_high']:.2f}"
-        if self.surviving["lift_low"].max() < _WEAK_LIFT:
-            return text + (
-                f" **The associations are weak:** no lift is surely above {_WEAK_LIFT:g}; the "
-                f"largest is {strongest['lift']:.2f} ({interval}). Holding one product says "
-                "little about holding another."
-            )
-        return text + f" The largest lift is {strongest['lift']:.1f} ({interval})."
+        if self._weak:
+            text += f" **The associations are weak:** no lift is surely above {_WEAK_LIFT:g}."
+        text += f" The rule with the largest lift where it was found has a lift of {self._lift()}."
+        return text + (
+            " Holding one product says little about holding another." if self._weak else ""
+        )
+
+    def _lift(self) -> str:
+        rule = self._strongest
+        digits = 1 if rule["lift"] >= 10 else 2
+        interval = f"{rule['lift_low']:.{digits}f} to {rule['lift_high']:.{digits}f}"
+        return f"{rule['lift']:.{digits}f} ({interval}) on the other customers"
 
     @property
     def within_text(self) -> str:
         """What the rules add to the segments, in words (Markdown)."""
-        kinds = self.leading(len(self.surviving))["within"]
-        if (kinds == "not_tested").all():
+        if self._one_segment:
             return "The customers form one segment, so there is nothing to compare rules with."
-        counted = [f"{(kinds == kind).sum()} {words}" for kind, words in _PLURAL.items()]
-        listed = ", ".join(part for part in counted if not part.startswith("0 "))
-        return f"Of {len(kinds)} sets of products with a surviving rule, {listed}."
+        kinds = self.leading(len(self.surviving))["within"]
+        counted = {kind: int((kinds == kind).sum()) for kind in WITHIN}
+        words = (
+            f"{n} {WITHIN[kind] if n == 1 else _PLURAL[kind]}" for kind, n in counted.items() if n
+        )
+        return f"Of {len(kinds)} sets of products with a surviving rule, {', '.join(words)}."
 
     @property
     def meaning(self) -> str:
@@ -197,17 +210,26 @@ class Findings:
                 "of @sec-strategy-design rests on segments and on observed response alone."
             )
         adds = int(kinds.isin(["holds_within", "differs_between_segments"]).sum())
-        if (kinds == "not_tested").all():
-            return "Without segments, the rules are the only ground to choose a product by."
+        weak = "" if not self._weak else (
+            " The associations are weak, though: what a customer holds changes the chance of "
+            "holding another product by little, and offers chosen by it can differ but little."
+        )  # fmt: skip
+        if self._one_segment:
+            return (
+                f"There are no segments that the {len(kinds)} sets of products with a surviving "
+                f"rule could restate or add to.{weak} Whether an offer chosen by rule sells more "
+                "only a randomised campaign can tell (@sec-campaign-evaluation)."
+            )
         if not adds:
             return (
-                "The rules repeat what the segments say. Offering by segment uses them already; "
-                "offering by rule on top of it would promise the same effect twice."
+                "No rule is shown to say more than the segments do. Offering by segment uses most "
+                "of them already; offering by rule on top would promise much of that effect twice."
             )
         return (
-            f"{adds} of {len(kinds)} findings say more than the segments do. They are the ones "
-            "for which it can pay to choose the product by what a customer holds, within the "
-            "segment; whether it does is tested in @sec-campaign-evaluation."
+            f"{adds} of {len(kinds)} sets of products with a surviving rule say more than the "
+            "segments do. For these it can pay to choose the product by what a customer holds, "
+            f"within the segment.{weak} Whether it does only a randomised campaign can tell "
+            "(@sec-campaign-evaluation)."
         )
 
     def _nothing(self) -> str:
@@ -300,23 +322,14 @@ def find_rules(
 
     itemsets, candidates = mined(discovery)
     scopes = [(0, candidates.frame, holdout)]
-    if len(baskets.segments) > 1:
-        known = set(
-            zip(candidates.frame["antecedent"], candidates.frame["consequent"], strict=True)
-        )
-        for segment in baskets.segments:
-            _, within = mined(discovery.part(segment=segment))
-            fresh = [
-                (X, y) not in known
-                for X, y in zip(within.frame["antecedent"], within.frame["consequent"], strict=True)
-            ]
-            rules = within.frame[np.array(fresh, dtype=bool)].reset_index(drop=True)
-            scopes.append((segment, rules, holdout.part(segment=segment)))
+    known = set(zip(candidates.frame["antecedent"], candidates.frame["consequent"], strict=True))
+    for segment in baskets.segments if len(baskets.segments) > 1 else ():
+        found = mined(discovery.part(segment=segment))[1].frame
+        keys = zip(found["antecedent"], found["consequent"], strict=True)
+        fresh = np.array([key not in known for key in keys], dtype=bool)
+        scopes.append((segment, found[fresh].reset_index(drop=True), holdout.part(segment=segment)))
     rules = rules_on_holdout(
-        scopes,
-        error_rate=error_rate,
-        correction=correction,
-        confidence_level=confidence_level,
+        scopes, error_rate=error_rate, correction=correction, confidence_level=confidence_level
     )
     surviving = rules[rules["survives"]].drop_duplicates(["antecedent", "consequent"])
     by_segment = rules_by_segment(

@@ -119,7 +119,7 @@ def _lift_interval(
     lift = _ratio(s_xy, s_x * s_y)
     variance = _ratio(_inverse(s_xy) - _inverse(s_x) - _inverse(s_y) + 2 * lift - 1, n)
     # Rounding can leave a variance of -1e-20 where lift is known exactly (X and y coincide).
-    spread = np.exp(_z(confidence_level) * np.sqrt(np.maximum(variance, 0)))
+    spread = np.exp(normal_quantile(confidence_level) * np.sqrt(np.maximum(variance, 0)))
     return lift / spread, lift * spread
 
 
@@ -132,7 +132,8 @@ def _hyper(
     return _ratio(n_xy, quantile), hypergeom.cdf(n_xy - 1, n, n_y, n_x)
 
 
-def _z(confidence_level: float) -> float:
+def normal_quantile(confidence_level: float) -> float:
+    """Half width of a normal interval, in standard errors."""
     from scipy.stats import norm
 
     return float(norm.ppf((1 + confidence_level) / 2))

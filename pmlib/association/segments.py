@@ -1,4 +1,4 @@
-"""Rules by segment: which only restate the segments, and which hold within them."""
+"""Rules by segment: which mainly restate the segments, and which hold within them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pmlib.association.measures import normal_quantile
+
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
 
 WITHIN = {
     "holds_within": "holds within segments",
-    "restates_segments": "only restates the segments",
+    "restates_segments": "mainly restates the segments",
     "differs_between_segments": "differs between segments",
     "undecided": "undecided within segments",
     "not_tested": "not tested within segments",
@@ -80,9 +82,10 @@ def rules_by_segment(
     with Tarone's correction, asks whether they differ. A rule
 
     - *differs between segments* when that test rejects;
-    - *only restates the segments* when the interval of the common odds ratio lies below
-      `negligible_odds_ratio`, or it is not distinguishable from 1 and below the overall odds
-      ratio: customers of one segment hold both, and that is all;
+    - *mainly restates the segments* when the interval of the common odds ratio lies below
+      `negligible_odds_ratio`; or when that odds ratio is not distinguishable from 1 and its
+      interval lies below the square root of the overall one: less than half of the association,
+      as a logarithm, is left within segments, if any;
     - *holds within segments* when the common odds ratio is above 1;
     - is *undecided* when the data say neither.
 
@@ -118,31 +121,22 @@ def rules_by_segment(
 
     log_odds, variance = _log_odds(tables)
     centre = np.log(common["common_odds_ratio"].to_numpy(dtype=float))
-    z = _z(confidence_level)
+    z = normal_quantile(confidence_level)
     centre_variance = ((np.log(common["common_high"]) - centre) / z).to_numpy(dtype=float) ** 2
     shrunk, shrunk_variance = _shrink(log_odds, variance, centre, centre_variance)
-    cells = pd.DataFrame(
-        {
-            "antecedent": pd.Series(
-                [X for X in rules["antecedent"] for _ in segments], dtype=object
-            ),
-            "consequent": pd.Series(
-                [y for y in rules["consequent"] for _ in segments], dtype=object
-            ),
-            "segment": np.tile(np.array(segments, dtype=np.int64), len(rules)),
-            "n": n.ravel(),
-            "n_antecedent": n_x.ravel(),
-            "n_consequent": n_y.ravel(),
-            "n_both": n_xy.ravel(),
-            "odds_ratio": np.exp(log_odds).ravel(),
-            "low": np.exp(log_odds - z * np.sqrt(variance)).ravel(),
-            "high": np.exp(log_odds + z * np.sqrt(variance)).ravel(),
-            "shrunk": np.exp(shrunk).ravel(),
-            "shrunk_low": np.exp(shrunk - z * np.sqrt(shrunk_variance)).ravel(),
-            "shrunk_high": np.exp(shrunk + z * np.sqrt(shrunk_variance)).ravel(),
-            "p_value": hypergeom.sf(n_xy - 1, n, n_y, n_x).ravel(),
-        }
-    )
+    half, shrunk_half = z * np.sqrt(variance), z * np.sqrt(shrunk_variance)
+    columns = {
+        "segment": np.broadcast_to(np.array(segments, dtype=np.int64), n.shape),
+        "n": n, "n_antecedent": n_x, "n_consequent": n_y, "n_both": n_xy,
+        "odds_ratio": np.exp(log_odds),
+        "low": np.exp(log_odds - half), "high": np.exp(log_odds + half),
+        "shrunk": np.exp(shrunk),
+        "shrunk_low": np.exp(shrunk - shrunk_half), "shrunk_high": np.exp(shrunk + shrunk_half),
+        "p_value": hypergeom.sf(n_xy - 1, n, n_y, n_x),
+    }  # fmt: skip
+    cells = rules[["antecedent", "consequent"]]
+    cells = cells.iloc[np.repeat(np.arange(len(rules)), len(segments))].reset_index(drop=True)
+    cells = cells.assign(**{name: values.ravel() for name, values in columns.items()})
     cells["p_adjusted"] = holm(cells["p_value"].to_numpy())
     cells["holds"] = cells["p_adjusted"] <= error_rate
     return BySegment(common=common, cells=cells)
@@ -178,38 +172,32 @@ def _common(
     from statsmodels.stats.contingency_tables import StratifiedTable
 
     log_odds, variance = _log_odds(overall)
-    half = _z(confidence_level) * np.sqrt(variance)
+    half = normal_quantile(confidence_level) * np.sqrt(variance)
     whole = tuple(float(x) for x in np.exp([log_odds, log_odds - half, log_odds + half]))
-    unknown = (*whole, *[np.nan] * 5)
+
+    def stratified(rows: np.ndarray) -> StratifiedTable | None:
+        """Build the strata; nothing where the common odds ratio would be 0, infinite or unknown."""
+        a, b, c, d = rows.T
+        if not (a * d).any() or not (b * c).any():
+            return None
+        return StratifiedTable(list(rows.reshape(-1, 2, 2)))
+
     a, b, c, d = table.T
-    n = table.sum(axis=1)
-    smallest = np.minimum(a + b, c + d) * np.minimum(a + c, b + d) / np.maximum(n, 1)
-    informative = smallest > 0
-    if len(table) < 2 or not informative.any():
-        return unknown
-    a, b, c, d = a[informative], b[informative], c[informative], d[informative]
-    if not (a * d).any() or not (b * c).any():
-        return unknown  # the common odds ratio is 0 or infinite: no variance, no interval
-    pooled = StratifiedTable(list(table[informative].reshape(-1, 2, 2)))
+    n = np.maximum(table.sum(axis=1), 1)
+    smallest = np.minimum(a + b, c + d) * np.minimum(a + c, b + d) / n
+    pooled = stratified(table[smallest > 0])
+    if len(table) < 2 or pooled is None:
+        return (*whole, *[np.nan] * 5)
     low, high = pooled.oddsratio_pooled_confint(alpha=1 - confidence_level)
-    safe = smallest >= _SMALLEST_EXPECTED
     p_differs = np.nan
     safe = table[smallest >= _SMALLEST_EXPECTED]
-    # With an empty diagonal in all strata the common odds ratio is 0 or infinite.
-    if len(safe) > 1 and (safe[:, 0] * safe[:, 3]).any() and (safe[:, 1] * safe[:, 2]).any():
-        strata = StratifiedTable(list(safe.reshape(-1, 2, 2)))
-        # At a common odds ratio of exactly 1 the expected cells solve a linear, not a quadratic
-        # equation, which statsmodels does not treat.
-        if strata.oddsratio_pooled != 1:
-            p_differs = strata.test_equal_odds(adjust=True).pvalue
-    return (
-        *whole,
-        float(pooled.oddsratio_pooled),
-        float(low),
-        float(high),
-        float(pooled.test_null_odds().pvalue),
-        float(p_differs),
-    )
+    strata = stratified(safe) if len(safe) > 1 else None
+    # At a common odds ratio of exactly 1 the expected cells solve a linear, not a quadratic
+    # equation, which statsmodels does not treat.
+    if strata is not None and strata.oddsratio_pooled != 1:
+        p_differs = strata.test_equal_odds(adjust=True).pvalue
+    p_common = pooled.test_null_odds().pvalue
+    return (*whole, *map(float, (pooled.oddsratio_pooled, low, high, p_common, p_differs)))
 
 
 def _verdict(row: Any, error_rate: float, negligible: float) -> str:
@@ -221,7 +209,7 @@ def _verdict(row: Any, error_rate: float, negligible: float) -> str:
         return "restates_segments"
     if row.p_common <= error_rate:
         return "holds_within" if row.common_odds_ratio > 1 else "restates_segments"
-    return "restates_segments" if row.common_high < row.odds_ratio else "undecided"
+    return "restates_segments" if row.common_high**2 < row.odds_ratio else "undecided"
 
 
 def _log_odds(tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -252,9 +240,3 @@ def _shrink(
     shrunk = centre + (1 - noise) * (filled - centre)
     own = np.where(np.isnan(variance), between, noise * between)
     return shrunk, own + noise**2 * centre_variance
-
-
-def _z(confidence_level: float) -> float:
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + confidence_level) / 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from pmlib.artifacts import Number
 from pmlib.association.baskets import Baskets
-from pmlib.association.findings import Findings, find_rules
+from pmlib.association.findings import Findings
 from pmlib.casebank.world import KINDS, World
 from pmlib.engine import collect
 
@@ -33,29 +33,72 @@ class TruthCheck:
         A row a planted rule: antecedent, consequent, kinds (tuple of the names of the kinds of
         customers that it applies to), true_lift (over these), found (bool).
     rules : pandas.DataFrame
-        The surviving rules: antecedent, consequent, scope, lift (hold-out half), true_lift,
-        true (bool): every product of the antecedent adds to the probability of the consequent.
+        The surviving rules: antecedent, consequent, scope, within, lift (hold-out half),
+        true_lift, true (bool): every product of the antecedent adds to the probability of the
+        consequent; true_odds_ratio, over all customers, and true_within, common to the true
+        kinds of customers.
     """
 
     planted: pd.DataFrame
     rules: pd.DataFrame
 
     @property
+    def _adds(self) -> pd.Series:
+        return self.rules["within"].isin(["holds_within", "differs_between_segments"])
+
+    @property
+    def _restates(self) -> pd.Series:
+        return self.rules["within"] == "restates_segments"
+
+    @property
+    def decided(self) -> int:
+        """Surviving rules said to add to the segments or to restate them."""
+        return int((self._adds | self._restates).sum())
+
+    @property
+    def decided_wrongly(self) -> int:
+        """Of these, those of which the opposite is true within the true kinds of customers."""
+        within = self.rules["true_within"]
+        adds_not = self._adds & (within < 1 + _EQUAL)
+        return int(
+            (adds_not | (self._restates & (within**2 > self.rules["true_odds_ratio"]))).sum()
+        )
+
+    @property
     def numbers(self) -> tuple[Number, ...]:
-        """Recall of the planted rules and share of false ones among those that survive."""
+        """Recall of the planted rules; false ones, and false readings, among those that survive."""
         recall = self.planted["found"].mean() if len(self.planted) else None
-        false = (~self.rules["true"]).mean() if len(self.rules) else 0.0
+        false = ~self.rules["true"]
         return (
             Number("n_rules_planted", len(self.planted), "count", meaning="rules planted"),
             Number("rule_recall", recall, "share", meaning="share of the planted rules found"),
-            Number(
-                "n_rules_false",
-                int((~self.rules["true"]).sum()),
-                "count",
-                meaning="surviving rules that are not true",
-            ),
-            Number("false_rule_share", false, "share", meaning="share of surviving rules not true"),
+            Number("n_rules_false", int(false.sum()), "count",
+                   meaning="surviving rules that are not true"),
+            Number("false_rule_share", false.mean() if len(false) else 0.0, "share",
+                   meaning="share of surviving rules not true"),
+            Number("n_rules_decided", self.decided, "count",
+                   meaning="surviving rules said to add to the segments or to restate them"),
+            Number("n_rules_decided_wrongly", self.decided_wrongly, "count",
+                   meaning="of these, rules of which the opposite is true within the true kinds of "
+                   "customers"),
+        )  # fmt: skip
+
+    @property
+    def text(self) -> str:
+        """What was found, missed and imagined, in words (Markdown)."""
+        found, false = int(self.planted["found"].sum()), int((~self.rules["true"]).sum())
+        planted = f"Of {len(self.planted)} planted rules, {found} were found"
+        text = (
+            f"{planted if len(self.planted) else 'No rules were planted'}; of {len(self.rules)} "
+            f"surviving rules, {false} are not true."
         )
+        if self.decided:
+            text += (
+                f" {self.decided} rules are said to add to the segments or to restate them; "
+                f"{self.decided_wrongly or 'none'} of these wrongly, by what is true within the "
+                "true kinds of customers."
+            )
+        return text
 
 
 def check_against_truth(
@@ -84,53 +127,31 @@ def check_against_truth(
     """
     if composition is None:
         composition = np.diag(world.shares)
-    distribution = _distribution(world)
     weights = {0: world.shares, **dict(enumerate(composition, start=1))}
-    surviving = findings.surviving
-    truth = [
-        _truth_of(X, y, _mixture(distribution, weights[scope]), world.product_ids)
-        for X, y, scope in zip(
-            surviving["antecedent"], surviving["consequent"], surviving["scope"], strict=True
-        )
-    ]
-    rules = surviving[["antecedent", "consequent", "scope", "lift"]].copy()
+    rules = findings.surviving[["antecedent", "consequent", "scope", "within", "lift"]].copy()
+    keys = list(rules[["antecedent", "consequent", "scope"]].itertuples(index=False, name=None))
+    truth = [_truth_of(X, y, world, weights[scope]) for X, y, scope in keys]
     rules["true_lift"] = [lift for lift, _ in truth]
     rules["true"] = np.array([true for _, true in truth], dtype=bool)
+    odds = np.array([_true_odds(X, y, world) for X, y, _ in keys]).reshape(-1, 2)
+    rules["true_odds_ratio"], rules["true_within"] = odds.T
 
     home = composition.argmax(axis=0) + 1  # the segment that holds most customers of each kind
     cells = findings.by_segment.cells
-    overall = set(
-        surviving.loc[surviving["scope"] == 0, ["antecedent", "consequent"]].itertuples(
-            index=False, name=None
-        )
-    )
-    in_segment = {
-        *surviving[["antecedent", "consequent", "scope"]].itertuples(index=False, name=None),
-        *cells.loc[cells["holds"], ["antecedent", "consequent", "segment"]].itertuples(
-            index=False, name=None
-        ),
-    }
+    cells = cells.loc[cells["holds"], ["antecedent", "consequent", "segment"]]
+    found = {*keys, *cells.itertuples(index=False, name=None)}
     rows = []
     for rule in world.rules:
-        X = tuple(sorted(rule.antecedent))
+        X, y = tuple(sorted(rule.antecedent)), rule.consequent
         everywhere = len(rule.kinds) == len(world.shares)
-        applies = np.isin(np.arange(len(world.shares)), rule.kinds) * world.shares
-        lift, _ = _truth_of(X, rule.consequent, _mixture(distribution, applies), world.product_ids)
-        rows.append(
-            {
-                "antecedent": X,
-                "consequent": rule.consequent,
-                "kinds": ("all",) if everywhere else tuple(KINDS[kind] for kind in rule.kinds),
-                "true_lift": lift,
-                "found": (X, rule.consequent) in overall
-                if everywhere
-                else any((X, rule.consequent, home[kind]) in in_segment for kind in rule.kinds),
-            }
+        lift, _ = _truth_of(
+            X, y, world, np.isin(np.arange(len(world.shares)), rule.kinds) * world.shares
         )
-    planted = pd.DataFrame(
-        rows, columns=["antecedent", "consequent", "kinds", "true_lift", "found"]
-    )
-    return TruthCheck(planted=planted.astype({"found": bool}), rules=rules)
+        scopes = [0] if everywhere else [home[kind] for kind in rule.kinds]
+        kinds = ("all",) if everywhere else tuple(KINDS[kind] for kind in rule.kinds)
+        rows.append((X, y, kinds, lift, any((X, y, scope) in found for scope in scopes)))
+    columns = ["antecedent", "consequent", "kinds", "true_lift", "found"]
+    return TruthCheck(pd.DataFrame(rows, columns=columns).astype({"found": bool}), rules)
 
 
 def draw_baskets(
@@ -166,75 +187,37 @@ def _distribution(world: World) -> np.ndarray:
     return world.basket_distribution()
 
 
-def _mixture(distribution: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return np.asarray(weights, dtype=float) @ distribution / np.sum(weights)
+def _holders(world: World, products: Iterable[str]) -> np.ndarray:
+    """Which of all possible baskets hold all `products`."""
+    mask = sum(1 << world.product_ids.index(product) for product in products)
+    return np.arange(1 << len(world.product_ids)) & mask == mask
 
 
-def _truth_of(
-    X: tuple[str, ...], y: str, mixture: np.ndarray, product_ids: tuple[str, ...]
-) -> tuple[float, bool]:
-    """True lift of X → y, and whether every product of X adds to it."""
-    basket = np.arange(len(mixture))
-
-    def probability(products: set[str]) -> float:
-        mask = sum(1 << product_ids.index(p) for p in products)
-        return float(mixture[basket & mask == mask].sum())
+def _truth_of(X: tuple[str, ...], y: str, world: World, weights: np.ndarray) -> tuple[float, bool]:
+    """True lift of X → y among kinds mixed by `weights`, and whether every product of X adds."""
+    mixture = np.asarray(weights, dtype=float) @ _distribution(world) / np.sum(weights)
 
     def confidence(products: set[str]) -> float:
-        return probability(products | {y}) / probability(products)
+        inside = _holders(world, products)
+        return float(mixture[inside & _holders(world, {y})].sum() / mixture[inside].sum())
 
     whole, alone = confidence(set(X)), confidence(set())
     shorter = [alone, *(confidence(set(X) - {x}) for x in X)]
     return whole / alone, all(whole > part + _EQUAL for part in shorter)
 
 
-def simulate_findings(
-    world: World,
-    *,
-    n_customers: int,
-    seeds: Iterable[int],
-    correction: Literal["holm", "bh"] = "holm",
-    min_support: float = 0.01,
-    min_confidence: float = 0.1,
-    max_rule_length: int = 3,
-) -> pd.DataFrame:
-    """Repeat the analysis on many draws from one world, and count what is right.
-
-    Parameters
-    ----------
-    world : pmlib.casebank.world.World
-    n_customers : int
-    seeds : iterable of int
-        One draw each.
-    correction, min_support, min_confidence, max_rule_length
-        As in `pmlib.association.find_rules`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a seed: seed, tested, surviving, false (rules), planted, recalled (rules).
-    """
-    rows = []
-    for seed in seeds:
-        findings = find_rules(
-            draw_baskets(world, n_customers=n_customers, seed=seed),
-            min_support=min_support,
-            min_confidence=min_confidence,
-            max_rule_length=max_rule_length,
-            correction=correction,
-        )
-        check = check_against_truth(findings, world)
-        rows.append(
-            {
-                "seed": seed,
-                "tested": len(findings.rules),
-                "surviving": len(check.rules),
-                "false": int((~check.rules["true"]).sum()),
-                "planted": len(check.planted),
-                "recalled": int(check.planted["found"].sum()),
-            }
-        )
-    return pd.DataFrame(rows)
+def _true_odds(X: tuple[str, ...], y: str, world: World) -> tuple[float, float]:
+    """True odds ratio of X → y over all customers, and common (Mantel–Haenszel) within kinds."""
+    has_x, has_y = _holders(world, X), _holders(world, {y})
+    cells = np.stack(
+        [
+            _distribution(world)[:, part].sum(axis=1)
+            for part in (has_x & has_y, has_x & ~has_y, ~has_x & has_y, ~has_x & ~has_y)
+        ]
+    )
+    a, b, c, d = cells @ world.shares
+    within = world.shares @ (cells[0] * cells[3]) / (world.shares @ (cells[1] * cells[2]))
+    return float(a * d / (b * c)), float(within)
 
 
 def kind_composition(assignments: nw.LazyFrame, kinds: nw.LazyFrame) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pmlib.artifacts import format_number
@@ -106,10 +107,8 @@ def rule_table(
     )
     shown = ["n_both", "support", "confidence", "lift", "lift_low", "lift_high", "lift_found"]
     table = pd.concat([table, rules[[*shown, "p_adjusted"]]], axis=1)
-    table["result"] = [
-        WITHIN[within] if survives else "does not survive"
-        for within, survives in zip(rules["within"], rules["survives"], strict=True)
-    ]
+    verdicts = ["survives"] * len(rules) if len(segment_names) == 1 else rules["within"].map(WITHIN)
+    table["result"] = np.where(rules["survives"], verdicts, "does not survive")
     return table
 
 
@@ -137,7 +136,7 @@ def _within(common: Any, cells: pd.DataFrame, segment_names: Mapping[int, str]) 
     if common.within == "holds_within":
         return f"This holds within segments ({odds})."
     if common.within == "restates_segments":
-        return f"Within segments little or nothing of it is left ({odds}): it restates them."
+        return f"Within segments less than half of it is left, if any ({odds}): it restates them."
     if common.within == "differs_between_segments":
         known = cells.dropna(subset=["odds_ratio"]).sort_values("shrunk")
         weakest, strongest = known.iloc[0], known.iloc[-1]

@@ -9,10 +9,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
+from pmlib.association import WITHIN, rule_label
 from pmlib.figures.style import COLOURS, DIVERGING, new_figure, styled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -164,7 +165,8 @@ def rule_network(
     axes.set_ylim(-1.25, 1.25)
     axes.set_aspect("equal")
     axes.axis("off")
-    _verdict_legend(axes, list(dict.fromkeys(pairs["within"])))
+    if set(pairs["within"]) != {"not_tested"}:  # with one segment there is nothing to tell apart
+        _verdict_legend(axes, set(pairs["within"]))
     return figure
 
 
@@ -184,7 +186,7 @@ def rules_by_segment(
     segments = list(dict.fromkeys(grid["segment"]))
     rules = grid.iloc[:: len(segments)]
     labels = [
-        f"{' + '.join(names[x] for x in X)} → {names[y]}"
+        rule_label(X, y, names)
         for X, y in zip(rules["antecedent"], rules["consequent"], strict=True)
     ]
     shape = (len(labels), len(segments))
@@ -220,20 +222,13 @@ def rules_by_segment(
     return figure
 
 
-def _verdict_legend(axes: Axes, verdicts: Sequence[str]) -> None:
-    words = {
-        "holds_within": "holds within segments",
-        "differs_between_segments": "differs between segments",
-        "restates_segments": "only restates the segments",
-        "undecided": "undecided within segments",
-        "not_tested": "not tested within segments",
-    }
+def _verdict_legend(axes: Axes, verdicts: set[str]) -> None:
     handles = [
         mpl.lines.Line2D(
             [], [], color=VERDICT_COLOURS[v], linewidth=2.5,
-            linestyle=_VERDICT_LINES.get(v, "solid"), label=words[v],
+            linestyle=_VERDICT_LINES.get(v, "solid"), label=WITHIN[v],
         )
-        for v in words
+        for v in WITHIN
         if v in verdicts
     ]  # fmt: skip
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, -0.05))

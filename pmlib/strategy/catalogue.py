@@ -121,10 +121,10 @@ def catalogue(
 def useful_rules(rules: pd.DataFrame) -> pd.DataFrame:
     """Keep the rules that say what a holder is likely to want next, beyond the segment.
 
-    These survived the test on held-out customers, have a lift above 1 and do more than restate
-    the segments.
+    These survived the test on held-out customers, have a lift above 1 and, where there are segments
+    to compare with, are shown to do more than restate them.
     """
-    adds = rules["within"] != "restates_segments"
+    adds = ~rules["within"].isin(["restates_segments", "undecided"])
     return rules[rules["survives"].astype(bool) & (rules["lift"] > 1) & adds]
 
 

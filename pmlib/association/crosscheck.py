@@ -1,0 +1,157 @@
+"""The miner and its measures against mlxtend, on the customers of the very run."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pmlib.artifacts import Number
+from pmlib.association.itemsets import Itemsets, frequent_itemsets
+from pmlib.association.measures import measures
+from pmlib.association.rules import all_rules
+from pmlib.errors import StudyError
+
+if TYPE_CHECKING:
+    from pmlib.association.baskets import Baskets
+
+_MEASURES = {
+    "support": "support", "confidence": "confidence", "lift": "lift", "leverage": "leverage",
+    "conviction": "conviction", "zhang": "zhangs_metric", "jaccard": "jaccard",
+    "kulczynski": "kulczynski",
+}  # fmt: skip
+_LONGEST = 3  # products in a rule that is compared: mlxtend splits longer sets in every way
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """What mlxtend found too.
+
+    Parameters
+    ----------
+    customers, of_customers : int
+        Mined by both libraries, and those they were drawn from.
+    itemsets, rules : int
+        Compared, and equal.
+    """
+
+    customers: int
+    of_customers: int
+    itemsets: int
+    rules: int
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Headline numbers."""
+        return (
+            Number("itemsets_checked", self.itemsets, "count",
+                   meaning="frequent itemsets with the support that mlxtend finds"),
+            Number("rules_checked", self.rules, "count",
+                   meaning="rules with the measures that mlxtend computes"),
+        )  # fmt: skip
+
+    @property
+    def text(self) -> str:
+        """What was compared, in words (Markdown)."""
+        sample = f"a sample of {self.customers:,} of " if self.customers < self.of_customers else ""
+        return (
+            f"On {sample}the {self.of_customers:,} customers of the discovery half the library "
+            f"mlxtend, which takes them one by one, finds the same {self.itemsets:,} sets with the "
+            "same supports, and computes the same support, confidence, lift, leverage, conviction, "
+            f"Zhang’s measure, Jaccard and Kulczynski for the {self.rules:,} rules of up to "
+            f"{_LONGEST} products that these sets give. A difference would have stopped the "
+            "chapter."
+        )
+
+
+def compare_with_mlxtend(
+    itemsets: Itemsets,
+    baskets: Baskets,
+    *,
+    min_support: float,
+    max_length: int | None = None,
+    seed: int,
+    max_customers: int = 20_000,
+) -> CrossCheck:
+    """Mine the same customers with mlxtend's `fpgrowth` and compare all that both compute.
+
+    Parameters
+    ----------
+    itemsets : Itemsets
+        Mined from `baskets` with `min_support` and `max_length`.
+    baskets : Baskets
+    min_support : float
+    max_length : int, optional
+    seed : int
+        Of the sample.
+    max_customers : int
+        Of more customers so many are drawn, with replacement, and mined by both libraries.
+
+    Returns
+    -------
+    CrossCheck
+
+    Raises
+    ------
+    StudyError
+        An itemset, a support or a measure differs: one of the libraries is wrong.
+    """
+    from mlxtend.frequent_patterns import association_rules, fpgrowth
+
+    of_customers = baskets.total
+    if of_customers > max_customers:
+        rng = np.random.default_rng(seed)
+        drawn = rng.multinomial(max_customers, baskets.customers / of_customers)
+        baskets = replace(baskets, customers=drawn)
+        itemsets = frequent_itemsets(
+            baskets, min_support=min_support, max_length=max_length, max_itemsets=sys.maxsize
+        )
+    # Half a customer below the threshold: mlxtend rounds products such as 0.07 * 100 upwards.
+    theirs = fpgrowth(
+        pd.DataFrame(np.repeat(baskets.held, baskets.customers, axis=0), columns=baskets.products),
+        (itemsets.minimum - 0.5) / baskets.total if baskets.total else 1.0,
+        use_colnames=True,
+        max_len=max_length,
+    )
+    supports = _by_key(itemsets.frame[["support"]], itemsets.frame["itemset"])
+    _compare("support", supports, _by_key(theirs[["support"]], theirs["itemsets"]))
+
+    short = itemsets.frame["length"] <= _LONGEST
+    rules = all_rules(replace(itemsets, frame=itemsets.frame[short]))
+    if len(rules):
+        theirs = association_rules(
+            theirs[theirs["itemsets"].map(len) <= _LONGEST], metric="support", min_threshold=0,
+            return_metrics=list(_MEASURES.values()),
+        )  # fmt: skip
+        theirs = theirs[theirs["consequents"].map(len) == 1]
+        targets = rules["consequent"].map(lambda y: (y,))
+        _compare(
+            "measures",
+            _by_key(measures(rules)[list(_MEASURES)], rules["antecedent"], targets),
+            _by_key(theirs[list(_MEASURES.values())], theirs["antecedents"], theirs["consequents"]),
+        )
+    return CrossCheck(baskets.total, of_customers, len(supports), len(rules))
+
+
+def _by_key(values: pd.DataFrame, *products: pd.Series) -> dict[Any, np.ndarray]:
+    """Rows of numbers by the sets of products that they belong to."""
+    keys = zip(*(map(frozenset, column) for column in products), strict=True)
+    return dict(zip(keys, values.to_numpy(dtype=float), strict=True))
+
+
+def _compare(what: str, ours: dict[Any, np.ndarray], theirs: dict[Any, np.ndarray]) -> None:
+    unlike = set(ours) ^ set(theirs) or {
+        key for key, row in ours.items() if not np.allclose(row, theirs[key], rtol=1e-9, atol=1e-12)
+    }
+    if unlike:
+        example = min(" → ".join(" + ".join(sorted(part)) for part in key) for key in unlike)
+        raise StudyError(
+            "This package and mlxtend do not find the same.",
+            where=f"{what} of {example}",
+            rule="equal in both libraries",
+            found=f"{len(unlike):,} of {len(ours):,} differ",
+            remedy="Report this, with run.json: one of the libraries is wrong.",
+        )
