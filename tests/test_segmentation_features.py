@@ -8,6 +8,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2_contingency
 
 from pmlib.engine import collect, open_engine
 from pmlib.errors import StudyError
@@ -192,6 +193,37 @@ def test_effect_sizes_are_those_of_an_analysis_of_variance(bank):
     assert row["role"] == "held out"
     assert row["effect"] == pytest.approx(expected)
     assert row["low"] < expected < row["high"]
+
+
+def test_effect_of_a_category_is_cramers_v_corrected_for_chance(engine, tmp_path):
+    # Bergsma 2013: phi2 and the numbers of rows and columns are each corrected; from the counts.
+    generator = np.random.default_rng(3)
+    group = np.repeat([0, 1], 300)
+    customers = pd.DataFrame(
+        {
+            "customer_id": np.arange(600),
+            "customer_hash": np.arange(600) * 7_158_278,
+            "a": 8.0 * group + generator.standard_normal(600),
+            "b": -8.0 * group + generator.standard_normal(600),
+            "region": np.where(generator.random(600) < 0.4, group, 2).astype(str),
+        }
+    )
+    attributes = {"a": Attribute("A"), "b": Attribute("B")}
+    features = customer_features(
+        {"customers": engine.from_pandas(customers)}, attributes, as_of=AS_OF
+    )
+    result = segment(customers, features.features, k_max=3, n_bootstrap=20, seed=1)
+    assigned = assign_customers(features.frame, result.scorer, engine=engine, folder=tmp_path)
+    profile = profile_segments(assigned, features, result)
+    counts = pd.crosstab(group, customers["region"])
+    phi = chi2_contingency(counts, correction=False).statistic / 600 - 2 / 599
+    rows, columns = 2 - 1 / 599, 3 - 4 / 599
+    row = profile.effects.set_index("feature").loc["region"]
+    assert row["effect"] == pytest.approx(phi / (min(rows, columns) - 1))
+    shares = profile.means[profile.means["feature"] == "region"]
+    found = shares.pivot_table(index="segment", columns="label", values="mean").to_numpy()
+    expected = (counts / 300).loc[:, ["0", "1", "2"]].to_numpy()
+    np.testing.assert_allclose(np.sort(found, axis=None), np.sort(expected, axis=None))
 
 
 def test_sizes_are_those_of_all_customers(bank):

@@ -88,7 +88,7 @@ def score_rfm(
     """
     present = set(_INPUTS) <= {f.name for f in (*features.features, *features.descriptors)}
     if not present or sample["n_transactions"].max() <= 0:
-        text = "No transactions fall into the year: there is nothing to score."
+        text = "The study has no transactions in the year: there is nothing to score."
         return Rfm(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), (), text)
     monetary = sample["money_in"] + sample["money_out"]
     cuts = {
