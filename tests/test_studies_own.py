@@ -181,6 +181,66 @@ def test_a_draft_from_foreign_files_is_a_study_that_passes_its_check(exports, tm
     assert study.overrides == {"default_margin": 50.0}
 
 
+FOREIGN = {
+    "German": {
+        "Kunden": "Kundennummer;Ort;Saldo;Beginn der Beziehung",
+        "Verträge": "Kundennummer;Produkt;Eröffnet;Valid to",
+        "Bewegungen": "Kundennummer;Buchungstag;Betrag;Text",
+    },
+    "French": {
+        "Clients": "Numéro client;Ville;Solde;Première relation",
+        "Comptes": "Numéro client;Produit;Ouverture;Valid to",
+        "Écritures": "N° client;Jour;Montant;Libellé",
+    },
+}
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+@pytest.mark.parametrize("day", ["%d.%m.%Y", "%Y%m%d"])
+def test_dates_and_amounts_under_unknown_names_are_told_by_their_types(tmp_path, language, day):
+    days = [dt.date(2023, 1, 1) + dt.timedelta(3 * i) for i in range(60)]
+    clients, accounts, payments = FOREIGN[language].items()
+    # A balance with a sign and a date do not make customers transactions: a row is a customer.
+    rows = {
+        clients: [f"{i:05d};{'AB'[i % 2]};{i - 30},50;{d:{day}}" for i, d in enumerate(days)],
+        accounts: [f"{i:05d};{p};{d:{day}};{'9999-12-31' if i % 2 else days[-1]}"
+                   for i, d in enumerate(days) for p in ("Depot", "Giro")],
+        payments: [f"{i % 9:05d};{d:{day}};{'-' if i % 3 else ''}1.{i:03d},25;A"
+                   for i, d in enumerate(days)],
+    }  # fmt: skip
+    for (name, head), lines in rows.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join([head, *lines]), encoding="cp1252")
+    draft_study(tmp_path / "bank", sorted(tmp_path.glob("*.csv")))
+    found = check_study(tmp_path / "bank").set_index(["table", "column"])
+    told = {
+        ("holdings", "opened_on"): [120, 0, "2023-01-01", "2023-06-27"],
+        ("holdings", "closed_on"): [120, 60, "2023-06-27", "2023-06-27"],
+        ("transactions", "booked_on"): [60, 0, "2023-01-01", "2023-06-27"],
+        ("transactions", "amount"): [60, 0, "-1059.25", "1057.25"],
+    }
+    for column, values in told.items():
+        assert found.loc[column, ["rows", "empty", "smallest", "largest"]].tolist() == values
+    assert found.loc[("customers", "customer_id"), "rows"] == 60
+    by_type = [
+        line
+        for sql in sorted((tmp_path / "bank").glob("*.sql"))
+        for line in sql.read_text().splitlines()
+        if "by its type alone" in line
+    ]
+    assert all("CHECK" in line for line in by_type)
+    names = [line.split(" AS ")[1].split(",")[0].split(" ")[0] for line in by_type]
+    assert names == ["opened_on", "booked_on", "amount"][: 2 if language == "German" else 3]
+
+
+def test_of_two_dates_under_unknown_names_none_is_taken(tmp_path):
+    lines = "kunde,umsatz,von,bis\n" + "".join(
+        f"{i % 9},{i - 20}.5,2024-01-{i % 28 + 1:02d},2024-02-01\n" for i in range(40)
+    )
+    (tmp_path / "a.csv").write_text(lines)
+    draft_study(tmp_path / "bank", [tmp_path / "a.csv"])
+    assert prepare(tmp_path / "bank", Parameters()).rows == {"customers": 9}
+
+
 def test_every_guess_of_a_draft_is_marked(exports, tmp_path):
     draft_study(tmp_path / "bank", sorted(exports.glob("*.csv")))
     for sql in (tmp_path / "bank").glob("*.sql"):

@@ -238,7 +238,11 @@ def _tests(name: str, dtype: str) -> list[str]:
     own = quoted(name)
     tests = [f"count({own})", f"count(DISTINCT {own})"]
     if dtype != "VARCHAR":
-        return [*tests, f"max({own})" if dtype in {"DATE", "TIMESTAMP"} else "NULL"]
+        return [
+            *tests,
+            f"count(*) FILTER ({own} < 0)" if _typed(dtype) == "number" else "0",
+            f"max({own})" if _typed(dtype) == "date" else "NULL",
+        ]
     tidy = f"trim({own})"
     words = ", ".join(f"'{word}'" for word in _FLAG_WORDS)
     comma = f"regexp_full_match({tidy}, '[-+]?[0-9.]*,[0-9]+|[-+]?[0-9]+')"
@@ -248,6 +252,7 @@ def _tests(name: str, dtype: str) -> list[str]:
         f"count(*) FILTER ({comma})",
         f"count(*) FILTER (lower({tidy}) IN ({words}))",
         f"count(*) FILTER (regexp_full_match({tidy}, '0[0-9]+'))",
+        f"count(*) FILTER ({tidy} LIKE '-%')",
     ]
     for form in _DATE_FORMATS:
         parsed = f"try_strptime(left({tidy}, {8 if form == '%Y%m%d' else 10}), '{form}')"
@@ -255,37 +260,48 @@ def _tests(name: str, dtype: str) -> list[str]:
     return tests
 
 
+def _typed(dtype: str) -> str:
+    """Kind of a column that has a type of its own."""
+    starts = {"DATE": "date", "TIMESTAMP": "date", "BOOLEAN": "flag", "DOUBLE": "number",
+              "FLOAT": "number", "DECIMAL": "number"}  # fmt: skip
+    kind = next((kind for start, kind in starts.items() if dtype.startswith(start)), "text")
+    return "whole" if dtype.endswith(("INT", "INTEGER")) else kind
+
+
 def _column(name: str, dtype: str, filled: int, distinct: int, rest: list[Any]) -> Column:
     if dtype != "VARCHAR":
-        (latest,) = rest
-        kinds = {"DATE": "date", "BOOLEAN": "flag", "DOUBLE": "number", "FLOAT": "number"}
-        kind = kinds.get(dtype, "whole" if dtype.endswith(("INT", "INTEGER")) else "text")
-        kind = "date" if dtype.startswith("TIMESTAMP") else kind
-        kind = "number" if dtype.startswith("DECIMAL") else kind
+        negative, latest = rest
         latest = latest.date() if isinstance(latest, dt.datetime) else latest
-        return Column(name, kind, quoted(name), filled, distinct, latest=latest)
-    whole, number, comma, flags, padded, *dates = rest
+        return Column(
+            name, _typed(dtype), quoted(name), filled, distinct, signed=negative > 0, latest=latest
+        )
+    whole, number, comma, flags, padded, negative, *dates = rest
     own = f"trim({quoted(name)})"
     if filled == 0:
         return Column(name, "empty", own, filled, distinct)
     for form, count, latest in zip(_DATE_FORMATS, dates[::2], dates[1::2], strict=True):
-        if count == filled and (
-            form != "%Y%m%d" or re.search("dat|day|_on$|since", name, re.IGNORECASE)
-        ):
+        if count == filled and (form != "%Y%m%d" or _is_day(name, distinct, latest.year)):
             length = 8 if form == "%Y%m%d" else 10
             sql = f"strptime(left({own}, {length}), '{form}')::DATE"
-            return Column(name, "date", sql, filled, distinct, f"dates as {form}", latest.date())
+            said = f"dates as {form}"
+            return Column(name, "date", sql, filled, distinct, said, latest=latest.date())
     if whole == filled and not padded:
         return Column(name, "whole", f"{own}::BIGINT", filled, distinct)
     if number == filled and not padded:
-        return Column(name, "number", f"{own}::DOUBLE", filled, distinct)
+        return Column(name, "number", f"{own}::DOUBLE", filled, distinct, signed=negative > 0)
     if comma == filled and not padded:
         sql = f"replace(replace({own}, '.', ''), ',', '.')::DOUBLE"
-        return Column(name, "number", sql, filled, distinct, "decimal comma")
+        return Column(name, "number", sql, filled, distinct, "decimal comma", signed=negative > 0)
     if flags == filled:
         sql = f"lower({own}) IN ('true', 'yes', 't', 'y')"
         return Column(name, "flag", sql, filled, distinct, "true for true, yes, t, y")
     return Column(name, "text", own, filled, distinct)
+
+
+def _is_day(name: str, distinct: int, year: int) -> bool:
+    """Whether eight digits that read as dates are dates, and no numbers of another kind."""
+    told = re.search("dat|day|_on$|since", name, re.IGNORECASE)
+    return told is not None or (distinct >= 10 and 1900 <= year <= 2100)
 
 
 def _end(tables: list[Table], today: dt.date) -> dt.date:

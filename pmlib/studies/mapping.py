@@ -7,7 +7,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 
@@ -17,7 +17,8 @@ from pmlib.schema import CONTRACTS
 _SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "customers": {
         "customer_id": "customerid customer custid customerno customernumber clientid client "
-        "clientno userid memberid partyid cif accountid kundennummer kundenid kundennr kunde id",
+        "clientno clientnumber numeroclient nclient userid memberid partyid cif accountid "
+        "kundennummer kundenid kundennr kunde id",
         "birth_date": "birthdate dateofbirth dob birthday born geburtsdatum",
         "gender": "gender sex geschlecht",
         "region": "region state province county bundesland district",
@@ -27,7 +28,7 @@ _SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "marketing_opt_out": "marketingoptout optout optedout donotcontact nomarketing",
     },
     "products": {
-        "product_id": "productid productcode productno product produktid produkt id",
+        "product_id": "productid productcode productno product produktid produkt produit id",
         "name": "name productname produktname description title",
         "family": "family category productfamily productgroup producttype type group",
         "risk_rating": "riskrating riskclass risk",
@@ -35,7 +36,7 @@ _SYNONYMS: Mapping[str, Mapping[str, str]] = {
     },
     "holdings": {
         "customer_id": "",
-        "product_id": "productid productcode productno product produktid produkt",
+        "product_id": "productid productcode productno product produktid produkt produit",
         "opened_on": "openedon opendate opened startdate start validfrom since begin boughton",
         "closed_on": "closedon closedate closed enddate end validto until",
     },
@@ -52,7 +53,7 @@ _SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "customer_id": "",
         "contacted_on": "contactedon contactdate contacted sentdate senton date day",
         "arm": "arm treatment variant testgroup",
-        "product_id": "productid productcode product produktid produkt",
+        "product_id": "productid productcode product produktid produkt produit",
         "channel": "channel medium",
         "cost": "cost contactcost",
         "propensity": "propensity probability",
@@ -72,7 +73,10 @@ _MANY = 50
 
 @dataclass(frozen=True)
 class Column:
-    """A raw column as it was seen: its kind, SQL that reads it, and how often it is filled."""
+    """A raw column as it was seen: its kind, SQL that reads it, and how often it is filled.
+
+    `signed` says that numbers below zero are among its values, `latest` is its last date.
+    """
 
     name: str
     kind: str
@@ -80,6 +84,7 @@ class Column:
     filled: int
     distinct: int
     read_as: str = ""
+    signed: bool = False
     latest: dt.date | None = None
 
 
@@ -115,17 +120,13 @@ def assign(tables: list[Table]) -> dict[str, Table]:
     if "customers" in found:
         _attributes(found["customers"])
     else:
-        with_ids = [t for t in found.values() if "customer_id" in t.mapped]
+        with_ids = [table for table in (*found.values(), *tables) if _customer(table)]
         if not with_ids:
             return {}
-        ids = {"customer_id": with_ids[0].mapped["customer_id"]}
-        found["customers"] = Table(with_ids[0].name, with_ids[0].rows, [], ids)
-    if "products" not in found and ({"holdings", "contacts"} & found.keys()):
-        of = next((found[k] for k in ("holdings", "contacts") if k in found
-                   and "product_id" in found[k].mapped), None)  # fmt: skip
-        if of is not None:
-            ids = {"product_id": of.mapped["product_id"]}
-            found["products"] = Table(of.name, of.rows, [], ids)
+        found["customers"] = _ids_of(with_ids[0], "customer_id", _customer(with_ids[0]))
+    for kind in ("holdings", "contacts"):
+        if "products" not in found and kind in found and "product_id" in found[kind].mapped:
+            found["products"] = _ids_of(found[kind], "product_id", found[kind].mapped["product_id"])
     return {kind: found[kind] for kind in CONTRACTS if kind in found}
 
 
@@ -133,8 +134,8 @@ def _hinted(kind: str, name: str) -> bool:
     hints = {
         "customers": "cust|client|people|member|person|kunde",
         "products": "prod|catalog",
-        "holdings": "hold|own|polic|contract|bestand",
-        "transactions": "trans|trx|payment|booking|buchung",
+        "holdings": "hold|own|polic|contract|bestand|account|konto|vertr|compte",
+        "transactions": "trans|trx|payment|booking|buchung|beweg|umsatz|mouvement",
         "contacts": "contact|campaign|response|mailing",
     }
     return re.search(hints[kind], name, re.IGNORECASE) is not None
@@ -148,9 +149,7 @@ def _fits(kind: str, table: Table) -> bool:
     if kind == "customers":
         return customer is not None and customer.distinct == customer.filled == table.rows
     if kind == "products":
-        return product is not None and customer_like(table) is None and (
-            product.distinct == table.rows
-        )  # fmt: skip
+        return product is not None and product.distinct == table.rows and _customer(table) is None
     if customer is None:
         return False
     if kind == "transactions":
@@ -160,17 +159,23 @@ def _fits(kind: str, table: Table) -> bool:
     return "responded" in got or {"campaign_id", "arm"} <= got.keys()
 
 
-def customer_like(table: Table) -> Column | None:
+def _customer(table: Table) -> Column | None:
     """The column that names a customer, if there is one beside a plain 'id'."""
-    return next((c for c in table.columns if _plain(c.name) in _customer_words() - {"id"}), None)
+    return _by_name("holdings", table).get("customer_id")
 
 
-def _customer_words() -> set[str]:
-    return set(_SYNONYMS["customers"]["customer_id"].split())
+def _ids_of(table: Table, target: str, column: Column | None) -> Table:
+    """The ids that a table names, in place of a table of their own."""
+    return Table(table.name, table.rows, [], {target: column} if column else {})
 
 
 def _match(kind: str, table: Table) -> dict[str, Column]:
-    """Find the columns of a contract by name, where the values are of its kind."""
+    """Find the columns of a contract: by name where the values are of its kind, else by type."""
+    named = _by_name(kind, table)
+    return named | _by_type(kind, table, named)
+
+
+def _by_name(kind: str, table: Table) -> dict[str, Column]:
     matched: dict[str, Column] = {}
     for target, words in _SYNONYMS[kind].items():
         listed = words.split()
@@ -185,6 +190,33 @@ def _match(kind: str, table: Table) -> dict[str, Column]:
     return matched
 
 
+def _by_type(kind: str, table: Table, named: Mapping[str, Column]) -> dict[str, Column]:
+    """Find what no name told: the one date, and the one amount that goes both ways.
+
+    A table with one row for each customer describes customers whatever else it holds; one that
+    names products, or is called holdings, is taken for transactions only if it is called so.
+    """
+    customer = named.get("customer_id")
+    if customer is None or customer.distinct == customer.filled:
+        return {}
+    free = [column for column in table.columns if column not in named.values()]
+    dates = [column for column in free if column.kind == "date"]
+    signed = [column for column in free if column.kind == "number" and column.signed]
+    found: dict[str, list[Column]] = {}
+    if kind == "holdings" and "product_id" in named:
+        found = {"opened_on": dates}
+    elif kind == "transactions" and (
+        _hinted(kind, table.name)
+        or not (_hinted("holdings", table.name) or "product_id" in _by_name("holdings", table))
+    ):
+        found = {"booked_on": dates, "amount": signed}
+    return {
+        target: replace(columns[0], read_as=f"{columns[0].read_as}, by its type alone".lstrip(", "))
+        for target, columns in found.items()
+        if target not in named and len(columns) == 1
+    }
+
+
 def _may_be(column: Column, wanted: str) -> bool:
     kinds = {
         "key": {"text", "whole"}, "text": {"text", "whole", "flag"}, "number": {"number", "whole"},
@@ -197,8 +229,7 @@ def _may_be(column: Column, wanted: str) -> bool:
 
 def sql_name(text: str, *, otherwise: str) -> str:
     """A name that SQL takes without quotes, as near to the text as may be."""
-    folded = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore")
-    name = re.sub(r"\W+", "_", folded.decode()).strip("_").lower()[:50] or otherwise
+    name = re.sub(r"\W+", "_", _ascii(text)).strip("_").lower()[:50] or otherwise
     return f"_{name}" if name[0].isdigit() or name in _reserved() else name
 
 
@@ -210,7 +241,12 @@ def _reserved() -> frozenset[str]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name).lower()
+    return re.sub(r"[\W_]+", "", _ascii(name)).lower()
+
+
+def _ascii(text: str) -> str:
+    folded = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    return folded.encode("ascii", "ignore").decode()
 
 
 def _attributes(table: Table) -> None:
@@ -258,7 +294,12 @@ def sql_of(kind: str, table: Table, as_of: dt.date) -> tuple[str, str]:
             continue
         raw = table.mapped.get(target)
         if raw is not None:
-            parts.append(_read(target, column.kind, raw))
+            sql, comment = _read(target, column.kind, raw)
+            if target == "closed_on" and raw.latest and raw.latest > as_of:
+                day = sql.removesuffix(" AS closed_on")
+                sql = f"CASE WHEN {day} <= DATE '{as_of}' THEN {day} END AS closed_on"
+                comment += ", empty where the end lies ahead"
+            parts.append((sql, comment))
         elif column.required:
             parts.append(_fill(target, column.kind, table, as_of))
     for name, raw, _ in table.attributes if kind == "customers" else []:
