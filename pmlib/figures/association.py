@@ -52,33 +52,49 @@ def pair_heatmap(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
             lift[place[row.other], place[row.product]] = row.lift
     figure = new_figure(1.6 + 0.24 * k)
     axes = figure.subplots()
-    with np.errstate(divide="ignore"):
-        shown = np.clip(np.log2(lift), -2, 2)
-    image = axes.imshow(shown, cmap=DIVERGING, vmin=-2, vmax=2, aspect="auto")
-    for row in pairs.itertuples(index=False):
-        x, y = place[row.product], place[row.other]
-        if row.structural:
-            axes.add_patch(
-                mpl.patches.Rectangle(
-                    (x - 0.5, y - 0.5), 1, 1, facecolor="white", edgecolor=COLOURS["muted"],
-                    hatch="////", linewidth=0,
-                )
-            )  # fmt: skip
-        elif np.isfinite(lift[y, x]) and k <= _ROOM_FOR_NUMBERS:
-            dark = abs(np.clip(np.log2(max(row.lift, 1e-9)), -2, 2)) > 1.2
-            axes.text(
-                x, y, f"{row.lift:.1f}" if row.lift < 10 else f"{row.lift:.0f}",
-                ha="center", va="center", fontsize=8,
-                color="white" if dark else COLOURS["ink"],
-            )  # fmt: skip
+    _ratio_grid(axes, lift, label="Lift", largest=2, numbers=k <= _ROOM_FOR_NUMBERS)
+    for row in pairs[pairs["structural"]].itertuples(index=False):
+        corner = (place[row.product] - 0.5, place[row.other] - 0.5)
+        hatched = {"facecolor": "white", "edgecolor": COLOURS["muted"], "hatch": "////"}
+        axes.add_patch(mpl.patches.Rectangle(corner, 1, 1, linewidth=0, zorder=4, **hatched))
     axes.set_xticks(range(k - 1), [names[p] for p in products[:-1]], rotation=45, ha="right")
     axes.set_yticks(range(1, k), [names[p] for p in products[1:]])
     axes.set_xlim(-0.5, k - 1.5)
     axes.set_ylim(k - 0.5, 0.5)
-    axes.grid(visible=False)
-    bar = figure.colorbar(image, ax=axes, ticks=[-2, -1, 0, 1, 2], shrink=0.7, label="Lift")
-    bar.ax.set_yticklabels(["¼ or less", "½", "1", "2", "4 or more"])
     return figure
+
+
+def _ratio_grid(
+    axes: Axes,
+    ratios: np.ndarray,
+    *,
+    label: str,
+    largest: int,
+    numbers: bool = True,
+    bold: np.ndarray | None = None,
+) -> None:
+    """Colour a table of ratios by their logarithm, up to ``2**largest``, and write them."""
+    with np.errstate(divide="ignore"):
+        logs = np.clip(np.log2(ratios), -largest, largest)
+    image = axes.imshow(logs, cmap=DIVERGING, vmin=-largest, vmax=largest, aspect="auto")
+    for (row, column), value in np.ndenumerate(ratios):
+        if numbers and np.isfinite(value):
+            axes.text(
+                column, row, f"{value:.1f}" if value < 10 else f"{value:.0f}",
+                ha="center", va="center", fontsize=8,
+                fontweight="bold" if bold is not None and bold[row, column] else "normal",
+                color="white" if abs(logs[row, column]) > 0.62 * largest else COLOURS["ink"],
+            )  # fmt: skip
+    axes.grid(visible=False)
+    _ratio_bar(image, axes, label=label, largest=largest)
+
+
+def _ratio_bar(image: mpl.cm.ScalarMappable, axes: Axes, *, label: str, largest: int) -> None:
+    ticks = range(-largest, largest + 1)
+    words = ["⅛", "¼", "½", "1", "2", "4", "8"][3 - largest : 4 + largest]
+    words = [f"{words[0]} or less", *words[1:-1], f"{words[-1]} or more"]
+    bar = axes.figure.colorbar(image, ax=axes, ticks=ticks, shrink=0.7, label=label)
+    bar.ax.set_yticklabels(words)
 
 
 @styled
@@ -194,31 +210,15 @@ def rules_by_segment(
     holds = grid["holds"].to_numpy(dtype=bool).reshape(shape)
     figure = new_figure(1.3 + 0.24 * len(labels))
     axes = figure.subplots()
-    image = axes.imshow(
-        np.clip(np.log2(odds), -3, 3), cmap=DIVERGING, vmin=-3, vmax=3, aspect="auto"
-    )
-    for (row, column), value in np.ndenumerate(odds):
-        if np.isfinite(value):
-            axes.text(
-                column, row, f"{value:.1f}" if value < 10 else f"{value:.0f}",
-                ha="center", va="center", fontsize=8,
-                fontweight="bold" if holds[row, column] else "normal",
-                color="white" if abs(np.log2(value)) > 1.9 else COLOURS["ink"],
-            )  # fmt: skip
-    axes.set_xticks(
-        range(shape[1]),
-        [textwrap.fill(segment_names[s], 24) for s in segments],
-        rotation=30,
-        ha="right",
-    )
+    _ratio_grid(axes, odds, label="Odds ratio", largest=3, bold=holds)
+    axes.set_xticks(range(shape[1]))
+    axes.set_xticklabels(
+        [textwrap.fill(segment_names[s], 30) for s in segments],
+        rotation=45, ha="right", rotation_mode="anchor", linespacing=0.9,
+    )  # fmt: skip
     axes.set_yticks(range(shape[0]), labels)
     for tick, verdict in zip(axes.get_yticklabels(), rules["within"], strict=True):
         tick.set_color(VERDICT_COLOURS[verdict])
-    axes.grid(visible=False)
-    bar = figure.colorbar(
-        image, ax=axes, ticks=[-3, -2, -1, 0, 1, 2, 3], shrink=0.8, label="Odds ratio"
-    )
-    bar.ax.set_yticklabels(["⅛ or less", "¼", "½", "1", "2", "4", "8 or more"])
     return figure
 
 
@@ -231,7 +231,7 @@ def _verdict_legend(axes: Axes, verdicts: set[str]) -> None:
         for v in WITHIN
         if v in verdicts
     ]  # fmt: skip
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, -0.05))
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=2)
 
 
 @styled
@@ -289,11 +289,8 @@ def acquisition_flow(transitions: pd.DataFrame, names: Mapping[str, str]) -> Fig
     axes.axis("off")
     for x, heading in ((0, "Acquired"), (1, "Acquired next")):
         axes.text(x, 0.53 * height, heading, ha="center", va="bottom", fontweight="bold")
-    bar = figure.colorbar(
-        mpl.cm.ScalarMappable(norm=norm, cmap=DIVERGING), ax=axes, ticks=[-2, -1, 0, 1, 2],
-        shrink=0.6, label="Times as often as expected",
-    )  # fmt: skip
-    bar.ax.set_yticklabels(["¼ or less", "½", "1", "2", "4 or more"])
+    flows = mpl.cm.ScalarMappable(norm=norm, cmap=DIVERGING)
+    _ratio_bar(flows, axes, label="Times as often as expected", largest=2)
     return figure
 
 
