@@ -54,8 +54,6 @@ class Acquisitions:
                    meaning="acquisitions of a product after another one"),
             Number("n_pairs_ordered", int(self.precedence["ordered"].sum()), "count",
                    meaning="pairs of products of which one comes first more often than chance"),
-            Number("median_gap_days", _weighted_median(gaps["median_gap"], gaps["customers"]),
-                   "days", meaning="median over acquisitions of their transition's median gap"),
         )  # fmt: skip
 
     def text(self, names: Mapping[str, str], *, minimum: int) -> str:
@@ -228,9 +226,3 @@ def _precedence(counted: pd.DataFrame, confidence_level: float, error_rate: floa
         ["share_first", "product", "other"], ascending=[False, True, True], kind="stable"
     )
     return table.drop(columns=["n_first", "p_value"]).reset_index(drop=True)
-
-
-def _weighted_median(values: pd.Series, weights: pd.Series) -> float:
-    order = np.argsort(values.to_numpy(), kind="stable")
-    cumulated = weights.to_numpy()[order].cumsum()
-    return float(values.to_numpy()[order][np.searchsorted(cumulated, cumulated[-1] / 2)])
