@@ -28,7 +28,9 @@ import pandas as pd
 from pmlib.association import (
     Baskets,
     check_against_truth,
+    closed_and_maximal,
     collect_baskets,
+    compare_with_mlxtend,
     find_rules,
     frequent_itemsets,
 )
@@ -156,12 +158,19 @@ def analyse_bank(folder: Path) -> None:
     mined = time.perf_counter()
     findings = find_rules(baskets, min_support=MIN_SUPPORT, min_confidence=0.1, max_rule_length=3)
     done = time.perf_counter()
+    discovery = baskets.part(holdout=False)
+    closed_and_maximal(findings.itemsets, discovery)
+    compare_with_mlxtend(
+        findings.itemsets, discovery, min_support=MIN_SUPPORT, max_length=3, seed=1
+    )
+    checked = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"  distinct baskets x segment x half  {counted - start:7.1f} s  ({len(baskets.held):,})")
     print(
         f"  frequent itemsets                  {mined - counted:7.1f} s  ({len(itemsets.frame):,})"
     )
     print(f"  rules found, tested, by segment    {done - mined:7.1f} s  ({len(findings.rules):,})")
+    print(f"  closed, maximal, check by mlxtend  {checked - done:7.1f} s")
     print(f"  peak memory of the process         {peak:7.2f} GiB")
 
 
