@@ -104,18 +104,17 @@ def _refined(plan: Plan, groups: Groups, value: np.ndarray, cost: np.ndarray) ->
         exact = solve_in_integers(spare, value, cost, limits)
         if exact is not None:
             whole = _whole(spare, exact, value, cost, limits)
-            better = _described(whole, spare, value, cost, limits)
-            if not _too_small(better).any() and (
-                better.profit > plan.profit or _too_small(plan).any()
-            ):
-                return replace(better, bound=plan.bound, prices=plan.prices, origin=origin)
+            better = replace(_described(whole, spare, value, cost, limits), origin=origin)
+            allowed = not _too_small(better).any()
+            if allowed and (better.profit > plan.profit or _too_small(plan).any()):
+                return replace(better, bound=plan.bound, prices=plan.prices)
     bound, prices = plan.bound, plan.prices
     while (small := _too_small(plan)).any():  # close these cells, and plan again
         value = np.where(small[..., None], -np.inf, value)
         merged, origin = compact(groups, value, limits.contact_limit)
         whole = _whole(merged, _relaxed(merged, value, cost, limits), value, cost, limits)
-        plan = _described(whole, merged, value, cost, limits)
-    return replace(plan, bound=bound, prices=prices, origin=origin)
+        plan = replace(_described(whole, merged, value, cost, limits), origin=origin)
+    return replace(plan, bound=bound, prices=prices)
 
 
 def _too_small(plan: Plan) -> np.ndarray:
