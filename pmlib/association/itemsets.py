@@ -41,13 +41,9 @@ class Itemsets:
     @property
     def counts(self) -> dict[frozenset[str], int]:
         """Customers of each itemset, and of the empty one."""
-        counts = {
-            frozenset(itemset): int(customers)
-            for itemset, customers in zip(
-                self.frame["itemset"], self.frame["customers"], strict=True
-            )
-        }
-        return {frozenset(): self.total, **counts}
+        itemsets = map(frozenset, self.frame["itemset"])
+        counts = zip(itemsets, self.frame["customers"].tolist(), strict=True)
+        return {frozenset(): self.total, **dict(counts)}
 
 
 def frequent_itemsets(
@@ -194,10 +190,9 @@ def condensed_numbers(frame: pd.DataFrame) -> tuple[Number, ...]:
     """Count the itemsets of `closed_and_maximal`, as headline numbers."""
     return (
         Number("n_itemsets_closed", int(frame["closed"].sum()), "count", meaning="closed itemsets"),
-        Number(
-            "n_itemsets_maximal", int(frame["maximal"].sum()), "count", meaning="maximal itemsets"
-        ),
-    )
+        Number("n_itemsets_maximal", int(frame["maximal"].sum()), "count",
+               meaning="maximal itemsets"),
+    )  # fmt: skip
 
 
 # Most products whose combinations are counted in one table of 2^k cells.

@@ -148,15 +148,7 @@ class NextProduct:
 
 @dataclass(frozen=True)
 class EarlierSegments:
-    """The segments that customers were in on an earlier day.
-
-    Parameters
-    ----------
-    frame : narwhals.LazyFrame
-        customer_id, segment.
-    text : str
-        As of when they are (Markdown).
-    """
+    """The segments of an earlier day (customer_id, segment), and as of when they are, in words."""
 
     frame: nw.LazyFrame
     text: str
@@ -179,17 +171,15 @@ def segments_at(
 
     Parameters
     ----------
-    tables : mapping of str to narwhals.LazyFrame
-        The study's canonical tables.
-    attributes : mapping
-        The study's declared attributes.
+    tables, attributes : mapping
+        The study's canonical tables and declared attributes, by name.
     assignments : narwhals.LazyFrame
         customer_id, segment as of `as_of`; taken where there is one segment, or where the
         transactions do not reach back a year before the earlier day.
     scorer : pmlib.segmentation.Scorer
     as_of : datetime.date
     days : int
-        The earlier day lies so many days before `as_of`.
+        From the earlier day to `as_of`.
     engine : pmlib.engine.Engine
     folder : pathlib.Path
         An empty scratch folder that outlives the result.
