@@ -148,7 +148,7 @@ def value(numbers, key: str) -> float:
 # --- the plan -------------------------------------------------------------------------------------
 
 
-def test_plan_offers_what_the_pilot_showed_to_work(case, design):
+def test_plan_offers_what_the_pilot_showed_to_work(design):
     offers = design.planned.groupby(["product_id", "holds"])["planned"].sum()
     assert offers["fund", True] > 0.8 * offers.sum()
     assert design.policy.effects.kind == "uplift"
@@ -158,7 +158,7 @@ def test_plan_offers_what_the_pilot_showed_to_work(case, design):
     assert value(design.numbers, "planned_spend") == pytest.approx(made)
 
 
-def test_contact_plan_keeps_every_limit(study, case, design, engine, tmp_path):
+def test_contact_plan_keeps_every_limit(case, design, engine, tmp_path):
     """Row by row, against the raw tables and not against what the plan was made from."""
     params = PARAMETERS
     contacts = strategy.contact_plan(
@@ -477,7 +477,7 @@ def test_without_contacts_the_potential_is_called_assumed(tmp_path, engine):
 
 
 def test_a_pilot_that_shows_nothing_plans_nothing(tmp_path, engine):
-    case, design, params = plan_with(study_of(tmp_path / "none", tables(uplift=0.0)), engine)
+    case, design, _ = plan_with(study_of(tmp_path / "none", tables(uplift=0.0)), engine)
     assert design.planned.empty
     assert "contacting does not pay" in design.text
     assert strategy.meaning(design).startswith("- **Do not contact.**")
@@ -505,7 +505,7 @@ def test_combining_earns_most_and_nobody_beats_the_oracle():
     table = value_of_policies(
         World("default", 0), pilot_sizes=[60_000], seeds=[1, 2], n_customers=5_000,
         policies=("segments", "rules", "combined"),
-    ).pivot(index="seed", columns="policy", values="share")  # fmt: skip
+    ).pivot_table(index="seed", columns="policy", values="share")  # fmt: skip
     assert (table <= 1 + 1e-3).all(axis=None)
     assert (table["combined"] > table[["segments", "rules"]].max(axis=1)).all()
 
