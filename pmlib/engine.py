@@ -107,7 +107,7 @@ class SparkEngine:
         """Open Parquet files or a table of the warehouse."""
         reader = self._session.read
         is_file = isinstance(source, Path) or "/" in source
-        return nw.from_native(reader.parquet(str(source)) if is_file else reader.table(source))
+        return nw.from_native(reader.parquet(str(source)) if is_file else reader.table(str(source)))
 
     def from_pandas(self, frame: pd.DataFrame) -> nw.LazyFrame:
         """Send a small frame to the cluster."""

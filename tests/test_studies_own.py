@@ -232,6 +232,17 @@ def test_dates_and_amounts_under_unknown_names_are_told_by_their_types(tmp_path,
     assert names == ["opened_on", "booked_on", "amount"][: 2 if language == "German" else 3]
 
 
+def test_one_product_a_customer_and_a_date_are_holdings(tmp_path):
+    lines = "kunde;produkt;eröffnet\n" + "".join(
+        f"{i};Giro;{i % 28 + 1}.1.2024\n" for i in range(40)
+    )
+    (tmp_path / "a.csv").write_text(lines)
+    draft_study(tmp_path / "bank", [tmp_path / "a.csv"])
+    study = prepare(tmp_path / "bank", Parameters())
+    assert study.rows == {"customers": 40, "products": 1, "holdings": 40}
+    assert pd.read_parquet(study.tables["holdings"]).opened_on.notna().all()
+
+
 def test_of_two_dates_under_unknown_names_none_is_taken(tmp_path):
     lines = "kunde,umsatz,von,bis\n" + "".join(
         f"{i % 9},{i - 20}.5,2024-01-{i % 28 + 1:02d},2024-02-01\n" for i in range(40)

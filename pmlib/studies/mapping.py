@@ -193,28 +193,33 @@ def _by_name(kind: str, table: Table) -> dict[str, Column]:
 def _by_type(kind: str, table: Table, named: Mapping[str, Column]) -> dict[str, Column]:
     """Find what no name told: the one date, and the one amount that goes both ways.
 
-    A table with one row for each customer describes customers whatever else it holds; one that
+    A table with one row for each customer describes customers, whatever else it holds; one that
     names products, or is called holdings, is taken for transactions only if it is called so.
     """
     customer = named.get("customer_id")
-    if customer is None or customer.distinct == customer.filled:
-        return {}
     free = [column for column in table.columns if column not in named.values()]
     dates = [column for column in free if column.kind == "date"]
     signed = [column for column in free if column.kind == "number" and column.signed]
     found: dict[str, list[Column]] = {}
     if kind == "holdings" and "product_id" in named:
         found = {"opened_on": dates}
-    elif kind == "transactions" and (
-        _hinted(kind, table.name)
-        or not (_hinted("holdings", table.name) or "product_id" in _by_name("holdings", table))
+    elif (
+        kind == "transactions"
+        and customer is not None
+        and customer.distinct < table.rows
+        and (_hinted(kind, table.name) or not _looks_held(table))
     ):
-        found = {"booked_on": dates, "amount": signed}
+        whole = [[c for c in columns if c.filled == table.rows] for columns in (dates, signed)]
+        found = dict(zip(("booked_on", "amount"), whole, strict=True))
     return {
         target: replace(columns[0], read_as=f"{columns[0].read_as}, by its type alone".lstrip(", "))
         for target, columns in found.items()
         if target not in named and len(columns) == 1
     }
+
+
+def _looks_held(table: Table) -> bool:
+    return _hinted("holdings", table.name) or "product_id" in _by_name("holdings", table)
 
 
 def _may_be(column: Column, wanted: str) -> bool:
