@@ -348,7 +348,7 @@ def test_offer_rates_and_the_price_of_equal_ones(study, case, design, engine):
     by_gender = found.equal[found.equal["trait"] == "gender"].set_index("difference")
     assert by_gender.loc[0.0, "cost"] > 0
     assert by_gender.loc[0.0, "cost"] == by_gender["cost"].max()  # half as different costs less
-    assert "Equal offer rates would cost, by" in found.text
+    assert "Equal offer rates would cost by" in found.text
 
 
 def test_even_plan_against_hand_computation():

@@ -103,12 +103,13 @@ def black_box(
         mean["held_out"] + half,
         "Profit of a black-box uplift learner on contacts it did not learn from",
     )
+    against = "{profit_black_box} ({profit_black_box.interval}) against {profit_combined}"
     if mean["held_out"] - half > combined:
-        text = "The black box earns **more** than the combined policy: the cells are too coarse."
+        text = f"The black box earns **more** ({against}): the cells are too coarse."
     elif mean["held_out"] + half < combined:
-        text = "The black box earns **less** than the combined policy, which can be read."
+        text = f"The black box earns **less** than the combined policy: {against}."
     else:
-        text = "The black box and the combined policy, which can be read, **cannot be told apart**."
+        text = f"The black box **cannot be told apart** from the combined policy: {against}."
     return BlackBox(row, (number,), text)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import Groups
@@ -242,17 +242,20 @@ def meaning(design: Design) -> str:
     plan = design.planned
     if plan.empty:
         return "- **Do not contact.** Nothing known so far says that a contact earns its cost."
-    by_product = plan.assign(profit=plan["planned"] * plan["expected_profit"])
-    by_product = by_product.groupby("product_id")["profit"].sum().sort_values(ascending=False)
-    by_segment = design.segments.sort_values("profit", ascending=False)
+    profit = plan["offers"] * plan["expected_profit"]
+    by_product = (profit.groupby(plan["product_id"]).sum() / profit.sum()).sort_values()
+    by_segment = design.segments.assign(share=design.segments["profit"] / profit.sum())
+    first = by_segment.sort_values("profit").iloc[-1]
     lines = [
         (
             "- {planned_contacts} contacts for {planned_spend} are expected to earn "
             "{planned_profit} ({planned_profit.interval})."
         ),
         (
-            f"- The segment “{by_segment['name'].iloc[0]}” and the product "
-            f"{by_product.index[0].replace('_', ' ')} carry the largest part of it."
+            f"- The segment “{first['name']}” brings "
+            f"{format_number(first['share'], 'share')} of it, the product "
+            f"{str(by_product.index[-1]).replace('_', ' ')} "
+            f"{format_number(by_product.iloc[-1], 'share')}."
         ),
     ]
     left = design.segments.loc[design.segments["planned"] == 0, "name"]

@@ -126,9 +126,10 @@ def check_plan(
         what = f"Expected profit given up if offer rates were equal by {row.trait}"
         numbers.append(Number(key, row.cost, "currency", row.low, row.high, what))
         share = format_number(row.cost_share, "share")
-        costs.append(f"by {row.trait} {{{key}}} ({{{key}.interval}}), {share} of expected profit")
+        lost = f"{{{key}}} ({{{key}.interval}}), {share} of the expected profit"
+        costs.append(f"by {row.trait} {lost if row.cost > 0 else 'nothing'}")
     if costs:
-        text += f" Equal offer rates would cost, {' and '.join(costs)}."
+        text += f" Equal offer rates would cost {'; '.join(costs)}."
     return PlanCheck(rates, equal, tuple(numbers), text)
 
 

@@ -297,25 +297,29 @@ def _described(table: pd.DataFrame) -> Comparison:
         "worse": rows["more_high"] < 0,
         "same": (rows["more_low"] == 0) & (rows["more_high"] == 0),
     }
+    verdicts["open"] = ~(verdicts["better"] | verdicts["worse"] | verdicts["same"])
     named = {"segments": "segments alone", "rules": "rules alone", "mass": "one mass offer"}
     parts = {
-        word: [text for name, text in named.items() if which[name]]
+        word: [
+            f"{text} ({{combined_more_than_{name}}}, {{combined_more_than_{name}.interval}})"
+            for name, text in named.items()
+            if which[name]
+        ]
         for word, which in verdicts.items()
     }
-    told = [*parts["better"], *parts["worse"], *parts["same"]]
-    open_ = [text for text in named.values() if text not in told]
+    same = [text for name, text in named.items() if verdicts["same"][name]]
     sentences = []
     if parts["better"]:
         sentences.append(
-            f"Combining segments and rules earns **more than {_and(parts['better'])}**"
+            f"combining segments and rules earns **more** than {_and(parts['better'])}"
         )
     if parts["worse"]:
-        sentences.append(f"it earns **less than {_and(parts['worse'])}**")
-    if parts["same"]:
-        sentences.append(f"in this study it is the same policy as {_and(parts['same'])}")
-    if open_:
+        sentences.append(f"combining earns **less** than {_and(parts['worse'])}")
+    if same:
+        sentences.append(f"in this study it is the same policy as {_and(same)}")
+    if parts["open"]:
         sentences.append(
-            f"against {_and(open_)} the interval of the difference includes zero: "
+            f"against {_and(parts['open'])} the interval of the difference includes zero: "
             "these contacts **cannot tell** which is better"
         )
     text = "; ".join(sentences)

@@ -153,15 +153,16 @@ def _described(
     enough = table.loc[table["detectable"] <= table["expected"], "control_share"]
     if enough.empty:
         text = (
-            "**No control group up to half the plan** is large enough to show the expected uplift."
+            "**No control group up to half the plan** is large enough to show the expected uplift "
+            "of {expected_uplift}."
         )
     elif control_share == 0:
         text = "The plan keeps **no control**: what it causes cannot be measured afterwards."
     elif control_share >= enough.min():
-        text = "The control group is **large enough** to show the uplift that the plan expects."
+        text = "The control group is **large enough** to show the {expected_uplift} expected."
     else:
         text = (
-            "The control group is **too small** to show the expected uplift; "
+            "The control group is **too small** to show the expected {expected_uplift}; "
             f"{enough.min():.0%} would do."
         )
     return tuple(numbers), text

@@ -66,8 +66,9 @@ def strategy_sheet(case: Case, design: Design, params: Parameters, *, segment: i
     spend = float((offers * planned["cost"]).sum())
     margin = float((offers * planned["effect"] * planned["margin"]).sum())
     if sales > 0 and case.evidence.outcome == "response":
+        sale = "an additional sale" if case.evidence.kind == "uplift" else "a sale"
         price = (
-            f"a sale costs {_money(spend / sales, case)} in contacts and brings "
+            f"{sale} costs {_money(spend / sales, case)} in contacts and brings "
             f"{_money(margin / sales, case)} a year"
         )
     else:
@@ -139,7 +140,7 @@ def _positioning(
     here, everywhere = mean(cells), mean(design.cells)
     word = "more" if here > everywhere else "no more"
     return (
-        f"{names[product]}: an offer moves them {word} than others "
+        f"{names[product]}: an offer should move them {word} than others "
         f"({_rate(here, case)} here, {_rate(everywhere, case)} over all)"
     )
 
