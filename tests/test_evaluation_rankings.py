@@ -131,7 +131,7 @@ def test_a_good_ranking_leads_a_random_one():
     result = judge_rankings(known(contacts).scores("offer"), scores, unit="currency")
     table = result.table.set_index(["ranking", "measure"])
     assert table.loc[("plan − noise", "Qini area"), "low"] > 0
-    assert "The ranking by plan leads the ranking by noise." in result.text
+    assert "The ranking by plan leads that by noise." in result.text
 
 
 def test_scores_average_to_the_effect():

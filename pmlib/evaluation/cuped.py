@@ -11,7 +11,7 @@ from scipy import stats
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL, design_matrix
 from pmlib.evaluation.effects import outcomes_of, weights_of
-from pmlib.evaluation.intervals import Finding, customer_codes, weighted_mean
+from pmlib.evaluation.intervals import Finding, customer_codes, weighted_difference
 
 
 def cuped(
@@ -50,11 +50,10 @@ def cuped(
     for name, values in (predictions or {}).items():
         design[name] = np.asarray(values, float)[known]
     x, y = design.to_numpy(), outcomes.to_numpy()[known]
-    arms = [((contacts["arm"] == CONTROL).to_numpy() == held_out)[known] for held_out in (0, 1)]
-    weight, customers = weights_of(contacts).to_numpy()[known], customer_codes(contacts)
-    customers = None if customers is None else customers[known]
+    treated = (contacts["arm"] != CONTROL).to_numpy()[known]
+    weight, customers = weights_of(contacts).to_numpy()[known], customer_codes(contacts)[known]
     within_x, within_y = x.copy(), y.copy()
-    for own in arms:
+    for own in (treated, ~treated):
         share = weight[own] / weight[own].sum()
         # Scaled as in the variance of the difference, which this fit makes smallest.
         within_x[own] = (x[own] - share @ x[own]) * share[:, None]
@@ -65,13 +64,7 @@ def cuped(
     rows = []
     for column, outcome in enumerate(outcomes):
         for adjusted, values in ((False, y[:, column]), (True, sharp[:, column])):
-            (treated, error1), (control, error0) = (
-                weighted_mean(
-                    values[own], weight[own], None if customers is None else customers[own]
-                )
-                for own in arms
-            )
-            effect, error = treated - control, float(np.hypot(error1, error0))
+            effect, error = weighted_difference(values, treated, weight, customers)
             rows.append((outcome, adjusted, effect, error, effect - z * error, effect + z * error))
     columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
     table = pd.DataFrame(rows, columns=columns)

@@ -6,7 +6,7 @@ Every customer counts in the arm it was assigned to, whether the contact reached
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -78,24 +78,32 @@ class Effects:
 
     def money_shown(self, *, currency: str) -> pd.DataFrame:
         """`money` for a reader: one row a quantity and arm with its interval, in its unit."""
-        quantities = {
-            "incremental_sales": ("incremental sales", "count"),
-            "incremental_profit": ("incremental profit", "currency"),
-            "roi": ("incremental profit over cost", "share"),
-            "cost_per_sale": ("cost an incremental sale", "currency"),
-        }
-        rows = []
-        for row in self.money.to_dict("records"):
-            for key, (name, unit) in quantities.items():
-                decimals = 0 if unit == "count" else None
-                number = Number(key, row[key], unit, row[f"{key}_low"], row[f"{key}_high"],
-                                decimals=decimals)  # fmt: skip
-                rows.append(
-                    {"quantity": name, "arm": row["arm"], "customers": row["customers"],
-                     "estimate": number.text(currency),
-                     f"{self.confidence_level:.0%} interval": number.interval(currency)}
-                )  # fmt: skip
+        level = f"{self.confidence_level:.0%} interval"
+        rows = [
+            {"quantity": _QUANTITIES[number.key][1], "arm": row["arm"],
+             "customers": row["customers"], "estimate": number.text(currency),
+             level: number.interval(currency)}
+            for row in self.money.to_dict("records") for number in _totals(row)
+        ]  # fmt: skip
         return pd.DataFrame(rows)
+
+
+_QUANTITIES = {
+    "incremental_sales": ("count", "sales that would not have happened without the campaign"),
+    "incremental_profit": ("currency", "profit that the campaign added, after contact cost"),
+    "roi": ("share", "incremental profit over contact cost"),
+    "cost_per_sale": ("currency", "contact cost an incremental sale"),
+}
+"""Unit and meaning of the totals over an arm's customers."""
+
+
+def _totals(row: Mapping[str, float]) -> list[Number]:
+    """Those of one row of `Effects.money` that are known, with their intervals."""
+    return [
+        Number(key, row[key], unit, row[f"{key}_low"], row[f"{key}_high"],
+               f"{meaning} ({row['arm']})", 0 if unit == "count" else None)
+        for key, (unit, meaning) in _QUANTITIES.items() if not np.isnan(row[key])
+    ]  # fmt: skip
 
 
 def unit_of(outcome: str, largest: float) -> str:
@@ -252,7 +260,7 @@ def weights_of(contacts: pd.DataFrame) -> pd.Series:
 
 
 def _moments(
-    outcomes: pd.DataFrame, keys: pd.DataFrame, weight: np.ndarray, customers: np.ndarray | None
+    outcomes: pd.DataFrame, keys: pd.DataFrame, weight: np.ndarray, customers: np.ndarray
 ) -> pd.DataFrame:
     """Weighted moments and effective number of customers of each group and outcome.
 
@@ -264,9 +272,9 @@ def _moments(
     groups = keys.groupby(list(keys), sort=True, observed=True)
     code = groups.ngroup().fillna(-1).to_numpy(int)
     cells = groups.size().reset_index()[list(keys)]
-    if customers is not None:
-        width = customers.max() + 1
-        pairs, pair = np.unique(code * width + customers, return_inverse=True)
+    width = customers.max() + 1
+    pairs, pair = np.unique(code * width + customers, return_inverse=True)
+    inside = pairs >= 0
     parts = []
     for outcome in outcomes:
         y = outcomes[outcome].to_numpy()
@@ -282,18 +290,16 @@ def _moments(
             moved = weight * rest
             square = rest * rest
             spread, fourth = total(moved * rest) / w, total(weight * square * square) / w
-            kish = effective = w**2 / total(weight**2)
-            if customers is not None:
-                sums = np.bincount(pair[known], weights=moved[known], minlength=len(pairs))
-                inside = pairs >= 0
-                apart = total(moved * moved)
-                together = np.bincount(
-                    pairs[inside] // width, weights=sums[inside] ** 2, minlength=len(cells)
-                )
-                effective = kish / np.where(apart > 0, np.maximum(together / apart, 1.0), 1.0)
+            kish = w**2 / total(weight**2)
+            sums = np.bincount(pair[known], weights=moved[known], minlength=len(pairs))
+            together = np.bincount(
+                pairs[inside] // width, weights=sums[inside] ** 2, minlength=len(cells)
+            )
+            apart = total(moved * moved)
+            design = np.where(apart > 0, np.maximum(together / apart, 1.0), 1.0)
             part = cells.assign(
                 customers=total(known.astype(float)).astype(int),
-                effective=effective,
+                effective=kish / design,
                 mean=mean,
                 variance=spread * kish / (kish - 1),
                 kurtosis=np.where(spread > 0, fourth / spread**2, 3.0),
@@ -317,24 +323,16 @@ def _money(contacts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         own = contacts["arm"] != CONTROL if arm == ANY_OFFER else contacts["arm"] == arm
         cost, n = float(contacts.loc[own, "cost"].astype(float).sum()), int(own.sum())
         row: dict[str, float] = {"customers": n, "cost": cost}
-        for name, source in (("incremental_sales", sales), ("incremental_profit", profit)):
-            for end in ("effect", "low", "high"):
-                suffix = "" if end == "effect" else f"_{end}"
-                row[name + suffix] = float(source.loc[arm, end]) * n
         for end in ("", "_low", "_high"):
+            column = end[1:] or "effect"
+            row[f"incremental_sales{end}"] = float(sales.loc[arm, column]) * n
+            row[f"incremental_profit{end}"] = float(profit.loc[arm, column]) * n
             row[f"roi{end}"] = row[f"incremental_profit{end}"] / cost if cost else np.nan
-        row |= _cost_per_sale(cost, row)
+        for end, of in (("", ""), ("_low", "_high"), ("_high", "_low")):
+            sold = row[f"incremental_sales{of}"]
+            row[f"cost_per_sale{end}"] = cost / sold if sold > 0 else np.inf
         rows.append({"arm": arm, **row})
     return pd.DataFrame(rows)
-
-
-def _cost_per_sale(cost: float, row: Mapping[str, float]) -> dict[str, float]:
-    sales, low, high = (row[f"incremental_sales{end}"] for end in ("", "_low", "_high"))
-    return {
-        "cost_per_sale": cost / sales if sales > 0 else np.inf,
-        "cost_per_sale_low": cost / high if high > 0 else np.inf,
-        "cost_per_sale_high": cost / low if low > 0 else np.inf,
-    }
 
 
 def _slug(name: str) -> str:
@@ -358,24 +356,9 @@ def _headline(table: pd.DataFrame, money: pd.DataFrame) -> tuple[Number, ...]:
             if not suffix:
                 numbers.append(Number("response_control", row.mean_control, "share",
                                       meaning="response in the control group"))  # fmt: skip
-    units = {"incremental_sales": "count", "incremental_profit": "currency", "roi": "share",
-             "cost_per_sale": "currency"}  # fmt: skip
-    meanings = {
-        "incremental_sales": "sales that would not have happened without the campaign",
-        "incremental_profit": "profit that the campaign added, after contact cost",
-        "roi": "incremental profit over contact cost",
-        "cost_per_sale": "contact cost an incremental sale",
-    }
     for row in money.to_dict("records"):
         suffix = "" if row["arm"] == first else f"_{_slug(row['arm'])}"
-        for key, unit in units.items():
-            value, low, high = (row[key + end] for end in ("", "_low", "_high"))
-            if np.isnan(value):
-                continue
-            numbers.append(
-                Number(f"{key}{suffix}", value, unit, low, high, f"{meanings[key]} ({row['arm']})",
-                       0 if unit == "count" else None)
-            )  # fmt: skip
+        numbers += [replace(number, key=number.key + suffix) for number in _totals(row)]
     return tuple(numbers)
 
 

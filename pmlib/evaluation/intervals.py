@@ -85,30 +85,35 @@ class Estimate(NamedTuple):
     p_value: float
 
 
-def customer_codes(contacts: pd.DataFrame) -> np.ndarray | None:
-    """Number the customers 0, 1, …; None where each has one row.
+def customer_codes(contacts: pd.DataFrame) -> np.ndarray:
+    """Number of each row's customer, from 0.
 
     A customer planned for several products has several rows, usually in the same arm and with
     outcomes that go together, so the customer, not the row, is what chance drew.
     """
     if "customer_id" not in contacts or contacts["customer_id"].is_unique:
-        return None
+        return np.arange(len(contacts))
     return pd.factorize(contacts["customer_id"])[0]
 
 
-def by_customer(values: np.ndarray, customers: np.ndarray | None) -> np.ndarray:
-    """Sum of each customer's values; the values themselves where each has one row."""
-    return values if customers is None else np.bincount(customers, weights=values)
-
-
 def weighted_mean(
-    values: np.ndarray, weight: np.ndarray, customers: np.ndarray | None = None
+    values: np.ndarray, weight: np.ndarray, customers: np.ndarray
 ) -> tuple[float, float]:
     """Weighted mean and its standard error, with the customer as unit."""
     share = weight / weight.sum()
     mean = float(share @ values)
-    sums = by_customer(share * (values - mean), customers)
+    sums = np.bincount(customers, weights=share * (values - mean))
     return mean, float(np.sqrt(sums @ sums))
+
+
+def weighted_difference(
+    values: np.ndarray, treated: np.ndarray, weight: np.ndarray, customers: np.ndarray
+) -> tuple[float, float]:
+    """Mean of the treated less that of the others, and its standard error."""
+    (mean1, error1), (mean0, error0) = (
+        weighted_mean(values[own], weight[own], customers[own]) for own in (treated, ~treated)
+    )
+    return mean1 - mean0, float(np.hypot(error1, error0))
 
 
 def from_influence(
@@ -134,7 +139,9 @@ def from_influence(
     customers : ndarray, optional
         As `customer_codes`: rows of a customer are added up first.
     """
-    sums = by_customer(influence - influence.mean(), customers)
+    sums = influence - influence.mean()
+    if customers is not None:
+        sums = np.bincount(customers, weights=sums)
     n = len(sums)
     square = sums * sums * (n / len(influence)) ** 2
     variance = float(square.mean())

@@ -60,8 +60,8 @@ class Expected:
         return tuple(arm for arm in self.outcome if arm != CONTROL)
 
     @cached_property
-    def customers(self) -> np.ndarray | None:
-        """Number of each row's customer; None where each has one row."""
+    def customers(self) -> np.ndarray:
+        """Number of each row's customer."""
         return customer_codes(self.judged)
 
     def uplift(self, arm: str | None = None) -> np.ndarray:

@@ -11,7 +11,7 @@ from scipy import stats
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import weights_of
-from pmlib.evaluation.intervals import customer_codes, weighted_mean
+from pmlib.evaluation.intervals import customer_codes, weighted_difference
 
 N_LOOKS = 10
 
@@ -84,22 +84,15 @@ def interim_looks(
     y = contacts["responded"][known].to_numpy(float)[order]
     treated = (contacts["arm"][known] != CONTROL).to_numpy()[order]
     weight = weights_of(contacts)[known].to_numpy()[order]
-    customers = customer_codes(contacts)
-    if customers is not None:
-        customers = customers[known][order]
+    customers = customer_codes(contacts)[known][order]
     n = len(y)
     ends = (np.arange(1, looks + 1) * n // looks).astype(int)
-    effect, variance = np.zeros(looks), np.zeros(looks)
-    for look, end in enumerate(ends):
-        for arm, sign in ((True, 1.0), (False, -1.0)):
-            own = np.flatnonzero(treated[:end] == arm)
-            codes = None if customers is None else customers[own]
-            mean, error = weighted_mean(y[own], weight[own], codes)
-            effect[look] += sign * mean
-            variance[look] += error**2
-    # One customer's standard deviation: the variance of the difference times the customers seen.
-    plain = stats.norm.ppf(1 - error_rate / 2) * np.sqrt(variance)
-    radius = sequence_radius(ends, error_rate=error_rate, aimed_at=n) * np.sqrt(variance * ends)
+    seen = [weighted_difference(y[:end], treated[:end], weight[:end], customers[:end])
+            for end in ends]  # fmt: skip
+    effect, error = np.transpose(seen)
+    # One customer's standard deviation: that of the difference times the root of those seen.
+    plain = stats.norm.ppf(1 - error_rate / 2) * error
+    radius = sequence_radius(ends, error_rate=error_rate, aimed_at=n) * error * np.sqrt(ends)
     table = pd.DataFrame(
         {
             "look": np.arange(1, looks + 1), "customers": ends, "effect": effect,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import outcomes_of, weights_of
-from pmlib.evaluation.intervals import Finding, customer_codes, weighted_mean
+from pmlib.evaluation.intervals import Finding, customer_codes, weighted_difference, weighted_mean
 
 BEFORE_AFTER, RANDOMISED = "before and after", "against control"
 
@@ -40,21 +39,18 @@ def before_after(
     outcomes = outcomes_of(contacts)
     name = "value" if "value" in outcomes else "responded"
     unit = "currency" if name == "value" else "points"
-    y, weight, customers = outcomes[name], weights_of(contacts), customer_codes(contacts)
-    earlier = pd.Series(0.0, contacts.index) if before is None else before.astype(float)
-
-    def mean(values: pd.Series, arm: pd.Series) -> tuple[float, float]:
-        own = (arm & values.notna()).to_numpy()
-        codes = None if customers is None else customers[own]
-        return weighted_mean(values.to_numpy()[own], weight.to_numpy()[own], codes)
-
-    control = contacts["arm"] == CONTROL
-    change, offered, held_out = mean(y - earlier, ~control), mean(y, ~control), mean(y, control)
+    known = outcomes[name].notna().to_numpy()
+    if before is not None:
+        known = known & before.notna().to_numpy()
+    y, treated = outcomes[name].to_numpy()[known], (contacts["arm"] != CONTROL).to_numpy()[known]
+    weight, customers = weights_of(contacts).to_numpy()[known], customer_codes(contacts)[known]
+    rise = y if before is None else y - before.to_numpy(float)[known]
+    change = weighted_mean(rise[treated], weight[treated], customers[treated])
     z = stats.norm.ppf(0.5 + confidence_level / 2)
     rows = []
     for method, effect, error in (
         (BEFORE_AFTER, *change),
-        (RANDOMISED, offered[0] - held_out[0], float(np.hypot(offered[1], held_out[1]))),
+        (RANDOMISED, *weighted_difference(y, treated, weight, customers)),
     ):
         rows.append((method, name, effect, effect - z * error, effect + z * error))
     table = pd.DataFrame(rows, columns=["method", "outcome", "effect", "low", "high"])

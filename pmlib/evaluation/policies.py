@@ -98,17 +98,11 @@ def policy_values(
     table = pd.DataFrame(rows, columns=columns)
     robust = table[table["estimator"] == DOUBLY_ROBUST]
     numbers = tuple(
-        Number(
-            "policy_" + "_".join(row.policy.replace("_", " ").split()),
-            row.value,
-            expected.unit,
-            row.low,
-            row.high,
-            f"gain of contacting {row.policy} over nobody, per customer",
-        )
-        for row in robust.itertuples()
-        if row.policy != "nobody"
-    )
+        Number("policy_" + "_".join(row.policy.replace("_", " ").split()), row.value,
+               expected.unit, row.low, row.high,
+               f"gain of contacting {row.policy} over nobody, per customer")
+        for row in robust.itertuples() if row.policy != "nobody"
+    )  # fmt: skip
     return Finding(table, numbers, _text(robust, robust_scores, expected, confidence_level))
 
 

@@ -203,15 +203,9 @@ def gains_table(
     total = np.full(len(depths), bought.sum(), float)
     low, high = wilson(buyers, total, level=confidence_level)
     table = pd.DataFrame(
-        {
-            "depth": depths,
-            "contacts": contacts,
-            "buyers": buyers,
-            "found": buyers / total,
-            "found_low": low,
-            "found_high": high,
-        }
-    )
+        {"depth": depths, "contacts": contacts, "buyers": buyers, "found": buyers / total,
+         "found_low": low, "found_high": high}
+    )  # fmt: skip
     for end in ("", "_low", "_high"):
         table[f"lift{end}"] = table[f"found{end}"] / table["depth"]
     return table

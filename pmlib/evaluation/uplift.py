@@ -167,7 +167,7 @@ def judge_rankings(
     unit : str
         Unit of the outcome, for the numbers: ``currency`` or ``points``.
     customers : ndarray, optional
-        As `Expected.customers`, where customers have several rows.
+        As `Expected.customers`; by default each row is a customer.
     """
     found = {
         (name, measure): rank_weighted_effect(gamma, score, measure=measure)
@@ -198,17 +198,10 @@ def judge_rankings(
         ignore_index=True,
     )
     numbers = tuple(
-        Number(
-            f"{'qini' if row.measure == MEASURES[0] else 'autoc'}_{name.split()[0]}",
-            row.estimate,
-            unit,
-            row.low,
-            row.high,
-            f"{row.measure} of the ranking by {name}, per customer",
-        )
-        for name in scores
-        for row in table[table["ranking"] == name].itertuples()
-    )
+        Number(f"{row.measure.split()[0].lower()}_{name.split()[0]}", row.estimate, unit, row.low,
+               row.high, f"{row.measure} of the ranking by {name}, per customer")
+        for name in scores for row in table[table["ranking"] == name].itertuples()
+    )  # fmt: skip
     return Rankings(table, curve, numbers, _text(table, list(scores)))
 
 
@@ -223,17 +216,12 @@ def _text(table: pd.DataFrame, names: list[str]) -> str:
         parts.append(f"Not shown to be better than chance: the ranking by {_listed(rest)}.")
     for other in names[1:]:
         lead = qini.loc[f"{names[0]} − {other}"]
-        verdict = (
-            "leads" if lead["low"] > 0
-            else "trails" if lead["high"] < 0
-            else "and this campaign cannot tell it from"
-        )  # fmt: skip
-        word = "" if verdict.startswith("and") else " the ranking by"
+        one, two = f"the ranking by {names[0]}", f"that by {other}"
         parts.append(
-            f"The ranking by {names[0]} {verdict}{word} {other}."
-            if word
-            else f"This campaign cannot tell the ranking by {names[0]} from that by {other}."
-        )
+            f"{one.capitalize()} leads {two}." if lead["low"] > 0
+            else f"{one.capitalize()} trails {two}." if lead["high"] < 0
+            else f"This campaign cannot tell {one} from {two}."
+        )  # fmt: skip
     return " ".join(parts)
 
 
