@@ -25,7 +25,7 @@ from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
 from pmlib.report.chapter import PROJECT, Chapter
 from pmlib.report.markup import to_html
-from pmlib.report.tidy import tidy_tables
+from pmlib.report.numbering import tidy_tables
 
 TITLES = {
     "data_profiling": "Data profiling: what is there?",

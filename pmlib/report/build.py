@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
+import io
+import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from bs4 import BeautifulSoup
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from pmlib.artifacts import format_number, numbers_from_records, read_json, written_whole
 from pmlib.errors import StudyError
 from pmlib.params import CHAPTERS, Parameters, describe
 from pmlib.report.bibliography import Bibliography
-from pmlib.report.export import export
-from pmlib.report.frame import Frame
-from pmlib.report.notebook import chapter_exporter, read_chapter
-from pmlib.report.numbering import Part, assemble
-from pmlib.report.page import render_page
+from pmlib.report.numbering import Part, Target, assemble
+from pmlib.report.parts import Frame, chapter_exporter, read_chapter
 from pmlib.tables import heading
 
 FRAME = Path(__file__).resolve().parents[2] / "reports" / "frame"
@@ -89,10 +94,10 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     ]
     targets = assemble(parts, bibliography)
     _fill_references(parts, bibliography)
-    page = render_page(
+    page = _render_page(
         parts, targets, study=study, parameters=parameters, templates=frame / "template"
     )
-    export(run_dir, parts, targets)
+    _export(run_dir, parts, targets)
     report = run_dir / "report.html"
     with written_whole(report) as aside:
         aside.write_text(page, encoding="utf-8")
@@ -175,3 +180,168 @@ def _headline_table(records: Sequence[Mapping[str, Any]], currency: str) -> pd.D
         )
     ]
     return pd.DataFrame(rows, columns=["chapter", "meaning", "value", "interval"])
+
+
+# --- the page around the parts -----------------------------------------------------------------
+
+
+def _render_page(
+    parts: Sequence[Part],
+    targets: Mapping[str, Target],
+    *,
+    study: Mapping[str, Any],
+    parameters: Parameters,
+    templates: Path,
+) -> str:
+    """Put all numbered parts into the page's template; refuse a page that would fetch something."""
+    script = (templates / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    contents = [
+        {
+            "label": part.label,
+            "number": part.number,
+            "title": part.title,
+            "short_title": part.short_title,
+            "sections": [
+                target
+                for target in targets.values()
+                if target.part == part.name
+                and target.kind == "Section"
+                and target.number.count(".") == 1
+            ],
+        }
+        for part in parts
+    ]
+    shown = [
+        {
+            "name": part.name,
+            "label": part.label,
+            "kind": part.kind,
+            "title": part.title,
+            "running_head": _css_string(f"{part.number} {part.short_title}".strip()),
+            "html": _ours(part.soup.decode(formatter="minimal")),
+        }
+        for part in parts
+    ]
+    # The contents stand behind the abstract.
+    shown.insert(
+        1, {"name": "contents", "label": "sec-contents", "running_head": Markup('"Contents"')}
+    )
+    environment = Environment(
+        loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
+    )
+    page = environment.get_template("report.html.j2").render(
+        language=parameters.language,
+        study=study,
+        as_of=parameters.as_of or study["as_of"],
+        customers=format_number(study["rows"]["customers"], "customers"),
+        seed=parameters.seed,
+        parts=shown,
+        contents=contents,
+        lists=[
+            (title, [target for target in targets.values() if target.kind == kind])
+            for title, kind in (("Figures", "Figure"), ("Tables", "Table"))
+        ],
+        style=_ours((templates / "style.css").read_text(encoding="utf-8")),
+        running_title=_css_string(f"Precision marketing at a bank: {study['title']}"),
+        script=_ours(script),
+        script_hash=f"sha256-{digest}",
+    )
+    _check_offline(page)
+    return page
+
+
+_FETCHING_TAG = re.compile(
+    r"""<[a-z][^<>]*\s(?:src|srcset|poster|data)\s*=\s*["']?(?!data:)[^"'\s>]|"""
+    r"""<link\b(?![^<>]*href="data:)"""
+)
+_STYLE = re.compile(r"""<style[^>]*>(.*?)</style>|\sstyle="([^"]*)\"""", re.DOTALL)
+_FETCHING_STYLE = re.compile(r"""@import|url\(\s*["']?(?!data:)""")
+
+
+def _check_offline(page: str) -> None:
+    """Refuse a page that would fetch something; text that merely speaks of addresses is fine."""
+    found = _FETCHING_TAG.search(page)
+    for style in _STYLE.finditer(page):
+        found = found or _FETCHING_STYLE.search(style[1] or style[2] or "")
+    if found:
+        raise StudyError(
+            "The report would fetch something from outside.",
+            found=found.string[found.start() : found.start() + 120],
+            remedy="Show pictures with chapter.figure, which embeds them.",
+        )
+
+
+def _css_string(text: str) -> Markup:
+    """A CSS string that can hold anything."""
+    return _ours('"' + re.sub(r'["\\<>\n]', lambda match: f"\\{ord(match[0]):x} ", text) + '"')
+
+
+def _ours(markup: str) -> Markup:
+    """Markup that this package has made, so that the template does not escape it again."""
+    return Markup(markup)  # noqa: S704
+
+
+# --- tables and figures as files ---------------------------------------------------------------
+
+
+def _export(run_dir: Path, parts: Sequence[Part], targets: Mapping[str, Target]) -> None:
+    """Write each numbered table as CSV, and each figure as SVG with the CSV behind it.
+
+    The folders ``tables`` and ``figures`` of the run are replaced; the number goes into the name
+    of a file, ``table-4.1-criteria.csv``.
+    """
+    tables: dict[str, bytes] = {}
+    figures: dict[str, bytes] = {}
+    for part in parts:
+        for element in part.soup.find_all("figure", class_=["pm-figure", "pm-table"]):
+            target = targets[str(element["id"])]
+            name = f"{target.kind}-{target.number}-{target.label.partition('-')[2]}".lower()
+            data = part.csv.get(target.label) or _table_text(element)
+            group = figures if target.kind == "Figure" else tables
+            group[f"{name}.csv"] = _without_formulas(data).encode()
+            image = element.find("img")
+            if image is not None:
+                kind, _, content = str(image["src"]).partition(";base64,")
+                group[f"{name}.{kind[11:14]}"] = base64.b64decode(content)
+    for folder, files in (("tables", tables), ("figures", figures)):
+        _write_folder(run_dir / folder, files)
+
+
+def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replace a folder by these files: nothing of an earlier report stays behind."""
+    aside = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    for name, content in sorted(files.items()):
+        (aside / name).write_bytes(content)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+
+
+def _table_text(figure: Any) -> str:
+    """Read a table of the frame back as CSV."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in figure.select("tr"):
+        writer.writerow([cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])])
+    return out.getvalue()
+
+
+def _without_formulas(text: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in csv.reader(io.StringIO(text)):
+        writer.writerow([f"'{cell}" if _is_formula(cell) else cell for cell in row])
+    return out.getvalue()
+
+
+def _is_formula(cell: str) -> bool:
+    if not cell.startswith(("=", "+", "-", "@", "\t")):
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False
