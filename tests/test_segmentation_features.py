@@ -37,7 +37,7 @@ def engine():
 
 def days(*before: int) -> pd.Series:
     """Dates so many days before the reference date, as a date column."""
-    return pd.Series([AS_OF - dt.timedelta(days=n) for n in before])
+    return pd.Series([AS_OF - dt.timedelta(days=int(n)) for n in before])
 
 
 def small_bank(engine) -> dict:
@@ -246,6 +246,78 @@ def test_a_card_compares_each_segment_with_the_bank(bank):
     cards = segment_cards(profile, lifetime, currency="EUR")
     assert cards["otherwise"].str.contains(r"C .* \(bank ").all()
     assert (cards["worth"] == "not recorded").all()
+
+
+@pytest.fixture
+def two_years(engine, tmp_path):
+    """200 customers; a busy and a quiet half, where 40 swap roles between the two years."""
+    generator = np.random.default_rng(4)
+    customer = np.arange(200)
+    busy_now = customer < 100
+    busy_then = busy_now ^ (customer % 5 == 0)
+    rows = []
+    for start, busy in ((0, busy_now), (365, busy_then)):
+        number = np.where(busy, generator.integers(50, 70, 200), generator.integers(5, 10, 200))
+        who = np.repeat(customer, number)
+        when = start + generator.integers(0, 365, len(who))
+        amount = np.where(busy[who], 900.0, 100.0) * generator.uniform(0.5, 1.5, len(who))
+        rows.append(pd.DataFrame({"customer_id": who, "when": when, "amount": amount}))
+    moves = pd.concat(rows, ignore_index=True)
+    moves["booked_on"] = days(*moves.pop("when"))
+    customers = pd.DataFrame(
+        {
+            "customer_id": customer,
+            "customer_hash": customer * 21_474_836,
+            "birth_date": days(*(9_000 + 3_000 * busy_now + generator.integers(0, 9_000, 200))),
+        }
+    )
+    tables = {
+        "customers": engine.from_pandas(customers),
+        "transactions": engine.from_pandas(moves.assign(kind="any", channel="any")),
+    }
+    features = customer_features(tables, {}, as_of=AS_OF).choose("n_transactions")
+    sample = collect(features.frame, sort_by=["customer_id"])
+    result = segment(sample, features.features, n_segments=2, k_max=2, n_bootstrap=20, seed=1)
+    folder = tmp_path / "now"
+    folder.mkdir()
+    assigned = assign_customers(features.frame, result.scorer, engine=engine, folder=folder)
+    return tables, features, sample, result, assigned
+
+
+def test_migration_finds_those_who_swapped_roles(two_years, engine, tmp_path):
+    tables, features, _, result, assigned = two_years
+    drift = compare_dates(
+        assigned, features, result, tables, {}, days=365, engine=engine, folder=tmp_path
+    )
+    assert drift.numbers[0].value == pytest.approx(160 / 200)
+    # As many became busy as became quiet, so neither segments nor features shifted.
+    assert drift.stability.set_index("label").loc["segments", "psi"] == pytest.approx(0.0)
+    shares = drift.migration.pivot_table("share", "segment_then", "segment_now").to_numpy()
+    np.testing.assert_allclose(shares, [[0.8, 0.2], [0.2, 0.8]])
+
+
+def test_history_too_short_for_an_earlier_year_is_said(two_years, engine, tmp_path):
+    tables, features, _, result, assigned = two_years
+    drift = compare_dates(
+        assigned, features, result, tables, {}, days=500, engine=engine, folder=tmp_path
+    )
+    assert not drift.found
+    assert "do not reach back far enough" in drift.text
+
+
+def test_scores_are_fifths_of_the_customers(two_years):
+    _, features, sample, _, assigned = two_years
+    rfm = score_rfm(assigned, features, sample, min_group_size=1)
+    frequency = 1 + pd.qcut(sample["n_transactions"], 5, labels=False)
+    recency = 5 - pd.qcut(sample["recency"], 5, labels=False)
+    expected = pd.crosstab([recency, frequency], "customers")["customers"]
+    found = rfm.grid.set_index(["recency_score", "frequency_score"])["customers"]
+    assert found.to_dict() == expected.to_dict()
+    # The share of the variance of age, corrected for the number of groups: 1 - MS within / MS.
+    age, group = sample["age"], sample["customer_id"] < 100
+    within = age.groupby(group).transform(lambda x: x - x.mean()).pow(2).sum() / 198
+    explained = rfm.explained.set_index("label").loc["age in years", "segments"]
+    assert explained == pytest.approx(1 - within / age.var())
 
 
 def test_without_dated_behaviour_there_is_no_drift(bank, engine, tmp_path):

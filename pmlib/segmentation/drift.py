@@ -35,12 +35,13 @@ class Drift:
     migration : pandas.DataFrame
         ``segment_then, segment_now, share`` (of the segment then, whole per cents), of customers
         present at both dates; missing where too few customers stand behind it.
-    earlier : datetime.date
+    numbers : tuple of Number
+    text : str
+        The finding, or why there is none (Markdown).
     """
 
     stability: pd.DataFrame
     migration: pd.DataFrame
-    earlier: dt.date
     numbers: tuple[Number, ...]
     text: str
 
@@ -90,41 +91,36 @@ def compare_dates(
     earlier = features.as_of - dt.timedelta(days=days)
     missing = _missing_history(tables, earlier)
     if missing:
-        return Drift(pd.DataFrame(), pd.DataFrame(), earlier, (), missing)
+        return Drift(pd.DataFrame(), pd.DataFrame(), (), missing)
     past = customer_features(tables, attributes, as_of=earlier, channels=features.channels)
     then = assign_customers(past.frame, result.scorer, engine=engine, folder=folder)
-    now = assigned
-    rows = []
     cuts = {
         index: np.unique(np.quantile(result.matrix[:, index], np.arange(1, 10) / 10))
         for index, column in enumerate(result.encoder.columns)
         if column.level is None
     }
-    before, after = _bin_counts(then, cuts), _bin_counts(now, cuts)
-    for index in cuts:
-        value = psi(before[index], after[index])
-        rows.append({"label": result.encoder.labels[index], "psi": value})
+    before, after = _bin_counts(then, cuts), _bin_counts(assigned, cuts)
+    rows = [(result.encoder.labels[index], psi(before[index], after[index])) for index in cuts]
+    largest = max((value for _, value in rows), default=0.0)
     k = result.scorer.k
     if k > 1:
-        rows.append({"label": "segments", "psi": psi(_sizes(then, k), _sizes(now, k))})
+        rows.append(("segments", psi(_sizes(then, k), _sizes(assigned, k))))
     stability = pd.DataFrame(rows, columns=["label", "psi"])
     stability["reading"] = [reading(value) for value in stability["psi"]]
-    migration = _migration(then, now)
+    migration = _migration(then, assigned)
     both = migration["customers"].sum()
     stayed = migration.loc[migration["segment_then"] == migration["segment_now"], "customers"].sum()
     low, high = wilson(np.array([stayed]), np.array([both]), level=confidence_level)
-    largest = float(stability["psi"].max()) if len(stability) else 0.0
     return Drift(
         stability=stability.sort_values("psi", ascending=False, kind="stable", ignore_index=True),
         migration=_publishable(migration, min_group_size),
-        earlier=earlier,
         numbers=(
             Number("stayed_in_segment", float(stayed / both), "share", low=float(low[0]),
                    high=float(high[0]), meaning="Customers in the same segment at both dates"),
             Number("largest_psi", largest, decimals=2,
                    meaning="Largest population stability index of a feature between the dates"),
         ),
-        text=_text(largest, k),
+        text=_text(largest, k, f"between {earlier} and {features.as_of}"),
     )  # fmt: skip
 
 
@@ -214,13 +210,12 @@ def _publishable(migration: pd.DataFrame, minimum: int) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _text(largest: float, k: int) -> str:
+def _text(largest: float, k: int, between: str) -> str:
     remedy = ": the segments should be found anew before they are used" if k > 1 else ""
     shift = {
-        "stable": "No feature shifted between the dates (largest stability index {largest_psi})",
-        "some shift": "Some feature shifted between the dates (largest index {largest_psi})",
-        "shifted": "A feature shifted strongly between the dates (largest index {largest_psi})"
-        f"{remedy}",
+        "stable": f"No feature shifted {between} (largest stability index {{largest_psi}})",
+        "some shift": f"Some feature shifted {between} (largest index {{largest_psi}})",
+        "shifted": f"A feature shifted strongly {between} (largest index {{largest_psi}}){remedy}",
     }[reading(largest)]
     if k == 1:
         return f"{shift}."
