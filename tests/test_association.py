@@ -8,6 +8,7 @@ import os
 import re
 import warnings
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from mlxtend.frequent_patterns import association_rules, fpgrowth
 from scipy.stats import fisher_exact
 from statsmodels.stats.contingency_tables import StratifiedTable
+from statsmodels.stats.multitest import multipletests
 
 from pmlib.association import (
     Baskets,
@@ -451,6 +453,17 @@ def test_rules_of_independent_products_do_not_survive() -> None:
     rng = np.random.default_rng(4)
     table = pd.DataFrame(rng.random((4_000, 8)) < 0.3, columns=list("abcdefgh"))
     assert find_rules(split(table), **SETTINGS).surviving.empty
+
+
+@pytest.mark.parametrize(("correction", "method"), [("holm", "holm"), ("bh", "fdr_bh")])
+def test_corrections_are_those_of_statsmodels(
+    two_segments: Baskets, correction: Literal["holm", "bh"], method: str
+) -> None:
+    rules = find_rules(two_segments, correction=correction, **SETTINGS).rules
+    survives, adjusted, *_ = multipletests(rules["p_value"], alpha=0.05, method=method)
+    np.testing.assert_allclose(rules["p_adjusted"], adjusted, rtol=1e-12)
+    assert rules["survives"].tolist() == survives.tolist()
+    assert 0 < survives.sum() < len(survives)
 
 
 # --- segments -----------------------------------------------------------------------------------

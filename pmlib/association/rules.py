@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.association.measures import measures
+from pmlib.association.segments import holm
 from pmlib.errors import StudyError
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def rules_on_holdout(
     are corrected for: how many were looked at on the discovery half does not matter, because the
     hold-out half has not been seen (Webb 2007, doi:10.1007/s10994-007-5006-x).
     """
-    from statsmodels.stats.multitest import multipletests
+    from scipy.stats import false_discovery_control
 
     tested = [
         _test(candidates, holdout, confidence_level=confidence_level).assign(scope=scope)
@@ -213,11 +214,9 @@ def rules_on_holdout(
     ]
     frame = pd.concat([part for part in tested if len(part)] or tested[:1], ignore_index=True)
     frame.insert(2, "scope", frame.pop("scope").astype("int64"))
-    frame["p_adjusted"], frame["survives"] = np.zeros(len(frame)), np.zeros(len(frame), dtype=bool)
-    if len(frame):
-        method = {"holm": "holm", "bh": "fdr_bh"}[correction]
-        survives, adjusted, *_ = multipletests(frame["p_value"], alpha=error_rate, method=method)
-        frame["p_adjusted"], frame["survives"] = adjusted, survives
+    adjust = holm if correction == "holm" or not len(frame) else false_discovery_control
+    frame["p_adjusted"] = adjust(frame["p_value"].to_numpy(dtype=float))
+    frame["survives"] = frame["p_adjusted"] <= error_rate
     frame = frame.sort_values(["p_value", "lift"], ascending=[True, False], kind="stable")
     return frame.reset_index(drop=True)
 
@@ -251,16 +250,16 @@ def check_structural_pairs(pairs: Iterable[tuple[str, str]], products: Sequence[
     StudyError
         A pair names a product that the table products does not have.
     """
-    for pair in pairs:
-        for product in pair:
-            if product not in products:
-                raise StudyError(
-                    "A structural pair names an unknown product.",
-                    where=f"study.yaml: structural_pairs: {list(pair)}",
-                    rule="product_id of the table products",
-                    found=repr(product),
-                    remedy=f"Use one of: {', '.join(sorted(products))}.",
-                )
+    unknown = [(product, pair) for pair in pairs for product in pair if product not in products]
+    if unknown:
+        product, pair = unknown[0]
+        raise StudyError(
+            "A structural pair names an unknown product.",
+            where=f"study.yaml: structural_pairs: {list(pair)}",
+            rule="product_id of the table products",
+            found=repr(product),
+            remedy=f"Use one of: {', '.join(sorted(products))}.",
+        )
 
 
 def _linked(pairs: Sequence[tuple[str, str]]) -> set[frozenset[str]]:

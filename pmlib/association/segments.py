@@ -150,12 +150,10 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     >>> holm(np.array([0.01, np.nan, 0.04])).tolist()
     [0.02, nan, 0.04]
     """
-    from statsmodels.stats.multitest import multipletests
-
+    order = np.argsort(p_values, kind="stable")[: (~np.isnan(p_values)).sum()]
     adjusted = np.full(len(p_values), np.nan)
-    known = ~np.isnan(p_values)
-    if known.any():
-        adjusted[known] = multipletests(p_values[known], method="holm")[1]
+    raised = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1)
     return adjusted
 
 

@@ -209,12 +209,8 @@ def _truth_of(X: tuple[str, ...], y: str, world: World, weights: np.ndarray) -> 
 def _true_odds(X: tuple[str, ...], y: str, world: World) -> tuple[float, float]:
     """True odds ratio of X → y over all customers, and common (Mantel–Haenszel) within kinds."""
     has_x, has_y = _holders(world, X), _holders(world, {y})
-    cells = np.stack(
-        [
-            _distribution(world)[:, part].sum(axis=1)
-            for part in (has_x & has_y, has_x & ~has_y, ~has_x & has_y, ~has_x & ~has_y)
-        ]
-    )
+    parts = (has_x & has_y, has_x & ~has_y, ~has_x & has_y, ~has_x & ~has_y)
+    cells = np.stack(parts).astype(float) @ _distribution(world).T
     a, b, c, d = cells @ world.shares
     within = world.shares @ (cells[0] * cells[3]) / (world.shares @ (cells[1] * cells[2]))
     return float(a * d / (b * c)), float(within)
