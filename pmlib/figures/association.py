@@ -55,8 +55,12 @@ def pair_heatmap(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     _ratio_grid(axes, lift, label="Lift", largest=2, numbers=k <= _ROOM_FOR_NUMBERS)
     for row in pairs[pairs["structural"]].itertuples(index=False):
         corner = (place[row.product] - 0.5, place[row.other] - 0.5)
-        hatched = {"facecolor": "white", "edgecolor": COLOURS["muted"], "hatch": "////"}
-        axes.add_patch(mpl.patches.Rectangle(corner, 1, 1, linewidth=0, zorder=4, **hatched))
+        axes.add_patch(
+            mpl.patches.Rectangle(
+                corner, 1, 1, facecolor="white", edgecolor=COLOURS["muted"], hatch="////",
+                linewidth=0, zorder=4,
+            )
+        )  # fmt: skip
     axes.set_xticks(range(k - 1), [names[p] for p in products[:-1]], rotation=45, ha="right")
     axes.set_yticks(range(1, k), [names[p] for p in products[1:]])
     axes.set_xlim(-0.5, k - 1.5)
