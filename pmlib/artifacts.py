@@ -83,6 +83,26 @@ class Number:
         return f"{low.removesuffix(suffix)} to {high}" if suffix else f"{low} to {high}"
 
 
+class Quoted:
+    """A number inside a text: itself with its unit, ``.interval`` with its unit, and bare parts.
+
+    Parameters
+    ----------
+    number : Number
+    currency : str
+        What stands behind amounts of money.
+    """
+
+    def __init__(self, number: Number, currency: str) -> None:
+        self.value, self.low, self.high = number.value, number.low, number.high
+        self.meaning = number.meaning
+        self.interval = number.interval(currency)
+        self._text = number.text(currency)
+
+    def __str__(self) -> str:
+        return self._text
+
+
 def format_number(
     value: float | int | str | bool | None,  # noqa: FBT001 - a yes or no to show
     unit: str = "",

@@ -84,16 +84,21 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "customers": format_number(study["rows"]["customers"], "customers"),
         },
     )
+    references = Part(
+        "references", BeautifulSoup("<h1>References</h1>", "html.parser"), kind="unnumbered"
+    )
     parts = [
         text.part("abstract", "unnumbered"),
         *(text.part(name, "chapter") for name in BEFORE),
         *chapters,
         *(text.part(name, "chapter") for name in AFTER),
-        _references(),
-        *(text.part(name, "appendix") for name in _appendices(study)),
+        references,
+        *(text.part(name, "appendix") for name in APPENDICES),
+        *([text.part(VALIDATION, "appendix")] if study["simulated"] else []),
     ]
     targets = assemble(parts, bibliography)
-    _fill_references(parts, bibliography)
+    # Only now are all citations known.
+    references.soup.append(BeautifulSoup(bibliography.list_html(), "html.parser"))
     page = _render_page(
         parts, targets, study=study, parameters=parameters, templates=frame / "template"
     )
@@ -116,31 +121,20 @@ def _notebook(run_dir: Path, chapter: str) -> Path:
     return found[0]
 
 
-def _appendices(study: Mapping[str, Any]) -> tuple[str, ...]:
-    return (*APPENDICES, VALIDATION) if study["simulated"] else APPENDICES
-
-
 def _validation_tables(frame: Path) -> dict[str, pd.DataFrame]:
     """World to the table of what the methods found, missed and imagined over many banks."""
     kept = pd.read_csv(frame / "validation.csv", keep_default_na=False)  # a world is named null
-    shown = ["meaning", "mean", "standard_error", "banks", "expected"]
+    shown = ["meaning", "mean", "low", "high", "banks", "expected"]
     return {str(world): part[shown] for world, part in kept.groupby("world", sort=False)}
 
 
-def _references() -> Part:
-    soup = BeautifulSoup("<h1>References</h1>", "html.parser")
-    return Part("references", soup, kind="unnumbered")
-
-
-def _fill_references(parts: Sequence[Part], bibliography: Bibliography) -> None:
-    """Put in the list when all citations are known."""
-    part = next(part for part in parts if part.name == "references")
-    part.soup.append(BeautifulSoup(bibliography.list_html(), "html.parser"))
-
-
 def _parameter_table(parameters: Parameters) -> pd.DataFrame:
-    table = describe(parameters)
-    return table[["name", "value", "default", "range", "unit", "help"]]
+    table = describe(parameters)[["name", "value", "default", "range", "unit", "help"]]
+    # What a program reads as a literal, a reader need not: null, "a word", 10_000.
+    for column in ("value", "default", "range"):
+        plain = table[column].str.replace(r"(?<=\d)_(?=\d)", ",", regex=True)
+        table[column] = plain.str.replace('"', "").str.replace(r"^(None|null)$", "–", regex=True)
+    return table
 
 
 def _dictionary_table(study: Mapping[str, Any]) -> pd.DataFrame:

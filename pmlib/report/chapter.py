@@ -24,6 +24,7 @@ from pmlib import studies
 from pmlib.artifacts import (
     DIGITS,
     Number,
+    Quoted,
     numbers_from_records,
     numbers_to_records,
     read_frame,
@@ -178,7 +179,7 @@ class Chapter:
         known = {**self._earlier_numbers(), **self._numbers}
         currency = self.study.currency
         try:
-            text = template.format_map({key: _Shown(n, currency) for key, n in known.items()})
+            text = template.format_map({key: Quoted(n, currency) for key, n in known.items()})
         except KeyError as error:
             raise StudyError(
                 "A sentence quotes a number that no chapter recorded.",
@@ -299,17 +300,6 @@ class Chapter:
             if path.is_file():
                 earlier |= {n.key: n for n in numbers_from_records(read_json(path))}
         return earlier
-
-
-class _Shown:
-    """A number inside a sentence: ``{key}`` shows it, ``{key.interval}`` its interval."""
-
-    def __init__(self, number: Number, currency: str) -> None:
-        self._text = number.text(currency)
-        self.interval = number.interval(currency)
-
-    def __format__(self, spec: str) -> str:
-        return self._text
 
 
 class _folder_written_whole:  # noqa: N801 - reads as a function where it is used

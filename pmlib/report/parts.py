@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter, TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, Quoted
 from pmlib.errors import StudyError
 from pmlib.report.markup import escape_markdown, to_html
 from pmlib.report.numbering import Part
@@ -118,49 +117,12 @@ def _check(output: Any, *, where: str) -> None:
 # --- front and back matter ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Quoted:
-    """A headline number in the frame's text.
-
-    ``{{ key }}`` shows it with its unit, ``{{ key.interval }}`` its interval; ``key.value``,
-    ``key.low`` and ``key.high`` are there for conditions. ``has('key', …)`` tells whether the study
-    has such numbers, ``starting('prefix')`` gives all whose keys start so.
-    """
-
-    number: Number
-    currency: str
-
-    def __str__(self) -> str:
-        return self.number.text(self.currency)
-
-    @property
-    def value(self) -> float | int | str | bool | None:
-        """The bare value."""
-        return self.number.value
-
-    @property
-    def meaning(self) -> str:
-        """What it is, in one line."""
-        return self.number.meaning
-
-    @property
-    def low(self) -> float | None:
-        """Lower end of the interval."""
-        return self.number.low
-
-    @property
-    def high(self) -> float | None:
-        """Upper end of the interval."""
-        return self.number.high
-
-    @property
-    def interval(self) -> str:
-        """The interval with its unit."""
-        return self.number.interval(self.currency)
-
-
 class Frame:
     """The folder of Markdown files around the chapters.
+
+    In them ``{{ key }}`` shows a number with its unit, ``{{ key.interval }}`` its interval;
+    ``key.value``, ``key.low`` and ``key.high`` are there for conditions. ``has('key', …)`` tells
+    whether the study has such numbers, ``starting('prefix')`` gives all whose keys start so.
 
     Parameters
     ----------
