@@ -10,30 +10,23 @@ what to call them, `value` what they are worth, `rfm` what the marketer's baseli
 
 from __future__ import annotations
 
-from pmlib.segmentation.agreement import Agreement, cross_tabulate
+from pmlib.segmentation.agreement import cross_tabulate
 from pmlib.segmentation.cards import segment_cards
-from pmlib.segmentation.drift import Drift, compare_dates
+from pmlib.segmentation.drift import compare_dates
 from pmlib.segmentation.features import FeatureTable, customer_features, draw_sample
 from pmlib.segmentation.fit import Segmentation, keep_names, segment
-from pmlib.segmentation.maps import SegmentMap, map_segments
-from pmlib.segmentation.profiles import Profile, profile_segments
-from pmlib.segmentation.rfm import Rfm, score_rfm
+from pmlib.segmentation.maps import map_segments
+from pmlib.segmentation.profiles import profile_segments
+from pmlib.segmentation.rfm import score_rfm
 from pmlib.segmentation.scorer import Scorer, assign_customers
 from pmlib.segmentation.sensitivity import vary_choices
-from pmlib.segmentation.transforms import Encoder, Feature, fit_encoder
-from pmlib.segmentation.value import LifetimeValue, lifetime_value
+from pmlib.segmentation.transforms import Feature, fit_encoder
+from pmlib.segmentation.value import lifetime_value
 
 __all__ = [
-    "Agreement",
-    "Drift",
-    "Encoder",
     "Feature",
     "FeatureTable",
-    "LifetimeValue",
-    "Profile",
-    "Rfm",
     "Scorer",
-    "SegmentMap",
     "Segmentation",
     "assign_customers",
     "compare_dates",

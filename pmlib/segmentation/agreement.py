@@ -72,6 +72,8 @@ def cross_tabulate(
         f"index of {{{number.key}}} (interval {{{number.key}.interval}}); 1 would be the same "
         "partition, 0 is what chance gives."
     )
+    if len(grid) == 1:
+        text = f"With one segment there is nothing to agree with {other} on."
     return Agreement(ari, float(low), float(high), (number,), text)
 
 

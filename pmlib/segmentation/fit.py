@@ -254,9 +254,9 @@ def _text(result: Segmentation, min_stability: float) -> str:
         p += f", the smallest that {homogeneity.n_references} references allow"
     if homogeneity.rejected:
         verdict = (
-            "One homogeneous group does not explain the data: at some number of segments the "
-            f"silhouette lies {homogeneity.statistic:.1f} standard deviations above data with the "
-            f"same margins and correlations but no clusters ({p})."
+            "One group with the same margins and correlations does not explain the data: at some "
+            f"number of segments the silhouette lies {homogeneity.statistic:.1f} standard "
+            f"deviations above such references ({p})."
         )
     else:
         verdict = (
