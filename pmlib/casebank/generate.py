@@ -165,7 +165,8 @@ class _Block:
         self.z = {name: rng.standard_normal(n) for name in ("log_activity", "logit_digital")}
         self.income = np.exp(self._income())
         self.activity = np.exp(self._trait("log_activity"))
-        self.age = np.clip(self._trait("age"), 18, 95)
+        # Mirrored at the age of majority: a bank's customers, none of them a minor.
+        self.age = np.minimum(18.1 + np.abs(self._trait("age") - 18.1), 95)
         years = np.minimum(np.abs(self._trait("tenure")), self.age - 16)
         self.joined = self.last_day - np.clip(years * 365.25, 30, None).astype(int)
         self.risk = np.clip(np.rint(self._trait("risk_tolerance")), 1, 5).astype(int)
