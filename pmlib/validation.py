@@ -1,8 +1,8 @@
 """Many simulated banks, the whole chain on each: what the methods find, miss and imagine.
 
 The chain runs without notebooks, with the functions that the notebooks call. ``make validate``
-repeats it over seeds and worlds and keeps the table that the report's appendix shows; with a
-standard error beside each mean, for a simulation is a sample too.
+repeats it over seeds and worlds and keeps the table that the report's appendix shows; with an
+interval beside each mean, for a simulation is a sample too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 from sklearn.metrics import adjusted_rand_score
+from statsmodels.stats.proportion import proportion_confint
 
 from pmlib import association, casebank, evaluation, segmentation, strategy, studies
 from pmlib.artifacts import written_whole
@@ -48,9 +50,9 @@ MEASURES = {
     "any_rule": "Some rule survives",
     "false_rules": "Surviving rules that are not true",
     "planned_customers": "Customers planned for",
-    "share_combined": "True profit of the plan, share of the oracle's",
-    "share_segments": "The same, segments only",
-    "share_rules": "The same, rules only",
+    "share_combined": "True profit of the plan by segments and rules, share of the oracle's",
+    "share_segments": "True profit planned by segments only, share of the oracle's",
+    "share_rules": "True profit planned by rules only, share of the oracle's",
     "covers_response": "Interval of the effect on response covers the truth",
     "covers_profit": "Interval of the effect on profit covers the truth",
 }
@@ -69,6 +71,9 @@ EXPECTED = {
     ("null", "planned_customers"): "0",
 }
 """What must hold, by world and measure; coverage should be 0.93 to 0.97; the rest is reported."""
+
+YES_OR_NO = ("right_number", "any_rule", "covers_response", "covers_profit")
+"""Measures that hold or do not hold on a bank; their mean is a share."""
 
 COVERAGE = "coverage"
 """The rows that count how often intervals hold the truth, kept beside the worlds."""
@@ -279,7 +284,7 @@ def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``world`` (`COVERAGE`), ``measure, mean, standard_error, banks`` (campaigns).
+        ``world`` (`COVERAGE`), ``measure, mean, low, high, banks`` (campaigns).
     """
     with chain(params) as bank:
         gain = bank.design.cells.set_index("cell")["expected_profit"]
@@ -301,10 +306,23 @@ def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
             "world": COVERAGE,
             "measure": found["measure"],
             "mean": found["covered"],
-            "standard_error": np.sqrt(found["covered"] * (1 - found["covered"]) / campaigns),
+            **_share_interval(found["covered"] * campaigns, campaigns),
             "banks": campaigns,
         }
     )
+
+
+def _share_interval(
+    successes: pd.Series | float, n: pd.Series | float
+) -> dict[str, pd.Series | float]:
+    """Wilson's interval at 95 %, right for 0 and for all of n too [@wilson1927probable]."""
+    low, high = proportion_confint(successes, n, method="wilson")
+    return {"low": low, "high": high}
+
+
+def _mean_interval(values: pd.Series) -> dict[str, float]:
+    half = t.ppf(0.975, len(values) - 1) * values.sem() if len(values) > 1 else np.nan
+    return {"low": values.mean() - half, "high": values.mean() + half}
 
 
 def validate(
@@ -331,7 +349,7 @@ def validate(
     Returns
     -------
     pandas.DataFrame
-        ``world, measure, mean, standard_error, banks``.
+        ``world, measure, mean, low, high, banks``.
     """
     banks = [Parameters(world=world, seed=seed, **settings) for world in worlds for seed in seeds]
     say = progress or (lambda _: None)
@@ -342,9 +360,20 @@ def validate(
                 f"{name} {value:.3g}" for name, value in measured.items()))  # fmt: skip
             rows += [(params.world, name, value) for name, value in measured.items()]
     frame = pd.DataFrame(rows, columns=["world", "measure", "value"])
-    grouped = frame.groupby(["world", "measure"], sort=False)["value"]
-    summary = grouped.agg(["mean", "sem", "count"]).reset_index()
-    return summary.rename(columns={"sem": "standard_error", "count": "banks"})
+    return pd.DataFrame(
+        {
+            "world": world,
+            "measure": name,
+            "mean": values.mean(),
+            **(
+                _share_interval(values.sum(), len(values))
+                if name in YES_OR_NO
+                else _mean_interval(values)
+            ),
+            "banks": len(values),
+        }
+        for (world, name), values in frame.groupby(["world", "measure"], sort=False)["value"]
+    )
 
 
 @click.command()
