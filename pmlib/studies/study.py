@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pmlib.schema
-from pmlib import casebank
+from pmlib import casebank, schema
 from pmlib.artifacts import read_json, write_json
 from pmlib.engine import Engine
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
-from pmlib.schema import TABLES
 from pmlib.studies import ingest as ingestion
 from pmlib.studies import sources
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
@@ -239,7 +237,7 @@ def _prune(tables: Path, made: Path) -> None:
 
 
 def _tables(folder: Path) -> dict[str, Path]:
-    paths = {name: folder / "tables" / f"{name}.parquet" for name in TABLES}
+    paths = {name: folder / "tables" / f"{name}.parquet" for name in schema.TABLES}
     return {name: path for name, path in paths.items() if path.is_file()}
 
 
@@ -250,8 +248,7 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
         **{file: _digest(folder / file) for file in spec.tables.values()},
         **{str(file.path.name): file.sha256 for file in files},
     }
-    code = [Path(str(ingestion.__file__)), Path(str(sources.__file__))]
-    code += sorted(Path(str(pmlib.schema.__file__)).parent.glob("*.py"))
+    code = [Path(str(module.__file__)) for module in (ingestion, sources, schema)]
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
     parts |= {f"code {path.parent.name}/{path.name}": _digest(path) for path in code}
