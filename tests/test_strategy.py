@@ -317,9 +317,9 @@ def test_policy_refers_to_the_groups_it_was_asked_for(engine: DuckDBEngine) -> N
     )
     evidence = pilot(np.full((3, 2, 2, 2), 0.1), n=500)
     policy = design(
-        "combined", evidence, menu(), groups, Limits(300.0, (np.inf, 40.0), 1),
+        ["combined"], evidence, menu(), groups, Limits(300.0, (np.inf, 40.0), 1),
         control_share=0.0, error_rate=0.05,
-    )  # fmt: skip
+    )["combined"]  # fmt: skip
     assert policy.plan is not None
     size = np.bincount(policy.plan.origin[policy.plan.origin >= 0],
                        weights=groups.size[policy.plan.origin >= 0])  # fmt: skip

@@ -287,7 +287,7 @@ def held_products(
     opened, closed = day_number("opened_on"), day_number("closed_on")
     is_open = (opened.is_null() | (opened <= on)) & (closed.is_null() | (closed > on))
     marks = {
-        f"held_{position}": (nw.col("product_id") == product).cast(nw.Int64).max()
+        f"held_{position}": (nw.col("product_id") == product).cast(nw.Int8).max()
         for position, product in enumerate(products)
     }
     return holdings.filter(is_open).group_by(*keys).agg(**marks)

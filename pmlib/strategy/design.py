@@ -68,14 +68,14 @@ def plan_study(case: Case, params: Parameters) -> Design:
     """
     share = params.control_share
     policy = design(
-        "combined",
+        ["combined"],
         case.evidence,
         case.catalogue,
         case.groups,
         case.limits,
         control_share=share,
         error_rate=params.error_rate,
-    )
+    )["combined"]
     assert policy.plan is not None
     assert policy.effects is not None
     cells = describe_cells(case, policy, share)

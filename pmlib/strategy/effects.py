@@ -312,18 +312,19 @@ def _scales(evidence: Evidence) -> pd.Series:
 
 def _smallest_p(evidence: Evidence) -> float:
     """Holm-adjusted one-sided p-value of no positive effect, overall and by product."""
+    sums = ["w", "w2", "wy", "wyy"]
     tallies = evidence.tallies
-    families = [("overall", tallies), *tallies.groupby("product_id")]
-    p_values = []
-    for _, rows in families:
-        arms = rows.groupby("control")[["w", "w2", "wy", "wyy"]].sum()
-        if len(arms) < 2:
-            continue
-        mean = arms["wy"] / arms["w"]
-        overall = rows["wy"].sum() / rows["w"].sum()
-        spread = rows["wyy"].sum() / rows["w"].sum() - overall**2
-        error = np.sqrt(spread * (arms["w2"] / arms["w"] ** 2).sum())
-        p_values.append(norm.sf((mean[False] - mean[True]) / error) if error > 0 else 1.0)
+    by_product = tallies.groupby(["control", "product_id"])[sums].sum()
+    overall = tallies.groupby("control")[sums].sum()
+    overall.index = pd.MultiIndex.from_product([overall.index, [""]])
+    arms = pd.concat([by_product, overall])
+    both = arms.groupby(level=1).sum()
+    offered, control = (arms.xs(arm).reindex(both.index) for arm in (False, True))
+    spread = both["wyy"] / both["w"] - (both["wy"] / both["w"]) ** 2
+    error = np.sqrt(spread * sum(arm["w2"] / arm["w"] ** 2 for arm in (offered, control)))
+    gain = offered["wy"] / offered["w"] - control["wy"] / control["w"]
+    p_values = norm.sf(gain / error.where(error > 0))[gain.notna()]
+    p_values = np.where(np.isnan(p_values), 1.0, p_values)
     # Holm's smallest adjusted p-value is Bonferroni's [@holm1979simple].
     return float(min(1.0, len(p_values) * min(p_values)))
 

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,7 +66,7 @@ class Policy:
 
 
 def design(
-    name: str,
+    names: Sequence[str],
     evidence: Evidence,
     catalogue: Catalogue,
     groups: Groups,
@@ -73,13 +74,13 @@ def design(
     *,
     control_share: float,
     error_rate: float,
-) -> Policy:
-    """Plan one policy.
+) -> dict[str, Policy]:
+    """Plan policies within the same limits; what they have in common is estimated once.
 
     Parameters
     ----------
-    name : str
-        One of `POLICIES`.
+    names : sequence of str
+        Some of `POLICIES`.
     evidence, catalogue, groups
         Of the study, in the finest cells.
     limits : Limits
@@ -90,25 +91,35 @@ def design(
         See `estimate`.
     """
     cost, planned = with_control(catalogue, limits, control_share)
-    if name == "random":
-        tried = _tried(evidence, catalogue)
-        contacts = _random(groups, cost, planned, tried)
-        spend = float((contacts.sum(axis=(0, 1, 2)) * cost).sum())
-        return Policy(name, contacts, float("nan"), spend, None, None)
-    knows = KNOWS[name]
-    coarse, merged = groups.coarsened(**knows)
-    effects = estimate(
-        evidence.coarsened(**knows), catalogue, segments=coarse.segments, error_rate=error_rate
-    )
-    value = values(effects, catalogue, shrink=name != "unshrunk") * (1 - control_share)
-    if name == "mass":
-        plans = [solve(coarse, _only(value, p), cost, planned) for p in range(value.shape[2])]
-        plan = max(plans, key=lambda candidate: candidate.profit)
-    else:
-        plan = solve(coarse, value, cost, planned)
-    plan = replace(plan, origin=plan.origin[merged])
-    contacts = spread(plan, groups)
-    return Policy(name, contacts, plan.profit, plan.spend, plan, effects)
+    policies = {}
+    estimated: dict[tuple[bool, ...], Effects] = {}
+    for name in names:
+        if name == "random":
+            contacts = _random(groups, cost, planned, _tried(evidence, catalogue))
+            spend = float((contacts.sum(axis=(0, 1, 2)) * cost).sum())
+            policies[name] = Policy(name, contacts, float("nan"), spend, None, None)
+            continue
+        knows = KNOWS[name]
+        coarse, merged = groups.coarsened(**knows)
+        key = tuple(knows.values())
+        if key not in estimated:
+            estimated[key] = estimate(
+                evidence.coarsened(**knows),
+                catalogue,
+                segments=coarse.segments,
+                error_rate=error_rate,
+            )
+        effects = estimated[key]
+        value = values(effects, catalogue, shrink=name != "unshrunk") * (1 - control_share)
+        if name == "mass":
+            plans = [solve(coarse, _only(value, p), cost, planned) for p in range(value.shape[2])]
+            plan = max(plans, key=lambda candidate: candidate.profit)
+        else:
+            plan = solve(coarse, value, cost, planned)
+        plan = replace(plan, origin=plan.origin[merged])
+        contacts = spread(plan, groups)
+        policies[name] = Policy(name, contacts, plan.profit, plan.spend, plan, effects)
+    return policies
 
 
 def with_control(
@@ -221,14 +232,18 @@ def compare(case: Case, params: Parameters) -> Comparison:
         Every entry is a mean over the two halves.
     """
     evidence, catalogue, groups = case.evidence, case.catalogue, case.groups
-    share, error_rate = params.control_share, params.error_rate
-    settings = {"control_share": share, "error_rate": error_rate}
+    share = params.control_share
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in POLICIES}
     designs = [
-        {
-            name: design(name, evidence.of_fold(fold), catalogue, groups, case.limits, **settings)
-            for name in POLICIES
-        }
+        design(
+            POLICIES,
+            evidence.of_fold(fold),
+            catalogue,
+            groups,
+            case.limits,
+            control_share=share,
+            error_rate=params.error_rate,
+        )
         for fold in (0, 1)
     ]
     for policies, others in (designs, designs[::-1]):

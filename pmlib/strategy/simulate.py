@@ -205,17 +205,16 @@ def value_of_policies(
         best = solve(bank.groups, bank.value, cost, limits)
         oracle = float((spread(best, bank.groups) * bank.value).sum())
         for pilot in pilot_sizes:
-            evidence = run_pilot(bank, contacts=pilot, seed=seed)
-            for name in policies:
-                policy = design(
-                    name,
-                    evidence,
-                    bank.catalogue,
-                    bank.groups,
-                    limits,
-                    control_share=0.0,
-                    error_rate=ERROR_RATE,
-                )
+            planned = design(
+                policies,
+                run_pilot(bank, contacts=pilot, seed=seed),
+                bank.catalogue,
+                bank.groups,
+                limits,
+                control_share=0.0,
+                error_rate=ERROR_RATE,
+            )
+            for name, policy in planned.items():
                 profit = float((policy.contacts * bank.value).sum())
                 rows.append(
                     {

@@ -57,18 +57,19 @@ def against_truth(study: Study, case: Case, params: Parameters) -> AgainstTruth:
     value = (effect * margin - case.catalogue.channels["cost"].to_numpy()) * (1 - share)
     best = solve(case.groups, value, *with_control(case.catalogue, case.limits, share))
     oracle = float((spread(best, case.groups) * value).sum())
-    rows = []
-    for name in POLICIES:
-        policy = design(
-            name,
-            case.evidence,
-            case.catalogue,
-            case.groups,
-            case.limits,
-            control_share=share,
-            error_rate=params.error_rate,
-        )
-        rows.append((name, policy.promised, float((policy.contacts * value).sum()), oracle))
+    policies = design(
+        POLICIES,
+        case.evidence,
+        case.catalogue,
+        case.groups,
+        case.limits,
+        control_share=share,
+        error_rate=params.error_rate,
+    )
+    rows = [
+        (name, policy.promised, float((policy.contacts * value).sum()), oracle)
+        for name, policy in policies.items()
+    ]
     table = pd.DataFrame(rows, columns=["policy", "expected", "true", "oracle"])
     table["share"] = (table["true"] / oracle) if oracle > 0 else np.nan
     of = table.set_index("policy")
