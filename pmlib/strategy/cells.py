@@ -131,11 +131,7 @@ class Groups:
 
 
 def customer_states(
-    sources: Sources,
-    catalogue: Catalogue,
-    *,
-    cool_down: int,
-    lifted: Collection[str] = (),
+    sources: Sources, catalogue: Catalogue, *, cool_down: int, lifted: Collection[str] = ()
 ) -> nw.LazyFrame:
     """Give every customer who may be contacted a segment and a state for every product.
 

@@ -98,12 +98,7 @@ def plan_study(case: Case, params: Parameters) -> Design:
             meaning="Customers who may be contacted: not objecting, not in cool-down",
         ),
         Number("planned_customers", planned, "customers", meaning="Customers in the plan"),
-        Number(
-            "planned_contacts",
-            int(offers.sum()),
-            "count",
-            meaning="Contacts the plan makes",
-        ),
+        Number("planned_contacts", int(offers.sum()), "count", meaning="Contacts the plan makes"),
         Number(
             "planned_control",
             planned - int(offers.sum()),

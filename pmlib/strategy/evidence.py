@@ -25,12 +25,7 @@ from pmlib.association.baskets import Baskets
 from pmlib.engine import Engine, collect, day_number, uniform
 from pmlib.errors import StudyError
 from pmlib.strategy.catalogue import Catalogue, in_force
-from pmlib.strategy.cells import (
-    Sources,
-    held_products,
-    holds_antecedent,
-    relevant_products,
-)
+from pmlib.strategy.cells import Sources, held_products, holds_antecedent, relevant_products
 
 Kind = Literal["uplift", "response", "association"]
 Outcome = Literal["response", "value"]
@@ -99,12 +94,7 @@ def offered_products(contacts: nw.LazyFrame) -> tuple[str, ...]:
 
 
 def count_contacts(
-    sources: Sources,
-    catalogue: Catalogue,
-    engine: Engine,
-    *,
-    outcome: Outcome,
-    seed: int,
+    sources: Sources, catalogue: Catalogue, engine: Engine, *, outcome: Outcome, seed: int
 ) -> Evidence:
     """Count past contacts into cells, in the engine.
 

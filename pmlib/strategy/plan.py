@@ -153,9 +153,7 @@ def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) 
         level, holds, product, channel = np.unravel_index(flat, value.shape)
         code = groups.state[:, product] == (HOLDS if holds else ELIGIBLE)
         free = np.where(
-            code & (groups.level == level),
-            np.minimum(room, groups.size - offered[:, product]),
-            0,
+            code & (groups.level == level), np.minimum(room, groups.size - offered[:, product]), 0
         )
         affordable = budget // cost[channel] if cost[channel] > 0 else np.inf
         most = min(float(capacity[channel]), float(affordable))
@@ -255,11 +253,7 @@ def _cut(table: pd.DataFrame, rank: pd.Series, weight: pd.Series, limit: float) 
 
 
 def _described(
-    allocation: pd.DataFrame,
-    groups: Groups,
-    value: np.ndarray,
-    cost: np.ndarray,
-    limits: Limits,
+    allocation: pd.DataFrame, groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits
 ) -> Plan:
     contacts = np.zeros(value.shape, dtype=np.int64)
     group, product, channel, customers = (
