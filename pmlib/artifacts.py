@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -195,6 +196,38 @@ def written_whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # gone if renamed, unreachable if the folder is no folder
             aside.unlink()
+
+
+@contextmanager
+def folder_written_whole(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside `folder`; put it in its place when the block ends well.
+
+    Raises
+    ------
+    StudyError
+        The folder cannot be written.
+    """
+    aside, earlier = (
+        folder.with_name(f".{folder.name}.{os.getpid()}.{what}") for what in ("partial", "earlier")
+    )
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise StudyError(
+            "The run folder cannot be written.",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="Free space, or choose another folder with --out.",
+        ) from error
+    try:
+        yield aside
+        if folder.exists():
+            folder.rename(earlier)
+        aside.rename(folder)
+        shutil.rmtree(earlier, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:

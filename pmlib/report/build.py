@@ -7,7 +7,6 @@ import csv
 import hashlib
 import io
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,13 @@ from bs4 import BeautifulSoup
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pmlib.artifacts import format_number, numbers_from_records, read_json, written_whole
+from pmlib.artifacts import (
+    folder_written_whole,
+    format_number,
+    numbers_from_records,
+    read_json,
+    written_whole,
+)
 from pmlib.errors import StudyError
 from pmlib.params import CHAPTERS, Parameters, describe
 from pmlib.report.bibliography import Bibliography
@@ -299,18 +304,9 @@ def _export(run_dir: Path, parts: Sequence[Part], targets: Mapping[str, Target])
                 kind, _, content = str(image["src"]).partition(";base64,")
                 group[f"{name}.{kind[11:14]}"] = base64.b64decode(content)
     for folder, files in (("tables", tables), ("figures", figures)):
-        _write_folder(run_dir / folder, files)
-
-
-def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Replace a folder by these files: nothing of an earlier report stays behind."""
-    aside = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    for name, content in sorted(files.items()):
-        (aside / name).write_bytes(content)
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
+        with folder_written_whole(run_dir / folder) as aside:
+            for name, written in sorted(files.items()):
+                (aside / name).write_bytes(written)
 
 
 def _table_text(figure: Any) -> str:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import html
-import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from pmlib.artifacts import (
     DIGITS,
     Number,
     Quoted,
+    folder_written_whole,
     numbers_from_records,
     numbers_to_records,
     read_frame,
@@ -69,9 +68,8 @@ class Chapter:
         study: studies.Study,
         engine: Engine,
     ) -> None:
-        self.name, self.run, self.params, self.study, self.engine = (
-            name, run, params, study, engine,
-        )  # fmt: skip
+        self.name, self.run = name, run
+        self.params, self.study, self.engine = params, study, engine
         self.as_of = params.as_of or study.as_of
         self._numbers: dict[str, Number] = {}
 
@@ -280,7 +278,7 @@ class Chapter:
             goes to the run's ``private`` folder, never into the report.
         """
         public, secret = self.run / "artifacts" / self.name, self.run / "private" / self.name
-        with _folder_written_whole(secret) as hidden, _folder_written_whole(public) as shown:
+        with folder_written_whole(secret) as hidden, folder_written_whole(public) as shown:
             for name, table in (private or {}).items():
                 path = hidden / f"{name}.parquet"
                 if isinstance(table, pd.DataFrame):
@@ -300,36 +298,6 @@ class Chapter:
             if path.is_file():
                 earlier |= {n.key: n for n in numbers_from_records(read_json(path))}
         return earlier
-
-
-class _folder_written_whole:  # noqa: N801 - reads as a function where it is used
-    """Fill a folder aside; swap it for the earlier one when the block ends well."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-
-    def __enter__(self) -> Path:
-        try:
-            shutil.rmtree(self._aside, ignore_errors=True)
-            self._aside.mkdir(parents=True)
-        except OSError as error:
-            raise StudyError(
-                "The run folder cannot be written.",
-                where=str(self._folder),
-                found=error.strerror or str(error),
-                remedy="Free space, or choose another folder with --out.",
-            ) from error
-        return self._aside
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            earlier = self._folder.with_name(f".{self._folder.name}.{os.getpid()}.earlier")
-            if self._folder.exists():
-                self._folder.rename(earlier)
-            self._aside.rename(self._folder)
-            shutil.rmtree(earlier, ignore_errors=True)
-        shutil.rmtree(self._aside, ignore_errors=True)
 
 
 def _checked(label: str, prefix: str) -> str:

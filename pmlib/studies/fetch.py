@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,33 +158,24 @@ def _sha256(path: Path) -> str:
         ) from None
 
 
-class writable:  # noqa: N801  (a context manager reads as a word)
+@contextmanager
+def writable(folder: Path) -> Iterator[Path]:
     """Make a folder if need be, and turn a refusal to write there into one clear error."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> Path:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._refused(error) from None
-        return self._folder
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
         # A failed request is an OSError too, but none of the disk: it carries no error number.
-        if isinstance(error, OSError) and error.errno is not None and error.strerror:
-            raise self._refused(error) from None
-
-    def _refused(self, error: OSError) -> StudyError:
-        return StudyError(
+        if error.errno is None or not error.strerror:
+            raise
+        raise StudyError(
             "The study's folder cannot be written to.",
-            where=str(error.filename or self._folder),
+            where=str(error.filename or folder),
             rule="raw files and tables are kept in the study's folder",
-            found=error.strerror or str(error),
+            found=error.strerror,
             remedy="Give this user the right to write there, free some space, or copy the study "
             "folder and pass the copy with --study.",
-        )
+        ) from None
 
 
 def _download(source: Source, path: Path, mirror: Path | None, progress: Progress) -> None:
