@@ -324,7 +324,7 @@ def test_black_box_finds_the_planted_effect(study, case, engine):
     found = strategy.black_box(
         study, case, engine, PARAMETERS, combined=compared.held_out("combined")
     )
-    row = found.row.iloc[0]
+    row = found.table.iloc[0]
     assert row["held_out"] > compared.held_out("random")
     assert row["spend"] <= PARAMETERS.budget * 1.01
     assert row["low"] < row["held_out"] < row["high"]

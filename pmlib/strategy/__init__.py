@@ -7,26 +7,31 @@ choose, `policies` compares, `contacts` draws the customers, `power` sizes the c
 
 from __future__ import annotations
 
-from pmlib.strategy.blackbox import BlackBox, black_box
+from pmlib.strategy.blackbox import black_box
 from pmlib.strategy.case import Case, eligibility_table, missing_for_plan, open_case
 from pmlib.strategy.contacts import contact_plan, export_csv
-from pmlib.strategy.design import Design, flow, meaning, offer_matrix, plan_study, shrinkage_table
+from pmlib.strategy.design import (
+    Design,
+    Finding,
+    flow,
+    meaning,
+    offer_matrix,
+    plan_study,
+    shrinkage_table,
+)
 from pmlib.strategy.fairness import PlanCheck, check_plan
-from pmlib.strategy.limits import BudgetCurve, LimitCosts, budget_curve, limit_costs, plan_text
+from pmlib.strategy.limits import budget_curve, limit_costs, plan_text
 from pmlib.strategy.policies import Comparison, compare
 from pmlib.strategy.power import Power, control_group
 from pmlib.strategy.sensitivity import Survival, survival
 from pmlib.strategy.sheets import strategy_sheet
-from pmlib.strategy.truth import AgainstTruth, against_truth
+from pmlib.strategy.truth import against_truth
 
 __all__ = [
-    "AgainstTruth",
-    "BlackBox",
-    "BudgetCurve",
     "Case",
     "Comparison",
     "Design",
-    "LimitCosts",
+    "Finding",
     "PlanCheck",
     "Power",
     "Survival",

@@ -8,7 +8,7 @@ customer of a sample by the same programme as the cells, on what it learnt from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import narwhals as nw
 import numpy as np
@@ -20,6 +20,7 @@ from pmlib.engine import Engine, collect, day_number, uniform
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states, decode
+from pmlib.strategy.design import Finding
 from pmlib.strategy.evidence import contact_rows
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import with_control
@@ -31,27 +32,9 @@ MAX_ROWS = 40_000
 _STREAM = 4005
 
 
-@dataclass(frozen=True)
-class BlackBox:
-    """What the black box earns on contacts it did not learn from.
-
-    Parameters
-    ----------
-    row : pandas.DataFrame
-        One row like those of `pmlib.strategy.policies.Comparison`: ``policy, promised, held_out,
-        low, high, contacts, spend``.
-    numbers : tuple of Number
-    text : str
-    """
-
-    row: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
 def black_box(
     study: Study, case: Case, engine: Engine, params: Parameters, *, combined: float
-) -> BlackBox:
+) -> Finding:
     """Learn on one half of the pilot, plan and judge on the other, and the other way round.
 
     The judge is inverse propensity weighting: of the customers of the other half who happened to
@@ -67,6 +50,12 @@ def black_box(
         ``cool_down, control_share, confidence_level, seed``.
     combined : float
         Held-out profit of the combined policy, currency.
+
+    Returns
+    -------
+    Finding
+        Table: one row like those of `pmlib.strategy.policies.Comparison`: ``policy, promised,
+        held_out, low, high, contacts, spend``.
     """
     rows, state = _sample(study, case, engine, params)
     names = [c for c in rows.columns if c.startswith("x_")]
@@ -104,7 +93,7 @@ def black_box(
         text = f"The black box earns **less** than the combined policy: {against}."
     else:
         text = f"The black box **cannot be told apart** from the combined policy: {against}."
-    return BlackBox(row, (number,), text)
+    return Finding(row, (number,), text)
 
 
 def _sample(

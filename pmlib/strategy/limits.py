@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ from scipy.stats import norm
 from pmlib.artifacts import Number
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import RULES_OF_CONTACT, Groups, count_groups, customer_states
-from pmlib.strategy.design import Design, programme
+from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
+from pmlib.strategy.design import Design, Finding, programme
 from pmlib.strategy.plan import GAP_ALLOWED, Plan, relax, solve
 from pmlib.strategy.policies import cell_positions
 from pmlib.strategy.programme import Limits
@@ -22,44 +22,7 @@ from pmlib.strategy.programme import Limits
 _CURVE = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1.15)
 
 
-@dataclass(frozen=True)
-class LimitCosts:
-    """The price of every limit.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``limit, value`` (in words), ``cost`` (profit that its absence would add, currency),
-        ``price`` (what one more unit of it would add, currency; NaN where it has no unit) and
-        ``resolved`` (the same, by solving again with one more unit).
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
-@dataclass(frozen=True)
-class BudgetCurve:
-    """Profit against budget.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``budget, profit, low, high, price`` (what one more unit of budget would add), ``kind``
-        ("curve", "plan" or "break-even").
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
-def limit_costs(case: Case, design: Design, params: Parameters) -> LimitCosts:
+def limit_costs(case: Case, design: Design, params: Parameters) -> Finding:
     """Price every limit: by its dual, by one more unit of it, and by its absence.
 
     Objection, cool-down and suitability are priced too, to be known; they are never lifted.
@@ -71,6 +34,13 @@ def limit_costs(case: Case, design: Design, params: Parameters) -> LimitCosts:
         Planned on that case.
     params : pmlib.params.Parameters
         ``control_share, cool_down``.
+
+    Returns
+    -------
+    Finding
+        Table: ``limit, value`` (in words), ``cost`` (profit that its absence would add,
+        currency), ``price`` (what one more unit of it would add, currency; NaN where it has no
+        unit) and ``resolved`` (the same, by solving again with one more unit).
     """
     groups, value, cost, limits = programme(case, design, params)
     plan = relax(groups, value, cost, limits)
@@ -90,7 +60,7 @@ def limit_costs(case: Case, design: Design, params: Parameters) -> LimitCosts:
         )
         freed = count_groups(states, case.catalogue, segments=case.groups.segments)
         gained = relax(freed, value, cost, limits).bound - plan.bound
-        more = _offers_open(freed) - _offers_open(case.groups)
+        more = int(freed.eligible().sum() - case.groups.eligible().sum())
         few = f"fewer than {params.min_group_size}" if more < params.min_group_size else f"{more:,}"
         rows.append((rule, f"bars {few} offers", gained, float("nan"), float("nan")))
     table = pd.DataFrame(rows, columns=["limit", "value", "cost", "price", "resolved"])
@@ -113,15 +83,15 @@ def limit_costs(case: Case, design: Design, params: Parameters) -> LimitCosts:
         ),
     )
     if dearest["cost"] <= 0:
-        return LimitCosts(table, numbers, "No limit costs any profit: none is in the way.")
+        return Finding(table, numbers, "No limit costs any profit: none is in the way.")
     text = (
         f"The dearest limit is **{dearest['limit']}**: without it the plan would earn "
         "{dearest_limit_cost} more. One more unit of budget would earn {budget_price}."
     )
-    return LimitCosts(table, numbers, text)
+    return Finding(table, numbers, text)
 
 
-def budget_curve(case: Case, design: Design, params: Parameters) -> BudgetCurve:
+def budget_curve(case: Case, design: Design, params: Parameters) -> Finding:
     """Follow the profit of the best plan as the budget grows, all other limits in force.
 
     Parameters
@@ -130,6 +100,12 @@ def budget_curve(case: Case, design: Design, params: Parameters) -> BudgetCurve:
     design : Design
     params : pmlib.params.Parameters
         ``control_share, confidence_level``.
+
+    Returns
+    -------
+    Finding
+        Table: ``budget, profit, low, high, price`` (what one more unit of budget would add),
+        ``kind`` ("curve", "plan" or "break-even").
     """
     assert design.policy.effects is not None
     groups, value, cost, limits = programme(case, design, params)
@@ -155,8 +131,10 @@ def budget_curve(case: Case, design: Design, params: Parameters) -> BudgetCurve:
     rows = [point(most, most.spend, "break-even")]
     for share in _CURVE:
         budget = share * most.spend
-        rows.append(point(_at(groups, value, cost, limits, budget), budget, "curve"))
-    rows.append(point(_at(groups, value, cost, limits, limits.budget), limits.budget, "plan"))
+        rows.append(
+            point(solve(groups, value, cost, replace(limits, budget=budget)), budget, "curve")
+        )
+    rows.append(point(solve(groups, value, cost, limits), limits.budget, "plan"))
     columns = ["budget", "profit", "low", "high", "price", "kind"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
     numbers = (
@@ -187,7 +165,7 @@ def budget_curve(case: Case, design: Design, params: Parameters) -> BudgetCurve:
             "The budget is **larger than useful**: beyond {break_even_budget} no further contact "
             "pays within the other limits, and the rest is not spent."
         )
-    return BudgetCurve(table, numbers, text)
+    return Finding(table, numbers, text)
 
 
 def plan_text(case: Case, design: Design, params: Parameters) -> str:
@@ -285,11 +263,3 @@ def _with_capacity(limits: Limits, channel: int, capacity: float) -> Limits:
     changed = list(limits.capacity)
     changed[channel] = capacity
     return replace(limits, capacity=tuple(changed))
-
-
-def _at(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits, budget: float) -> Plan:
-    return solve(groups, value, cost, replace(limits, budget=budget))
-
-
-def _offers_open(groups: Groups) -> int:
-    return int(groups.eligible().sum())

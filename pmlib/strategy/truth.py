@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
@@ -13,6 +11,7 @@ from pmlib.engine import collect, uniform
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, customer_states, decode
+from pmlib.strategy.design import Finding
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import POLICIES, design, spread, with_control
 from pmlib.studies import Study
@@ -23,24 +22,7 @@ MAX_CUSTOMERS = 40_000
 _STREAM = 4006
 
 
-@dataclass(frozen=True)
-class AgainstTruth:
-    """Policies against the truth.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``policy, expected, true, oracle`` (currency), ``share`` of the oracle's profit.
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
-def against_truth(study: Study, case: Case, params: Parameters) -> AgainstTruth:
+def against_truth(study: Study, case: Case, params: Parameters) -> Finding:
     """Compare policies with the oracle, which knows the true effect of every cell.
 
     Parameters
@@ -50,6 +32,11 @@ def against_truth(study: Study, case: Case, params: Parameters) -> AgainstTruth:
     case : Case
     params : pmlib.params.Parameters
         ``control_share, cool_down, error_rate, seed``.
+
+    Returns
+    -------
+    Finding
+        Table: ``policy, expected, true, oracle`` (currency), ``share`` of the oracle's profit.
     """
     share = params.control_share
     effect = true_effects(study, case, params)
@@ -91,7 +78,7 @@ def against_truth(study: Study, case: Case, params: Parameters) -> AgainstTruth:
             "oracle earns that knows the true effect in every cell; segments alone reach "
             "{true_share_segments}, rules alone {true_share_rules}."
         )
-    return AgainstTruth(table, numbers, text)
+    return Finding(table, numbers, text)
 
 
 def true_effects(study: Study, case: Case, params: Parameters) -> np.ndarray:
