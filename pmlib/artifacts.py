@@ -231,12 +231,12 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write a data frame as Parquet; tuples become lists.
+    """Write a data frame as Parquet; tuples become lists, the index is left out.
 
     Raises
     ------
     StudyError
-        The frame has a named index or columns that are not text, or the file cannot be written.
+        A column's name is not text, or the file cannot be written.
     """
     if not all(isinstance(column, str) for column in frame.columns):
         raise StudyError(
@@ -287,16 +287,17 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     StudyError
-        There is no such file, or it is not JSON.
+        There is no such file, or it cannot be read as JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no JSON, or no text at all
+        first = "Run" if isinstance(error, FileNotFoundError) else "Delete it and run"
         raise StudyError(
             "A file of this run is missing or damaged.",
             where=str(path),
             found=str(error),
-            remedy="Run the study again: python run_all.py",
+            remedy=f"{first} the study again: python run_all.py",
         ) from error
 
 

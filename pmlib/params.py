@@ -14,6 +14,7 @@ import difflib
 import json
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -344,16 +345,13 @@ def _read(value: Any, field: FieldInfo) -> Any:
 
 
 def _parse(text: str) -> Any:
+    for number in (int, float):  # to YAML 010 is eight, and 1e-3 is text
+        with suppress(ValueError):
+            return number(text)
     try:
-        value = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):  # ValueError: a date such as 2024-02-31
         return text
-    if isinstance(value, str):
-        try:
-            return float(value.replace("_", ""))
-        except ValueError:
-            return text
-    return value
 
 
 def _read_file(path: Path) -> dict[Any, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from pmlib.artifacts import (
     Number,
+    folder_written_whole,
     numbers_to_records,
     read_frame,
     read_json,
@@ -54,6 +55,26 @@ def test_json_keeps_twelve_digits_and_sorts_keys(tmp_path):
 def test_missing_artefact_says_what_to_run(tmp_path):
     with pytest.raises(StudyError, match=r"run_all\.py"):
         read_frame(tmp_path / "none.parquet")
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe\x00", b""])
+def test_damaged_file_is_to_be_deleted(tmp_path, content):
+    path = tmp_path / "run.json"
+    path.write_bytes(content)
+    with pytest.raises(StudyError, match="Delete it and run"):
+        read_json(path)
+
+
+def test_folder_is_replaced_whole_or_stays(tmp_path):
+    folder = tmp_path / "tables"
+    for name in ("first", "second"):
+        with folder_written_whole(folder) as aside:
+            (aside / name).touch()
+    with pytest.raises(ZeroDivisionError), folder_written_whole(folder):
+        raise ZeroDivisionError
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [
+        "tables", "tables/second",
+    ]  # fmt: skip
 
 
 def test_unwritable_folder_is_named(tmp_path):

@@ -39,6 +39,7 @@ def test_every_parameter_has_a_chapter_and_one_line_of_help() -> None:
         ("n_customers", "20_000", 20_000),
         ("n_segments", "null", None),
         ("n_segments", "4", 4),
+        ("n_segments", "010", 10),
         ("as_of", "2024-01-31", dt.date(2024, 1, 31)),
         ("as_of", "null", None),
         ("world", "null", "null"),
