@@ -3,10 +3,9 @@
 A study is a folder with a study.yaml, one SQL file a canonical table, and a data card.
 """
 
-from pmlib.studies.check import check_study
 from pmlib.studies.draft import draft_study
 from pmlib.studies.spec import STUDIES, StudySpec, list_studies, load_spec
-from pmlib.studies.study import Attribute, Channel, Study, prepare
+from pmlib.studies.study import Attribute, Channel, Study, check_study, prepare
 
 __all__ = [
     "STUDIES",
