@@ -119,9 +119,19 @@ def test_too_many_itemsets_are_refused_before_the_search() -> None:
         frequent_itemsets(Baskets.from_table(table), min_support=0.5)
 
 
+def test_too_many_triples_are_foreseen_from_a_sample_of_pairs() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.random((2_000, 60)) < 0.5, columns=[f"p{i}" for i in range(60)])
+    # Each of the 60 * 59 * 58 / 6 triples is held by an eighth of the customers.
+    with pytest.raises(StudyError, match="about 34,220 of three products alone"):
+        frequent_itemsets(
+            Baskets.from_table(table), min_support=0.05, max_length=3, max_itemsets=30_000
+        )
+
+
 def test_too_many_itemsets_stop_the_search() -> None:
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(rng.random((2_000, 30)) < 0.2, columns=[f"p{i}" for i in range(30)])
+    table = pd.DataFrame(rng.random((2_000, 14)) < 0.5, columns=[f"p{i}" for i in range(14)])
     with pytest.raises(StudyError, match="more than 1,000"):
         frequent_itemsets(Baskets.from_table(table), min_support=0.002, max_itemsets=1_000)
 

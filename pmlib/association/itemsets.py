@@ -197,6 +197,9 @@ def condensed_numbers(frame: pd.DataFrame) -> tuple[Number, ...]:
 
 # Most products whose combinations are counted in one table of 2^k cells.
 _TABLE = 13
+# Baskets taken at a time to count pairs, and pairs looked at to tell how many triples there are.
+_BLOCK = 1 << 16
+_PAIRS_LOOKED_AT = 40
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,10 @@ class _Search:
         baskets that contain the prefix.
         """
         self._tabulate(prefix, cells, weights)
-        if len(prefix) == self.length_limit:
+        if len(prefix) + 1 == self.length_limit:
+            counts = head @ weights
+            for j in np.flatnonzero(counts >= self.minimum).tolist():
+                self.found.append(((*prefix, self.columns[first + j]), int(counts[j])))
             return
         for j, row in enumerate(head):
             inside = np.flatnonzero(row)
@@ -270,10 +276,12 @@ class _Search:
 def _refuse_explosion(
     matrix: np.ndarray, weights: np.ndarray, minimum: int, length_limit: int, max_itemsets: int
 ) -> None:
-    """Raise before the search where one long frequent itemset already implies too many.
+    """Raise before the search where few looks already tell that there will be too many.
 
-    A frequent itemset of L products has 2^L - 1 frequent subsets. A long one is found greedily,
-    from the commonest product on.
+    A frequent itemset of L products has 2^L - 1 frequent subsets; a long one is found greedily,
+    from the commonest product on. And the number of frequent triples is a third of that of
+    frequent pairs times the mean number of products that can join a pair, which a sample of pairs
+    estimates.
     """
     length, inside = 0, np.arange(len(weights))
     for row in matrix[::-1]:
@@ -283,6 +291,24 @@ def _refuse_explosion(
     implied = sum(math.comb(length, k) for k in range(1, min(length, length_limit) + 1))
     if implied > max_itemsets:
         raise _explosion(f"at least {implied:,}", max_itemsets)
+    if length_limit < 3 or math.comb(len(matrix), 3) <= max_itemsets:
+        return
+    counts = np.zeros((len(matrix), len(matrix)))
+    for start in range(0, len(weights), _BLOCK):
+        block = matrix[:, start : start + _BLOCK].astype(float)
+        counts += block * weights[start : start + _BLOCK] @ block.T
+    pairs = np.argwhere(np.triu(counts >= minimum, 1))
+    if len(pairs) < _PAIRS_LOOKED_AT:
+        return
+    thirds = np.zeros(_PAIRS_LOOKED_AT)
+    drawn = np.random.default_rng(0).choice(pairs, _PAIRS_LOOKED_AT, replace=False)
+    for k, (i, j) in enumerate(drawn):
+        inside = np.flatnonzero(matrix[i] & matrix[j])
+        thirds[k] = (matrix[:, inside] @ weights[inside] >= minimum).sum() - 2
+    error = thirds.std(ddof=1) / math.sqrt(len(thirds))
+    if len(pairs) / 3 * (thirds.mean() - 4 * error) > max_itemsets:
+        triples = len(pairs) / 3 * thirds.mean()
+        raise _explosion(f"about {triples:,.0f} of three products alone", max_itemsets)
 
 
 def _explosion(found: str, max_itemsets: int) -> StudyError:
