@@ -22,7 +22,13 @@ from pmlib.evaluation import (
     profit_curve,
 )
 from pmlib.evaluation.checks import expected_shares
-from pmlib.evaluation.intervals import Moments, newcombe, welch
+from pmlib.evaluation.intervals import (
+    Moments,
+    Spending,
+    newcombe,
+    newcombe_spending,
+    welch,
+)
 from pmlib.evaluation.targeting import auc_interval
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,6 +116,46 @@ def test_welch_agrees_with_scipy():
     reference = stats.ttest_ind(a, b, equal_var=False)
     interval = reference.confidence_interval(0.95)
     assert np.allclose([found.p_value, found.low, found.high], [reference.pvalue, *interval])
+
+
+def spending(values: np.ndarray) -> Spending:
+    bought = values[values != 0]
+    return Spending(values.mean(), values.var(ddof=1), len(values), len(bought) / len(values),
+                    len(bought), bought.mean() if len(bought) else 0.0,
+                    (bought**2).mean() if len(bought) else 0.0)  # fmt: skip
+
+
+def test_spending_of_one_each_has_newcombes_interval():
+    # Where every buyer spends 1, a mean is a share.
+    arms = [np.repeat([1.0, 0.0], counts) for counts in ((56, 14), (48, 32))]
+    found = newcombe_spending(*map(spending, arms))
+    assert (found.low[0].round(4), found.high[0].round(4)) == (0.0524, 0.3339)
+
+
+def test_spending_of_many_has_welchs_interval():
+    rng = np.random.default_rng(0)
+    arms = [rng.exponential(50, n) * (rng.random(n) < 0.2) for n in (40_000, 30_000)]
+    found = newcombe_spending(*map(spending, arms))
+    reference = stats.ttest_ind(*arms, equal_var=False)
+    interval = reference.confidence_interval(0.95)
+    width = interval.high - interval.low
+    assert np.allclose([found.low[0], found.high[0]], list(interval), atol=0.01 * width)
+    assert found.p_value[0] == pytest.approx(reference.pvalue, abs=0.01)
+
+
+def test_spending_of_few_covers_where_welch_does_not():
+    # A small segment: 450 offered and 50 in control, who buy in 1 of 100 cases.
+    rng = np.random.default_rng(4)
+    held = {"spending": 0, "welch": 0}
+    for _ in range(400):
+        arms = [rng.lognormal(4, 0.5, n) * (rng.random(n) < 0.01) for n in (450, 50)]
+        plain = stats.ttest_ind(*arms, equal_var=False).confidence_interval(0.95)
+        held["welch"] += plain.low <= 0 <= plain.high
+        found = newcombe_spending(*map(spending, arms))
+        held["spending"] += bool(found.low[0] <= 0 <= found.high[0])
+    # 400 campaigns: 0.93 to 0.99 around nominal or above.
+    assert held["spending"] / 400 > 0.93
+    assert held["welch"] / 400 < 0.85
 
 
 # Means and effects with standard errors: methods.md section 8, made with pandas.

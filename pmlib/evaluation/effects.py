@@ -14,9 +14,20 @@ import pandas as pd
 from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
 from pmlib.evaluation.checks import CONTROL
-from pmlib.evaluation.intervals import Moments, customer_codes, newcombe, p_text, welch
+from pmlib.evaluation.intervals import (
+    Moments,
+    Spending,
+    customer_codes,
+    newcombe,
+    newcombe_spending,
+    p_text,
+    welch,
+)
 
 ANY_OFFER = "any offer"
+
+# Of columns: the arm, and the control that it is compared with.
+_ENDS = ("", "_control")
 
 
 @dataclass(frozen=True)
@@ -140,7 +151,8 @@ def intention_to_treat(
 ) -> Effects:
     """Effect of each arm against control, and what it earned.
 
-    Proportions take Newcombe's interval [@newcombe1998difference], money Welch's. With several
+    Proportions take Newcombe's interval [@newcombe1998difference], money that few customers
+    spend its like (`newcombe_spending`), other outcomes Welch's. With several
     treated arms a first row ``any offer`` pools them. Where the probability of an arm differed
     between customers (column ``arm_propensity``), rows are weighted by its inverse. Rows with
     unknown outcome are left out (`check_campaign` says how many).
@@ -215,29 +227,24 @@ def compare_arms(
     pairs = cells[cells["arm"] != CONTROL].merge(
         control, on=["outcome", *by], suffixes=("", "_control"), sort=False
     )
-    binary = pairs["outcome"].isin(_binary(outcomes)).to_numpy()
-    shared = {"confidence_level": confidence_level}
+    kind = pairs["outcome"].map({name: _kind(outcomes[name]) for name in outcomes})
+    # Profit is what was spent less costs, and costs do not depend on chance.
+    kind = kind.where(pairs["outcome"] != "profit", _kind(outcomes.get("value", arm)))
     parts = []
-    for is_binary in (True, False):
-        part = pairs[binary == is_binary]
-        if is_binary:
-            found = newcombe(
-                part["mean"] * part["effective"],
-                part["effective"],
-                part["mean_control"] * part["effective_control"],
-                part["effective_control"],
-                **shared,
+    for name, part in pairs.groupby(kind, sort=False):
+        if name == "binary":
+            counts = [(part["mean" + end] * part["effective" + end], part["effective" + end])
+                      for end in _ENDS]  # fmt: skip
+            found = newcombe(*counts[0], *counts[1], confidence_level=confidence_level)
+        elif name == "mostly zero":
+            found = newcombe_spending(
+                *(Spending(*(part[f + end] for f in Spending._fields)) for end in _ENDS),
+                confidence_level=confidence_level,
             )
         else:
             found = welch(
-                Moments(part["mean"], part["variance"], part["effective"], part["kurtosis"]),
-                Moments(
-                    part["mean_control"],
-                    part["variance_control"],
-                    part["effective_control"],
-                    part["kurtosis_control"],
-                ),
-                **shared,
+                *(Moments(*(part[f + end] for f in Moments._fields)) for end in _ENDS),
+                confidence_level=confidence_level,
             )
         parts.append(part.assign(**found._asdict()))
     table = pd.concat(parts).sort_index()
@@ -297,7 +304,14 @@ def _moments(
             )
             apart = total(moved * moved)
             design = np.where(apart > 0, np.maximum(together / apart, 1.0), 1.0)
+            spent = outcomes["value"].to_numpy() if outcome == "profit" else y
+            buys = spent != 0
+            share = total(weight * buys) / w
             part = cells.assign(
+                share=share,
+                buyers=total(buys.astype(float)),
+                amount=total(weight * spent) / w / share,
+                square=total(weight * spent * spent) / w / share,
                 customers=total(known.astype(float)).astype(int),
                 effective=kish / design,
                 mean=mean,
@@ -310,8 +324,12 @@ def _moments(
     return table[table["customers"] > 1]
 
 
-def _binary(outcomes: pd.DataFrame) -> list[str]:
-    return [name for name in outcomes if outcomes[name].dropna().isin((0.0, 1.0)).all()]
+def _kind(outcome: pd.Series) -> str:
+    """What decides the interval: ``binary``, ``mostly zero`` or ``measured``."""
+    known = outcome.dropna()
+    if known.isin((0.0, 1.0)).all():
+        return "binary"
+    return "mostly zero" if (known == 0).mean() > 0.5 else "measured"
 
 
 def _money(contacts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

@@ -72,7 +72,7 @@ def effects_by(
         return GroupEffects(table.assign(p_adjusted=[]), pd.DataFrame(), (), text)
     table["p_adjusted"] = table.groupby("outcome")["p_value"].transform(holm)
     tests = [
-        {"outcome": outcome, "arm": arm, **_cochran(part)}
+        {"outcome": outcome, "arm": arm, **_cochran(part, confidence_level)}
         for (outcome, arm), part in table.groupby(["outcome", "arm"], sort=False)
     ]
     heterogeneity = pd.DataFrame(tests)
@@ -80,10 +80,14 @@ def effects_by(
     return GroupEffects(table, heterogeneity, numbers, text)
 
 
-def _cochran(part: pd.DataFrame) -> dict[str, float | int]:
-    """Cochran's Q: weighted scatter of the groups' effects around their common value."""
-    usable = part[part["standard_error"] > 0]
-    weight = 1 / usable["standard_error"] ** 2
+def _cochran(part: pd.DataFrame, level: float) -> dict[str, float | int]:
+    """Cochran's Q: weighted scatter of the groups' effects around their common value.
+
+    The error of an effect is read off its interval, because the standard error of a small group
+    without a buyer in one arm is too small.
+    """
+    error = (part["high"] - part["low"]) / 2 / stats.norm.ppf(0.5 + level / 2)
+    usable, weight = part[error > 0], 1 / error[error > 0] ** 2
     common = np.average(usable["effect"], weights=weight) if len(usable) else np.nan
     statistic = float((weight * (usable["effect"] - common) ** 2).sum())
     freedom = len(usable) - 1

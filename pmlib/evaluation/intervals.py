@@ -175,7 +175,7 @@ class Moments(NamedTuple):
 
     mean: ArrayLike
     variance: ArrayLike
-    customers: ArrayLike
+    effective: ArrayLike
     kurtosis: ArrayLike
 
 
@@ -202,6 +202,65 @@ def welch(treated: Moments, control: Moments, *, confidence_level: float = 0.95)
     return Difference(
         effect, error, effect - half, effect + half, 2 * stats.t.sf(np.abs(t), freedom)
     )
+
+
+class Spending(NamedTuple):
+    """What is known in one arm of an outcome that few customers have: arrays of the same shape.
+
+    `share` of customers (`buyers` of them) have the outcome, `amount` is their mean and `square`
+    their mean square; `mean` and `variance` are those of all customers, less costs.
+    """
+
+    mean: ArrayLike
+    variance: ArrayLike
+    effective: ArrayLike
+    share: ArrayLike
+    buyers: ArrayLike
+    amount: ArrayLike
+    square: ArrayLike
+
+
+# Buyers of both arms together count as so many of each arm, in the width of intervals only.
+_SHARED_BUYERS = 2
+
+
+def newcombe_spending(
+    treated: Spending, control: Spending, *, confidence_level: float = 0.95
+) -> Difference:
+    r"""Difference of two means of what few customers spend, by Newcombe's reasoning.
+
+    A mean is the share of buyers $p$ times their mean amount $a$. Its limits lie apart from it by
+    the root of $a^{2} (p - l)^{2} + t^{2} s^{2} p / n$, with Wilson's limit $l$ of the share and
+    the amounts' variance $s^{2}$; the limits of two arms are combined as those of two shares
+    [@newcombe1998difference]. In large samples this is the usual interval. In small ones it knows
+    that an arm without any buyer might have had some, which a sample variance of 0 denies. The
+    p-value is 1 less the confidence at which the limit would reach zero, in the normal
+    approximation.
+    """
+    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    values = [
+        [np.nan_to_num(np.atleast_1d(v).astype(float)) for v in arm] for arm in (treated, control)
+    ]
+    mean1, variance1, n1, _, buyers1, amount1, square1 = values[0]
+    mean0, variance0, n0, _, buyers0, amount0, square0 = values[1]
+    bought = np.maximum(buyers1 + buyers0, 1)
+    amount = (buyers1 * amount1 + buyers0 * amount0) / bought
+    square = (buyers1 * square1 + buyers0 * square0) / bought
+    sides = []
+    for _, _, n, share, buyers, own, own_square in values:
+        typical = (buyers * own + _SHARED_BUYERS * amount) / (buyers + _SHARED_BUYERS)
+        squares = (buyers * own_square + _SHARED_BUYERS * square) / (buyers + _SHARED_BUYERS)
+        t = stats.t.ppf(0.5 + confidence_level / 2, buyers + 1)
+        scatter = t**2 * np.maximum(squares - typical**2, 0) * share / n
+        low, high = wilson(share * n, n, level=confidence_level)
+        ends = np.sort([typical * (share - low), typical * (share - high)], axis=0)
+        sides.append([end**2 + scatter for end in ends[::-1]])
+    (below1, above1), (below0, above0) = sides
+    effect, error = mean1 - mean0, np.sqrt(variance1 / n1 + variance0 / n0)
+    below, above = np.sqrt(below1 + above0), np.sqrt(above1 + below0)
+    facing = np.where(effect > 0, below, above)
+    ratio = np.divide(np.abs(effect), facing, out=np.zeros_like(effect), where=facing > 0)
+    return Difference(effect, error, effect - below, effect + above, 2 * stats.norm.sf(z * ratio))
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
