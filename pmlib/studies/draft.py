@@ -17,6 +17,7 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from pmlib.errors import StudyError
 from pmlib.studies.fetch import RawFile, writable
 from pmlib.studies.mapping import Column, Table, assign, sql_name, sql_of
 from pmlib.studies.sources import as_utf8, header, quoted, register_file, telling
-from pmlib.studies.spec import SPEC_FILE, Csv, Source
+from pmlib.studies.spec import SPEC_FILE, Csv, Source, kind_of_file
 
 _SAMPLE = 1_000_000  # rows looked at
 _DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y")
@@ -92,7 +93,7 @@ def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = 
             sql, notes = sql_of(kind, table, as_of)
             (folder / f"{kind}.sql").write_text(sql, encoding="utf-8")
             said.append(f"{kind}.sql from {table.name} ({table.rows:,} rows)" + notes)
-        text = _yaml(folder, sources, assigned, as_of, unused=_unused(tables, assigned))
+        text = _yaml(folder, sources, tables, assigned, as_of)
         (folder / SPEC_FILE).write_text(text, encoding="utf-8")
     return "\n".join(
         [
@@ -113,17 +114,13 @@ def _declare(path: Path, folder: Path, names: set[str], staging: Path) -> dict[s
     if path.stat().st_size == 0:
         raise StudyError("A file to draft from is empty.", where=str(path), found="0 bytes")
     declared: dict[str, Any] = {"file": os.path.relpath(path.resolve(), folder.resolve())}
-    probe = Source.model_validate(
-        {"file": path.name, "tables": {"x": "x"}}
-        if path.suffix.lower() in {".sqlite", ".sqlite3", ".db", ".duckdb"}
-        else {"file": path.name, "table": "x"}
-    )
-    if probe.kind in {"sqlite", "duckdb"}:
-        inner = _tables_in(path, probe.kind)
+    kind = kind_of_file(path.name)
+    if kind in {"sqlite", "duckdb"}:
+        inner = _tables_in(path, kind)
         declared["tables"] = {_name(name, names): name for name in inner}
         return declared
     declared["table"] = _name(path.stem, names)
-    if probe.kind == "text":
+    if kind == "text":
         form: dict[str, Any] = {}
         encoding = _encoding(path)
         if encoding != "utf-8":
@@ -149,17 +146,14 @@ def _name(text: str, taken: set[str]) -> str:
 def _tables_in(path: Path, kind: str) -> list[str]:
     try:
         if kind == "sqlite":
-            database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-            try:
-                query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1"
-                found = [row[0] for row in database.execute(query)]
-            finally:
-                database.close()
+            query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1"
+            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+                found = [name for (name,) in opened.execute(query)]
             found = [name for name in found if not name.startswith("sqlite_")]
         else:
-            with duckdb.connect(str(path), read_only=True) as opened:
-                query = "SELECT table_name FROM information_schema.tables ORDER BY 1"
-                found = [row[0] for row in opened.execute(query).fetchall()]
+            query = "SELECT table_name FROM information_schema.tables ORDER BY 1"
+            with duckdb.connect(str(path), read_only=True) as database:
+                found = [name for (name,) in database.execute(query).fetchall()]
     except (sqlite3.Error, duckdb.Error) as error:
         raise StudyError(
             "A file to draft from cannot be read.", where=str(path), rule=kind, found=telling(error)
@@ -313,20 +307,15 @@ def _end(tables: list[Table], today: dt.date) -> dt.date:
 # --- study.yaml ---------------------------------------------------------------------------------
 
 
-def _unused(tables: list[Table], assigned: dict[str, Table]) -> list[str]:
-    used = {table.name for table in assigned.values()}
-    return [table.name for table in tables if table.name not in used]
-
-
 def _yaml(
     folder: Path,
     sources: list[dict[str, Any]],
+    tables: list[Table],
     assigned: dict[str, Table],
     as_of: dt.date,
-    *,
-    unused: list[str],
 ) -> str:
     title = folder.resolve().name
+    used = {table.name for table in assigned.values()}
     lines = [
         "# A draft. Every line with CHECK is a guess: read it, mend it, remove the word.",
         f"title: {json.dumps(title, ensure_ascii=False)}  # CHECK",
@@ -338,9 +327,9 @@ def _yaml(
         "sources:",
     ]
     lines += [f"  - {json.dumps(source, ensure_ascii=False)}" for source in sources]
-    lines += [f"# CHECK: used by no SQL yet: {name}" for name in unused]
+    lines += [f"# CHECK: used by no SQL yet: {t.name}" for t in tables if t.name not in used]
     lines += ["", "tables:", *(f"  {kind}: {kind}.sql" for kind in assigned)]
-    attributes = assigned["customers"].attributes if assigned else []
+    attributes = assigned["customers"].attributes
     if attributes:
         lines += [
             "",

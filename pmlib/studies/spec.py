@@ -91,6 +91,11 @@ _KINDS: dict[str, Kind] = {
 }
 
 
+def kind_of_file(name: str) -> Kind:
+    """What a file holds, by its ending."""
+    return _KINDS.get(Path(name).suffix.lower(), "text")
+
+
 class Source(Strict):
     """A raw file of the study, or a server: where raw tables come from."""
 
@@ -132,7 +137,7 @@ class Source(Strict):
         """What is read, by the file's ending."""
         if self.server is not None:
             return "postgresql"
-        return _KINDS.get(Path(self.file).suffix.lower(), "text")
+        return kind_of_file(self.file)
 
     @property
     def names(self) -> list[str]:
