@@ -18,7 +18,7 @@ from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.strategy.cells import NOT_ELIGIBLE, customer_states, decode
 from pmlib.strategy.contacts import export_csv
-from pmlib.strategy.simulate import draw_bank, value_of_policies
+from pmlib.strategy.truth import draw_bank, value_of_policies
 from pmlib.studies import Study, prepare
 
 AS_OF = dt.date(2025, 12, 31)
