@@ -39,7 +39,7 @@ from pmlib.strategy.contacts import draw_contacts
 from pmlib.strategy.effects import estimate
 from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import greedy, solve
-from pmlib.strategy.policies import values
+from pmlib.strategy.policies import POLICIES, values
 from pmlib.strategy.programme import Limits, solve_directly
 from pmlib.strategy.truth import value_of_policies
 
@@ -76,10 +76,13 @@ def apart(task: Callable[[int, Path], None], n: int, folder: Path) -> None:
 
 def against_truth(world: str, seeds: int) -> None:
     """True profit of each policy by the size of the pilot."""
-    table = value_of_policies(World(world, seed=0), pilot_sizes=PILOTS, seeds=range(1, seeds + 1))
+    policies = ("combined",) if world == "null" else POLICIES
+    table = value_of_policies(
+        World(world, seed=0), pilot_sizes=PILOTS, seeds=range(1, seeds + 1), policies=policies
+    )
     if world == "null":
         table["makes_contacts"] = table["contacts"] > 0
-        of = table[table["policy"] == "combined"].groupby("pilot")
+        of = table.groupby("pilot")
         print(f"Combined plans of {seeds} banks of the world null, where no contact pays")
         print(of[["makes_contacts", "contacts", "profit"]].agg(["mean", "max"]).to_string())
         return
