@@ -135,8 +135,9 @@ def compare_numbers(
                 "ari_ward": adjusted_rand_score(labels[k - 1], fcluster(tree, k, "maxclust")),
             }
         records.append(row)
-    reference = homogeneity.table.drop(columns=["silhouette", "excess", "excess_sd"])
-    table = pd.DataFrame(records).merge(reference, on="k", how="left", validate="one_to_one")
+    table = pd.DataFrame(records).merge(
+        homogeneity.table, on="k", how="left", validate="one_to_one"
+    )
     # The best partition of the whole sample against the references, whose partitions are single
     # tries on fewer rows.
     table["excess"] = table["silhouette"] - table["reference_mean"]

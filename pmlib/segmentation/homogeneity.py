@@ -35,11 +35,11 @@ class Homogeneity:
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a k: ``k, silhouette, reference_mean, reference_sd, reference_low,
-        reference_high`` (5 % and 95 % points), ``excess`` (silhouette less reference mean) and
-        ``excess_sd`` (in standard deviations of the references).
+        One row a k: ``k, reference_mean, reference_sd, reference_low, reference_high`` (5 % and
+        95 % points) of the silhouette of references.
     statistic : float
-        Largest ``excess_sd`` over k.
+        Largest excess of the data's silhouette over the references' mean, over k, in their
+        standard deviations.
     p_value : float
         Share of the references (and the data) with a statistic at least as large.
     n_references : int
@@ -96,7 +96,6 @@ def homogeneity_test(
     matrix = matrix[subsample(len(matrix), TEST_ROWS, seed=seed)]
     generator = np.random.default_rng(seed)
     reference = CopulaReference.fit(matrix, blocks, generator=generator)
-    ks = np.arange(2, k_max + 1)
     found = np.array(
         [_silhouette_path(matrix, k_max, generator)]
         + [
@@ -110,21 +109,17 @@ def homogeneity_test(
     null = found[1:]
     table = pd.DataFrame(
         {
-            "k": ks,
-            "silhouette": found[0],
+            "k": np.arange(2, k_max + 1),
             "reference_mean": null.mean(axis=0),
             "reference_sd": np.maximum(null.std(axis=0, ddof=1), 1e-12),
             "reference_low": np.quantile(null, 0.05, axis=0),
             "reference_high": np.quantile(null, 0.95, axis=0),
-            "excess": found[0] - null.mean(axis=0),
-            # Shown against the references alone; the test uses the pooled form above.
-            "excess_sd": (found[0] - null.mean(axis=0))
-            / np.maximum(null.std(axis=0, ddof=1), 1e-12),
         }
     )
     return Homogeneity(
         table=table,
-        statistic=float(table["excess_sd"].max()),
+        # Shown against the references alone; the test uses the pooled form above.
+        statistic=float(((found[0] - table["reference_mean"]) / table["reference_sd"]).max()),
         p_value=float((statistics >= statistics[0] - 1e-12).mean()),
         n_references=n_references,
         level=level,
