@@ -243,6 +243,22 @@ def test_one_product_a_customer_and_a_date_are_holdings(tmp_path):
     assert pd.read_parquet(study.tables["holdings"]).opened_on.notna().all()
 
 
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("Konten", {"customers": 20}),
+        ("Kontobewegungen", {"customers": 20, "transactions": 40}),
+    ],
+)
+def test_a_balance_with_a_sign_makes_accounts_no_transactions(tmp_path, name, rows):
+    lines = "kunde;tag;saldo\n" + "".join(
+        f"{i % 20};{i % 28 + 1:02d}.01.2024;{i - 20},50\n" for i in range(40)
+    )
+    (tmp_path / f"{name}.csv").write_text(lines)
+    draft_study(tmp_path / "bank", [tmp_path / f"{name}.csv"])
+    assert prepare(tmp_path / "bank", Parameters()).rows == rows
+
+
 def test_of_two_dates_under_unknown_names_none_is_taken(tmp_path):
     lines = "kunde,umsatz,von,bis\n" + "".join(
         f"{i % 9},{i - 20}.5,2024-01-{i % 28 + 1:02d},2024-02-01\n" for i in range(40)

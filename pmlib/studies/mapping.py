@@ -134,7 +134,7 @@ def _hinted(kind: str, name: str) -> bool:
     hints = {
         "customers": "cust|client|people|member|person|kunde",
         "products": "prod|catalog",
-        "holdings": "hold|own|polic|contract|bestand|account|konto|vertr|compte",
+        "holdings": "hold|own|polic|contract|bestand|account|kont[oe]|vertr|compte",
         "transactions": "trans|trx|payment|booking|buchung|beweg|umsatz|mouvement",
         "contacts": "contact|campaign|response|mailing",
     }
