@@ -24,8 +24,9 @@ from pmlib.errors import StudyError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-UNITS = ("", "share", "points", "currency", "customers", "count", "days", "months", "ratio")
-"""share: 0 to 1, shown in per cent; points: a difference of shares, shown in percentage points."""
+UNITS = ("", "share", "points", "currency", "customers", "count", "days", "months", "ratio", "p")
+"""share: 0 to 1, shown in per cent; points: a difference of shares, shown in percentage points; p: a
+p-value."""
 
 DIGITS = 9
 """Significant digits of what is published. Engines add up in parallel, in no fixed order, so the
@@ -125,6 +126,8 @@ def format_number(
     '0.68\xa0points'
     >>> format_number(4500, "customers")
     '4,500'
+    >>> format_number(3e-9, "p")
+    '< 0.001'
     """
     value = _native(value)
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -135,6 +138,8 @@ def format_number(
         return value
     if isinstance(value, float) and math.isinf(value):
         return "∞" if value > 0 else "−∞"
+    if unit == "p":
+        return "< 0.001" if value < 0.001 else f"{value:.3f}"
     if unit in ("share", "points"):
         value = 100 * value
     if decimals is None:

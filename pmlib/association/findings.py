@@ -218,7 +218,7 @@ class Findings:
             return (
                 f"There are no segments that the {len(kinds)} sets of products with a surviving "
                 f"rule could restate or add to.{weak} Whether an offer chosen by rule sells more "
-                "only a randomised campaign can tell (@sec-campaign-evaluation)."
+                "effects of offers must tell (@sec-policies)."
             )
         if not adds:
             return (
@@ -228,8 +228,8 @@ class Findings:
         return (
             f"{adds} of {len(kinds)} sets of products with a surviving rule say more than the "
             "segments do. For these it can pay to choose the product by what a customer holds, "
-            f"within the segment.{weak} Whether it does only a randomised campaign can tell "
-            "(@sec-campaign-evaluation)."
+            f"within the segment.{weak} Whether it does, effects of offers must tell "
+            "(@sec-policies)."
         )
 
     def _nothing(self) -> str:

@@ -332,10 +332,10 @@ def next_product(table: pd.DataFrame) -> Figure:
         )
         axes.plot(table[column], rows, "o", color=COLOURS["main"], markersize=5)
         axes.set_title(title)
-        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
         axes.set_xlabel("Share of buyers" if column != "map_7" else "Mean average precision")
     for axes in panels[:2]:
-        axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, symbol=" %"))
+        axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0, symbol=" %"))
     panels[0].set_yticks(rows, table["ranking"])
     panels[0].set_ylim(-0.6, len(table) - 0.4)
     return figure

@@ -276,7 +276,7 @@ _WIDE = 110
 # Rows of a small table, and rows that fit on a page: a longer table repeats its head.
 _FEW, _ONE_PAGE = 14, 28
 # Rows of a sortable table that are printed; the reader sorts on screen to have others.
-_PRINTED = 40
+_PRINTED = 20
 # Points: widths of the text on A4 upright and across, and the sizes of type between which a
 # table is set. A character takes a little more than half its size.
 _UPRIGHT, _ACROSS = 470, 740
