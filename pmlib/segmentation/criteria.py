@@ -29,8 +29,9 @@ SMALLEST_SHARE = 0.02
 SMALLEST_EXCESS = 0.02
 """An excess of the silhouette over its reference below this is too little to act on.
 
-Judgement, not theory: set after seeing simulated banks with and without segments, and checked on
-banks of fresh seeds (``benchmarks/segmentation.py --world``).
+Judgement, not theory: set after seeing simulated banks with and without segments, then checked on
+others (``benchmarks/segmentation.py --world``). In 20 of 20 with six segments the rule chose six;
+in 87 of 87 without it chose none, though in 14 of these the test of homogeneity alone rejected.
 """
 
 HEADINGS = {
