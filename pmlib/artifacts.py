@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNITS = ("", "share", "points", "currency", "customers", "count", "days", "months", "ratio", "p")
-"""share: 0 to 1, shown in per cent; points: a difference of shares, shown in percentage points; p: a
-p-value."""
+"""share: 0 to 1, shown in per cent; points: a difference of shares, shown in percentage points;
+p: a p-value."""
 
 DIGITS = 9
 """Significant digits of what is published. Engines add up in parallel, in no fixed order, so the
