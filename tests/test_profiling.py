@@ -439,8 +439,20 @@ def test_responses_and_costs_of_a_campaign(lazy):
     assert rows.loc[("late", "control"), "answered"] == 49
     assert np.isnan(rows.loc[("late", "control"), "cost_per_sale"])
     numbers = {number.key: number.value for number in result.numbers}
-    assert numbers["past_response"] == pytest.approx(30 / 300)
+    assert numbers["past_response"] == pytest.approx(10 / 200)  # the test "late" is set apart
+    assert "not counted: late" in result.text
     assert numbers["past_response_control"] == pytest.approx(5 / 49)
+
+
+def test_where_every_campaign_is_a_test_all_are_counted(lazy):
+    past = pd.concat(
+        [
+            campaign("test", "2025-03-01", 100, 20),
+            campaign("test", "2025-03-01", 50, 5, arm="control", cost=0.0),
+        ]
+    )
+    result = profiling.contact_responses(lazy(past))
+    assert {n.key: n.value for n in result.numbers}["past_contacts"] == 100
 
 
 def test_costs_that_were_not_recorded_are_not_shown(lazy):

@@ -11,7 +11,7 @@ from scipy import stats
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL, design_matrix
 from pmlib.evaluation.effects import outcomes_of, weights_of
-from pmlib.evaluation.intervals import Finding, customer_codes, weighted_difference
+from pmlib.evaluation.intervals import Finding, customer_codes, percent, weighted_difference
 
 
 def cuped(
@@ -88,7 +88,7 @@ def _described(table: pd.DataFrame) -> tuple[tuple[Number, ...], str]:
     text = f"What was known before removes {' and '.join(parts)}: "
     largest = max(removed)
     text += (
-        f"as if the campaign had had {1 / (1 - largest) - 1:.0%} more customers."
+        f"as if the campaign had had {percent(1 / (1 - largest) - 1)} more customers."
         if largest > 0.005
         else "next to nothing, so the plain comparison is as good."
     )

@@ -21,6 +21,7 @@ from pmlib.evaluation.intervals import (
     newcombe,
     newcombe_spending,
     p_text,
+    percent,
     welch,
 )
 
@@ -69,7 +70,7 @@ class Effects:
         names : mapping of str to str
             Further outcomes and what a reader calls them.
         """
-        level = f"{self.confidence_level:.0%} interval"
+        level = f"{percent(self.confidence_level)} interval"
         rows = []
         for row in self.table.itertuples():
             unit = unit_of(row.outcome, max(row.mean, row.mean_control))
@@ -89,7 +90,7 @@ class Effects:
 
     def money_shown(self, *, currency: str) -> pd.DataFrame:
         """`money` for a reader: one row a quantity and arm with its interval, in its unit."""
-        level = f"{self.confidence_level:.0%} interval"
+        level = f"{percent(self.confidence_level)} interval"
         rows = [
             {"quantity": _QUANTITIES[number.key][1], "arm": row["arm"],
              "customers": row["customers"], "estimate": number.text(currency),
@@ -403,6 +404,5 @@ def _text(effect: pd.Series, money: pd.Series | None, currency: str) -> str:
     text += f"interval {profit.interval(currency)}."
     if not np.isnan(money["roi"]):
         roi = Number("", money["roi"], "share", money["roi_low"], money["roi_high"])
-        text += f" Each unit of contact cost brought {roi.text()} on top of itself "
-        text += f"({roi.interval()})."
+        text += f" That is {roi.text()} of what the contacts cost ({roi.interval()})."
     return text

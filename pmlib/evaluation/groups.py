@@ -10,7 +10,7 @@ from scipy import stats
 
 from pmlib.artifacts import Number
 from pmlib.evaluation.effects import ANY_OFFER, compare_arms
-from pmlib.evaluation.intervals import holm, p_text
+from pmlib.evaluation.intervals import holm, p_text, percent
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _group_findings(
         return numbers, f"There is one {group} only, so effects cannot be compared."
     text = (
         f"After correction {found} of {len(own)} {group}s show an effect on response at the "
-        f"{error_rate:.0%} level. "
+        f"{percent(error_rate)} level. "
     )
     text += (
         f"The effects differ between {group}s (Cochran's Q, p = {p:.2g})."

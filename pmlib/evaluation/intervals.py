@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.safeguards import wilson
 
 
@@ -163,7 +163,18 @@ def p_text(p_value: float) -> str:
     >>> p_text(0.0312), p_text(2e-9)
     ('0.031', '< 0.001')
     """
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+    return format_number(p_value, "p")
+
+
+def percent(share: float) -> str:
+    r"""Write a share in whole per cent.
+
+    Examples
+    --------
+    >>> percent(0.05)
+    '5\xa0%'
+    """
+    return format_number(share, "share", decimals=0)
 
 
 class Moments(NamedTuple):

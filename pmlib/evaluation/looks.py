@@ -11,7 +11,7 @@ from scipy import stats
 from pmlib.artifacts import Number
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import weights_of
-from pmlib.evaluation.intervals import customer_codes, weighted_difference
+from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference
 
 N_LOOKS = 10
 
@@ -140,8 +140,8 @@ def _described(
     )  # fmt: skip
     text = (
         f"Whoever looks {len(table)} times and stops at the first plain interval without zero is "
-        f"wrong in {rate['plain']:.0%} of campaigns that cause nothing, not in {error_rate:.0%}; "
-        f"the confidence sequence keeps to {rate['sequence']:.1%}. "
+        f"wrong in {percent(rate['plain'])} of campaigns that cause nothing, not in "
+        f"{percent(error_rate)}; the confidence sequence keeps to {rate['sequence']:.1%}. "
     )
     text += (
         f"It excludes zero from look {first} of {len(table)} on."
@@ -203,7 +203,7 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> PowerCur
         for factor in (0.25, 0.5, 1.0, 2.0)
     ]
     text = (
-        f"With {n:,} customers, {1 - share:.0%} of them in control, this campaign shows a "
+        f"With {n:,} customers, {percent(1 - share)} of them in control, this campaign shows a "
         f"difference of {100 * detectable:.2f} points or more with power 80 %; half of that needs "
         "about four times the customers."
     )

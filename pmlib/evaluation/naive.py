@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -54,12 +55,18 @@ def before_after(
     ):
         rows.append((method, name, effect, effect - z * error, effect + z * error))
     table = pd.DataFrame(rows, columns=["method", "outcome", "effect", "low", "high"])
-    naive, true = table.iloc[0], table.iloc[1]
+    # What before and after adds: the control group's outcome, less what the treated had before.
+    added = weighted_mean(y[~treated], weight[~treated], customers[~treated])
+    if before is not None:
+        had = weighted_mean((y - rise)[treated], weight[treated], customers[treated])
+        added = added[0] - had[0], float(np.hypot(added[1], had[1]))
+    naive = table.iloc[0]
     numbers = (
         Number("before_after_effect", naive["effect"], unit, naive["low"], naive["high"],
                f"{name} per contacted customer, after less before"),
-        Number("before_after_error", naive["effect"] - true["effect"], unit,
-               meaning=f"what before and after adds to the randomised effect on {name}"),
+        Number("before_after_error", added[0], unit, added[0] - z * added[1],
+               added[0] + z * added[1],
+               f"what before and after adds to the randomised effect on {name}"),
     )  # fmt: skip
     return Finding(
         table, numbers, _text(table, numbers, from_zero=before is None, currency=currency)
@@ -75,12 +82,11 @@ def _text(
     text = (
         f"Per contacted customer, before and after says {shown[0]}, the control group {shown[1]}. "
     )
-    if not (naive["low"] <= true["effect"] <= naive["high"]):
-        text += "The interval of the one does not hold the other: it is narrow and wrong. "
+    text += f"The difference is {numbers[1].text(currency)} ({numbers[1].interval(currency)}). "
     if from_zero:
         text += (
-            "Nobody was offered what they held, so nothing was sold before; every sale after is "
-            "counted as caused, also those that the control group made without any contact."
+            "Nobody was offered what they held, so nothing was sold before: the difference is what "
+            "the control group earned without any contact, and is counted as caused."
         )
     else:
         text += (

@@ -121,6 +121,13 @@ def _text(
             rivals.append(name)
     what = "profit" if expected.unit == "currency" else "response"
     text = f"The highest {what} comes from the policy **{best}**"
-    if not rivals:
-        return text + ", and it is ahead of every other policy on the same customers."
-    return text + f"; on the same customers it cannot be told from: {', '.join(rivals)}."
+    if rivals:
+        text += f"; on the same customers it cannot be told from: {', '.join(rivals)}."
+    else:
+        text += ", and it is ahead of every other policy on the same customers."
+    if best.startswith("everybody"):
+        text += (
+            " That is everybody in this campaign, which had been picked; it says nothing about the "
+            "customers that were left out."
+        )
+    return text

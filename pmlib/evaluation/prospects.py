@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
+from pmlib.evaluation.intervals import percent
 from pmlib.evaluation.targeting import auc_interval, classifiers, gains_table, typed
 from pmlib.safeguards import wilson
 
@@ -170,8 +171,8 @@ def _judged(
     ]  # fmt: skip
     text = (
         f"By cross-validation on the contacted, {best['model']} finds most buyers in its best "
-        f"{BEST_SHARE:.0%}: {best['found']:.1%} of them. The {n:,} prospects are ranked by it; the "
-        "ranking is in the run's private folder."
+        f"{percent(BEST_SHARE)}: {format_number(best['found'], 'share')} of them. The {n:,} "
+        "prospects are ranked by it; the ranking is in the run's private folder."
     )
     answers = pd.Series(known, dtype=object)
     if known is None or answers.isna().any():

@@ -25,6 +25,29 @@ REASONS = {
 """Reasons for which a contact is wasted, in words."""
 
 
+def controlled_tests(contacts: nw.LazyFrame) -> list[str]:
+    """Campaigns that were tests, with customers left uncontacted on purpose.
+
+    A randomised pilot is a question put to customers; what it brought says little of how the bank
+    sells day by day. Where every campaign is a test, none is named: they are all there is.
+
+    Parameters
+    ----------
+    contacts : narwhals.LazyFrame
+    """
+    control = (nw.col("arm") == "control").cast(nw.Int64)
+    arms = collect(
+        contacts.group_by("campaign_id").agg(test=control.max()), sort_by=["campaign_id"]
+    )
+    tests = arms.loc[arms["test"] == 1, "campaign_id"]
+    return tests.tolist() if len(tests) < len(arms) else []
+
+
+def without(contacts: nw.LazyFrame, campaigns: Sequence[str]) -> nw.LazyFrame:
+    """Leave out the contacts of some campaigns."""
+    return contacts.filter(~nw.col("campaign_id").is_in(campaigns)) if campaigns else contacts
+
+
 # --- response -----------------------------------------------------------------------------------
 
 
@@ -93,12 +116,14 @@ def contact_responses(
     campaigns = campaigns.rename(columns={"campaign_id": "campaign"})
     offers = offers.rename(columns={"campaign_id": "campaign"})
     keys = ["campaign", "arm", "product", "channel"]
+    tests = controlled_tests(contacts)
     contacted = contacts.filter(nw.col("arm") != "control").with_columns(_all=nw.lit(1))
+    contacted = without(contacted, tests)
     total = _responses(contacted, ["_all"], level)
     control = _responses(
         contacts.filter(nw.col("arm") == "control").with_columns(_all=nw.lit(1)), ["_all"], level
     )
-    numbers, text = _response_text(total, control, len(order))
+    numbers, text = _response_text(total, control, len(order) - len(tests), tests)
     return Responses(
         suppress(
             campaigns[["campaign", "arm", "first", "last", *shared]],
@@ -146,7 +171,7 @@ def _responses(contacts: nw.LazyFrame, by: Sequence[str], level: float) -> pd.Da
 
 
 def _response_text(
-    total: pd.DataFrame, control: pd.DataFrame, n_campaigns: int
+    total: pd.DataFrame, control: pd.DataFrame, n_campaigns: int, tests: Sequence[str]
 ) -> tuple[tuple[Number, ...], str]:
     if total.empty:
         return (), "No customer was contacted."
@@ -168,6 +193,8 @@ def _response_text(
         f"On record: {{past_campaigns}} {plural} and {{past_contacts}} contacts, of which "
         "{past_response} ({past_response.interval}) led to a purchase."
     )
+    if tests:
+        text += f" Tests with a control group are not counted: {', '.join(tests)}."
     if not np.isnan(all_["cost_per_sale"]):
         numbers.append(
             Number("past_cost_per_sale", all_["cost_per_sale"], "currency", all_["cost_low"],
@@ -248,7 +275,8 @@ def wasted_contacts(
         holdings=holdings,
         on="contacted_on",
     )
-    reasons = count_exclusions(flagged, cost="cost", level=level)
+    usual = without(flagged, controlled_tests(contacts))
+    reasons = count_exclusions(usual, cost="cost", level=level)
     campaigns = _in_time(
         count_exclusions(flagged, by=["campaign_id"], cost="cost", level=level), contacts
     )
@@ -272,7 +300,7 @@ def wasted_contacts(
     )  # fmt: skip
     shown = [f"{REASONS[name]}: {{waste_{name}_share}}" for name in EXCLUSIONS if name in known]
     sentence = (
-        "Of the past contacts {waste_share} ({waste_share.interval}) should not have been made "
+        "Of these contacts {waste_share} ({waste_share.interval}) should not have been made "
         f"({'; '.join(shown)})."
     )
     cost = total["cost"]["any"]

@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
+from pmlib.profiling.contacts import controlled_tests, without
 from pmlib.profiling.customers import band
 from pmlib.profiling.quality import iso_day, literal
 from pmlib.safeguards import suppress, wilson
@@ -186,7 +187,7 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
     Parameters
     ----------
     contacts : narwhals.LazyFrame
-        Control rows are left out.
+        Control rows are left out, and so are tests where there is other marketing.
     level : float
         Confidence level.
     minimum : int
@@ -200,6 +201,7 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
         Newcombe's interval [@newcombe1998difference].
     """
     columns = ["tenth", "first", "last", "contacts", "responded", "rate", "low", "high"]
+    contacts = without(contacts, controlled_tests(contacts))
     rows = contacts.filter((nw.col("arm") != "control") & ~nw.col("responded").is_null()).select(
         "customer_id",
         "campaign_id",
