@@ -43,6 +43,7 @@ STUDY = {
     "simulated": True,
     "as_of": "2025-12-31",
     "currency": "EUR",
+    "value_is": "margin",
     "fingerprint": "0123456789abcdef",
     "attributes": {
         "income": {

@@ -115,6 +115,7 @@ def study_record(study: Study) -> dict[str, Any]:
         "simulated": study.simulated,
         "as_of": study.as_of.isoformat(),
         "currency": study.currency,
+        "value_is": study.value_is,
         "fingerprint": study.fingerprint,
         "attributes": {name: asdict(item) for name, item in study.attributes.items()},
         "outcomes": {name: asdict(item) for name, item in study.outcomes.items()},

@@ -184,6 +184,7 @@ class StudySpec(Strict):
     simulated: bool = False
     as_of: dt.date
     currency: str
+    value_is: Literal["margin", "sales"] = "margin"
     sources: list[Source] = []
     tables: dict[Literal[TABLES], FileName] = {}  # type: ignore[valid-type]
     attributes: dict[Name, AttributeSpec] = {}

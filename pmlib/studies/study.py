@@ -95,6 +95,8 @@ class Study:
         Hash of all that the tables depend on.
     overrides : mapping
         Parameter values that study.yaml sets.
+    value_is : str
+        What the value of a contact is: ``margin``, or ``sales`` where margins are not known.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Study:
     truth: Path | None
     fingerprint: str
     overrides: Mapping[str, Any]
+    value_is: str = "margin"
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""
@@ -275,6 +278,7 @@ def _study(spec: StudySpec, folder: Path, target: Path, files: list[RawFile]) ->
         simulated=spec.simulated,
         as_of=spec.as_of,
         currency=spec.currency,
+        value_is=spec.value_is,
         attributes={name: Attribute(**a.model_dump()) for name, a in spec.attributes.items()},
         outcomes={name: Attribute(**a.model_dump()) for name, a in spec.outcomes.items()},
         structural_pairs=tuple((first, second) for first, second in spec.structural_pairs),
