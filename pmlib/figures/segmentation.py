@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 
 from pmlib.figures.style import COLOURS, DIVERGING, new_figure, segment_colours, styled
 
+# Features shown beside the map of the customers: those that mark its axes most.
+_LOADINGS = 12
+
 
 @styled
 def criteria(table: pd.DataFrame, *, chosen: int, min_stability: float) -> Figure:
@@ -101,7 +104,12 @@ def sizes(segments: pd.DataFrame, *, value_label: str | None) -> Figure:
                 textcoords="offset points", va="center", fontsize=8,
             )  # fmt: skip
     largest = segments[["share", "value_share"]].max().max()
-    axis.set(yticks=rows, xlabel="share of the bank, %", xlim=(0, 135 * largest))
+    axis.set(
+        yticks=rows,
+        xlabel="share of the bank, %",
+        xlim=(0, 135 * largest),
+        xticks=np.arange(0, 101, 20 if largest > 0.5 else 10),
+    )
     axis.set_yticklabels(_names(segments))
     axis.grid(axis="y", visible=False)
     return figure  # fmt: skip
@@ -161,7 +169,7 @@ def snake(standardised: pd.DataFrame) -> Figure:
     axis.axhline(0, color=COLOURS["muted"], linewidth=0.8)
     axis.set_xticks(
         range(len(labels)),
-        [wrapped(label, 11) for label in labels],
+        [wrapped(label, 9) for label in labels],
         rotation=0 if len(labels) <= 9 else 90,
     )
     axis.set(ylabel="deviation from the bank's mean, sd")
@@ -189,7 +197,8 @@ def customer_map(
         Segment 1 first.
     explained : tuple of float
     """
-    figure = new_figure(3.4 + 0.12 * len(names))
+    shown = min(len(loadings), _LOADINGS)
+    figure = new_figure(max(3.4 + 0.12 * len(names), 1.2 + 0.34 * shown))
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     colours = segment_colours(len(names))
     largest = max(int(squares["customers"].max()), 1) if len(squares) else 1
@@ -209,7 +218,7 @@ def customer_map(
     ]
     left.set(title="Customers (area: how many)", xlabel=axis_names[0], ylabel=axis_names[1])
     strongest = loadings.assign(size=np.hypot(loadings["x"], loadings["y"]))
-    strongest = strongest.sort_values("size", ascending=False, kind="stable").head(12)
+    strongest = strongest.sort_values("size", ascending=False, kind="stable").head(_LOADINGS)
     rows = np.arange(len(strongest))[::-1]
     right.axvline(0, color=COLOURS["muted"], linewidth=0.8)
     for column, marker, colour, number in (("x", "o", "main", 1), ("y", "s", "accent", 2)):
@@ -221,7 +230,7 @@ def customer_map(
             markersize=5,
             label=f"component {number}",
         )
-    right.set_yticks(rows, [wrapped(label, 18) for label in strongest["label"]])
+    right.set_yticks(rows, [wrapped(label, 24) for label in strongest["label"]])
     right.set(title="What the components are", xlim=(-1.05, 1.05), xlabel="correlation")
     right.legend(
         loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=2, handletextpad=0, columnspacing=0.8

@@ -120,7 +120,7 @@ def compare_dates(
             Number("largest_psi", largest, decimals=2,
                    meaning="Largest population stability index of a feature between the dates"),
         ),
-        text=_text(largest, k, f"between {earlier} and {features.as_of}"),
+        text=_text(largest, k, f"between {earlier} and {features.as_of}", days),
     )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def _publishable(migration: pd.DataFrame, minimum: int) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _text(largest: float, k: int, between: str) -> str:
+def _text(largest: float, k: int, between: str, days: int) -> str:
     remedy = ": the segments should be found anew before they are used" if k > 1 else ""
     shift = {
         "stable": f"No feature shifted {between} (largest stability index {{largest_psi}})",
@@ -219,7 +219,12 @@ def _text(largest: float, k: int, between: str) -> str:
     }[reading(largest)]
     if k == 1:
         return f"{shift}."
+    shared = max(WINDOW_DAYS - days, 0)
+    built_in = (
+        f" Both dates look back a year and share {shared} of its {WINDOW_DAYS} days, so this is "
+        "an upper limit of how far segments last."
+    )
     return (
         f"{shift}; {{stayed_in_segment}} (interval {{stayed_in_segment.interval}}) of the "
-        "customers present at both dates are in the segment they were in."
+        f"customers present at both dates are in the segment they were in.{built_in * bool(shared)}"
     )
