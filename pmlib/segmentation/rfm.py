@@ -28,8 +28,8 @@ BANDS = ("low (3 to 6)", "middle (7 to 11)", "high (12 to 15)")
 _COMPARED = (
     "Of {rfm_beaten} of the {rfm_compared} attributes held out of the clustering the segments "
     "explain at least a hundredth of the variance more than the 125 RFM cells do. It is no equal "
-    "contest: the scores see neither tenure nor channels. The two partitions agree with an adjusted "
-    "Rand index of {rfm_agreement}."
+    "contest: the scores see neither tenure nor channels. The two partitions agree with an "
+    "adjusted Rand index of {rfm_agreement}."
 )
 _TIED = (
     " Margin and product families favour the segments: they are made of the products held, whose "
@@ -163,7 +163,7 @@ def score_rfm(
             Number("rfm_agreement", ari, decimals=2,
                    meaning="Adjusted Rand index between the segments and the 125 RFM cells"),
             Number("rfm_beaten", best, "count",
-                   meaning="Attributes held out of which the segments explain clearly more than RFM cells"),
+                   meaning="Held-out attributes that segments explain clearly better than RFM"),
             Number("rfm_compared", len(explained), "count",
                    meaning="Attributes held out that segments and RFM cells were compared on"),
         ),
