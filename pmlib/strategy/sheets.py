@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import format_number
+from pmlib.artifacts import Number, Quoted, format_number
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE
@@ -16,6 +17,8 @@ _YARDSTICK = {
     "response": "response (no control was ever kept)",
     "association": "assumed sales a contact (no contact has tested it)",
 }
+
+_EFFECT = {"uplift": "uplift", "response": "response", "association": "assumed sales a contact"}
 
 
 def strategy_sheet(case: Case, design: Design, params: Parameters, *, segment: int) -> pd.DataFrame:
@@ -49,18 +52,15 @@ def strategy_sheet(case: Case, design: Design, params: Parameters, *, segment: i
             else f"the budget earns more elsewhere (best here: {_money(best, case)} a contact)"
         )
         return _sheet([*rows, ("Offer", f"none: {why}", "effects of offers")])
-    products = planned.groupby("product_id")["planned"].sum().sort_values(ascending=False)
-    names = case.catalogue.products.set_index("product_id")["name"]
-    first = str(products.index[0])
+    names = case.names
+    first = str(planned.groupby("product_id")["offers"].sum().idxmax())
+    rules = _rules(case, segment, first)
     rows += [
-        ("Need", _need(case, segment, first, names), "rules"),
-        ("Positioning", _positioning(case, design, cells, first, names), "effects of offers"),
-        (
-            "Products",
-            "; ".join(f"{names[p]} to {n:,.0f}" for p, n in _large(products, params).items()),
-            "plan",
-        ),
-    ]
+        ("Need", _need(case, segment, first), "eligibility, rules" if rules else "eligibility"),
+        ("Positioning", _positioning(case, design, segment, first, params), "effects of offers"),
+        ("Products", _counts(planned.assign(name=planned["product_id"].map(names)), "name", params),
+         "plan"),
+    ]  # fmt: skip
     offers = planned["offers"]
     sales = float((offers * planned["effect"]).sum())
     spend = float((offers * planned["cost"]).sum())
@@ -73,40 +73,35 @@ def strategy_sheet(case: Case, design: Design, params: Parameters, *, segment: i
         )
     else:
         price = f"{_money(spend, case)} of contacts bring {_money(margin, case)}"
-    channels = planned.groupby("channel")["planned"].sum().sort_values(ascending=False)
     of_first = planned[planned["product_id"] == first]
     addressed = of_first.loc[of_first["holds"], "planned"].sum() / of_first["planned"].sum()
-    z = norm.isf((1 - params.confidence_level) / 2)
-    load = (design.cells["offers"] * design.cells["margin"]).where(
-        design.cells["segment"] == segment, 0.0
-    ).to_numpy()  # fmt: skip
-    assert design.policy.effects is not None
-    half = z * float((load @ design.policy.effects.covariance @ load) ** 0.5)
+    cited = rules if addressed >= 0.5 else []  # a message must fit most of those who get it
+    here = (design.cells["segment"] == segment).to_numpy()
+    weight = np.where(here, design.cells["offers"], 0.0)
+    uplift = _rates(design, weight / max(weight.sum(), 1), case, params)
+    half = _half(design, weight * design.cells["margin"].to_numpy(), params)
     profit = margin - spend
+    profit_told = Number("profit", profit, "currency", profit - half, profit + half)
     return _sheet(
         [
             *rows,
             ("Price", price, "plan, margins"),
-            (
-                "Channel",
-                "; ".join(f"{c} to {n:,.0f}" for c, n in _large(channels, params).items()),
-                "plan",
-            ),
+            ("Channel", _counts(planned, "channel", params), "plan"),
             (
                 "Timing",
-                (
-                    f"from {case.sources.as_of}, {params.cool_down} days or more after the last "
-                    f"contact, at most {params.contact_limit} a customer"
-                ),
+                _timing(case, params),
                 "limits",
             ),
-            ("Message", _message(case, segment, first, names, float(addressed)), "rules, plan"),
+            (
+                "Message",
+                _message(case, first, cited, float(addressed)),
+                "rules, plan" if cited else "plan",
+            ),
             (
                 "Yardstick",
                 (
-                    f"{_YARDSTICK[design.policy.effects.kind]} of "
-                    f"{_rate(sales / max(offers.sum(), 1), case)}; profit {_money(profit, case)} "
-                    f"({_money(profit - half, case)} to {_money(profit + half, case)})"
+                    f"{_YARDSTICK[case.evidence.kind]} of {uplift}; profit "
+                    f"{_with_interval(profit_told, case)}"
                 ),
                 "plan",
             ),
@@ -118,50 +113,93 @@ def _sheet(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["aspect", "statement", "rests_on"])
 
 
-def _need(case: Case, segment: int, product: str, names: pd.Series) -> str:
+def _need(case: Case, segment: int, product: str) -> str:
     groups = case.groups
     of_product = groups.state[:, groups.products.index(product)]
     inside = groups.segment == segment
     eligible = int(groups.size[inside & (of_product != NOT_ELIGIBLE)].sum())
     holding = int(groups.size[inside & (of_product == HOLDS)].sum())
-    text = f"{eligible:,} may be offered {names[product]}"
-    if case.catalogue.antecedents.get(product):
-        text += f"; {_share(holding / eligible)} of them hold what usually goes with it"
+    text = f"{eligible:,} may be offered {case.names[product]}"
+    if _rules(case, segment, product):
+        text += f"; {_share(holding / eligible)} of them already hold what goes with it"
     return text
 
 
-def _positioning(
-    case: Case, design: Design, cells: pd.DataFrame, product: str, names: pd.Series
-) -> str:
-    def mean(frame: pd.DataFrame) -> float:
-        frame = frame[(frame["product_id"] == product) & (frame["eligible"] > 0)]
-        return float((frame["effect"] * frame["eligible"]).sum() / frame["eligible"].sum())
+def _positioning(case: Case, design: Design, segment: int, product: str, params: Parameters) -> str:
+    """Mean effect of the product's offers here and elsewhere, with intervals."""
+    cells = design.cells
+    of_product = np.where(cells["product_id"] == product, cells["eligible"], 0.0)
+    inside = (cells["segment"] == segment).to_numpy()
+    here = of_product * inside / (of_product * inside).sum()
+    word = _EFFECT[case.evidence.kind]
+    text = f"{case.names[product]}: {word} of {_rates(design, here, case, params)}"
+    elsewhere = of_product * ~inside
+    if not elsewhere.any():
+        return text
+    elsewhere /= elsewhere.sum()
+    effect = cells["effect"].to_numpy()
+    difference = float((here - elsewhere) @ effect)
+    open_ = abs(difference) <= _half(design, here - elsewhere, params)
+    word = "not shown to differ from" if open_ else "more than" if difference > 0 else "less than"
+    return f"{text}, {word} {_rates(design, elsewhere, case, params)} in the other segments"
 
-    here, everywhere = mean(cells), mean(design.cells)
-    word = "more" if here > everywhere else "no more"
-    return (
-        f"{names[product]}: an offer should move them {word} than others "
-        f"({_rate(here, case)} here, {_rate(everywhere, case)} over all)"
+
+def _timing(case: Case, params: Parameters) -> str:
+    rest = f"{params.cool_down} days or more after a customer's last contact, "
+    rest = rest if params.cool_down else ""
+    return f"first possible day {case.sources.as_of}; {rest}at most {params.contact_limit} each"
+
+
+def _rules(case: Case, segment: int, product: str) -> list[tuple[str, ...]]:
+    """Antecedents of the rules that point to a product in a segment."""
+    known = case.catalogue.antecedents.get(product, ())
+    found = [antecedent for scope, antecedent in known if scope in (0, segment)]
+    # Who holds all of a longer antecedent holds the shorter one inside it too.
+    return [a for a in found if not any(set(b) < set(a) for b in found)]
+
+
+def _message(case: Case, product: str, rules: list[tuple[str, ...]], addressed: float) -> str:
+    name = case.names[product]
+    if not rules:
+        return f"{name} on its own merits"
+    held = " or ".join(
+        " and ".join(case.product_names.get(a, a) for a in antecedent) for antecedent in rules
     )
-
-
-def _message(case: Case, segment: int, product: str, names: pd.Series, addressed: float) -> str:
-    rules = [
-        antecedent
-        for scope, antecedent in case.catalogue.antecedents.get(product, ())
-        if scope in (0, segment) and len(antecedent) == 1
-    ]
-    if not rules or addressed == 0:
-        return f"{names[product]} on its own merits; no rule to refer to"
-    held = " or ".join(case.product_names.get(a[0], a[0]) for a in rules)
     return (
-        f"{names[product]}: {_share(addressed)} of those planned hold an antecedent; "
+        f"{name}: {_share(addressed)} of those planned already hold what goes with it; "
         f"refer to their {held}"
     )
 
 
-def _large(counts: pd.Series, params: Parameters) -> pd.Series:
-    return counts[counts >= params.min_group_size]
+def _counts(planned: pd.DataFrame, by: str, params: Parameters) -> str:
+    """Offers by product or channel, and how many customers more are held out as control."""
+    offers = planned.groupby(by)["offers"].sum().sort_values(ascending=False)
+    shown = offers[offers >= params.min_group_size]
+    control = int((planned["planned"] - planned["offers"]).sum())
+    text = "; ".join(f"{name} to {n:,.0f}" for name, n in shown.items())
+    if control == 0:
+        return text
+    few = control < params.min_group_size
+    held_out = f"fewer than {params.min_group_size}" if few else f"{control:,}"
+    return f"{text} (and {held_out} held out as control)"
+
+
+def _half(design: Design, load: np.ndarray, params: Parameters) -> float:
+    """Half the interval of a weighted sum of effects."""
+    assert design.policy.effects is not None
+    z = norm.isf((1 - params.confidence_level) / 2)
+    return float(z * np.sqrt(load @ design.policy.effects.covariance @ load))
+
+
+def _rates(design: Design, weight: np.ndarray, case: Case, params: Parameters) -> str:
+    mean, half = float(weight @ design.cells["effect"]), _half(design, weight, params)
+    unit = "points" if case.evidence.outcome == "response" else "currency"
+    return _with_interval(Number("rate", mean, unit, mean - half, mean + half), case)
+
+
+def _with_interval(number: Number, case: Case) -> str:
+    quoted = Quoted(number, case.currency)
+    return f"{quoted} ({quoted.interval})"
 
 
 def _share(value: float) -> str:
@@ -170,8 +208,3 @@ def _share(value: float) -> str:
 
 def _money(value: float, case: Case) -> str:
     return format_number(float(value), "currency", currency=case.currency)
-
-
-def _rate(value: float, case: Case) -> str:
-    unit = "points" if case.evidence.outcome == "response" else "currency"
-    return format_number(float(value), unit, currency=case.currency)
