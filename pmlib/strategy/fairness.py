@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import narwhals as nw
 import numpy as np
@@ -29,6 +30,12 @@ from pmlib.studies import Study
 BANDS = (30, 45, 60)
 """Ages at which bands begin; the first band ends below the first of them."""
 
+LABELS = (
+    f"under {BANDS[0]}",
+    *(f"{low} to {high - 1}" for low, high in pairwise(BANDS)),
+    f"{BANDS[-1]} and over",
+)
+
 NOT_KNOWN = "not known"
 
 
@@ -39,8 +46,9 @@ class PlanCheck:
     Parameters
     ----------
     rates : pandas.DataFrame
-        ``trait, group, customers, offered, rate, low, high``; no group smaller than
-        ``min_group_size``. Empty where the study knows neither gender nor age.
+        ``trait, group, customers, offered, rate, low, high, rate_eligible`` (among those who may
+        be offered anything); no group smaller than ``min_group_size``. Empty where the study
+        knows neither gender nor age.
     equal : pandas.DataFrame
         ``trait, difference`` (largest difference of offer rates allowed, share; NaN: any),
         ``profit`` (currency), ``cost`` (profit given up, currency) with ``low, high``, and
@@ -96,8 +104,8 @@ def check_plan(
             meaning="Planned offers to holders, unsuitable or objecting customers",
         )
     ]
-    text = "{plan_violations} planned offers go to customers who hold the product, for whom it is "
-    text += "unsuitable, or who object. "
+    start = "{plan_violations} planned offers go" if violations else "No planned offer goes"
+    text = f"{start} to customers who hold the product, for whom it is unsuitable, or who object. "
     if rates.empty:
         text += "The study knows neither gender nor age."
         return PlanCheck(rates, pd.DataFrame(), tuple(numbers), text)
@@ -114,8 +122,8 @@ def check_plan(
     )
     text += (
         f"The widest difference of offer rates is {words}: {{offer_rate_gap}} "
-        "({offer_rate_gap.interval}). The plan does not look at gender or age; such differences "
-        "come with what customers hold, tolerate and respond to."
+        "({offer_rate_gap.interval}). The plan does not use gender or age directly, but segments "
+        "can follow age."
     )
     if design.planned.empty:
         return PlanCheck(rates, pd.DataFrame(), tuple(numbers), text)
@@ -127,9 +135,9 @@ def check_plan(
         numbers.append(Number(key, row.cost, "currency", row.low, row.high, what))
         share = format_number(row.cost_share, "share")
         lost = f"{{{key}}} ({{{key}.interval}}), {share} of the expected profit"
-        costs.append(f"by {row.trait} {lost if row.cost > 0 else 'nothing'}")
+        costs.append(f"by {row.trait} would cost {lost if row.cost > 0 else 'nothing'}")
     if costs:
-        text += f" Equal offer rates would cost {'; '.join(costs)}."
+        text += f" Equal offer rates {'; '.join(costs)}."
     return PlanCheck(rates, equal, tuple(numbers), text)
 
 
@@ -171,7 +179,8 @@ def price_of_equality(
         for difference, (profit, other) in zip((now / 2, 0.0), plans[1:], strict=True):
             load = (made - other)[position] * margin
             half = z * float(np.sqrt(load @ design.policy.effects.covariance @ load))
-            lost = max(best - profit, 0.0)  # solvers differ in the last digits
+            lost = best - profit
+            lost = lost if lost > 1e-6 * best else 0.0  # solvers differ in the last digits
             rows.append((trait, difference, profit, lost, lost - half, lost + half, lost / best))
     columns = ["trait", "difference", "profit", "cost", "low", "high", "cost_share"]
     return pd.DataFrame(rows, columns=columns)
@@ -228,19 +237,33 @@ def _rates(case: Case, offers: nw.LazyFrame, params: Parameters) -> pd.DataFrame
     if not traits:
         return pd.DataFrame()
     reached = offers.select("customer_id", offered=nw.lit(1)).unique()
+    states = customer_states(case.sources, case.catalogue, cool_down=params.cool_down)
+    codes = [c for c in states.collect_schema().names() if c.startswith("code")]
+    able = states.filter(nw.sum_horizontal(*codes) > 0)  # a code is 0 where nothing is eligible
     people = (
         case.sources.customers.select("customer_id", **traits)
         .join(reached, on="customer_id", how="left")
-        .with_columns(offered=~nw.col("offered").is_null())
+        .join(able.select("customer_id", eligible=nw.lit(1)), on="customer_id", how="left")
+        .with_columns(offered=~nw.col("offered").is_null(), eligible=~nw.col("eligible").is_null())
     )
     tables = []
     for trait in traits:
         table = offer_rates(people, group=trait, level=params.confidence_level)
+        among = offer_rates(people.filter(nw.col("eligible")), group=trait)
+        among = among.rename(columns={"customers": "eligible", "rate": "rate_eligible"})
+        table = table.merge(among[["group", "eligible", "rate_eligible"]], on="group", how="left")
+        for count in (table["eligible"], table["customers"] - table["eligible"]):
+            few = count.between(1, params.min_group_size - 1)
+            table["rate_eligible"] = table["rate_eligible"].mask(few)
         table = suppress(table, count="customers", minimum=params.min_group_size)
         tables.append(table[~table["suppressed"]].assign(trait=trait))
-    columns = ["trait", "group", "customers", "offered", "rate", "low", "high"]
+    columns = ["trait", "group", "customers", "offered", "rate", "low", "high", "rate_eligible"]
     rates = pd.concat(tables, ignore_index=True)[columns]
-    return rates.assign(group=rates["group"].fillna(NOT_KNOWN))
+    rates["group"] = rates["group"].fillna(NOT_KNOWN)
+    place = {name: number for number, name in enumerate((*LABELS, NOT_KNOWN), start=1)}
+    order = rates["group"].map(place).fillna(0)  # bands by age, the unknown last
+    rates = rates.assign(order=order).sort_values(["trait", "order", "group"], ignore_index=True)
+    return rates[columns]
 
 
 def _traits(case: Case) -> dict[str, nw.Expr]:
@@ -259,9 +282,7 @@ def _traits(case: Case) -> dict[str, nw.Expr]:
 
 def _band(age: nw.Expr) -> nw.Expr:
     label: nw.Expr = nw.lit(None, dtype=nw.String)
-    for low, high in zip((0, *BANDS), (*BANDS, 200), strict=True):
-        name = f"under {high}" if low == 0 else f"{low} and over" if high == 200 else ""
-        name = name or f"{low} to {high - 1}"
+    for low, high, name in zip((0, *BANDS), (*BANDS, 200), LABELS, strict=True):
         label = nw.when((age >= low) & (age < high)).then(nw.lit(name)).otherwise(label)
     return label
 
