@@ -18,7 +18,7 @@ from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.strategy.cells import NOT_ELIGIBLE, customer_states, decode
 from pmlib.strategy.contacts import export_csv
-from pmlib.strategy.truth import draw_bank, value_of_policies
+from pmlib.strategy.truth import draw_bank, gains, value_of_policies
 from pmlib.studies import Study, prepare
 
 AS_OF = dt.date(2025, 12, 31)
@@ -280,11 +280,39 @@ def test_sheets_quote_the_plan(case, design):
         sheet = strategy.strategy_sheet(case, design, PARAMETERS, segment=segment)
         told = sheet.set_index("aspect")["statement"]
         planned = design.planned[design.planned["segment"] == segment]
-        fund = planned.loc[planned["product_id"] == "fund", "planned"].sum()
+        fund = planned.loc[planned["product_id"] == "fund", "offers"].sum()
+        control = (planned["planned"] - planned["offers"]).sum()
         assert f"Fund to {fund:,.0f}" in told["Products"]
+        assert f"{control} held out as control" in told["Products"]
         assert "refer to their Card" in told["Message"]
-        for channel, count in planned.groupby("channel")["planned"].sum().items():
+        for channel, count in planned.groupby("channel")["offers"].sum().items():
             assert (f"{channel} to {count:,.0f}" in told["Channel"]) == (count >= 10)
+
+
+def test_a_rule_is_cited_only_where_most_fall_under_it(case, design):
+    """Of 100 planned customers 49 or 50 hold the antecedent; the bound is half."""
+    cells = design.cells.assign(planned=0, offers=0)
+    fund = cells[(cells["product_id"] == "fund") & (cells["segment"] == 1)]
+    holders, others = (fund.index[fund["holds"] == holds][0] for holds in (True, False))
+    for held, cited in ((49, False), (50, True)):
+        made = cells.copy()
+        made.loc[[holders, others], ["planned", "offers"]] = [[held, held], [100 - held] * 2]
+        mixed = replace(design, cells=made)
+        sheet = strategy.strategy_sheet(case, mixed, PARAMETERS, segment=1).set_index("aspect")
+        assert ("refer to" in sheet.loc["Message", "statement"]) == cited
+        assert ("rules" in sheet.loc["Message", "rests_on"]) == cited
+
+
+def test_interval_of_an_uplift_against_hand_computation(case, design):
+    """One cell planned: its effect and standard error are those of the yardstick."""
+    cells = design.cells.assign(planned=0, offers=0)
+    cells.loc[0, ["planned", "offers"]] = 100
+    one = replace(design, cells=cells)
+    segment = int(cells.loc[0, "segment"])
+    sheet = strategy.strategy_sheet(case, one, PARAMETERS, segment=segment).set_index("aspect")
+    effect, se = 100 * cells.loc[0, "effect"], 100 * cells.loc[0, "se"]
+    ends = [f"{end:.2f}".replace("-", "−") for end in (effect - 1.96 * se, effect + 1.96 * se)]
+    assert f"{ends[0]} to {ends[1]}" in sheet.loc["Yardstick", "statement"]
 
 
 def test_a_segment_without_offers_gets_a_sheet_that_says_why(case, design):
@@ -302,6 +330,9 @@ def test_decisions_survive_when_nothing_is_uncertain(case, design):
     found = strategy.survival(case, certain, PARAMETERS, draws=3, draws_of_money=3)
     scenarios = found.scenarios.set_index("scenario")
     assert scenarios.loc["the pilot", "unchanged"] == pytest.approx(1.0)
+    # What is framed and counted is the plan itself, with its smallest cell.
+    assert found.decisions["planned"].sum() == design.planned["planned"].sum()
+    assert set(found.decisions["product"]) == {"Fund", "Loan"}
     noisy = replace(fixed, sampling=effects.sampling * 25)
     noisy = replace(design, policy=replace(design.policy, effects=noisy))
     found = strategy.survival(case, noisy, PARAMETERS, draws=5, draws_of_money=2)
@@ -317,6 +348,17 @@ def test_policies_are_judged_on_the_other_half(case):
     # The effect is with holders of a card, which segments do not know.
     assert table.loc["segments", "combined_more"] > 0
     assert (table["low"] <= table["held_out"]).all()
+
+
+def test_one_segment_without_rules_is_told(case):
+    groups = case.groups.coarsened(segments=False, rules=False)[0]
+    plain = replace(
+        case, evidence=case.evidence.coarsened(segments=False, rules=False), groups=groups,
+        catalogue=replace(case.catalogue, antecedents={}),
+    )  # fmt: skip
+    text = strategy.compare(plain, PARAMETERS).text
+    assert text.startswith("With one segment and no rules all policies")
+    assert "alone" not in text
 
 
 def test_black_box_finds_the_planted_effect(study, case, engine):
@@ -348,7 +390,17 @@ def test_offer_rates_and_the_price_of_equal_ones(study, case, design, engine):
     by_gender = found.equal[found.equal["trait"] == "gender"].set_index("difference")
     assert by_gender.loc[0.0, "cost"] > 0
     assert by_gender.loc[0.0, "cost"] == by_gender["cost"].max()  # half as different costs less
-    assert "Equal offer rates would cost by" in found.text
+    assert "Equal offer rates by age would cost" in found.text
+    ages = found.rates.loc[found.rates["trait"] == "age", "group"].tolist()
+    assert ages == ["under 30", "30 to 44", "45 to 59", "60 and over"]
+    # Among the eligible: counted from the states, customer by customer.
+    states = collect(customer_states(case.sources, case.catalogue, cool_down=30), sort_by=[])
+    able = set(states.loc[states["code0"] > 0, "customer_id"])
+    people = tables()["customers"]
+    women = people.loc[people["gender"] == "female", "customer_id"]
+    row = found.rates.set_index("group").loc["female"]
+    expected = row["offered"] / sum(customer in able for customer in women)
+    assert row["rate_eligible"] == pytest.approx(expected)
 
 
 def test_even_plan_against_hand_computation():
@@ -460,7 +512,7 @@ def test_without_a_control_the_response_is_used_and_called_so(tmp_path, engine):
     case = open_case(study_of(tmp_path / "response", frames), engine)
     design = strategy.plan_study(case, PARAMETERS)
     assert "**response**" in design.text
-    assert "randomised pilot with a control group" in strategy.meaning(design)
+    assert "randomised pilot with a control group" in strategy.meaning(case, design)
 
 
 def test_without_contacts_the_potential_is_called_assumed(tmp_path, engine):
@@ -480,7 +532,7 @@ def test_a_pilot_that_shows_nothing_plans_nothing(tmp_path, engine):
     case, design, _ = plan_with(study_of(tmp_path / "none", tables(uplift=0.0)), engine)
     assert design.planned.empty
     assert "contacting does not pay" in design.text
-    assert strategy.meaning(design).startswith("- **Do not contact.**")
+    assert strategy.meaning(case, design).startswith("- **Do not contact.**")
     power = strategy.control_group(design, case.evidence, control_share=0.1, error_rate=0.05)
     assert power.text == "The plan is empty, so no control group is needed."
 
@@ -499,6 +551,23 @@ def test_states_of_a_drawn_bank_are_those_of_its_customers():
             expected = gain[level[able] == segment].mean(axis=0)
             found = bank.effect[segment, 0, product]
             np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_gain_of_combining_beside_its_truth_by_hand():
+    """Contacts earn 2 and 3 in truth: 10 and 5 of them 35, 15 and 0 of them 30, 0 and 5 15."""
+    contacts = {"combined": [10.0, 5.0], "segments": [15.0, 0.0], "rules": [0.0, 5.0]}
+    judged = pd.DataFrame(
+        {
+            "policy": ["segments", "rules"], "combined_more": [8.0, 6.0],
+            "more_low": [4.0, 0.0], "more_high": [12.0, 12.0],
+        }
+    )  # fmt: skip
+    made = strategy.Comparison(judged, (), "", {k: np.array(v) for k, v in contacts.items()})
+    found = gains(made, np.array([2.0, 3.0]), {"segments": 1.0, "rules": 7.0})
+    table = found.set_index("policy")
+    assert table["true_half"].to_dict() == {"segments": 5.0, "rules": 20.0}
+    assert table["covered"].to_dict() == {"segments": True, "rules": False}
+    assert table["true_whole"].to_dict() == {"segments": 1.0, "rules": 7.0}
 
 
 def test_combining_earns_most_and_nobody_beats_the_oracle():

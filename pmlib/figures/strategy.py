@@ -23,31 +23,31 @@ _POLICY_NAMES = {
     "black box": "Black box, customer by customer",
 }
 _KIND = {
-    "uplift": "uplift (points)",
-    "response": "response rate (per cent)",
-    "association": "assumed sales a contact (per cent)",
+    "uplift": "uplift",
+    "response": "response",
+    "association": "assumed sales",
 }
 
 
 @styled
-def shrinkage(cells: pd.DataFrame) -> Figure:
-    """Raw against shrunk effects of cells.
+def shrinkage(cells: pd.DataFrame, *, unit: str) -> Figure:
+    """Raw against shrunk effects of cells, from the 1st to the 99th percentile of the raw ones.
 
     Parameters
     ----------
     cells : pandas.DataFrame
-        ``raw, effect`` (sales a contact), ``n`` (contacts), ``kind``.
+        ``raw, effect`` (sales or currency a contact), ``n`` (contacts), ``kind``.
+    unit : str
+        "points" for rates, or the currency.
     """
     seen = cells.dropna(subset=["raw"])
     figure = new_figure(3.2)
     axes = figure.subplots()
-    low = min(seen["raw"].quantile(0.01), 0.0)
-    high = max(seen["raw"].quantile(0.99), seen["effect"].max())
-    axes.plot([low, high], [low, high], color=COLOURS["muted"], lw=0.9, ls="--")
-    axes.annotate(
-        "no shrinking", (high, high), (-22, -2), textcoords="offset points", ha="right", va="top",
-        color=COLOURS["muted"], fontsize=8,
-    )  # fmt: skip
+    low, high = (seen["raw"].quantile(q, interpolation=i)
+                 for q, i in ((0.01, "lower"), (0.99, "higher")))  # fmt: skip
+    low, high = min(low, 0.0), max(high, 0.0)
+    axes.axline((0, 0), slope=1, color=COLOURS["muted"], lw=0.9, ls="--", label="no shrinking")
+    axes.legend(loc="upper left")
     size = 8 + 90 * seen["n"] / max(seen["n"].max(), 1)
     axes.scatter(
         seen["raw"], seen["effect"], s=size, color=COLOURS["main"], alpha=0.45, edgecolor="none"
@@ -55,11 +55,14 @@ def shrinkage(cells: pd.DataFrame) -> Figure:
     axes.axhline(0, color=COLOURS["ink"], lw=0.7)
     axes.axvline(0, color=COLOURS["ink"], lw=0.7)
     kind = _KIND[cells["kind"].iloc[0]]
-    axes.set_xlabel(f"Measured in the cell alone: {kind}")
+    axes.set_xlabel(f"Measured in the cell alone: {kind} ({unit} a contact)")
     axes.set_ylabel("After shrinking")
     axes.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, symbol="", decimals=_decimals(high - low)))
+    below, above = min(seen["effect"].min(), 0.0), max(seen["effect"].max(), 0.0)
+    axes.set_ylim(below - 0.08 * (above - below), above + 0.08 * (above - below))
+    if unit == "points":
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(_POINTS)
     return figure
 
 
@@ -70,18 +73,14 @@ def offer_matrix(matrix: pd.DataFrame, *, currency: str) -> Figure:
     Parameters
     ----------
     matrix : pandas.DataFrame
-        ``segment, name, product_id, per_contact`` (currency, NaN: nobody eligible),
+        ``segment, name, product, per_contact`` (currency, NaN: nobody eligible),
         ``planned`` (customers).
     """
     names = matrix.drop_duplicates("segment").set_index("segment")["name"]
-    worth = matrix.pivot_table(
-        index="segment", columns="product_id", dropna=False, values="per_contact"
-    )
-    planned = matrix.pivot_table(
-        index="segment", columns="product_id", dropna=False, values="planned"
-    )
+    grid = matrix.set_index(["segment", "product"])
+    worth, planned = (grid[column].unstack() for column in ("per_contact", "planned"))  # noqa: PD010
     n_rows, n_columns = worth.shape
-    figure = new_figure(0.9 + 0.42 * n_rows + 0.75)
+    figure = new_figure(max(0.9 + 0.42 * n_rows + 0.75, 2.6))  # room for the label of the bar
     axes = figure.subplots()
     limit = np.nanmax(np.abs(worth.to_numpy())) or 1.0
     mesh = axes.imshow(worth, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
@@ -96,11 +95,11 @@ def offer_matrix(matrix: pd.DataFrame, *, currency: str) -> Figure:
                 color="white" if dark else COLOURS["ink"], fontsize=8,
                 fontweight="bold" if count else "normal",
             )  # fmt: skip
-    axes.set_xticks(range(n_columns), [_words(p) for p in worth.columns], rotation=35, ha="right")
+    axes.set_xticks(range(n_columns), worth.columns, rotation=35, ha="right")
     axes.set_yticks(range(n_rows), [f"{s} {names[s]}" for s in worth.index])
     axes.grid(visible=False)
     bar = figure.colorbar(mesh, ax=axes, shrink=0.9, pad=0.01)
-    bar.set_label(f"Expected profit a contact ({currency})", fontsize=8)
+    bar.set_label(f"Expected profit\na contact ({currency})", fontsize=8)
     bar.outline.set_visible(False)
     return figure
 
@@ -144,14 +143,14 @@ def flow(planned: pd.DataFrame) -> Figure:
     Parameters
     ----------
     planned : pandas.DataFrame
-        ``segment, name, product_id, channel, planned`` (customers).
+        ``segment, name, product, channel, planned`` (customers).
     """
     planned = planned.assign(
         label=planned["segment"].astype(int).astype(str) + " " + planned["name"]
     )
     figure = new_figure(3.9)
     axes = figure.subplots()
-    columns = [(0.0, "label"), (1.0, "product_id"), (2.0, "channel")]
+    columns = [(0.0, "label"), (1.0, "product"), (2.0, "channel")]
     total = planned["planned"].sum()
     gap = 0.035 * total
     tops: dict[tuple[str, str], float] = {}
@@ -162,13 +161,12 @@ def flow(planned: pd.DataFrame) -> Figure:
             tops[column, name] = y
             axes.add_patch(Rectangle((x - 0.02, y), 0.04, size, color=COLOURS["ink"], lw=0))
             last = column == "channel"
-            text = name if column == "label" else f"{_words(str(name))}"
             axes.text(
-                x + (0.04 if last or column == "product_id" else -0.04), y + size / 2,
-                f"{text}  {size:,.0f}", ha="right" if column == "label" else "left", va="center",
+                x + (0.04 if last or column == "product" else -0.04), y + size / 2,
+                f"{name}  {size:,.0f}", ha="right" if column == "label" else "left", va="center",
                 fontsize=8,
                 bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6}
-                if column == "product_id" else None,
+                if column == "product" else None,
             )  # fmt: skip
             y += size + gap
         deepest = max(deepest, y - gap)
@@ -285,10 +283,8 @@ def budget_curve(table: pd.DataFrame, *, currency: str) -> Figure:
     above.yaxis.set_major_formatter(_THOUSANDS)
     above.legend(loc="lower right")
     below.step(table["budget"], table["price"], where="post", color=COLOURS["ink"])
-    below.set_yscale("symlog", linthresh=1.0)
     below.set_ylim(bottom=0)
-    below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    below.set_ylabel("Gained by one more")
+    below.set_ylabel("Gained by\none more")
     below.set_xlabel(f"Budget ({currency})")
     below.xaxis.set_major_formatter(_THOUSANDS)
     return figure
@@ -301,14 +297,14 @@ def survival(decisions: pd.DataFrame) -> Figure:
     Parameters
     ----------
     decisions : pandas.DataFrame
-        ``segment, name, product_id, planned`` (customers), ``survives`` (share).
+        ``segment, name, product, planned`` (customers), ``survives`` (share).
     """
     names = decisions.drop_duplicates("segment").set_index("segment")["name"]
-    grid = decisions.set_index(["segment", "product_id"])
+    grid = decisions.set_index(["segment", "product"])
     share, planned = (grid[column].unstack() for column in ("survives", "planned"))  # noqa: PD010
-    figure = new_figure(1.65 + 0.36 * len(share))
+    figure = new_figure(max(1.65 + 0.36 * len(share), 2.6))
     axes = figure.subplots()
-    mesh = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    mesh = axes.imshow(100 * share, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for row, column in np.ndindex(share.shape):
         value, made = share.iloc[row, column], planned.iloc[row, column] > 0
         axes.text(
@@ -318,11 +314,11 @@ def survival(decisions: pd.DataFrame) -> Figure:
         if made:
             frame = (column - 0.46, row - 0.44)
             axes.add_patch(Rectangle(frame, 0.92, 0.88, fill=False, ec=COLOURS["accent"], lw=1.6))
-    axes.set_xticks(range(share.shape[1]), [_words(p) for p in share], rotation=35, ha="right")
+    axes.set_xticks(range(share.shape[1]), list(share), rotation=35, ha="right")
     axes.set_yticks(range(len(share)), [f"{s} {names[s]}" for s in share.index])
     axes.grid(visible=False)
     bar = figure.colorbar(mesh, ax=axes, shrink=0.9, pad=0.01)
-    bar.set_label("Redrawn pilots (share)", fontsize=8)
+    bar.set_label("Per cent of redrawn pilots", fontsize=8)
     bar.outline.set_visible(False)
     return figure
 
@@ -364,12 +360,5 @@ def _band(x0: float, x1: float, y0: float, y1: float, size: float, colour: str) 
     return PathPatch(Path(points, codes), facecolor=colour, alpha=0.45, lw=0)
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _decimals(width: float) -> int:
-    return 0 if width > 0.1 else 1 if width > 0.01 else 2
-
-
+_POINTS = FuncFormatter(lambda value, _: f"{100 * value:.6g}".replace("-", "−"))
 _THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))

@@ -67,6 +67,20 @@ class Case:
         """All customers of the study, contactable or not."""
         return int(self.segments["customers"].sum())
 
+    @property
+    def names(self) -> pd.Series:
+        """Product on offer to its name, as readers see it."""
+        return self.catalogue.products.set_index("product_id")["name"]
+
+    @property
+    def unit(self) -> str:
+        """Unit of an effect: "points" where the outcome is a sale, else the currency."""
+        return "points" if self.evidence.outcome == "response" else self.currency
+
+    def has_one_cell(self) -> bool:
+        """Whether there is one segment and no rule, so that all who look at cells see the same."""
+        return len(self.groups.segments) == 1 and not self.catalogue.antecedents
+
 
 def missing_for_plan(study: Study) -> str:
     """Say what a study lacks that any plan needs; empty where nothing is missing."""
@@ -198,7 +212,7 @@ def eligibility_table(case: Case, *, minimum: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``product_id, customers, not_contactable`` (objecting or in cool-down), ``held,
+        ``product`` (name), ``customers, not_contactable`` (objecting or in cool-down), ``held,
         unsuitable, eligible``; a blanked count is NaN.
     """
     counts = case.eligible.assign(
@@ -208,7 +222,9 @@ def eligibility_table(case: Case, *, minimum: int) -> pd.DataFrame:
     parts = counts.melt("product_id", rules, var_name="rule", value_name="count")
     shown = suppress(parts, count="count", minimum=minimum, by=["product_id", "rule"])
     wide = shown.set_index(["product_id", "rule"])["count"].unstack()  # noqa: PD010
-    return counts[["product_id", "customers"]].merge(wide[rules].reset_index(), on="product_id")
+    table = counts[["product_id", "customers"]].merge(wide[rules].reset_index(), on="product_id")
+    table.insert(0, "product", table.pop("product_id").map(case.names))
+    return table
 
 
 _RULE_COLUMNS = ["antecedent", "consequent", "scope", "lift", "survives", "within"]

@@ -101,7 +101,9 @@ def catalogue(
     for column in ("name", "risk_rating", "annual_margin"):
         known = products.set_index("product_id")[column] if column in products else {}
         menu[column] = menu["product_id"].map(dict(known))
-    menu["name"] = menu["name"].fillna(menu["product_id"])
+    # A name that two products share tells neither apart: such products keep their ids.
+    shared = menu["name"].isna() | menu["name"].duplicated(keep=False)
+    menu["name"] = menu["name"].mask(shared, menu["product_id"].str.replace("_", " "))
     menu["risk_rating"] = menu["risk_rating"].astype(float)
     menu["margin"] = menu.pop("annual_margin").astype(float)
     if default_margin is not None:

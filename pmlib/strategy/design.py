@@ -197,23 +197,22 @@ def control_size(planned: np.ndarray, share: float) -> np.ndarray:
     return np.ceil(planned * share - 1e-9).astype(np.int64)
 
 
-def flow(design: Design, segments: pd.DataFrame) -> pd.DataFrame:
-    """Planned customers from segment to product to channel: ``name, product_id, channel``."""
-    cells = design.cells[design.cells["planned"] > 0].merge(
-        segments[["segment", "name"]], on="segment"
-    )
-    keys = ["segment", "name", "product_id", "channel"]
+def flow(case: Case, design: Design) -> pd.DataFrame:
+    """Planned customers: ``segment, name, product, channel, planned``; products by name."""
+    cells = design.planned.merge(case.segments[["segment", "name"]], on="segment")
+    cells["product"] = cells["product_id"].map(case.names)
+    keys = ["segment", "name", "product", "channel"]
     return cells.groupby(keys, as_index=False)["planned"].sum()
 
 
-def offer_matrix(design: Design, segments: pd.DataFrame) -> pd.DataFrame:
+def offer_matrix(case: Case, design: Design) -> pd.DataFrame:
     """Expected profit and planned customers by segment and product, over holds and channels.
 
     Returns
     -------
     pandas.DataFrame
-        ``segment, name, product_id, eligible, planned, profit`` (currency), ``per_contact``
-        (currency, the best channel's, weighted by eligible customers).
+        ``segment, name, product`` (name), ``eligible, planned, profit`` (currency),
+        ``per_contact`` (currency, the best channel's, weighted by eligible customers).
     """
     cells = design.cells
     best = cells.sort_values("expected_profit").groupby(CELL[:3], as_index=False).last()
@@ -223,7 +222,9 @@ def offer_matrix(design: Design, segments: pd.DataFrame) -> pd.DataFrame:
     table["per_contact"] = table.pop("weighted") / table["eligible"].where(table["eligible"] > 0)
     made = cells.assign(profit=cells["offers"] * cells["expected_profit"])
     made = made.groupby(keys, as_index=False)[["planned", "profit"]].sum()
-    return segments[["segment", "name"]].merge(table.merge(made, on=keys), on="segment")
+    table = table.merge(made, on=keys)
+    table.insert(1, "product", table.pop("product_id").map(case.names))
+    return case.segments[["segment", "name"]].merge(table, on="segment")
 
 
 def shrinkage_table(design: Design) -> pd.DataFrame:
@@ -248,7 +249,7 @@ def _text(case: Case, policy: Policy, planned: int) -> str:
     return basis + never
 
 
-def meaning(design: Design) -> str:
+def meaning(case: Case, design: Design) -> str:
     """What the plan means for the bank, in a few sentences that quote headline numbers."""
     plan = design.planned
     if plan.empty:
@@ -257,18 +258,23 @@ def meaning(design: Design) -> str:
     by_product = (profit.groupby(plan["product_id"]).sum() / profit.sum()).sort_values()
     by_segment = design.segments.assign(share=design.segments["profit"] / profit.sum())
     first = by_segment.sort_values("profit").iloc[-1]
+    earned = "{planned_profit} ({planned_profit.interval})"
     lines = [
-        (
-            "- {planned_contacts} contacts for {planned_spend} are expected to earn "
-            "{planned_profit} ({planned_profit.interval})."
-        ),
-        (
-            f"- The segment “{first['name']}” brings "
-            f"{format_number(first['share'], 'share')} of it, the product "
-            f"{str(by_product.index[-1]).replace('_', ' ')} "
-            f"{format_number(by_product.iloc[-1], 'share')}."
-        ),
+        f"- {{planned_contacts}} contacts for {{planned_spend}} are expected to earn {earned}."
     ]
+    parts = []
+    if len(design.segments) > 1:
+        parts.append(
+            f"the segment “{first['name']}” brings {format_number(first['share'], 'share')} of it"
+        )
+    if len(case.names) > 1:
+        parts.append(
+            f"the product “{case.names[by_product.index[-1]]}” brings "
+            f"{format_number(by_product.iloc[-1], 'share')} of it"
+        )
+    if parts:
+        text = ", ".join(parts)
+        lines.append(f"- {text[:1].upper()}{text[1:]}.")
     left = design.segments.loc[design.segments["planned"] == 0, "name"]
     if len(left):
         lines.append(f"- Nobody of {', '.join(f'“{name}”' for name in left)} is contacted.")

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -198,11 +198,14 @@ class Comparison:
         ``combined_more, more_low, more_high``: what the combined policy earns more.
     numbers : tuple of Number
     text : str
+    contacts : mapping
+        Policy to its (L, 2, P, C) planned contacts, mean of the two halves.
     """
 
     table: pd.DataFrame
     numbers: tuple[Number, ...]
     text: str
+    contacts: Mapping[str, np.ndarray]
 
     def held_out(self, policy: str) -> float:
         """Held-out profit of a policy, currency."""
@@ -276,11 +279,14 @@ def compare(case: Case, params: Parameters) -> Comparison:
     )
     columns = ["promised", "held_out", "low", "high", "contacts", "spend"]
     table = table[[*columns, "combined_more", "more_low", "more_high"]]
-    return _described(table.rename_axis("policy").reset_index())
+    contacts = {
+        name: (designs[0][name].contacts + designs[1][name].contacts) / 2 for name in POLICIES
+    }
+    numbers, text = _described(table, one_cell=case.has_one_cell())
+    return Comparison(table.rename_axis("policy").reset_index(), numbers, text, contacts)
 
 
-def _described(table: pd.DataFrame) -> Comparison:
-    rows = table.set_index("policy")
+def _described(rows: pd.DataFrame, *, one_cell: bool) -> tuple[tuple[Number, ...], str]:
     numbers = [
         Number(
             f"profit_{name}",
@@ -313,7 +319,9 @@ def _described(table: pd.DataFrame) -> Comparison:
         "same": (rows["more_low"] == 0) & (rows["more_high"] == 0),
     }
     verdicts["open"] = ~(verdicts["better"] | verdicts["worse"] | verdicts["same"])
-    named = {"segments": "segments alone", "rules": "rules alone", "mass": "one mass offer"}
+    named = {"mass": "one mass offer"}
+    if not one_cell:
+        named = {"segments": "segments alone", "rules": "rules alone", **named}
     parts = {
         word: [
             f"{text} ({{combined_more_than_{name}}}, {{combined_more_than_{name}.interval}})"
@@ -323,22 +331,27 @@ def _described(table: pd.DataFrame) -> Comparison:
         for word, which in verdicts.items()
     }
     same = [text for name, text in named.items() if verdicts["same"][name]]
+    what = "the plan" if one_cell else "combining segments and rules"
     sentences = []
     if parts["better"]:
-        sentences.append(
-            f"combining segments and rules earns **more** than {_and(parts['better'])}"
-        )
+        sentences.append(f"{what} earns **more** than {_and(parts['better'])}")
     if parts["worse"]:
-        sentences.append(f"combining earns **less** than {_and(parts['worse'])}")
+        sentences.append(f"{what} earns **less** than {_and(parts['worse'])}")
     if same:
-        sentences.append(f"in this study it is the same policy as {_and(same)}")
+        sentences.append(f"in this study {what} is the same policy as {_and(same)}")
     if parts["open"]:
         sentences.append(
             f"against {_and(parts['open'])} the interval of the difference includes zero: "
             "these contacts **cannot tell** which is better"
         )
     text = "; ".join(sentences)
-    return Comparison(table, tuple(numbers), text[:1].upper() + text[1:] + ".")
+    text = text[:1].upper() + text[1:] + "."
+    if one_cell:
+        text = (
+            "With one segment and no rules all policies that look at cells are one and the same. "
+            + text
+        )
+    return tuple(numbers), text
 
 
 def _and(names: list[str]) -> str:

@@ -27,14 +27,11 @@ class Power:
     table : pandas.DataFrame
         ``control_share, offered, control, detectable, expected``: uplift in the outcome's unit
         (sales or currency a contact); ``expected`` is NaN where no control ever told.
-    unit : str
-        "points" for rates, or "currency".
     numbers : tuple of Number
     text : str
     """
 
     table: pd.DataFrame
-    unit: str
     numbers: tuple[Number, ...]
     text: str
 
@@ -87,9 +84,7 @@ def control_group(
     cells = design.cells[design.cells["planned"] > 0]
     planned = int(cells["planned"].sum())
     if planned == 0:
-        return Power(
-            pd.DataFrame(), "points", (), "The plan is empty, so no control group is needed."
-        )
+        return Power(pd.DataFrame(), (), "The plan is empty, so no control group is needed.")
     weights = cells["planned"] / planned
     tallies = evidence.tallies
     if evidence.kind == "uplift":
@@ -112,7 +107,7 @@ def control_group(
     columns = ["control_share", "offered", "control", "detectable", "expected"]
     table = pd.DataFrame(rows, columns=columns)
     unit = "points" if evidence.outcome == "response" else "currency"
-    return Power(table, unit, *_described(table, evidence, control_share, unit))
+    return Power(table, *_described(table, evidence, control_share, unit))
 
 
 def _effect_size(offered: int, control: int, error_rate: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
@@ -29,11 +29,11 @@ class Survival:
     Parameters
     ----------
     decisions : pandas.DataFrame
-        ``segment, name, product_id, planned`` (customers), ``survives``: share of redrawn pilots
-        in which customers of the segment are offered the product.
+        ``segment, name, product`` (name), ``planned`` (customers), ``survives``: share of
+        redrawn pilots in which customers of the segment are offered the product.
     scenarios : pandas.DataFrame
         ``scenario, draws, unchanged`` (mean share of planned customers with the same offer),
-        ``low, high`` (its central interval over draws).
+        ``least, most`` (of a single draw).
     numbers : tuple of Number
     text : str
     """
@@ -47,7 +47,7 @@ class Survival:
 def survival(
     case: Case, design: Design, params: Parameters, *, draws: int = 20, draws_of_money: int = 10
 ) -> Survival:
-    """Plan again with redrawn pilots, margins and costs.
+    """Plan again, within the same limits, with redrawn pilots, margins and costs.
 
     A redrawn pilot has raw effects drawn around the shrunk ones with their sampling covariance;
     they are shrunk again (variance components kept) and planned on.
@@ -57,15 +57,16 @@ def survival(
     case : Case
     design : Design
     params : pmlib.params.Parameters
-        ``control_share, confidence_level, seed``.
+        ``control_share, seed``.
     draws, draws_of_money : int
         Redrawn pilots; redrawn margins, and as many redrawn costs.
     """
     effects = design.policy.effects
     assert effects is not None
+    assert design.policy.plan is not None
     rng = np.random.default_rng([params.seed, _STREAM])
     share = params.control_share
-    base = _offered(case, effects, case.catalogue, share)
+    base = design.policy.plan.contacts.sum(axis=3)
     again = {
         "the pilot": [
             _offered(case, _redrawn(effects, rng), case.catalogue, share) for _ in range(draws)
@@ -79,13 +80,11 @@ def survival(
             for _ in range(draws_of_money)
         ],
     }
-    tail = (1 - params.confidence_level) / 2
     rows = []
     for scenario, plans in again.items():
         kept = [np.minimum(base, plan).sum() / max(base.sum(), 1) for plan in plans]
-        low, high = np.quantile(kept, [tail, 1 - tail])
-        rows.append((scenario, len(plans), float(np.mean(kept)), low, high))
-    columns = ["scenario", "draws", "unchanged", "low", "high"]
+        rows.append((scenario, len(plans), float(np.mean(kept)), min(kept), max(kept)))
+    columns = ["scenario", "draws", "unchanged", "least", "most"]
     scenarios = pd.DataFrame(rows, columns=columns)
     # Offers by segment and product, over holding an antecedent.
     offered = np.mean([plan.sum(axis=1) > 0 for plan in again["the pilot"]], axis=0)
@@ -94,6 +93,7 @@ def survival(
     ).to_frame(index=False)
     decisions["planned"] = base.sum(axis=1).ravel()
     decisions["survives"] = offered.ravel()
+    decisions.insert(1, "product", decisions.pop("product_id").map(case.names))
     decisions = case.segments[["segment", "name"]].merge(decisions, on="segment")
     made = decisions[decisions["planned"] > 0]
     lasting = float((made["survives"] >= 0.9).mean()) if len(made) else float("nan")
@@ -103,9 +103,8 @@ def survival(
             "decisions_unchanged",
             kept_share,
             "share",
-            scenarios["low"].iloc[0],
-            scenarios["high"].iloc[0],
-            "Share of planned customers with the same offer if the pilot were drawn again",
+            meaning="Share of planned customers who keep their offer if the pilot is drawn again, "
+            "mean over draws",
         ),
         Number(
             "decisions_lasting",
@@ -116,11 +115,13 @@ def survival(
     )
     if made.empty:
         return Survival(decisions, scenarios, numbers, "The plan is empty: nothing to redraw.")
+    least, most = (format_number(scenarios[c].iloc[0], "share") for c in ("least", "most"))
     word = "firm" if kept_share >= 0.8 else "fairly firm" if kept_share >= 0.6 else "**not firm**"
     text = (
         f"The plan is {word}: if the pilot were drawn again, {{decisions_unchanged}} of the "
-        "planned customers ({decisions_unchanged.interval}) would get the same offer; "
-        "{decisions_lasting} of the offers to segments come back in nine of ten draws."
+        f"planned customers would keep their offer ({least} to {most} in {draws} redrawn "
+        "pilots); {decisions_lasting} of the offers to segments come back in at least nine of "
+        "ten draws."
     )
     return Survival(decisions, scenarios, numbers, text)
 
@@ -129,8 +130,7 @@ def _offered(case: Case, effects: Effects, catalogue: Catalogue, share: float) -
     """(L, 2, P) planned customers, over channels."""
     cost, limits = with_control(catalogue, case.limits, share)
     value = values(effects, catalogue) * (1 - share)
-    plan = solve(case.groups, value, cost, replace(limits, min_contacts=0))
-    return plan.contacts.sum(axis=3)
+    return solve(case.groups, value, cost, limits).contacts.sum(axis=3)
 
 
 def _redrawn(effects: Effects, rng: np.random.Generator) -> Effects:

@@ -7,7 +7,7 @@ estimating effects from a pilot and planning on them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +31,7 @@ from pmlib.strategy.cells import (
 from pmlib.strategy.design import Finding
 from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import solve
-from pmlib.strategy.policies import POLICIES, design, spread, with_control
+from pmlib.strategy.policies import POLICIES, Comparison, design, spread, with_control
 from pmlib.strategy.programme import Limits
 from pmlib.studies import Study
 
@@ -45,8 +45,31 @@ CONTROL = 0.3
 
 ERROR_RATE = 0.05
 
+OTHERS = ("segments", "rules")
+"""Policies that combining is measured against."""
 
-def against_truth(study: Study, case: Case, params: Parameters) -> Finding:
+
+@dataclass(frozen=True)
+class Truth(Finding):
+    """Policies against the truth.
+
+    Parameters
+    ----------
+    differences : pandas.DataFrame
+        What the combined policy earns more than ``policy`` (currency): ``estimate, low, high`` on
+        held-out contacts, ``true_half`` of the same plans, ``covered``, and ``true_whole`` of the
+        plans made on the whole pilot. Empty without a comparison.
+    verdict : str
+        The same in words.
+    """
+
+    differences: pd.DataFrame
+    verdict: str
+
+
+def against_truth(
+    study: Study, case: Case, params: Parameters, comparison: Comparison | None = None
+) -> Truth:
     """Compare policies with the oracle, which knows the true effect of every cell.
 
     Parameters
@@ -56,10 +79,12 @@ def against_truth(study: Study, case: Case, params: Parameters) -> Finding:
     case : Case
     params : pmlib.params.Parameters
         ``control_share, cool_down, error_rate, seed``.
+    comparison : Comparison, optional
+        Of the same case; its differences are set beside their truth.
 
     Returns
     -------
-    Finding
+    Truth
         Table: ``policy, expected, true, oracle`` (currency), ``share`` of the oracle's profit.
     """
     share = params.control_share
@@ -84,7 +109,7 @@ def against_truth(study: Study, case: Case, params: Parameters) -> Finding:
     table = pd.DataFrame(rows, columns=["policy", "expected", "true", "oracle"])
     table["share"] = (table["true"] / oracle) if oracle > 0 else np.nan
     of = table.set_index("policy")
-    numbers = (
+    numbers: tuple[Number, ...] = (
         Number("true_profit_combined", of.loc["combined", "true"], "currency",
                meaning="True profit of the plan"),
         Number("true_share_combined", of.loc["combined", "share"], "share",
@@ -94,6 +119,31 @@ def against_truth(study: Study, case: Case, params: Parameters) -> Finding:
         Number("true_share_rules", of.loc["rules", "share"], "share",
                meaning="The same for the policy that looks at rules only"),
     )  # fmt: skip
+    made = {name: policy.contacts for name, policy in policies.items()}
+    more = {name: float(((made["combined"] - made[name]) * value).sum()) for name in OTHERS}
+    numbers += tuple(
+        Number(
+            f"true_combined_more_than_{name}",
+            amount,
+            "currency",
+            meaning=f"True profit of the combined policy beyond '{name}', planned on the whole "
+            "pilot",
+        )
+        for name, amount in more.items()
+    )
+    differences = pd.DataFrame()
+    if comparison is not None:
+        differences = gains(comparison, value, more)
+        numbers += tuple(
+            Number(
+                f"true_half_combined_more_than_{row.policy}",
+                row.true_half,
+                "currency",
+                meaning=f"True profit of the combined policy beyond '{row.policy}', mean of the "
+                "plans made on each half of the pilot",
+            )
+            for row in differences.itertuples()
+        )
     if oracle <= 0:
         text = "In truth **no contact pays**; the oracle contacts nobody."
     else:
@@ -102,7 +152,58 @@ def against_truth(study: Study, case: Case, params: Parameters) -> Finding:
             "oracle earns that knows the true effect in every cell; segments alone reach "
             "{true_share_segments}, rules alone {true_share_rules}."
         )
-    return Finding(table, numbers, text)
+    return Truth(table, numbers, text, differences, _verdict(differences))
+
+
+def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float]) -> pd.DataFrame:
+    """What held-out contacts said of combining, and what is true of the same plans.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    value : numpy.ndarray
+        (L, 2, P, C) true profit of a planned customer, currency.
+    whole : mapping
+        Policy to the true gain of the plans made on the whole pilot, currency.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `Truth.differences`.
+    """
+    judged = comparison.table.set_index("policy").loc[list(OTHERS)]
+    made = comparison.contacts
+    half = [float(((made["combined"] - made[name]) * value).sum()) for name in OTHERS]
+    table = pd.DataFrame(
+        {
+            "policy": list(OTHERS),
+            "estimate": judged["combined_more"].to_numpy(),
+            "low": judged["more_low"].to_numpy(),
+            "high": judged["more_high"].to_numpy(),
+            "true_half": half,
+        }
+    )
+    table["covered"] = table["true_half"].between(table["low"], table["high"])
+    table["true_whole"] = [whole[name] for name in OTHERS]
+    return table
+
+
+def _verdict(differences: pd.DataFrame) -> str:
+    if differences.empty:
+        return ""
+    parts = [
+        f"{start} {row.policy} alone held-out contacts put it at "
+        f"{{combined_more_than_{row.policy}}} ({{combined_more_than_{row.policy}.interval}}); "
+        f"the truth of the same plans is {{true_half_combined_more_than_{row.policy}}}, which "
+        f"the interval {'holds' if row.covered else '**misses**'}. "
+        for start, row in zip(("over", "Over"), differences.itertuples(), strict=True)
+    ]
+    return (
+        f"The gain of combining: {''.join(parts)}Those plans were each made on half of the "
+        "pilot. The gain of plans made on the whole pilot is another quantity, which no held-out "
+        "contact judged: it is {true_combined_more_than_segments} over segments alone and "
+        "{true_combined_more_than_rules} over rules alone."
+    )
 
 
 def true_effects(study: Study, case: Case, params: Parameters) -> np.ndarray:
