@@ -165,7 +165,7 @@ def snake(standardised: pd.DataFrame) -> Figure:
     axis.axhline(0, color=COLOURS["muted"], linewidth=0.8)
     axis.set_xticks(
         range(len(labels)),
-        [wrapped(label, 9) for label in labels],
+        [wrapped(label, 9 if len(labels) <= 9 else 40) for label in labels],
         rotation=0 if len(labels) <= 9 else 90,
     )
     axis.set(ylabel="deviation from the bank's mean, sd")
@@ -250,7 +250,8 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
     k = len(segments)
     columns = min(k, 2)
     lines = -(-k // columns)
-    figure = new_figure(0.4 + 1.5 * lines)
+    long_labels = standardised["label"].str.len().max() > 26
+    figure = new_figure(0.4 + (2.1 if long_labels else 1.5) * lines)
     axes = np.atleast_1d(figure.subplots(lines, columns, sharex=True)).ravel()
     for axis in axes[k:]:
         axis.set_visible(False)
