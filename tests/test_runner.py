@@ -309,6 +309,7 @@ def test_parameters_and_studies_are_listed(
 
 
 INTERRUPTED = """\
+import signal
 import sys
 from pathlib import Path
 import test_runner
@@ -318,6 +319,8 @@ from pmlib.runner.plan import Plan
 from pmlib.runner.run import run_stages
 
 if __name__ == "__main__":
+    # Tests that run in the background may have been started with the signal ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(sys.argv[1])
     test_runner.write_notebook(
         folder, 1, "data_profiling", "open('started', 'w').close()\\nimport time; time.sleep(60)"

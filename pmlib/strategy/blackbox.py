@@ -65,8 +65,10 @@ def black_box(
         uplift = _uplift(learnt, judged, names, case)
         results.append(_judge(judged, state[judged.index], uplift, case, params))
     columns = ["promised", "held_out", "variance", "contacts", "spend"]
-    mean = pd.DataFrame(results, columns=columns).mean()
-    half = norm.isf((1 - params.confidence_level) / 2) * np.sqrt(mean["variance"] / 2)
+    judged_twice = pd.DataFrame(results, columns=columns)
+    mean = judged_twice.mean()
+    # The two judgements need not be independent, as in `pmlib.strategy.policies.compare`.
+    half = norm.isf((1 - params.confidence_level) / 2) * np.sqrt(judged_twice["variance"]).mean()
     row = pd.DataFrame(
         {
             "policy": ["black box"],

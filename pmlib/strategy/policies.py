@@ -260,17 +260,19 @@ def compare(case: Case, params: Parameters) -> Comparison:
                 {
                     "promised": policy.promised,
                     "held_out": mean,
-                    "variance": variance,
+                    "error": np.sqrt(variance),
                     "contacts": policy.contacts.sum() * (1 - share),
                     "spend": policy.spend,
                     "combined_more": more,
-                    "more_variance": more_variance,
+                    "more_error": np.sqrt(more_variance),
                 }
             )
     table = pd.DataFrame({name: pd.DataFrame(both).mean() for name, both in rows.items()}).T
     z = norm.isf((1 - params.confidence_level) / 2)
-    # The two judgements rest on disjoint customers: the variance of their mean is half as large.
-    half, more_half = (z * np.sqrt(table[c] / 2) for c in ("variance", "more_variance"))
+    # What is chance in one half made the plan that the other half judges, and the other way round,
+    # so the two judgements can go up and down together: the error of their mean is at most the
+    # mean of their errors, and no smaller one is safe.
+    half, more_half = (z * table[c] for c in ("error", "more_error"))
     table = table.assign(
         low=table["held_out"] - half,
         high=table["held_out"] + half,
