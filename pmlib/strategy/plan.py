@@ -30,6 +30,10 @@ _SPARE = 1
 _ROWS = 65_536
 
 
+# A gap below this is rounding, which is not the same in two runs.
+_ROUNDING = 1e-9
+
+
 @dataclass(frozen=True)
 class Plan:
     """Customers planned for each offer.
@@ -65,7 +69,8 @@ class Plan:
     @property
     def gap(self) -> float:
         """Share of the bound that the plan misses."""
-        return max(1 - self.profit / self.bound, 0.0) if self.bound > 0 else 0.0
+        missed = 1 - self.profit / self.bound if self.bound > 0 else 0.0
+        return missed if missed > _ROUNDING else 0.0
 
 
 def solve(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
