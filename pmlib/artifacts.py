@@ -85,6 +85,23 @@ class Number:
         return f"{low.removesuffix(suffix)} to {high}" if suffix else f"{low} to {high}"
 
 
+@dataclass(frozen=True)
+class Finding:
+    """An answer to one question of a chapter: a table, its headline numbers, what they say.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Whoever makes it tells the columns.
+    numbers : tuple of Number
+    text : str
+    """
+
+    table: pd.DataFrame
+    numbers: tuple[Number, ...]
+    text: str
+
+
 class Quoted:
     """A number inside a text: itself with its unit, ``.interval`` with its unit, and bare parts.
 

@@ -6,12 +6,12 @@ come before `effects` and `groups`; `cuped`, `uplift`, `policies`, `looks` and `
 simulated bank.
 """
 
+from pmlib.artifacts import Finding
 from pmlib.evaluation.campaign import Campaign, open_campaign
 from pmlib.evaluation.checks import CampaignChecks, check_campaign
 from pmlib.evaluation.cuped import cuped
 from pmlib.evaluation.effects import Effects, intention_to_treat
 from pmlib.evaluation.groups import GroupEffects, effects_by
-from pmlib.evaluation.intervals import Finding
 from pmlib.evaluation.learners import Expected, expect
 from pmlib.evaluation.looks import Looks, PowerCurve, interim_looks, power_curve
 from pmlib.evaluation.naive import before_after

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.evaluation.checks import CONTROL, design_matrix
 from pmlib.evaluation.effects import outcomes_of, weights_of
-from pmlib.evaluation.intervals import Finding, customer_codes, percent, weighted_difference
+from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference
 
 
 def cuped(

@@ -5,7 +5,6 @@ All functions take arrays and work element by element.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from pmlib.artifacts import Number, format_number
+from pmlib.artifacts import format_number
 from pmlib.safeguards import wilson
 
 
@@ -64,15 +63,6 @@ def newcombe(
         effect + np.sqrt((u1 - p1) ** 2 + (p0 - l0) ** 2),
         2 * stats.norm.sf(np.abs(z)),
     )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A table with the numbers to quote from it and what they say; its maker tells the columns."""
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
 
 
 class Estimate(NamedTuple):

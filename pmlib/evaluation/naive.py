@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import outcomes_of, weights_of
-from pmlib.evaluation.intervals import Finding, customer_codes, weighted_difference, weighted_mean
+from pmlib.evaluation.intervals import customer_codes, weighted_difference, weighted_mean
 
 BEFORE_AFTER, RANDOMISED = "before and after", "against control"
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
-from pmlib.evaluation.intervals import Finding, from_influence
+from pmlib.artifacts import Finding, Number
+from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.learners import Expected
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly robust", "inverse propensity"

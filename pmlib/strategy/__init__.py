@@ -7,12 +7,12 @@ choose, `policies` compares, `contacts` draws the customers, `power` sizes the c
 
 from __future__ import annotations
 
+from pmlib.artifacts import Finding
 from pmlib.strategy.blackbox import black_box
 from pmlib.strategy.case import Case, eligibility_table, missing_for_plan, open_case
 from pmlib.strategy.contacts import contact_plan, export_csv
 from pmlib.strategy.design import (
     Design,
-    Finding,
     flow,
     meaning,
     offer_matrix,

@@ -15,12 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.engine import Engine, collect, day_number, uniform
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states, decode
-from pmlib.strategy.design import Finding
 from pmlib.strategy.evidence import contact_rows
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import with_control

@@ -27,22 +27,6 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Finding:
-    """An answer to one question of the chapter: a table, its headline numbers, a sentence.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
-@dataclass(frozen=True)
 class Design:
     """The combined policy of a study.
 

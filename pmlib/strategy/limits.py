@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
-from pmlib.strategy.design import Design, Finding, programme
+from pmlib.strategy.design import Design, programme
 from pmlib.strategy.plan import GAP_ALLOWED, Plan, relax, solve
 from pmlib.strategy.policies import cell_positions
 from pmlib.strategy.programme import Limits

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib import casebank
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
 from pmlib.engine import collect, uniform
 from pmlib.params import Parameters
@@ -28,7 +28,6 @@ from pmlib.strategy.cells import (
     customer_states,
     decode,
 )
-from pmlib.strategy.design import Finding
 from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import POLICIES, Comparison, design, spread, with_control
