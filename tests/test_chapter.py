@@ -76,10 +76,10 @@ def test_figure_has_alt_text_caption_and_data(chapter, shown):
     assert len(page.find("details").find_all("tr")) == 3
 
 
-def test_same_figure_gives_the_same_bytes(chapter, shown):
-    for _ in range(2):
+def test_last_bits_of_the_data_do_not_change_the_bytes_of_a_figure(chapter, shown):
+    for noise in (0, 3e-14):
         figure = new_figure(1)
-        figure.add_subplot().scatter([0, 1], [1, 2])
+        figure.add_subplot().plot([0, 1 + noise], [1, 2 + noise], "o-")
         chapter.figure(figure, "fig-s", caption="c", alt="a", data=pd.DataFrame({"x": [0]}))
     assert shown[0] == shown[1]
 
