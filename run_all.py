@@ -193,7 +193,7 @@ def console() -> int:
         return 130
     except StageError as error:
         click.echo(str(error), err=True)
-        return 1
+        return error.exit_code
     return 0
 
 

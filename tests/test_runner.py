@@ -299,6 +299,18 @@ def test_what_cannot_be_used_is_one_message_and_no_kernel(
 
 
 @pytest.mark.parametrize(
+    ("cell", "code"),
+    [("from pmlib.errors import StudyError; raise StudyError('No such column.')", 2), ("1 / 0", 1)],
+)
+def test_bad_input_found_by_a_chapter_exits_like_bad_input_found_before(
+    cell: str, code: int, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_notebook(plan.notebooks, 1, "data_profiling", cell)
+    monkeypatch.setattr(run_all, "_run", lambda _: execute(replace(plan, last="data_profiling")))
+    assert command(monkeypatch) == code
+
+
+@pytest.mark.parametrize(
     ("option", "name"), [("--list-parameters", "min_support"), ("--list-studies", "casebank")]
 )
 def test_parameters_and_studies_are_listed(

@@ -45,15 +45,22 @@ class Task:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a notebook stopped: the cell, the message and the notebook with its traceback."""
+    """Why a notebook stopped: the cell, the message and the notebook with its traceback.
+
+    `mendable` says that the input was at fault (a `StudyError`), not the program.
+    """
 
     cell: str
     message: str
     notebook: Path
+    mendable: bool = False
 
 
 class StageError(Exception):
-    """A notebook stopped with an error; the run ends, what was finished stays valid."""
+    """A notebook stopped with an error; the run ends, what was finished stays valid.
+
+    `exit_code` is 2 where the user's input stopped it, as for input refused before, else 1.
+    """
 
     def __init__(self, study: str, chapter: str, failure: Failure) -> None:
         message = failure.message.replace("\n", "\n            ")
@@ -63,6 +70,7 @@ class StageError(Exception):
             f"  message:  {message}\n"
             f"  notebook: {failure.notebook}"
         )
+        self.exit_code = 2 if failure.mendable else 1
 
 
 def execute(task: Task) -> tuple[float, Failure | None]:
@@ -106,8 +114,9 @@ def execute(task: Task) -> tuple[float, Failure | None]:
         )
     except PapermillExecutionError as error:
         heading = _heading(nbformat.read(failed, as_version=4))
-        message = error.evalue if error.ename == "StudyError" else f"{error.ename}: {error.evalue}"
-        failure = Failure(f"In [{error.exec_count}], {heading}", message, failed)
+        mendable = error.ename == "StudyError"
+        message = error.evalue if mendable else f"{error.ename}: {error.evalue}"
+        failure = Failure(f"In [{error.exec_count}], {heading}", message, failed, mendable)
     else:
         if not saved.exists() or saved.stat().st_mtime_ns == before:
             failure = Failure("the last", "the notebook did not save its artefacts", failed)
