@@ -156,7 +156,9 @@ def _uplift(learnt: pd.DataFrame, judged: pd.DataFrame, names: list[str], case: 
 
     def fit(rows: pd.DataFrame) -> object:
         X = table(rows, rows["product_id"].map(what), rows["channel"].map(how).fillna(-1.0))
-        model = learner(max_iter=60, learning_rate=0.08, max_leaf_nodes=8, random_state=0)
+        model = learner(
+            max_iter=60, learning_rate=0.08, max_leaf_nodes=8, max_bins=63, random_state=0
+        )
         return model.fit(X, rows["y"], sample_weight=rows["weight"])
 
     def predict(model: object, X: np.ndarray) -> np.ndarray:

@@ -12,15 +12,15 @@ from pmlib.strategy.programme import (
     Limits,
     Relaxed,
     best_of,
+    solve_by_branching,
     solve_by_dual,
     solve_directly,
-    solve_in_integers,
 )
 
 # Above this many variables the dual is faster than handing the whole programme to HiGHS.
 DIRECT_LIMIT = 10_000
 
-# Up to this many variables whole customers and smallest cells are planned by branch and bound.
+# Up to this many variables a better plan is looked for by branch and bound.
 INTEGER_LIMIT = 3_000
 
 GAP_ALLOWED = 1e-3
@@ -91,35 +91,39 @@ def solve(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -
         In whole customers; `Plan.gap` tells what rounding and `min_contacts` cost.
     """
     value = _worthwhile(groups, value, limits)
+    plan = _rounded(groups, value, cost, limits)
+    bound, prices = plan.bound, plan.prices
+    opened = value
+    while (small := _too_small(plan)).any():  # close these cells, and plan again
+        opened = np.where(small[..., None], -np.inf, opened)
+        plan = _rounded(groups, opened, cost, limits)
+    plan = replace(plan, bound=bound, prices=prices)
+    return plan if plan.gap <= GAP_ALLOWED else _searched(plan, groups, value, cost)
+
+
+def _rounded(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
+    """Solve in fractions of customers, and round; cells may come out too small."""
     merged, origin = compact(groups, value, limits.contact_limit)
     relaxed = _relaxed(merged, value, cost, limits)
     plan = _described(_whole(merged, relaxed, value, cost, limits), merged, value, cost, limits)
-    plan = replace(plan, bound=relaxed.bound, prices=relaxed.prices, origin=origin)
-    if plan.gap > GAP_ALLOWED or _too_small(plan).any():
-        plan = _refined(plan, groups, value, cost)
-    return plan
+    return replace(plan, bound=relaxed.bound, prices=relaxed.prices, origin=origin)
 
 
-def _refined(plan: Plan, groups: Groups, value: np.ndarray, cost: np.ndarray) -> Plan:
-    """Plan in whole customers and cells that are large enough: exactly where that is small."""
+def _searched(plan: Plan, groups: Groups, value: np.ndarray, cost: np.ndarray) -> Plan:
+    """Look for a better plan by branch and bound, where the programme is small."""
     limits = plan.limits
     # With a smallest cell the best offer is not always the one to make: keep some of the next.
     spare, origin = compact(groups, value, limits.contact_limit + _SPARE)
-    if (spare.state != NOT_ELIGIBLE).sum() * len(cost) <= INTEGER_LIMIT:
-        exact = solve_in_integers(spare, value, cost, limits)
-        if exact is not None:
-            whole = _whole(spare, exact, value, cost, limits)
+    if (spare.state != NOT_ELIGIBLE).sum() * len(cost) > INTEGER_LIMIT:
+        return plan
+    for integers in (False, True):  # rounding can make a cell too small: then in whole customers
+        found = solve_by_branching(spare, value, cost, limits, integers=integers)
+        if found is not None:
+            whole = _whole(spare, found, value, cost, limits)
             better = replace(_described(whole, spare, value, cost, limits), origin=origin)
-            allowed = not _too_small(better).any()
-            if allowed and (better.profit > plan.profit or _too_small(plan).any()):
+            if better.profit > plan.profit and not _too_small(better).any():
                 return replace(better, bound=plan.bound, prices=plan.prices)
-    bound, prices = plan.bound, plan.prices
-    while (small := _too_small(plan)).any():  # close these cells, and plan again
-        value = np.where(small[..., None], -np.inf, value)
-        merged, origin = compact(groups, value, limits.contact_limit)
-        whole = _whole(merged, _relaxed(merged, value, cost, limits), value, cost, limits)
-        plan = replace(_described(whole, merged, value, cost, limits), origin=origin)
-    return replace(plan, bound=bound, prices=prices)
+    return plan
 
 
 def _too_small(plan: Plan) -> np.ndarray:

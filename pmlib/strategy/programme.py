@@ -190,10 +190,17 @@ def solve_evenly(
     return _kept(matrix, found.x[:n], -found.fun, _prices([], np.zeros(0), len(cost)))
 
 
-def solve_in_integers(
-    groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits
+def solve_by_branching(
+    groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits, *, integers: bool
 ) -> Relaxed | None:
-    """Plan in whole customers, every cell of `min_contacts` or none, by branch and bound.
+    """Plan every cell with `min_contacts` or none, by branch and bound.
+
+    Parameters
+    ----------
+    groups, value, cost, limits
+        As for `solve_directly`.
+    integers : bool
+        Whole customers; slower than fractions, which HiGHS finds almost whole.
 
     Returns
     -------
@@ -216,13 +223,14 @@ def solve_in_integers(
         -np.concatenate([matrix.gain, np.zeros(n_cells)]),
         constraints=LinearConstraint(switched, -np.inf, sides),
         bounds=Bounds(0, np.concatenate([groups.size[matrix.group], np.ones(n_cells)])),
-        integrality=np.ones(n + n_cells),
+        integrality=np.append(np.full(n, integers), np.ones(n_cells)),
         options={"mip_rel_gap": 3e-4, "node_limit": 500},
     )
     if found.x is None:
         return None
     none = _prices([], np.zeros(0), len(cost))
-    return _kept(matrix, np.round(found.x[:n]), -found.fun, none)
+    x = np.round(found.x[:n]) if integers else found.x[:n]
+    return _kept(matrix, x, -found.fun, none)
 
 
 def _kept(matrix: _Matrix, x: np.ndarray, bound: float, prices: pd.Series) -> Relaxed:
