@@ -443,3 +443,19 @@ def test_of_a_long_sortable_table_the_first_rows_are_printed():
     tidy_tables(page, {})
     assert "first 20 of 21 rows" in page.select_one("p.pm-print-note").text
     assert page.select_one("table.pm-sortable.pm-first-rows")
+
+
+def test_a_small_table_too_wide_for_paper_is_printed_with_rows_for_columns(run: Run) -> None:
+    wide = pd.DataFrame(
+        {f"measure_number_{j}": [f"value {j} of {i}" for i in "ab"] for j in range(14)}
+    )
+    run.add(table("tbl-wide", wide), table("tbl-narrow", wide[wide.columns[:3]]))
+    page = run.build()
+    printed = page.select_one("#tbl-wide table.pm-paper")
+    cells = [[cell.text for cell in row.select("th, td")] for row in printed.select("tr")]
+    assert cells == [
+        [f"Measure number {j}", f"value {j} of a", f"value {j} of b"] for j in range(14)
+    ]
+    assert page.select_one("#tbl-wide table.pm-screen")
+    assert page.select("#tbl-narrow table.pm-paper") == []
+    assert (run.folder / "tables" / "table-4.1-wide.csv").read_text().count("\n") == 3

@@ -217,14 +217,26 @@ def _render_page(
             "label": part.label,
             "kind": part.kind,
             "title": part.title,
-            "running_head": _css_string(f"{part.number} {part.short_title}".strip()),
+            # Appendices share pages, so they share the line at the head of the page.
+            "page": "appendix" if part.kind == "appendix" else part.name,
+            "running_head": _css_string(
+                "Appendix"
+                if part.kind == "appendix"
+                else f"{part.number} {part.short_title}".strip()
+            ),
             "html": _ours(part.soup.decode(formatter="minimal")),
         }
         for part in parts
     ]
     # The contents stand behind the abstract.
     shown.insert(
-        1, {"name": "contents", "label": "sec-contents", "running_head": Markup('"Contents"')}
+        1,
+        {
+            "name": "contents",
+            "label": "sec-contents",
+            "page": "contents",
+            "running_head": Markup('"Contents"'),
+        },
     )
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
@@ -313,7 +325,7 @@ def _table_text(figure: Any) -> str:
     """Read a table of the frame back as CSV."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    for row in figure.select("tr"):
+    for row in figure.select("table:not(.pm-paper) tr"):
         writer.writerow([cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])])
     return out.getvalue()
 

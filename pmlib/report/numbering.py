@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bs4 import BeautifulSoup, Tag
+from bs4.element import AttributeValueList
 
 from pmlib.artifacts import DIGITS
 from pmlib.errors import StudyError
@@ -271,21 +272,25 @@ def _unused(name: str, used: set[str]) -> str:
 
 # Characters of a cell that stays on one line, and of a line of a cell that does not.
 _SHORT, _WRAPPED = 22, 15
+# The same for the words of a table that would else be set too small.
+_SHORT_IN_SMALL, _WRAPPED_IN_SMALL = 14, 12
 # Characters across from which a table is wide on screen.
 _WIDE = 110
-# Rows of a small table, and rows that fit on a page: a longer table repeats its head.
-_FEW, _ONE_PAGE = 14, 28
-# Rows of a sortable table that are printed; the reader sorts on screen to have others.
-_PRINTED = 20
-# Points: widths of the text on A4 upright and across, and the sizes of type between which a
-# table is set. A character takes a little more than half its size.
-_UPRIGHT, _ACROSS = 470, 740
-_LARGEST, _SMALLEST_UPRIGHT, _SMALLEST = 8.4, 6.6, 5.4
+# Rows of a small table, which may be turned on its side, and of a sortable table that are printed:
+# the reader sorts on screen to have others.
+_FEW, _PRINTED = 12, 20
+# Rows and characters of a table that is kept on one page.
+_ONE_PAGE, _ONE_PAGE_OF_TEXT = 14, 2000
+# Points: width of the text on A4, and the sizes of type between which a table is set there. Below
+# the third, wrap more and turn a small table. A character takes a little more than half its size.
+_PAPER, _LARGEST, _COMFORTABLE, _SMALLEST = 480, 8.4, 7.0, 5.4
 _CHARACTER = 0.56
 
 
 def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target]) -> None:
     """Give each table header scopes, a frame that scrolls, and a size of type for paper.
+
+    A table with many columns and few rows gets a twin with rows for columns, printed in its place.
 
     Parameters
     ----------
@@ -295,32 +300,89 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target]) -> None:
         Label to target, to name the scrolling frame.
     """
     for table in soup.find_all("table"):
-        widths: dict[int, int] = {}
-        body_rows = 0
-        for row in table.find_all("tr"):
-            in_body = row.parent is not None and row.parent.name == "tbody"
-            body_rows += in_body
-            for position, cell in enumerate(row.find_all(["td", "th"], recursive=False)):
-                if cell.name == "th":
-                    cell["scope"] = "row" if in_body else "col"
-                width = _tidy_cell(cell, in_body=in_body)
-                widths[position] = max(widths.get(position, 0), width)
-        _set_size(table, sum(width + 2 for width in widths.values()), body_rows)
+        size, rows = _tidy(table), len(table.select("tbody tr"))
         figure = table.find_parent("figure")
-        if figure and body_rows > _PRINTED and table in figure.select("table.pm-sortable"):
-            _print_first_rows(table, figure, body_rows)
         label = str(figure.get("id", "")) if figure else ""
         name = targets[label].text if label in targets else "Table"
         if label.startswith("fig-"):
             name = f"Data behind {name}"
+        elif figure and rows > _PRINTED and "pm-sortable" in table.get_attribute_list("class"):
+            _print_first_rows(table, figure, rows)
+        elif size < _COMFORTABLE and rows <= _FEW:
+            turned = _turned(table)
+            if _tidy(turned) > size:
+                _mark(table, "pm-screen")
+                table.insert_after(turned)
         frame = Tag(name="div", attrs={"class": "pm-scroll", "role": "region"})
         frame["aria-label"] = name
         table.wrap(frame)
 
 
+def _tidy(table: Tag) -> float:
+    """Mark cells and table by how they fit on paper; give the size of type, in points."""
+    cells = []
+    for row in table.find_all("tr"):
+        in_body = row.parent is not None and row.parent.name == "tbody"
+        cells.append(row.find_all(["td", "th"], recursive=False))
+        for cell in cells[-1]:
+            if cell.name == "th":
+                cell["scope"] = "row" if in_body else "col"
+            _tidy_cell(cell, in_body=in_body)
+    width = _width(cells, _SHORT, _WRAPPED)
+    if width > _WIDE:
+        _mark(table, "pm-wide")
+    fits = _PAPER / (_CHARACTER * width) >= _COMFORTABLE
+    if not fits:
+        width = _width(cells, _SHORT_IN_SMALL, _WRAPPED_IN_SMALL)
+    elif all(len(cell.get_text()) <= _SHORT for cell in table.select("tbody th")):
+        _mark(table, "pm-whole-names")
+    if len(cells) > _ONE_PAGE or len(_text(table)) > _ONE_PAGE_OF_TEXT:
+        _mark(table, "pm-long")
+    size = min(_LARGEST, max(_SMALLEST, _PAPER / (_CHARACTER * width)))
+    table["style"] = f"--paper-size: {size:.1f}pt"
+    return size
+
+
+def _tidy_cell(cell: Tag, *, in_body: bool) -> None:
+    """Shorten a cell's raw value; mark a cell that should not break, or may be cut."""
+    if cell.get("data-value"):
+        cell["data-value"] = f"{float(str(cell['data-value'])):.{DIGITS}g}"
+    if in_body and "num" not in cell.get_attribute_list("class"):
+        text = _text(cell)
+        # Intervals, dates and the like are read as one; a long name may be cut on paper.
+        if len(text) <= _SHORT and any(map(str.isdigit, text)):
+            _mark(cell, "pm-short")
+        elif max(map(len, text.split()), default=0) > _SHORT:
+            _mark(cell, "pm-cut")
+
+
+def _width(rows: Sequence[Sequence[Tag]], short: int, wrapped: int) -> int:
+    """Give the characters across that a table needs, its first row being the head."""
+    columns: dict[int, int] = {}
+    for position, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            text = _text(cell)
+            longest = max(map(len, text.split()), default=0)
+            classes = cell.get_attribute_list("class")
+            if position and ("num" in classes or "pm-short" in classes or len(text) <= short):
+                needed = len(text)
+            else:
+                needed = max(min(longest, _SHORT), wrapped) if position else longest
+            columns[column] = max(columns.get(column, 0), needed)
+    return max(sum(needed + 2 for needed in columns.values()), 1)
+
+
+def _turned(table: Tag) -> Tag:
+    """Copy a table with rows for columns, for paper."""
+    rows = [row.find_all(["td", "th"], recursive=False) for row in table.find_all("tr")]
+    head, *body = (f"<tr>{''.join(map(str, cells))}</tr>" for cells in zip(*rows, strict=False))
+    copy = f'<table class="pm-paper"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>'
+    return BeautifulSoup(copy, "html.parser").find_all("table")[0]
+
+
 def _print_first_rows(table: Tag, figure: Tag, rows: int) -> None:
     _mark(table, "pm-first-rows")
-    note = Tag(name="p", attrs={"class": "pm-print-note"})
+    note = _new("p", "", "pm-print-note")
     note.string = (
         f"Printed are the first {_PRINTED} of {rows:,} rows; all are on screen and, as CSV, in the "
         "folder tables of this run."
@@ -328,36 +390,6 @@ def _print_first_rows(table: Tag, figure: Tag, rows: int) -> None:
     figure.append(note)
 
 
-def _tidy_cell(cell: Tag, *, in_body: bool) -> int:
-    """Mark a cell that should not break, or may be cut; give the characters it needs in a line."""
-    if cell.get("data-value"):
-        cell["data-value"] = f"{float(str(cell['data-value'])):.{DIGITS}g}"
-    text = " ".join(cell.get_text(" ").split())
-    longest = max(map(len, text.split()), default=0)
-    if not in_body:
-        return longest
-    if "num" not in cell.get_attribute_list("class"):
-        # Intervals, dates and the like are read as one; a long name may be cut on paper.
-        if len(text) <= _SHORT and any(map(str.isdigit, text)):
-            _mark(cell, "pm-short")
-        elif longest > _SHORT:
-            _mark(cell, "pm-cut")
-    return len(text) if len(text) <= _SHORT else max(min(longest, _SHORT), _WRAPPED)
-
-
-def _set_size(table: Tag, width: int, rows: int) -> None:
-    """Mark a wide or long table, and set its size of type on paper."""
-    size = _UPRIGHT / (_CHARACTER * max(width, 1))
-    # A short table rather takes smaller type than a page of its own.
-    if size < _SMALLEST_UPRIGHT and rows > _FEW:
-        _mark(table, "pm-across")
-        size = _ACROSS / (_CHARACTER * width)
-    if width > _WIDE:
-        _mark(table, "pm-wide")
-    if rows > _ONE_PAGE:
-        _mark(table, "pm-long")
-    table["style"] = f"--paper-size: {min(_LARGEST, max(_SMALLEST, size)):.1f}pt"
-
-
 def _mark(element: Tag, css_class: str) -> None:
-    element["class"] = " ".join([*map(str, element.get_attribute_list("class")), css_class])
+    names = filter(None, element.get_attribute_list("class"))
+    element["class"] = AttributeValueList([*names, css_class])
