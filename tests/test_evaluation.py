@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -118,24 +119,30 @@ def test_welch_agrees_with_scipy():
     assert np.allclose([found.p_value, found.low, found.high], [reference.pvalue, *interval])
 
 
-def spending(values: np.ndarray) -> Spending:
-    bought = values[values != 0]
-    return Spending(values.mean(), values.var(ddof=1), len(values), len(bought) / len(values),
-                    len(bought), bought.mean() if len(bought) else 0.0,
-                    (bought**2).mean() if len(bought) else 0.0)  # fmt: skip
+def spending(*arms: np.ndarray, others: Sequence[float] = ()) -> list[Spending]:
+    """What is known of each arm, and of the campaign's buyers: those of both arms and others."""
+    everyone = np.concatenate([*arms, others])
+    typical = everyone[everyone != 0]
+    found = []
+    for values in arms:
+        bought = values[values != 0]
+        own = (bought.mean(), (bought**2).mean()) if len(bought) else (0.0, 0.0)
+        moments = (values.mean(), values.var(ddof=1), len(values), len(bought) / len(values))
+        found.append(Spending(*moments, len(bought), *own, typical.mean(), (typical**2).mean()))
+    return found
 
 
 def test_spending_of_one_each_has_newcombes_interval():
     # Where every buyer spends 1, a mean is a share.
     arms = [np.repeat([1.0, 0.0], counts) for counts in ((56, 14), (48, 32))]
-    found = newcombe_spending(*map(spending, arms))
+    found = newcombe_spending(*spending(*arms))
     assert (found.low[0].round(4), found.high[0].round(4)) == (0.0524, 0.3339)
 
 
 def test_spending_of_many_has_welchs_interval():
     rng = np.random.default_rng(0)
     arms = [rng.exponential(50, n) * (rng.random(n) < 0.2) for n in (40_000, 30_000)]
-    found = newcombe_spending(*map(spending, arms))
+    found = newcombe_spending(*spending(*arms))
     reference = stats.ttest_ind(*arms, equal_var=False)
     interval = reference.confidence_interval(0.95)
     width = interval.high - interval.low
@@ -151,7 +158,7 @@ def test_spending_of_few_covers_where_welch_does_not():
         arms = [rng.lognormal(4, 0.5, n) * (rng.random(n) < 0.01) for n in (450, 50)]
         plain = stats.ttest_ind(*arms, equal_var=False).confidence_interval(0.95)
         held["welch"] += plain.low <= 0 <= plain.high
-        found = newcombe_spending(*map(spending, arms))
+        found = newcombe_spending(*spending(*arms, others=rng.lognormal(4, 0.5, 50)))
         held["spending"] += bool(found.low[0] <= 0 <= found.high[0])
     # 400 campaigns: 0.93 to 0.99 around nominal or above.
     assert held["spending"] / 400 > 0.93
@@ -220,6 +227,19 @@ def test_segment_effects_are_those_of_the_segment_alone():
     own = own[(own["segment"] == 2) & (own["outcome"] == "responded")].iloc[0]
     alone = intention_to_treat(contacts[contacts["segment"] == 2]).table.iloc[0]
     assert (own["effect"], own["low"]) == (alone["effect"], alone["low"])
+
+
+def test_a_segment_without_any_buyer_is_not_taken_to_be_sure():
+    contacts = campaign()
+    contacts.loc[contacts["segment"] == 2, ["responded", "value"]] = [False, 0.0]
+    row = effects_by(contacts, "segment").of("profit").set_index("segment").loc[2]
+    # Wilson's upper limit of 0 in n is z^2 / (n + z^2); every sale of the campaign brings 100, a
+    # contact costs 2.
+    up, up_control = (100 * 1.96**2 / (row[n] + 1.96**2)
+                      for n in ("customers", "customers_control"))  # fmt: skip
+    assert row["effect"] == -2.0
+    assert row["low"] == pytest.approx(-2 - up_control, rel=1e-3)
+    assert row["high"] == pytest.approx(-2 + up, rel=1e-3)
 
 
 def test_segment_p_values_are_corrected_by_holm():

@@ -20,7 +20,6 @@ from pmlib.evaluation.intervals import (
     customer_codes,
     newcombe,
     newcombe_spending,
-    p_text,
     percent,
     welch,
 )
@@ -83,7 +82,7 @@ class Effects:
                     "control_mean": format_number(row.mean_control, unit, currency=currency),
                     "effect": format_number(row.effect, gap, currency=currency),
                     level: Number("", row.effect, gap, row.low, row.high).interval(currency),
-                    "p_value": p_text(row.p_value),
+                    "p_value": format_number(row.p_value, "p"),
                 }
             )  # fmt: skip
         return pd.DataFrame(rows)
@@ -308,11 +307,15 @@ def _moments(
             spent = outcomes["value"].to_numpy() if outcome == "profit" else y
             buys = spent != 0
             share = total(weight * buys) / w
+            spent_all, heavy = np.nan_to_num(spent), weight * (known & buys)
+            heavy = heavy / max(heavy.sum(), 1e-9)  # 0 where nobody bought
             part = cells.assign(
                 share=share,
                 buyers=total(buys.astype(float)),
                 amount=total(weight * spent) / w / share,
                 square=total(weight * spent * spent) / w / share,
+                typical=heavy @ spent_all,
+                typical_square=heavy @ spent_all**2,
                 customers=total(known.astype(float)).astype(int),
                 effective=kish / design,
                 mean=mean,

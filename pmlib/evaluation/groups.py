@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.evaluation.effects import ANY_OFFER, compare_arms
-from pmlib.evaluation.intervals import holm, p_text, percent
+from pmlib.evaluation.intervals import holm, percent
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class GroupEffects:
     def shown(self, outcome: str) -> pd.DataFrame:
         """`of` for a reader: without standard errors and the outcome's name."""
         own = self.of(outcome).drop(columns=["outcome", "standard_error"])
-        return own.assign(**{name: own[name].map(p_text) for name in ("p_value", "p_adjusted")})
+        return own.assign(
+            **{p: [format_number(v, "p") for v in own[p]] for p in ("p_value", "p_adjusted")}
+        )
 
 
 def effects_by(

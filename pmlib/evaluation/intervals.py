@@ -128,6 +128,14 @@ def from_influence(
         Influence of each row; its mean is taken out.
     customers : ndarray, optional
         As `customer_codes`: rows of a customer are added up first.
+
+    Notes
+    -----
+    The interval is symmetric, an estimate from few buyers in control is not: with about four of
+    them (a policy for half the customers, no effect) it held the truth in 93 % of 2,400 simulated
+    campaigns, and nearly all misses were on one side. A transformation that removes the skewness
+    evened the sides, held the truth no more often, and took the coverage of the Qini area, which
+    is hardly skew, from 98 % to 90 %; so it is not done.
     """
     sums = influence - influence.mean()
     if customers is not None:
@@ -143,17 +151,6 @@ def from_influence(
     half = float(stats.t.ppf(0.5 + confidence_level / 2, freedom)) * error
     p_value = 2 * float(stats.t.sf(abs(value) / error, freedom))
     return Estimate(value, error, value - half, value + half, p_value)
-
-
-def p_text(p_value: float) -> str:
-    """Write a p-value as readers expect it.
-
-    Examples
-    --------
-    >>> p_text(0.0312), p_text(2e-9)
-    ('0.031', '< 0.001')
-    """
-    return format_number(p_value, "p")
 
 
 def percent(share: float) -> str:
@@ -209,7 +206,8 @@ class Spending(NamedTuple):
     """What is known in one arm of an outcome that few customers have: arrays of the same shape.
 
     `share` of customers (`buyers` of them) have the outcome, `amount` is their mean and `square`
-    their mean square; `mean` and `variance` are those of all customers, less costs.
+    their mean square; `typical` and `typical_square` are the same for buyers of the whole
+    campaign. `mean` and `variance` are those of all customers, less costs.
     """
 
     mean: ArrayLike
@@ -219,10 +217,12 @@ class Spending(NamedTuple):
     buyers: ArrayLike
     amount: ArrayLike
     square: ArrayLike
+    typical: ArrayLike
+    typical_square: ArrayLike
 
 
-# Buyers of both arms together count as so many of each arm, in the width of intervals only.
-_SHARED_BUYERS = 2
+# So many buyers of the whole campaign are added to each arm's, in the width of intervals only.
+_ADDED = 2
 
 
 def newcombe_spending(
@@ -234,30 +234,37 @@ def newcombe_spending(
     the root of $a^{2} (p - l)^{2} + t^{2} s^{2} p / n$, with Wilson's limit $l$ of the share and
     the amounts' variance $s^{2}$; the limits of two arms are combined as those of two shares
     [@newcombe1998difference]. In large samples this is the usual interval. In small ones it knows
-    that an arm without any buyer might have had some, which a sample variance of 0 denies. The
-    p-value is 1 less the confidence at which the limit would reach zero, in the normal
-    approximation.
+    that an arm without any buyer might have had some, who would have spent what buyers of this
+    campaign spend; a sample variance of 0 denies both. The p-value is 1 less the confidence at
+    which the limit would reach zero, in the normal approximation.
+
+    Notes
+    -----
+    Where fewer than about 4 buyers are expected in control, no count of them, not even 0, is too
+    small to be believed, so that the interval can miss on one side only and holds the truth in
+    more than 95 % of campaigns (`pmlib.evaluation.coverage`: 97 to 99 % in such segments).
     """
     z = stats.norm.ppf(0.5 + confidence_level / 2)
-    values = [
-        [np.nan_to_num(np.atleast_1d(v).astype(float)) for v in arm] for arm in (treated, control)
-    ]
-    mean1, variance1, n1, _, buyers1, amount1, square1 = values[0]
-    mean0, variance0, n0, _, buyers0, amount0, square0 = values[1]
-    bought = np.maximum(buyers1 + buyers0, 1)
-    amount = (buyers1 * amount1 + buyers0 * amount0) / bought
-    square = (buyers1 * square1 + buyers0 * square0) / bought
     sides = []
-    for _, _, n, share, buyers, own, own_square in values:
-        typical = (buyers * own + _SHARED_BUYERS * amount) / (buyers + _SHARED_BUYERS)
-        squares = (buyers * own_square + _SHARED_BUYERS * square) / (buyers + _SHARED_BUYERS)
-        t = stats.t.ppf(0.5 + confidence_level / 2, buyers + 1)
-        scatter = t**2 * np.maximum(squares - typical**2, 0) * share / n
-        low, high = wilson(share * n, n, level=confidence_level)
-        ends = np.sort([typical * (share - low), typical * (share - high)], axis=0)
+    for arm in (treated, control):
+        _, _, n, share, buyers, amount, square, typical, typical_square = (
+            np.nan_to_num(np.atleast_1d(values).astype(float)) for values in arm
+        )
+        mean = (buyers * amount + _ADDED * typical) / (buyers + _ADDED)
+        squares = (buyers * square + _ADDED * typical_square) / (buyers + _ADDED)
+        # As many own buyers as would tell the amounts as well as these and the campaign's many.
+        worth = (buyers + _ADDED) ** 2 / np.maximum(buyers, 1)
+        t = stats.t.ppf(0.5 + confidence_level / 2, worth - 1)
+        scatter = t**2 * np.maximum(squares - mean**2, 0) * share / n
+        limits = wilson(share * n, n, level=confidence_level)
+        ends = np.sort([mean * (share - limit) for limit in limits], axis=0)
         sides.append([end**2 + scatter for end in ends[::-1]])
     (below1, above1), (below0, above0) = sides
-    effect, error = mean1 - mean0, np.sqrt(variance1 / n1 + variance0 / n0)
+    effect = np.atleast_1d(np.subtract(treated.mean, control.mean))
+    error = np.sqrt(
+        np.divide(treated.variance, treated.effective)
+        + np.divide(control.variance, control.effective)
+    )
     below, above = np.sqrt(below1 + above0), np.sqrt(above1 + below0)
     facing = np.where(effect > 0, below, above)
     ratio = np.divide(np.abs(effect), facing, out=np.zeros_like(effect), where=facing > 0)

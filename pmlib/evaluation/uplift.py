@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
-from pmlib.evaluation.intervals import from_influence, p_text
+from pmlib.artifacts import Number, format_number
+from pmlib.evaluation.intervals import from_influence
 
 DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)
 
@@ -64,7 +64,7 @@ class Rankings:
 
     def shown(self) -> pd.DataFrame:
         """`table` for a reader: p-values as text."""
-        return self.table.assign(p_value=self.table["p_value"].map(p_text))
+        return self.table.assign(p_value=[format_number(p, "p") for p in self.table["p_value"]])
 
 
 def rank_weighted_effect(gamma: np.ndarray, score: np.ndarray, *, measure: str) -> RankEffect:
