@@ -16,6 +16,7 @@ def test_default_world_is_recognised():
     assert measured["ari"] > 0.8
     assert measured["false_rules"] < 0.1
     assert measured["planned_customers"] > 0
+    assert {"covers_more_than_segments", "covers_more_than_rules"} <= set(measured)
 
 
 def test_nothing_is_claimed_of_the_null_world():
