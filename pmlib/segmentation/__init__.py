@@ -2,26 +2,23 @@
 
 `features` describes customers as of a date in the engine; `transforms` makes a matrix of them;
 `homogeneity` asks whether there are segments at all, `criteria` how many, `stability` whether they
-would come back; `fit` does all that on a sample and leaves a frozen `scorer`, which assigns
-every customer in the engine; `profiles`, `maps` and `cards` say what the segments are, `names`
-what to call them, `value` what they are worth, `rfm` what the marketer's baseline says,
-`sensitivity` and `drift` how far they depend on choices and on the date.
+would come back; `fit` does all that on a sample and leaves a frozen `scorer`, which names
+the segments and assigns every customer in the engine; `profiles` says what the segments are,
+`value` what they are worth, `rfm` what the marketer's baseline says, `agreement` and `drift` how
+far they depend on choices and on the date.
 """
 
 from __future__ import annotations
 
-from pmlib.segmentation.agreement import cross_tabulate
-from pmlib.segmentation.cards import segment_cards
+from pmlib.segmentation.agreement import cross_tabulate, vary_choices
 from pmlib.segmentation.drift import compare_dates
 from pmlib.segmentation.features import FeatureTable, customer_features, draw_sample
 from pmlib.segmentation.fit import Segmentation, keep_names, segment
-from pmlib.segmentation.maps import map_segments
-from pmlib.segmentation.profiles import profile_segments
+from pmlib.segmentation.profiles import map_segments, profile_segments
 from pmlib.segmentation.rfm import score_rfm
 from pmlib.segmentation.scorer import Scorer, assign_customers
-from pmlib.segmentation.sensitivity import vary_choices
 from pmlib.segmentation.transforms import Feature, fit_encoder
-from pmlib.segmentation.value import lifetime_value
+from pmlib.segmentation.value import lifetime_value, segment_cards
 
 __all__ = [
     "Feature",

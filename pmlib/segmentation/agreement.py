@@ -1,14 +1,22 @@
-"""How far two partitions of the customers agree: cross-table and adjusted Rand index."""
+"""How far partitions agree: with another of the same customers, and when choices are changed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import narwhals as nw
 import numpy as np
+import pandas as pd
+from scipy.stats import norm, rankdata
+from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect
+from pmlib.segmentation.clustering import ALGORITHMS, cluster
+from pmlib.segmentation.fit import Segmentation
+from pmlib.segmentation.transforms import TRANSFORMS, Encoder, fit_encoder
 
 
 @dataclass(frozen=True)
@@ -17,14 +25,13 @@ class Agreement:
 
     Parameters
     ----------
-    ari, low, high : float
-        Adjusted Rand index [@hubert1985partitions] with its interval: 1 for equal partitions, 0
-        on average for unrelated ones.
+    numbers : tuple of Number
+        The adjusted Rand index [@hubert1985partitions] with its interval: 1 for equal partitions,
+        0 on average for unrelated ones.
+    text : str
+        The same in words (Markdown).
     """
 
-    ari: float
-    low: float
-    high: float
     numbers: tuple[Number, ...]
     text: str
 
@@ -50,31 +57,24 @@ def cross_tabulate(
         .agg(nw.len().alias("customers")),
         sort_by=["segment", "other"],
     )
-    grid = counts.pivot_table(
-        index="segment", columns="other", values="customers", fill_value=0
-    ).to_numpy(dtype=float)
+    grid = counts.pivot_table("customers", "segment", "other", fill_value=0).to_numpy(dtype=float)
     n = grid.sum()
     drawn = np.random.default_rng(seed).multinomial(int(n), grid.ravel() / n, size=200)
     resampled = [rand_index(cells.reshape(grid.shape)) for cells in drawn]
     tail = (1 - confidence_level) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail])
-    ari = rand_index(grid)
+    low, high = (float(end) for end in np.quantile(resampled, [tail, 1 - tail]))
     number = Number(
-        f"agreement_with_{other}",
-        ari,
-        low=float(low),
-        high=float(high),
-        decimals=2,
+        f"agreement_with_{other}", rand_index(grid), low=low, high=high, decimals=2,
         meaning=f"Adjusted Rand index between the segments and {other}",
-    )
+    )  # fmt: skip
+    if len(grid) == 1:
+        return Agreement((number,), f"With one segment there is nothing to agree with {other} on.")
     text = (
         f"Segments ({len(grid)}) and {other} ({grid.shape[1]} groups) agree with an adjusted Rand "
         f"index of {{{number.key}}} (interval {{{number.key}.interval}}); 1 would be the same "
         "partition, 0 is what chance gives."
     )
-    if len(grid) == 1:
-        text = f"With one segment there is nothing to agree with {other} on."
-    return Agreement(ari, float(low), float(high), (number,), text)
+    return Agreement((number,), text)
 
 
 def rand_index(counts: np.ndarray) -> float:
@@ -95,3 +95,97 @@ def rand_index(counts: np.ndarray) -> float:
     chance = rows * columns / pairs(np.array([counts.sum()]))
     largest = (rows + columns) / 2
     return 1.0 if largest == chance else (together - chance) / (largest - chance)
+
+
+@threadpool_limits.wrap(limits=1)
+def vary_choices(
+    sample: pd.DataFrame,
+    result: Segmentation,
+    *,
+    confidence_level: float = 0.95,
+    n_bootstrap: int = 50,
+) -> pd.DataFrame:
+    """Cluster the sample again with one choice changed at a time, at the same number of segments.
+
+    Parameters
+    ----------
+    sample : pandas.DataFrame
+        The sample that made `result`.
+    result : Segmentation
+    confidence_level : float
+    n_bootstrap : int
+        Resamples of customers for the interval of the agreement.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``choice, agreement, low, high``: adjusted Rand index with the segments used
+        [@hubert1985partitions]; the lowest agreement first. Empty when there is one segment.
+    """
+    columns = ["choice", "agreement", "low", "high"]
+    k, algorithm = result.scorer.k, result.scorer.clustering.algorithm
+    if k == 1:
+        return pd.DataFrame(columns=columns)
+    generator = np.random.default_rng(result.seed)
+    tail = (1 - confidence_level) / 2
+    rows = []
+    for choice, matrix, other in _alternatives(sample, result):
+        labels = cluster(matrix, k, algorithm=other or algorithm, seed=result.seed).labels
+        n = len(labels)
+        draws = [generator.integers(0, n, size=n) for _ in range(n_bootstrap)]
+        drawn = [adjusted_rand_score(result.labels[d], labels[d]) for d in draws]
+        rows.append(
+            {
+                "choice": choice,
+                "agreement": adjusted_rand_score(result.labels, labels),
+                "low": np.quantile(drawn, tail),
+                "high": np.quantile(drawn, 1 - tail),
+            }
+        )
+    return pd.DataFrame(rows, columns=columns).sort_values(
+        "agreement", kind="stable", ignore_index=True
+    )
+
+
+def _alternatives(
+    sample: pd.DataFrame, result: Segmentation
+) -> Iterator[tuple[str, np.ndarray, str | None]]:
+    encoder, algorithm = result.encoder, result.scorer.clustering.algorithm
+    for other in ALGORITHMS:
+        if other != algorithm:
+            yield f"algorithm {other}", result.matrix, other
+    logged = any(column.log for column in encoder.columns)
+    for transform in TRANSFORMS:
+        encoded = fit_encoder(sample, encoder.features, transform=transform)
+        if any(column.log for column in encoded.columns) != logged:
+            words = "with logarithms" if transform == "log" else "without logarithms"
+            yield words, encoded.encode(sample), None
+    yield "without winsorising", _open_ended(encoder, sample), None
+    yield "ranks in place of amounts", _ranks(result.matrix, encoder), None
+    if len(encoder.features) > 2:
+        for feature, block in zip(encoder.features, encoder.blocks, strict=True):
+            left_out = np.delete(result.matrix, np.arange(block.start, block.stop), axis=1)
+            yield f"without {feature.label}", left_out, None
+
+
+def _open_ended(encoder: Encoder, sample: pd.DataFrame) -> np.ndarray:
+    columns = tuple(
+        replace(column, low=-1e300, high=1e300) if column.level is None else column
+        for column in encoder.columns
+    )
+    matrix = replace(encoder, columns=columns).encode(sample)
+    return _rescaled(matrix, encoder)
+
+
+def _ranks(matrix: np.ndarray, encoder: Encoder) -> np.ndarray:
+    """Normal scores of the ranks, ties at their mean rank; categories as they are."""
+    scores = norm.ppf((rankdata(matrix, axis=0) - 0.5) / len(matrix))
+    kinds = np.array([column.level is None for column in encoder.columns])
+    return _rescaled(np.where(kinds, scores, matrix), encoder)
+
+
+def _rescaled(matrix: np.ndarray, encoder: Encoder) -> np.ndarray:
+    """Numbers to variance one again."""
+    kinds = np.array([column.level is None for column in encoder.columns])
+    spread = np.maximum(matrix.std(axis=0), 1e-12)
+    return np.where(kinds, (matrix - matrix.mean(axis=0)) / spread, matrix)

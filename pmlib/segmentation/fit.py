@@ -14,8 +14,7 @@ from pmlib.errors import StudyError
 from pmlib.segmentation.clustering import cluster, group_means, require_distinct, subsample
 from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers
 from pmlib.segmentation.homogeneity import Homogeneity, homogeneity_test
-from pmlib.segmentation.names import matched_names, name_segments
-from pmlib.segmentation.scorer import Scorer
+from pmlib.segmentation.scorer import Scorer, matched_names, name_segments
 from pmlib.segmentation.stability import segment_stability
 from pmlib.segmentation.transforms import Encoder, Feature, fit_encoder
 

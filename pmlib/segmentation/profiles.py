@@ -1,4 +1,4 @@
-"""What the segments are: sizes, means, value, and how strongly they differ, on all customers.
+"""What the segments are: sizes, means, value, effect sizes and a map, on all customers.
 
 One pass of the engine gives counts, sums and sums of squares a segment; everything here is
 computed from these. Differences are described by effect sizes. There are no p-values on the
@@ -24,6 +24,8 @@ from pmlib.segmentation.transforms import Feature
 
 VALUE_FEATURES = ("annual_margin", "money_in")
 """The first of these that a study has measures a customer's value."""
+
+_SQUARES = 26  # of the map, in each direction
 
 ROLES = ("held out", "made of products held", "formed segments")
 """Of a feature; the second is held out too, but made of what helped to form the segments."""
@@ -354,4 +356,78 @@ def _text_value(profile: Profile) -> str:
         f"{shares} *{{most_valuable_segment}}* has {{most_valuable_segment_share}} of customers "
         "and {most_valuable_segment_value_share} of "
         f"{profile.value_feature.label}."
+    )
+
+
+@dataclass(frozen=True)
+class SegmentMap:
+    """Customers on their first two principal components.
+
+    Parameters
+    ----------
+    squares : pandas.DataFrame
+        ``x, y, segment, customers``: centre of the square; squares with too few customers of a
+        segment are left out, so nobody can be found on the map.
+    loadings : pandas.DataFrame
+        ``label, x, y``: correlation of each encoded feature with the two components.
+    explained : tuple of float
+        Share of the variance that each component explains.
+    """
+
+    squares: pd.DataFrame
+    loadings: pd.DataFrame
+    explained: tuple[float, float]
+
+
+def map_segments(
+    assigned: nw.LazyFrame, result: Segmentation, *, min_group_size: int = 10
+) -> SegmentMap:
+    """Count all customers in the squares of a map.
+
+    Parameters
+    ----------
+    assigned : narwhals.LazyFrame
+        All customers, from `assign_customers`.
+    result : Segmentation
+    min_group_size : int
+        Smallest number of customers of one segment in a square that is shown.
+    """
+    matrix = result.matrix
+    p = matrix.shape[1]
+    mean = matrix.mean(axis=0)
+    _, lengths, axes = np.linalg.svd(matrix - mean, full_matrices=False)
+    if p == 1:
+        axes, lengths = np.vstack([axes, np.zeros((1, 1))]), np.append(lengths, 0.0)
+    axes = axes[:2]
+    # The sign of a component is arbitrary: its largest loading points up or right.
+    signs = np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])
+    axes = axes * np.where(signs == 0, 1.0, signs)[:, None]
+    points = (matrix - mean) @ axes.T
+    low, high = np.quantile(points, [0.002, 0.998], axis=0)
+    widths = np.maximum((high - low) / _SQUARES, 1e-6)
+    encoded = [f"z{index}" for index in range(p)]
+    squares = []
+    for axis, name in enumerate(("x", "y")):
+        score = nw.lit(0.0)
+        for index, column in enumerate(encoded):
+            score = score + (nw.col(column) - float(mean[index])) * float(axes[axis, index])
+        squares.append(((score - float(low[axis])) / float(widths[axis])).floor().alias(name))
+    counts = collect(
+        assigned.select("segment", *squares)
+        .group_by("segment", "x", "y")
+        .agg(nw.len().alias("customers")),
+        sort_by=["segment", "x", "y"],
+    )
+    counts = counts[counts["customers"] >= min_group_size].reset_index(drop=True)
+    for axis, name in enumerate(("x", "y")):
+        counts[name] = low[axis] + (counts[name].astype(float) + 0.5) * widths[axis]
+    variance = lengths**2 / max((lengths**2).sum(), 1e-12)
+    spread = np.maximum(points.std(axis=0), 1e-12)
+    correlation = axes * spread[:, None] / np.maximum(matrix.std(axis=0), 1e-12)
+    return SegmentMap(
+        squares=counts[["x", "y", "segment", "customers"]],
+        loadings=pd.DataFrame(
+            {"label": result.encoder.labels, "x": correlation[0], "y": correlation[1]}
+        ),
+        explained=(float(variance[0]), float(variance[1])),
     )
