@@ -33,13 +33,14 @@ from scipy.stats import t as student
 
 from pmlib.casebank.world import World
 from pmlib.engine import Engine, open_engine
+from pmlib.strategy.case import Problem
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states
 from pmlib.strategy.contacts import draw_contacts
 from pmlib.strategy.effects import estimate
 from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import greedy, solve
-from pmlib.strategy.policies import POLICIES, values
+from pmlib.strategy.policies import POLICIES
 from pmlib.strategy.programme import Limits, solve_directly
 from pmlib.strategy.truth import value_of_policies
 
@@ -103,9 +104,10 @@ def run(n: int, folder: Path) -> None:
     states = customer_states(sources, menu, cool_down=0)
     groups = count_groups(states, menu, segments=range(1, SEGMENTS + 1))
     clock.note("scan: customers counted into groups", f"{len(groups.size):,} groups")
-    effects = estimate(pilot(menu), menu, segments=groups.segments, error_rate=0.05)
+    problem = Problem(catalogue=menu, evidence=pilot(menu), groups=groups, limits=limits_for(n))
+    effects = estimate(problem.evidence, menu, segments=groups.segments, error_rate=0.05)
     clock.note("effects of all cells", f"{len(effects.cells):,} cells")
-    value, cost, limits = values(effects, menu), menu.channels["cost"].to_numpy(), limits_for(n)
+    _, value, cost, limits = problem.programme(effects)
     plan = solve(groups, value, cost, limits)
     clock.note(
         "plan",
@@ -128,8 +130,9 @@ def customer_level(n: int, folder: Path) -> None:
     groups = count_groups(
         customer_states(sources, menu, cool_down=0), menu, segments=range(1, SEGMENTS + 1)
     )
-    effects = estimate(pilot(menu), menu, segments=groups.segments, error_rate=0.05)
-    value, cost, limits = values(effects, menu), menu.channels["cost"].to_numpy(), limits_for(n)
+    problem = Problem(catalogue=menu, evidence=pilot(menu), groups=groups, limits=limits_for(n))
+    effects = estimate(problem.evidence, menu, segments=groups.segments, error_rate=0.05)
+    _, value, cost, limits = problem.programme(effects)
     value = np.where(value > 0, value, -np.inf)
     limits = replace(limits, min_contacts=0)
     clock = Clock(f"{n:,} customers, customer by customer")

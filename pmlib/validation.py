@@ -144,8 +144,8 @@ def chain(params: Parameters) -> Iterator[Chain]:
                 assignments=folder / ASSIGNMENTS,
                 rules=rules,
             )
-            design = strategy.plan_study(case, params)
-            plan = _contact_plan(case, design, engine, params, folder)
+            design = strategy.plan_study(case)
+            plan = _contact_plan(case, design, engine, folder)
             yield Chain(params, study, kinds, check, case, design, plan)
         finally:
             engine.close()
@@ -208,16 +208,9 @@ def _rules(
 
 
 def _contact_plan(
-    case: strategy.Case, design: strategy.Design, engine: Engine, params: Parameters, folder: Path
+    case: strategy.Case, design: strategy.Design, engine: Engine, folder: Path
 ) -> pd.DataFrame:
-    contacts = strategy.contact_plan(
-        case,
-        design,
-        engine,
-        cool_down=params.cool_down,
-        control_share=params.control_share,
-        seed=params.seed,
-    )
+    contacts = strategy.contact_plan(case, design)
     engine.write(contacts, folder / "contact_plan.parquet")
     return collect(
         engine.scan(folder / "contact_plan.parquet"), sort_by=["customer_id", "product_id"]
@@ -253,8 +246,8 @@ def measure(params: Parameters) -> dict[str, float]:
         if len(bank.check.planted):
             measured["rule_recall"] = float(bank.check.planted["found"].mean())
         if params.world != "null":
-            comparison = strategy.compare(bank.case, params)
-            truth = strategy.against_truth(bank.study, bank.case, params, comparison)
+            comparison = strategy.compare(bank.case)
+            truth = strategy.against_truth(bank.case, comparison, known=bank.design.effects)
             for policy, share in truth.table.set_index("policy")["share"].items():
                 if f"share_{policy}" in MEASURES:
                     measured[f"share_{policy}"] = float(share)

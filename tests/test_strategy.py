@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pmlib.association.baskets import Baskets
 from pmlib.engine import DuckDBEngine, collect
 from pmlib.errors import StudyError
+from pmlib.strategy.case import Problem
 from pmlib.strategy.catalogue import Catalogue, catalogue, choose_antecedents
 from pmlib.strategy.cells import (
     HOLDS,
@@ -28,12 +29,11 @@ from pmlib.strategy.cells import (
     eligibility,
     encode,
 )
-from pmlib.strategy.contacts import draw_contacts
+from pmlib.strategy.contacts import detectable_rate, draw_contacts
 from pmlib.strategy.effects import estimate
 from pmlib.strategy.evidence import Evidence, count_contacts
 from pmlib.strategy.plan import Plan, greedy, solve
 from pmlib.strategy.policies import design
-from pmlib.strategy.power import detectable_rate
 from pmlib.strategy.programme import Limits, solve_by_dual, solve_directly
 from pmlib.studies import Channel
 
@@ -316,10 +316,9 @@ def test_policy_refers_to_the_groups_it_was_asked_for(engine: DuckDBEngine) -> N
         size=groups.size[shuffled],
     )
     evidence = pilot(np.full((3, 2, 2, 2), 0.1), n=500)
-    policy = design(
-        ["combined"], evidence, menu(), groups, Limits(300.0, (np.inf, 40.0), 1),
-        control_share=0.0, error_rate=0.05,
-    )["combined"]  # fmt: skip
+    limits = Limits(300.0, (np.inf, 40.0), 1)
+    problem = Problem(catalogue=menu(), evidence=evidence, groups=groups, limits=limits)
+    policy = design(problem, ["combined"])["combined"]
     assert policy.plan is not None
     size = np.bincount(policy.plan.origin[policy.plan.origin >= 0],
                        weights=groups.size[policy.plan.origin >= 0])  # fmt: skip

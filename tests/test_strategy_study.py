@@ -138,7 +138,7 @@ def case(study, engine) -> strategy.Case:
 
 @pytest.fixture(scope="module")
 def design(case) -> strategy.Design:
-    return strategy.plan_study(case, PARAMETERS)
+    return strategy.plan_study(case)
 
 
 def value(numbers, key: str) -> float:
@@ -151,7 +151,7 @@ def value(numbers, key: str) -> float:
 def test_plan_offers_what_the_pilot_showed_to_work(design):
     offers = design.planned.groupby(["product_id", "holds"])["planned"].sum()
     assert offers["fund", True] > 0.8 * offers.sum()
-    assert design.policy.effects.kind == "uplift"
+    assert design.effects.kind == "uplift"
     assert value(design.numbers, "planned_spend") <= PARAMETERS.budget
     # Control customers are planned and cost nothing.
     made = design.cells["offers"] @ design.cells["cost"]
@@ -161,9 +161,7 @@ def test_plan_offers_what_the_pilot_showed_to_work(design):
 def test_contact_plan_keeps_every_limit(case, design, engine, tmp_path):
     """Row by row, against the raw tables and not against what the plan was made from."""
     params = PARAMETERS
-    contacts = strategy.contact_plan(
-        case, design, engine, cool_down=params.cool_down, control_share=params.control_share, seed=1
-    )
+    contacts = strategy.contact_plan(case, design)
     rows = collect(contacts, sort_by=["customer_id"])
     raw = tables()
     people = raw["customers"].set_index("customer_id").loc[rows["customer_id"]]
@@ -253,10 +251,10 @@ def test_small_cells_are_planned_as_well_as_by_trying_all_ways() -> None:
 
 
 def test_costs_of_limits_are_differences_of_optima(case, design):
-    costs = strategy.limit_costs(case, design, PARAMETERS)
+    costs = strategy.limit_costs(case, design)
     table = costs.table.set_index("limit")
     # A budget without end earns what the budget's curve reaches at break-even.
-    curve = strategy.budget_curve(case, design, PARAMETERS)
+    curve = strategy.budget_curve(case, design)
     free = value(curve.numbers, "break_even_profit")
     plan = curve.table.loc[curve.table["kind"] == "plan", "profit"].iloc[0]
     assert table.loc["budget", "cost"] == pytest.approx(free - plan, abs=100)
@@ -267,7 +265,7 @@ def test_costs_of_limits_are_differences_of_optima(case, design):
 
 
 def test_budget_curve_rises_and_flattens(case, design):
-    table = strategy.budget_curve(case, design, PARAMETERS).table
+    table = strategy.budget_curve(case, design).table
     profit, budget = table["profit"].to_numpy(), table["budget"].to_numpy()
     assert (np.diff(profit) > -1e-6 * profit.max()).all()
     slopes = np.diff(profit)[np.diff(budget) > 1] / np.diff(budget)[np.diff(budget) > 1]
@@ -277,7 +275,7 @@ def test_budget_curve_rises_and_flattens(case, design):
 
 def test_sheets_quote_the_plan(case, design):
     for segment in (1, 2):
-        sheet = strategy.strategy_sheet(case, design, PARAMETERS, segment=segment)
+        sheet = strategy.strategy_sheet(case, design, segment=segment)
         told = sheet.set_index("aspect")["statement"]
         planned = design.planned[design.planned["segment"] == segment]
         fund = planned.loc[planned["product_id"] == "fund", "offers"].sum()
@@ -298,7 +296,7 @@ def test_a_rule_is_cited_only_where_most_fall_under_it(case, design):
         made = cells.copy()
         made.loc[[holders, others], ["planned", "offers"]] = [[held, held], [100 - held] * 2]
         mixed = replace(design, cells=made)
-        sheet = strategy.strategy_sheet(case, mixed, PARAMETERS, segment=1).set_index("aspect")
+        sheet = strategy.strategy_sheet(case, mixed, segment=1).set_index("aspect")
         assert ("refer to" in sheet.loc["Message", "statement"]) == cited
         assert ("rules" in sheet.loc["Message", "rests_on"]) == cited
 
@@ -309,7 +307,7 @@ def test_interval_of_an_uplift_against_hand_computation(case, design):
     cells.loc[0, ["planned", "offers"]] = 100
     one = replace(design, cells=cells)
     segment = int(cells.loc[0, "segment"])
-    sheet = strategy.strategy_sheet(case, one, PARAMETERS, segment=segment).set_index("aspect")
+    sheet = strategy.strategy_sheet(case, one, segment=segment).set_index("aspect")
     effect, se = 100 * cells.loc[0, "effect"], 100 * cells.loc[0, "se"]
     ends = [f"{end:.2f}".replace("-", "−") for end in (effect - 1.96 * se, effect + 1.96 * se)]
     assert f"{ends[0]} to {ends[1]}" in sheet.loc["Yardstick", "statement"]
@@ -317,30 +315,30 @@ def test_interval_of_an_uplift_against_hand_computation(case, design):
 
 def test_a_segment_without_offers_gets_a_sheet_that_says_why(case, design):
     empty = replace(design, cells=design.cells.assign(planned=0, offers=0))
-    sheet = strategy.strategy_sheet(case, empty, PARAMETERS, segment=1)
+    sheet = strategy.strategy_sheet(case, empty, segment=1)
     assert sheet["statement"].iloc[-1].startswith("none: the budget earns more elsewhere")
 
 
 def test_decisions_survive_when_nothing_is_uncertain(case, design):
-    effects = design.policy.effects
+    effects = design.effects
     sure = replace(effects, sampling=effects.sampling * 1e-12)
     # Without noise in the pilot the shrunk effects of shrunk effects are what is planned on.
     fixed = replace(sure, gain=np.eye(len(effects.cells))[:, effects.own >= 0])
-    certain = replace(design, policy=replace(design.policy, effects=fixed))
-    found = strategy.survival(case, certain, PARAMETERS, draws=3, draws_of_money=3)
-    scenarios = found.scenarios.set_index("scenario")
+    certain = replace(design, effects=fixed)
+    found = strategy.survival(case, certain, draws=3, draws_of_money=3)
+    scenarios = found.table.set_index("scenario")
     assert scenarios.loc["the pilot", "unchanged"] == pytest.approx(1.0)
     # What is framed and counted is the plan itself, with its smallest cell.
     assert found.decisions["planned"].sum() == design.planned["planned"].sum()
     assert set(found.decisions["product"]) == {"Fund", "Loan"}
     noisy = replace(fixed, sampling=effects.sampling * 25)
-    noisy = replace(design, policy=replace(design.policy, effects=noisy))
-    found = strategy.survival(case, noisy, PARAMETERS, draws=5, draws_of_money=2)
-    assert found.scenarios["unchanged"].iloc[0] < 1.0
+    noisy = replace(design, effects=noisy)
+    found = strategy.survival(case, noisy, draws=5, draws_of_money=2)
+    assert found.table["unchanged"].iloc[0] < 1.0
 
 
 def test_policies_are_judged_on_the_other_half(case):
-    compared = strategy.compare(case, PARAMETERS)
+    compared = strategy.compare(case)
     table = compared.table.set_index("policy")
     assert (table["spend"] <= PARAMETERS.budget * (1 + 1e-9)).all()
     # Raw effects promise more than the same plan earns elsewhere.
@@ -356,16 +354,14 @@ def test_one_segment_without_rules_is_told(case):
         case, evidence=case.evidence.coarsened(segments=False, rules=False), groups=groups,
         catalogue=replace(case.catalogue, antecedents={}),
     )  # fmt: skip
-    text = strategy.compare(plain, PARAMETERS).text
+    text = strategy.compare(plain).text
     assert text.startswith("With one segment and no rules all policies")
     assert "alone" not in text
 
 
-def test_black_box_finds_the_planted_effect(study, case, engine):
-    compared = strategy.compare(case, PARAMETERS)
-    found = strategy.black_box(
-        study, case, engine, PARAMETERS, combined=compared.held_out("combined")
-    )
+def test_black_box_finds_the_planted_effect(case):
+    compared = strategy.compare(case)
+    found = strategy.black_box(case, combined=compared.held_out("combined"))
     row = found.table.iloc[0]
     assert row["held_out"] > compared.held_out("random")
     assert row["spend"] <= PARAMETERS.budget * 1.01
@@ -375,30 +371,23 @@ def test_black_box_finds_the_planted_effect(study, case, engine):
 # --- lawful and fair ------------------------------------------------------------------------------
 
 
-def check(study, case, design, engine) -> strategy.PlanCheck:
-    contacts = strategy.contact_plan(
-        case, design, engine, cool_down=30, control_share=PARAMETERS.control_share, seed=1
-    )
-    return strategy.check_plan(study, case, design, contacts, engine, PARAMETERS)
-
-
-def test_offer_rates_and_the_price_of_equal_ones(study, case, design, engine):
-    found = check(study, case, design, engine)
+def test_offer_rates_and_the_price_of_equal_ones(case, design):
+    found = strategy.check_plan(case, design, strategy.contact_plan(case, design))
     assert value(found.numbers, "plan_violations") == 0
-    rates = found.rates.set_index("group")["rate"]
+    rates = found.table.set_index("group")["rate"]
     assert rates["female"] > rates["male"]  # women hold the card more often
     by_gender = found.equal[found.equal["trait"] == "gender"].set_index("difference")
     assert by_gender.loc[0.0, "cost"] > 0
     assert by_gender.loc[0.0, "cost"] == by_gender["cost"].max()  # half as different costs less
     assert "Equal offer rates by age would cost" in found.text
-    ages = found.rates.loc[found.rates["trait"] == "age", "group"].tolist()
+    ages = found.table.loc[found.table["trait"] == "age", "group"].tolist()
     assert ages == ["under 30", "30 to 44", "45 to 59", "60 and over"]
     # Among the eligible: counted from the states, customer by customer.
     states = collect(customer_states(case.sources, case.catalogue, cool_down=30), sort_by=[])
     able = set(states.loc[states["code0"] > 0, "customer_id"])
     people = tables()["customers"]
     women = people.loc[people["gender"] == "female", "customer_id"]
-    row = found.rates.set_index("group").loc["female"]
+    row = found.table.set_index("group").loc["female"]
     expected = row["offered"] / sum(customer in able for customer in women)
     assert row["rate_eligible"] == pytest.approx(expected)
 
@@ -421,35 +410,35 @@ def test_even_plan_against_hand_computation():
     assert loose.bound == pytest.approx(5 * 3 + 4 * 1)  # 5 of 10 and 4 of 20
 
 
-def test_violations_are_counted(study, case, design, engine):
+def test_violations_are_counted(case, design, engine):
     wrong = engine.from_pandas(
         pd.DataFrame({"customer_id": ["c00000"], "product_id": ["fund"], "arm": ["offer"]})
     )
     people = tables()["customers"].iloc[0]
     expected = int(people["marketing_opt_out"] or people["risk_tolerance"] < 2)
-    found = strategy.check_plan(study, case, design, wrong, engine, PARAMETERS)
+    found = strategy.check_plan(case, design, wrong)
     assert value(found.numbers, "plan_violations") == expected
 
 
 # --- what makes no sense --------------------------------------------------------------------------
 
 
-def plan_with(study, engine, **limits) -> tuple[strategy.Case, strategy.Design, Parameters]:
+def plan_with(study, engine, **limits) -> tuple[strategy.Case, strategy.Design]:
     params = PARAMETERS.model_copy(update=limits)
     case = open_case(study, engine, params)
-    return case, strategy.plan_study(case, params), params
+    return case, strategy.plan_study(case)
 
 
 def test_no_budget_leaves_no_plan_and_says_why(study, engine):
-    case, design, params = plan_with(study, engine, budget=0.0)
+    case, design = plan_with(study, engine, budget=0.0)
     assert design.planned.empty
-    assert "the limit in the way is budget (0)" in strategy.plan_text(case, design, params)
+    assert "the limit in the way is budget (0)" in strategy.plan_text(case, design)
 
 
 def test_limits_that_conflict_are_named(study, engine):
     # Fifty contacts in a cell cost 25 or more, and the budget is 20: either alone could be met.
-    case, design, params = plan_with(study, engine, budget=20.0, min_contacts=50)
-    text = strategy.plan_text(case, design, params)
+    case, design = plan_with(study, engine, budget=20.0, min_contacts=50)
+    text = strategy.plan_text(case, design)
     assert design.planned.empty
     assert "these limits conflict" in text
     assert "budget (20)" in text
@@ -457,22 +446,22 @@ def test_limits_that_conflict_are_named(study, engine):
 
 
 def test_a_contact_limit_of_none_is_named(study, engine):
-    case, design, params = plan_with(study, engine, contact_limit=0)
-    assert "contact limit (0 a customer)" in strategy.plan_text(case, design, params)
+    case, design = plan_with(study, engine, contact_limit=0)
+    assert "contact limit (0 a customer)" in strategy.plan_text(case, design)
 
 
 def test_several_blocking_limits_are_told(study, engine):
-    case, design, params = plan_with(study, engine, contact_limit=0, budget=0.0)
-    assert "several limits each leave no room" in strategy.plan_text(case, design, params)
+    case, design = plan_with(study, engine, contact_limit=0, budget=0.0)
+    assert "several limits each leave no room" in strategy.plan_text(case, design)
 
 
 def test_a_gap_above_the_limit_is_told(case, design):
-    plan = replace(design.policy.plan, bound=design.policy.plan.profit * 1.01)
-    loose = replace(design, policy=replace(design.policy, plan=plan))
-    text = strategy.plan_text(case, loose, PARAMETERS)
+    plan = replace(design.plan, bound=design.plan.profit * 1.01)
+    loose = replace(design, plan=plan)
+    text = strategy.plan_text(case, loose)
     assert "more than the 0.1 % aimed at" in text
     assert "smallest cell of 10 customers" in text
-    assert "aimed at" not in strategy.plan_text(case, design, PARAMETERS)
+    assert "aimed at" not in strategy.plan_text(case, design)
 
 
 def test_a_negative_cost_is_refused(tmp_path):
@@ -510,7 +499,7 @@ def test_without_a_control_the_response_is_used_and_called_so(tmp_path, engine):
     contacts = frames["contacts"]
     frames["contacts"] = contacts[contacts["arm"] == "offer"].assign(propensity=np.nan)
     case = open_case(study_of(tmp_path / "response", frames), engine)
-    design = strategy.plan_study(case, PARAMETERS)
+    design = strategy.plan_study(case)
     assert "**response**" in design.text
     assert "randomised pilot with a control group" in strategy.meaning(case, design)
 
@@ -523,17 +512,17 @@ def test_without_contacts_the_potential_is_called_assumed(tmp_path, engine):
     frames["holdings"] = pd.concat([frames["holdings"], funds], ignore_index=True)
     del frames["contacts"]
     case = open_case(study_of(tmp_path / "holdings", frames), engine)
-    design = strategy.plan_study(case, PARAMETERS)
+    design = strategy.plan_study(case)
     assert "association-based potential" in design.text
     assert case.catalogue.product_ids == ("fund",)  # the only product a rule points to
 
 
 def test_a_pilot_that_shows_nothing_plans_nothing(tmp_path, engine):
-    case, design, _ = plan_with(study_of(tmp_path / "none", tables(uplift=0.0)), engine)
+    case, design = plan_with(study_of(tmp_path / "none", tables(uplift=0.0)), engine)
     assert design.planned.empty
     assert "contacting does not pay" in design.text
     assert strategy.meaning(case, design).startswith("- **Do not contact.**")
-    power = strategy.control_group(design, case.evidence, control_share=0.1, error_rate=0.05)
+    power = strategy.control_group(case, design)
     assert power.text == "The plan is empty, so no control group is needed."
 
 

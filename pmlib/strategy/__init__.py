@@ -2,15 +2,15 @@
 
 `case` brings the study's tables together; `catalogue` says what can be offered, `cells` to how
 many customers of which cell, `evidence` and `effects` with what effect. `programme` and `plan`
-choose, `policies` compares, `contacts` draws the customers, `power` sizes the control group.
+choose, `policies` compares, `sensitivity` tells what the plan depends on, `contacts` draws the
+customers and sizes the control group.
 """
 
 from __future__ import annotations
 
-from pmlib.artifacts import Finding
 from pmlib.strategy.blackbox import black_box
 from pmlib.strategy.case import Case, eligibility_table, missing_for_plan, open_case
-from pmlib.strategy.contacts import contact_plan, export_csv
+from pmlib.strategy.contacts import contact_plan, control_group, export_csv
 from pmlib.strategy.design import (
     Design,
     flow,
@@ -20,10 +20,8 @@ from pmlib.strategy.design import (
     shrinkage_table,
 )
 from pmlib.strategy.fairness import PlanCheck, check_plan
-from pmlib.strategy.limits import budget_curve, limit_costs, plan_text
 from pmlib.strategy.policies import Comparison, compare
-from pmlib.strategy.power import Power, control_group
-from pmlib.strategy.sensitivity import Survival, survival
+from pmlib.strategy.sensitivity import budget_curve, limit_costs, plan_text, survival
 from pmlib.strategy.sheets import strategy_sheet
 from pmlib.strategy.truth import against_truth
 
@@ -31,10 +29,7 @@ __all__ = [
     "Case",
     "Comparison",
     "Design",
-    "Finding",
     "PlanCheck",
-    "Power",
-    "Survival",
     "against_truth",
     "black_box",
     "budget_curve",

@@ -16,14 +16,11 @@ import pandas as pd
 from scipy.stats import norm
 
 from pmlib.artifacts import Finding, Number
-from pmlib.engine import Engine, collect, day_number, uniform
-from pmlib.params import Parameters
+from pmlib.engine import collect, day_number, uniform
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states, decode
+from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, decode
 from pmlib.strategy.evidence import contact_rows
 from pmlib.strategy.plan import solve
-from pmlib.strategy.policies import with_control
-from pmlib.studies import Study
 
 MAX_ROWS = 40_000
 """Pilot contacts used at most: the learner needs customers one by one."""
@@ -31,9 +28,7 @@ MAX_ROWS = 40_000
 _STREAM = 4005
 
 
-def black_box(
-    study: Study, case: Case, engine: Engine, params: Parameters, *, combined: float
-) -> Finding:
+def black_box(case: Case, *, combined: float) -> Finding:
     """Learn on one half of the pilot, plan and judge on the other, and the other way round.
 
     The judge is inverse propensity weighting: of the customers of the other half who happened to
@@ -41,12 +36,8 @@ def black_box(
 
     Parameters
     ----------
-    study : pmlib.studies.Study
     case : Case
         Its evidence is a randomised pilot.
-    engine : pmlib.engine.Engine
-    params : pmlib.params.Parameters
-        ``cool_down, control_share, confidence_level, seed``.
     combined : float
         Held-out profit of the combined policy, currency.
 
@@ -56,18 +47,20 @@ def black_box(
         Table: one row like those of `pmlib.strategy.policies.Comparison`: ``policy, promised,
         held_out, low, high, contacts, spend``.
     """
-    rows, state = _sample(study, case, engine, params)
+    rows, state = _sample(case)
     names = [c for c in rows.columns if c.startswith("x_")]
     results = []
     for fold in (0, 1):
         learnt, judged = rows[rows["fold"] == fold], rows[rows["fold"] != fold]
         uplift = _uplift(learnt, judged, names, case)
-        results.append(_judge(judged, state[judged.index], uplift, case, params))
+        results.append(_judge(judged, state[judged.index], uplift, case))
     columns = ["promised", "held_out", "variance", "contacts", "spend"]
     judged_twice = pd.DataFrame(results, columns=columns)
     mean = judged_twice.mean()
     # The two judgements need not be independent, as in `pmlib.strategy.policies.compare`.
-    half = norm.isf((1 - params.confidence_level) / 2) * np.sqrt(judged_twice["variance"]).mean()
+    half = (
+        norm.isf((1 - case.params.confidence_level) / 2) * np.sqrt(judged_twice["variance"]).mean()
+    )
     row = pd.DataFrame(
         {
             "policy": ["black box"],
@@ -97,18 +90,16 @@ def black_box(
     return Finding(row, (number,), text)
 
 
-def _sample(
-    study: Study, case: Case, engine: Engine, params: Parameters
-) -> tuple[pd.DataFrame, np.ndarray]:
+def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     """Pilot contacts of customers who may be contacted now, with features, and their states."""
+    seed = case.params.seed
     contacts = contact_rows(
-        case.sources, case.catalogue, engine, outcome=case.evidence.outcome, seed=params.seed
+        case.sources, case.catalogue, case.engine, outcome=case.evidence.outcome, seed=seed
     ).filter(nw.col("usable"))
     share = min(1.0, MAX_ROWS / case.evidence.counts["used"])
-    states = customer_states(case.sources, case.catalogue, cool_down=params.cool_down)
     known = [
         name
-        for name, attribute in study.attributes.items()
+        for name, attribute in case.study.attributes.items()
         if attribute.role != "sensitive" and attribute.known_before_contact
     ]
     columns = case.sources.customers.collect_schema()
@@ -122,8 +113,8 @@ def _sample(
         features.append(nw.col("risk_tolerance").alias("x_risk_tolerance"))
     people = case.sources.customers.select("customer_id", *features)
     joined = (
-        contacts.join(states.drop("segment"), on="customer_id", how="inner")
-        .filter(uniform("customer_hash", seed=params.seed + _STREAM) < share)
+        contacts.join(case.states.drop("segment"), on="customer_id", how="inner")
+        .filter(uniform("customer_hash", seed=seed + _STREAM) < share)
         .join(people, on="customer_id", how="inner")
     )
     table = collect(joined, sort_by=["campaign_id", "customer_id", "product_id"])
@@ -176,14 +167,14 @@ def _uplift(learnt: pd.DataFrame, judged: pd.DataFrame, names: list[str], case: 
 
 
 def _judge(
-    judged: pd.DataFrame, state: np.ndarray, uplift: np.ndarray, case: Case, params: Parameters
+    judged: pd.DataFrame, state: np.ndarray, uplift: np.ndarray, case: Case
 ) -> tuple[float, float, float, float, float]:
     """Plan for the judged customers, each a group, and weigh up what they did."""
-    menu, share, n = case.catalogue, params.control_share, len(judged)
+    menu, n = case.catalogue, len(judged)
     margin = menu.products["margin"].to_numpy()
     cost = menu.channels["cost"].to_numpy()
     tried = np.isin(menu.channel_names, judged["channel"])
-    value = np.where(tried, uplift * margin[:, None] - cost, -np.inf)[:, None] * (1 - share)
+    value = np.where(tried, uplift * margin[:, None] - cost, -np.inf)[:, None] * case.made
     everyone = Groups(
         segment=np.arange(n),
         state=np.where(state == NOT_ELIGIBLE, NOT_ELIGIBLE, ELIGIBLE).astype(np.int8),
@@ -192,7 +183,7 @@ def _judge(
         segments=tuple(range(n)),
     )
     scale = case.groups.n_customers / n
-    planned_cost, limits = with_control(menu, case.limits, share)
+    planned_cost, limits = case.costs_and_limits()
     plan = solve(
         everyone,
         np.repeat(value, 2, axis=1),
@@ -204,7 +195,7 @@ def _judge(
             min_contacts=0,
         ),
     )
-    chosen = plan.contacts[:, 0].astype(float) * (1 - share)  # (n, P, C)
+    chosen = plan.contacts[:, 0].astype(float) * case.made  # (n, P, C)
     product = judged["product_id"].map({p: i for i, p in enumerate(menu.product_ids)}).to_numpy()
     channel = judged["channel"].map({c: i for i, c in enumerate(menu.channel_names)})
     control = judged["control"].to_numpy()

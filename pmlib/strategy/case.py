@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from pmlib.association.baskets import collect_baskets
@@ -16,6 +18,7 @@ from pmlib.params import Parameters
 from pmlib.safeguards import suppress
 from pmlib.strategy.catalogue import Catalogue, catalogue, choose_antecedents, useful_rules
 from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states, eligibility
+from pmlib.strategy.effects import Effects
 from pmlib.strategy.evidence import (
     Evidence,
     Outcome,
@@ -27,40 +30,95 @@ from pmlib.strategy.programme import Limits
 from pmlib.studies import Study
 
 
-@dataclass(frozen=True)
-class Case:
-    """All that a plan is made from.
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What can be offered to whom, with what effect, within which limits.
 
     Parameters
     ----------
-    sources : Sources
-        The study's tables.
     catalogue : Catalogue
         Products, channels, antecedents.
     evidence : Evidence
         What is known about offers.
-    eligible : pandas.DataFrame
-        See `eligibility`.
     groups : Groups
-        Customers who may be contacted.
+        Customers who may be contacted, in the finest cells.
     limits : Limits
         Of contacts made.
+    control_share : float
+        Share of planned customers who are held out and not contacted.
+    error_rate : float
+        See `pmlib.strategy.effects.estimate`.
+    """
+
+    catalogue: Catalogue
+    evidence: Evidence
+    groups: Groups
+    limits: Limits
+    control_share: float = 0.0
+    error_rate: float = 0.05
+
+    def programme(
+        self, effects: Effects, *, shrink: bool = True
+    ) -> tuple[Groups, np.ndarray, np.ndarray, Limits]:
+        """Groups, value, cost and limits of *planned* customers, as `solve` takes them.
+
+        Of the planned customers `control_share` are not contacted: they earn and cost nothing and
+        take up no capacity, so a channel has room for that many more. Channels without evidence
+        get the value -inf: nothing is planned on what was never tried.
+        """
+        cells, menu, made = self.catalogue.priced(effects.cells), self.catalogue, self.made
+        shape = (cells["segment"].nunique(), 2, len(menu.products), len(menu.channels))
+        value = np.full(shape, -np.inf)
+        gain = cells["effect" if shrink else "raw"] * cells["margin"] - cells["cost"]
+        value[menu.positions(cells)] = gain.fillna(-np.inf)
+        return self.groups, value * made, *self.costs_and_limits()
+
+    def costs_and_limits(self) -> tuple[np.ndarray, Limits]:
+        """(C,) cost of a planned customer by channel, currency, and limits in planned customers."""
+        capacity = tuple(c / self.made for c in self.limits.capacity)
+        cost = self.catalogue.channels["cost"].to_numpy() * self.made
+        return cost, replace(self.limits, capacity=capacity)
+
+    @property
+    def made(self) -> float:
+        """Contacts made a planned customer."""
+        return 1 - self.control_share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(Problem):
+    """A study's problem, with all that explains it.
+
+    Parameters
+    ----------
+    study : pmlib.studies.Study
+    engine : pmlib.engine.Engine
+    params : pmlib.params.Parameters
+    sources : Sources
+        The study's tables.
+    states : narwhals.LazyFrame
+        See `customer_states`.
+    eligible : pandas.DataFrame
+        See `eligibility`.
     segments : pandas.DataFrame
         ``segment, name, customers`` and what else chapter 2 says of each.
     product_names : mapping
         Product to its name, of all products.
-    currency : str
     """
 
+    study: Study
+    engine: Engine
+    params: Parameters
     sources: Sources
-    catalogue: Catalogue
-    evidence: Evidence
+    states: nw.LazyFrame
     eligible: pd.DataFrame
-    groups: Groups
-    limits: Limits
     segments: pd.DataFrame
     product_names: Mapping[str, str]
-    currency: str
+
+    @property
+    def currency(self) -> str:
+        """The study's currency."""
+        return self.study.currency
 
     @property
     def total(self) -> int:
@@ -189,9 +247,13 @@ def open_case(
         evidence = count_holdings(baskets, menu, take_up=params.take_up)
     states = customer_states(sources, menu, cool_down=params.cool_down)
     return Case(
+        study=study,
+        engine=engine,
+        params=params,
         sources=sources,
         catalogue=menu,
         evidence=evidence,
+        states=states,
         eligible=eligibility(sources, menu, cool_down=params.cool_down),
         groups=count_groups(states, menu, segments=numbers),
         limits=Limits(
@@ -200,14 +262,15 @@ def open_case(
             contact_limit=params.contact_limit,
             min_contacts=params.min_contacts,
         ),
+        control_share=params.control_share,
+        error_rate=params.error_rate,
         segments=segments,
         product_names=dict(zip(known["product_id"], known.get("name", ()), strict=False)),
-        currency=study.currency,
     )
 
 
-def eligibility_table(case: Case, *, minimum: int) -> pd.DataFrame:
-    """The eligibility of a case for publication: no count of fewer than `minimum` people.
+def eligibility_table(case: Case) -> pd.DataFrame:
+    """The eligibility of a case for publication: no count below `min_group_size` people.
 
     Returns
     -------
@@ -220,7 +283,9 @@ def eligibility_table(case: Case, *, minimum: int) -> pd.DataFrame:
     )
     rules = ["not_contactable", "held", "unsuitable", "eligible"]
     parts = counts.melt("product_id", rules, var_name="rule", value_name="count")
-    shown = suppress(parts, count="count", minimum=minimum, by=["product_id", "rule"])
+    shown = suppress(
+        parts, count="count", minimum=case.params.min_group_size, by=["product_id", "rule"]
+    )
     wide = shown.set_index(["product_id", "rule"])["count"].unstack()  # noqa: PD010
     table = counts[["product_id", "customers"]].merge(wide[rules].reset_index(), on="product_id")
     table.insert(0, "product", table.pop("product_id").map(case.names))

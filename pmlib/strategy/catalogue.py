@@ -43,6 +43,22 @@ class Catalogue:
         """Channels in the order of every array of this package."""
         return tuple(self.channels["channel"])
 
+    def priced(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """Add ``margin`` and ``cost`` (currency) to cells, by ``product_id`` and ``channel``."""
+        return cells.assign(
+            margin=cells["product_id"].map(self.products.set_index("product_id")["margin"]),
+            cost=cells["channel"].map(self.channels.set_index("channel")["cost"]),
+        )
+
+    def positions(self, cells: pd.DataFrame) -> tuple[np.ndarray, ...]:
+        """Where each of a study's cells stands in arrays of (L, 2, P, C)."""
+        return (
+            np.searchsorted(np.unique(cells["segment"]), cells["segment"]),
+            cells["holds"].astype(int).to_numpy(),
+            cells["product_id"].map({p: i for i, p in enumerate(self.product_ids)}).to_numpy(),
+            cells["channel"].map({c: i for i, c in enumerate(self.channel_names)}).to_numpy(),
+        )
+
 
 def catalogue(
     products: pd.DataFrame,

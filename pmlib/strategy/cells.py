@@ -87,6 +87,11 @@ class Groups:
         """(G,) position of each group's segment in `segments`."""
         return np.searchsorted(np.asarray(self.segments), self.segment)
 
+    def cell(self, group: np.ndarray, product: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Position in (L, 2, P) of offers of products to groups: level, holds, product."""
+        holds = (self.state[group, product] == HOLDS).astype(np.int64)
+        return self.level[group], holds, product
+
     def eligible(self) -> np.ndarray:
         """(L, 2, P) customers who may be offered a product, by segment and holds."""
         counts = np.zeros((len(self.segments), 2, len(self.products)), dtype=np.int64)

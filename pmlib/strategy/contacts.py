@@ -2,7 +2,8 @@
 
 Customers are drawn within groups in a random order that depends only on their hash and the
 seed. With several contacts a customer the order is wrapped around (McNaughton's rule), so that
-no one gets the same product twice or more contacts than allowed.
+no one gets the same product twice or more contacts than allowed. How many must be held out to show
+what the plan causes is told before anyone is contacted.
 """
 
 from __future__ import annotations
@@ -14,31 +15,37 @@ import numpy as np
 import pandas as pd
 import pyarrow.csv
 import pyarrow.parquet
+from scipy.optimize import brentq
 
+from pmlib.artifacts import Finding, Number
 from pmlib.engine import Engine, uniform
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
-from pmlib.strategy.cells import HOLDS, Groups, customer_states, encode
+from pmlib.strategy.cells import HOLDS, Groups, encode
 from pmlib.strategy.design import Design
+from pmlib.strategy.evidence import Evidence
 from pmlib.strategy.plan import Plan
 
 _ORDER_STREAM, _ARM_STREAM = 4002, 4003
 
 
-def contact_plan(
-    case: Case, design: Design, engine: Engine, *, cool_down: int, control_share: float, seed: int
-) -> nw.LazyFrame:
+POWER = 0.8
+"""Chance of showing an effect of the size asked for: the convention in trials."""
+
+SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+
+
+def contact_plan(case: Case, design: Design) -> nw.LazyFrame:
     """Draw the contact plan of a study's design; see `draw_contacts`."""
-    assert design.policy.plan is not None
     return draw_contacts(
-        customer_states(case.sources, case.catalogue, cool_down=cool_down),
+        case.states,
         case.groups,
-        design.policy.plan,
+        design.plan,
         case.catalogue,
-        engine,
+        case.engine,
         cells=design.cells,
-        control_share=control_share,
-        seed=seed,
+        control_share=case.control_share,
+        seed=case.params.seed,
     )
 
 
@@ -161,3 +168,129 @@ def export_csv(parquet: Path) -> Path:
         for batch in source.iter_batches():
             writer.write_batch(batch)
     return csv
+
+
+def detectable_rate(offered: int, control: int, *, base: float, error_rate: float) -> float:
+    """Smallest uplift over a rate that a two-sided z-test shows with power 0.8.
+
+    The test compares two proportions on Cohen's arcsine scale.
+
+    Parameters
+    ----------
+    offered, control : int
+        Customers in each arm.
+    base : float
+        Rate without an offer, 0 to 1.
+    error_rate : float
+        Two-sided.
+
+    Returns
+    -------
+    float
+        Difference of rates; NaN where no rate up to 1 could be shown.
+    """
+    from statsmodels.stats.proportion import proportion_effectsize
+
+    effect = _effect_size(offered, control, error_rate)
+
+    def missing(rate: float) -> float:
+        return proportion_effectsize(rate, base) - effect
+
+    shown = np.isfinite(effect) and missing(1.0) > 0
+    return float(brentq(missing, base, 1.0) - base) if shown else float("nan")
+
+
+def control_group(case: Case, design: Design) -> Finding:
+    """Tabulate what control groups of several sizes can show about a plan.
+
+    The evidence's control tells the rate without an offer. Where there is no control, the rate of
+    those contacted stands for it: the case that offers cause nothing.
+
+    Returns
+    -------
+    Finding
+        Table: ``control_share, offered, control, detectable, expected``: smallest uplift that can
+        be shown and uplift expected, in the outcome's unit (sales or currency a contact);
+        ``expected`` is NaN where no control ever told.
+    """
+    evidence = case.evidence
+    cells = design.cells[design.cells["planned"] > 0]
+    planned = int(cells["planned"].sum())
+    if planned == 0:
+        return Finding(pd.DataFrame(), (), "The plan is empty, so no control group is needed.")
+    weights = cells["planned"] / planned
+    tallies = evidence.tallies
+    if evidence.kind == "uplift":
+        expected = float((weights * cells["effect"]).sum())
+        sums = tallies[tallies["control"]].groupby("product_id")[["w", "wy"]].sum()
+        base = float((weights * cells["product_id"].map(sums["wy"] / sums["w"])).sum())
+    else:
+        expected, base = float("nan"), float((weights * cells["effect"]).sum())
+    total = tallies[["w", "wy", "wyy"]].sum()
+    spread = float(np.sqrt(total["wyy"] / total["w"] - (total["wy"] / total["w"]) ** 2))
+    rows = []
+    for share in sorted({*SHARES, case.control_share} - {0.0}):
+        control = int(np.ceil(planned * share))
+        offered = planned - control
+        if evidence.outcome == "response":
+            found = detectable_rate(offered, control, base=base, error_rate=case.error_rate)
+        else:
+            found = spread * _effect_size(offered, control, case.error_rate)
+        rows.append((share, offered, control, found, expected))
+    columns = ["control_share", "offered", "control", "detectable", "expected"]
+    table = pd.DataFrame(rows, columns=columns)
+    return Finding(table, *_described(table, evidence, case.control_share))
+
+
+def _effect_size(offered: int, control: int, error_rate: float) -> float:
+    from statsmodels.stats.power import NormalIndPower
+
+    if min(offered, control) < 2:
+        return float("nan")
+    return float(
+        NormalIndPower().solve_power(
+            nobs1=control, ratio=offered / control, alpha=error_rate, power=POWER
+        )
+    )
+
+
+def _described(
+    table: pd.DataFrame, evidence: Evidence, control_share: float
+) -> tuple[tuple[Number, ...], str]:
+    unit = "points" if evidence.outcome == "response" else "currency"
+    own = table[table["control_share"] == control_share]
+    numbers = [
+        Number(
+            "minimum_detectable_uplift",
+            own["detectable"].iloc[0] if len(own) else None,
+            unit,
+            meaning="Smallest uplift that the campaign shows with power 80 %",
+        )
+    ]
+    if evidence.kind != "uplift":
+        text = "What the offers cause is not known; the control group of this plan will tell."
+        return tuple(numbers), text
+    numbers.append(
+        Number(
+            "expected_uplift",
+            table["expected"].iloc[0],
+            unit,
+            meaning="Uplift a contact that the plan expects",
+        )
+    )
+    enough = table.loc[table["detectable"] <= table["expected"], "control_share"]
+    if enough.empty:
+        text = (
+            "**No control group up to half the plan** is large enough to show the expected uplift "
+            "of {expected_uplift}."
+        )
+    elif control_share == 0:
+        text = "The plan keeps **no control**: what it causes cannot be measured afterwards."
+    elif control_share >= enough.min():
+        text = "The control group is **large enough** to show the {expected_uplift} expected."
+    else:
+        text = (
+            "The control group is **too small** to show the expected {expected_uplift}; "
+            f"{enough.min():.0%} would do."
+        )
+    return tuple(numbers), text

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.artifacts import Number, format_number
-from pmlib.params import Parameters
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import Groups
+from pmlib.strategy.effects import Effects
 from pmlib.strategy.evidence import CELL
-from pmlib.strategy.plan import greedy
-from pmlib.strategy.policies import Policy, cell_positions, design, values, with_control
-from pmlib.strategy.programme import Limits
+from pmlib.strategy.plan import Plan, greedy
+from pmlib.strategy.policies import design
 
 WORDS = {
     "uplift": "the **uplift** a randomised pilot measured over its control group",
@@ -32,7 +29,9 @@ class Design:
 
     Parameters
     ----------
-    policy : Policy
+    plan : Plan
+    effects : Effects
+        What it was planned with.
     cells : pandas.DataFrame
         One row a cell: ``cell, segment, holds, product_id, channel``, ``n`` and ``n_control``
         (past contacts), ``raw, raw_se, effect, se`` (sales a contact), ``kind, margin, cost``,
@@ -45,7 +44,8 @@ class Design:
         What the offers' effects rest on, and whether contacting pays at all.
     """
 
-    policy: Policy
+    plan: Plan
+    effects: Effects
     cells: pd.DataFrame
     segments: pd.DataFrame
     numbers: tuple[Number, ...]
@@ -57,39 +57,19 @@ class Design:
         return self.cells[self.cells["planned"] > 0].reset_index(drop=True)
 
 
-def plan_study(case: Case, params: Parameters) -> Design:
-    """Plan the combined policy and describe it.
-
-    Parameters
-    ----------
-    case : Case
-    params : pmlib.params.Parameters
-        ``control_share, error_rate, confidence_level``.
-    """
-    share = params.control_share
-    policy = design(
-        ["combined"],
-        case.evidence,
-        case.catalogue,
-        case.groups,
-        case.limits,
-        control_share=share,
-        error_rate=params.error_rate,
-    )["combined"]
-    assert policy.plan is not None
-    assert policy.effects is not None
-    cells = describe_cells(case, policy, share)
+def plan_study(case: Case) -> Design:
+    """Plan the combined policy and describe it."""
+    policy = design(case, ["combined"])["combined"]
+    plan, effects = policy.plan, policy.effects
+    assert plan is not None
+    assert effects is not None
+    cells = _cells(case, plan, effects)
     offers, planned = cells["offers"], int(cells["planned"].sum())
     expected = float((offers * cells["expected_profit"]).sum())
     load = (offers * cells["margin"]).to_numpy()
-    z = norm.isf((1 - params.confidence_level) / 2)
-    half = float(z * np.sqrt(load @ policy.effects.covariance @ load))
-    by_hand = greedy(
-        case.groups,
-        values(policy.effects, case.catalogue) * (1 - share),
-        *with_control(case.catalogue, case.limits, share),
-    )
-    shortfall = 1 - by_hand.profit / policy.promised if policy.promised > 0 else 0.0
+    half = effects.half_width(load, case.params.confidence_level)
+    by_hand = greedy(*case.programme(effects))
+    shortfall = 1 - by_hand.profit / plan.profit if plan.profit > 0 else 0.0
     numbers = (
         Number(
             "customers_contactable",
@@ -121,7 +101,7 @@ def plan_study(case: Case, params: Parameters) -> Design:
         ),
         Number(
             "optimality_gap",
-            policy.plan.gap,
+            plan.gap,
             "share",
             meaning="How far the plan can be from the best possible one",
             decimals=3,
@@ -133,7 +113,7 @@ def plan_study(case: Case, params: Parameters) -> Design:
             meaning="Profit lost by filling the best offers first",
             decimals=2,
         ),
-        Number("evidence_kind", policy.effects.kind, meaning="What effects of offers rest on"),
+        Number("evidence_kind", effects.kind, meaning="What effects of offers rest on"),
         Number("groups_planned", len(case.groups.size), "count", meaning="Groups of the programme"),
     )
     segments = case.segments[["segment", "name", "customers"]].merge(
@@ -142,43 +122,22 @@ def plan_study(case: Case, params: Parameters) -> Design:
         .sum(),
         on="segment",
     )
-    return Design(policy, cells, segments, numbers, _text(case, policy, planned))
+    return Design(plan, effects, cells, segments, numbers, _text(case, effects, planned))
 
 
-def programme(
-    case: Case, design: Design, params: Parameters
-) -> tuple[Groups, np.ndarray, np.ndarray, Limits]:
-    """Groups, values, costs and limits (of planned customers, control included) of a design."""
-    assert design.policy.effects is not None
-    share = params.control_share
-    value = values(design.policy.effects, case.catalogue) * (1 - share)
-    return (case.groups, value, *with_control(case.catalogue, case.limits, share))
-
-
-def describe_cells(case: Case, policy: Policy, share: float) -> pd.DataFrame:
+def _cells(case: Case, plan: Plan, effects: Effects) -> pd.DataFrame:
     """Lay out effects, money and planned customers of every cell; see `Design.cells`."""
-    assert policy.plan is not None
-    assert policy.effects is not None
-    menu = case.catalogue
-    cells = policy.effects.cells.copy()
-    position = cell_positions(cells, menu)
-    margin = cells["product_id"].map(menu.products.set_index("product_id")["margin"])
-    cost = cells["channel"].map(menu.channels.set_index("channel")["cost"])
+    cells = case.catalogue.priced(effects.cells.assign(kind=effects.kind))
+    position = case.catalogue.positions(cells)
+    planned = plan.contacts[position]
     cells.insert(0, "cell", np.arange(1, len(cells) + 1))
     return cells.assign(
-        kind=policy.effects.kind,
-        margin=margin,
-        cost=cost,
-        expected_profit=cells["effect"] * margin - cost,
+        expected_profit=cells["effect"] * cells["margin"] - cells["cost"],
         eligible=case.groups.eligible()[position[:3]],
-        planned=policy.plan.contacts[position],
-        offers=policy.plan.contacts[position] - control_size(policy.plan.contacts[position], share),
+        planned=planned,
+        # Those held out of a cell are its share, rounded up, as `draw_contacts` does.
+        offers=planned - np.ceil(planned * case.control_share - 1e-9).astype(np.int64),
     )
-
-
-def control_size(planned: np.ndarray, share: float) -> np.ndarray:
-    """Customers held out of each cell: its share, rounded up, as `draw_contacts` does."""
-    return np.ceil(planned * share - 1e-9).astype(np.int64)
 
 
 def flow(case: Case, design: Design) -> pd.DataFrame:
@@ -217,9 +176,7 @@ def shrinkage_table(design: Design) -> pd.DataFrame:
     return design.cells.dropna(subset=["raw"])[columns].reset_index(drop=True)
 
 
-def _text(case: Case, policy: Policy, planned: int) -> str:
-    effects = policy.effects
-    assert effects is not None
+def _text(case: Case, effects: Effects, planned: int) -> str:
     basis = f"Effects rest on {WORDS[effects.kind]}."
     if not effects.detected:
         return (
@@ -262,7 +219,7 @@ def meaning(case: Case, design: Design) -> str:
     left = design.segments.loc[design.segments["planned"] == 0, "name"]
     if len(left):
         lines.append(f"- Nobody of {', '.join(f'“{name}”' for name in left)} is contacted.")
-    if design.policy.effects is not None and design.policy.effects.kind != "uplift":
+    if design.effects.kind != "uplift":
         lines.append(
             "- Before the whole budget is spent, a **randomised pilot with a control group** "
             "should replace the assumption behind these figures."

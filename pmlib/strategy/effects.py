@@ -75,6 +75,10 @@ class Effects:
     detected: bool
     p_value: float
 
+    def half_width(self, load: np.ndarray, level: float) -> float:
+        """Half the interval of a weighted sum of effects; `load` has a weight a cell."""
+        return float(norm.isf((1 - level) / 2) * np.sqrt(load @ self.covariance @ load))
+
 
 def estimate(
     evidence: Evidence, catalogue: Catalogue, *, segments: tuple[int, ...], error_rate: float

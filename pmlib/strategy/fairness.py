@@ -15,17 +15,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number, format_number
-from pmlib.engine import Engine, day_number
-from pmlib.params import Parameters
+from pmlib.artifacts import Finding, Number, format_number
+from pmlib.engine import day_number
 from pmlib.safeguards import count_exclusions, exclusions, offer_rates, suppress
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import HOLDS, count_groups, customer_states
-from pmlib.strategy.design import Design, programme
+from pmlib.strategy.cells import count_groups
+from pmlib.strategy.design import Design
 from pmlib.strategy.plan import compact
-from pmlib.strategy.policies import cell_positions
 from pmlib.strategy.programme import solve_evenly
-from pmlib.studies import Study
 
 BANDS = (30, 45, 60)
 """Ages at which bands begin; the first band ends below the first of them."""
@@ -40,62 +37,47 @@ NOT_KNOWN = "not known"
 
 
 @dataclass(frozen=True)
-class PlanCheck:
+class PlanCheck(Finding):
     """Violations of a contact plan, offer rates of groups of customers, and what equal ones cost.
+
+    The table has ``trait, group, customers, offered, rate, low, high, rate_eligible`` (among those
+    who may be offered anything); no group smaller than ``min_group_size``. It is empty where the
+    study knows neither gender nor age.
 
     Parameters
     ----------
-    rates : pandas.DataFrame
-        ``trait, group, customers, offered, rate, low, high, rate_eligible`` (among those who may
-        be offered anything); no group smaller than ``min_group_size``. Empty where the study
-        knows neither gender nor age.
     equal : pandas.DataFrame
         ``trait, difference`` (largest difference of offer rates allowed, share; NaN: any),
         ``profit`` (currency), ``cost`` (profit given up, currency) with ``low, high``, and
         ``cost_share``. Empty where there is no plan or no trait.
-    numbers : tuple of Number
-    text : str
     """
 
-    rates: pd.DataFrame
     equal: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
 
 
-def check_plan(
-    study: Study,
-    case: Case,
-    design: Design,
-    contacts: nw.LazyFrame,
-    engine: Engine,
-    params: Parameters,
-) -> PlanCheck:
+def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> PlanCheck:
     """Count forbidden offers, compare offer rates of groups, and price making them equal.
 
     Parameters
     ----------
-    study : pmlib.studies.Study
     case : Case
     design : Design
         The plan that `contacts` were drawn for.
     contacts : narwhals.LazyFrame
         The contact plan, see `draw_contacts`.
-    engine : pmlib.engine.Engine
-    params : pmlib.params.Parameters
-        ``confidence_level, control_share, cool_down, min_group_size``.
     """
+    study = case.study
     offers = contacts.filter(nw.col("arm") == "offer")
     flagged = exclusions(
         offers,
         customers=case.sources.customers,
         on=case.sources.as_of,
-        products=study.scan("products", engine) if study.has("products") else None,
+        products=study.scan("products", case.engine) if study.has("products") else None,
         holdings=case.sources.holdings,
     )
     counted = count_exclusions(flagged).set_index("reason")
     violations = int(counted.loc["any", "excluded"])
-    rates = _rates(case, offers, params)
+    rates = _rates(case, offers)
     numbers = [
         Number(
             "plan_violations",
@@ -108,8 +90,8 @@ def check_plan(
     text = f"{start} to customers who hold the product, for whom it is unsuitable, or who object. "
     if rates.empty:
         text += "The study knows neither gender nor age."
-        return PlanCheck(rates, pd.DataFrame(), tuple(numbers), text)
-    gap, half, words = _widest(rates, params)
+        return PlanCheck(rates, tuple(numbers), text, pd.DataFrame())
+    gap, half, words = _widest(rates, case.params.confidence_level)
     numbers.append(
         Number(
             "offer_rate_gap",
@@ -126,8 +108,8 @@ def check_plan(
         "can follow age."
     )
     if design.planned.empty:
-        return PlanCheck(rates, pd.DataFrame(), tuple(numbers), text)
-    equal = price_of_equality(case, design, rates, params)
+        return PlanCheck(rates, tuple(numbers), text, pd.DataFrame())
+    equal = price_of_equality(case, design, rates)
     costs = []
     for row in equal[equal["difference"] == 0].itertuples():
         key = f"equal_rates_cost_{row.trait}"
@@ -138,12 +120,10 @@ def check_plan(
         costs.append(f"by {row.trait} would cost {lost if row.cost > 0 else 'nothing'}")
     if costs:
         text += f" Equal offer rates {'; '.join(costs)}."
-    return PlanCheck(rates, equal, tuple(numbers), text)
+    return PlanCheck(rates, tuple(numbers), text, equal)
 
 
-def price_of_equality(
-    case: Case, design: Design, rates: pd.DataFrame, params: Parameters
-) -> pd.DataFrame:
+def price_of_equality(case: Case, design: Design, rates: pd.DataFrame) -> pd.DataFrame:
     """Plan again with offer rates that are equal, or half as different, between groups.
 
     Rates are planned contacts a customer of the group, contactable or not. Groups too small to
@@ -155,30 +135,26 @@ def price_of_equality(
     case : Case
     design : Design
     rates : pandas.DataFrame
-        See `PlanCheck.rates`.
-    params : pmlib.params.Parameters
-        ``confidence_level, control_share, cool_down``.
+        The table of a `PlanCheck`.
 
     Returns
     -------
     pandas.DataFrame
         See `PlanCheck.equal`.
     """
-    assert design.policy.effects is not None
-    position = cell_positions(design.cells, case.catalogue)
-    margin = design.cells["margin"].to_numpy() * (1 - params.control_share)
-    z = norm.isf((1 - params.confidence_level) / 2)
+    position = case.catalogue.positions(design.cells)
+    margin = design.cells["margin"].to_numpy() * case.made
     rows = []
     for trait, of_trait in rates[rates["group"] != NOT_KNOWN].groupby("trait", sort=False):
         if len(of_trait) < 2:
             continue
         now = float(of_trait["rate"].max() - of_trait["rate"].min())
-        free = float(params.contact_limit)  # no two rates can be further apart
-        plans = _even_plans(case, design, params, str(trait), of_trait, (free, now / 2, 0.0))
+        free = float(case.params.contact_limit)  # no two rates can be further apart
+        plans = _even_plans(case, design, str(trait), of_trait, (free, now / 2, 0.0))
         best, made = plans[0]
         for difference, (profit, other) in zip((now / 2, 0.0), plans[1:], strict=True):
             load = (made - other)[position] * margin
-            half = z * float(np.sqrt(load @ design.policy.effects.covariance @ load))
+            half = design.effects.half_width(load, case.params.confidence_level)
             lost = best - profit
             lost = lost if lost > 1e-6 * best else 0.0  # solvers differ in the last digits
             rows.append((trait, difference, profit, lost, lost - half, lost + half, lost / best))
@@ -187,23 +163,17 @@ def price_of_equality(
 
 
 def _even_plans(
-    case: Case,
-    design: Design,
-    params: Parameters,
-    trait: str,
-    of_trait: pd.DataFrame,
-    differences: Sequence[float],
+    case: Case, design: Design, trait: str, of_trait: pd.DataFrame, differences: Sequence[float]
 ) -> list[tuple[float, np.ndarray]]:
     """Profit and (L, 2, P, C) contacts of the best plan at each allowed difference of rates."""
-    groups, value, cost, limits = programme(case, design, params)
+    groups, value, cost, limits = case.programme(design.effects)
     n_parts = len(of_trait)
     part: nw.Expr = nw.lit(n_parts)
     for number, name in enumerate(of_trait["group"]):
         part = nw.when(nw.col("trait") == name).then(nw.lit(number)).otherwise(part)
     # The part is written into the segment, so that customers are grouped by both.
-    states = customer_states(case.sources, case.catalogue, cool_down=params.cool_down)
     people = case.sources.customers.select("customer_id", trait=_traits(case)[trait])
-    states = states.join(people, on="customer_id", how="left").with_columns(
+    states = case.states.join(people, on="customer_id", how="left").with_columns(
         segment=nw.col("segment") * (n_parts + 1) + part
     )
     segments = [s * (n_parts + 1) + k for s in groups.segments for k in range(n_parts + 1)]
@@ -224,38 +194,39 @@ def _even_plans(
             tolerance=difference,
         )
         contacts = np.zeros(by_part.shape)
-        holds = (parted.state[plan.group, plan.product] == HOLDS).astype(int)
-        at = (parted.level[plan.group], holds, plan.product, plan.channel)
+        at = (*parted.cell(plan.group, plan.product), plan.channel)
         np.add.at(contacts, at, plan.customers)
         over_parts = contacts.reshape(len(value), n_parts + 1, *value.shape[1:]).sum(axis=1)
         found.append((plan.bound, over_parts))
     return found
 
 
-def _rates(case: Case, offers: nw.LazyFrame, params: Parameters) -> pd.DataFrame:
+def _rates(case: Case, offers: nw.LazyFrame) -> pd.DataFrame:
     traits = _traits(case)
     if not traits:
         return pd.DataFrame()
     reached = offers.select("customer_id", offered=nw.lit(1)).unique()
-    states = customer_states(case.sources, case.catalogue, cool_down=params.cool_down)
-    codes = [c for c in states.collect_schema().names() if c.startswith("code")]
-    able = states.filter(nw.sum_horizontal(*codes) > 0)  # a code is 0 where nothing is eligible
+    codes = [c for c in case.states.collect_schema().names() if c.startswith("code")]
+    able = case.states.filter(
+        nw.sum_horizontal(*codes) > 0
+    )  # a code is 0 where nothing is eligible
     people = (
         case.sources.customers.select("customer_id", **traits)
         .join(reached, on="customer_id", how="left")
         .join(able.select("customer_id", eligible=nw.lit(1)), on="customer_id", how="left")
         .with_columns(offered=~nw.col("offered").is_null(), eligible=~nw.col("eligible").is_null())
     )
+    least = case.params.min_group_size
     tables = []
     for trait in traits:
-        table = offer_rates(people, group=trait, level=params.confidence_level)
+        table = offer_rates(people, group=trait, level=case.params.confidence_level)
         among = offer_rates(people.filter(nw.col("eligible")), group=trait)
         among = among.rename(columns={"customers": "eligible", "rate": "rate_eligible"})
         table = table.merge(among[["group", "eligible", "rate_eligible"]], on="group", how="left")
         for count in (table["eligible"], table["customers"] - table["eligible"]):
-            few = count.between(1, params.min_group_size - 1)
+            few = count.between(1, least - 1)
             table["rate_eligible"] = table["rate_eligible"].mask(few)
-        table = suppress(table, count="customers", minimum=params.min_group_size)
+        table = suppress(table, count="customers", minimum=least)
         tables.append(table[~table["suppressed"]].assign(trait=trait))
     columns = ["trait", "group", "customers", "offered", "rate", "low", "high", "rate_eligible"]
     rates = pd.concat(tables, ignore_index=True)[columns]
@@ -287,9 +258,9 @@ def _band(age: nw.Expr) -> nw.Expr:
     return label
 
 
-def _widest(rates: pd.DataFrame, params: Parameters) -> tuple[float, float, str]:
+def _widest(rates: pd.DataFrame, level: float) -> tuple[float, float, str]:
     """Largest difference within a trait, half its interval (Wald), and between whom."""
-    z = norm.isf((1 - params.confidence_level) / 2)
+    z = norm.isf((1 - level) / 2)
     found = (0.0, 0.0, "none")
     for trait, groups in rates.groupby("trait"):
         most, least = groups.loc[groups["rate"].idxmax()], groups.loc[groups["rate"].idxmin()]

@@ -236,9 +236,8 @@ def _whole(
         }
     )
     table = table[table["customers"] > 0]
-    holds = (groups.state[table["group"], table["product"]] == HOLDS).astype(np.int64)
-    gain = value[groups.level[table["group"]], holds, table["product"], table["channel"]]
-    table["gain"], table["cost"] = gain, cost[table["channel"]]
+    cell = groups.cell(table["group"].to_numpy(), table["product"].to_numpy())
+    table["gain"], table["cost"] = value[*cell, table["channel"]], cost[table["channel"]]
     for channel, capacity in enumerate(limits.capacity):
         of_channel = table["channel"] == channel
         table = _cut(table, table["gain"].where(of_channel), of_channel.astype(float), capacity)
@@ -268,8 +267,7 @@ def _described(
     group, product, channel, customers = (
         allocation[c].to_numpy(dtype=np.int64) for c in ("group", "product", "channel", "customers")
     )
-    holds = (groups.state[group, product] == HOLDS).astype(np.int64)
-    np.add.at(contacts, (groups.level[group], holds, product, channel), customers)
+    np.add.at(contacts, (*groups.cell(group, product), channel), customers)
     made = contacts > 0
     return Plan(
         allocation=allocation,

@@ -17,15 +17,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
-from pmlib.params import Parameters
-from pmlib.strategy.case import Case
-from pmlib.strategy.catalogue import Catalogue
+from pmlib.artifacts import Finding, Number
+from pmlib.strategy.case import Case, Problem
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.effects import Effects, estimate
-from pmlib.strategy.evidence import Evidence
 from pmlib.strategy.plan import Plan, solve
-from pmlib.strategy.programme import Limits
 
 KNOWS = {
     "mass": {"segments": False, "rules": False},
@@ -66,103 +62,44 @@ class Policy:
 
 
 def design(
-    names: Sequence[str],
-    evidence: Evidence,
-    catalogue: Catalogue,
-    groups: Groups,
-    limits: Limits,
-    *,
-    control_share: float,
-    error_rate: float,
+    problem: Problem, names: Sequence[str] = POLICIES, *, known: Effects | None = None
 ) -> dict[str, Policy]:
     """Plan policies within the same limits; what they have in common is estimated once.
 
     Parameters
     ----------
+    problem : Problem
     names : sequence of str
         Some of `POLICIES`.
-    evidence, catalogue, groups
-        Of the study, in the finest cells.
-    limits : Limits
-        Of contacts made.
-    control_share : float
-        Share of planned customers who are held out and not contacted.
-    error_rate : float
-        See `estimate`.
+    known : Effects, optional
+        Of the finest cells, where they are estimated already.
     """
-    cost, planned = with_control(catalogue, limits, control_share)
+    estimated = {} if known is None else {tuple(KNOWS["combined"].values()): known}
     policies = {}
-    estimated: dict[tuple[bool, ...], Effects] = {}
     for name in names:
         if name == "random":
-            contacts = _random(groups, cost, planned, _tried(evidence, catalogue))
-            spend = float((contacts.sum(axis=(0, 1, 2)) * cost).sum())
-            policies[name] = Policy(name, contacts, float("nan"), spend, None, None)
+            policies[name] = _random(problem)
             continue
         knows = KNOWS[name]
-        coarse, merged = groups.coarsened(**knows)
+        coarse, merged = problem.groups.coarsened(**knows)
         key = tuple(knows.values())
         if key not in estimated:
             estimated[key] = estimate(
-                evidence.coarsened(**knows),
-                catalogue,
+                problem.evidence.coarsened(**knows),
+                problem.catalogue,
                 segments=coarse.segments,
-                error_rate=error_rate,
+                error_rate=problem.error_rate,
             )
         effects = estimated[key]
-        value = values(effects, catalogue, shrink=name != "unshrunk") * (1 - control_share)
-        if name == "mass":
-            plans = [solve(coarse, _only(value, p), cost, planned) for p in range(value.shape[2])]
-            plan = max(plans, key=lambda candidate: candidate.profit)
-        else:
-            plan = solve(coarse, value, cost, planned)
+        _, value, cost, limits = problem.programme(effects, shrink=name != "unshrunk")
+        mass = name == "mass"
+        choices = [_only(value, p) for p in range(value.shape[2])] if mass else [value]
+        plans = [solve(coarse, choice, cost, limits) for choice in choices]
+        plan = max(plans, key=lambda found: found.profit)
         plan = replace(plan, origin=plan.origin[merged])
-        contacts = spread(plan, groups)
+        contacts = spread(plan, problem.groups)
         policies[name] = Policy(name, contacts, plan.profit, plan.spend, plan, effects)
     return policies
-
-
-def with_control(
-    catalogue: Catalogue, limits: Limits, control_share: float
-) -> tuple[np.ndarray, Limits]:
-    """Cost of a planned customer by channel, and limits in planned customers.
-
-    Of the planned customers `control_share` are not contacted: they cost nothing and take up no
-    capacity, so a customer costs that much less and a channel has room for that many more.
-    """
-    cost = catalogue.channels["cost"].to_numpy() * (1 - control_share)
-    return cost, replace(limits, capacity=tuple(c / (1 - control_share) for c in limits.capacity))
-
-
-def cell_positions(cells: pd.DataFrame, catalogue: Catalogue) -> tuple[np.ndarray, ...]:
-    """Where each cell stands in arrays of (L, 2, P, C)."""
-    return (
-        np.searchsorted(np.unique(cells["segment"]), cells["segment"]),
-        cells["holds"].astype(int).to_numpy(),
-        cells["product_id"].map({p: i for i, p in enumerate(catalogue.product_ids)}).to_numpy(),
-        cells["channel"].map({c: i for i, c in enumerate(catalogue.channel_names)}).to_numpy(),
-    )
-
-
-def values(effects: Effects, catalogue: Catalogue, *, shrink: bool = True) -> np.ndarray:
-    """Expected profit of a contact: effect x margin - cost, (L, 2, P, C), currency.
-
-    Channels without evidence get -inf: nothing is planned on what was never tried.
-    """
-    cells = effects.cells
-    known = cells["effect"] if shrink else cells["raw"]
-    margin = cells["product_id"].map(catalogue.products.set_index("product_id")["margin"])
-    cost = cells["channel"].map(catalogue.channels.set_index("channel")["cost"])
-    return as_array(cells.assign(value=known * margin - cost), "value", catalogue)
-
-
-def as_array(cells: pd.DataFrame, column: str, catalogue: Catalogue) -> np.ndarray:
-    """Lay a column of cells out as (L, 2, P, C); -inf where there is no such cell or value."""
-    n_products, n_channels = len(catalogue.products), len(catalogue.channels)
-    n_segments = cells["segment"].nunique()
-    found = np.full((n_segments, 2, n_products, n_channels), -np.inf)
-    found[cell_positions(cells, catalogue)] = cells[column].fillna(-np.inf)
-    return found
 
 
 def spread(plan: Plan, groups: Groups) -> np.ndarray:
@@ -188,23 +125,18 @@ def spread(plan: Plan, groups: Groups) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Finding):
     """Policies judged on contacts they were not planned on.
+
+    The table has ``policy, promised, held_out, low, high`` (currency), ``contacts, spend``
+    (currency), and ``combined_more, more_low, more_high``: what the combined policy earns more.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        ``policy, promised, held_out, low, high`` (currency), ``contacts, spend`` (currency), and
-        ``combined_more, more_low, more_high``: what the combined policy earns more.
-    numbers : tuple of Number
-    text : str
     contacts : mapping
         Policy to its (L, 2, P, C) planned contacts, mean of the two halves.
     """
 
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
     contacts: Mapping[str, np.ndarray]
 
     def held_out(self, policy: str) -> float:
@@ -216,59 +148,39 @@ class Comparison:
         return replace(self, table=pd.concat([self.table, row], ignore_index=True))
 
 
-def compare(case: Case, params: Parameters) -> Comparison:
+def compare(case: Case) -> Comparison:
     """Plan every policy on one half of the contacts and judge it on the other, both ways round.
 
     The judge uses raw effects of the other half, which no policy has seen, so they neither
     flatter nor shrink; only cells without a contact there take their shrunk effect.
-
-    Parameters
-    ----------
-    case : Case
-        Its evidence can be split.
-    params : pmlib.params.Parameters
-        ``control_share, error_rate, confidence_level``.
 
     Returns
     -------
     Comparison
         Every entry is a mean over the two halves.
     """
-    evidence, catalogue, groups = case.evidence, case.catalogue, case.groups
-    share = params.control_share
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in POLICIES}
-    designs = [
-        design(
-            POLICIES,
-            evidence.of_fold(fold),
-            catalogue,
-            groups,
-            case.limits,
-            control_share=share,
-            error_rate=params.error_rate,
-        )
-        for fold in (0, 1)
-    ]
+    designs = [design(replace(case, evidence=case.evidence.of_fold(fold))) for fold in (0, 1)]
     for policies, others in (designs, designs[::-1]):
         judge = others["combined"].effects  # the finest cells of the other half
         assert judge is not None
         best = policies["combined"].contacts
         for name, policy in policies.items():
-            mean, variance = profit(policy.contacts, judge, catalogue, share)
-            more, more_variance = profit(best - policy.contacts, judge, catalogue, share)
+            mean, error = profit(policy.contacts, judge, case)
+            more, more_error = profit(best - policy.contacts, judge, case)
             rows[name].append(
                 {
                     "promised": policy.promised,
                     "held_out": mean,
-                    "error": np.sqrt(variance),
-                    "contacts": policy.contacts.sum() * (1 - share),
+                    "error": error,
+                    "contacts": policy.contacts.sum() * case.made,
                     "spend": policy.spend,
                     "combined_more": more,
-                    "more_error": np.sqrt(more_variance),
+                    "more_error": more_error,
                 }
             )
     table = pd.DataFrame({name: pd.DataFrame(both).mean() for name, both in rows.items()}).T
-    z = norm.isf((1 - params.confidence_level) / 2)
+    z = norm.isf((1 - case.params.confidence_level) / 2)
     # What is chance in one half made the plan that the other half judges, and the other way round,
     # so the two judgements can go up and down together: the error of their mean is at most the
     # mean of their errors, and no smaller one is safe.
@@ -360,21 +272,17 @@ def _and(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def profit(
-    contacts: np.ndarray, judge: Effects, catalogue: Catalogue, control_share: float
-) -> tuple[float, float]:
-    """Profit of planned contacts, and its variance, by effects they were not planned with."""
-    cells = judge.cells
-    made = contacts[cell_positions(cells, catalogue)] * (1 - control_share)
-    margin = cells["product_id"].map(catalogue.products.set_index("product_id")["margin"])
-    cost = cells["channel"].map(catalogue.channels.set_index("channel")["cost"])
-    weight = made * margin.to_numpy()
+def profit(contacts: np.ndarray, judge: Effects, problem: Problem) -> tuple[float, float]:
+    """Profit of planned contacts, and its error, by effects they were not planned with."""
+    cells = problem.catalogue.priced(judge.cells)
+    made = contacts[problem.catalogue.positions(cells)] * problem.made
+    weight = made * cells["margin"].to_numpy()
     seen = judge.own >= 0
     # Shrunk effects are linear in the raw ones, so the whole estimate is, and its variance exact.
     loads = judge.gain[~seen].T @ weight[~seen]
     np.add.at(loads, judge.own[seen], weight[seen])
-    mean = float(loads @ judge.observed - (made * cost.to_numpy()).sum())
-    return mean, float(loads @ judge.sampling @ loads)
+    mean = float(loads @ judge.observed - made @ cells["cost"])
+    return mean, float(np.sqrt(loads @ judge.sampling @ loads))
 
 
 def _only(value: np.ndarray, product: int) -> np.ndarray:
@@ -382,26 +290,20 @@ def _only(value: np.ndarray, product: int) -> np.ndarray:
     return np.where(others[None, None, :, None], -np.inf, value)
 
 
-def _tried(evidence: Evidence, catalogue: Catalogue) -> np.ndarray:
-    offers = set(evidence.tallies.loc[~evidence.tallies["control"], "channel"])
-    return np.array([c in offers or offers == {""} for c in catalogue.channel_names])
-
-
-def _random(groups: Groups, cost: np.ndarray, limits: Limits, tried: np.ndarray) -> np.ndarray:
+def _random(problem: Problem) -> Policy:
     """One offer to everyone, drawn at random, thinned until every limit holds."""
+    groups, tallies = problem.groups, problem.evidence.tallies
+    cost, limits = problem.costs_and_limits()
+    offers = set(tallies.loc[~tallies["control"], "channel"])
+    tried = np.array([c in offers or offers == {""} for c in problem.catalogue.channel_names])
     eligible = groups.state != NOT_ELIGIBLE
     weight = groups.size / np.maximum(eligible.sum(axis=1), 1) / tried.sum()
+    group, product = np.nonzero(eligible)
     contacts = np.zeros((len(groups.segments), 2, len(groups.products), len(cost)))
-    for product in range(len(groups.products)):
-        holds = (groups.state[:, product] == HOLDS).astype(np.int64)
-        by_cell = np.zeros(contacts.shape[:2])
-        np.add.at(by_cell, (groups.level, holds), weight * eligible[:, product])
-        contacts[:, :, product, :] = by_cell[..., None] * tried
+    np.add.at(contacts, groups.cell(group, product), weight[group][:, None] * tried)
     by_channel = contacts.sum(axis=(0, 1, 2))
-    capacity = np.asarray(limits.capacity)
-    thinned = np.minimum(1.0, capacity / np.maximum(by_channel, 1e-12))
-    if limits.contact_limit == 0:
-        thinned = np.zeros_like(thinned)
-    contacts = contacts * thinned
-    spend = (contacts.sum(axis=(0, 1, 2)) * cost).sum()
-    return contacts * min(1.0, limits.budget / spend) if spend > 0 else contacts
+    contacts *= np.minimum(1.0, np.asarray(limits.capacity) / np.maximum(by_channel, 1e-12))
+    contacts *= min(limits.contact_limit, 1)
+    spend = float((contacts.sum(axis=(0, 1, 2)) * cost).sum())
+    thinned = min(1.0, limits.budget / spend) if spend > 0 else 1.0
+    return Policy("random", contacts * thinned, float("nan"), spend * thinned, None, None)

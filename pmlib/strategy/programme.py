@@ -209,9 +209,8 @@ def solve_by_branching(
     """
     matrix = _matrix(groups, value, cost, limits)
     n = len(matrix.gain)
-    holds = groups.state[matrix.group, matrix.product] == HOLDS
-    keys = [groups.level[matrix.group], holds, matrix.product]
-    cell = np.unique(np.column_stack(keys), axis=0, return_inverse=True)[1].ravel()
+    keys = np.column_stack(groups.cell(matrix.group, matrix.product))
+    cell = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
     n_cells = int(cell.max()) + 1
     inside = csr_array((np.ones(n), (cell, np.arange(n))), shape=(n_cells, n))
     # A cell's switch is 1 where the cell is planned: min <= customers <= all of them, else none.
@@ -358,9 +357,8 @@ def _totals(
     product, channel = picks
     group, slot = np.nonzero(product >= 0)
     chosen, through = product[group, slot], channel[group, slot]
-    holds = (groups.state[group, chosen] == HOLDS).astype(np.int64)
     size = groups.size[group]
-    gain = float((value[groups.level[group], holds, chosen, through] * size).sum())
+    gain = float((value[*groups.cell(group, chosen), through] * size).sum())
     return gain, np.bincount(through, weights=size, minlength=n_channels)
 
 

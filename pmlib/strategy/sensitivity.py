@@ -1,20 +1,24 @@
-"""How often each decision survives when effects, margins or costs are not what they seem."""
+"""What the plan depends on: limits, budget, and effects and money that are never certain."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number, format_number
-from pmlib.params import Parameters
+from pmlib.artifacts import Finding, Number, format_number
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
+from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import Effects
-from pmlib.strategy.plan import solve
-from pmlib.strategy.policies import values, with_control
+from pmlib.strategy.plan import GAP_ALLOWED, Plan, relax, solve
+from pmlib.strategy.programme import Limits
+
+# The budget curve is drawn at these shares of the budget beyond which nothing more is earned.
+_CURVE = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1.15)
 
 SPREAD = 0.2
 """Margins and costs are multiplied by log-normal factors of this standard deviation."""
@@ -22,31 +26,212 @@ SPREAD = 0.2
 _STREAM = 4004
 
 
+def limit_costs(case: Case, design: Design) -> Finding:
+    """Price every limit: by its dual, by one more unit of it, and by its absence.
+
+    Objection, cool-down and suitability are priced too, to be known; they are never lifted.
+
+    Returns
+    -------
+    Finding
+        Table: ``limit, value`` (in words), ``cost`` (profit that its absence would add,
+        currency), ``price`` (what one more unit of it would add, currency; NaN where it has no
+        unit) and ``resolved`` (the same, by solving again with one more unit).
+    """
+    groups, value, cost, limits = case.programme(design.effects)
+    plan = relax(groups, value, cost, limits)
+    least = case.params.min_group_size
+    rows = []
+    for label, words, index, wider, lifted in _limits(case, limits):
+        cost_of = relax(groups, value, cost, lifted).bound - plan.bound
+        if label == "smallest cell":  # a limit on whole plans: no relaxed programme feels it
+            cost_of = solve(groups, value, cost, lifted).profit - design.plan.profit
+        price = resolved = float("nan")
+        if wider is not None:
+            price = plan.prices[index] / (1 if index == "budget" else case.made)
+            resolved = relax(groups, value, cost, wider).bound - plan.bound
+        rows.append((label, words, cost_of, price, resolved))
+    for rule in RULES_OF_CONTACT:
+        cool_down = case.params.cool_down
+        states = customer_states(case.sources, case.catalogue, cool_down=cool_down, lifted=(rule,))
+        freed = count_groups(states, case.catalogue, segments=case.groups.segments)
+        gained = relax(freed, value, cost, limits).bound - plan.bound
+        more = int(freed.eligible().sum() - case.groups.eligible().sum())
+        few = f"fewer than {least}" if more < least else f"{more:,}"
+        rows.append((rule, f"bars {few} offers", gained, float("nan"), float("nan")))
+    table = pd.DataFrame(rows, columns=["limit", "value", "cost", "price", "resolved"])
+    # A wider programme never earns less; solvers differ in the last digits.
+    table["cost"] = table["cost"].clip(lower=0.0).where(table["cost"] > 1e-6, 0.0)
+    dearest = table.loc[table["cost"].idxmax()]
+    numbers = (
+        Number(
+            "budget_price",
+            table["price"].iloc[0],
+            "currency",
+            meaning="Profit that one more unit of budget would add",
+        ),
+        Number("dearest_limit", dearest["limit"], meaning="Limit that costs the most profit"),
+        Number(
+            "dearest_limit_cost",
+            dearest["cost"],
+            "currency",
+            meaning="Profit that the dearest limit costs",
+        ),
+    )
+    if dearest["cost"] <= 0:
+        return Finding(table, numbers, "No limit costs any profit: none is in the way.")
+    text = (
+        f"The dearest limit is **{dearest['limit']}**: without it the plan would earn "
+        "{dearest_limit_cost} more. One more unit of budget would earn {budget_price}."
+    )
+    return Finding(table, numbers, text)
+
+
+def budget_curve(case: Case, design: Design) -> Finding:
+    """Follow the profit of the best plan as the budget grows, all other limits in force.
+
+    Returns
+    -------
+    Finding
+        Table: ``budget, profit, low, high, price`` (what one more unit of budget would add),
+        ``kind`` ("curve", "plan" or "break-even").
+    """
+    groups, value, cost, limits = case.programme(design.effects)
+    limits = replace(limits, min_contacts=0)  # smallest cells make steps, not a curve
+    position = case.catalogue.positions(design.cells)
+    margin = design.cells["margin"].to_numpy() * case.made
+
+    def point(plan: Plan, budget: float, kind: str) -> tuple[float | str, ...]:
+        load = plan.contacts[position] * margin
+        half = design.effects.half_width(load, case.params.confidence_level)
+        low, high = plan.profit - half, plan.profit + half
+        return (budget, plan.profit, low, high, plan.prices["budget"], kind)
+
+    most = solve(groups, value, cost, replace(limits, budget=float("inf")))
+    rows = [point(most, most.spend, "break-even")]
+    for share in _CURVE:
+        budget = share * most.spend
+        rows.append(
+            point(solve(groups, value, cost, replace(limits, budget=budget)), budget, "curve")
+        )
+    rows.append(point(solve(groups, value, cost, limits), limits.budget, "plan"))
+    columns = ["budget", "profit", "low", "high", "price", "kind"]
+    table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
+    numbers = (
+        Number(
+            "break_even_budget",
+            most.spend,
+            "currency",
+            meaning="Budget beyond which the next contact no longer pays",
+        ),
+        Number(
+            "break_even_profit",
+            most.profit,
+            "currency",
+            rows[0][2],  # type: ignore[arg-type]
+            rows[0][3],  # type: ignore[arg-type]
+            "Profit expected at that budget",
+        ),
+    )
+    if most.spend == 0:
+        text = "No contact pays, whatever the budget."
+    elif limits.budget < most.spend:
+        text = (
+            "The budget stops the plan **before** contacts stop paying: up to "
+            "{break_even_budget} the next contact still earns more than it costs."
+        )
+    else:
+        text = (
+            "The budget is **larger than useful**: beyond {break_even_budget} no further contact "
+            "pays within the other limits, and the rest is not spent."
+        )
+    return Finding(table, numbers, text)
+
+
+def plan_text(case: Case, design: Design) -> str:
+    """Say how large the plan is and how good, or which limits leave no plan.
+
+    Returns
+    -------
+    str
+        Quotes headline numbers. A gap above `GAP_ALLOWED` is told with its reason. Where offers
+        would pay and there is still no plan, the limits are named of which each, lifted alone,
+        would leave one.
+    """
+    text = (
+        "Of {customers_contactable} customers who may be contacted, {planned_customers} are in the "
+        "plan; {planned_contacts} contacts for {planned_spend}, expected profit {planned_profit} "
+        "({planned_profit.interval}). "
+    )
+    groups, value, cost, limits = case.programme(design.effects)
+    if len(design.planned):
+        text += (
+            "No plan within the limits can beat it by more than {optimality_gap}; filling the best "
+            "offers first would lose {greedy_shortfall}."
+        )
+        if design.plan.gap > GAP_ALLOWED:
+            free = solve(groups, value, cost, replace(limits, min_contacts=0))
+            text += (
+                f" That is **more than the {100 * GAP_ALLOWED:g} % aimed at**: the bound does not "
+                f"feel the smallest cell of {limits.min_contacts} customers. Without that limit "
+                f"the plan would miss at most {100 * free.gap:.2g} %."
+            )
+        return text
+    if not (value[groups.eligible() > 0] > 0).any():
+        return text
+    blocking = [
+        f"{label} ({words})"
+        for label, words, _, _, lifted in _limits(case, limits)
+        if solve(groups, value, cost, lifted).profit > 0
+    ]
+    if not blocking:
+        return text + "**No plan fits**: several limits each leave no room for any offer."
+    if len(blocking) == 1:
+        return text + f"**No plan fits**: the limit in the way is {blocking[0]}."
+    return text + (
+        f"**No plan fits**: these limits conflict, {', '.join(blocking)}; "
+        "easing any one of them leaves room for offers."
+    )
+
+
+def _limits(case: Case, limits: Limits) -> Iterator[tuple[str, str, str, Limits | None, Limits]]:
+    """Each limit: label, value in words, price's index, one unit wider, lifted."""
+    budget = f"{case.limits.budget:,.0f}"
+    wider = replace(limits, budget=limits.budget + 1)
+    yield "budget", budget, "budget", wider, replace(limits, budget=float("inf"))
+    for c, capacity in enumerate(case.limits.capacity):
+        if np.isfinite(capacity):
+            # One contact more stands for 1 / (1 - control share) planned customers.
+            one_more, none = (
+                replace(limits, capacity=(*limits.capacity[:c], room, *limits.capacity[c + 1 :]))
+                for room in (limits.capacity[c] + 1 / case.made, float("inf"))
+            )
+            label = f"capacity of {case.catalogue.channel_names[c]}"
+            yield label, f"{capacity:,.0f} contacts", f"channel {c}", one_more, none
+    free = replace(limits, contact_limit=len(case.catalogue.products))
+    yield "contact limit", f"{limits.contact_limit} a customer", "", None, free
+    words = f"{limits.min_contacts} customers"
+    yield "smallest cell", words, "", None, replace(limits, min_contacts=0)
+
+
 @dataclass(frozen=True)
-class Survival:
+class Survival(Finding):
     """Decisions of the plan under redrawn inputs.
+
+    The table has ``scenario, draws, unchanged`` (mean share of planned customers with the same
+    offer), ``least, most`` (of a single draw).
 
     Parameters
     ----------
     decisions : pandas.DataFrame
         ``segment, name, product`` (name), ``planned`` (customers), ``survives``: share of
         redrawn pilots in which customers of the segment are offered the product.
-    scenarios : pandas.DataFrame
-        ``scenario, draws, unchanged`` (mean share of planned customers with the same offer),
-        ``least, most`` (of a single draw).
-    numbers : tuple of Number
-    text : str
     """
 
     decisions: pd.DataFrame
-    scenarios: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
 
 
-def survival(
-    case: Case, design: Design, params: Parameters, *, draws: int = 20, draws_of_money: int = 10
-) -> Survival:
+def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int = 10) -> Survival:
     """Plan again, within the same limits, with redrawn pilots, margins and costs.
 
     A redrawn pilot has raw effects drawn around the shrunk ones with their sampling covariance;
@@ -56,29 +241,20 @@ def survival(
     ----------
     case : Case
     design : Design
-    params : pmlib.params.Parameters
-        ``control_share, seed``.
     draws, draws_of_money : int
         Redrawn pilots; redrawn margins, and as many redrawn costs.
     """
-    effects = design.policy.effects
-    assert effects is not None
-    assert design.policy.plan is not None
-    rng = np.random.default_rng([params.seed, _STREAM])
-    share = params.control_share
-    base = design.policy.plan.contacts.sum(axis=3)
+    rng = np.random.default_rng([case.params.seed, _STREAM])
+    effects, base = design.effects, design.plan.contacts.sum(axis=3)
     again = {
-        "the pilot": [
-            _offered(case, _redrawn(effects, rng), case.catalogue, share) for _ in range(draws)
-        ],
-        "margins": [
-            _offered(case, effects, _other_money(case.catalogue, rng, "margin"), share)
-            for _ in range(draws_of_money)
-        ],
-        "costs of contact": [
-            _offered(case, effects, _other_money(case.catalogue, rng, "cost"), share)
-            for _ in range(draws_of_money)
-        ],
+        "the pilot": [_offered(case, _redrawn(effects, rng)) for _ in range(draws)],
+        **{
+            scenario: [
+                _offered(replace(case, catalogue=_other_money(case.catalogue, rng, money)), effects)
+                for _ in range(draws_of_money)
+            ]
+            for scenario, money in (("margins", "margin"), ("costs of contact", "cost"))
+        },
     }
     rows = []
     for scenario, plans in again.items():
@@ -114,7 +290,8 @@ def survival(
         ),
     )
     if made.empty:
-        return Survival(decisions, scenarios, numbers, "The plan is empty: nothing to redraw.")
+        text = "The plan is empty: nothing to redraw."
+        return Survival(scenarios, numbers, text, decisions)
     least, most = (format_number(scenarios[c].iloc[0], "share") for c in ("least", "most"))
     word = "firm" if kept_share >= 0.8 else "fairly firm" if kept_share >= 0.6 else "**not firm**"
     text = (
@@ -123,14 +300,12 @@ def survival(
         "pilots); {decisions_lasting} of the offers to segments come back in at least nine of "
         "ten draws."
     )
-    return Survival(decisions, scenarios, numbers, text)
+    return Survival(scenarios, numbers, text, decisions)
 
 
-def _offered(case: Case, effects: Effects, catalogue: Catalogue, share: float) -> np.ndarray:
+def _offered(case: Case, effects: Effects) -> np.ndarray:
     """(L, 2, P) planned customers, over channels."""
-    cost, limits = with_control(catalogue, case.limits, share)
-    value = values(effects, catalogue) * (1 - share)
-    return solve(case.groups, value, cost, limits).contacts.sum(axis=3)
+    return solve(*case.programme(effects)).contacts.sum(axis=3)
 
 
 def _redrawn(effects: Effects, rng: np.random.Generator) -> Effects:

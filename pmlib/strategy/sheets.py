@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.artifacts import Number, Quoted, format_number
-from pmlib.params import Parameters
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE
 from pmlib.strategy.design import Design
@@ -21,15 +19,13 @@ _YARDSTICK = {
 _EFFECT = {"uplift": "uplift", "response": "response", "association": "assumed sales a contact"}
 
 
-def strategy_sheet(case: Case, design: Design, params: Parameters, *, segment: int) -> pd.DataFrame:
+def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
     """Write the sheet of one segment; every statement carries the numbers it rests on.
 
     Parameters
     ----------
     case : Case
     design : Design
-    params : pmlib.params.Parameters
-        ``cool_down, contact_limit, confidence_level, min_group_size``.
     segment : int
 
     Returns
@@ -57,8 +53,8 @@ def strategy_sheet(case: Case, design: Design, params: Parameters, *, segment: i
     rules = _rules(case, segment, first)
     rows += [
         ("Need", _need(case, segment, first), "eligibility, rules" if rules else "eligibility"),
-        ("Positioning", _positioning(case, design, segment, first, params), "effects of offers"),
-        ("Products", _counts(planned.assign(name=planned["product_id"].map(names)), "name", params),
+        ("Positioning", _positioning(case, design, segment, first), "effects of offers"),
+        ("Products", _counts(planned.assign(name=planned["product_id"].map(names)), "name", case),
          "plan"),
     ]  # fmt: skip
     offers = planned["offers"]
@@ -78,35 +74,24 @@ def strategy_sheet(case: Case, design: Design, params: Parameters, *, segment: i
     cited = rules if addressed >= 0.5 else []  # a message must fit most of those who get it
     here = (design.cells["segment"] == segment).to_numpy()
     weight = np.where(here, design.cells["offers"], 0.0)
-    uplift = _rates(design, weight / max(weight.sum(), 1), case, params)
-    half = _half(design, weight * design.cells["margin"].to_numpy(), params)
+    uplift = _rates(design, weight / max(weight.sum(), 1), case)
+    level = case.params.confidence_level
+    half = design.effects.half_width(weight * design.cells["margin"].to_numpy(), level)
     profit = margin - spend
     profit_told = Number("profit", profit, "currency", profit - half, profit + half)
+    yardstick = f"{_YARDSTICK[case.evidence.kind]} of {uplift}; profit "
+    yardstick += _with_interval(profit_told, case)
     return _sheet(
         [
             *rows,
             ("Price", price, "plan, margins"),
-            ("Channel", _counts(planned, "channel", params), "plan"),
-            (
-                "Timing",
-                _timing(case, params),
-                "limits",
-            ),
-            (
-                "Message",
-                _message(case, first, cited, float(addressed)),
-                "rules, plan" if cited else "plan",
-            ),
-            (
-                "Yardstick",
-                (
-                    f"{_YARDSTICK[case.evidence.kind]} of {uplift}; profit "
-                    f"{_with_interval(profit_told, case)}"
-                ),
-                "plan",
-            ),
+            ("Channel", _counts(planned, "channel", case), "plan"),
+            ("Timing", _timing(case), "limits"),
+            ("Message", _message(case, first, cited, float(addressed)),
+             "rules, plan" if cited else "plan"),
+            ("Yardstick", yardstick, "plan"),
         ]
-    )
+    )  # fmt: skip
 
 
 def _sheet(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
@@ -125,29 +110,36 @@ def _need(case: Case, segment: int, product: str) -> str:
     return text
 
 
-def _positioning(case: Case, design: Design, segment: int, product: str, params: Parameters) -> str:
+def _positioning(case: Case, design: Design, segment: int, product: str) -> str:
     """Mean effect of the product's offers here and elsewhere, with intervals."""
     cells = design.cells
     of_product = np.where(cells["product_id"] == product, cells["eligible"], 0.0)
     inside = (cells["segment"] == segment).to_numpy()
     here = of_product * inside / (of_product * inside).sum()
     word = _EFFECT[case.evidence.kind]
-    text = f"{case.names[product]}: {word} of {_rates(design, here, case, params)}"
+    text = f"{case.names[product]}: {word} of {_rates(design, here, case)}"
     elsewhere = of_product * ~inside
     if not elsewhere.any():
         return text
     elsewhere /= elsewhere.sum()
     effect = cells["effect"].to_numpy()
     difference = float((here - elsewhere) @ effect)
-    open_ = abs(difference) <= _half(design, here - elsewhere, params)
-    word = "not shown to differ from" if open_ else "more than" if difference > 0 else "less than"
-    return f"{text}, {word} {_rates(design, elsewhere, case, params)} in the other segments"
+    half = design.effects.half_width(here - elsewhere, case.params.confidence_level)
+    word = (
+        "not shown to differ from"
+        if abs(difference) <= half
+        else "more than"
+        if difference > 0
+        else "less than"
+    )
+    return f"{text}, {word} {_rates(design, elsewhere, case)} in the other segments"
 
 
-def _timing(case: Case, params: Parameters) -> str:
-    rest = f"{params.cool_down} days or more after a customer's last contact, "
-    rest = rest if params.cool_down else ""
-    return f"first possible day {case.sources.as_of}; {rest}at most {params.contact_limit} each"
+def _timing(case: Case) -> str:
+    rest = f"{case.params.cool_down} days or more after a customer's last contact, "
+    rest = rest if case.params.cool_down else ""
+    most = case.params.contact_limit
+    return f"first possible day {case.sources.as_of}; {rest}at most {most} each"
 
 
 def _rules(case: Case, segment: int, product: str) -> list[tuple[str, ...]]:
@@ -171,28 +163,22 @@ def _message(case: Case, product: str, rules: list[tuple[str, ...]], addressed: 
     )
 
 
-def _counts(planned: pd.DataFrame, by: str, params: Parameters) -> str:
+def _counts(planned: pd.DataFrame, by: str, case: Case) -> str:
     """Offers by product or channel, and how many customers more are held out as control."""
     offers = planned.groupby(by)["offers"].sum().sort_values(ascending=False)
-    shown = offers[offers >= params.min_group_size]
+    least = case.params.min_group_size
+    shown = offers[offers >= least]
     control = int((planned["planned"] - planned["offers"]).sum())
     text = "; ".join(f"{name} to {n:,.0f}" for name, n in shown.items())
     if control == 0:
         return text
-    few = control < params.min_group_size
-    held_out = f"fewer than {params.min_group_size}" if few else f"{control:,}"
+    held_out = f"fewer than {least}" if control < least else f"{control:,}"
     return f"{text} (and {held_out} held out as control)"
 
 
-def _half(design: Design, load: np.ndarray, params: Parameters) -> float:
-    """Half the interval of a weighted sum of effects."""
-    assert design.policy.effects is not None
-    z = norm.isf((1 - params.confidence_level) / 2)
-    return float(z * np.sqrt(load @ design.policy.effects.covariance @ load))
-
-
-def _rates(design: Design, weight: np.ndarray, case: Case, params: Parameters) -> str:
-    mean, half = float(weight @ design.cells["effect"]), _half(design, weight, params)
+def _rates(design: Design, weight: np.ndarray, case: Case) -> str:
+    mean = float(weight @ design.cells["effect"])
+    half = design.effects.half_width(weight, case.params.confidence_level)
     unit = "points" if case.evidence.outcome == "response" else "currency"
     return _with_interval(Number("rate", mean, unit, mean - half, mean + half), case)
 

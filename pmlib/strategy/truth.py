@@ -17,22 +17,14 @@ from pmlib import casebank
 from pmlib.artifacts import Finding, Number
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
 from pmlib.engine import collect, uniform
-from pmlib.params import Parameters
-from pmlib.strategy.case import Case
+from pmlib.strategy.case import Case, Problem
 from pmlib.strategy.catalogue import Catalogue
-from pmlib.strategy.cells import (
-    ELIGIBLE,
-    HOLDS,
-    NOT_ELIGIBLE,
-    Groups,
-    customer_states,
-    decode,
-)
+from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups, decode
+from pmlib.strategy.effects import Effects
 from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import solve
-from pmlib.strategy.policies import POLICIES, Comparison, design, spread, with_control
+from pmlib.strategy.policies import POLICIES, Comparison, design, spread
 from pmlib.strategy.programme import Limits
-from pmlib.studies import Study
 
 MAX_CUSTOMERS = 40_000
 """Customers whose true responses are looked up; a seeded sample where there are more."""
@@ -41,8 +33,6 @@ _STREAM = 4006
 
 CONTROL = 0.3
 """Share of a simulated pilot that is control."""
-
-ERROR_RATE = 0.05
 
 OTHERS = ("segments", "rules")
 """Policies that combining is measured against."""
@@ -67,40 +57,30 @@ class Truth(Finding):
 
 
 def against_truth(
-    study: Study, case: Case, params: Parameters, comparison: Comparison | None = None
+    case: Case, comparison: Comparison | None = None, *, known: Effects | None = None
 ) -> Truth:
     """Compare policies with the oracle, which knows the true effect of every cell.
 
     Parameters
     ----------
-    study : pmlib.studies.Study
-        A simulated study.
     case : Case
-    params : pmlib.params.Parameters
-        ``control_share, cool_down, error_rate, seed``.
+        Of a simulated study.
     comparison : Comparison, optional
         Of the same case; its differences are set beside their truth.
+    known : Effects, optional
+        Of the same case, where they are estimated already.
 
     Returns
     -------
     Truth
         Table: ``policy, expected, true, oracle`` (currency), ``share`` of the oracle's profit.
     """
-    share = params.control_share
-    effect = true_effects(study, case, params)
     margin = case.catalogue.products["margin"].to_numpy()[:, None]
-    value = (effect * margin - case.catalogue.channels["cost"].to_numpy()) * (1 - share)
-    best = solve(case.groups, value, *with_control(case.catalogue, case.limits, share))
+    cost = case.catalogue.channels["cost"].to_numpy()
+    value = (true_effects(case) * margin - cost) * case.made
+    best = solve(case.groups, value, *case.costs_and_limits())
     oracle = float((spread(best, case.groups) * value).sum())
-    policies = design(
-        POLICIES,
-        case.evidence,
-        case.catalogue,
-        case.groups,
-        case.limits,
-        control_share=share,
-        error_rate=params.error_rate,
-    )
+    policies = design(case, known=known)
     rows = [
         (name, policy.promised, float((policy.contacts * value).sum()), oracle)
         for name, policy in policies.items()
@@ -118,8 +98,7 @@ def against_truth(
         Number("true_share_rules", of.loc["rules", "share"], "share",
                meaning="The same for the policy that looks at rules only"),
     )  # fmt: skip
-    made = {name: policy.contacts for name, policy in policies.items()}
-    more = {name: float(((made["combined"] - made[name]) * value).sum()) for name in OTHERS}
+    more = {name: of.loc["combined", "true"] - of.loc[name, "true"] for name in OTHERS}
     numbers += tuple(
         Number(
             f"true_combined_more_than_{name}",
@@ -205,19 +184,16 @@ def _verdict(differences: pd.DataFrame) -> str:
     )
 
 
-def true_effects(study: Study, case: Case, params: Parameters) -> np.ndarray:
+def true_effects(case: Case) -> np.ndarray:
     """True mean effect of an offer in every cell, (L, 2, P, C); 0 in cells without customers."""
     menu, groups = case.catalogue, case.groups
-    states = customer_states(case.sources, menu, cool_down=params.cool_down)
     share = min(1.0, MAX_CUSTOMERS / groups.n_customers)
-    table = collect(
-        states.filter(uniform("customer_hash", seed=params.seed + _STREAM) < share),
-        sort_by=["customer_id"],
-    )
+    drawn = uniform("customer_hash", seed=case.params.seed + _STREAM) < share
+    table = collect(case.states.filter(drawn), sort_by=["customer_id"])
     codes = [column for column in table.columns if column.startswith("code")]
     state = decode(table[codes].to_numpy(dtype=np.int64), n_products=len(menu.products))
     level = np.searchsorted(groups.segments, table["segment"])
-    known = casebank.truth(study)
+    known = casebank.truth(case.study)
     kind, held = known.look_up(table["customer_id"].to_numpy())
     shape = (len(groups.segments), 2, len(menu.products), len(menu.channels))
     sums, counts = np.zeros(shape), np.zeros(shape[:3])
@@ -413,15 +389,11 @@ def value_of_policies(
         best = solve(bank.groups, bank.value, cost, limits)
         oracle = float((spread(best, bank.groups) * bank.value).sum())
         for pilot in pilot_sizes:
-            planned = design(
-                policies,
-                run_pilot(bank, contacts=pilot, seed=seed),
-                bank.catalogue,
-                bank.groups,
-                limits,
-                control_share=0.0,
-                error_rate=ERROR_RATE,
+            evidence = run_pilot(bank, contacts=pilot, seed=seed)
+            problem = Problem(
+                catalogue=bank.catalogue, evidence=evidence, groups=bank.groups, limits=limits
             )
+            planned = design(problem, policies)
             for name, policy in planned.items():
                 profit = float((policy.contacts * bank.value).sum())
                 rows.append(
