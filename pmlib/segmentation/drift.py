@@ -14,12 +14,7 @@ import pandas as pd
 from pmlib.artifacts import Number
 from pmlib.engine import Engine, collect
 from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress, wilson
-from pmlib.segmentation.features import (
-    WINDOW_DAYS,
-    Declared,
-    FeatureTable,
-    customer_features,
-)
+from pmlib.segmentation.features import WINDOW_DAYS, Declared, FeatureTable, customer_features
 from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.scorer import assign_customers
 

@@ -253,14 +253,14 @@ def _text(result: Segmentation, min_stability: float) -> str:
         p += f", the smallest that {homogeneity.n_references} references allow"
     if homogeneity.rejected:
         verdict = (
-            "One group with the same margins and correlations does not explain the data: at some "
-            f"number of segments the silhouette lies {homogeneity.statistic:.1f} standard "
-            f"deviations above such references ({p})."
+            "One group with the same margins, whose features depend on each other smoothly, does "
+            "not explain the data: at some number of segments the silhouette lies "
+            f"{homogeneity.statistic:.1f} standard deviations above such references ({p})."
         )
     else:
         verdict = (
-            "The data do not differ from one homogeneous group with the same margins and "
-            f"correlations ({p}): **there is no evidence of segments.**"
+            "The data do not differ from one group with the same margins, whose features depend "
+            f"on each other smoothly ({p}): **there is no evidence of segments.**"
         )
     supported = result.criteria.chosen
     if homogeneity.rejected and supported == 1:

@@ -2,24 +2,20 @@
 
 Any cloud of points can be cut into k pieces, and skewed, correlated features make the pieces look
 good. So the silhouettes of the data are compared with those of reference data that have the same
-margins and the same correlations but no clusters: a Gaussian copula with the data's own margins
-[@hennig2015bootstrap; the idea also in @liu2008sigclust].
+margins and depend on each other as smoothly, but hold no clusters [@hennig2015bootstrap; the idea
+also in @liu2008sigclust].
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from pmlib.segmentation.clustering import (
-    kmeans_path,
-    pairwise_distances,
-    silhouettes,
-    subsample,
-)
+from pmlib.segmentation.clustering import kmeans_path, pairwise_distances, silhouettes, subsample
 
 TEST_ROWS = 1_500
 """Rows on which homogeneity is tested; more gain little power and cost a square."""
@@ -72,8 +68,8 @@ def homogeneity_test(
 
     For each k the mean silhouette of k-means is standardised by its mean and standard deviation
     over data and references together; the statistic is the largest of these excesses over k. Data
-    and references are treated alike, so the rank of the data's statistic is an exact test when the
-    copula describes the data.
+    and references are treated alike, so the rank of the data's statistic is an exact test when
+    `OneGroup` describes the data.
 
     Parameters
     ----------
@@ -95,7 +91,7 @@ def homogeneity_test(
     """
     matrix = matrix[subsample(len(matrix), TEST_ROWS, seed=seed)]
     generator = np.random.default_rng(seed)
-    reference = CopulaReference.fit(matrix, blocks, generator=generator)
+    reference = OneGroup.fit(matrix, blocks, generator=generator)
     found = np.array(
         [_silhouette_path(matrix, k_max, generator)]
         + [
@@ -133,8 +129,13 @@ def _silhouette_path(matrix: np.ndarray, k_max: int, generator: np.random.Genera
 
 
 @dataclass(frozen=True)
-class CopulaReference:
-    """One group with the data's margins and correlations: a Gaussian copula.
+class OneGroup:
+    """One group with the data's margins, correlations, bends and changing spreads.
+
+    Each feature follows those before it as in a Gaussian copula, but its mean may bend (squares of
+    the others) and its spread may grow or shrink with them. Shares of few payments scatter more
+    than shares of many, and new customers are low in all that is counted: a plain copula knows
+    neither, and takes both for clusters.
 
     A category enters through its levels in the order of their mean on the first principal
     component, so that its association with the other features survives as far as one order of the
@@ -143,13 +144,14 @@ class CopulaReference:
 
     sorted_blocks: tuple[np.ndarray, ...]
     blocks: tuple[Block, ...]
-    factor: np.ndarray
+    shapes: tuple[tuple[np.ndarray, np.ndarray], ...]
+    correlation: np.ndarray
 
     @classmethod
     def fit(
         cls, matrix: np.ndarray, blocks: Sequence[Block], *, generator: np.random.Generator
-    ) -> CopulaReference:
-        """Find the latent correlations that give the data's correlations after the margins.
+    ) -> OneGroup:
+        """Learn the shapes, then the latent correlations that give the data's correlations.
 
         Ties (counts, zeros, categories) weaken the correlation on the way from the latent normal
         variables to the margins; a few fixed-point steps make up for it.
@@ -157,32 +159,71 @@ class CopulaReference:
         scores = block_scores(matrix, blocks)
         target = _correlation(scores)
         order = np.argsort(scores, axis=0, kind="stable")
-        levels = np.take_along_axis(scores, order, axis=0)
-        latent = target.copy()
-        draws = generator.standard_normal((4 * len(matrix), len(blocks)))
-        copies = np.repeat(levels, 4, axis=0)
-        for _ in range(6):
-            rank = (draws @ _factor(latent).T).argsort(axis=0).argsort(axis=0)
-            reached = _correlation(np.take_along_axis(copies, rank, axis=0))
-            latent = np.clip(latent + target - reached, -0.999, 0.999)
-            np.fill_diagonal(latent, 1.0)
-        return cls(
-            sorted_blocks=tuple(
-                matrix[order[:, index], block] for index, block in enumerate(blocks)
-            ),
+        untied = np.lexsort((generator.random(scores.shape), scores), axis=0)
+        latent = np.empty_like(scores)
+        np.put_along_axis(latent, untied, _normal_quantiles(len(scores))[:, None], axis=0)
+        group = cls(
+            sorted_blocks=tuple(matrix[order[:, i], block] for i, block in enumerate(blocks)),
             blocks=tuple(blocks),
-            factor=_factor(latent),
+            shapes=tuple(_shape(latent[:, :i], latent[:, i]) for i in range(len(blocks))),
+            correlation=target,
         )
+        draws = generator.standard_normal((4 * len(matrix), len(blocks)))
+        copies = np.repeat(np.take_along_axis(scores, order, axis=0), 4, axis=0)
+        for _ in range(6):
+            reached = _correlation(np.take_along_axis(copies, group._ranks(draws), axis=0))
+            moved = np.clip(group.correlation + target - reached, -0.999, 0.999)
+            np.fill_diagonal(moved, 1.0)
+            group = replace(group, correlation=moved)
+        return group
 
     def draw(self, generator: np.random.Generator) -> np.ndarray:
         """One reference matrix: each column a rearrangement of the data's own."""
-        n, p = len(self.sorted_blocks[0]), sum(block.shape[1] for block in self.sorted_blocks)
-        latent = generator.standard_normal((n, len(self.blocks))) @ self.factor.T
-        rank = latent.argsort(axis=0).argsort(axis=0)
-        drawn = np.empty((n, p))
+        n = len(self.sorted_blocks[0])
+        rank = self._ranks(generator.standard_normal((n, len(self.blocks))))
+        drawn = np.empty((n, sum(block.shape[1] for block in self.sorted_blocks)))
         for index, block in enumerate(self.blocks):
             drawn[:, block] = self.sorted_blocks[index][rank[:, index]]
         return drawn
+
+    def _ranks(self, noise: np.ndarray) -> np.ndarray:
+        """Rank of each row in each latent feature, made of independent normal noise."""
+        factor = _factor(self.correlation)
+        correlation = factor @ factor.T
+        quantiles = _normal_quantiles(len(noise))
+        ranks = np.empty(noise.shape, dtype=np.int64)
+        latent = np.empty_like(noise)
+        for index, (bend, spread) in enumerate(self.shapes):
+            before, own = latent[:, :index], correlation[:index, index]
+            slopes = np.linalg.solve(correlation[:index, :index], own)
+            scale = np.exp(np.clip(_terms(before) @ spread, -2.0, 2.0))
+            scale *= np.sqrt(max(1 - slopes @ own, 1e-6) / (scale**2).mean())
+            value = before @ slopes + (before**2 - 1) @ bend + scale * noise[:, index]
+            ranks[:, index] = value.argsort().argsort()
+            latent[:, index] = quantiles[ranks[:, index]]
+        return ranks
+
+
+def _shape(before: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How the mean of a feature bends, and its log spread changes, with those before it.
+
+    Two regressions, of the feature and of its log absolute residual, on the others and their
+    squares; a small ridge keeps few rows from being fitted exactly.
+    """
+    terms = np.column_stack([np.ones(len(own)), _terms(before)])
+    inner = terms.T @ terms + 10 * np.eye(terms.shape[1])
+    mean = np.linalg.solve(inner, terms.T @ own)
+    size = np.log(np.maximum(np.abs(own - terms @ mean), 1e-3))
+    spread = np.linalg.solve(inner, terms.T @ size)
+    return mean[1 + before.shape[1] :], spread[1:]
+
+
+def _terms(before: np.ndarray) -> np.ndarray:
+    return np.column_stack([before, before**2 - 1])
+
+
+def _normal_quantiles(n: int) -> np.ndarray:
+    return norm.ppf((np.arange(n) + 0.5) / n)
 
 
 def block_scores(matrix: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:

@@ -14,11 +14,7 @@ NOT_TRUSTED, STABLE, VERY_STABLE = 0.6, 0.75, 0.85
 
 
 def path_stability(
-    part: np.ndarray,
-    labels: list[np.ndarray],
-    *,
-    n_bootstrap: int,
-    generator: np.random.Generator,
+    part: np.ndarray, labels: list[np.ndarray], *, n_bootstrap: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
     """Stability of each cluster of each k-means partition under resampling.
 
