@@ -239,13 +239,12 @@ def measure(params: Parameters) -> dict[str, float]:
             "any_rule": float(len(bank.check.rules) > 0),
             "planned_customers": float(bank.plan["customer_id"].nunique()),
         }
-        if params.world != "null":
-            measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
         if len(bank.check.rules):
             measured["false_rules"] = float((~bank.check.rules["true"]).mean())
         if len(bank.check.planted):
             measured["rule_recall"] = float(bank.check.planted["found"].mean())
         if params.world != "null":
+            measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
             comparison = strategy.compare(bank.case)
             truth = strategy.against_truth(bank.case, comparison, known=bank.design.effects)
             for policy, share in truth.table.set_index("policy")["share"].items():
@@ -293,36 +292,22 @@ def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
             segment=bank.plan["segment"],
             score=bank.plan["cell"].map(gain),
         )
+    null = population.assign(p1=population["p0"])
     tables = []
-    for label, people in (
-        ("", population),
-        (", no effect at all", population.assign(p1=population["p0"])),
-    ):
+    for label, people in (("", population), (", no effect at all", null)):
         table = coverage(people, campaigns=campaigns, seed=params.seed)
-        tables.append(table.assign(measure=table["quantity"] + label))
-    found = pd.concat(tables)
-    return pd.DataFrame(
-        {
-            "world": COVERAGE,
-            "measure": found["measure"],
-            "mean": found["covered"],
-            **_share_interval(found["covered"] * campaigns, campaigns),
-            "banks": campaigns,
-        }
-    )
+        tables.append(table.assign(world=COVERAGE, measure=table["quantity"] + label))
+    names = {"covered": "mean", "campaigns": "banks"}
+    columns = ["world", "measure", "mean", "low", "high", "banks"]
+    return pd.concat(tables).rename(columns=names)[columns]
 
 
-def _share_interval(
-    successes: pd.Series | float, n: pd.Series | float
-) -> dict[str, pd.Series | float]:
-    """Wilson's interval at 95 %, right for 0 and for all of n too [@wilson1927probable]."""
-    low, high = proportion_confint(successes, n, method="wilson")
-    return {"low": low, "high": high}
-
-
-def _mean_interval(values: pd.Series) -> dict[str, float]:
+def _interval(name: str, values: pd.Series) -> tuple[float, float]:
+    """95 % interval of a mean: Wilson's of a share [@wilson1927probable], otherwise Student's."""
+    if name in YES_OR_NO:
+        return proportion_confint(values.sum(), len(values), method="wilson")
     half = t.ppf(0.975, len(values) - 1) * values.sem() if len(values) > 1 else np.nan
-    return {"low": values.mean() - half, "high": values.mean() + half}
+    return values.mean() - half, values.mean() + half
 
 
 def validate(
@@ -360,19 +345,10 @@ def validate(
                 f"{name} {value:.3g}" for name, value in measured.items()))  # fmt: skip
             rows += [(params.world, name, value) for name, value in measured.items()]
     frame = pd.DataFrame(rows, columns=["world", "measure", "value"])
+    found = frame.groupby(["world", "measure"], sort=False)["value"]
     return pd.DataFrame(
-        {
-            "world": world,
-            "measure": name,
-            "mean": values.mean(),
-            **(
-                _share_interval(values.sum(), len(values))
-                if name in YES_OR_NO
-                else _mean_interval(values)
-            ),
-            "banks": len(values),
-        }
-        for (world, name), values in frame.groupby(["world", "measure"], sort=False)["value"]
+        [(*of, values.mean(), *_interval(of[1], values), len(values)) for of, values in found],
+        columns=["world", "measure", "mean", "low", "high", "banks"],
     )
 
 

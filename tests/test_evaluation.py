@@ -112,8 +112,7 @@ def test_newcombe_interval_gives_the_published_examples(counts, low, high):
 def test_welch_agrees_with_scipy():
     rng = np.random.default_rng(0)
     a, b = rng.exponential(3, 50), rng.exponential(2, 80)
-    # Kurtosis 3 is that of a normal outcome, for which the textbook's interval is made.
-    found = welch(Moments(a.mean(), a.var(ddof=1), 50, 3), Moments(b.mean(), b.var(ddof=1), 80, 3))
+    found = welch(Moments(a.mean(), a.var(ddof=1), 50), Moments(b.mean(), b.var(ddof=1), 80))
     reference = stats.ttest_ind(a, b, equal_var=False)
     interval = reference.confidence_interval(0.95)
     assert np.allclose([found.p_value, found.low, found.high], [reference.pvalue, *interval])

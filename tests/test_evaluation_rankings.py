@@ -254,7 +254,7 @@ def test_before_and_after_counts_everything_as_caused():
 def test_before_and_after_mistakes_a_falling_trend_for_harm():
     contacts = trial(20_000)
     before = pd.Series(60.0, contacts.index)
-    result = before_after(contacts, before=before, currency="EUR")
+    result = before_after(contacts, before=before)
     effect = result.table.set_index("method")["effect"]
     assert effect["before and after"] < 0 < effect["against control"]
     assert "fall back" in result.text

@@ -1,24 +1,22 @@
 """Campaign evaluation: what a campaign caused, or, without control, how well it was aimed.
 
 `campaign` finds the contacts (from the simulator, the study, or a file of `results`); `checks`
-come before `effects` and `groups`; `cuped`, `uplift`, `policies`, `looks` and `naive` go deeper;
+come before `effects` and `groups`; `before`, `uplift`, `policies` and `looks` go deeper;
 `targeting` and `prospects` serve studies without control; `truth` and `coverage` know the
 simulated bank.
 """
 
-from pmlib.artifacts import Finding
-from pmlib.evaluation.campaign import Campaign, open_campaign
-from pmlib.evaluation.checks import CampaignChecks, check_campaign
-from pmlib.evaluation.cuped import cuped
-from pmlib.evaluation.effects import Effects, intention_to_treat
-from pmlib.evaluation.groups import GroupEffects, effects_by
-from pmlib.evaluation.learners import Expected, expect
-from pmlib.evaluation.looks import Looks, PowerCurve, interim_looks, power_curve
-from pmlib.evaluation.naive import before_after
+from pmlib.evaluation.before import before_after, cuped
+from pmlib.evaluation.campaign import open_campaign
+from pmlib.evaluation.checks import check_campaign
+from pmlib.evaluation.effects import intention_to_treat
+from pmlib.evaluation.groups import effects_by
+from pmlib.evaluation.learners import expect
+from pmlib.evaluation.looks import interim_looks, power_curve
 from pmlib.evaluation.policies import candidate_policies, policy_values
-from pmlib.evaluation.prospects import Prospects, rank_prospects
+from pmlib.evaluation.prospects import rank_prospects
 from pmlib.evaluation.results import read_results
-from pmlib.evaluation.targeting import Targeting, gains_table, judge_over_time, profit_curve
+from pmlib.evaluation.targeting import gains_table, judge_over_time, profit_curve
 from pmlib.evaluation.truth import (
     beside_truth,
     potential_outcomes,
@@ -27,20 +25,9 @@ from pmlib.evaluation.truth import (
     true_policies,
     true_rankings,
 )
-from pmlib.evaluation.uplift import Rankings, judge_rankings, rank_weighted_effect
+from pmlib.evaluation.uplift import judge_rankings, rank_weighted_effect
 
 __all__ = [
-    "Campaign",
-    "CampaignChecks",
-    "Effects",
-    "Expected",
-    "Finding",
-    "GroupEffects",
-    "Looks",
-    "PowerCurve",
-    "Prospects",
-    "Rankings",
-    "Targeting",
     "before_after",
     "beside_truth",
     "candidate_policies",

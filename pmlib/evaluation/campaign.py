@@ -217,11 +217,10 @@ def _carried_out(
             "offer arm were contacted, those of the control arm were not."
         )
     # Arms were drawn cell by cell in exact numbers, so the probability of an arm is its share.
-    cell, arm = planned["cell"].to_numpy(), planned["arm"].to_numpy()
-    share = planned.groupby([cell, arm])["arm"].transform("size") / planned.groupby(cell)[
-        "arm"
-    ].transform("size")
-    contacts = contacts.assign(cell=cell, arm_propensity=share.to_numpy(float))
+    size, whole = (planned.groupby(by)["arm"].transform("size") for by in (["cell", "arm"], "cell"))
+    contacts = contacts.assign(
+        cell=planned["cell"].to_numpy(), arm_propensity=(size / whole).to_numpy(float)
+    )
     several = planned["customer_id"].nunique()
     if several < len(planned):
         text += (
@@ -368,15 +367,11 @@ class _Covariates:
         """Products opened before the day of contact, by a known date, and not closed by then."""
         if not self.study.has("holdings"):
             return None
-        day, opened, closed = (
-            nw.col("contact_day"),
-            day_number("opened_on"),
-            day_number("closed_on"),
-        )
+        day, closed = nw.col("contact_day"), day_number("closed_on")
         holdings = self.study.scan("holdings", self.engine)
         return (
             rows.join(holdings, on="customer_id", how="inner")
-            .filter((opened < day) & (closed.is_null() | (closed >= day)))
+            .filter((day_number("opened_on") < day) & (closed.is_null() | (closed >= day)))
             .group_by("customer_id", "contact_day")
             .agg(products_held=nw.len())
         )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
 
 CONTROL = "control"
@@ -197,8 +197,6 @@ def check_campaign(
         missing_p = float(stats.chi2_contingency(table).pvalue)
     balance, balance_p = _balance(contacts, covariates, labels or {})
     largest = float(balance["difference"].abs().max()) if len(balance) else None
-    ratio_fault = ratio_p < SAMPLE_RATIO_LEVEL
-    missing_fault = missing_p < SAMPLE_RATIO_LEVEL
     numbers = (
         Number("sample_ratio_p", ratio_p, decimals=3, meaning="p-value of sample-ratio mismatch"),
         Number("largest_imbalance", largest, decimals=3,
@@ -209,7 +207,7 @@ def check_campaign(
     return CampaignChecks(
         arms.reset_index(names="arm"),
         balance,
-        not (ratio_fault or missing_fault),
+        min(ratio_p, missing_p) >= SAMPLE_RATIO_LEVEL,
         numbers,
         _check_text(ratio_p, largest, balance_p, known, missing_p, error_rate),
     )
@@ -292,24 +290,19 @@ def design_matrix(
 
 
 def _check_text(
-    ratio_p: float,
-    largest: float | None,
-    balance_p: float | None,
-    known: pd.Series,
-    missing_p: float,
-    error_rate: float,
-) -> str:
+    ratio_p: float, largest: float | None, balance_p: float | None, known: pd.Series,
+    missing_p: float, error_rate: float,
+) -> str:  # fmt: skip
+    stops = "**The reading stops here.** "
+    ratio = f"The arms have the sizes that were drawn (p = {ratio_p:.2f})."
     if ratio_p < SAMPLE_RATIO_LEVEL:
         ratio = (
-            f"**The reading stops here.** The arms are not of the sizes that were drawn "
-            f"(sample-ratio mismatch, p = {ratio_p:.2g}): customers were lost or moved after the "
-            "assignment, so the arms no longer compare."
+            f"{stops}The arms are not of the sizes that were drawn (sample-ratio mismatch, "
+            f"p = {ratio_p:.2g}): customers were lost or moved after the assignment, so the arms "
+            "no longer compare."
         )
-    else:
-        ratio = f"The arms have the sizes that were drawn (p = {ratio_p:.2f})."
-    if largest is None or balance_p is None:
-        balance = "No attribute known before the contact is recorded, so balance is not shown."
-    else:
+    balance = "No attribute known before the contact is recorded, so balance is not shown."
+    if largest is not None and balance_p is not None:
         verdict = "as chance would leave them" if balance_p >= error_rate else "further than chance"
         size = "none" if largest < LARGE_IMBALANCE else "at least one"
         balance = (
@@ -317,14 +310,13 @@ def _check_text(
             f"{size} differs by {LARGE_IMBALANCE} standard deviations or more "
             f"(largest {largest:.3f})."
         )
-    share = float(known.mean())
-    if share == 1:
+    share = format_number(known.mean(), "share")
+    complete = f"Outcomes are known for {share} of rows, alike in all arms."
+    if known.all():
         complete = "Every outcome is known."
     elif missing_p < SAMPLE_RATIO_LEVEL:
         complete = (
-            f"**The reading stops here.** Outcomes are known for {share:.1%} of rows, and not "
-            f"equally in all arms (p = {missing_p:.2g})."
+            f"{stops}Outcomes are known for {share} of rows, and not equally in all arms "
+            f"(p = {missing_p:.2g})."
         )
-    else:
-        complete = f"Outcomes are known for {share:.1%} of rows, alike in all arms."
     return f"{ratio} {balance} {complete}"

@@ -65,13 +65,12 @@ def coverage(
         contacts = _campaign(population, customers, control_share, rng)
         for name, low, high in _read(contacts, confidence_level):
             read.setdefault(name, []).append((low <= truth[name] <= high, low > 0))
-    rows = []
-    for name, found in read.items():
-        held, gain = np.mean(found, axis=0)
-        first, last = wilson(np.array([held * len(found)]), np.array([len(found)]), level=0.95)
-        rows.append((name, len(found), held, first[0], last[0], gain, truth[name]))
-    columns = ["quantity", "campaigns", "covered", "low", "high", "above_zero", "truth"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(
+        [(name, len(found), *np.mean(found, axis=0), truth[name]) for name, found in read.items()],
+        columns=["quantity", "campaigns", "covered", "above_zero", "truth"],
+    )
+    ends = wilson(table["covered"] * table["campaigns"], table["campaigns"])
+    return table.assign(low=ends[0], high=ends[1])
 
 
 def _truth(population: pd.DataFrame) -> dict[str, float]:
@@ -138,17 +137,15 @@ def _read(contacts: pd.DataFrame, level: float) -> list[tuple[str, float, float]
     observed = (contacts["value"] - contacts["cost"]).to_numpy()
     expected = Expected(contacts, response, outcome, observed, "currency", "")
     gamma, score = expected.scores(OFFER), contacts["score"].to_numpy()
+    influences: dict[str, tuple[float, np.ndarray]] = {}
     for measure in MEASURES:
         rank = rank_weighted_effect(gamma, score, measure=measure)
-        interval = from_influence(
-            rank.effect, rank.influence, expected.customers, confidence_level=level
-        )
-        found.append((measure, interval.low, interval.high))
+        influences[measure] = rank.effect, rank.influence
     best = contacts["best"].to_numpy()
     for name in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
         own = best * expected.scores(OFFER, doubly_robust=name == DOUBLY_ROBUST)
-        interval = from_influence(
-            float(own.mean()), own, expected.customers, confidence_level=level
-        )
-        found.append((f"policy, {name}", interval.low, interval.high))
+        influences[f"policy, {name}"] = float(own.mean()), own
+    for name, estimate in influences.items():
+        interval = from_influence(*estimate, expected.customers, confidence_level=level)
+        found.append((name, interval.low, interval.high))
     return found

@@ -147,7 +147,6 @@ def intention_to_treat(
     *,
     outcomes: Sequence[str] = (),
     confidence_level: float = 0.95,
-    currency: str = "",
 ) -> Effects:
     """Effect of each arm against control, and what it earned.
 
@@ -163,8 +162,6 @@ def intention_to_treat(
         ``arm, responded, value, cost``; one row an assignment.
     outcomes : sequence of str
         Further outcome columns: booleans or numbers.
-    currency : str
-        For the text.
 
     Raises
     ------
@@ -180,7 +177,7 @@ def intention_to_treat(
     """
     table = compare_arms(contacts, [], outcomes, confidence_level)
     money = _money(contacts, table)
-    text = _text(table.iloc[0], money.iloc[0] if len(money) else None, currency)
+    text = _text(table.iloc[0], money.iloc[0] if len(money) else None)
     return Effects(table, money, confidence_level, _headline(table, money), text)
 
 
@@ -237,15 +234,11 @@ def compare_arms(
                       for end in _ENDS]  # fmt: skip
             found = newcombe(*counts[0], *counts[1], confidence_level=confidence_level)
         elif name == "mostly zero":
-            found = newcombe_spending(
-                *(Spending(*(part[f + end] for f in Spending._fields)) for end in _ENDS),
-                confidence_level=confidence_level,
-            )
+            spent = [Spending(*(part[f + end] for f in Spending._fields)) for end in _ENDS]
+            found = newcombe_spending(*spent, confidence_level=confidence_level)
         else:
-            found = welch(
-                *(Moments(*(part[f + end] for f in Moments._fields)) for end in _ENDS),
-                confidence_level=confidence_level,
-            )
+            moments = [Moments(*(part[f + end] for f in Moments._fields)) for end in _ENDS]
+            found = welch(*moments, confidence_level=confidence_level)
         parts.append(part.assign(**found._asdict()))
     table = pd.concat(parts).sort_index()
     sort = {name: rank for rank, name in enumerate([*outcomes.columns, ANY_OFFER, *treated])}
@@ -295,8 +288,7 @@ def _moments(
             mean = total(weight * y) / w
             rest = y - mean[code]
             moved = weight * rest
-            square = rest * rest
-            spread, fourth = total(moved * rest) / w, total(weight * square * square) / w
+            spread = total(moved * rest) / w
             kish = w**2 / total(weight**2)
             sums = np.bincount(pair[known], weights=moved[known], minlength=len(pairs))
             together = np.bincount(
@@ -320,7 +312,6 @@ def _moments(
                 effective=kish / design,
                 mean=mean,
                 variance=spread * kish / (kish - 1),
-                kurtosis=np.where(spread > 0, fourth / spread**2, 3.0),
                 outcome=outcome,
             )
         parts.append(part)
@@ -384,28 +375,25 @@ def _headline(table: pd.DataFrame, money: pd.DataFrame) -> tuple[Number, ...]:
     return tuple(numbers)
 
 
-def _text(effect: pd.Series, money: pd.Series | None, currency: str) -> str:
+def _text(effect: pd.Series, money: pd.Series | None) -> str:
     """Read the response effect and the money of all offers together."""
-    number = Number("", effect["effect"], "points", effect["low"], effect["high"])
     more = "more often" if effect["effect"] > 0 else "no more often"
-    text = (
-        f"Contacted customers respond {more} than the control group: {number.text()} "
-        f"(interval {number.interval()})"
-    )
     shown = effect["low"] > 0 or effect["high"] < 0
-    text += "." if shown else ", which chance alone could make."
+    text = (
+        f"Contacted customers respond {more} than the control group: {{effect_responded}} "
+        f"(interval {{effect_responded.interval}}){'' if shown else ', which chance could make'}."
+    )
     if money is None:
         return text + " Values or costs are not fully recorded, so profit cannot be computed."
-    low, high = money["incremental_profit_low"], money["incremental_profit_high"]
-    profit = Number("", money["incremental_profit"], "currency", low, high)
     verdict = (
-        "The campaign paid" if low > 0
-        else "The campaign lost money" if high < 0
+        "The campaign paid" if money["incremental_profit_low"] > 0
+        else "The campaign lost money" if money["incremental_profit_high"] < 0
         else "Whether the campaign paid is not settled"
     )  # fmt: skip
-    text += f" {verdict}: incremental profit {profit.text(currency)}, "
-    text += f"interval {profit.interval(currency)}."
-    if not np.isnan(money["roi"]):
-        roi = Number("", money["roi"], "share", money["roi_low"], money["roi_high"])
-        text += f" That is {roi.text()} of what the contacts cost ({roi.interval()})."
-    return text
+    text += (
+        f" {verdict}: incremental profit {{incremental_profit}}, "
+        "interval {incremental_profit.interval}."
+    )
+    if np.isnan(money["roi"]):
+        return text
+    return text + " That is {roi} of what the contacts cost ({roi.interval})."

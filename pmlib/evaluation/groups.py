@@ -73,11 +73,10 @@ def effects_by(
         text = f"No {name or group} has {minimum} customers or more in both arms."
         return GroupEffects(table.assign(p_adjusted=[]), pd.DataFrame(), (), text)
     table["p_adjusted"] = table.groupby("outcome")["p_value"].transform(holm)
-    tests = [
+    heterogeneity = pd.DataFrame(
         {"outcome": outcome, "arm": arm, **_cochran(part, confidence_level)}
         for (outcome, arm), part in table.groupby(["outcome", "arm"], sort=False)
-    ]
-    heterogeneity = pd.DataFrame(tests)
+    )
     numbers, text = _group_findings(table, heterogeneity, name or group, error_rate)
     return GroupEffects(table, heterogeneity, numbers, text)
 
@@ -104,9 +103,7 @@ def _group_findings(
     arm = table["arm"].iloc[0]
     own = table[(table["outcome"] == "responded") & (table["arm"] == arm)]
     found = int((own["p_adjusted"] < error_rate).sum())
-    p = float(
-        tests.loc[(tests["outcome"] == "responded") & (tests["arm"] == arm), "p_value"].iloc[0]
-    )
+    p = float(tests.set_index(["outcome", "arm"]).loc[("responded", arm), "p_value"])
     numbers = (
         Number(f"{group}_with_effect", found, "count",
                meaning=f"{group}s whose response effect survives Holm's correction"),
@@ -115,13 +112,12 @@ def _group_findings(
     )  # fmt: skip
     if len(own) < 2:
         return numbers, f"There is one {group} only, so effects cannot be compared."
-    text = (
-        f"After correction {found} of {len(own)} {group}s show an effect on response at the "
-        f"{percent(error_rate)} level. "
-    )
-    text += (
-        f"The effects differ between {group}s (Cochran's Q, p = {p:.2g})."
+    differ = (
+        f"The effects differ between {group}s"
         if p < error_rate
-        else f"That the effects differ between {group}s is not shown (Cochran's Q, p = {p:.2g})."
+        else f"That the effects differ between {group}s is not shown"
     )
-    return numbers, text
+    return numbers, (
+        f"After correction {found} of {len(own)} {group}s show an effect on response at the "
+        f"{percent(error_rate)} level. {differ} (Cochran's Q, p = {p:.2g})."
+    )

@@ -165,41 +165,27 @@ def percent(share: float) -> str:
 
 
 class Moments(NamedTuple):
-    """What is known of an outcome in one arm: arrays of the same shape.
-
-    `variance` has the divisor n - 1; `kurtosis` is the fourth central moment over the squared
-    variance, 3 for a normal outcome.
-    """
+    """What is known of an outcome in one arm: arrays of the same shape; variance over n - 1."""
 
     mean: ArrayLike
     variance: ArrayLike
     effective: ArrayLike
-    kurtosis: ArrayLike
 
 
 def welch(treated: Moments, control: Moments, *, confidence_level: float = 0.95) -> Difference:
-    """Difference of two means with unequal variances, Welch's t interval.
-
-    The degrees of freedom allow for outcomes that are far from normal, such as the spending of
-    a few buyers among many: a sample variance of n values with kurtosis k varies as that of
-    2 n / (k - 1) normal ones. With kurtosis 3 the interval is the textbook's.
-    """
-    parts = []
-    for arm in (treated, control):
-        mean, variance, count, kurtosis = (np.asarray(values, float) for values in arm)
-        share = variance / count
-        with np.errstate(divide="ignore", invalid="ignore"):
-            parts.append((mean, share, share**2 * (kurtosis - 1) / 2 / (count - 1)))
-    (mean1, v1, spread1), (mean0, v0, spread0) = parts
+    """Difference of two means with unequal variances, Welch's t interval."""
+    (mean1, v1, n1), (mean0, v0, n0) = (
+        [np.asarray(values, float) for values in arm] for arm in (treated, control)
+    )
+    v1, v0 = v1 / n1, v0 / n0
     effect, error = mean1 - mean0, np.sqrt(v1 + v0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = (v1 + v0) ** 2 / (spread1 + spread0)
-        t = np.where(error > 0, effect / error, 0.0)
-    freedom = np.where(np.isfinite(freedom), np.maximum(freedom, 1.0), 1.0)
-    half = np.where(error > 0, stats.t.ppf(0.5 + confidence_level / 2, freedom) * error, 0.0)
-    return Difference(
-        effect, error, effect - half, effect + half, 2 * stats.t.sf(np.abs(t), freedom)
-    )
+        freedom = (v1 + v0) ** 2 / (v1**2 / (n1 - 1) + v0**2 / (n0 - 1))
+        ratio = np.where(error > 0, effect / error, 0.0)
+    freedom = np.where(error > 0, np.maximum(freedom, 1.0), 1.0)
+    half = stats.t.ppf(0.5 + confidence_level / 2, freedom) * error
+    p_value = 2 * stats.t.sf(np.abs(ratio), freedom)
+    return Difference(effect, error, effect - half, effect + half, p_value)
 
 
 class Spending(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import weights_of
 from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference
@@ -117,11 +117,8 @@ def false_alarms(looks: int, *, error_rate: float, seed: int) -> pd.DataFrame:
     mean = rng.standard_normal((_PATHS, looks)).cumsum(axis=1) / count
     plain = stats.norm.ppf(1 - error_rate / 2) / np.sqrt(count)
     radius = sequence_radius(count, error_rate=error_rate, aimed_at=looks)
-    rows = {
-        name: (np.maximum.accumulate(np.abs(mean) > limit, axis=1)).mean(axis=0)
-        for name, limit in (("plain", plain), ("sequence", radius))
-    }
-    return pd.DataFrame({"looks": count, **rows})
+    seen = [np.maximum.accumulate(np.abs(mean) > r, axis=1).mean(axis=0) for r in (plain, radius)]
+    return pd.DataFrame({"looks": count, "plain": seen[0], "sequence": seen[1]})
 
 
 def _described(
@@ -140,15 +137,12 @@ def _described(
     )  # fmt: skip
     text = (
         f"Whoever looks {len(table)} times and stops at the first plain interval without zero is "
-        f"wrong in {percent(rate['plain'])} of campaigns that cause nothing, not in "
-        f"{percent(error_rate)}; the confidence sequence keeps to {rate['sequence']:.1%}. "
+        "wrong in {false_alarms_plain} of campaigns that cause nothing, not in "
+        f"{percent(error_rate)}; the confidence sequence keeps to "
+        f"{format_number(rate['sequence'], 'share')}. "
     )
-    text += (
-        f"It excludes zero from look {first} of {len(table)} on."
-        if first is not None
-        else "At no look does it exclude zero."
-    )
-    return numbers, text
+    excludes = f"It excludes zero from look {first} of {len(table)} on."
+    return numbers, text + ("At no look does it exclude zero." if first is None else excludes)
 
 
 @dataclass(frozen=True)
@@ -190,18 +184,10 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> PowerCur
     for _ in range(50):  # the spread depends on the effect: a fixed point, reached in a few steps
         detectable = (z + stats.norm.ppf(0.8)) * float(spread(detectable, np.array(n)))
     sizes = np.unique(np.geomspace(max(n / 30, 50), n * 4, 60).astype(int))
-    rows = [
-        pd.DataFrame(
-            {
-                "effect": factor * detectable,
-                "customers": sizes,
-                "power": stats.norm.cdf(
-                    factor * detectable / spread(factor * detectable, sizes) - z
-                ),
-            }
-        )
-        for factor in (0.25, 0.5, 1.0, 2.0)
-    ]
+    rows = []
+    for effect in detectable * np.array([0.25, 0.5, 1.0, 2.0]):
+        power = stats.norm.cdf(effect / spread(effect, sizes) - z)
+        rows.append(pd.DataFrame({"effect": effect, "customers": sizes, "power": power}))
     text = (
         f"With {n:,} customers, {percent(1 - share)} of them in control, this campaign shows a "
         f"difference of {100 * detectable:.2f} points or more with power 80 %; half of that needs "

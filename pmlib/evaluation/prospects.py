@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pmlib.artifacts import Number, format_number
+from pmlib.artifacts import Number
 from pmlib.errors import StudyError
 from pmlib.evaluation.intervals import percent
 from pmlib.evaluation.targeting import auc_interval, classifiers, gains_table, typed
@@ -170,8 +170,8 @@ def _judged(
                meaning="buyers among the best fifth, cross-validated on the contacted"),
     ]  # fmt: skip
     text = (
-        f"By cross-validation on the contacted, {best['model']} finds most buyers in its best "
-        f"{percent(BEST_SHARE)}: {format_number(best['found'], 'share')} of them. The {n:,} "
+        "By cross-validation on the contacted, {prospects_model} finds most buyers in its best "
+        f"{percent(BEST_SHARE)}: {{prospects_found_cv}} of them. The {{prospects_ranked}} "
         "prospects are ranked by it; the ranking is in the run's private folder."
     )
     answers = pd.Series(known, dtype=object)
@@ -184,5 +184,7 @@ def _judged(
     numbers.append(
         Number("prospects_found", found, "count", low[0] * total, high[0] * total, meaning, 0)
     )
-    text += f" Among the best {first:,} are {found} of the {total} buyers; at random it would be "
-    return tuple(numbers), text + f"{total * BEST_SHARE:.1f}."
+    return tuple(numbers), (
+        f"{text} Among the best {first:,} are {{prospects_found}} of the {total} buyers; at random "
+        f"it would be {total * BEST_SHARE:.1f}."
+    )

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
 from pmlib.safeguards import wilson
 
@@ -126,21 +126,21 @@ def judge_over_time(
     if not contacts["contacted_on"].is_monotonic_increasing:
         raise StudyError("Contacts must come in the order of time.", where="contacts.contacted_on")
     x, y = typed(contacts[list(features)]), contacts["responded"].astype(bool).to_numpy()
-    n, cut = len(y), int(training_share * len(y))
-    past, future = np.arange(cut), np.arange(cut, n)
-    shuffled = np.random.default_rng(seed).permutation(n)
-    level = confidence_level
-    later = _scores(x, y, past, future, seed)
-    rows = [{"split": LATER, **row} for row in _auc_rows(later, y[future], level)]
-    random = _scores(x, y, shuffled[:cut], shuffled[cut:], seed)
-    rows += [{"split": RANDOM, **row} for row in _auc_rows(random, y[shuffled[cut:]], level)]
-    auc = pd.DataFrame(rows)
-    gains = pd.concat([gains_table(score, y[future], confidence_level=level).assign(model=model)
-                       for model, score in later.items()], ignore_index=True)  # fmt: skip
+    n, cut, level = len(y), int(training_share * len(y)), confidence_level
+    rows, parts = [], []
+    for split, order in (
+        (LATER, np.arange(n)), (RANDOM, np.random.default_rng(seed).permutation(n))
+    ):  # fmt: skip
+        judged = y[order[cut:]]
+        scores = _scores(x, y, order[:cut], order[cut:], seed)
+        rows += [{"split": split, **row} for row in _auc_rows(scores, judged, level)]
+        if split == LATER:
+            parts = [gains_table(score, judged, confidence_level=level).assign(model=model)
+                     for model, score in scores.items()]  # fmt: skip
+    auc, gains = pd.DataFrame(rows), pd.concat(parts, ignore_index=True)
     rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, level)
     drift = _drift(contacts["contacted_on"], y, level)
-    numbers = _numbers(auc, gains)
-    return Targeting(drift, auc, rolling, gains, numbers, _text(auc, gains, drift))
+    return Targeting(drift, auc, rolling, gains, _numbers(auc, gains), _text(auc, drift))
 
 
 def auc_interval(
@@ -302,45 +302,39 @@ def _drift(dates: pd.Series, bought: np.ndarray, level: float) -> pd.DataFrame:
     return table.drop(columns="buyers")
 
 
-def _best(auc: pd.DataFrame, split: str) -> pd.Series:
-    part = auc[auc["split"] == split]
-    return part.loc[part["auc"].idxmax()]
-
-
 def _numbers(auc: pd.DataFrame, gains: pd.DataFrame) -> tuple[Number, ...]:
-    later = auc[auc["split"] == LATER].set_index("model")
-    random = auc[auc["split"] == RANDOM].set_index("model")
     numbers = []
-    for model in later.index:
-        key = model.split()[-1]
-        for table, split in ((later, "later"), (random, "random")):
-            row, meaning = table.loc[model], f"AUC of {model} on {split} contacts"
-            ends = (row["auc"], "ratio", row["low"], row["high"])
-            numbers.append(Number(f"auc_{split}_{key}", *ends, meaning, 3))
-        half = gains[(gains["model"] == model) & (gains["depth"] == 0.5)].iloc[0]
-        ends = (half["found"], "share", half["found_low"], half["found_high"])
+    middle = gains[gains["depth"] == 0.5].set_index("model")
+    for model, rows in auc.groupby("model", sort=False):
+        key, half = model.split()[-1], middle.loc[model]
+        for row in rows.itertuples():
+            split = row.split.split()[0]
+            meaning = f"AUC of {model} on {row.split}"
+            numbers.append(Number(f"auc_{split}_{key}", row.auc, "ratio", row.low, row.high,
+                                  meaning, 3))  # fmt: skip
         meaning = f"buyers among the better half, ranked by {model}"
-        numbers.append(Number(f"found_in_best_half_{key}", *ends, meaning))
+        numbers.append(Number(f"found_in_best_half_{key}", half["found"], "share",
+                              half["found_low"], half["found_high"], meaning))  # fmt: skip
     return tuple(numbers)
 
 
-def _text(auc: pd.DataFrame, gains: pd.DataFrame, drift: pd.DataFrame) -> str:
+def _text(auc: pd.DataFrame, drift: pd.DataFrame) -> str:
     parts = []
     for model in auc["model"].unique():
-        own = auc[auc["model"] == model].set_index("split")["auc"]
-        half = gains[(gains["model"] == model) & (gains["depth"] == 0.5)]["found"].iloc[0]
+        key = model.split()[-1]
         parts.append(
-            f"{model} ranks later contacts with an AUC of {own[LATER]:.3f}, random ones with "
-            f"{own[RANDOM]:.3f}, and finds {half:.1%} of the later buyers in its better half"
+            f"{model} ranks later contacts with an AUC of {{auc_later_{key}}}, random ones with "
+            f"{{auc_random_{key}}}, and finds {{found_in_best_half_{key}}} of the later buyers in "
+            "its better half"
         )
     text = "; ".join(parts)
-    first, last = drift["response"].iloc[0], drift["response"].iloc[-1]
-    gap = auc.groupby("split")["auc"].max()
+    first, last = (format_number(drift["response"].iloc[end], "share") for end in (0, -1))
+    best = auc.groupby("split")["auc"].max()
     why = (
-        f" Response moved from {first:.1%} in the first tenth of contacts to {last:.1%} in the "
-        "last: on a random split a model learns the level of each week from contacts of that "
-        "week, which no bank has when it plans."
-        if gap[RANDOM] > gap[LATER]
-        else " Here the random split does not flatter."
+        f"Response moved from {first} in the first tenth of contacts to {last} in the last: on a "
+        "random split a model learns the level of each week from contacts of that week, which no "
+        "bank has when it plans."
+        if best[RANDOM] > best[LATER]
+        else "Here the random split does not flatter."
     )
-    return text[0].upper() + text[1:] + "." + why
+    return f"{text[0].upper()}{text[1:]}. {why}"

@@ -86,17 +86,16 @@ def true_effects(contacts: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, fl
         Keys as the headline numbers of `intention_to_treat`.
     """
     treated = (contacts["arm"] != CONTROL).to_numpy()
-    uplift = (outcomes["p1"] - outcomes["p0"]).to_numpy()
-    profit = _profit(outcomes)
-    cost = float(outcomes["cost"].to_numpy()[treated].sum())
-    n = int(treated.sum())
+    uplift = float((outcomes["p1"] - outcomes["p0"]).mean())
+    profit = float(_profit(outcomes).mean())
+    n, cost = int(treated.sum()), float(outcomes["cost"].to_numpy()[treated].sum())
     return {
-        "effect_responded": float(uplift.mean()),
-        "effect_profit": float(profit.mean()),
-        "incremental_sales": float(uplift.mean()) * n,
-        "incremental_profit": float(profit.mean()) * n,
-        "roi": float(profit.mean()) * n / cost if cost else np.nan,
-        "cost_per_sale": cost / (float(uplift.mean()) * n) if uplift.mean() > 0 else np.inf,
+        "effect_responded": uplift,
+        "effect_profit": profit,
+        "incremental_sales": uplift * n,
+        "incremental_profit": profit * n,
+        "roi": profit * n / cost if cost else np.nan,
+        "cost_per_sale": cost / (uplift * n) if uplift > 0 else np.inf,
     }
 
 
@@ -190,12 +189,11 @@ def beside_truth(
     DataFrame
         ``quantity, estimate, interval, truth, covered``.
     """
-    known = {number.key: number for number in numbers}
     rows = []
-    for key, true in truth.items():
-        if key not in known:
+    for number in numbers:
+        if number.key not in truth:
             continue
-        number = known[key]
+        true = truth[number.key]
         low, high = (np.nan if end is None else end for end in (number.low, number.high))
         shown = format_number(true, number.unit, currency=currency, decimals=number.decimals)
         rows.append(

@@ -15,6 +15,53 @@ _THOUSANDS = StrMethodFormatter("{x:,.0f}")
 _MARKERS = ("o", "s", "^", "D", "v")
 
 
+def _unique(names: pd.Series) -> list:
+    """Names in the order of their first row."""
+    return list(dict.fromkeys(names))
+
+
+def _ends(table: pd.DataFrame, name: str) -> np.ndarray:
+    """Distances from a value to the ends of its interval, as error bars want them."""
+    return np.array([table[name] - table["low"], table["high"] - table[name]])
+
+
+def _across(
+    axes: Axes, table: pd.DataFrame, name: str, at: np.ndarray, *, index: int, colour: str,
+    label: str | None = None, scale: float = 1,
+) -> None:  # fmt: skip
+    """Values with their intervals, lying, at the heights `at`."""
+    axes.errorbar(
+        scale * table[name], at, xerr=scale * _ends(table, name), fmt=_MARKERS[index % 5], ms=4.5,
+        lw=1.3, color=colour, label=label,
+    )  # fmt: skip
+
+
+def _name_rows(axes: Axes, names: list) -> None:
+    axes.set_yticks(range(len(names)), [str(name) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def _bands(axes: Axes, table: pd.DataFrame, name: str) -> None:
+    """One line with its band a model, over the share contacted."""
+    models = _unique(table["model"])
+    for index, model in enumerate(models):
+        colour = segment_colours(len(models))[index]
+        _band(axes, table[table["model"] == model], name, colour, model, "--" if index else "-")
+    _over_share(axes, "Customers contacted, best ranked first")
+
+
+def _band(axes: Axes, table: pd.DataFrame, name: str, colour: str, label: str, style: str) -> None:
+    low, high = table[f"{name}_low"], table[f"{name}_high"]
+    axes.fill_between(table["depth"], low, high, color=colour, alpha=0.18, lw=0)
+    axes.plot(table["depth"], table[name], style, color=colour, label=label)
+
+
+def _over_share(axes: Axes, label: str) -> None:
+    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(label)
+
+
 @styled
 def forest(effects: pd.DataFrame, *, label: str, overall: tuple[float, float, float]) -> Figure:
     """Effects on response with their intervals, one row each, and the overall effect as a band.
@@ -26,26 +73,22 @@ def forest(effects: pd.DataFrame, *, label: str, overall: tuple[float, float, fl
     overall : tuple
         Effect, low and high over all rows.
     """
-    rows, arms = list(dict.fromkeys(effects[label])), list(dict.fromkeys(effects["arm"]))
+    rows, arms = _unique(effects[label]), _unique(effects["arm"])
     figure = new_figure(1.2 + 0.3 * len(rows) * max(1, 0.6 * len(arms)))
     axes = figure.subplots()
-    scale = 100
-    effect, low, high = (scale * value for value in overall)
+    effect, low, high = (100 * value for value in overall)
     axes.axvspan(low, high, color=COLOURS["light"], lw=0, label="all customers, with interval")
     axes.axvline(effect, color=COLOURS["main"], lw=1)
     axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    colours = segment_colours(len(arms)) if len(arms) > 1 else [COLOURS["ink"]]
+    several = len(arms) > 1
+    colours = segment_colours(len(arms)) if several else [COLOURS["ink"]]
     for index, arm in enumerate(arms):
         own = effects[effects["arm"] == arm]
-        at = np.array([rows.index(name) for name in own[label]], float)
-        at += (index - (len(arms) - 1) / 2) * 0.22
-        spread = scale * np.array([own["effect"] - own["low"], own["high"] - own["effect"]])
-        axes.errorbar(
-            scale * own["effect"], at, xerr=spread, fmt=_MARKERS[index % 5], ms=4.5, lw=1.3,
-            color=colours[index], label=arm if len(arms) > 1 else None,
-        )  # fmt: skip
-    axes.set_yticks(range(len(rows)), [str(row) for row in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+        at = np.array([rows.index(name) for name in own[label]])
+        at = at + (index - (len(arms) - 1) / 2) * 0.22
+        _across(axes, own, "effect", at, index=index, colour=colours[index],
+                label=arm if several else None, scale=100)  # fmt: skip
+    _name_rows(axes, rows)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("Effect on response (percentage points)")
     figure.legend(loc="outside upper left", ncols=3)
@@ -63,19 +106,17 @@ def balance(differences: pd.DataFrame, *, limit: float) -> Figure:
     limit : float
         Differences beyond it are large by convention.
     """
-    names = list(dict.fromkeys(differences["attribute"]))
+    names, arms = _unique(differences["attribute"]), _unique(differences["arm"])
     figure = new_figure(0.9 + 0.19 * len(names))
     axes = figure.subplots()
     axes.axvspan(-limit, limit, color=COLOURS["light"], lw=0)
     axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    arms = list(dict.fromkeys(differences["arm"]))
     colours = segment_colours(len(arms)) if len(arms) > 1 else [COLOURS["main"]]
     for index, arm in enumerate(arms):
         own = differences[differences["arm"] == arm].set_index("attribute").reindex(names)
         axes.plot(own["difference"], range(len(names)), _MARKERS[index % 5], ms=4.5,
                   color=colours[index], label=arm)  # fmt: skip
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    _name_rows(axes, names)
     largest = max(limit, differences["difference"].abs().max()) * 1.2
     axes.set_xlim(-largest, largest)
     axes.set_xlabel("Difference from control (standard deviations)")
@@ -95,9 +136,8 @@ def drift(table: pd.DataFrame) -> Figure:
     """
     figure = new_figure(2.6)
     axes = figure.subplots()
-    spread = np.array([table["response"] - table["low"], table["high"] - table["response"]])
-    axes.errorbar(table["tenth"], table["response"], yerr=spread, fmt="o-", ms=4.5,
-                  color=COLOURS["main"])  # fmt: skip
+    axes.errorbar(table["tenth"], table["response"], yerr=_ends(table, "response"), fmt="o-",
+                  ms=4.5, color=COLOURS["main"])  # fmt: skip
     days = pd.to_datetime(table["first_contact"])
     axes.set_xticks(table["tenth"], [f"{day:%Y-%m}" for day in days])
     axes.set_xlabel("Tenth of contacts, by the month of its first contact")
@@ -120,7 +160,7 @@ def auc(table: pd.DataFrame, rolling: pd.DataFrame) -> Figure:
     """
     figure = new_figure(3.0)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
-    models, splits = list(dict.fromkeys(table["model"])), list(dict.fromkeys(table["split"]))
+    models, splits = _unique(table["model"]), _unique(table["split"])
     for index, model in enumerate(models):
         style = {"fmt": _MARKERS[index], "color": segment_colours(len(models))[index], "ms": 5}
         own = table[table["model"] == model]
@@ -135,10 +175,10 @@ def auc(table: pd.DataFrame, rolling: pd.DataFrame) -> Figure:
     left.set_xlim(-0.5, len(splits) - 0.5)
     left.set_ylabel("AUC (0.5 = chance)")
     left.set_title("Judged on")
-    first = rolling.drop_duplicates("window")
-    spans = zip(pd.to_datetime(first["first_contact"]), pd.to_datetime(first["last_contact"]),
-                strict=True)  # fmt: skip
-    right.set_xticks(first["window"], [f"{a:%Y-%m}\nto {b:%Y-%m}" for a, b in spans])
+    windows = rolling.drop_duplicates("window")
+    first, last = (pd.to_datetime(windows[f"{end}_contact"]) for end in ("first", "last"))
+    spans = [f"{a:%Y-%m}\nto {b:%Y-%m}" for a, b in zip(first, last, strict=True)]
+    right.set_xticks(windows["window"], spans)
     right.set_title("Each window judged on models of its past")
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3)
     return figure
@@ -155,23 +195,16 @@ def gains(table: pd.DataFrame) -> Figure:
     """
     figure = new_figure(3.0)
     left, right = figure.subplots(1, 2)
-    models = list(dict.fromkeys(table["model"]))
-    for index, model in enumerate(models):
-        own, colour = table[table["model"] == model], segment_colours(len(models))[index]
-        for axes, name in ((left, "found"), (right, "lift")):
-            _band(axes, own["depth"], own, name, colour, model, "-" if index == 0 else "--")
+    for axes, name in ((left, "found"), (right, "lift")):
+        _bands(axes, table, name)
+        axes.set_ylim(0)
     left.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1, ls=":")
     right.axhline(1, color=COLOURS["muted"], lw=1, ls=":")
     left.set_ylabel("Buyers found")
     left.set_title("Gains")
+    left.yaxis.set_major_formatter(_PERCENT)
     right.set_ylabel("Lift (1 = random order)")
     right.set_title("Lift")
-    left.yaxis.set_major_formatter(_PERCENT)
-    for axes in (left, right):
-        axes.xaxis.set_major_formatter(_PERCENT)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0)
-        axes.set_xlabel("Customers contacted, best ranked first")
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3)
     return figure
 
@@ -187,32 +220,12 @@ def profit(curve: pd.DataFrame, *, currency: str) -> Figure:
     """
     figure = new_figure(2.7)
     axes = figure.subplots()
-    models = list(dict.fromkeys(curve["model"]))
-    for index, model in enumerate(models):
-        own, colour = curve[curve["model"] == model], segment_colours(len(models))[index]
-        _band(axes, own["depth"], own, "profit", colour, model, "-" if index == 0 else "--")
+    _bands(axes, curve, "profit")
     axes.axhline(0, color=COLOURS["ink"], lw=0.8)
-    axes.xaxis.set_major_formatter(_PERCENT)
     axes.yaxis.set_major_formatter(_THOUSANDS)
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("Customers contacted, best ranked first")
     axes.set_ylabel(f"Profit ({currency})")
     axes.legend(loc="best")
     return figure
-
-
-def _ends(table: pd.DataFrame, name: str) -> np.ndarray:
-    """Distances from a value to the ends of its interval, as error bars want them."""
-    return np.array([table[name] - table["low"], table["high"] - table[name]])
-
-
-def _band(
-    axes: Axes, x: pd.Series, table: pd.DataFrame, name: str, colour: str, label: str, style: str
-) -> None:
-    axes.fill_between(
-        x, table[f"{name}_low"], table[f"{name}_high"], color=colour, alpha=0.18, lw=0
-    )
-    axes.plot(x, table[name], style, color=colour, label=label)
 
 
 @styled
@@ -224,26 +237,19 @@ def cuped(table: pd.DataFrame, *, currency: str) -> Figure:
     table : DataFrame
         ``outcome, adjusted, effect, low, high``.
     """
-    outcomes = list(dict.fromkeys(table["outcome"]))
+    outcomes = _unique(table["outcome"])
     figure = new_figure(1.7)
     panels = figure.subplots(1, len(outcomes), squeeze=False)[0]
     for axes, outcome in zip(panels, outcomes, strict=True):
-        own = table[table["outcome"] == outcome]
-        scale = 100 if outcome == "responded" else 1
-        for at, (adjusted, colour) in enumerate(((False, "muted"), (True, "main"))):
-            row = own[own["adjusted"] == adjusted]
-            axes.errorbar(
-                scale * row["effect"], [at], xerr=scale * _ends(row, "effect"), fmt=_MARKERS[at],
-                color=COLOURS[colour], ms=5,
-            )  # fmt: skip
-        axes.set_yticks([0, 1], ["plain", "adjusted"])
-        axes.set_ylim(1.6, -0.6)
+        share = outcome == "responded"
+        for at, colour in enumerate(("muted", "main")):
+            row = table[(table["outcome"] == outcome) & (table["adjusted"] == bool(at))]
+            _across(axes, row, "effect", np.array([at]), index=at, colour=COLOURS[colour],
+                    scale=100 if share else 1)  # fmt: skip
+        _name_rows(axes, ["plain", "adjusted"])
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(
-            "Effect on response (points)"
-            if outcome == "responded"
-            else f"Effect on profit ({currency})"
-        )
+        unit = "response (points)" if share else f"profit ({currency})"
+        axes.set_xlabel(f"Effect on {unit}")
     return figure
 
 
@@ -259,18 +265,16 @@ def qini(curve: pd.DataFrame, *, unit: str) -> Figure:
         Label of the gain's axis.
     """
     figure = new_figure(3.2)
-    names = list(dict.fromkeys(curve["ranking"]))
+    names = _unique(curve["ranking"])
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
-        own, colour = curve[curve["ranking"] == name], segment_colours(len(names))[index]
-        _band(axes, own["depth"], own, "gain", colour, "ranked", "-")
+    for axes, name, colour in zip(panels, names, segment_colours(len(names)), strict=True):
+        own = curve[curve["ranking"] == name]
+        _band(axes, own, "gain", colour, "ranked", "-")
         axes.plot(own["depth"], own["random"], color=COLOURS["muted"], ls="--", lw=1.2,
                   label="random order")  # fmt: skip
         axes.axhline(0, color=COLOURS["ink"], lw=0.8)
         axes.set_title(f"By {name}")
-        axes.xaxis.set_major_formatter(_PERCENT)
-        axes.set_xlim(0, 1)
-        axes.set_xlabel("Contacted")
+        _over_share(axes, "Contacted")
     panels[0].set_ylabel(unit)
     panels[-1].legend(loc="upper left")
     return figure
@@ -287,20 +291,16 @@ def policies(table: pd.DataFrame, *, unit: str) -> Figure:
     unit : str
         Label of the value's axis.
     """
-    names = list(dict.fromkeys(table["policy"]))
+    names = _unique(table["policy"])
     figure = new_figure(1.0 + 0.32 * len(names))
     axes = figure.subplots()
-    estimators = list(dict.fromkeys(table["estimator"]))
-    for index, estimator in enumerate(estimators):
+    for index, estimator in enumerate(_unique(table["estimator"])):
         own = table[table["estimator"] == estimator]
         at = np.array([names.index(name) for name in own["policy"]]) + (index - 0.5) * 0.26
-        axes.errorbar(
-            own["value"], at, xerr=_ends(own, "value"), fmt=_MARKERS[index], ms=4.5,
-            color=COLOURS["main" if index == 0 else "muted"], label=estimator, lw=1.3,
-        )  # fmt: skip
+        colour = COLOURS["muted" if index else "main"]
+        _across(axes, own, "value", at, index=index, colour=colour, label=estimator)
     axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    _name_rows(axes, names)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(unit)
     figure.legend(loc="outside upper left", ncols=2)
@@ -332,10 +332,8 @@ def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Fi
     left.set_xlabel("Customers seen")
     left.set_ylabel("Effect on response (points)")
     left.set_title("Looks at this campaign")
-    right.plot(alarms["looks"], alarms["plain"], "s-", ms=4, color=COLOURS["accent"],
-               label="plain interval")  # fmt: skip
-    right.plot(alarms["looks"], alarms["sequence"], "o-", ms=4, color=COLOURS["main"],
-               label="confidence sequence")  # fmt: skip
+    right.plot(alarms["looks"], alarms["plain"], "s-", ms=4, color=COLOURS["accent"])
+    right.plot(alarms["looks"], alarms["sequence"], "o-", ms=4, color=COLOURS["main"])
     right.axhline(error_rate, color=COLOURS["muted"], ls="--", lw=1)
     right.set_xlabel("Looks")
     right.yaxis.set_major_locator(MultipleLocator(0.05))
@@ -359,7 +357,7 @@ def power(table: pd.DataFrame, *, customers: int) -> Figure:
     """
     figure = new_figure(2.7)
     axes = figure.subplots()
-    effects = list(dict.fromkeys(table["effect"]))
+    effects = _unique(table["effect"])
     for index, effect in enumerate(effects):
         own = table[table["effect"] == effect]
         axes.plot(own["customers"], own["power"], color=segment_colours(len(effects))[index],
@@ -388,13 +386,11 @@ def before_after(table: pd.DataFrame, *, currency: str) -> Figure:
     """
     figure = new_figure(1.5)
     axes = figure.subplots()
-    for at, row in enumerate(table.itertuples()):
-        colour = COLOURS["accent" if at == 0 else "main"]
-        axes.errorbar([row.effect], [at], xerr=[[row.effect - row.low], [row.high - row.effect]],
-                      fmt=_MARKERS[at], color=colour, ms=5.5)  # fmt: skip
+    for at, colour in enumerate(("accent", "main")):
+        row = table.iloc[[at]]
+        _across(axes, row, "effect", np.array([at]), index=at, colour=COLOURS[colour])
     axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    axes.set_yticks(range(len(table)), table["method"])
-    axes.set_ylim(len(table) - 0.4, -0.6)
+    _name_rows(axes, _unique(table["method"]))
     axes.grid(axis="y", visible=False)
     unit = currency if table["outcome"].iloc[0] == "value" else "responses"
     axes.set_xlabel(f"Effect per contacted customer ({unit})")

@@ -1,0 +1,159 @@
+"""What the time before the contact is good for, CUPED, and what it is not, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pmlib.artifacts import Finding, Number
+from pmlib.evaluation.checks import CONTROL, design_matrix
+from pmlib.evaluation.effects import outcomes_of, weights_of
+from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference, weighted_mean
+
+
+def cuped(
+    contacts: pd.DataFrame,
+    *,
+    covariates: Sequence[str],
+    predictions: Mapping[str, np.ndarray] | None = None,
+    confidence_level: float = 0.95,
+) -> Finding:
+    r"""Adjust outcomes for covariates of the time before the contact [@deng2013cuped].
+
+    $y - \theta' (x - \bar{x})$ has the same difference between the arms in expectation, because
+    the arms' covariates differ by chance only, and less variance; $\theta$ is the within-arm
+    regression coefficient that makes the variance of the difference smallest, whatever the
+    sizes of the arms.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        ``arm, responded, value, cost`` and the covariates.
+    covariates : sequence of str
+        Columns known before the contact.
+    predictions : mapping of str to ndarray, optional
+        Further covariates, such as a response expected by a model of *another* campaign.
+
+    Returns
+    -------
+    Finding
+        ``outcome, adjusted`` (bool), ``effect, standard_error, low, high``: all offers against
+        control, per customer.
+    """
+    outcomes = outcomes_of(contacts)
+    outcomes = outcomes[[name for name in ("responded", "profit") if name in outcomes]]
+    known = outcomes["responded"].notna().to_numpy()
+    design = design_matrix(contacts[list(covariates)][known], covariates)
+    for name, values in (predictions or {}).items():
+        design[name] = np.asarray(values, float)[known]
+    x, y = design.to_numpy(), outcomes.to_numpy()[known]
+    treated = (contacts["arm"] != CONTROL).to_numpy()[known]
+    weight, customers = weights_of(contacts).to_numpy()[known], customer_codes(contacts)[known]
+    within_x, within_y = x.copy(), y.copy()
+    for own in (treated, ~treated):
+        share = weight[own] / weight[own].sum()
+        # Scaled as in the variance of the difference, which this fit makes smallest.
+        within_x[own] = (x[own] - share @ x[own]) * share[:, None]
+        within_y[own] = (y[own] - share @ y[own]) * share[:, None]
+    theta = np.linalg.lstsq(within_x, within_y, rcond=None)[0]
+    sharp = y - (x - x.mean(axis=0)) @ theta
+    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    rows = []
+    for column, outcome in enumerate(outcomes):
+        for adjusted, values in ((False, y[:, column]), (True, sharp[:, column])):
+            effect, error = weighted_difference(values, treated, weight, customers)
+            rows.append((outcome, adjusted, effect, error, effect - z * error, effect + z * error))
+    columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
+    return Finding(table, *_removed(table))
+
+
+def _removed(table: pd.DataFrame) -> tuple[tuple[Number, ...], str]:
+    numbers, parts, most = [], [], 0.0
+    for outcome, part in table.groupby("outcome", sort=False):
+        raw, sharp = (part[part["adjusted"] == flag].iloc[0] for flag in (False, True))
+        saved = 1 - (sharp["standard_error"] / raw["standard_error"]) ** 2
+        most, key = max(most, saved), f"cuped_variance_removed_{outcome}"
+        numbers += [
+            Number(f"cuped_effect_{outcome}", sharp["effect"],
+                   "currency" if outcome == "profit" else "points", sharp["low"], sharp["high"],
+                   f"effect on {outcome} per customer, adjusted for what was known before"),
+            Number(key, saved, "share",
+                   meaning=f"variance of the effect on {outcome} that the adjustment removes"),
+        ]  # fmt: skip
+        name = "response" if outcome == "responded" else outcome
+        parts.append(f"{{{key}}} of the variance of the effect on {name}")
+    gain = (
+        f"as if the campaign had had {percent(1 / (1 - most) - 1)} more customers."
+        if most > 0.005
+        else "next to nothing, so the plain comparison is as good."
+    )
+    return tuple(numbers), f"What was known before removes {' and '.join(parts)}: {gain}"
+
+
+def before_after(
+    contacts: pd.DataFrame, *, before: pd.Series | None = None, confidence_level: float = 0.95
+) -> Finding:
+    """Judge the contacted by what they did before, and by the control group.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        ``arm, responded, value, cost``.
+    before : Series, optional
+        The outcome in a period of the same length before the contact, per customer. Without it
+        the period before counts as zero, which is what a campaign shows that offers customers
+        only what they do not hold: all sales come after the contact.
+
+    Returns
+    -------
+    Finding
+        ``method, outcome`` (value or response), ``effect, low, high`` per contacted customer. Its
+        text also quotes the headline effect of `intention_to_treat`.
+    """
+    outcomes = outcomes_of(contacts)
+    name = "value" if "value" in outcomes else "responded"
+    unit = "currency" if name == "value" else "points"
+    earlier = np.zeros(len(contacts)) if before is None else before.to_numpy(float)
+    known = outcomes[name].notna().to_numpy() & ~np.isnan(earlier)
+    y, earlier = outcomes[name].to_numpy()[known], earlier[known]
+    treated = (contacts["arm"] != CONTROL).to_numpy()[known]
+    weight, customers = weights_of(contacts).to_numpy()[known], customer_codes(contacts)[known]
+    change, had, kept = (
+        weighted_mean(values[own], weight[own], customers[own])
+        for values, own in ((y - earlier, treated), (earlier, treated), (y, ~treated))
+    )
+    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    rows = [
+        (method, name, effect, effect - z * error, effect + z * error)
+        for method, (effect, error) in (
+            ("before and after", change),
+            ("against control", weighted_difference(y, treated, weight, customers)),
+        )
+    ]
+    table = pd.DataFrame(rows, columns=["method", "outcome", "effect", "low", "high"])
+    # What before and after adds: the control group's outcome, less what the treated had before.
+    added, half = kept[0] - had[0], z * float(np.hypot(kept[1], had[1]))
+    numbers = (
+        Number("before_after_effect", rows[0][2], unit, *rows[0][3:],
+               f"{name} per contacted customer, after less before"),
+        Number("before_after_error", added, unit, added - half, added + half,
+               f"what before and after adds to the randomised effect on {name}"),
+    )  # fmt: skip
+    why = (
+        "Nobody was offered what they held, so nothing was sold before: the difference is what "
+        "the control group earned without any contact, and is counted as caused."
+        if before is None
+        else "Customers were picked by what they did before, so they fall back towards the usual "
+        "afterwards, contacted or not, and seasons change between the two periods; the "
+        "control group falls back alike, and only the difference to it is the campaign's."
+    )
+    text = (
+        "Per contacted customer, before and after says {before_after_effect}, the control group "
+        f"{{effect_{name}}}. The difference is {{before_after_error}} "
+        f"({{before_after_error.interval}}). {why}"
+    )
+    return Finding(table, numbers, text)
