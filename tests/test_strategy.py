@@ -179,11 +179,6 @@ def test_missing_margin_is_named() -> None:
         catalogue(products, CHANNELS, offered=["fund", "loan"])
 
 
-def test_negative_cost_is_refused() -> None:
-    with pytest.raises(StudyError, match="cost of a channel is negative"):
-        catalogue(PRODUCTS, (Channel("phone", -1.0),), offered=["fund"])
-
-
 # --- customers in cells ---------------------------------------------------------------------------
 
 

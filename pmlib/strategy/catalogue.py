@@ -68,7 +68,7 @@ def catalogue(
     antecedents: Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]] | None = None,
     default_margin: float | None = None,
 ) -> Catalogue:
-    """Put together what can be offered, and refuse what makes no sense.
+    """Put together what can be offered and through what.
 
     Parameters
     ----------
@@ -86,33 +86,16 @@ def catalogue(
     Raises
     ------
     StudyError
-        No channel, a negative cost or capacity, a margin that is missing.
+        A margin is missing.
     """
-    if not channels:
-        raise StudyError(
-            "The study has no channel to contact customers through.",
-            where="study.yaml: channels",
-            remedy="Declare at least one: channels: [{name: e-mail, cost: 0.05}]",
-        )
+    inf = float("inf")
     reach = pd.DataFrame(
         {
             "channel": [channel.name for channel in channels],
             "cost": [float(channel.cost) for channel in channels],
-            "capacity": [
-                float("inf") if channel.capacity is None else float(channel.capacity)
-                for channel in channels
-            ],
+            "capacity": [inf if c.capacity is None else float(c.capacity) for c in channels],
         }
     )
-    for column in ("cost", "capacity"):
-        wrong = reach[~(reach[column] >= 0)]
-        if len(wrong):
-            raise StudyError(
-                f"The {column} of a channel is negative.",
-                where=f"study.yaml: channels: {wrong['channel'].iloc[0]}",
-                rule=f"{column} is 0 or more",
-                found=f"{wrong[column].iloc[0]:g}",
-            )
     menu = pd.DataFrame({"product_id": sorted(offered)})
     for column in ("name", "risk_rating", "annual_margin"):
         known = products.set_index("product_id")[column] if column in products else {}

@@ -239,34 +239,25 @@ def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd
         its left.
     """
     frame = _flagged(sources, catalogue, cool_down=cool_down)
-    sums = {
+    free = (1 - nw.col("objects")) * (1 - nw.col("cooling"))
+    of_all = {
         "customers": nw.len(),
         "objecting": nw.col("objects").sum(),
         "cooling_down": ((1 - nw.col("objects")) * nw.col("cooling")).sum(),
     }
-    free = (1 - nw.col("objects")) * (1 - nw.col("cooling"))
-    for position, (product, rating) in enumerate(
-        zip(catalogue.product_ids, catalogue.products["risk_rating"], strict=True)
-    ):
+    of_product = {}
+    ratings = catalogue.products["risk_rating"].fillna(0)  # no rating: suits everyone
+    for product, rating in zip(catalogue.product_ids, ratings, strict=True):
         held = is_held(catalogue, product)
-        sums[f"held{position}"] = (free * held).sum()
-        if not np.isnan(rating):
-            unsuitable = (nw.col("tolerance") < rating).cast(nw.Int64)
-            sums[f"unsuitable{position}"] = (free * (1 - held) * unsuitable).sum()
-    counts = collect(frame.select(**sums), sort_by=[]).iloc[0]
-    rows = []
-    for position, product in enumerate(catalogue.product_ids):
-        row: dict[str, int] = {
-            "customers": int(counts["customers"]),
-            "objecting": int(counts["objecting"]),
-            "cooling_down": int(counts["cooling_down"]),
-            "held": int(counts[f"held{position}"]),
-            "unsuitable": int(counts.get(f"unsuitable{position}", 0)),
-        }
-        rest = row["objecting"] + row["cooling_down"] + row["held"] + row["unsuitable"]
-        eligible = row["customers"] - rest
-        rows.append({"product_id": product, **row, "eligible": eligible})
-    return pd.DataFrame(rows)
+        unsuitable = (nw.col("tolerance") < rating).cast(nw.Int64)
+        of_product[f"held {product}"] = (free * held).sum()
+        of_product[f"unsuitable {product}"] = (free * (1 - held) * unsuitable).sum()
+    counts = collect(frame.select(**of_all, **of_product), sort_by=[]).iloc[0].astype(int)
+    table = pd.DataFrame({"product_id": catalogue.product_ids}).assign(**counts[list(of_all)])
+    for rule in ("held", "unsuitable"):
+        table[rule] = [counts[f"{rule} {product}"] for product in catalogue.product_ids]
+    barred = table[["objecting", "cooling_down", "held", "unsuitable"]].sum(axis=1)
+    return table.assign(eligible=table["customers"] - barred)
 
 
 def held_products(

@@ -258,26 +258,16 @@ def _described(
     table: pd.DataFrame, evidence: Evidence, control_share: float
 ) -> tuple[tuple[Number, ...], str]:
     unit = "points" if evidence.outcome == "response" else "currency"
-    own = table[table["control_share"] == control_share]
+    own = table.loc[table["control_share"] == control_share, "detectable"]
     numbers = [
-        Number(
-            "minimum_detectable_uplift",
-            own["detectable"].iloc[0] if len(own) else None,
-            unit,
-            meaning="Smallest uplift that the campaign shows with power 80 %",
-        )
-    ]
+        Number("minimum_detectable_uplift", own.iloc[0] if len(own) else None, unit,
+               meaning="Smallest uplift that the campaign shows with power 80 %")
+    ]  # fmt: skip
     if evidence.kind != "uplift":
         text = "What the offers cause is not known; the control group of this plan will tell."
         return tuple(numbers), text
-    numbers.append(
-        Number(
-            "expected_uplift",
-            table["expected"].iloc[0],
-            unit,
-            meaning="Uplift a contact that the plan expects",
-        )
-    )
+    expected, what = table["expected"].iloc[0], "Uplift a contact that the plan expects"
+    numbers.append(Number("expected_uplift", expected, unit, meaning=what))
     enough = table.loc[table["detectable"] <= table["expected"], "control_share"]
     if enough.empty:
         text = (

@@ -70,52 +70,24 @@ def plan_study(case: Case) -> Design:
     half = effects.half_width(load, case.params.confidence_level)
     by_hand = greedy(*case.programme(effects))
     shortfall = 1 - by_hand.profit / plan.profit if plan.profit > 0 else 0.0
+    contacts, spend = int(offers.sum()), float((offers * cells["cost"]).sum())
     numbers = (
-        Number(
-            "customers_contactable",
-            case.groups.n_customers,
-            "customers",
-            meaning="Customers who may be contacted: not objecting, not in cool-down",
-        ),
+        Number("customers_contactable", case.groups.n_customers, "customers",
+               meaning="Customers who may be contacted: not objecting, not in cool-down"),
         Number("planned_customers", planned, "customers", meaning="Customers in the plan"),
-        Number("planned_contacts", int(offers.sum()), "count", meaning="Contacts the plan makes"),
-        Number(
-            "planned_control",
-            planned - int(offers.sum()),
-            "customers",
-            meaning="Customers of the plan held out as control",
-        ),
-        Number(
-            "planned_spend",
-            float((offers * cells["cost"]).sum()),
-            "currency",
-            meaning="Cost of the contacts planned",
-        ),
-        Number(
-            "planned_profit",
-            expected,
-            "currency",
-            expected - half,
-            expected + half,
-            "Profit the plan expects, after the cost of contacts",
-        ),
-        Number(
-            "optimality_gap",
-            plan.gap,
-            "share",
-            meaning="How far the plan can be from the best possible one",
-            decimals=3,
-        ),
-        Number(
-            "greedy_shortfall",
-            shortfall,
-            "share",
-            meaning="Profit lost by filling the best offers first",
-            decimals=2,
-        ),
+        Number("planned_contacts", contacts, "count", meaning="Contacts the plan makes"),
+        Number("planned_control", planned - contacts, "customers",
+               meaning="Customers of the plan held out as control"),
+        Number("planned_spend", spend, "currency", meaning="Cost of the contacts planned"),
+        Number("planned_profit", expected, "currency", expected - half, expected + half,
+               "Profit the plan expects, after the cost of contacts"),
+        Number("optimality_gap", plan.gap, "share", decimals=3,
+               meaning="How far the plan can be from the best possible one"),
+        Number("greedy_shortfall", shortfall, "share", decimals=2,
+               meaning="Profit lost by filling the best offers first"),
         Number("evidence_kind", effects.kind, meaning="What effects of offers rest on"),
         Number("groups_planned", len(case.groups.size), "count", meaning="Groups of the programme"),
-    )
+    )  # fmt: skip
     segments = case.segments[["segment", "name", "customers"]].merge(
         cells.assign(spend=offers * cells["cost"], profit=offers * cells["expected_profit"])
         .groupby("segment", as_index=False)[["planned", "offers", "spend", "profit"]]

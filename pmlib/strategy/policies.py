@@ -201,71 +201,46 @@ def compare(case: Case) -> Comparison:
 
 
 def _described(rows: pd.DataFrame, *, one_cell: bool) -> tuple[tuple[Number, ...], str]:
-    numbers = [
-        Number(
-            f"profit_{name}",
-            row["held_out"],
-            "currency",
-            row["low"],
-            row["high"],
-            f"Profit of the policy '{name}' on contacts it was not planned on",
-        )
-        for name, row in rows.iterrows()
-    ]
-    numbers += [
-        Number(
-            f"combined_more_than_{name}",
-            rows.loc[name, "combined_more"],
-            "currency",
-            rows.loc[name, "more_low"],
-            rows.loc[name, "more_high"],
-            f"Held-out profit of the combined policy beyond '{name}'",
-        )
-        for name in ("mass", "segments", "rules")
-    ]
+    numbers = []
+    for name, row in rows.iterrows():
+        what = f"Profit of the policy '{name}' on contacts it was not planned on"
+        mean, low, high = row[["held_out", "low", "high"]]
+        numbers.append(Number(f"profit_{name}", mean, "currency", low, high, what))
+    for name in ("mass", "segments", "rules"):
+        more, low, high = rows.loc[name, ["combined_more", "more_low", "more_high"]]
+        what = f"Held-out profit of the combined policy beyond '{name}'"
+        numbers.append(Number(f"combined_more_than_{name}", more, "currency", low, high, what))
     promised = rows.loc["combined", "promised"]
     numbers.append(
         Number("promised_profit", promised, "currency", meaning="Profit promised when planning")
     )
-    verdicts = {
-        "better": rows["more_low"] > 0,
-        "worse": rows["more_high"] < 0,
-        "same": (rows["more_low"] == 0) & (rows["more_high"] == 0),
-    }
-    verdicts["open"] = ~(verdicts["better"] | verdicts["worse"] | verdicts["same"])
     named = {"mass": "one mass offer"}
+    what, start = "the plan", "With one segment and no rules all policies that look at cells are "
+    start += "one and the same. "
     if not one_cell:
         named = {"segments": "segments alone", "rules": "rules alone", **named}
-    parts = {
-        word: [
-            f"{text} ({{combined_more_than_{name}}}, {{combined_more_than_{name}.interval}})"
-            for name, text in named.items()
-            if which[name]
-        ]
-        for word, which in verdicts.items()
-    }
-    same = [text for name, text in named.items() if verdicts["same"][name]]
-    what = "the plan" if one_cell else "combining segments and rules"
-    sentences = []
-    if parts["better"]:
-        sentences.append(f"{what} earns **more** than {_and(parts['better'])}")
-    if parts["worse"]:
-        sentences.append(f"{what} earns **less** than {_and(parts['worse'])}")
-    if same:
-        sentences.append(f"in this study {what} is the same policy as {_and(same)}")
-    if parts["open"]:
+        what, start = "combining segments and rules", ""
+    found: dict[str, list[str]] = {"more": [], "less": [], "same": [], "open": []}
+    for name, text in named.items():
+        low, high = rows.loc[name, ["more_low", "more_high"]]
+        verdict = "more" if low > 0 else "less" if high < 0 else "open" if low < high else "same"
+        key = f"combined_more_than_{name}"
+        quoted = text if verdict == "same" else f"{text} ({{{key}}}, {{{key}.interval}})"
+        found[verdict].append(quoted)
+    sentences = [
+        f"{what} earns **{verdict}** than {_and(found[verdict])}"
+        for verdict in ("more", "less")
+        if found[verdict]
+    ]
+    if found["same"]:
+        sentences.append(f"in this study {what} is the same policy as {_and(found['same'])}")
+    if found["open"]:
         sentences.append(
-            f"against {_and(parts['open'])} the interval of the difference includes zero: "
+            f"against {_and(found['open'])} the interval of the difference includes zero: "
             "these contacts **cannot tell** which is better"
         )
     text = "; ".join(sentences)
-    text = text[:1].upper() + text[1:] + "."
-    if one_cell:
-        text = (
-            "With one segment and no rules all policies that look at cells are one and the same. "
-            + text
-        )
-    return tuple(numbers), text
+    return tuple(numbers), f"{start}{text[:1].upper()}{text[1:]}."
 
 
 def _and(names: list[str]) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, linprog, milp
 from scipy.sparse import block_array, coo_array, csr_array, diags_array, eye_array, vstack
 
 from pmlib.errors import StudyError
@@ -132,18 +132,21 @@ def solve_directly(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: 
     if not np.isfinite(best_of(groups, value.max(axis=3))).any():
         return _nothing(len(cost))
     matrix = _matrix(groups, value, cost, limits)
-    found = linprog(
-        -matrix.gain,
-        A_ub=matrix.rows,
-        b_ub=matrix.sides,
-        bounds=np.column_stack([np.zeros(len(matrix.gain)), groups.size[matrix.group]]),
-        method="highs",
-    )
-    if found.status != 0:
-        raise RuntimeError(f"HiGHS did not solve the plan: {found.message}")
+    most = groups.size[matrix.group]
+    found = _solved(matrix.gain, matrix.rows, matrix.sides, most)
     coupling = _coupling(limits, cost)
     prices = _prices(coupling, -found.ineqlin.marginals[: len(coupling)], len(cost))
     return _kept(matrix, found.x, -found.fun, prices)
+
+
+def _solved(
+    gain: np.ndarray, rows: csr_array, sides: np.ndarray, most: np.ndarray
+) -> OptimizeResult:
+    bounds = np.column_stack([np.zeros(len(gain)), most])
+    found = linprog(-gain, A_ub=rows, b_ub=sides, bounds=bounds, method="highs")
+    if found.status != 0:
+        raise RuntimeError(f"HiGHS did not solve the plan: {found.message}")
+    return found
 
 
 def solve_evenly(
@@ -178,15 +181,7 @@ def solve_evenly(
     rows = block_array([[matrix.rows, None], [made, -lowest], [-made, lowest]], format="csr")
     sides = np.concatenate([matrix.sides, tolerance * people, np.zeros(n_parts)])
     most = np.append(groups.size[matrix.group], np.inf)
-    found = linprog(
-        -np.append(matrix.gain, 0.0),
-        A_ub=rows,
-        b_ub=sides,
-        bounds=np.column_stack([np.zeros(n + 1), most]),
-        method="highs",
-    )
-    if found.status != 0:
-        raise RuntimeError(f"HiGHS did not solve the even plan: {found.message}")
+    found = _solved(np.append(matrix.gain, 0.0), rows, sides, most)
     return _kept(matrix, found.x[:n], -found.fun, _prices([], np.zeros(0), len(cost)))
 
 

@@ -14,7 +14,7 @@ from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import Effects
-from pmlib.strategy.plan import GAP_ALLOWED, Plan, relax, solve
+from pmlib.strategy.plan import GAP_ALLOWED, relax, solve
 from pmlib.strategy.programme import Limits
 
 # The budget curve is drawn at these shares of the budget beyond which nothing more is earned.
@@ -64,20 +64,12 @@ def limit_costs(case: Case, design: Design) -> Finding:
     table["cost"] = table["cost"].clip(lower=0.0).where(table["cost"] > 1e-6, 0.0)
     dearest = table.loc[table["cost"].idxmax()]
     numbers = (
-        Number(
-            "budget_price",
-            table["price"].iloc[0],
-            "currency",
-            meaning="Profit that one more unit of budget would add",
-        ),
+        Number("budget_price", table["price"].iloc[0], "currency",
+               meaning="Profit that one more unit of budget would add"),
         Number("dearest_limit", dearest["limit"], meaning="Limit that costs the most profit"),
-        Number(
-            "dearest_limit_cost",
-            dearest["cost"],
-            "currency",
-            meaning="Profit that the dearest limit costs",
-        ),
-    )
+        Number("dearest_limit_cost", dearest["cost"], "currency",
+               meaning="Profit that the dearest limit costs"),
+    )  # fmt: skip
     if dearest["cost"] <= 0:
         return Finding(table, numbers, "No limit costs any profit: none is in the way.")
     text = (
@@ -101,38 +93,26 @@ def budget_curve(case: Case, design: Design) -> Finding:
     position = case.catalogue.positions(design.cells)
     margin = design.cells["margin"].to_numpy() * case.made
 
-    def point(plan: Plan, budget: float, kind: str) -> tuple[float | str, ...]:
+    most = solve(groups, value, cost, replace(limits, budget=float("inf")))
+    budgets = [(share * most.spend, "curve") for share in _CURVE] + [(limits.budget, "plan")]
+    plans = [(most, most.spend, "break-even")]
+    for budget, kind in budgets:
+        plans.append((solve(groups, value, cost, replace(limits, budget=budget)), budget, kind))
+    rows = []
+    for plan, budget, kind in plans:
         load = plan.contacts[position] * margin
         half = design.effects.half_width(load, case.params.confidence_level)
         low, high = plan.profit - half, plan.profit + half
-        return (budget, plan.profit, low, high, plan.prices["budget"], kind)
-
-    most = solve(groups, value, cost, replace(limits, budget=float("inf")))
-    rows = [point(most, most.spend, "break-even")]
-    for share in _CURVE:
-        budget = share * most.spend
-        rows.append(
-            point(solve(groups, value, cost, replace(limits, budget=budget)), budget, "curve")
-        )
-    rows.append(point(solve(groups, value, cost, limits), limits.budget, "plan"))
+        rows.append((budget, plan.profit, low, high, plan.prices["budget"], kind))
+    _, earned, low, high, *_ = rows[0]
     columns = ["budget", "profit", "low", "high", "price", "kind"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
     numbers = (
-        Number(
-            "break_even_budget",
-            most.spend,
-            "currency",
-            meaning="Budget beyond which the next contact no longer pays",
-        ),
-        Number(
-            "break_even_profit",
-            most.profit,
-            "currency",
-            rows[0][2],  # type: ignore[arg-type]
-            rows[0][3],  # type: ignore[arg-type]
-            "Profit expected at that budget",
-        ),
-    )
+        Number("break_even_budget", most.spend, "currency",
+               meaning="Budget beyond which the next contact no longer pays"),
+        Number("break_even_profit", earned, "currency", low, high,
+               "Profit expected at that budget"),
+    )  # fmt: skip
     if most.spend == 0:
         text = "No contact pays, whatever the budget."
     elif limits.budget < most.spend:
@@ -275,20 +255,12 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
     lasting = float((made["survives"] >= 0.9).mean()) if len(made) else float("nan")
     kept_share = scenarios["unchanged"].iloc[0]
     numbers = (
-        Number(
-            "decisions_unchanged",
-            kept_share,
-            "share",
-            meaning="Share of planned customers who keep their offer if the pilot is drawn again, "
-            "mean over draws",
-        ),
-        Number(
-            "decisions_lasting",
-            lasting,
-            "share",
-            meaning="Share of offers to segments made in at least 90 % of redrawn pilots",
-        ),
-    )
+        Number("decisions_unchanged", kept_share, "share",
+               meaning="Share of planned customers who keep their offer if the pilot is drawn "
+               "again, mean over draws"),
+        Number("decisions_lasting", lasting, "share",
+               meaning="Share of offers to segments made in at least 90 % of redrawn pilots"),
+    )  # fmt: skip
     if made.empty:
         text = "The plan is empty: nothing to redraw."
         return Survival(scenarios, numbers, text, decisions)

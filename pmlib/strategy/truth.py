@@ -18,13 +18,14 @@ from pmlib.artifacts import Finding, Number
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
 from pmlib.engine import collect, uniform
 from pmlib.strategy.case import Case, Problem
-from pmlib.strategy.catalogue import Catalogue
+from pmlib.strategy.catalogue import Catalogue, catalogue
 from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups, decode
 from pmlib.strategy.effects import Effects
 from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import POLICIES, Comparison, design, spread
 from pmlib.strategy.programme import Limits
+from pmlib.studies import Channel
 
 MAX_CUSTOMERS = 40_000
 """Customers whose true responses are looked up; a seeded sample where there are more."""
@@ -87,41 +88,28 @@ def against_truth(
     ]
     table = pd.DataFrame(rows, columns=["policy", "expected", "true", "oracle"])
     table["share"] = (table["true"] / oracle) if oracle > 0 else np.nan
-    of = table.set_index("policy")
-    numbers: tuple[Number, ...] = (
-        Number("true_profit_combined", of.loc["combined", "true"], "currency",
-               meaning="True profit of the plan"),
-        Number("true_share_combined", of.loc["combined", "share"], "share",
-               meaning="True profit of the plan as a share of the oracle's on the same cells"),
-        Number("true_share_segments", of.loc["segments", "share"], "share",
-               meaning="The same for the policy that looks at segments only"),
-        Number("true_share_rules", of.loc["rules", "share"], "share",
-               meaning="The same for the policy that looks at rules only"),
-    )  # fmt: skip
-    more = {name: of.loc["combined", "true"] - of.loc[name, "true"] for name in OTHERS}
-    numbers += tuple(
-        Number(
-            f"true_combined_more_than_{name}",
-            amount,
-            "currency",
-            meaning=f"True profit of the combined policy beyond '{name}', planned on the whole "
-            "pilot",
-        )
-        for name, amount in more.items()
+    true, shares = table.set_index("policy")["true"], table.set_index("policy")["share"]
+    more = {name: true["combined"] - true[name] for name in OTHERS}
+    differences = pd.DataFrame() if comparison is None else gains(comparison, value, more)
+    on_cells = "True profit of the plan as a share of the oracle's on the same cells"
+    beyond = "True profit of the combined policy beyond"
+    told = [
+        ("profit_combined", true["combined"], "True profit of the plan"),
+        ("share_combined", shares["combined"], on_cells),
+    ]
+    for name in OTHERS:
+        like = f"The same for the policy that looks at {name} only"
+        told.append((f"share_{name}", shares[name], like))
+    for name in OTHERS:
+        whole = f"{beyond} '{name}', planned on the whole pilot"
+        told.append((f"combined_more_than_{name}", more[name], whole))
+    for row in differences.itertuples():
+        half = f"{beyond} '{row.policy}', mean of the plans made on each half of the pilot"
+        told.append((f"half_combined_more_than_{row.policy}", row.true_half, half))
+    numbers = tuple(
+        Number(f"true_{key}", amount, "share" if "share" in key else "currency", meaning=meaning)
+        for key, amount, meaning in told
     )
-    differences = pd.DataFrame()
-    if comparison is not None:
-        differences = gains(comparison, value, more)
-        numbers += tuple(
-            Number(
-                f"true_half_combined_more_than_{row.policy}",
-                row.true_half,
-                "currency",
-                meaning=f"True profit of the combined policy beyond '{row.policy}', mean of the "
-                "plans made on each half of the pilot",
-            )
-            for row in differences.itertuples()
-        )
     if oracle <= 0:
         text = "In truth **no contact pays**; the oracle contacts nobody."
     else:
@@ -152,15 +140,9 @@ def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float])
     judged = comparison.table.set_index("policy").loc[list(OTHERS)]
     made = comparison.contacts
     half = [float(((made["combined"] - made[name]) * value).sum()) for name in OTHERS]
-    table = pd.DataFrame(
-        {
-            "policy": list(OTHERS),
-            "estimate": judged["combined_more"].to_numpy(),
-            "low": judged["more_low"].to_numpy(),
-            "high": judged["more_high"].to_numpy(),
-            "true_half": half,
-        }
-    )
+    table = judged[["combined_more", "more_low", "more_high"]].reset_index()
+    table.columns = ["policy", "estimate", "low", "high"]
+    table["true_half"] = half
     table["covered"] = table["true_half"].between(table["low"], table["high"])
     table["true_whole"] = [whole[name] for name in OTHERS]
     return table
@@ -190,21 +172,38 @@ def true_effects(case: Case) -> np.ndarray:
     share = min(1.0, MAX_CUSTOMERS / groups.n_customers)
     drawn = uniform("customer_hash", seed=case.params.seed + _STREAM) < share
     table = collect(case.states.filter(drawn), sort_by=["customer_id"])
-    codes = [column for column in table.columns if column.startswith("code")]
-    state = decode(table[codes].to_numpy(dtype=np.int64), n_products=len(menu.products))
+    codes = table.filter(like="code").to_numpy(dtype=np.int64)
+    state = decode(codes, n_products=len(menu.products))
     level = np.searchsorted(groups.segments, table["segment"])
     known = casebank.truth(case.study)
     kind, held = known.look_up(table["customer_id"].to_numpy())
-    shape = (len(groups.segments), 2, len(menu.products), len(menu.channels))
-    sums, counts = np.zeros(shape), np.zeros(shape[:3])
-    for p, product in enumerate(menu.product_ids):
-        able = state[:, p] != NOT_ELIGIBLE
-        at = (level[able], (state[able, p] == HOLDS).astype(int), p)
-        np.add.at(counts, at, 1)
-        base = known.world.response_probability(product, None, held[able], kind[able])
-        for c, channel in enumerate(menu.channel_names):
-            offered = known.world.response_probability(product, channel, held[able], kind[able])
-            np.add.at(sums, (*at, c), offered - base)
+    base, offered = _chances(known.world, menu, held, kind)
+    return _mean_effects(base, offered, level, state, n_levels=len(groups.segments))
+
+
+def _chances(
+    world: World, menu: Catalogue, held: np.ndarray, kind: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, P) probability of buying without an offer, and (n, P, C) with one."""
+    base = [world.response_probability(p, None, held, kind) for p in menu.product_ids]
+    offered = [
+        [world.response_probability(p, channel, held, kind) for channel in menu.channel_names]
+        for p in menu.product_ids
+    ]
+    return np.array(base).T, np.moveaxis(np.array(offered), 2, 0)
+
+
+def _mean_effects(
+    base: np.ndarray, offered: np.ndarray, level: np.ndarray, state: np.ndarray, *, n_levels: int
+) -> np.ndarray:
+    """(L, 2, P, C) mean effect of an offer on the eligible customers of each cell."""
+    sums = np.zeros((n_levels, 2, *offered.shape[1:]))
+    counts = np.zeros(sums.shape[:3])
+    customer, product = np.nonzero(state != NOT_ELIGIBLE)
+    holds = (state[customer, product] == HOLDS).astype(int)
+    at = (level[customer], holds, product)
+    np.add.at(sums, at, offered[customer, product] - base[customer, product, None])
+    np.add.at(counts, at, 1)
     return sums / np.maximum(counts, 1)[..., None]
 
 
@@ -264,8 +263,6 @@ def draw_bank(world: World, *, n_customers: int, seed: int) -> Bank:
     tolerance = np.clip(np.round(rng.normal(means[kind], width)), 1, 5)
     menu = _catalogue(world)
     state = np.zeros((n_customers, len(menu.products)), dtype=np.int8)
-    base = np.zeros(state.shape)
-    offered = np.zeros((*state.shape, len(CHANNELS)))
     position = {product: i for i, product in enumerate(world.product_ids)}
     for p, (product, rating) in enumerate(
         zip(menu.product_ids, menu.products["risk_rating"], strict=True)
@@ -278,9 +275,7 @@ def draw_bank(world: World, *, n_customers: int, seed: int) -> Bank:
         state[:, p] = np.where(
             suits & ~held[:, position[product]], np.where(holds, HOLDS, ELIGIBLE), NOT_ELIGIBLE
         )
-        base[:, p] = world.response_probability(product, None, held, kind)
-        for c, channel in enumerate(CHANNELS):
-            offered[:, p, c] = world.response_probability(product, channel, held, kind)
+    base, offered = _chances(world, menu, held, kind)
     rows, size = np.unique(np.column_stack([kind + 1, state]), axis=0, return_counts=True)
     groups = Groups(
         segment=rows[:, 0].astype(np.int64),
@@ -289,13 +284,7 @@ def draw_bank(world: World, *, n_customers: int, seed: int) -> Bank:
         products=menu.product_ids,
         segments=tuple(range(1, len(world.shares) + 1)),
     )
-    effect = np.zeros((len(world.shares), 2, *offered.shape[1:]))
-    for level, holds in np.ndindex(effect.shape[:2]):
-        inside = (kind[:, None] == level) & (state == (HOLDS if holds else ELIGIBLE))
-        for p in range(state.shape[1]):
-            if inside[:, p].any():
-                rows_of = inside[:, p]
-                effect[level, holds, p] = (offered[rows_of, p] - base[rows_of, p, None]).mean(0)
+    effect = _mean_effects(base, offered, kind, state, n_levels=len(world.shares))
     return Bank(menu, groups, kind + 1, state, base, offered, effect)
 
 
@@ -411,30 +400,13 @@ def value_of_policies(
 
 
 def _catalogue(world: World) -> Catalogue:
-    products = world.products.set_index("product_id").loc[sorted(world.offered)].reset_index()
     rules: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
     for rule in world.rules:
         for kind in rule.kinds if len(rule.kinds) < len(world.shares) else (-1,):
             rules.setdefault(rule.consequent, []).append((kind + 1, rule.antecedent))
-    return Catalogue(
-        products=pd.DataFrame(
-            {
-                "product_id": products["product_id"],
-                "name": products["name"],
-                "risk_rating": products["risk_rating"].astype(float),
-                "margin": products["annual_margin"],
-            }
-        ),
-        channels=pd.DataFrame(
-            {
-                "channel": list(CHANNELS),
-                "cost": [CHANNEL_COST[channel] for channel in CHANNELS],
-                "capacity": np.inf,
-            }
-        ),
-        antecedents={
-            product: tuple(found)
-            for product, found in rules.items()
-            if product in set(world.offered)
-        },
+    return catalogue(
+        world.products.astype({"risk_rating": float}),
+        [Channel(channel, CHANNEL_COST[channel]) for channel in CHANNELS],
+        offered=world.offered,
+        antecedents={p: tuple(found) for p, found in rules.items() if p in world.offered},
     )
