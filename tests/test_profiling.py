@@ -19,9 +19,8 @@ from pmlib.engine import collect, open_engine
 from pmlib.figures import past_marketing
 from pmlib.figures import profiling as figures
 from pmlib.params import Parameters
-from pmlib.profiling.concentration import Measure, _gini, _lorenz
+from pmlib.profiling.concentration import Concentration, Measure, _gini, _lorenz
 from pmlib.profiling.customers import AGE_EDGES, age, band, band_names
-from pmlib.profiling.feature_time import LEAK_SUSPECT
 from pmlib.studies import STUDIES, Attribute
 
 AS_OF = dt.date(2025, 6, 30)
@@ -162,7 +161,7 @@ def test_activity_counts_customers_and_money_by_month(lazy):
             }
         )
     )
-    months = profiling.monthly_activity(customers, transactions, as_of=AS_OF, minimum=1).months
+    months = profiling.monthly_activity(customers, transactions, as_of=AS_OF, minimum=1).table
     months = months.set_index("month")
     assert months["active"].to_dict() == {"2025-01": 1, "2025-02": 2, "2025-03": 1}
     assert months["customers"].to_dict() == {"2025-01": 1, "2025-02": 2, "2025-03": 2}
@@ -227,7 +226,7 @@ def naive_gini(x: np.ndarray) -> float:
     return np.abs(x[:, None] - x[None, :]).mean() / (2 * x.mean())
 
 
-def measured(lazy, x: np.ndarray, n_customers: int | None = None) -> profiling.Concentration:
+def measured(lazy, x: np.ndarray, n_customers: int | None = None) -> Concentration:
     frame = lazy(pd.DataFrame({"customer_id": ids(len(x)), "value": x}))
     measure = Measure("value", "value", frame, n_customers or len(x))
     return profiling.concentration([measure])
@@ -299,7 +298,15 @@ def answered(lazy, values: np.ndarray, took: np.ndarray) -> tuple[nw.LazyFrame, 
     n = len(values)
     customers = lazy(pd.DataFrame({"customer_id": ids(n), "x": values}))
     contacts = lazy(
-        pd.DataFrame({"customer_id": ids(n), "arm": "offer", "responded": took, "campaign_id": "c"})
+        pd.DataFrame(
+            {
+                "customer_id": ids(n),
+                "arm": "offer",
+                "responded": took,
+                "campaign_id": "c",
+                "contacted_on": "2025-03-01",
+            }
+        )
     )
     return customers, contacts
 
@@ -310,7 +317,7 @@ def test_auc_of_an_attribute_is_that_of_scikit_learn(lazy):
     x = np.round(rng.normal(size=600) + took, 1)  # with ties
     customers, contacts = answered(lazy, x, took)
     audit = profiling.audit_feature_time({"x": Attribute("X")}, customers, contacts)
-    assert audit.attributes["auc"].iloc[0] == pytest.approx(roc_auc_score(took, x))
+    assert audit.table["auc"].iloc[0] == pytest.approx(roc_auc_score(took, x))
 
 
 def test_auc_intervals_are_delongs(lazy):
@@ -318,9 +325,7 @@ def test_auc_intervals_are_delongs(lazy):
     took = rng.random(300) < 0.4
     x = np.round(rng.normal(size=300) + 0.5 * took, 1)
     customers, contacts = answered(lazy, x, took)
-    row = profiling.audit_feature_time({"x": Attribute("X")}, customers, contacts).attributes.iloc[
-        0
-    ]
+    row = profiling.audit_feature_time({"x": Attribute("X")}, customers, contacts).table.iloc[0]
     # DeLong, DeLong & Clarke-Pearson (1988), eq. 5: variances of the structural components.
     wins = np.sign(x[took][:, None] - x[~took][None, :]) / 2 + 0.5
     variance = (
@@ -334,7 +339,7 @@ def test_what_is_known_too_late_is_barred_and_named(lazy):
     customers, contacts = answered(lazy, took * 1.0 + np.arange(100) % 3 / 10, took)
     late = {"x": Attribute("Duration", known_before_contact=False)}
     audit = profiling.audit_feature_time(late, customers, contacts)
-    assert audit.attributes["verdict"].tolist() == ["not used: known too late"]
+    assert audit.table["verdict"].tolist() == ["not used: known too late"]
     assert "Duration alone" in audit.text
 
 
@@ -342,7 +347,7 @@ def test_a_suspiciously_strong_attribute_is_pointed_out(lazy):
     took = np.array([True, False] * 50)
     customers, contacts = answered(lazy, took * 1.0, took)
     audit = profiling.audit_feature_time({"x": Attribute("X")}, customers, contacts)
-    assert "unusually strong" in audit.attributes["verdict"].iloc[0]
+    assert "unusually strong" in audit.table["verdict"].iloc[0]
 
 
 # --- quality ------------------------------------------------------------------------------------
@@ -440,7 +445,8 @@ def test_responses_and_costs_of_a_campaign(lazy):
     assert np.isnan(rows.loc[("late", "control"), "cost_per_sale"])
     numbers = {number.key: number.value for number in result.numbers}
     assert numbers["past_response"] == pytest.approx(10 / 200)  # the test "late" is set apart
-    assert "not counted: late" in result.text
+    assert "not counted here: late" in result.text
+    assert numbers["past_response_tests"] == pytest.approx(20 / 100)
     assert numbers["past_response_control"] == pytest.approx(5 / 49)
 
 
@@ -481,7 +487,7 @@ def test_waste_is_counted_with_its_cost(lazy):
     assert rows.loc["customer objects to marketing", "wasted"] == 30
     assert rows.loc["any of these", "wasted"] == 60
     assert rows.loc["any of these", "cost"] == 120
-    assert "cannot tell of any contact: product riskier" in waste.text
+    assert "do not tell of any contact: product riskier" in waste.text
 
 
 def test_control_rows_are_no_waste(lazy):
@@ -620,10 +626,10 @@ def test_no_table_shows_fewer_than_ten_customers(profile):
 
 def test_every_figure_draws(profile):
     study_figures = [
-        past_marketing.feature_time(profile["audit"].attributes, suspect=LEAK_SUSPECT),
+        past_marketing.feature_time(profile["audit"].table, suspect=profiling.LEAK_SUSPECT),
         figures.structure(profile["structure"].levels),
         figures.age_pyramid(profile["pyramid"].table),
-        figures.activity(profile["activity"].months, currency="EUR"),
+        figures.activity(profile["activity"].table, currency="EUR"),
         figures.penetration(profile["held"].products),
         figures.products_per_customer(profile["held"].per_customer),
         figures.held_by_age(profile["ages"].table),

@@ -6,44 +6,18 @@
 
 from __future__ import annotations
 
-from pmlib.profiling.activity import Activity, monthly_activity
-from pmlib.profiling.concentration import Concentration, concentration, customer_values
-from pmlib.profiling.contacts import (
-    Responses,
-    Waste,
-    contact_responses,
-    wasted_contacts,
-)
-from pmlib.profiling.course import Course, repeated_contacts, response_drift
-from pmlib.profiling.customers import (
-    AgeByGender,
-    Structure,
-    age_by_gender,
-    customer_structure,
-)
-from pmlib.profiling.feature_time import FeatureTimeAudit, audit_feature_time
-from pmlib.profiling.holdings import (
-    HeldByAge,
-    Penetration,
-    held_products,
-    penetration_by_age,
-    product_penetration,
-)
+from pmlib.profiling.activity import monthly_activity
+from pmlib.profiling.concentration import concentration, customer_values
+from pmlib.profiling.contacts import contact_responses, wasted_contacts
+from pmlib.profiling.course import repeated_contacts, response_drift
+from pmlib.profiling.customers import age_by_gender, customer_structure
+from pmlib.profiling.feature_time import LEAK_SUSPECT, audit_feature_time
+from pmlib.profiling.holdings import penetration_by_age, product_penetration
 from pmlib.profiling.implications import implications
-from pmlib.profiling.quality import Quality, data_quality
+from pmlib.profiling.quality import data_quality
 
 __all__ = [
-    "Activity",
-    "AgeByGender",
-    "Concentration",
-    "Course",
-    "FeatureTimeAudit",
-    "HeldByAge",
-    "Penetration",
-    "Quality",
-    "Responses",
-    "Structure",
-    "Waste",
+    "LEAK_SUSPECT",
     "age_by_gender",
     "audit_feature_time",
     "concentration",
@@ -51,7 +25,6 @@ __all__ = [
     "customer_structure",
     "customer_values",
     "data_quality",
-    "held_products",
     "implications",
     "monthly_activity",
     "penetration_by_age",

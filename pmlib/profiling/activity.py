@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
-import pandas as pd
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect, day_number
-from pmlib.safeguards import suppress, wilson
-
-
-@dataclass(frozen=True)
-class Activity:
-    """Payments by month.
-
-    Attributes
-    ----------
-    months : pandas.DataFrame
-        ``month`` (YYYY-MM), ``transactions``, ``active`` customers, ``customers`` then with the
-        bank, ``share`` active with ``low`` and ``high`` (Wilson), ``money_in``, ``money_out``
-        (currency, both positive), ``whole`` (False: the data cover part of the month).
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    months: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
+from pmlib.profiling.quality import count_rows, with_rate
+from pmlib.safeguards import suppress
 
 
 def monthly_activity(
@@ -41,7 +20,7 @@ def monthly_activity(
     as_of: dt.date,
     level: float = 0.95,
     minimum: int = 10,
-) -> Activity:
+) -> Finding:
     """Count payments, active customers and money in and out, month by month.
 
     The share of active customers is taken of those who had joined by the end of the month; where
@@ -56,6 +35,13 @@ def monthly_activity(
         Confidence level.
     minimum : int
         Months with fewer active customers are suppressed.
+
+    Returns
+    -------
+    Finding
+        ``month`` (YYYY-MM), ``transactions``, ``active`` customers, ``customers`` then with the
+        bank, ``share`` active with ``low`` and ``high`` (Wilson), ``money_in``, ``money_out``
+        (currency, both positive), ``whole`` (False: the data cover part of the month).
     """
     dated = transactions.with_columns(
         _day=day_number("booked_on"), _month=_month("booked_on")
@@ -74,8 +60,7 @@ def monthly_activity(
         dated.select(first=nw.col("_day").min(), last=nw.col("_day").max()), sort_by=()
     ).iloc[0]
     months["customers"] = _joined_by(customers, months["_month"].to_numpy())
-    months["share"] = months["active"] / months["customers"]
-    months["low"], months["high"] = wilson(months["active"], months["customers"], level=level)
+    months = with_rate(months, "active", "customers", level=level)
     months["whole"] = [
         _first_day(number) >= span["first"] - 3 and _first_day(number + 1) - 1 <= span["last"] + 3
         for number in months["_month"]
@@ -90,7 +75,7 @@ def monthly_activity(
         Number("n_months_observed", len(months), "months", meaning="months with payments"),
     )
     if len(whole) < 2:
-        return Activity(months, numbers, "Payments cover too few whole months to show a course.")
+        return Finding(months, numbers, "Payments cover too few whole months to show a course.")
     last = whole.iloc[-1]
     numbers += (
         Number("active_share", last["share"], "share", last["low"], last["high"],
@@ -107,7 +92,7 @@ def monthly_activity(
     partial = months.loc[~months["whole"], "month"]
     if len(partial):
         text += f" Only part of {', '.join(partial)} is covered, which is drawn open."
-    return Activity(months, numbers, text)
+    return Finding(months, numbers, text)
 
 
 def _month(column: str) -> nw.Expr:
@@ -122,8 +107,7 @@ def _first_day(month: int) -> int:
 def _joined_by(customers: nw.LazyFrame, months: np.ndarray) -> np.ndarray:
     """Customers who had joined by the end of each month; an unknown day counts as before."""
     if "joined_on" not in customers.collect_schema().names():
-        n = int(collect(customers.select(n=nw.len()), sort_by=())["n"].iloc[0])
-        return np.full(len(months), n)
+        return np.full(len(months), count_rows(customers))
     joined = collect(
         customers.select(_month=_month("joined_on")).group_by("_month").agg(n=nw.len()),
         sort_by=["_month"],

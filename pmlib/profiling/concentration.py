@@ -15,6 +15,7 @@ from scipy.stats import norm
 from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
 from pmlib.profiling.holdings import held_products
+from pmlib.profiling.quality import count_rows
 
 # Totals are counted in bins of this relative width, so that what leaves the engine stays small;
 # within a bin all customers are taken as equal, which changes the Gini index by less than its
@@ -91,53 +92,27 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
         365 days of payments, among those who had joined), ``campaign_value`` (earned in the
         outcome windows of contacts, among those contacted).
     """
-    day = as_of.toordinal()
     customers = tables["customers"]
     found = []
     if "holdings" in tables and "products" in tables:
-        margins = (
-            tables["products"]
-            .select("product_id", value=nw.col("annual_margin").cast(nw.Float64))
-            .drop_nulls("value")
-        )
         held = held_products(tables["holdings"], as_of=as_of)
-        found.append(
-            Measure(
-                "margin",
-                "annual margin of the products held",
-                _total(held.join(margins, on="product_id", how="inner")),
-                _count(customers),
-            )
-        )
+        held = held.join(tables["products"], on="product_id", how="inner")
+        total, name = _total(held, "annual_margin"), "annual margin of the products held"
+        found.append(Measure("margin", name, total, count_rows(customers)))
     if "transactions" in tables:
         dated = tables["transactions"].with_columns(_day=day_number("booked_on"))
-        dated = dated.filter(nw.col("_day") <= day)
+        dated = dated.filter(nw.col("_day") <= as_of.toordinal())
         last = collect(dated.select(last=nw.col("_day").max()), sort_by=())["last"].iloc[0]
         if pd.notna(last):
             recent = dated.filter((nw.col("amount") > 0) & (nw.col("_day") > int(last) - 365))
+            total, name = _total(recent, "amount"), "money received in the last year of payments"
             found.append(
-                Measure(
-                    "money_in",
-                    "money received in the last year of payments",
-                    _total(recent.select("customer_id", value=nw.col("amount").cast(nw.Float64))),
-                    _count(_joined(customers, int(last))),
-                )
+                Measure("money_in", name, total, count_rows(_joined(customers, int(last))))
             )
     if "contacts" in tables:
-        earned = (
-            tables["contacts"]
-            .select("customer_id", value=nw.col("value").cast(nw.Float64))
-            .drop_nulls("value")
-        )
-        total = _total(earned)
+        total, name = _total(tables["contacts"], "value"), "value earned in campaigns"
         found.append(
-            Measure(
-                "campaign_value",
-                "value earned in campaigns",
-                total,
-                _count(total),
-                "customers in campaigns",
-            )
+            Measure("campaign_value", name, total, count_rows(total), "customers in campaigns")
         )
     return tuple(found)
 
@@ -177,21 +152,13 @@ def concentration(
             continue
         gini, gini_se = _gini(n, x)
         top, top_se = _top_share(n, x, _TOP)
-        rows.append(
-            {
-                "measure": measure.name,
-                "among": measure.among,
-                "customers": int(n.sum()),
-                "mean": (n * x).sum() / n.sum(),
-                "without": n[x == 0].sum() / n.sum(),
-                "gini": gini,
-                "gini_low": max(gini - z * gini_se, 0.0),
-                "gini_high": min(gini + z * gini_se, 1.0),
-                "top_share": top,
-                "top_share_low": max(top - z * top_se, 0.0),
-                "top_share_high": min(top + z * top_se, 1.0),
-            }
-        )
+        values = (
+            measure.name, measure.among, int(n.sum()), (n * x).sum() / n.sum(),
+            n[x == 0].sum() / n.sum(),
+            gini, max(gini - z * gini_se, 0.0), min(gini + z * gini_se, 1.0),
+            top, max(top - z * top_se, 0.0), min(top + z * top_se, 1.0),
+        )  # fmt: skip
+        rows.append(dict(zip(_SUMMARY, values, strict=True)))
         curves.append(_curve(n, x, minimum).assign(measure=measure.name))
         found, sentence = _in_words(measure, rows[-1])
         numbers += found
@@ -229,7 +196,9 @@ def _in_words(measure: Measure, row: Mapping[str, Any]) -> tuple[list[Number], s
     )
 
 
-def _total(values: nw.LazyFrame) -> nw.LazyFrame:
+def _total(rows: nw.LazyFrame, column: str) -> nw.LazyFrame:
+    """Sum a column by customer, those without a known value left out."""
+    values = rows.select("customer_id", value=nw.col(column).cast(nw.Float64)).drop_nulls("value")
     return values.group_by("customer_id").agg(value=nw.col("value").sum())
 
 
@@ -240,10 +209,6 @@ def _joined(customers: nw.LazyFrame, day: int) -> nw.LazyFrame:
     return customers.with_columns(_joined=joined).filter(
         nw.col("_joined").is_null() | (nw.col("_joined") <= day)
     )
-
-
-def _count(frame: nw.LazyFrame) -> int:
-    return int(collect(frame.select(n=nw.len()), sort_by=())["n"].iloc[0])
 
 
 def _bins(measure: Measure) -> pd.DataFrame | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import narwhals as nw
 import numpy as np
@@ -11,10 +12,11 @@ import pandas as pd
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
-from pmlib.profiling.quality import iso_day
-from pmlib.safeguards import EXCLUSIONS, count_exclusions, exclusions, suppress, wilson
+from pmlib.profiling.quality import iso_day, suppress_each, with_rate
+from pmlib.safeguards import EXCLUSIONS, count_exclusions, exclusions, suppress
 
 _ANY_PRODUCT = "(no product named)"
+_SUMS = ["contacts", "answered", "responded", "cost", "costed", "answered_cost"]
 
 REASONS = {
     "already_held": "held the product already",
@@ -41,6 +43,21 @@ def controlled_tests(contacts: nw.LazyFrame) -> list[str]:
     )
     tests = arms.loc[arms["test"] == 1, "campaign_id"]
     return tests.tolist() if len(tests) < len(arms) else []
+
+
+def answered(contacts: nw.LazyFrame) -> nw.LazyFrame:
+    """Contacts made whose outcome is known.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        ``customer_id``, ``campaign_id``, ``_day`` (number), ``_took`` (0 or 1).
+    """
+    made = contacts.filter((nw.col("arm") != "control") & ~nw.col("responded").is_null())
+    return made.select(
+        "customer_id", "campaign_id", _day=day_number("contacted_on"),
+        _took=nw.col("responded").cast(nw.Int64),
+    )  # fmt: skip
 
 
 def without(contacts: nw.LazyFrame, campaigns: Sequence[str]) -> nw.LazyFrame:
@@ -94,55 +111,44 @@ def contact_responses(
     minimum : int
         Cells with fewer contacts are suppressed.
     """
-    campaigns = _responses(contacts, ["campaign_id", "arm"], level)
-    campaigns = campaigns.sort_values(["first", "campaign_id", "arm"], kind="stable")
-    order = {name: position for position, name in enumerate(campaigns["campaign_id"].unique())}
-    offers = _responses(contacts, ["campaign_id", "arm", "product_id", "channel"], level)
-    names = (
-        collect(products.select("product_id", "name"), sort_by=["product_id"])
-        .set_index("product_id")["name"]
-        .to_dict()
-        if products is not None
-        else {}
+    counted = _counts(contacts)
+    names = {} if products is None else dict(
+        collect(products.select("product_id", "name"), sort_by=["product_id"]).to_numpy()
+    )  # fmt: skip
+    product = counted["product"].map(lambda key: names.get(key, key), na_action="ignore")
+    counted["product"] = product.where(counted["product"].notna(), _ANY_PRODUCT)
+    counted["channel"] = counted["channel"].where(counted["channel"].notna(), "(none)")
+    keys = ["campaign", "arm", "product", "channel"]
+    campaigns = counted.groupby(keys[:2], as_index=False).agg(
+        {"first": "min", "last": "max", **dict.fromkeys(_SUMS, "sum")}
     )
-    product = offers["product_id"].map(lambda key: names.get(key, key), na_action="ignore")
-    offers["product"] = product.where(offers["product_id"].notna(), _ANY_PRODUCT)
-    offers["channel"] = offers["channel"].where(offers["channel"].notna(), "(none)")
-    offers = offers.assign(_order=offers["campaign_id"].map(order)).sort_values(
+    campaigns = campaigns.sort_values(["first", "campaign", "arm"], kind="stable")
+    began = {name: position for position, name in enumerate(campaigns["campaign"].unique())}
+    offers = counted.assign(_order=counted["campaign"].map(began)).sort_values(
         ["_order", "product", "arm", "channel"], kind="stable"
     )
-    shared = ["contacts", "answered", "responded", "rate", "low", "high", "cost"]
-    shared += ["cost_per_sale", "cost_low", "cost_high"]
-    campaigns = campaigns.rename(columns={"campaign_id": "campaign"})
-    offers = offers.rename(columns={"campaign_id": "campaign"})
-    keys = ["campaign", "arm", "product", "channel"]
     tests = controlled_tests(contacts)
-    contacted = contacts.filter(nw.col("arm") != "control").with_columns(_all=nw.lit(1))
-    contacted = without(contacted, tests)
-    total = _responses(contacted, ["_all"], level)
-    control = _responses(
-        contacts.filter(nw.col("arm") == "control").with_columns(_all=nw.lit(1)), ["_all"], level
-    )
-    numbers, text = _response_text(total, control, len(order) - len(tests), tests)
+    numbers, text = _response_text(campaigns, tests, level)
+    days = campaigns.pop("first").map(iso_day), campaigns.pop("last").map(iso_day)
+    campaigns = _with_costs(campaigns, level)
+    campaigns.insert(2, "first", days[0])
+    campaigns.insert(3, "last", days[1])
+    offers = _with_costs(offers[[*keys, *_SUMS]], level)
+    shown = partial(suppress, count="contacts", minimum=minimum)
     return Responses(
-        suppress(
-            campaigns[["campaign", "arm", "first", "last", *shared]],
-            count="contacts",
-            minimum=minimum,
-            by=("campaign", "arm"),
-        ).reset_index(drop=True),
-        suppress(offers[[*keys, *shared]], count="contacts", minimum=minimum, by=keys).reset_index(
-            drop=True
-        ),
+        shown(campaigns, by=keys[:2]).reset_index(drop=True),
+        shown(offers, by=keys).reset_index(drop=True),
         numbers,
         text,
     )
 
 
-def _responses(contacts: nw.LazyFrame, by: Sequence[str], level: float) -> pd.DataFrame:
+def _counts(contacts: nw.LazyFrame) -> pd.DataFrame:
+    """Count contacts, outcomes and costs by campaign, arm, product and channel."""
     known = (~nw.col("responded").is_null()).cast(nw.Int64)
     cost = nw.col("cost").cast(nw.Float64)
-    table = collect(
+    by = {"campaign_id": "campaign", "arm": "arm", "product_id": "product", "channel": "channel"}
+    counted = collect(
         contacts.with_columns(_known=known, _day=day_number("contacted_on"), _cost=cost)
         .group_by(*by)
         .agg(
@@ -156,69 +162,78 @@ def _responses(contacts: nw.LazyFrame, by: Sequence[str], level: float) -> pd.Da
             first=nw.col("_day").min(),
             last=nw.col("_day").max(),
         ),
-        sort_by=by,
+        sort_by=list(by),
     )
-    known_n = table["answered"].where(table["answered"] > 0)
-    table["rate"] = table["responded"] / known_n
-    table["low"], table["high"] = wilson(table["responded"], table["answered"], level=level)
+    return counted.rename(columns=by).astype({"cost": float, "answered_cost": float})
+
+
+def _with_costs(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Add rates, and costs a sale where every contact's cost is recorded."""
+    table = with_rate(table, "responded", "answered", level=level, name="rate")
     paid = (table["costed"] == table["contacts"]) & (table["cost"] > 0)
-    table["cost"] = table["cost"].astype(float).where(paid)
-    a_contact = table["answered_cost"].astype(float).where(paid) / known_n
+    a_contact = table["answered_cost"].where(paid) / table["answered"].where(table["answered"] > 0)
+    table["cost"] = table.pop("cost").where(paid)
     for name, rate in (("cost_per_sale", "rate"), ("cost_low", "high"), ("cost_high", "low")):
         table[name] = a_contact / table[rate].where(table[rate] > 0)
-    table["first"], table["last"] = table["first"].map(iso_day), table["last"].map(iso_day)
     return table.drop(columns=["costed", "answered_cost"])
 
 
 def _response_text(
-    total: pd.DataFrame, control: pd.DataFrame, n_campaigns: int, tests: Sequence[str]
+    campaigns: pd.DataFrame, tests: Sequence[str], level: float
 ) -> tuple[tuple[Number, ...], str]:
-    if total.empty:
+    left_out, tested = campaigns["arm"] == "control", campaigns["campaign"].isin(tests)
+
+    def together(rows: pd.Series) -> pd.Series:
+        return _with_costs(campaigns.loc[rows, _SUMS].sum().to_frame().T, level).iloc[0]
+
+    def response(key: str, row: pd.Series, meaning: str) -> Number:
+        return Number(key, row["rate"], "share", row["low"], row["high"], meaning=meaning)
+
+    usual, control = together(~left_out & ~tested), together(left_out)
+    if not usual["contacts"]:
         return (), "No customer was contacted."
-    all_ = total.iloc[0]
+    n = campaigns.loc[~tested, "campaign"].nunique()
     numbers = [
-        Number("past_campaigns", n_campaigns, "count", meaning="campaigns on record"),
-        Number("past_contacts", int(all_["contacts"]), "count", meaning="past contacts"),
+        Number("past_campaigns", n, "count", meaning="campaigns on record"),
+        Number("past_contacts", int(usual["contacts"]), "count", meaning="past contacts"),
     ]
-    if not all_["answered"] > 0:
-        return tuple(numbers), (
-            "{past_campaigns} campaigns made {past_contacts} contacts; no outcome is recorded."
-        )
-    numbers.append(
-        Number("past_response", all_["rate"], "share", all_["low"], all_["high"],
-               meaning="past contacts answered by a purchase")
-    )  # fmt: skip
-    plural = "campaigns" if n_campaigns > 1 else "campaign"
     text = (
-        f"On record: {{past_campaigns}} {plural} and {{past_contacts}} contacts, of which "
-        "{past_response} ({past_response.interval}) led to a purchase."
+        f"On record: {{past_campaigns}} {'campaigns' if n > 1 else 'campaign'} and "
+        "{past_contacts} contacts"
     )
-    if tests:
-        text += f" Tests with a control group are not counted: {', '.join(tests)}."
-    if not np.isnan(all_["cost_per_sale"]):
+    if not usual["answered"]:
+        return tuple(numbers), f"{text}; no outcome is recorded."
+    numbers.append(response("past_response", usual, "past contacts answered by a purchase"))
+    text += ", of which {past_response} ({past_response.interval}) led to a purchase."
+    if not np.isnan(usual["cost_per_sale"]):
         numbers.append(
-            Number("past_cost_per_sale", all_["cost_per_sale"], "currency", all_["cost_low"],
-                   all_["cost_high"], meaning="contact cost a sale in past campaigns")
+            Number("past_cost_per_sale", usual["cost_per_sale"], "currency", usual["cost_low"],
+                   usual["cost_high"], meaning="contact cost a sale in past campaigns")
         )  # fmt: skip
         text += (
-            " A sale cost {past_cost_per_sale} of contacts ({past_cost_per_sale.interval}), "
-            "sales counted that would have come anyway."
+            " Contacts cost {past_cost_per_sale} a sale ({past_cost_per_sale.interval}), counting "
+            "the sales that would have come anyway."
         )
-    if len(control) and control["answered"].iloc[0] > 0:
-        row = control.iloc[0]
-        numbers.append(
-            Number("past_response_control", row["rate"], "share", row["low"], row["high"],
-                   meaning="purchases of customers deliberately not contacted")
-        )  # fmt: skip
-        text += (
-            " Of the customers deliberately not contacted, {past_response_control} "
-            "({past_response_control.interval}) bought anyway: a response is not an effect."
+    if not control["answered"]:
+        return tuple(numbers), (
+            f"{text} Nobody was deliberately left out, so how many would have bought anyway is "
+            "unknown."
         )
-    else:
-        text += (
-            " Nobody was deliberately left out, so how many would have bought anyway is unknown."
+    meaning = "purchases of customers deliberately not contacted"
+    numbers.append(response("past_response_control", control, meaning))
+    bought = "{past_response_control} ({past_response_control.interval})"
+    if not tests:
+        return tuple(numbers), (
+            f"{text} Of the customers deliberately not contacted, {bought} bought anyway: a "
+            "response is not an effect."
         )
-    return tuple(numbers), text
+    meaning = "contacts of tests with a control group answered by a purchase"
+    numbers.append(response("past_response_tests", together(~left_out & tested), meaning))
+    return tuple(numbers), (
+        f"{text} Tests with a control group are not counted here: {', '.join(tests)}. There "
+        "{past_response_tests} ({past_response_tests.interval}) of the contacted bought, and "
+        f"{bought} of those deliberately not contacted: a response is not an effect."
+    )
 
 
 # --- waste --------------------------------------------------------------------------------------
@@ -283,7 +298,7 @@ def wasted_contacts(
     known = set(reasons.loc[reasons["known"] > 0, "reason"]) & set(EXCLUSIONS)
     untold = [REASONS[name] for name in EXCLUSIONS if name not in known]
     total = reasons.set_index("reason")
-    text = f"The data cannot tell of any contact: {'; '.join(untold)}." if untold else ""
+    text = f"What these data do not tell of any contact: {'; '.join(untold)}." if untold else ""
     if not known:
         nothing = _waste_table(reasons.iloc[:0], minimum)
         return Waste(nothing, nothing.assign(campaign=pd.Series(dtype=object)), (), text)
@@ -298,16 +313,19 @@ def wasted_contacts(
         Number("waste_share", total["share"]["any"], "share", total["low"]["any"],
                total["high"]["any"], meaning="past contacts that should not have been made")
     )  # fmt: skip
-    shown = [f"{REASONS[name]}: {{waste_{name}_share}}" for name in EXCLUSIONS if name in known]
+    shown = [
+        f"{REASONS[name]}: {{waste_{name}_share}}"
+        + (f" of the {known_n:,.0f} for which that is known" if known_n < total_n else "")
+        for name in EXCLUSIONS if name in known
+        for known_n, total_n in [total.loc[name, ["known", "offers"]]]
+    ]  # fmt: skip
     sentence = (
         "Of these contacts {waste_share} ({waste_share.interval}) should not have been made "
-        f"({'; '.join(shown)})."
+        f"({'; '.join(shown)}; some for several reasons)."
     )
     cost = total["cost"]["any"]
-    if not np.isnan(cost) and cost > 0:
-        numbers.append(
-            Number("waste_cost", cost, "currency", meaning="cost of these contacts")
-        )  # fmt: skip
+    if cost > 0:
+        numbers.append(Number("waste_cost", cost, "currency", meaning="cost of these contacts"))
         sentence += " They cost {waste_cost}."
     keep = [*[name for name in EXCLUSIONS if name in known], "any"]
     return Waste(
@@ -338,10 +356,5 @@ def _waste_table(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
     ).drop(columns="offers")
     table["reason"] = table["reason"].map(REASONS)
     # Reasons overlap and do not add up, so a small count cannot be found from the others.
-    rows = [
-        suppress(table.iloc[[i]], count="wasted", minimum=minimum, keep=("contacts",))
-        for i in range(len(table))
-    ]
-    if not rows:
-        return table.assign(suppressed=pd.Series(dtype=bool)).reset_index(drop=True)
-    return pd.concat(rows, ignore_index=True)
+    each = ["campaign", "reason"] if "campaign" in table else "reason"
+    return suppress_each(table, each, minimum=minimum, count="wasted", keep=("contacts",))

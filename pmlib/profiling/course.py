@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
-from pmlib.engine import collect, day_number
-from pmlib.profiling.contacts import controlled_tests, without
+from pmlib.artifacts import Finding, Number
+from pmlib.engine import collect
+from pmlib.profiling.contacts import answered, controlled_tests, without
 from pmlib.profiling.customers import band
-from pmlib.profiling.quality import iso_day, literal
-from pmlib.safeguards import suppress, wilson
+from pmlib.profiling.quality import count_rows, iso_day, literal, with_rate
+from pmlib.safeguards import suppress
 
 _PARTS = 10
 _SHOWN = "{{{0}}}, {{{0}.interval}}"
 _NOT_CAUSAL = "Who is contacted again is not random, so this does not show what repeating does."
-
-
-@dataclass(frozen=True)
-class Course:
-    """How the response changes, with repetition or over time.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a step; see the function that made it. Empty when there is nothing to compare.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
 
 
 def repeated_contacts(
@@ -48,7 +29,7 @@ def repeated_contacts(
     most: int = 6,
     level: float = 0.95,
     minimum: int = 10,
-) -> Course:
+) -> Finding:
     """Response to a customer's first, second, third … contact, within each campaign.
 
     Where no customer has two contacts on record, attributes that count contacts stand in.
@@ -70,50 +51,45 @@ def repeated_contacts(
 
     Returns
     -------
-    Course
-        ``table``: ``series`` (a campaign, in order of time, or the label of a counter),
+    Finding
+        ``series`` (a campaign, in order of time, or the label of a counter),
         ``contact`` (its number), ``contacts``, ``responded``, ``rate``, ``low``, ``high``,
         ``open_end`` (later contacts are included), ``suppressed``. The difference between
         later contacts and the first is Mantel and Haenszel's within series, with the variance
         of Greenland and Robins (1985, Biometrics 41, 55-68).
     """
-    answered = contacts.filter(
-        (nw.col("arm") != "control") & ~nw.col("responded").is_null()
-    ).select(
-        "customer_id", "campaign_id", _day=day_number("contacted_on"),
-        _took=nw.col("responded").cast(nw.Int64),
-    )  # fmt: skip
-    numbered = answered.with_columns(
+    outcomes = answered(contacts)
+    numbered = outcomes.with_columns(
         contact=nw.col("_day").cum_count().over("customer_id", order_by=["_day", "campaign_id"]),
         series=nw.col("campaign_id"),
     )
     table = _by_number(numbered, most, level, minimum)
     if not table.empty and table["contact"].max() == 1 and counters and customers is not None:
-        return _counted(answered, customers, counters, most=most, level=level, minimum=minimum)
+        return _counted(outcomes, customers, counters, most=most, level=level, minimum=minimum)
     if table.empty or table["contact"].max() == 1:
-        return Course(table.iloc[:0], (), "No customer was contacted more than once on record.")
+        return Finding(table.iloc[:0], (), "No customer was contacted more than once on record.")
     number, verdict = _compared("repetition_change", table, level)
     text = (
-        f"Within a campaign, response to later contacts was {verdict} than to the first "
+        f"Within a campaign, response to later contacts was {verdict} that to the first "
         f"({_SHOWN.format(number.key)}). {_NOT_CAUSAL}"
     )
-    return Course(table, (number,), text)
+    return Finding(table, (number,), text)
 
 
 def _counted(
-    answered: nw.LazyFrame,
+    outcomes: nw.LazyFrame,
     customers: nw.LazyFrame,
     counters: Mapping[str, str],
     *,
     most: int,
     level: float,
     minimum: int,
-) -> Course:
+) -> Finding:
     """The course by attributes that count contacts."""
     parts, numbers = [], []
     text = "The records hold one contact a customer; the contacts that the bank counted stand in."
     for name, label in counters.items():
-        counted = answered.join(
+        counted = outcomes.join(
             customers.select("customer_id", contact=nw.col(name)).drop_nulls("contact"),
             on="customer_id",
             how="inner",
@@ -122,16 +98,16 @@ def _counted(
         number, verdict = _compared(f"repetition_change_{name}", parts[-1], level)
         numbers.append(number)
         text += (
-            f" {literal(label)}: response to higher counts was {verdict} than to the lowest "
+            f" {literal(label)}: response to higher counts was {verdict} that to the lowest "
             f"({_SHOWN.format(number.key)})."
         )
     table = pd.concat(parts, ignore_index=True)
-    return Course(table, tuple(numbers), f"{text} {_NOT_CAUSAL}")
+    return Finding(table, tuple(numbers), f"{text} {_NOT_CAUSAL}")
 
 
 def _compared(key: str, table: pd.DataFrame, level: float) -> tuple[Number, str]:
     change, low, high = _later_less_first(table, level)
-    verdict = "lower" if high < 0 else "higher" if low > 0 else "neither higher nor lower"
+    verdict = "below" if high < 0 else "above" if low > 0 else "not surely different from"
     meaning = "response to later contacts less the first"
     return Number(key, change, "points", low, high, meaning=meaning), verdict
 
@@ -155,7 +131,9 @@ def _by_number(numbered: nw.LazyFrame, most: int, level: float, minimum: int) ->
     table["open_end"] = table.pop("_over") > 0
     table["_first"] = table.groupby("series")["_first"].transform("min")
     table = table.sort_values(["_first", "series", "contact"], kind="stable")
-    table = _with_rate(table.drop(columns="_first"), level)
+    table = with_rate(
+        table.drop(columns="_first"), "responded", "contacts", level=level, name="rate"
+    )
     table = suppress(table, count="contacts", minimum=minimum, by=("series", "contact"))
     return table.reset_index(drop=True)
 
@@ -179,7 +157,7 @@ def _later_less_first(table: pd.DataFrame, level: float) -> tuple[float, float, 
     return difference / weight, difference / weight - half, difference / weight + half
 
 
-def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int = 10) -> Course:
+def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int = 10) -> Finding:
     """Response over time: contacts in order of their day, cut into ten parts of equal size.
 
     Contacts of one day are ordered by ``customer_id``.
@@ -195,24 +173,18 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
 
     Returns
     -------
-    Course
-        ``table``: ``tenth`` (1 to 10), ``first`` and ``last`` day (ISO), ``contacts``,
+    Finding
+        ``tenth`` (1 to 10), ``first`` and ``last`` day (ISO), ``contacts``,
         ``responded``, ``rate``, ``low``, ``high``. The change from first to last tenth has
         Newcombe's interval [@newcombe1998difference].
     """
     columns = ["tenth", "first", "last", "contacts", "responded", "rate", "low", "high"]
-    contacts = without(contacts, controlled_tests(contacts))
-    rows = contacts.filter((nw.col("arm") != "control") & ~nw.col("responded").is_null()).select(
-        "customer_id",
-        "campaign_id",
-        _day=day_number("contacted_on"),
-        _took=nw.col("responded").cast(nw.Int64),
-    )
+    rows = answered(without(contacts, controlled_tests(contacts)))
     days = collect(rows.group_by("_day").agg(n=nw.len()), sort_by=["_day"])
     total = int(days["n"].sum())
     if len(days) < 2 or total < _PARTS * minimum:
         why = "all contacts fall on one day" if len(days) < 2 else "there are too few contacts"
-        return Course(pd.DataFrame(columns=columns), (), f"No course over time: {why}.")
+        return Finding(pd.DataFrame(columns=columns), (), f"No course over time: {why}.")
     before = (
         rows.group_by("_day")
         .agg(_n=nw.len())
@@ -238,9 +210,9 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
         sort_by=["tenth"],
     )
     table["first"], table["last"] = table["first"].map(iso_day), table["last"].map(iso_day)
-    table = _with_rate(table, level)[columns]
+    table = with_rate(table, "responded", "contacts", level=level, name="rate")[columns]
     start, end = table.iloc[0], table.iloc[-1]
-    change, low, high = _newcombe(end, start, level)
+    change, (low, high) = end["rate"] - start["rate"], _newcombe(end, start, level)
     numbers = (
         Number("response_first_tenth", start["rate"], "share", start["low"], start["high"],
                meaning="response to the first tenth of the contacts"),
@@ -259,7 +231,7 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
             "more apart than chance allows"
         )
     text += " (change {response_change}, {response_change.interval})."
-    if len(_campaigns(rows)) > 1:
+    if count_rows(rows.select("campaign_id").unique()) > 1:
         text += (
             " The parts mix campaigns with different products and rules of choice, so this is the "
             "course of the marketing, not of the customers."
@@ -269,25 +241,13 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
             " A model judged on a random part of such contacts is judged on the time it was "
             "trained in; it must be judged on later contacts."
         )
-    return Course(table, numbers, text)
+    return Finding(table, numbers, text)
 
 
-def _campaigns(rows: nw.LazyFrame) -> list:
-    return collect(rows.select("campaign_id").unique(), sort_by=["campaign_id"])[
-        "campaign_id"
-    ].tolist()
-
-
-def _with_rate(table: pd.DataFrame, level: float) -> pd.DataFrame:
-    low, high = wilson(table["responded"], table["contacts"], level=level)
-    return table.assign(rate=table["responded"] / table["contacts"], low=low, high=high)
-
-
-def _newcombe(later: pd.Series, earlier: pd.Series, level: float) -> tuple[float, float, float]:
+def _newcombe(later: pd.Series, earlier: pd.Series, level: float) -> tuple[float, float]:
     from statsmodels.stats.proportion import confint_proportions_2indep
 
-    low, high = confint_proportions_2indep(
+    return confint_proportions_2indep(
         later["responded"], later["contacts"], earlier["responded"], earlier["contacts"],
         method="newcomb", compare="diff", alpha=1 - level,
     )  # fmt: skip
-    return float(later["rate"] - earlier["rate"]), float(low), float(high)

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect, day_number
-from pmlib.safeguards import k_anonymity, suppress, wilson
+from pmlib.profiling.quality import count_rows, suppress_each, with_rate
+from pmlib.safeguards import k_anonymity, suppress
 
 if TYPE_CHECKING:
     from pmlib.studies import Attribute
@@ -128,7 +129,7 @@ def customer_structure(
         else:
             parts.append(_by_level(customers, name, attribute.label, attribute.role))
     levels = _finish(parts, level, minimum)
-    n = int(collect(customers.select(n=nw.len()), sort_by=())["n"].iloc[0])
+    n = count_rows(customers)
     numbers = [Number("customers", n, "customers", meaning="customers in the study")]
     text = "The study describes {customers} customers."
     for dimension, key, what in (
@@ -149,27 +150,7 @@ def customer_structure(
     return Structure(levels, table, tuple(numbers), text)
 
 
-@dataclass(frozen=True)
-class AgeByGender:
-    """Cross-table of age and gender, fit to be published.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        ``age_band`` (from young to old), ``gender``, ``customers``, ``suppressed``.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
-def age_by_gender(
-    customers: nw.LazyFrame, *, as_of: dt.date, minimum: int = 10
-) -> AgeByGender | None:
+def age_by_gender(customers: nw.LazyFrame, *, as_of: dt.date, minimum: int = 10) -> Finding | None:
     """Cross-table of age band and gender, small cells suppressed.
 
     Parameters
@@ -183,8 +164,9 @@ def age_by_gender(
 
     Returns
     -------
-    AgeByGender or None
-        None when there is no ``birth_date`` or no ``gender``.
+    Finding or None
+        ``age_band`` (from young to old), ``gender``, ``customers``, ``suppressed``. None when
+        there is no ``birth_date`` or no ``gender``.
     """
     if not {"birth_date", "gender"} <= set(customers.collect_schema().names()):
         return None
@@ -204,11 +186,9 @@ def age_by_gender(
         Number("age_gender_suppressed", int(table["suppressed"].sum()), "count",
                meaning="cells suppressed in the table of age and gender"),
     )  # fmt: skip
-    text = (
-        "No cell shown holds fewer than {age_gender_k} customers [@sweeney2002kanonymity]; "
-        "{age_gender_suppressed} cells are suppressed."
-    )
-    return AgeByGender(table, numbers, text)
+    text = "No cell shown holds fewer than {age_gender_k} customers [@sweeney2002kanonymity]; "
+    hidden = "{age_gender_suppressed} of the cells" if table["suppressed"].any() else "none"
+    return Finding(table, numbers, f"{text}{hidden} had to be suppressed.")
 
 
 def _banded(
@@ -251,16 +231,11 @@ def _by_level(customers: nw.LazyFrame, name: str, label: str, role: str) -> pd.D
 
 
 def _finish(parts: list[pd.DataFrame], level: float, minimum: int) -> pd.DataFrame:
-    columns = ["dimension", "role", "level", "customers", "share", "low", "high"]
-    done = []
-    for part in parts:
-        total = part["customers"].sum()
-        low, high = wilson(part["customers"], np.full(len(part), total), level=level)
-        shares = part.assign(share=part["customers"] / total, low=low, high=high)
-        done.append(suppress(shares[columns], minimum=minimum))
-    if not done:
-        return pd.DataFrame(columns=[*columns, "suppressed"]).astype({"suppressed": bool})
-    return pd.concat(done, ignore_index=True)
+    columns = ["dimension", "role", "level", "customers"]
+    levels = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns, dtype=float)
+    total = levels.groupby("dimension")["customers"].transform("sum")
+    levels = with_rate(levels, "customers", total, level=level)
+    return suppress_each(levels, "dimension", minimum=minimum)
 
 
 def _distinct(customers: nw.LazyFrame, name: str) -> int:

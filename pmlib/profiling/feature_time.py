@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import narwhals as nw
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect
+from pmlib.profiling.contacts import answered
 from pmlib.profiling.quality import literal
 
 if TYPE_CHECKING:
@@ -22,33 +22,13 @@ LEAK_SUSPECT = 0.75
 """An attribute that alone tells takers from others this well (AUC) needs a second look."""
 
 
-@dataclass(frozen=True)
-class FeatureTimeAudit:
-    """Which attributes may explain or predict a response.
-
-    Attributes
-    ----------
-    attributes : pandas.DataFrame
-        ``attribute``, ``label``, ``role``, ``known_before`` (the contact), ``auc`` with ``low``
-        and ``high`` (how well the attribute alone tells takers from others; NaN without
-        contacts), ``verdict``.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    attributes: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
 def audit_feature_time(
     attributes: Mapping[str, Attribute],
     customers: nw.LazyFrame,
     contacts: nw.LazyFrame | None = None,
     *,
     level: float = 0.95,
-) -> FeatureTimeAudit:
+) -> Finding:
     """Ask of each attribute whether it was known before the contact, and how much it would tell.
 
     An attribute that only comes to be known during or after the contact must not enter a
@@ -64,20 +44,23 @@ def audit_feature_time(
         Past contacts; control rows are left out.
     level : float
         Confidence level of the intervals.
+
+    Returns
+    -------
+    Finding
+        ``attribute``, ``label``, ``role``, ``known_before`` (the contact), ``auc`` with ``low``
+        and ``high`` (how well the attribute alone tells takers from others; NaN without
+        contacts), ``verdict``. What is known too late comes first, then what tells most.
     """
     records = []
-    answered = None
-    if contacts is not None:
-        answered = contacts.filter(
-            (nw.col("arm") != "control") & ~nw.col("responded").is_null()
-        ).select("customer_id", _took=nw.col("responded").cast(nw.Int64))
+    outcomes = None if contacts is None else answered(contacts)
     schema = customers.collect_schema()
     for name, attribute in attributes.items():
         if name not in schema.names():
             continue
         auc = low = high = np.nan
-        if answered is not None:
-            auc, low, high = _auc(customers, answered, name, schema[name], level)
+        if outcomes is not None:
+            auc, low, high = _auc(customers, outcomes, name, schema[name], level)
         records.append(
             {
                 "attribute": name,
@@ -92,6 +75,10 @@ def audit_feature_time(
         )
     columns = ["attribute", "label", "role", "known_before", "auc", "low", "high", "verdict"]
     table = pd.DataFrame(records, columns=columns)
+    strength = (table["auc"].astype(float) - 0.5).abs()
+    table = table.assign(_strength=strength).sort_values(
+        ["known_before", "_strength"], ascending=[True, False], kind="stable"
+    )[columns]
     late = table[~table["known_before"].astype(bool)]
     numbers = (
         Number("n_attributes", len(table), "count", meaning="declared attributes of customers"),
@@ -114,7 +101,7 @@ def audit_feature_time(
                 f" {literal(row.label)} alone would tell takers from others with an AUC of "
                 f"{strength:.2f}: this is what leakage looks like."
             )
-    return FeatureTimeAudit(table, numbers, text)
+    return Finding(table, numbers, text)
 
 
 def _verdict(attribute: Attribute, auc: float) -> str:
@@ -129,7 +116,7 @@ def _verdict(attribute: Attribute, auc: float) -> str:
 
 def _auc(
     customers: nw.LazyFrame,
-    answered: nw.LazyFrame,
+    outcomes: nw.LazyFrame,
     name: str,
     kind: nw.dtypes.DType,
     level: float,
@@ -144,7 +131,7 @@ def _auc(
     counts = (
         customers.select("customer_id", value=nw.col(name))
         .drop_nulls("value")
-        .join(answered, on="customer_id", how="inner")
+        .join(outcomes, on="customer_id", how="inner")
         .group_by("value")
         .agg(n=nw.len(), took=nw.col("_took").sum())
         .with_columns(left=(nw.col("n") - nw.col("took")).cast(nw.Float64))

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect, day_number
 from pmlib.profiling.customers import AGE_EDGES, age, band, band_names
-from pmlib.profiling.quality import literal
-from pmlib.safeguards import suppress, wilson
+from pmlib.profiling.quality import count_rows, literal, suppress_each, with_rate
+from pmlib.safeguards import suppress
 
 
 @dataclass(frozen=True)
@@ -77,18 +77,16 @@ def product_penetration(
         Smallest number of customers that may be shown.
     """
     held = held_products(holdings, as_of=as_of)
-    n = int(collect(customers.select(n=nw.len()), sort_by=())["n"].iloc[0])
+    n = count_rows(customers)
     catalogue = collect(products.select("product_id", "name", "family"), sort_by=["product_id"])
     holders = collect(held.group_by("product_id").agg(customers=nw.len()), sort_by=["product_id"])
     table = catalogue.merge(holders, on="product_id", how="left")
     table["customers"] = table["customers"].fillna(0)
-    table = _with_share(table, n, level).sort_values(
+    table = with_rate(table, "customers", n, level=level).sort_values(
         ["customers", "product_id"], ascending=[False, True], kind="stable"
     )
     # Products overlap, so their sum is no total from which a small one could be found.
-    table = pd.concat(
-        [suppress(table.iloc[[i]], minimum=minimum) for i in range(len(table))], ignore_index=True
-    )
+    table = suppress_each(table, "product_id", minimum=minimum)
     counted = collect(
         held.group_by("customer_id")
         .agg(products=nw.len())
@@ -101,15 +99,14 @@ def product_penetration(
     sizes, weights = per_customer["products"].to_numpy(), per_customer["customers"].to_numpy()
     mean = float((sizes * weights).sum() / n)
     half = norm.ppf(0.5 + level / 2) * np.sqrt((weights * (sizes - mean) ** 2).sum() / n / n)
-    per_customer = suppress(_with_share(per_customer, n, level), minimum=minimum, by=("products",))
-    top, never = table.iloc[0], table[table["customers"] == 0]
+    per_customer = with_rate(per_customer, "customers", n, level=level)
+    top, never, empty = table.iloc[0], table[table["customers"] == 0], per_customer.iloc[0]
     numbers = (
         Number("n_products", len(table), "count", meaning="products of the catalogue"),
         Number("products_per_customer", mean, "", mean - half, mean + half,
                meaning="products a customer holds on average"),
-        Number("no_product_share", weights[0] / n, "share", meaning="customers without product",
-               low=float(wilson(weights[:1], np.array([n]), level=level)[0][0]),
-               high=float(wilson(weights[:1], np.array([n]), level=level)[1][0])),
+        Number("no_product_share", empty["share"], "share", empty["low"], empty["high"],
+               meaning="customers without product"),
         Number("commonest_product", str(top["name"]), meaning="product that most customers hold"),
         Number("commonest_product_share", top["share"], "share", top["low"], top["high"],
                meaning="customers who hold the commonest product"),
@@ -122,27 +119,8 @@ def product_penetration(
     )
     if len(never):
         text += f" Nobody holds {literal(', '.join(never['name']))}."
+    per_customer = suppress(per_customer, minimum=minimum, by=("products",))
     return Penetration(table, per_customer, numbers, text)
-
-
-@dataclass(frozen=True)
-class HeldByAge:
-    """Who holds what.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        ``product_id``, ``name``, ``age_band`` (from young to old within a product, commonest
-        product first), ``customers`` of the band who hold it, ``share`` of the band with ``low``
-        and ``high`` (Wilson), ``suppressed``.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
 
 
 def penetration_by_age(
@@ -153,7 +131,7 @@ def penetration_by_age(
     as_of: dt.date,
     level: float = 0.95,
     minimum: int = 10,
-) -> HeldByAge | None:
+) -> Finding | None:
     """Share of each age band that holds each product, small cells suppressed.
 
     Parameters
@@ -168,8 +146,10 @@ def penetration_by_age(
 
     Returns
     -------
-    HeldByAge or None
-        None when there is no ``birth_date``.
+    Finding or None
+        ``product_id``, ``name``, ``age_band`` (from young to old within a product, commonest
+        product first), ``customers`` of the band who hold it, ``share`` of the band with ``low``
+        and ``high`` (Wilson), ``suppressed``. None when there is no ``birth_date``.
     """
     if "birth_date" not in customers.collect_schema().names():
         return None
@@ -193,21 +173,14 @@ def penetration_by_age(
     )
     names = band_names(AGE_EDGES)
     table["age_band"] = [names[int(number)] for number in table["band"]]
-    table["share"] = table["customers"] / table["people"]
-    table["low"], table["high"] = wilson(table["customers"], table["people"], level=level)
+    table = with_rate(table, "customers", "people", level=level)
     columns = ["product_id", "name", "age_band", "customers", "share", "low", "high"]
     # A product's holders over the ages add up to its published total; products overlap.
-    table = pd.concat(
-        [
-            suppress(part[columns], minimum=minimum)
-            for _, part in table.groupby("product_id", sort=False)
-        ],
-        ignore_index=True,
-    )
+    table = suppress_each(table[columns], "product_id", minimum=minimum)
     shown = table.dropna(subset=["share"]).groupby("name", sort=False)["share"]
     spread = shown.max() - shown.min()
     if spread.empty:
-        return HeldByAge(table, (), "All cells are too small to be shown.")
+        return Finding(table, (), "All cells are too small to be shown.")
     name = str(spread.idxmax())
     part = table[table["name"] == name].dropna(subset=["share"])
     most, least = part.loc[part["share"].idxmax()], part.loc[part["share"].idxmin()]
@@ -220,12 +193,7 @@ def penetration_by_age(
     )  # fmt: skip
     text = (
         "Penetration differs most by age for {age_product}: {age_product_most} "
-        f"({{age_product_most.interval}}) at age {most['age_band']}, {{age_product_least}} "
-        f"({{age_product_least.interval}}) at age {least['age_band']}."
+        f"({{age_product_most.interval}}) of those aged {most['age_band']}, {{age_product_least}} "
+        f"({{age_product_least.interval}}) of those aged {least['age_band']}."
     )
-    return HeldByAge(table, numbers, text)
-
-
-def _with_share(table: pd.DataFrame, n: int, level: float) -> pd.DataFrame:
-    low, high = wilson(table["customers"], np.full(len(table), n), level=level)
-    return table.assign(share=table["customers"] / n, low=low, high=high)
+    return Finding(table, numbers, text)

@@ -29,7 +29,7 @@ def implications(numbers: Iterable[Number]) -> str:
     items = []
     if "waste_share" in known and known["waste_share"].value:
         saved = (
-            ", and would have saved {waste_cost} on the campaigns on record"
+            "; in the campaigns on record this would have saved {waste_cost}"
             if "waste_cost" in known
             else ""
         )

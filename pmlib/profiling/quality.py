@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import narwhals as nw
@@ -12,6 +12,7 @@ import pandas as pd
 
 from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
+from pmlib.safeguards import suppress, wilson
 
 TABLES = ("customers", "products", "holdings", "transactions", "contacts")
 _DATES = {"holdings": "opened_on", "transactions": "booked_on", "contacts": "contacted_on"}
@@ -23,8 +24,8 @@ _MEANS = {
     ("holdings", "opened_on"): ("no opening day", "taken as held; not used where the day matters"),
     ("holdings", "closed_on"): ("no closing day", "taken as still held"),
     ("contacts", "product_id"): ("no product named", "counted for the campaign as a whole"),
-    ("contacts", "channel"): ("no channel", "not contacted, or the channel is not recorded"),
-    ("contacts", "propensity"): ("probability of the arm not known", "no causal use"),
+    ("contacts", "channel"): ("no channel", "kept: who was not contacted has none"),
+    ("contacts", "propensity"): ("probability of the arm not known", "no evidence of effects"),
     ("contacts", "responded"): ("outcome not known", "left out of all rates"),
 }
 """What an empty cell means in the canonical tables, and what is done with it."""
@@ -96,26 +97,25 @@ def data_quality(
     cells = int((columns["table"].map(rows)).sum())
     missing = int(columns["missing"].sum())
     numbers += [
-        Number(
-            "missing_share", missing / cells, "share", meaning="cells without a value, all tables"
-        ),
+        Number("missing_share", missing / cells, "share",
+               meaning="cells without a value, all tables"),
         Number("n_findings", len(findings), "count", meaning="findings on the quality of the data"),
-    ]
+    ]  # fmt: skip
     text = (
-        f"The study has {len(present)} of the {len(TABLES)} tables and {{rows_customers}} "
-        "customers; {missing_share} of all cells have no value. "
+        f"The study has {'all' if len(present) == len(TABLES) else f'{len(present)} of the'} "
+        f"{len(TABLES)} tables and {{rows_customers}} customers; {{missing_share}} of all cells "
+        "have no value. "
     )
     text += (
         "No check found anything wrong."
         if findings.empty
         else "The checks led to {n_findings} findings, listed with what was done about each."
     )
-    public = columns.drop(columns="rows")
-    return Quality(overview, public, findings, tuple(numbers), text)
+    return Quality(overview, columns.drop(columns="rows"), findings, tuple(numbers), text)
 
 
 def _overview(tables: Mapping[str, nw.LazyFrame], present: list[str]) -> pd.DataFrame:
-    n_customers = _scalar(tables["customers"].select(n=nw.len()))
+    n_customers = count_rows(tables["customers"])
     records = []
     for name in present:
         frame = tables[name]
@@ -137,8 +137,7 @@ def _overview(tables: Mapping[str, nw.LazyFrame], present: list[str]) -> pd.Data
                 "first": iso_day(row.get("first")),
                 "last": iso_day(row.get("last")),
                 # Keys are unique by contract, so only these two can repeat a row.
-                "duplicates": int(row["rows"])
-                - _scalar(frame.select(*names).unique().select(n=nw.len()))
+                "duplicates": int(row["rows"]) - count_rows(frame.select(*names).unique())
                 if name in ("holdings", "transactions")
                 else 0,
             }
@@ -259,7 +258,7 @@ def _logic_findings(
             ("younger than 18 years", years < 18 * 365.25),
             ("older than 105 years", years > 105 * 365.25),
         ):
-            n = _scalar(customers.filter(rule).select(n=nw.len()))
+            n = count_rows(customers.filter(rule))
             found.append(("customers", "birth_date", what, n, "kept, in the outermost age bands"))
     if "joined_on" in names:
         joined = customers.select("customer_id", _joined=day_number("joined_on"))
@@ -272,22 +271,12 @@ def _logic_findings(
                 .join(joined, on="customer_id", how="inner")
                 .filter(nw.col("_day") < nw.col("_joined"))
             )
-            n = _scalar(early.select(n=nw.len()))
+            n = count_rows(early)
             found.append((name, date, "before the customer joined", n, "kept as recorded"))
     if "contacts" in tables:
-        contacts = tables["contacts"]
-        treated = contacts.filter(nw.col("arm") != "control")
-        free = treated.filter(nw.col("cost") <= 0)
+        free = tables["contacts"].filter((nw.col("arm") != "control") & (nw.col("cost") <= 0))
         done = "kept; a campaign without any cost shows none"
-        found.append(
-            (
-                "contacts",
-                "cost",
-                "contact that cost nothing",
-                _scalar(free.select(n=nw.len())),
-                done,
-            )
-        )
+        found.append(("contacts", "cost", "contact that cost nothing", count_rows(free), done))
     return _as_findings([row for row in found if row[3]], overview)
 
 
@@ -301,15 +290,61 @@ def _as_findings(
     return table
 
 
-# --- helpers ------------------------------------------------------------------------------------
+# --- what the other parts of the profile share --------------------------------------------------
+
+
+def count_rows(frame: nw.LazyFrame) -> int:
+    """Count the rows of a table in the engine."""
+    return int(collect(frame.select(n=nw.len()), sort_by=())["n"].iloc[0])
+
+
+def with_rate(
+    table: pd.DataFrame,
+    part: str,
+    whole: str | int | pd.Series,
+    *,
+    level: float,
+    name: str = "share",
+) -> pd.DataFrame:
+    """Add a share `name` with ``low`` and ``high`` (Wilson); NaN where the whole is nothing.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    part : str
+        Column of counts.
+    whole : str, int or pandas.Series
+        What they are a part of: a column, one number, or a number a row.
+    level : float
+        Confidence level.
+    name : str
+    """
+    totals = table[whole] if isinstance(whole, str) else pd.Series(whole, index=table.index)
+    low, high = wilson(table[part], totals, level=level)
+    share = table[part].astype(float) / totals.astype(float).where(totals > 0)
+    return table.assign(**{name: share}, low=low, high=high)
+
+
+def suppress_each(
+    table: pd.DataFrame,
+    by: str | list[str],
+    *,
+    minimum: int,
+    count: str = "customers",
+    keep: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Suppress each part of a table by itself, where only its own total is known."""
+    parts = [
+        suppress(part, count=count, minimum=minimum, keep=keep)
+        for _, part in table.groupby(by, sort=False)
+    ]
+    if not parts:
+        return table.assign(suppressed=pd.Series(dtype=bool))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _as_number(name: str, kind: nw.dtypes.DType) -> nw.Expr:
     return day_number(name) if kind == nw.Date else nw.col(name).cast(nw.Float64)
-
-
-def _scalar(frame: nw.LazyFrame) -> int:
-    return int(collect(frame, sort_by=()).iloc[0, 0])
 
 
 def iso_day(number: float | None) -> str | None:
@@ -325,7 +360,9 @@ def literal(text: str) -> str:
 
 
 def _short(value: float | None) -> str | None:
-    return None if value is None or pd.isna(value) else f"{value:,.6g}".replace("-", "−")
+    if value is None or pd.isna(value):
+        return None
+    return f"{value:,.{'0f' if abs(value) >= 1e5 else '6g'}}".replace("-", "−")
 
 
 def _type_name(kind: nw.dtypes.DType) -> str:
