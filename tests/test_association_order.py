@@ -197,11 +197,9 @@ def test_hits_and_average_precision_by_hand() -> None:
         acquired=np.array([[False, False, True, True], [False, True, False, False]]),
         segment=np.array([1, 1]),
         customers=np.array([1, 3]),
-        start=AS_OF,
-        end=AS_OF,
     )
     # Ranking d, c, b, a; the first customer holds a already.
-    scores = {"popularity": np.tile([0.1, 0.2, 0.3, 0.4], (2, 1))}
+    scores = {"segments_rules": np.tile([0.1, 0.2, 0.3, 0.4], (2, 1))}
     row = _compare(scores, later, confidence_level=0.95).iloc[0]
     assert row["hit_1"] == pytest.approx(1 / 4)
     assert row["hit_3"] == pytest.approx(1.0)
@@ -241,7 +239,7 @@ def test_segments_and_rules_together_name_the_next_product(
     assert hit["Segments and rules"] > hit["Popularity in the segment"] + 0.1
     assert hit["Segments and rules"] > hit["Rules"] + 0.1
     assert hit["Rules"] > hit["Popularity"] + 0.1
-    assert "surely better than popularity" in found.text
+    assert "combined they are surely better than either alone" in found.text
 
 
 def test_purchases_leave_out_what_was_held_before(engine: DuckDBEngine) -> None:
@@ -270,12 +268,12 @@ def test_segments_of_an_earlier_day_when_there_are_none(
 ) -> None:
     booked = pd.DataFrame({"customer_id": [0], "booked_on": pd.to_datetime([first])})
     assignments = engine.from_pandas(pd.DataFrame({"customer_id": [0], "segment": [1]}))
-    found = segments_at(
+    frame, text = segments_at(
         {"transactions": engine.from_pandas(booked)}, {}, assignments, SimpleNamespace(k=k),
         as_of=AS_OF, days=366, engine=engine, folder=tmp_path,
     )  # fmt: skip
-    assert said in found.text
-    assert found.frame is assignments
+    assert said in text
+    assert frame is assignments
 
 
 def test_undated_holdings_do_not_tell_the_future(engine: DuckDBEngine) -> None:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from pmlib.association.baskets import Baskets, collect_baskets
 from pmlib.association.crosscheck import compare_with_mlxtend
-from pmlib.association.findings import Findings, find_rules
-from pmlib.association.itemsets import (
-    Itemsets,
-    closed_and_maximal,
-    condensed_numbers,
-    frequent_itemsets,
-)
+from pmlib.association.findings import find_rules
+from pmlib.association.itemsets import closed_and_maximal, condensed_numbers, frequent_itemsets
 from pmlib.association.measures import measures
-from pmlib.association.order import Acquisitions, acquisition_order
-from pmlib.association.prediction import NextProduct, predict_next_product, segments_at
+from pmlib.association.order import acquisition_order
+from pmlib.association.prediction import predict_next_product, segments_at
 from pmlib.association.rules import product_pairs
 from pmlib.association.segments import WITHIN, rules_by_segment
 from pmlib.association.truth import check_against_truth, kind_composition
@@ -27,11 +22,7 @@ from pmlib.association.wording import (
 
 __all__ = [
     "WITHIN",
-    "Acquisitions",
     "Baskets",
-    "Findings",
-    "Itemsets",
-    "NextProduct",
     "acquisition_order",
     "check_against_truth",
     "closed_and_maximal",

@@ -80,17 +80,34 @@ class Baskets:
         ([[False, False], [True, False]], [1, 2])
         """
         table = table[sorted(table.columns)]
-        n = len(table)
-        segments = np.ones(n, dtype=np.int64) if segment is None else np.asarray(segment)
-        halves = np.zeros(n, dtype=bool) if holdout is None else np.asarray(holdout, dtype=bool)
-        words = pack(table.to_numpy(dtype=bool))
-        (segments, halves, *packed), customers = _distinct([segments, halves, *words.T])
+        packed = pack(table.to_numpy(dtype=bool)).T
+        given = {"segment": segment, "holdout": holdout}
+        rows = pd.DataFrame(
+            {name: np.asarray(values) for name, values in given.items() if values is not None}
+            | dict(zip(word_names(table.shape[1]), packed, strict=True))
+        )
+        counted = rows.groupby(list(rows.columns)).size().reset_index(name="customers")
+        whole = pd.DataFrame({"segment": 1, "holdout": False}, index=counted.index)
+        return cls.from_counts(tuple(map(str, table.columns)), whole.assign(**counted))
+
+    @classmethod
+    def from_counts(cls, products: tuple[str, ...], counted: pd.DataFrame) -> Baskets:
+        """Unpack counted combinations: segment, holdout, customers and the columns of a basket.
+
+        Parameters
+        ----------
+        products : tuple of str
+            Sorted.
+        counted : pandas.DataFrame
+            The basket is in the columns `word_names`.
+        """
+        words = counted[word_names(len(products))].to_numpy(dtype=np.int64)
         return cls(
-            products=tuple(map(str, table.columns)),
-            held=unpack(np.column_stack(packed), table.shape[1]),
-            customers=customers,
-            segment=segments.astype(np.int64),
-            holdout=halves,
+            products=products,
+            held=unpack(words, len(products)),
+            customers=counted["customers"].to_numpy(dtype=np.int64),
+            segment=counted["segment"].to_numpy(dtype=np.int64),
+            holdout=counted["holdout"].to_numpy(dtype=bool),
         )
 
     @property
@@ -226,7 +243,6 @@ def collect_baskets(
             found="none",
             remedy="Fill the table products, or leave out products and holdings.",
         )
-    words = [f"word_{i}" for i in range(math.ceil(len(products) / _BITS))]
     table = with_baskets(known_at(customers, as_of), held_at(holdings, as_of), products)
     table = table.with_columns(
         holdout=uniform("customer_hash", seed=seed + _SPLIT_STREAM) < holdout_share
@@ -235,7 +251,7 @@ def collect_baskets(
         table = table.with_columns(segment=nw.lit(1))
     else:
         table = table.join(segments.select("customer_id", "segment"), on="customer_id", how="left")
-    keys = ["segment", "holdout", *words]
+    keys = ["segment", "holdout", *word_names(len(products))]
     counted = collect(table.group_by(keys).agg(customers=nw.len()), sort_by=keys)
     if counted["segment"].isna().any():
         raise StudyError(
@@ -245,13 +261,7 @@ def collect_baskets(
             found=f"{counted.loc[counted['segment'].isna(), 'customers'].sum():,} without",
             remedy="Run the segmentation chapter again on the same customers.",
         )
-    return Baskets(
-        products=products,
-        held=unpack(counted[words].to_numpy(dtype=np.int64), len(products)),
-        customers=counted["customers"].to_numpy(dtype=np.int64),
-        segment=counted["segment"].to_numpy(dtype=np.int64),
-        holdout=counted["holdout"].to_numpy(dtype=bool),
-    )
+    return Baskets.from_counts(products, counted)
 
 
 def known_at(customers: nw.LazyFrame, day: dt.date) -> nw.LazyFrame:
@@ -260,6 +270,11 @@ def known_at(customers: nw.LazyFrame, day: dt.date) -> nw.LazyFrame:
         return customers.select("customer_id", "customer_hash")
     joined = nw.col("joined_on").is_null() | (nw.col("joined_on") <= nw.lit(day))
     return customers.filter(joined).select("customer_id", "customer_hash")
+
+
+def word_names(n_products: int, prefix: str = "word") -> list[str]:
+    """Columns that hold the baskets of so many products: ``<prefix>_0``, ``<prefix>_1``, …."""
+    return [f"{prefix}_{i}" for i in range(math.ceil(n_products / _BITS))]
 
 
 def with_baskets(
@@ -280,7 +295,7 @@ def with_baskets(
     products : sequence of str
         Bit i of the numbers stands for product i.
     prefix : str
-        The columns are called ``<prefix>_0``, ``<prefix>_1``, …; `unpack` reads them.
+        The columns are called as by `word_names`; `unpack` reads them.
 
     Returns
     -------
@@ -294,15 +309,10 @@ def with_baskets(
     held = holdings.group_by("customer_id").agg(
         *(flag.max().alias(name) for name, flag in flags.items())
     )
-    n_words = math.ceil(len(products) / _BITS)
+    bits = [nw.col(name).cast(nw.Int64) * (1 << i % _BITS) for i, name in enumerate(flags)]
     words = {
-        f"{prefix}_{word}": nw.sum_horizontal(
-            *(
-                nw.col(f"flag_{i}").cast(nw.Int64) * (1 << (i - word * _BITS))
-                for i in range(word * _BITS, min((word + 1) * _BITS, len(products)))
-            )
-        )
-        for word in range(n_words)
+        name: nw.sum_horizontal(*bits[word * _BITS : (word + 1) * _BITS])
+        for word, name in enumerate(word_names(len(products), prefix))
     }
     held = held.select("customer_id", **words)
     joined = customers.join(held, on="customer_id", how="left")
@@ -343,20 +353,3 @@ def pack(held: np.ndarray) -> np.ndarray:
     for i in range(n_products):
         words[i // _BITS] |= np.left_shift(held[:, i], i % _BITS, dtype=np.int64)
     return words.T
-
-
-def _distinct(keys: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
-    """Find the distinct combinations of key columns, in order, and how many rows each has."""
-    telling = [i for i, key in enumerate(keys) if len(key) and (key != key[0]).any()]
-    if len(telling) == 1:
-        values, counts = np.unique(keys[telling[0]], return_counts=True)
-        return [
-            values if i in telling else np.repeat(key[:1], len(values))
-            for i, key in enumerate(keys)
-        ], counts
-    order = np.lexsort(keys[::-1])
-    ordered = [key[order] for key in keys]
-    changes = np.ones(len(order), dtype=bool)
-    changes[1:] = np.any([key[1:] != key[:-1] for key in ordered], axis=0)
-    starts = np.flatnonzero(changes)
-    return [key[starts] for key in ordered], np.diff(np.append(starts, len(order)))

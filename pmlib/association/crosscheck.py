@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.association.itemsets import Itemsets, frequent_itemsets
 from pmlib.association.measures import measures
 from pmlib.association.rules import all_rules
@@ -26,47 +26,6 @@ _MEASURES = {
 _LONGEST = 3  # products in a rule that is compared: mlxtend splits longer sets in every way
 
 
-@dataclass(frozen=True)
-class CrossCheck:
-    """What mlxtend found too.
-
-    Parameters
-    ----------
-    customers, of_customers : int
-        Mined by both libraries, and those they were drawn from.
-    itemsets, rules : int
-        Compared, and equal.
-    """
-
-    customers: int
-    of_customers: int
-    itemsets: int
-    rules: int
-
-    @property
-    def numbers(self) -> tuple[Number, ...]:
-        """Headline numbers."""
-        return (
-            Number("itemsets_checked", self.itemsets, "count",
-                   meaning="frequent itemsets with the support that mlxtend finds"),
-            Number("rules_checked", self.rules, "count",
-                   meaning="rules with the measures that mlxtend computes"),
-        )  # fmt: skip
-
-    @property
-    def text(self) -> str:
-        """What was compared, in words (Markdown)."""
-        sample = f"a sample of {self.customers:,} of " if self.customers < self.of_customers else ""
-        return (
-            f"On {sample}the {self.of_customers:,} customers of the discovery half the library "
-            f"mlxtend, which takes them one by one, finds the same {self.itemsets:,} sets with the "
-            "same supports, and computes the same support, confidence, lift, leverage, conviction, "
-            f"Zhang’s measure, Jaccard and Kulczynski for the {self.rules:,} rules of up to "
-            f"{_LONGEST} products that these sets give. A difference would have stopped the "
-            "chapter."
-        )
-
-
 def compare_with_mlxtend(
     itemsets: Itemsets,
     baskets: Baskets,
@@ -75,7 +34,7 @@ def compare_with_mlxtend(
     max_length: int | None = None,
     seed: int,
     max_customers: int = 20_000,
-) -> CrossCheck:
+) -> Finding:
     """Mine the same customers with mlxtend's `fpgrowth` and compare all that both compute.
 
     Parameters
@@ -92,7 +51,8 @@ def compare_with_mlxtend(
 
     Returns
     -------
-    CrossCheck
+    Finding
+        A row a kind: compared (itemsets, rules), number (of them, all equal).
 
     Raises
     ------
@@ -133,7 +93,22 @@ def compare_with_mlxtend(
             _by_key(measures(rules)[list(_MEASURES)], rules["antecedent"], targets),
             _by_key(theirs[list(_MEASURES.values())], theirs["antecedents"], theirs["consequents"]),
         )
-    return CrossCheck(baskets.total, of_customers, len(supports), len(rules))
+    table = pd.DataFrame({"compared": ["itemsets", "rules"], "number": [len(supports), len(rules)]})
+    numbers = (
+        Number("itemsets_checked", len(supports), "count",
+               meaning="frequent itemsets with the support that mlxtend finds"),
+        Number("rules_checked", len(rules), "count",
+               meaning="rules with the measures that mlxtend computes"),
+    )  # fmt: skip
+    sample = f"a sample of {baskets.total:,} of " if baskets.total < of_customers else ""
+    text = (
+        f"On {sample}the {of_customers:,} customers of the discovery half the library mlxtend "
+        f"[@raschka2018mlxtend], which takes them one by one, finds the same {len(supports):,} "
+        "sets with the same supports, and computes the same support, confidence, lift, leverage, "
+        f"conviction, Zhang’s measure, Jaccard and Kulczynski for the {len(rules):,} rules of up "
+        f"to {_LONGEST} products that these sets give. A difference would have stopped the chapter."
+    )
+    return Finding(table, numbers, text)
 
 
 def _by_key(values: pd.DataFrame, *products: pd.Series) -> dict[Any, np.ndarray]:

@@ -17,20 +17,13 @@ from pmlib.association.rules import (
     check_structural_pairs,
     rules_on_holdout,
 )
-from pmlib.association.segments import WITHIN, BySegment, rules_by_segment
+from pmlib.association.segments import ADDS, WITHIN, BySegment, rules_by_segment
+from pmlib.association.wording import rule_label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pmlib.association.baskets import Baskets
-
-_PLURAL = {
-    "holds_within": "hold within segments",
-    "differs_between_segments": "differ between segments",
-    "restates_segments": "mainly restate the segments",
-    "undecided": "cannot be decided",
-    "not_tested": "could not be tested within segments",
-}
 
 # A rule whose lift is not surely above this is hardly a reason to choose whom to address.
 _WEAK_LIFT = 1.5
@@ -152,41 +145,45 @@ class Findings:
         }
         lift = self._strongest[["lift", "lift_low", "lift_high"]] if len(kinds) else [None] * 3
         value, low, high = lift
+        # Rounded down: "at least" must stay true.
+        least = np.floor(1e4 * self.surviving["hyper_confidence"].min()) / 1e4
         return (
             *(Number(key, count, "count", meaning=text) for key, (count, text) in counts.items()),
             Number("strongest_lift", value, "ratio", low=low, high=high,
                    meaning="lift on the hold-out half of the surviving rule with the largest lift "
                    "on the discovery half"),
+            Number("least_hyper_confidence", least if len(kinds) else None, decimals=4,
+                   meaning="smallest hyper-confidence of a surviving rule"),
             Number("largest_product_support", self.itemsets.largest_support, "share",
                    meaning="share of customers who hold the commonest product"),
         )  # fmt: skip
 
-    @property
-    def text(self) -> str:
-        """The finding in words (Markdown)."""
+    def text(self, names: Mapping[str, str]) -> str:
+        """Say what was found (Markdown); `names` gives the products' names."""
         if not len(self.rules):
             return self._nothing()
+        alone = int((self.rules["scope"] > 0).sum())
         method = {"holm": "Holm", "bh": "Benjamini–Hochberg"}[self.correction]
-        share = format_number(self.error_rate, "share", decimals=0)
         text = (
-            f"{len(self.rules):,} rules were tested on customers they were not found on; "
+            f"{len(self.rules):,} rules were tested on customers they were not found on"
+            f"{f' ({alone:,} of them in one segment only)' if alone else ''}; "
             f"**{len(self.surviving):,}** survive correction for that many tests ({method}, "
-            f"{share})."
+            f"{format_number(self.error_rate, 'share', decimals=0)})."
         )
         if not len(self.surviving):
             return text + " What the discovery half showed does not hold on other customers."
-        if self._weak:
-            text += f" **The associations are weak:** no lift is surely above {_WEAK_LIFT:g}."
-        text += f" The rule with the largest lift where it was found has a lift of {self._lift()}."
-        return text + (
-            " Holding one product says little about holding another." if self._weak else ""
-        )
-
-    def _lift(self) -> str:
         rule = self._strongest
-        digits = 1 if rule["lift"] >= 10 else 2
-        interval = f"{rule['lift_low']:.{digits}f} to {rule['lift_high']:.{digits}f}"
-        return f"{rule['lift']:.{digits}f} ({interval}) on the other customers"
+        lift, low, high = (
+            f"{rule[end]:.{1 if rule['lift'] >= 10 else 2}f}"
+            for end in ("lift", "lift_low", "lift_high")
+        )
+        weak = f" **The associations are weak:** no lift is surely above {_WEAK_LIFT:g}."
+        return (
+            f"{text}{weak if self._weak else ''} The rule with the largest lift where it was "
+            f"found, {rule_label(rule['antecedent'], rule['consequent'], names)}, has a lift of "
+            f"{lift} ({low} to {high}) on the other customers."
+            f"{' Holding one product says little about holding another.' if self._weak else ''}"
+        )
 
     @property
     def within_text(self) -> str:
@@ -194,11 +191,33 @@ class Findings:
         if self._one_segment:
             return "The customers form one segment, so there is nothing to compare rules with."
         kinds = self.leading(len(self.surviving))["within"]
-        counted = {kind: int((kinds == kind).sum()) for kind in WITHIN}
-        words = (
-            f"{n} {WITHIN[kind] if n == 1 else _PLURAL[kind]}" for kind, n in counted.items() if n
+        adds, restates = int(kinds.isin(ADDS).sum()), int((kinds == "restates_segments").sum())
+        return (
+            f"Of {len(kinds)} sets of products with a surviving rule, **{adds}** say more than the "
+            f"segments do and {restates} mainly restate them; these customers do not decide the "
+            f"other {len(kinds) - adds - restates}."
         )
-        return f"Of {len(kinds)} sets of products with a surviving rule, {', '.join(words)}."
+
+    def kinds(self, names: Mapping[str, str]) -> pd.DataFrame:
+        """Count the leading rules of each kind, with the one of strongest evidence.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a kind: rules (`WITHIN`), sets (of products), example (that rule), odds_ratio
+            (over all customers), common_odds_ratio, common_low, common_high (within segments).
+        """
+        keys = ["antecedent", "consequent"]
+        leading = self.leading(len(self.surviving))[[*keys, "within"]]
+        first = leading.drop_duplicates("within").merge(
+            self.by_segment.common.drop(columns="within"), on=keys
+        )
+        first["rules"] = first["within"].map(WITHIN)
+        first["sets"] = first["within"].map(leading["within"].value_counts())
+        first["example"] = [rule_label(X, y, names) for X, y in first[keys].to_numpy()]
+        first = first.sort_values("within", key=lambda kinds: kinds.map(list(WITHIN).index))
+        shown = ["rules", "sets", "example", "odds_ratio"]
+        return first[[*shown, "common_odds_ratio", "common_low", "common_high"]]
 
     @property
     def meaning(self) -> str:
@@ -209,7 +228,7 @@ class Findings:
                 "Holdings give no ground to prefer one product for holders of another. The plan "
                 "of @sec-strategy-design rests on segments and on observed response alone."
             )
-        adds = int(kinds.isin(["holds_within", "differs_between_segments"]).sum())
+        adds = int(kinds.isin(ADDS).sum())
         weak = "" if not self._weak else (
             " The associations are weak, though: what a customer holds changes the chance of "
             "holding another product by little, and offers chosen by it can differ but little."
@@ -218,7 +237,7 @@ class Findings:
             return (
                 f"There are no segments that the {len(kinds)} sets of products with a surviving "
                 f"rule could restate or add to.{weak} Whether an offer chosen by rule sells more "
-                "effects of offers must tell (@sec-policies)."
+                "is for the effects of offers to tell (@sec-policies)."
             )
         if not adds:
             return (
@@ -228,7 +247,7 @@ class Findings:
         return (
             f"{adds} of {len(kinds)} sets of products with a surviving rule say more than the "
             "segments do. For these it can pay to choose the product by what a customer holds, "
-            f"within the segment.{weak} Whether it does, effects of offers must tell "
+            f"within the segment.{weak} Whether it does is for the effects of offers to tell "
             "(@sec-policies)."
         )
 

@@ -88,10 +88,11 @@ class Acquisitions:
         if surely.max() < _OUT_OF_PROPORTION:
             return "What is acquired next hardly depends on what was acquired last."
         top = known.sort_values("ratio", ascending=False, kind="stable").iloc[0]
+        low, high = top["ratio"] * top[["share_low", "share_high"]] / top["share"]
         return (
             f"Most out of proportion is **{names[top['other']]} after {names[top['product']]}**: "
-            f"{top['ratio']:.1f} times as often as if the next product did not depend on the last, "
-            f"after a median of {top['median_gap']:,.0f} days."
+            f"{top['ratio']:.1f} times ({low:.1f} to {high:.1f}) as often as if the next product "
+            f"did not depend on the last, after a median of {top['median_gap']:,.0f} days."
         )
 
     def _first_text(self, names: Mapping[str, str], minimum: int) -> str:

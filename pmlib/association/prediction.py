@@ -13,14 +13,14 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
+from pmlib.artifacts import Finding, Number
 from pmlib.association.baskets import (
     collect_baskets,
     held_at,
     known_at,
-    pack,
     unpack,
     with_baskets,
+    word_names,
 )
 from pmlib.association.itemsets import frequent_itemsets
 from pmlib.association.measures import normal_quantile
@@ -57,8 +57,6 @@ class Purchases:
         A row is one combination of segment, basket and acquisitions; customers who acquired
         nothing are left out.
     segment, customers : numpy.ndarray of int, shape (rows,)
-    start, end : datetime.date
-        Acquired after `start`, by `end`.
     """
 
     products: tuple[str, ...]
@@ -66,92 +64,6 @@ class Purchases:
     acquired: np.ndarray
     segment: np.ndarray
     customers: np.ndarray
-    start: dt.date
-    end: dt.date
-
-
-@dataclass(frozen=True)
-class NextProduct:
-    """How well each ranking names the product that a customer acquires next.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        A row a ranking: ranking; hit_1, hit_3, map_7 with _low and _high (shares); gain, gain_low,
-        gain_high (map_7 less that of popularity, on the same customers). Empty when it cannot be
-        told.
-    buyers : tuple of int
-        Customers who acquired something in the earlier and in the later period.
-    start, middle, end : datetime.date
-        Learnt from start to middle, judged from middle to end.
-    """
-
-    table: pd.DataFrame
-    buyers: tuple[int, int]
-    start: dt.date
-    middle: dt.date
-    end: dt.date
-
-    @property
-    def numbers(self) -> tuple[Number, ...]:
-        """Headline numbers."""
-        if not len(self.table):
-            return ()
-        rows = self.table.set_index("ranking")
-        return (
-            Number("n_next_buyers", self.buyers[1], "customers", meaning="judged on"),
-            *(
-                Number(
-                    f"hit3_{key}", rows.loc[name, "hit_3"], "share",
-                    low=rows.loc[name, "hit_3_low"], high=rows.loc[name, "hit_3_high"],
-                    meaning=f"buyers whose next product is among the first three: {name}",
-                )
-                for key, name in MODELS.items()
-            ),
-        )  # fmt: skip
-
-    @property
-    def text(self) -> str:
-        """The finding in words (Markdown)."""
-        if not max(self.buyers):
-            return (
-                "The study does not record when products were opened, so there is no later period "
-                "to judge a ranking on."
-            )
-        if not len(self.table):
-            return (
-                f"Only {self.buyers[0]:,} and {self.buyers[1]:,} customers acquired a product at a "
-                "known date in the earlier and in the later period: too few to compare rankings."
-            )
-        rows = self.table.set_index("ranking")
-        both, popular, bound = (
-            rows.loc[MODELS[key]] for key in ("segments_rules", "popularity", "boosting")
-        )
-        verdict = (
-            "surely better than popularity"
-            if both["gain_low"] > 0
-            else "surely worse than popularity"
-            if both["gain_high"] < 0
-            else "not surely different from popularity"
-        )
-        return (
-            f"Learnt from {self.start:%Y-%m-%d} to {self.middle:%Y-%m-%d} and judged on "
-            f"{self.buyers[1]:,} customers who acquired something by {self.end:%Y-%m-%d}, segments "
-            f"and rules together name the next product among their first three for "
-            f"{100 * both['hit_3']:.0f} % of them, popularity for {100 * popular['hit_3']:.0f} %. "
-            f"By MAP at {_DEPTH} they differ by {_signed(both['gain'])} "
-            f"({_signed(both['gain_low'])} to {_signed(both['gain_high'])}): {verdict}. Gradient "
-            f"boosting, which does not explain itself, differs by {_signed(bound['gain'])} "
-            f"({_signed(bound['gain_low'])} to {_signed(bound['gain_high'])})."
-        )
-
-
-@dataclass(frozen=True)
-class EarlierSegments:
-    """The segments of an earlier day (customer_id, segment), and as of when they are, in words."""
-
-    frame: nw.LazyFrame
-    text: str
 
 
 def segments_at(
@@ -164,7 +76,7 @@ def segments_at(
     days: int,
     engine: Engine,
     folder: Path,
-) -> EarlierSegments:
+) -> tuple[nw.LazyFrame, str]:
     """Assign the customers as they were on an earlier day, with the frozen scorer.
 
     A ranking that is judged on what came after a day must not know segments formed later.
@@ -186,10 +98,13 @@ def segments_at(
 
     Returns
     -------
-    EarlierSegments
+    segments : narwhals.LazyFrame
+        customer_id, segment.
+    text : str
+        As of when they are.
     """
     if scorer.k == 1:
-        return EarlierSegments(assignments, "All customers are in one segment.")
+        return assignments, "All customers are in one segment."
     day = as_of - dt.timedelta(days=days)
     if "transactions" in tables:
         first = collect(
@@ -197,18 +112,15 @@ def segments_at(
         )["first"].iloc[0]
         # The first month of the year may be missing: histories start at the first of a month.
         if first > day.toordinal() - _HISTORY_DAYS:
-            return EarlierSegments(
-                assignments,
+            return assignments, (
                 f"The transactions do not reach a year before {day:%Y-%m-%d}: segments are those "
-                f"of {as_of:%Y-%m-%d}, and rankings that use them know a little of the future.",
+                f"of {as_of:%Y-%m-%d}, and rankings that use them know a little of the future."
             )
     channels = customer_features(tables, attributes, as_of=as_of).channels
     then = customer_features(tables, attributes, as_of=day, channels=channels)
     assigned = assign_customers(then.frame, scorer, engine=engine, folder=folder)
-    return EarlierSegments(
-        assigned.select("customer_id", "segment"),
-        f"Segments are those that the customers were in on {day:%Y-%m-%d}.",
-    )
+    text = f"Segments are those that the customers were in on {day:%Y-%m-%d}."
+    return assigned.select("customer_id", "segment"), text
 
 
 def collect_purchases(
@@ -247,8 +159,7 @@ def collect_purchases(
         table.join(buyers, on="customer_id", how="semi"), opened, products, prefix="new"
     )
     table = table.join(segments.select("customer_id", "segment"), on="customer_id", how="inner")
-    n_words = pack(np.zeros((0, len(products)), dtype=bool)).shape[1]
-    before, after = ([f"{name}_{i}" for i in range(n_words)] for name in ("word", "new"))
+    before, after = (word_names(len(products), prefix) for prefix in ("word", "new"))
     keys = ["segment", *before, *after]
     counted = collect(table.group_by(keys).agg(customers=nw.len()), sort_by=keys)
     held = unpack(counted[before].to_numpy(dtype=np.int64), len(products))
@@ -260,8 +171,6 @@ def collect_purchases(
         acquired[bought],
         counted["segment"].to_numpy(dtype=np.int64)[bought],
         counted["customers"].to_numpy(dtype=np.int64)[bought],
-        start,
-        end,
     )
 
 
@@ -279,7 +188,7 @@ def predict_next_product(
     seed: int,
     structural_pairs: Sequence[tuple[str, str]] = (),
     confidence_level: float = 0.95,
-) -> NextProduct:
+) -> Finding:
     r"""Compare rankings of the products a customer does not hold, on a later period.
 
     Parameters
@@ -300,7 +209,10 @@ def predict_next_product(
 
     Returns
     -------
-    NextProduct
+    Finding
+        A row a ranking: ranking; hit_1, hit_3, map_7 with _low and _high (shares); lead, lead_low,
+        lead_high (by how much segments and rules surpass its map_7, on the same customers). Empty
+        when it cannot be told.
 
     Notes
     -----
@@ -335,9 +247,18 @@ def predict_next_product(
         )
         for first, last in ((start, middle), (middle, as_of))
     )
-    buyers = (int(earlier.customers.sum()), int(later.customers.sum()))
-    if min(buyers) < _MIN_BUYERS or earlier.acquired.any(axis=0).sum() < 2:
-        return NextProduct(pd.DataFrame(columns=["ranking"]), buyers, start, middle, as_of)
+    n_earlier, n_later = int(earlier.customers.sum()), int(later.customers.sum())
+    if min(n_earlier, n_later) < _MIN_BUYERS or earlier.acquired.any(axis=0).sum() < 2:
+        text = (
+            f"Only {n_earlier:,} and {n_later:,} customers acquired a product at a known date in "
+            "the earlier and in the later period: too few to compare rankings."
+        )
+        if not max(n_earlier, n_later):
+            text = (
+                "The study does not record when products were opened, so there is no later period "
+                "to judge a ranking on."
+            )
+        return Finding(pd.DataFrame(columns=["ranking"]), (), text)
     baskets = collect_baskets(
         customers, holdings, products=products, as_of=middle, seed=seed, segments=segments
     )
@@ -346,8 +267,35 @@ def predict_next_product(
         itemsets, min_confidence=min_confidence, structural_pairs=structural_pairs
     ).frame
     scores = _scores(earlier, later, rules, seed=seed)
-    return NextProduct(
-        _compare(scores, later, confidence_level=confidence_level), buyers, start, middle, as_of
+    table = _compare(scores, later, confidence_level=confidence_level)
+    numbers = [
+        Number(f"hit3_{key}", row["hit_3"], "share", row["hit_3_low"], row["hit_3_high"],
+               meaning=f"buyers whose next product is among the first three: {MODELS[key]}")
+        for key, (_, row) in zip(MODELS, table.iterrows(), strict=True)
+    ]  # fmt: skip
+    numbers.insert(0, Number("n_next_buyers", n_later, "customers", meaning="judged on"))
+    text = (
+        f"Learnt from {start:%Y-%m-%d} to {middle:%Y-%m-%d} and judged on {{n_next_buyers}} "
+        f"customers who acquired something by {as_of:%Y-%m-%d}, {_verdict(table)}"
+    )
+    return Finding(table, tuple(numbers), text)
+
+
+def _verdict(table: pd.DataFrame) -> str:
+    rows = {key: row for key, (_, row) in zip(MODELS, table.iterrows(), strict=True)}
+    leads = {
+        key: "{} ({} to {})".format(*(_signed(row[f"lead{end}"]) for end in ("", "_low", "_high")))
+        for key, row in rows.items()
+    }
+    surely = min(rows[key]["lead_low"] for key in ("segments", "rules")) > 0
+    return (
+        "segments and rules together name the next product among their first three for "
+        "{hit3_segments_rules} of them ({hit3_segments_rules.interval}), popularity for "
+        "{hit3_popularity} ({hit3_popularity.interval}). "
+        f"By MAP at {_DEPTH} they lead popularity by {leads['popularity']}, segments alone by "
+        f"{leads['segments']} and rules alone by {leads['rules']}: **combined they are "
+        f"{'' if surely else 'not '}surely better than either alone.** Against gradient boosting, "
+        f"which does not explain itself, they stand at {leads['boosting']}."
     )
 
 
@@ -424,21 +372,24 @@ def _compare(
 ) -> pd.DataFrame:
     z = normal_quantile(confidence_level)
     weight, n = later.customers, int(later.customers.sum())
+    wanted = np.minimum(later.acquired.sum(axis=1), _DEPTH)
+    hit = {name: _hits(score, later) for name, score in scores.items()}
+    average = {
+        name: (np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1) * hits).sum(axis=1)
+        / wanted
+        for name, hits in hit.items()
+    }
     rows: list[dict[str, Any]] = []
-    baseline: np.ndarray | None = None
-    for name, score in scores.items():
-        hits = _hits(score, later)
-        precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
-        wanted = np.minimum(later.acquired.sum(axis=1), _DEPTH)
-        average = (precision * hits).sum(axis=1) / wanted
-        if baseline is None:
-            baseline = average
+    for name, hits in hit.items():
         row: dict[str, Any] = {"ranking": MODELS[name]}
         for k in (1, 3):
-            hit = int(weight @ hits[:, :k].any(axis=1))
-            low, high = wilson(np.array([hit]), np.array([n]), level=confidence_level)
-            row |= {f"hit_{k}": hit / n, f"hit_{k}_low": low[0], f"hit_{k}_high": high[0]}
-        for label, values in (("map_7", average), ("gain", average - baseline)):
+            number = int(weight @ hits[:, :k].any(axis=1))
+            low, high = wilson(np.array([number]), np.array([n]), level=confidence_level)
+            row |= {f"hit_{k}": number / n, f"hit_{k}_low": low[0], f"hit_{k}_high": high[0]}
+        for label, values in (
+            ("map_7", average[name]),
+            ("lead", average["segments_rules"] - average[name]),
+        ):
             mean = float(weight @ values) / n
             half = z * math.sqrt(float(weight @ (values - mean) ** 2)) / n
             row |= {label: mean, f"{label}_low": mean - half, f"{label}_high": mean + half}

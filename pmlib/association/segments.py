@@ -22,6 +22,9 @@ WITHIN = {
 }
 """What the analysis by segment may say of a rule, and how a reader sees it."""
 
+ADDS = ("holds_within", "differs_between_segments")
+"""Rules that say more than the segments do."""
+
 # Strata whose smallest expected count is below this make the chi-squared reference of the
 # Breslow-Day test unsafe; they keep their odds ratio but do not enter the test.
 _SMALLEST_EXPECTED = 5

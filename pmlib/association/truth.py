@@ -13,6 +13,7 @@ import pandas as pd
 from pmlib.artifacts import Number
 from pmlib.association.baskets import Baskets
 from pmlib.association.findings import Findings
+from pmlib.association.segments import ADDS
 from pmlib.casebank.world import KINDS, World
 from pmlib.engine import collect
 
@@ -44,7 +45,7 @@ class TruthCheck:
 
     @property
     def _adds(self) -> pd.Series:
-        return self.rules["within"].isin(["holds_within", "differs_between_segments"])
+        return self.rules["within"].isin(ADDS)
 
     @property
     def _restates(self) -> pd.Series:
@@ -90,7 +91,7 @@ class TruthCheck:
         planted = f"Of {len(self.planted)} planted rules, {found} were found"
         text = (
             f"{planted if len(self.planted) else 'No rules were planted'}; of {len(self.rules)} "
-            f"surviving rules, {false} are not true."
+            f"surviving rules, {false or 'none'} {'is' if false < 2 else 'are'} false."
         )
         if self.decided:
             text += (

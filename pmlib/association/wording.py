@@ -74,7 +74,7 @@ def rule_sentences(
         sentence = (
             f"{where} customers with {_listed(rule.antecedent, names)}, "
             f"{_share(rule.confidence)} ({_share(rule.confidence_low)} to "
-            f"{_share(rule.confidence_high)}) hold {names[rule.consequent]} too, "
+            f"{_share(rule.confidence_high)}) hold {_quoted(names[rule.consequent])} too, "
             f"{_ratio(rule.lift)} times the share among {whom} customers."
         )
         within = _within(common[key], by_rule[key], segment_names)
@@ -113,16 +113,17 @@ def rule_table(
 
 
 def measure_table(findings: Findings, names: Mapping[str, str], *, n: int) -> pd.DataFrame:
-    """Return all measures of at most `n` leading rules.
+    """Return the measures of at most `n` leading rules.
 
     Returns
     -------
     pandas.DataFrame
-        rule, then the measures of `pmlib.association.measures.measures` without intervals.
+        rule, then the measures of `pmlib.association.measures.measures` without intervals; and
+        without hyper-confidence, which is near 1 for every rule that survives.
     """
     rules = findings.leading(n)
-    shown = [name for name in MEASURES if not name.endswith(("_low", "_high"))]
-    table = rules[shown].copy()
+    hidden = ("_low", "_high", "hyper_confidence")
+    table = rules[[name for name in MEASURES if not name.endswith(hidden)]].copy()
     labels = zip(rules["antecedent"], rules["consequent"], strict=True)
     table.insert(0, "rule", [rule_label(X, y, names) for X, y in labels])
     return table
@@ -151,7 +152,12 @@ def _within(common: Any, cells: pd.DataFrame, segment_names: Mapping[int, str]) 
 
 
 def _listed(products: Iterable[str], names: Mapping[str, str]) -> str:
-    return " and ".join(names[product] for product in products)
+    return " and ".join(_quoted(names[product]) for product in products)
+
+
+def _quoted(name: str) -> str:
+    """Set a name off from the sentence where it has a comma of its own."""
+    return f"“{name}”" if "," in name else name
 
 
 def _share(value: float) -> str:
