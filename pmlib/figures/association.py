@@ -199,7 +199,7 @@ def rules_by_segment(
     Parameters
     ----------
     grid : pandas.DataFrame
-        As `pmlib.association.Findings.segment_grid` gives it.
+        As `pmlib.association.findings.Findings.segment_grid` gives it.
     names, segment_names : mapping
         Product id, and segment, to name.
     """

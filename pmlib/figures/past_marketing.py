@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pmlib.figures.profiling import PER_CENT, distances, whiskers, wrapped
+from pmlib.figures.profiling import (
+    PER_CENT,
+    distances,
+    dots,
+    label_rows,
+    share_axis,
+    whiskers,
+    wrapped,
+)
 from pmlib.figures.style import COLOURS, new_figure, segment_colours, styled
 
 _ATTRIBUTES = 25
@@ -35,15 +43,11 @@ def feature_time(attributes: pd.DataFrame, *, suspect: float) -> Figure:
         part = table[table["known_before"] == known]
         if part.empty:
             continue
-        axes.errorbar(
-            part["auc"], part.index, xerr=distances(part["auc"], part["low"], part["high"]),
-            fmt=marker, markersize=4.5, capsize=2.5, color=COLOURS[colour], label=label,
-        )  # fmt: skip
+        dots(axes, part, "auc", part.index, marker=marker, colour=COLOURS[colour], label=label)
     axes.axvline(0.5, color=COLOURS["ink"], linewidth=0.8)
     for edge in (1 - suspect, suspect):
         axes.axvline(edge, color=COLOURS["muted"], linewidth=0.8, linestyle=":")
-    axes.set_yticks(np.arange(len(table)), [wrapped(label, 44) for label in table["label"]])
-    axes.set_ylim(len(table) - 0.5, -0.5)
+    label_rows(axes, [wrapped(label, 44) for label in table["label"]])
     axes.set_xlim(0, 1)
     axes.set_xlabel("AUC of the attribute alone (0.5: tells nothing)")
     figure.legend(loc="outside upper left", ncols=2)
@@ -69,15 +73,9 @@ def responses(campaigns: pd.DataFrame) -> Figure:
         part = shown[(shown["arm"] == "control") == is_control]
         if part.empty:
             continue
-        axes.errorbar(
-            part["rate"], part.index, xerr=distances(part["rate"], part["low"], part["high"]),
-            fmt=marker, markersize=5, capsize=3, color=COLOURS[colour], label=label,
-        )  # fmt: skip
-    axes.set_yticks(np.arange(len(shown)), shown["campaign"] + ", " + shown["arm"])
-    axes.set_ylim(len(shown) - 0.5, -0.5)
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(PER_CENT)
-    axes.set_xlabel("share who took the product")
+        dots(axes, part, "rate", part.index, marker=marker, colour=COLOURS[colour], label=label)
+    label_rows(axes, shown["campaign"] + ", " + shown["arm"])
+    share_axis(axes, "share who took the product")
     figure.legend(loc="outside upper left", ncols=2)
     return figure
 
@@ -110,17 +108,11 @@ def offers(table: pd.DataFrame) -> Figure:
                 continue
             shift = 0.5 * ((i + 0.5) / len(channels) - 0.5)
             at = np.array([names.index(name) for name in part["row"]]) + shift
-            axes.errorbar(
-                part["rate"], at, xerr=distances(part["rate"], part["low"], part["high"]),
-                fmt="o", markersize=3.5, capsize=2, linewidth=1.2, color=colours[channel],
-                label=channel,
-            )  # fmt: skip
-        axes.set_yticks(np.arange(len(names)), names)
-        axes.set_ylim(len(names) - 0.5, -0.5)
+            dots(axes, part, "rate", at, colour=colours[channel], label=channel)
+        label_rows(axes, names)
         axes.set_title(campaign)
-        axes.xaxis.set_major_formatter(PER_CENT)
-    panels[-1].set_xlim(left=0)  # at the end: a limit set earlier would stop shared scaling
-    panels[-1].set_xlabel("share of the contacted who took the product")
+    # At the end: a limit set earlier would stop shared scaling.
+    share_axis(panels[-1], "share of the contacted who took the product")
     handles = {
         label: handle
         for axes in panels
@@ -156,11 +148,8 @@ def waste(campaigns: pd.DataFrame) -> Figure:
                     " cannot be told", (0, position), va="center", fontsize=8,
                     color=COLOURS["muted"],
                 )  # fmt: skip
-    axes.set_yticks(np.arange(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(PER_CENT)
-    axes.set_xlabel("share of the campaign's contacts")
+    label_rows(axes, names)
+    share_axis(axes, "share of the campaign's contacts")
     axes.grid(visible=False, axis="y")
     figure.legend(loc="outside upper left", ncols=2)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -149,16 +150,9 @@ def penetration(products: pd.DataFrame) -> Figure:
     colours = dict(zip(families, segment_colours(len(families)), strict=True))
     for family in families:
         part = products[products["family"] == family]
-        axes.errorbar(
-            part["share"], part.index,
-            xerr=distances(part["share"], part["low"], part["high"]),
-            fmt="o", markersize=4.5, capsize=2.5, color=colours[family], label=family,
-        )  # fmt: skip
-    axes.set_yticks(np.arange(len(products)), products["name"])
-    axes.set_ylim(len(products) - 0.5, -0.5)
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(PER_CENT)
-    axes.set_xlabel("share of customers who hold the product")
+        dots(axes, part, "share", part.index, colour=colours[family], label=family)
+    label_rows(axes, products["name"])
+    share_axis(axes, "share of customers who hold the product")
     if len(families) > 1:
         axes.legend(loc="lower right", title="family")
     return figure
@@ -252,6 +246,36 @@ def lorenz(curve: pd.DataFrame) -> Figure:
 def distances(value: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
     """Distances from the value to the ends of its interval, as matplotlib wants them."""
     return np.clip(np.vstack([value - low, high - value]), 0, None)
+
+
+def dots(
+    axes: Axes,
+    table: pd.DataFrame,
+    value: str,
+    at: np.ndarray | pd.Index,
+    *,
+    colour: str,
+    label: str,
+    marker: str = "o",
+) -> None:
+    """Draw estimates, column `value`, with intervals, columns ``low`` and ``high``, in rows."""
+    axes.errorbar(
+        table[value], at, xerr=distances(table[value], table["low"], table["high"]),
+        fmt=marker, markersize=4.5, capsize=2.5, linewidth=1.2, color=colour, label=label,
+    )  # fmt: skip
+
+
+def label_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Name the rows of a figure, the first on top."""
+    axes.set_yticks(np.arange(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+
+
+def share_axis(axes: Axes, label: str) -> None:
+    """Let a horizontal axis of shares begin at 0 and say what they are of."""
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(PER_CENT)
+    axes.set_xlabel(label)
 
 
 def whiskers(
