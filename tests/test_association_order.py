@@ -184,7 +184,7 @@ def test_an_order_through_one_product_has_nothing_to_be_compared_with(
     assert found.transitions["ratio"].tolist() == pytest.approx([1, 1])
     said = found.text({"loan": "Loan", "card0": "Visa", "card1": "Debit"}, minimum=10)
     assert "Every transition leads from or to Loan" in said
-    assert "An order is sure for 2 of the 2 pairs" in said
+    assert "An order is sure for 2 of 2 pairs" in said
 
 
 # --- next product -------------------------------------------------------------------------------

@@ -192,11 +192,11 @@ class Findings:
             return "The customers form one segment, so there is nothing to compare rules with."
         kinds = self.leading(len(self.surviving))["within"]
         adds, restates = int(kinds.isin(ADDS).sum()), int((kinds == "restates_segments").sum())
-        return (
-            f"Of {len(kinds)} sets of products with a surviving rule, **{adds}** say more than the "
-            f"segments do and {restates} mainly restate them; these customers do not decide the "
-            f"other {len(kinds) - adds - restates}."
-        )
+        open_ = len(kinds) - adds - restates
+        parts = [f"**{adds or 'none'}** say more than the segments do"]
+        parts += [f"{restates} mainly restate them"] if restates else []
+        parts += [f"{open_} cannot be decided from these customers"] if open_ else []
+        return f"Of {len(kinds)} sets of products with a surviving rule, {', '.join(parts)}."
 
     def kinds(self, names: Mapping[str, str]) -> pd.DataFrame:
         """Count the leading rules of each kind, with the one of strongest evidence.

@@ -107,8 +107,8 @@ class Acquisitions:
         return (
             f"Most surely ordered is {names[top['product']]} before {names[top['other']]}: so for "
             f"{shares[0]} ({shares[1]} to {shares[2]}) of the customers who opened both. An order "
-            f"is sure for {len(ordered)} of the {len(known)} pairs opened by at least {_ENOUGH} "
-            "customers."
+            f"is sure for {len(ordered)} of {len(known)} {'pairs' if len(known) > 1 else 'pair'} "
+            f"opened by at least {_ENOUGH} customers."
         )
 
 

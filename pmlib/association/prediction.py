@@ -288,14 +288,19 @@ def _verdict(table: pd.DataFrame) -> str:
         for key, row in rows.items()
     }
     surely = min(rows[key]["lead_low"] for key in ("segments", "rules")) > 0
+    compared = (
+        f"By MAP at {_DEPTH} they lead popularity by {leads['popularity']}, segments alone by "
+        f"{leads['segments']} and rules alone by {leads['rules']}: **combined they are "
+        f"{'' if surely else 'not '}surely better than either alone.**"
+    )
+    if not any(rows[key]["lead"] for key in ("popularity", "segments", "rules")):
+        compared = "**Neither segments nor rules do better here than popularity.**"
     return (
         "segments and rules together name the next product among their first three for "
         "{hit3_segments_rules} of them ({hit3_segments_rules.interval}), popularity for "
-        "{hit3_popularity} ({hit3_popularity.interval}). "
-        f"By MAP at {_DEPTH} they lead popularity by {leads['popularity']}, segments alone by "
-        f"{leads['segments']} and rules alone by {leads['rules']}: **combined they are "
-        f"{'' if surely else 'not '}surely better than either alone.** Against gradient boosting, "
-        f"which does not explain itself, they stand at {leads['boosting']}."
+        f"{{hit3_popularity}} ({{hit3_popularity.interval}}). {compared} Against gradient "
+        f"boosting, which does not explain itself, they stand at {leads['boosting']}, by MAP at "
+        f"{_DEPTH}."
     )
 
 

@@ -156,8 +156,8 @@ def _listed(products: Iterable[str], names: Mapping[str, str]) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Set a name off from the sentence where it has a comma of its own."""
-    return f"“{name}”" if "," in name else name
+    """Set a name off from the sentence where it has a comma or colon of its own."""
+    return f"“{name}”" if {",", ":"} & set(name) else name
 
 
 def _share(value: float) -> str:
