@@ -160,12 +160,13 @@ class OneGroup:
         target = _correlation(scores)
         order = np.argsort(scores, axis=0, kind="stable")
         untied = np.lexsort((generator.random(scores.shape), scores), axis=0)
+        amounts = np.array([matrix[:, block].shape[1] == 1 for block in blocks])
         latent = np.empty_like(scores)
         np.put_along_axis(latent, untied, _normal_quantiles(len(scores))[:, None], axis=0)
         group = cls(
             sorted_blocks=tuple(matrix[order[:, i], block] for i, block in enumerate(blocks)),
             blocks=tuple(blocks),
-            shapes=tuple(_shape(latent[:, :i], latent[:, i]) for i in range(len(blocks))),
+            shapes=tuple(_shape(latent[:, :i], latent[:, i], amounts) for i in range(len(blocks))),
             correlation=target,
         )
         draws = generator.standard_normal((4 * len(matrix), len(blocks)))
@@ -204,18 +205,24 @@ class OneGroup:
         return ranks
 
 
-def _shape(before: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How the mean of a feature bends, and its log spread changes, with those before it.
+def _shape(
+    before: np.ndarray, own: np.ndarray, amounts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How the mean of a feature bends, and its log spread changes, with the amounts before it.
 
     Two regressions, of the feature and of its log absolute residual, on the others and their
-    squares; a small ridge keeps few rows from being fitted exactly.
+    squares; a small ridge keeps few rows from being fitted exactly. A category (`amounts` false)
+    has neither bend nor spread.
     """
-    terms = np.column_stack([np.ones(len(own)), _terms(before)])
+    width = before.shape[1]
+    kept = np.tile(amounts[:width], 2) & amounts[width]
+    terms = np.column_stack([np.ones(len(own)), _terms(before)[:, kept]])
     inner = terms.T @ terms + 10 * np.eye(terms.shape[1])
     mean = np.linalg.solve(inner, terms.T @ own)
     size = np.log(np.maximum(np.abs(own - terms @ mean), 1e-3))
-    spread = np.linalg.solve(inner, terms.T @ size)
-    return mean[1 + before.shape[1] :], spread[1:]
+    shape = np.zeros((2, 2 * width))
+    shape[:, kept] = mean[1:], np.linalg.solve(inner, terms.T @ size)[1:]
+    return shape[0, width:], shape[1]
 
 
 def _terms(before: np.ndarray) -> np.ndarray:
