@@ -42,7 +42,8 @@ class Findings:
     rules : pandas.DataFrame
         All tested rules, strongest evidence first: the columns of
         `pmlib.association.rules.rules_on_holdout`, and scope (0: all customers, else the one
-        segment it was found and tested in), within (a key of `pmlib.association.segments.WITHIN`).
+        segment it was found and tested in); of those that survive also the columns of
+        ``by_segment.common``, within (a key of `pmlib.association.segments.WITHIN`) among them.
     by_segment : BySegment
         Of the surviving rules, on the hold-out half.
     correction : str
@@ -207,17 +208,17 @@ class Findings:
             A row a kind: rules (`WITHIN`), sets (of products), example (that rule), odds_ratio
             (over all customers), common_odds_ratio, common_low, common_high (within segments).
         """
-        keys = ["antecedent", "consequent"]
-        leading = self.leading(len(self.surviving))[[*keys, "within"]]
-        first = leading.drop_duplicates("within").merge(
-            self.by_segment.common.drop(columns="within"), on=keys
-        )
-        first["rules"] = first["within"].map(WITHIN)
-        first["sets"] = first["within"].map(leading["within"].value_counts())
-        first["example"] = [rule_label(X, y, names) for X, y in first[keys].to_numpy()]
+        leading = self.leading(len(self.surviving))
+        first = leading.drop_duplicates("within")
         first = first.sort_values("within", key=lambda kinds: kinds.map(list(WITHIN).index))
-        shown = ["rules", "sets", "example", "odds_ratio"]
-        return first[[*shown, "common_odds_ratio", "common_low", "common_high"]]
+        counted = {
+            "rules": first["within"].map(WITHIN),
+            "sets": first["within"].map(leading["within"].value_counts()),
+            "example": [rule_label(rule.antecedent, rule.consequent, names)
+                        for rule in first.itertuples()],
+        }  # fmt: skip
+        shown = first[["odds_ratio", "common_odds_ratio", "common_low", "common_high"]]
+        return pd.concat([pd.DataFrame(counted, index=first.index), shown], axis=1)
 
     @property
     def meaning(self) -> str:
@@ -358,8 +359,7 @@ def find_rules(
         confidence_level=confidence_level,
         negligible_odds_ratio=negligible_odds_ratio,
     )
-    verdicts = by_segment.common[["antecedent", "consequent", "within"]]
-    rules = rules.merge(verdicts, on=["antecedent", "consequent"], how="left")
+    rules = rules.merge(by_segment.common, on=["antecedent", "consequent"], how="left")
     rules["within"] = rules["within"].astype(object).fillna("not_tested")
     return Findings(
         itemsets=itemsets,

@@ -60,10 +60,6 @@ def rule_sentences(
     pandas.DataFrame
         rule, in_words; in the order of `Findings.leading`.
     """
-    common = {
-        (row.antecedent, row.consequent): row
-        for row in findings.by_segment.common.itertuples(index=False)
-    }
     cells = findings.by_segment.cells
     by_rule = dict(list(cells.groupby(["antecedent", "consequent"], sort=False)))
     rows = []
@@ -77,13 +73,8 @@ def rule_sentences(
             f"{_share(rule.confidence_high)}) hold {_quoted(names[rule.consequent])} too, "
             f"{_ratio(rule.lift)} times the share among {whom} customers."
         )
-        within = _within(common[key], by_rule[key], segment_names)
-        rows.append(
-            {
-                "rule": rule_label(*key, names),
-                "in_words": f"{sentence} {within}".strip(),
-            }
-        )
+        within = _within(rule, by_rule[key], segment_names)
+        rows.append((rule_label(*key, names), f"{sentence} {within}".strip()))
     return pd.DataFrame(rows, columns=["rule", "in_words"])
 
 
@@ -129,16 +120,16 @@ def measure_table(findings: Findings, names: Mapping[str, str], *, n: int) -> pd
     return table
 
 
-def _within(common: Any, cells: pd.DataFrame, segment_names: Mapping[int, str]) -> str:
+def _within(rule: Any, cells: pd.DataFrame, segment_names: Mapping[int, str]) -> str:
     odds = (
-        f"odds ratio {_ratio(common.common_odds_ratio)}, "
-        f"{_ratio(common.common_low)} to {_ratio(common.common_high)}"
+        f"odds ratio {_ratio(rule.common_odds_ratio)}, "
+        f"{_ratio(rule.common_low)} to {_ratio(rule.common_high)}"
     )
-    if common.within == "holds_within":
+    if rule.within == "holds_within":
         return f"This holds within segments ({odds})."
-    if common.within == "restates_segments":
+    if rule.within == "restates_segments":
         return f"Within segments less than half of it is left, if any ({odds}): it restates them."
-    if common.within == "differs_between_segments":
+    if rule.within == "differs_between_segments":
         known = cells.dropna(subset=["odds_ratio"]).sort_values("shrunk")
         weakest, strongest = known.iloc[0], known.iloc[-1]
         return (
@@ -146,7 +137,7 @@ def _within(common: Any, cells: pd.DataFrame, segment_names: Mapping[int, str]) 
             f"(odds ratio {_ratio(strongest['shrunk'])}), weakest in "
             f"“{segment_names[weakest['segment']]}” ({_ratio(weakest['shrunk'])})."
         )
-    if common.within == "undecided":
+    if rule.within == "undecided":
         return f"Whether it holds within segments cannot be told from these customers ({odds})."
     return ""
 
