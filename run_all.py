@@ -93,12 +93,12 @@ STAGE = click.Choice(params.CHAPTERS)
 @click.option(
     "--from",
     "files",
-    type=click.Path(path_type=Path, exists=True),
+    type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE...",
     help="A bank's own files: CSV, Parquet, SQLite or DuckDB.",
 )
-@click.argument("more", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="")
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="")
 def main(**given: Any) -> None:
     """Run the precision-marketing case study on a bank's data.
 
@@ -112,9 +112,10 @@ def main(**given: Any) -> None:
     from pmlib import studies  # pandas and DuckDB take a moment; --help should not
 
     if given["more"] and not given["files"]:
-        raise click.UsageError(
-            f"Got unexpected extra arguments ({' '.join(map(str, given['more']))})"
-        )
+        said = " ".join(map(str, given["more"]))
+        raise click.UsageError(f"Got an unexpected argument. Did you mean --study {said}?")
+    if given["files"] and given["draft"] is None:
+        raise click.UsageError("--from drafts a study: name its folder with --new-study.")
     if given["list_studies"]:
         for name in studies.list_studies():
             click.echo(f"{name:<16} {studies.load_spec(name).title}")
@@ -137,7 +138,12 @@ def _parameters(given: dict[str, Any]) -> params.Parameters:
     if given["results"] is not None:
         assignments += (("campaign_results", str(given["results"].resolve())),)
     overrides = studies.load_spec(given["study"]).parameters
-    return params.resolve(overrides=overrides, file=given["file"], assignments=assignments)
+    values = params.resolve(overrides=overrides, file=given["file"], assignments=assignments)
+    for name in ("names_from", "campaign_results"):
+        path = getattr(values, name)
+        if path is not None and not Path(path).is_file():
+            raise StudyError("The file that a parameter names is missing.", where=name, found=path)
+    return values
 
 
 def _run(given: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ import datetime as dt
 import difflib
 import json
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -207,7 +207,7 @@ def resolve(
     for name, value in (overrides or {}).items():
         given[str(name)] = ("study.yaml", value)
     if file is not None:
-        for name, value in _read_file(Path(file)).items():
+        for name, value in read_yaml(Path(file), "parameter file").items():
             given[str(name)] = (Path(file).name, value)
     for name, value in assignments:
         given[name] = (f"-p {name}", value)
@@ -354,31 +354,60 @@ def _parse(text: str) -> Any:
         return text
 
 
-def _read_file(path: Path) -> dict[Any, Any]:
-    rule = "a YAML file of 'name: value' lines"
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key may not be given twice (the standard loader keeps the last)."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.value in seen:
+            said = "a key must be a word"
+            if isinstance(key, yaml.ScalarNode):
+                said = f"the key '{key.value}' is given twice"
+            raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
+        seen.add(str(key.value))
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path, what: str) -> dict[Any, Any]:
+    """Read a YAML file of keys and values; an empty one holds none.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What an error calls it, e.g. ``study.yaml``.
+
+    Raises
+    ------
+    StudyError
+        The file cannot be read, is no YAML, gives a key twice, or is no mapping.
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506
     except OSError as error:
         raise StudyError(
-            "The parameter file cannot be read",
-            where=str(path),
-            rule=rule,
-            found=error.strerror or str(error),
+            f"The {what} cannot be read.", where=str(path), found=error.strerror or str(error)
         ) from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise StudyError(
-            "The parameter file is no YAML", where=str(path), rule=rule, found=str(error)
-        ) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise StudyError(
-            "The parameter file holds no parameters",
+            f"The {what} is no YAML.",
             where=str(path),
-            rule=rule,
-            found=type(content).__name__,
+            found=" ".join(str(error).split())[:300] or type(error).__name__,
+            remedy="Mend the line named above; text with a colon needs quotes.",
+        ) from None
+    if not isinstance(content, dict | None):
+        raise StudyError(
+            f"The {what} holds no keys.",
+            where=str(path),
+            rule="lines of 'name: value'",
+            found=repr(content)[:80],
         )
-    return content
+    return content or {}
 
 
 def _kinds(field: FieldInfo) -> tuple[Any, ...]:

@@ -278,6 +278,14 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["--mirror", "absent"], "does not exist"),
         (["--results", "absent.csv"], "does not exist"),
         (["--out", "{file}/run"], "run folder cannot be written"),
+        (["--out", ""], "something else than a run"),
+        (["berka"], "Did you mean --study berka?"),
+        (["--from", "{file}"], "name its folder with --new-study"),
+        (["--new-study", "new", "--from", "absent.csv"], "no such file"),
+        (["--new-study", "new", "--from", "."], "a folder"),
+        (["--new-study", "new", "--from", "{book}"], "Export its table as CSV"),
+        (["-f", "{twice}"], "'seed' is given twice"),
+        (["-p", "names_from", "absent.json"], "file that a parameter names is missing"),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
@@ -290,7 +298,10 @@ def test_what_cannot_be_used_is_one_message_and_no_kernel(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
-    options = [argument.format(file=tmp_path / "file") for argument in arguments]
+    (tmp_path / "book").write_bytes(b"PK\x03\x04")
+    (tmp_path / "twice").write_text("seed: 1\nseed: 2\n")
+    named = {name: tmp_path / name for name in ("file", "book", "twice")}
+    options = [argument.format(**named) for argument in arguments]
     if "--out" not in options:
         options = ["--out", str(tmp_path / "run"), *options]
     assert command(monkeypatch, *options) == 2

@@ -146,8 +146,18 @@ def require_writable(folder: Path) -> None:
     Raises
     ------
     StudyError
-        The folder cannot be made or written to.
+        The folder cannot be made or written to, or holds something else than a run.
     """
+    if folder.is_dir():
+        inside = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+        if inside and not inside & {"run.json", "artifacts", "failed"}:
+            raise StudyError(
+                "The folder holds something else than a run.",
+                where=str(folder),
+                rule="--out names a new or empty folder, or that of an earlier run",
+                found=", ".join(sorted(inside)[:5]),
+                remedy="Choose another folder with --out; a run replaces what it finds.",
+            )
     probe = folder / f".{os.getpid()}.probe"
     try:
         folder.mkdir(parents=True, exist_ok=True)

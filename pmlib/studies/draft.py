@@ -110,7 +110,8 @@ def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = 
 def _declare(path: Path, folder: Path, names: set[str], staging: Path) -> dict[str, Any]:
     """Say how a file is read, as study.yaml says it."""
     if not path.is_file():
-        raise StudyError("A file to draft from is missing.", where=str(path), found="no such file")
+        found = "a folder" if path.is_dir() else "no such file"
+        raise StudyError("A file to draft from is missing.", where=str(path), found=found)
     if path.stat().st_size == 0:
         raise StudyError("A file to draft from is empty.", where=str(path), found="0 bytes")
     declared: dict[str, Any] = {"file": os.path.relpath(path.resolve(), folder.resolve())}
@@ -121,6 +122,7 @@ def _declare(path: Path, folder: Path, names: set[str], staging: Path) -> dict[s
         return declared
     declared["table"] = _name(path.stem, names)
     if kind == "text":
+        _require_text(path)
         form: dict[str, Any] = {}
         encoding = _encoding(path)
         if encoding != "utf-8":
@@ -132,6 +134,20 @@ def _declare(path: Path, folder: Path, names: set[str], staging: Path) -> dict[s
         if form:
             declared["csv"] = form
     return declared
+
+
+def _require_text(path: Path) -> None:
+    """Refuse a file that opens as an archive, a spreadsheet or a PDF does."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF"):
+        raise StudyError(
+            "A file to draft from is no table of text.",
+            where=str(path),
+            rule="delimited text, Parquet, SQLite or DuckDB",
+            found="a PDF" if start == b"%PDF" else "a spreadsheet or an archive",
+            remedy="Export its table as CSV.",
+        )
 
 
 def _name(text: str, taken: set[str]) -> str:

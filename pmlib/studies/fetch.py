@@ -101,7 +101,7 @@ def obtain(
             "A raw file is missing.",
             where=str(folder / source.file),
             rule="the sources of study.yaml lie in the study's folder",
-            found="no such file",
+            found="a folder" if (folder / source.file).is_dir() else "no such file",
             remedy="Put it there, or correct 'file' in study.yaml.",
         )
     path = raw / source.file
@@ -125,16 +125,16 @@ def _verified(
     else:
         found = _sha256(path)
     pinned = expected or (entry.get("sha256") if source.url else None)
-    if pinned and found != pinned:
-        why = (
-            "the sha256 in study.yaml" if expected else f"the sha256 pinned on first use in {book}"
-        )
+    size = source.size if label == source.file else None
+    if (pinned and found != pinned) or size not in (None, stat.st_size):
+        why = f"the sha256 pinned on first use in {book}: {pinned}"
+        if expected or not pinned:
+            why = f"the sha256 in study.yaml: {expected}" if expected else "the size in study.yaml"
         raise StudyError(
             "A raw file is not the one that is expected: it is truncated or altered.",
             where=str(path),
-            rule=f"{why}: {pinned}",
-            found=f"{found} ({stat.st_size:,} bytes"
-            + (f" of {source.size:,})" if source.size and label == source.file else ")"),
+            rule=why,
+            found=f"{found} ({stat.st_size:,} bytes" + (f" of {size:,})" if size else ")"),
             remedy=(
                 "Delete the file and run again to fetch it anew."
                 if path.is_relative_to(raw)

@@ -125,17 +125,7 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, sql: Path, target:
             remedy="Add the file, or correct 'tables' in study.yaml.",
         ) from None
     try:
-        statements = connection.extract_statements(query)
-        if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
-            raise StudyError(
-                "The SQL of a table is not a query.",
-                where=str(sql),
-                rule="one SELECT",
-                found=f"{len(statements)} statements" if len(statements) != 1 else "another one",
-                remedy="Let the file hold one SELECT.",
-            )
-        relation = connection.sql(query)
-        assert relation is not None
+        relation = _query(connection, query, where=str(sql))
         columns = ", ".join(_column(table, n, str(t)) for n, t in
                             zip(relation.columns, relation.types, strict=True))  # fmt: skip
         relation.select(columns).write_parquet(str(target), compression="zstd")
@@ -147,6 +137,24 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, sql: Path, target:
             found=telling(error),
             remedy="Mend the SQL, or the value of the raw file that it stumbles over.",
         ) from None
+
+
+def _query(
+    connection: duckdb.DuckDBPyConnection, query: str, *, where: str
+) -> duckdb.DuckDBPyRelation:
+    """Open a query; refuse all that is no query, for the SQL of a study changes nothing."""
+    statements = connection.extract_statements(query)
+    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+        raise StudyError(
+            "The SQL of a study is not a query.",
+            where=where,
+            rule="one SELECT",
+            found=f"{len(statements)} statements" if len(statements) != 1 else "another one",
+            remedy="Let it be one SELECT.",
+        )
+    relation = connection.sql(query)
+    assert relation is not None
+    return relation
 
 
 def _column(table: str, name: str, dtype: str) -> str:
@@ -176,7 +184,7 @@ def _note(connection: duckdb.DuckDBPyConnection, text: str, sql: str | None) -> 
     if sql is None:
         return text
     try:
-        (n,) = connection.sql(sql).fetchall()[0]
+        (n,) = _query(connection, sql, where=f"notes: {text!r}").fetchall()[0]
         return text.format(n=f"{n:,}" if isinstance(n, int | float) else n)
     except (duckdb.Error, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
         raise StudyError(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pmlib.errors import StudyError
-from pmlib.params import nearest, resolve
-from pmlib.schema import TABLES
+from pmlib.params import nearest, read_yaml, resolve
+from pmlib.schema import CONTRACTS, TABLES
 
 STUDIES = Path(__file__).resolve().parents[2] / "data"
 """The folder of the studies that come with the project."""
@@ -22,6 +20,7 @@ SPEC_FILE = "study.yaml"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(max_length=1000)]
+Text = Annotated[str, Field(min_length=1)]
 
 
 class Strict(BaseModel):
@@ -101,7 +100,7 @@ class Source(Strict):
 
     file: FileName = ""
     server: Server | None = None
-    url: str | None = None
+    url: Annotated[str, Field(pattern="^https?://")] | None = None
     sha256: Sha256 | None = None
     size: Annotated[int, Field(gt=0)] | None = None
     members: list[Member] = []
@@ -151,7 +150,7 @@ class Source(Strict):
 
 
 class AttributeSpec(Strict):
-    """A further column of customers (or an outcome of contacts), for readers and methods."""
+    """A further column of customers (or an outcome of contacts), as `pmlib.studies.Attribute`."""
 
     label: str
     unit: str = ""
@@ -160,9 +159,9 @@ class AttributeSpec(Strict):
 
 
 class ChannelSpec(Strict):
-    """A channel that a plan may use: cost of one contact, and contacts it can carry."""
+    """A channel that a plan may use, as `pmlib.studies.Channel`."""
 
-    name: str
+    name: Text
     cost: Annotated[float, Field(ge=0)]
     capacity: Annotated[int, Field(ge=0)] | None = None
 
@@ -177,13 +176,13 @@ class Note(Strict):
 class StudySpec(Strict):
     """A study.yaml."""
 
-    title: str
-    description: str
-    licence: str
+    title: Text
+    description: Text
+    licence: Text
     citation: str = ""
     simulated: bool = False
-    as_of: dt.date
-    currency: str
+    as_of: Annotated[dt.date, Field(strict=False)]
+    currency: Text
     value_is: Literal["margin", "sales"] = "margin"
     sources: list[Source] = []
     tables: dict[Literal[TABLES], FileName] = {}  # type: ignore[valid-type]
@@ -204,29 +203,16 @@ class StudySpec(Strict):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two sources are called {', '.join(twice)}: give each its 'table'")
+        taken = sorted(
+            {*self.attributes} & {*CONTRACTS["customers"].key}
+            | {*self.outcomes} & {*CONTRACTS["contacts"].columns}
+        )
+        if taken:
+            raise ValueError(f"{', '.join(taken)}: a column of every study, not one of this study")
         channels = [channel.name for channel in self.channels]
         if len(set(channels)) < len(channels):
             raise ValueError("two 'channels' have one name")
         return self
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key may not be given twice (the standard loader keeps the last)."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode) or key.value in seen:
-            said = "a key must be a word"
-            if isinstance(key, yaml.ScalarNode):
-                said = f"the key '{key.value}' is given twice"
-            raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
-        seen.add(str(key.value))
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def list_studies() -> list[str]:
@@ -279,32 +265,14 @@ def load_spec(name_or_folder: str | Path) -> StudySpec:
         No such study, no YAML, or keys and values that a study.yaml may not have; all at once.
     """
     path = folder_of(name_or_folder) / SPEC_FILE
-    rule = "the keys and types of a study.yaml; data/berka/study.yaml is an example"
     try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506
-    except OSError as error:
-        raise StudyError(
-            "The study.yaml cannot be read.", where=str(path), found=error.strerror or str(error)
-        ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise StudyError(
-            "The study.yaml is no YAML.",
-            where=str(path),
-            found=" ".join(str(error).split())[:300] or type(error).__name__,
-            remedy="Mend the line named above; text with a colon needs quotes.",
-        ) from None
-    if not isinstance(content, dict):
-        raise StudyError(
-            "The study.yaml holds no keys.", where=str(path), rule=rule, found=repr(content)[:80]
-        )
-    try:
-        spec = StudySpec.model_validate(content)
+        spec = StudySpec.model_validate(read_yaml(path, SPEC_FILE))
     except ValidationError as error:
         faults = "\n           ".join(_fault(dict(fault)) for fault in error.errors())
         raise StudyError(
             "The study.yaml says something that a study.yaml cannot say.",
             where=str(path),
-            rule=rule,
+            rule="the keys and types of a study.yaml; data/berka/study.yaml is an example",
             found=faults,
             remedy="Mend the keys named above.",
         ) from None
