@@ -86,7 +86,11 @@ class Baskets:
             {name: np.asarray(values) for name, values in given.items() if values is not None}
             | dict(zip(word_names(table.shape[1]), packed, strict=True))
         )
-        counted = rows.groupby(list(rows.columns)).size().reset_index(name="customers")
+        if len(rows.columns) == 1:  # numpy counts one column five times as fast
+            values, customers = np.unique(rows.to_numpy()[:, 0], return_counts=True)
+            counted = pd.DataFrame({rows.columns[0]: values, "customers": customers})
+        else:
+            counted = rows.groupby(list(rows.columns)).size().reset_index(name="customers")
         whole = pd.DataFrame({"segment": 1, "holdout": False}, index=counted.index)
         return cls.from_counts(tuple(map(str, table.columns)), whole.assign(**counted))
 

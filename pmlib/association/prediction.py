@@ -28,7 +28,7 @@ from pmlib.association.rules import candidate_rules
 from pmlib.engine import Engine, collect, day_number
 from pmlib.safeguards import wilson
 from pmlib.segmentation import Scorer, assign_customers, customer_features
-from pmlib.segmentation.features import Declared
+from pmlib.studies import Attribute
 
 MODELS = {
     "popularity": "Popularity",
@@ -68,7 +68,7 @@ class Purchases:
 
 def segments_at(
     tables: Mapping[str, nw.LazyFrame],
-    attributes: Mapping[str, Declared],
+    attributes: Mapping[str, Attribute],
     assignments: nw.LazyFrame,
     scorer: Scorer,
     *,
