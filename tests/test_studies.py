@@ -229,9 +229,13 @@ def test_bank_marketing_counts_duplicates_and_contradictions(marketing):
     assert any(note.startswith("4,110 rows say") for note in marketing.notes)
 
 
-def test_bank_marketing_duration_is_declared_as_leakage(marketing):
+def test_bank_marketing_what_is_known_with_the_answer_is_declared_as_leakage(marketing):
     leaking = [n for n, a in marketing.attributes.items() if not a.known_before_contact]
-    assert leaking == ["duration", "repeats_earlier_row"]
+    assert leaking == ["campaign_calls", "duration", "repeats_earlier_row"]
+
+
+def test_bank_marketing_counts_the_cost_of_every_call(marketing, raw_calls):
+    assert table(marketing, "contacts").cost.sum() == 2 * raw_calls.campaign.sum()
 
 
 # --- hillstrom ----------------------------------------------------------------------------------
