@@ -22,32 +22,18 @@ def stability(table: pd.DataFrame, *, names: list[str]) -> Figure:
     """
     figure = new_figure(1.1 + 0.34 * len(table))
     axis = figure.subplots()
-    rows = np.arange(len(table))[::-1]
     for limit, word in ((0.6, "not to be trusted below"), (0.75, "stable"), (0.85, "very stable")):
         axis.axvline(limit, color=COLOURS["muted"], linestyle=":", linewidth=1)
-        axis.annotate(
-            word,
-            (limit, 1.01),
-            xycoords=("data", "axes fraction"),
-            fontsize=8,
-            ha="right" if limit == 0.6 else "left",
-            color=COLOURS["muted"],
-        )
-    for row, colour, (_, values) in zip(
-        rows, segment_colours(len(table)), table.iterrows(), strict=True
-    ):
-        axis.plot(
-            [values["jaccard_low"], values["jaccard_high"]],
-            [row, row],
-            color=colour,
-            linewidth=3,
-            alpha=0.5,
-        )
-        axis.plot(values["jaccard"], row, "o", color=colour)
+        axis.text(limit, 1.01, word, transform=axis.get_xaxis_transform(), fontsize=8,
+                  ha="right" if limit == 0.6 else "left", color=COLOURS["muted"])  # fmt: skip
+    rows = np.arange(len(table))[::-1]
+    colours = segment_colours(len(table))
+    axis.hlines(rows, table["jaccard_low"], table["jaccard_high"], colours, linewidth=3, alpha=0.5)
+    axis.scatter(table["jaccard"], rows, s=36, color=colours, zorder=3)
     axis.set_yticks(rows, [f"{i + 1} {wrapped(name, 34)}" for i, name in enumerate(names)])
-    axis.set(xlim=(0, 1.02), xlabel="Jaccard similarity over resamples: mean with interval")
-    axis.set_ylim(-0.6, len(table) - 0.4)
-    return figure  # fmt: skip
+    axis.set(xlim=(0, 1.02), ylim=(-0.6, len(table) - 0.4))
+    axis.set_xlabel("Jaccard similarity over resamples: mean with interval")
+    return figure
 
 
 @styled
@@ -72,15 +58,8 @@ def intervals(
     parts = list(table.groupby(group, sort=False)) if group else [("", table)]
     for (word, part), colour in zip(parts, ("main", "good", "accent"), strict=False):
         errors = [(part[value] - part["low"]).clip(0), (part["high"] - part[value]).clip(0)]
-        axis.errorbar(
-            part[value],
-            part["row"],
-            xerr=errors,
-            fmt="o",
-            color=COLOURS[colour],
-            markersize=4,
-            label=word,
-        )
+        axis.errorbar(part[value], part["row"], xerr=errors, fmt="o", markersize=4,
+                      color=COLOURS[colour], label=word)  # fmt: skip
     axis.set_yticks(table["row"], list(table[label]))
     axis.set(xlabel=xlabel, xlim=(0, None), ylim=(-0.6, len(table) - 0.4))
     if group:
@@ -104,31 +83,24 @@ def rfm_grid(grid: pd.DataFrame, bands: pd.DataFrame, *, names: list[str]) -> Fi
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
     table = grid.pivot_table(index="frequency_score", columns="recency_score", values="customers")
     table = table.reindex(index=range(5, 0, -1), columns=range(1, 6))
-    heat(left, table, annotations=table.map(_count), cmap=SEQUENTIAL, vmin=0)
+    heat(left, table, annotations=table.map("{:,.0f}".format), cmap=SEQUENTIAL, vmin=0)
     left.set_yticklabels(range(5, 0, -1), rotation=0)
-    left.set(
-        title="Customers", xlabel="recency (5 most recent)", ylabel="frequency (5 most frequent)"
-    )
+    left.set(title="Customers", xlabel="recency (5 most recent)")
+    left.set_ylabel("frequency (5 most frequent)")
     shares = bands.pivot_table(index="segment", columns="band", values="share", fill_value=0)
     rows = np.arange(len(shares))[::-1]
     start = np.zeros(len(shares))
-    order = ("low", "middle", "high")
-    ordered = sorted(shares.columns, key=lambda band: order.index(band.split()[0]))
-    for band, colour in zip(ordered, ("light", "accent", "main"), strict=False):
-        right.barh(
-            rows,
-            100 * shares[band],
-            left=100 * start,
-            color=COLOURS[colour],
-            label=band,
-            edgecolor="white",
-        )
-        start = start + shares[band].to_numpy()
+    colours = {"low": "light", "middle": "accent", "high": "main"}
+    for word, colour in colours.items():
+        for band in shares.columns[shares.columns.str.startswith(word)]:
+            right.barh(rows, 100 * shares[band], left=100 * start, color=COLOURS[colour],
+                       label=band, edgecolor="white")  # fmt: skip
+            start = start + shares[band].to_numpy()
     right.set_yticks(rows, [f"{s} {wrapped(names[s - 1], 20)}" for s in shares.index])
     right.set(title="Segments by RFM sum", xlabel="customers of the segment, %", xlim=(0, 100))
     right.grid(axis="y", visible=False)
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=3)
-    return figure  # fmt: skip
+    return figure
 
 
 @styled
@@ -146,7 +118,7 @@ def migration(table: pd.DataFrame, *, names: list[str]) -> Figure:
     grid = grid.reindex(index=range(1, k + 1), columns=range(1, k + 1))
     figure = new_figure(1.3 + 0.36 * k)
     axis = figure.subplots()
-    shares = grid.map(lambda share: "–" if np.isnan(share) else f"{100 * share:.0f} %")
+    shares = (100 * grid).map("{:.0f} %".format)
     heat(axis, grid, annotations=shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
     labels = [f"{i + 1} {name}" for i, name in enumerate(names)]
     axis.set_xticklabels(
@@ -154,8 +126,4 @@ def migration(table: pd.DataFrame, *, names: list[str]) -> Figure:
     )
     axis.set_yticklabels([wrapped(label, 30) for label in labels], rotation=0)
     axis.set(xlabel="segment now", ylabel="segment then")
-    return figure  # fmt: skip
-
-
-def _count(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:,.0f}"
+    return figure

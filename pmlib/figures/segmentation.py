@@ -14,6 +14,7 @@ from pmlib.figures.style import COLOURS, DIVERGING, new_figure, segment_colours,
 
 # Features shown beside the map of the customers: those that mark its axes most.
 _LOADINGS = 12
+_DEVIATION = "deviation from the bank's mean, sd"
 
 
 @styled
@@ -35,43 +36,28 @@ def criteria(table: pd.DataFrame, *, chosen: int, min_stability: float) -> Figur
     points = {"color": COLOURS["main"], "marker": "o", "markersize": 4}
     several = table[table["k"] > 1]
     k, mean = several["k"], several["silhouette"]
-    silhouette.fill_between(
-        k,
-        several["reference_low"],
-        several["reference_high"],
-        color=COLOURS["light"],
-        label="one group, 5–95 %",
-    )
-    silhouette.plot(
-        k, several["reference_mean"], "--", color=COLOURS["muted"], label="one group, mean"
-    )
+    silhouette.fill_between(k, several["reference_low"], several["reference_high"],
+                            color=COLOURS["light"], label="one group, 5–95 %")  # fmt: skip
+    silhouette.plot(k, several["reference_mean"], "--", color=COLOURS["muted"],
+                    label="one group, mean")  # fmt: skip
     ends = [mean - several["silhouette_low"], several["silhouette_high"] - mean]
     silhouette.errorbar(k, mean, yerr=ends, label="the customers", **points)
     silhouette.set(title="Silhouette", ylabel="mean silhouette", ylim=(0, None))
     silhouette.legend()
     jaccard.plot(table["k"], table["min_jaccard"], **points)
     jaccard.axhline(min_stability, color=COLOURS["accent"], linestyle="--", linewidth=1)
-    jaccard.annotate(
-        "stable",
-        (table["k"].max(), min_stability),
-        color=COLOURS["accent"],
-        ha="right",
-        va="bottom",
-        fontsize=8,
-    )
+    jaccard.text(table["k"].max(), min_stability, "stable", color=COLOURS["accent"],
+                 ha="right", va="bottom", fontsize=8)  # fmt: skip
     jaccard.set(title="Least stable segment", ylabel="bootstrap Jaccard", ylim=(0, 1.05))
     gap.errorbar(table["k"], table["gap"], yerr=table["gap_se"], **points)
     gap.set(title="Gap statistic", ylabel="gap", xlabel="number of segments")
     bic.plot(table["k"], table["bic"] / 1000, **points)
-    bic.set(
-        title="BIC of the mixture (less is better)",
-        ylabel="BIC, thousands",
-        xlabel="number of segments",
-    )
+    bic.set(title="BIC of the mixture (less is better)", ylabel="BIC, thousands")
+    bic.set_xlabel("number of segments")
     for axis in axes.flat:
         axis.axvline(chosen, color=COLOURS["good"], linewidth=5, alpha=0.25, zorder=0)
         axis.set_xticks(table["k"])
-    return figure  # fmt: skip
+    return figure
 
 
 @styled
@@ -108,7 +94,7 @@ def sizes(segments: pd.DataFrame, *, value_label: str | None) -> Figure:
     axis.set_xticks([tick for tick in axis.get_xticks() if 0 <= tick <= min(100, 135 * largest)])
     axis.set_yticklabels(_names(segments))
     axis.grid(axis="y", visible=False)
-    return figure  # fmt: skip
+    return figure
 
 
 @styled
@@ -125,18 +111,11 @@ def heatmap(standardised: pd.DataFrame) -> Figure:
     figure = new_figure(1.3 + 0.27 * len(grid), width=6.3)
     axis = figure.subplots()
     limit = max(1.0, float(np.nanmax(np.abs(grid.to_numpy()))))
-    heat(
-        axis,
-        grid,
-        annotations=grid.map(lambda z: f"{z:+.1f}".replace("-", "−")),
-        cmap=DIVERGING,
-        vmin=-limit,
-        vmax=limit,
-        bar_label="deviation from the bank's mean, sd",
-    )
+    heat(axis, grid, annotations=grid.map(lambda z: f"{z:+.1f}".replace("-", "−")),
+         cmap=DIVERGING, vmin=-limit, vmax=limit, bar_label=_DEVIATION)  # fmt: skip
     axis.set_xticklabels(_names(names), rotation=30, ha="right", rotation_mode="anchor")
     axis.set_yticklabels([wrapped(label, 34) for label in grid.index], rotation=0)
-    return figure  # fmt: skip
+    return figure
 
 
 @styled
@@ -154,23 +133,15 @@ def snake(standardised: pd.DataFrame) -> Figure:
     figure = new_figure(3.0 + 0.12 * len(groups))
     axis = figure.subplots()
     for colour, (segment, rows) in zip(colours, groups, strict=True):
-        axis.plot(
-            range(len(labels)),
-            rows.set_index("label")["z"].reindex(labels),
-            color=colour,
-            marker="osD^vPX<>*"[(segment - 1) % 10],
-            markersize=5,
-            label=f"{segment} {rows['name'].iloc[0]}",
-        )
+        axis.plot(range(len(labels)), rows.set_index("label")["z"].reindex(labels), color=colour,
+                  marker="osD^vPX<>*"[(segment - 1) % 10], markersize=5,
+                  label=f"{segment} {rows['name'].iloc[0]}")  # fmt: skip
     axis.axhline(0, color=COLOURS["muted"], linewidth=0.8)
-    axis.set_xticks(
-        range(len(labels)),
-        [wrapped(label, 9 if len(labels) <= 9 else 40) for label in labels],
-        rotation=0 if len(labels) <= 9 else 90,
-    )
-    axis.set(ylabel="deviation from the bank's mean, sd")
+    width, turn = (9, 0) if len(labels) <= 9 else (40, 90)
+    axis.set_xticks(range(len(labels)), [wrapped(label, width) for label in labels], rotation=turn)
+    axis.set_ylabel(_DEVIATION)
     figure.legend(loc="outside lower center", ncols=2)
-    return figure  # fmt: skip
+    return figure
 
 
 @styled
@@ -200,14 +171,8 @@ def customer_map(
     largest = max(int(squares["customers"].max()), 1) if len(squares) else 1
     for index, name in enumerate(names):
         rows = squares[squares["segment"] == index + 1]
-        left.scatter(
-            rows["x"],
-            rows["y"],
-            s=6 + 70 * rows["customers"] / largest,
-            color=colours[index],
-            alpha=0.75,
-            linewidths=0,
-        )
+        left.scatter(rows["x"], rows["y"], s=6 + 70 * rows["customers"] / largest,
+                     color=colours[index], alpha=0.75, linewidths=0)  # fmt: skip
         left.scatter([], [], s=30, color=colours[index], label=f"{index + 1} {name}")
     axis_names = [
         f"component {i + 1} ({100 * share:.0f} % of variance)" for i, share in enumerate(explained)
@@ -218,22 +183,15 @@ def customer_map(
     rows = np.arange(len(strongest))[::-1]
     right.axvline(0, color=COLOURS["muted"], linewidth=0.8)
     for column, marker, colour, number in (("x", "o", "main", 1), ("y", "s", "accent", 2)):
-        right.plot(
-            strongest[column],
-            rows,
-            marker,
-            color=COLOURS[colour],
-            markersize=5,
-            label=f"component {number}",
-        )
+        right.plot(strongest[column], rows, marker, color=COLOURS[colour], markersize=5,
+                   label=f"component {number}")  # fmt: skip
     right.set_yticks(rows, [wrapped(label, 24) for label in strongest["label"]])
     right.set(title="What the components are", xlim=(-1.05, 1.05), xlabel="correlation")
-    right.legend(
-        loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=2, handletextpad=0, columnspacing=0.8
-    )
+    right.legend(loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=2, handletextpad=0,
+                 columnspacing=0.8)  # fmt: skip
     if len(names) > 1:
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure  # fmt: skip
+    return figure
 
 
 @styled
@@ -266,10 +224,10 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
         axis.axvline(0, color=COLOURS["muted"], linewidth=0.8)
         axis.set_yticks(rows, [wrapped(label, 26) for label in mine["label"]])
         title = f"{row['segment']} {row['name']}, {100 * row['share']:.0f} %"
-        axis.set_title(wrapped(title, 24), fontsize=8.5)
+        axis.set_title(wrapped(title, 22), fontsize=8.5)
         axis.grid(axis="y", visible=False)
-    figure.supxlabel("deviation from the bank's mean, sd", fontsize=8.5)
-    return figure  # fmt: skip
+    figure.supxlabel(_DEVIATION, fontsize=8.5)
+    return figure
 
 
 def heat(
@@ -296,21 +254,9 @@ def heat(
     bar_label : str
         Of the colour bar; without it there is none.
     """  # fmt: skip
-    sns.heatmap(
-        grid,
-        ax=axis,
-        cmap=cmap,
-        vmin=vmin,
-        vmax=vmax,
-        cbar=bool(bar_label),
-        cbar_kws={"label": bar_label, "pad": 0.02},
-        linewidths=0.5,
-        linecolor="white",
-        mask=grid.isna(),
-        annot=annotations,
-        fmt="",
-        annot_kws={"fontsize": 8},
-    )
+    sns.heatmap(grid, ax=axis, cmap=cmap, vmin=vmin, vmax=vmax, mask=grid.isna(), linewidths=0.5,
+                linecolor="white", annot=annotations, fmt="", annot_kws={"fontsize": 8},
+                cbar=bool(bar_label), cbar_kws={"label": bar_label, "pad": 0.02})  # fmt: skip
     for (row, column), value in np.ndenumerate(grid.to_numpy(dtype=float)):
         if np.isnan(value):
             axis.text(column + 0.5, row + 0.5, "–", ha="center", va="center", fontsize=8)

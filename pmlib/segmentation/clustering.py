@@ -12,6 +12,7 @@ customers whatever the algorithm.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,13 +85,7 @@ def cluster(matrix: np.ndarray, k: int, *, algorithm: str = "kmeans", seed: int)
     StudyError
         Fewer distinct rows than clusters, an unknown algorithm, or a cluster that stayed empty.
     """
-    if algorithm not in ALGORITHMS:
-        raise StudyError(
-            "There is no such clustering algorithm.",
-            where="algorithm",
-            rule=f"one of {', '.join(ALGORITHMS)}",
-            found=repr(algorithm),
-        )
+    require_one_of(algorithm, ALGORITHMS, where="algorithm")
     require_distinct(matrix, k)
     whitening, offsets = None, np.zeros(k)
     if k == 1:
@@ -109,6 +104,13 @@ def cluster(matrix: np.ndarray, k: int, *, algorithm: str = "kmeans", seed: int)
         log_determinant = np.log(np.diagonal(whitening, axis1=1, axis2=2)).sum(axis=1)
         offsets = -2 * (log_determinant + np.log(model.weights_))
     return _largest_first(algorithm, matrix, centres, whitening, offsets)
+
+
+def require_one_of(value: str, known: Sequence[str], *, where: str) -> None:
+    """Refuse a choice that there is not."""
+    if value not in known:
+        rule = f"one of {', '.join(known)}"
+        raise StudyError("There is no such choice.", where=where, rule=rule, found=repr(value))
 
 
 def require_distinct(matrix: np.ndarray, k: int) -> None:

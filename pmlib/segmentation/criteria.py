@@ -43,12 +43,6 @@ HEADINGS = {
 }  # fmt: skip
 """What a reader sees in place of the columns of `Criteria`."""
 
-_COLUMNS = (
-    "k", "silhouette", "silhouette_low", "silhouette_high", "reference_mean", "reference_low",
-    "reference_high", "excess", "excess_sd", "min_jaccard", "smallest_share",
-    "calinski_harabasz", "davies_bouldin", "gap", "gap_se", "bic", "ari_mixture", "ari_ward",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Criteria:
@@ -112,39 +106,38 @@ def compare_numbers(
     gap, gap_se = _gap(part, labels, generator=generator)
     jaccard = path_stability(part, labels, n_bootstrap=n_bootstrap, generator=generator)
     z = norm.ppf(0.5 + confidence_level / 2)
+    references = homogeneity.table.set_index("k")
     records = []
     for k in range(1, k_max + 1):
+        row = {"k": k}
+        if k > 1:
+            # The best partition of the whole sample against the references, whose partitions are
+            # single tries on fewer rows.
+            each, reference = silhouettes(distance, labels[k - 1]), references.loc[k]
+            mean, half = each.mean(), z * each.std(ddof=1) / np.sqrt(len(each))
+            excess = mean - reference["reference_mean"]
+            row |= {
+                "silhouette": mean, "silhouette_low": mean - half, "silhouette_high": mean + half,
+                **reference.drop("reference_sd"), "excess": excess,
+                "excess_sd": excess / reference["reference_sd"],
+            }  # fmt: skip
         mixture = fit_mixture(part, k, seed=seed)
-        row = {
-            "k": k,
-            "gap": gap[k - 1],
-            "gap_se": gap_se[k - 1],
-            "bic": mixture.bic(part),
+        row |= {
             "min_jaccard": jaccard[k - 1].min(),
             "smallest_share": np.bincount(path[k - 1], minlength=k).min() / len(matrix),
         }
         if k > 1:
-            each = silhouettes(distance, labels[k - 1])
-            half = z * each.std(ddof=1) / np.sqrt(len(each))
             row |= {
-                "silhouette": each.mean(),
-                "silhouette_low": each.mean() - half,
-                "silhouette_high": each.mean() + half,
                 "calinski_harabasz": calinski_harabasz_score(matrix, path[k - 1]),
                 "davies_bouldin": davies_bouldin_score(matrix, path[k - 1]),
                 "ari_mixture": adjusted_rand_score(labels[k - 1], mixture.predict(part)),
                 "ari_ward": adjusted_rand_score(labels[k - 1], fcluster(tree, k, "maxclust")),
             }
-        records.append(row)
-    table = pd.DataFrame(records).merge(
-        homogeneity.table, on="k", how="left", validate="one_to_one"
-    )
-    # The best partition of the whole sample against the references, whose partitions are single
-    # tries on fewer rows.
-    table["excess"] = table["silhouette"] - table["reference_mean"]
-    table["excess_sd"] = table["excess"] / table["reference_sd"]
-    table = table[list(_COLUMNS)].assign(
-        eligible=(table["k"] > 1)
+        records.append(row | {"gap": gap[k - 1], "gap_se": gap_se[k - 1], "bic": mixture.bic(part)})
+    # The row of k = 2 has all columns, in the order in which they are shown.
+    table = pd.DataFrame(records, columns=list(records[1]))
+    table["eligible"] = (
+        (table["k"] > 1)
         & (table["min_jaccard"] >= min_stability)
         & (table["smallest_share"] >= SMALLEST_SHARE)
         & (table["excess_sd"] > norm.ppf(0.95))

@@ -14,9 +14,10 @@ import pandas as pd
 from pmlib.artifacts import Number
 from pmlib.engine import Engine, collect
 from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress, wilson
-from pmlib.segmentation.features import WINDOW_DAYS, Declared, FeatureTable, customer_features
+from pmlib.segmentation.features import WINDOW_DAYS, FeatureTable, customer_features
 from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.scorer import assign_customers
+from pmlib.studies import Attribute
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def compare_dates(
     features: FeatureTable,
     result: Segmentation,
     tables: Mapping[str, nw.LazyFrame],
-    attributes: Mapping[str, Declared],
+    attributes: Mapping[str, Attribute],
     *,
     days: int,
     engine: Engine,
@@ -127,15 +128,14 @@ def _missing_history(tables: Mapping[str, nw.LazyFrame], earlier: dt.date) -> st
         for table, column in (("transactions", "booked_on"), ("holdings", "opened_on"))
         if table in tables
     }
-    if all(day is None for day in first.values()):
-        return "The study has no dated behaviour: there is no earlier state to compare with."
     booked = first.get("booked_on")
-    if booked is not None and booked > begin:
-        return (
-            "Transactions do not reach back far enough for a year of behaviour before "
-            f"{earlier:%Y-%m-%d}: there is no earlier state to compare with."
-        )
-    return ""
+    if all(day is None for day in first.values()):
+        why = "The study has no dated behaviour"
+    elif booked is not None and booked > begin:
+        why = f"Transactions do not reach back for a year of behaviour before {earlier:%Y-%m-%d}"
+    else:
+        return ""
+    return f"{why}: there is no earlier state to compare with."
 
 
 def _first_day(table: nw.LazyFrame, column: str) -> dt.date | None:
@@ -172,10 +172,8 @@ def _bin_counts(assigned: nw.LazyFrame, cuts: dict[int, np.ndarray]) -> dict[int
 
 
 def _sizes(assigned: nw.LazyFrame, k: int) -> np.ndarray:
-    sizes = collect(
-        assigned.group_by("segment").agg(nw.len().alias("n")), sort_by=["segment"]
-    ).set_index("segment")["n"]
-    return sizes.reindex(range(1, k + 1), fill_value=0).to_numpy()
+    sizes = collect(assigned.group_by("segment").agg(nw.len().alias("n")), sort_by=["segment"])
+    return sizes.set_index("segment")["n"].reindex(range(1, k + 1), fill_value=0).to_numpy()
 
 
 def _migration(then: nw.LazyFrame, now: nw.LazyFrame) -> pd.DataFrame:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import narwhals as nw
 import pandas as pd
@@ -21,6 +20,7 @@ from pmlib.engine import collect, day_number, uniform
 from pmlib.errors import StudyError
 from pmlib.params import nearest
 from pmlib.segmentation.transforms import Feature, Kind
+from pmlib.studies import Attribute
 
 WINDOW_DAYS = 365
 """Behaviour is counted over the year before the date."""
@@ -39,26 +39,6 @@ _PARTS = ("share", "tenths", "per cent")
 
 _RESERVED = ("customer_id", "customer_hash", "birth_date", "gender", "region", "joined_on",
              "risk_tolerance", "marketing_opt_out")  # fmt: skip
-
-
-class Declared(Protocol):
-    """What is needed of a study's attribute."""
-
-    @property
-    def label(self) -> str:
-        """Its name for readers."""
-
-    @property
-    def unit(self) -> str:
-        """Its unit."""
-
-    @property
-    def role(self) -> str:
-        """Feature, descriptor or sensitive."""
-
-    @property
-    def known_before_contact(self) -> bool:
-        """Whether it may predict."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +90,13 @@ class FeatureTable:
             return self
         known = {feature.name: feature for feature in (*self.features, *self.descriptors)}
         wanted = [name.strip() for name in names.split(",") if name.strip()]
+        where = "parameter features"
         for name in wanted:
             if name not in known or wanted.count(name) > 1:
-                raise StudyError(
-                    "A feature to cluster on is unknown or given twice.",
-                    where="parameter features",
-                    rule=nearest(name, known),
-                    found=name,
-                )
+                what = "A feature to cluster on is unknown or given twice."
+                raise StudyError(what, where=where, rule=nearest(name, known), found=name)
         if not wanted:
-            raise StudyError("No feature to cluster on is named.", where="parameter features")
+            raise StudyError("No feature to cluster on is named.", where=where)
         chosen = tuple(known[name] for name in wanted)
         held_out = tuple(feature for feature in known.values() if feature not in chosen)
         return replace(self, features=chosen, descriptors=held_out)
@@ -127,7 +104,7 @@ class FeatureTable:
 
 def customer_features(
     tables: Mapping[str, nw.LazyFrame],
-    attributes: Mapping[str, Declared],
+    attributes: Mapping[str, Attribute],
     *,
     as_of: dt.date,
     channels: Sequence[str] | None = None,
@@ -152,11 +129,10 @@ def customer_features(
     FeatureTable
     """
     customers, features, descriptors = _from_customers(tables["customers"], attributes, as_of)
-    channels = tuple(channels) if channels is not None else None
     if "transactions" in tables:
         window = _window(tables["transactions"], as_of)
         if channels is None:
-            channels = tuple(payment_channels(window))
+            channels = payment_channels(window)
         behaviour, found = _from_transactions(window, as_of, channels)
         customers = customers.join(behaviour, on="customer_id", how="left")
         features = found + features
@@ -167,24 +143,18 @@ def customer_features(
     if not features:  # a bank of which only its customers are known
         features = [f for f in descriptors if f.name in ("age", "risk_tolerance")]
         descriptors = [f for f in descriptors if f not in features]
-    filled = [
-        nw.col(feature.name).fill_null(feature.fill)
+    columns = [
+        nw.col(feature.name)
+        if feature.fill is None
+        else nw.col(feature.name).fill_null(feature.fill)
         for feature in (*features, *descriptors)
-        if feature.fill is not None
     ]
-    columns = [feature.name for feature in (*features, *descriptors)]
-    frame = customers.with_columns(*filled) if filled else customers
-    return FeatureTable(
-        frame.select("customer_id", "customer_hash", *columns),
-        tuple(features),
-        tuple(descriptors),
-        as_of,
-        channels or (),
-    )
+    frame = customers.select("customer_id", "customer_hash", *columns)
+    return FeatureTable(frame, tuple(features), tuple(descriptors), as_of, tuple(channels or ()))
 
 
 def _from_customers(
-    customers: nw.LazyFrame, attributes: Mapping[str, Declared], as_of: dt.date
+    customers: nw.LazyFrame, attributes: Mapping[str, Attribute], as_of: dt.date
 ) -> tuple[nw.LazyFrame, list[Feature], list[Feature]]:
     schema = customers.collect_schema()
     today = as_of.toordinal()
@@ -206,10 +176,10 @@ def _from_customers(
     if "risk_tolerance" in schema:
         columns.append(nw.col("risk_tolerance").cast(nw.Float64))
         descriptors.append(Feature("risk_tolerance", "risk tolerance (1 to 5)"))
-    for name, label in (("region", "region"), ("gender", "gender")):
+    for name in ("region", "gender"):
         if name in schema:
             columns.append(nw.col(name))
-            descriptors.append(Feature(name, label, kind="category"))
+            descriptors.append(Feature(name, name, kind="category"))
     for name, attribute in attributes.items():
         if name not in schema or name in _RESERVED or not attribute.known_before_contact:
             continue
@@ -331,14 +301,9 @@ def _from_holdings(
                        "many products", "few products", 0.0)]  # fmt: skip
     descriptors: list[Feature] = []
     if "products" in tables:
-        held = held.join(
-            tables["products"].select("product_id", "family", "annual_margin"),
-            on="product_id",
-            how="left",
-        )
-        catalogue = collect(
-            tables["products"].select("family", "annual_margin"), sort_by=["family"]
-        )
+        products = tables["products"].select("product_id", "family", "annual_margin")
+        held = held.join(products, on="product_id", how="left")
+        catalogue = collect(products, sort_by=["family"])
         if catalogue["annual_margin"].notna().any():
             margin = nw.col("annual_margin").cast(nw.Float64).fill_null(0.0)
             totals.append(margin.sum().alias(MARGIN.name))

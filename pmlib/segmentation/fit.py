@@ -185,23 +185,18 @@ def keep_names(result: Segmentation, sample: pd.DataFrame, earlier: Scorer) -> S
 
 
 def _check_sample(sample: pd.DataFrame) -> None:
-    duplicates = int(sample["customer_id"].duplicated().sum())
-    if duplicates:
+    repeated = sample.loc[sample["customer_id"].duplicated(), "customer_id"]
+    if len(repeated):
         raise StudyError(
             "Customers occur more than once.",
             where="customers.customer_id",
             rule="one row a customer",
-            found=f"{duplicates} repeated rows, e.g. customer "
-            f"{sample.loc[sample['customer_id'].duplicated(), 'customer_id'].iloc[0]}",
-            remedy="Keep one row a customer.",
+            found=f"{len(repeated)} repeated rows, e.g. customer {repeated.iloc[0]}",
         )
     if len(sample) < 20:
-        raise StudyError(
-            "There are too few customers to look for segments.",
-            where="customers",
-            rule="at least 20 customers",
-            found=f"{len(sample)} customers",
-        )
+        what = "There are too few customers to look for segments."
+        found = f"{len(sample)} customers"
+        raise StudyError(what, where="customers", rule="at least 20 customers", found=found)
 
 
 def _largest_k(matrix: np.ndarray, k_max: int) -> int:
@@ -215,15 +210,10 @@ def _numbers(result: Segmentation) -> tuple[Number, ...]:
     used = criteria.table[criteria.table["k"] == k]
     worst = result.stability.loc[result.stability["jaccard"].idxmin()]
 
-    def estimate(
-        key: str, row: pd.Series | None, column: str, decimals: int, meaning: str
-    ) -> Number:
-        if row is None:
-            return Number(key, None, decimals=decimals, meaning=meaning)
-        low, high = float(row[f"{column}_low"]), float(row[f"{column}_high"])
-        return Number(
-            key, float(row[column]), low=low, high=high, decimals=decimals, meaning=meaning
-        )
+    def estimate(key: str, row: pd.Series | None, column: str, meaning: str) -> Number:
+        ends, decimals = ["", "_low", "_high"], 3 if column == "silhouette" else 2
+        value, low, high = (None if row is None else float(row[column + end]) for end in ends)
+        return Number(key, value, low=low, high=high, decimals=decimals, meaning=meaning)
 
     return (
         Number("n_segments", k, "count", meaning="Number of customer segments used"),
@@ -233,9 +223,9 @@ def _numbers(result: Segmentation) -> tuple[Number, ...]:
                meaning="p-value of the test that the customers form one group"),
         Number("homogeneity_excess", result.homogeneity.statistic, decimals=1, meaning="Largest "
                "excess of the silhouette over one-group references, in standard deviations"),
-        estimate("silhouette", used.iloc[0] if k > 1 and len(used) else None, "silhouette", 3,
+        estimate("silhouette", used.iloc[0] if k > 1 and len(used) else None, "silhouette",
                  "Mean silhouette of k-means with this number of segments"),
-        estimate("smallest_jaccard", worst if k > 1 else None, "jaccard", 2,
+        estimate("smallest_jaccard", worst if k > 1 else None, "jaccard",
                  "Bootstrap Jaccard of the least stable segment"),
         Number("k_by_silhouette", criteria.silhouette_choice, "count",
                meaning="Number of segments by the silhouette alone"),

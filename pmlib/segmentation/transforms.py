@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.errors import StudyError
+from pmlib.segmentation.clustering import require_one_of
 
 TRANSFORMS = ("log", "standard")
 Kind = Literal["number", "category"]
@@ -198,13 +199,7 @@ def fit_encoder(
     StudyError
         An unknown transform; infinite values; no feature left.
     """
-    if transform not in TRANSFORMS:
-        raise StudyError(
-            "There is no such transform.",
-            where="transform",
-            rule=f"one of {', '.join(TRANSFORMS)}",
-            found=repr(transform),
-        )
+    require_one_of(transform, TRANSFORMS, where="transform")
     kept: list[tuple[Feature, list[Column]]] = []
     numbers: dict[str, np.ndarray] = {}
     levels: dict[str, tuple[str, ...]] = {}

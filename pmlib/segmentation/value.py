@@ -105,9 +105,8 @@ def lifetime_value(
     sums["segment"] = sums["segment"].astype(int)
     table = margins.merge(sums, on="segment", how="left", validate="one_to_one")
     if table["had"].isna().any() or (table["had"] <= 0).any():
-        return LifetimeValue(
-            pd.DataFrame(), "Some segment held no product a year ago: retention is not known."
-        )
+        text = "Some segment held no product a year ago: retention is not known."
+        return LifetimeValue(pd.DataFrame(), text)
     n = table["customers"]
     mean = table[MARGIN.name] / n
     variance = (table["square"] / n - mean**2).clip(lower=0) / n
@@ -119,20 +118,17 @@ def lifetime_value(
     half = norm.ppf(0.5 + confidence_level / 2) * np.sqrt(
         factor**2 * variance + (mean * slope) ** 2 * retention_variance
     )
-    return LifetimeValue(
-        table=pd.DataFrame(
-            {
-                "segment": table["segment"].astype(int),
-                "customers": n.astype(int),
-                "margin": mean,
-                "retention": retention,
-                "value": value,
-                "low": value - half,
-                "high": value + half,
-            }
-        ),
-        text=_text(table, years, discount_rate),
+    text = (
+        f"Value over {years} years at a discount rate of {100 * discount_rate:.1f} % a year, if "
+        "margins stay and products are given up at the past year's rate; products yet to be sold "
+        "are not counted."
     )
+    if (retention == 1).all():
+        text += " No product was given up in the past year, so every product is taken to stay."
+    columns = {"segment": table["segment"], "customers": n.astype(int), "margin": mean,
+               "retention": retention, "value": value, "low": value - half,
+               "high": value + half}  # fmt: skip
+    return LifetimeValue(pd.DataFrame(columns), text)
 
 
 def _annuity(
@@ -141,20 +137,8 @@ def _annuity(
     """Sum over the years of the discounted retention, and its derivative in the retention."""
     t = np.arange(years)[:, None]
     kept = retention / (1 + discount_rate)
-    return (kept**t).sum(axis=0), (t * kept ** np.maximum(t - 1, 0)).sum(axis=0) / (
-        1 + discount_rate
-    )
-
-
-def _text(table: pd.DataFrame, years: int, discount_rate: float) -> str:
-    text = (
-        f"Value over {years} years at a discount rate of {100 * discount_rate:.1f} % a year, if "
-        "margins stay and products are given up at the past year's rate; products yet to be sold "
-        "are not counted."
-    )
-    if (table["kept"] == table["had"]).all():
-        text += " No product was given up in the past year, so every product is taken to stay."
-    return text
+    slope = (t * kept ** np.maximum(t - 1, 0)).sum(axis=0) / (1 + discount_rate)
+    return (kept**t).sum(axis=0), slope
 
 
 def segment_cards(profile: Profile, lifetime: LifetimeValue, *, currency: str) -> pd.DataFrame:
@@ -179,19 +163,19 @@ def segment_cards(profile: Profile, lifetime: LifetimeValue, *, currency: str) -
         held_out = held_out[held_out != profile.value_feature.name]
     rows = []
     for row in profile.segments.itertuples():
+        size = f"{format_number(row.customers, 'customers')} customers"
+        border = f"{format_number(row.borderline, 'share')} of customers on the border"
         mine = profile.means[profile.means["segment"] == row.segment]
         order = profile.standardised[profile.standardised["segment"] == row.segment]
         order = order.reindex(order["z"].abs().sort_values(ascending=False, kind="stable").index)
         rows.append(
             {
                 "segment": f"{row.segment} {row.name}",
-                "size": f"{format_number(row.customers, 'customers')} customers, "
-                f"{format_number(row.share, 'share')}",
+                "size": f"{size}, {format_number(row.share, 'share')}",
                 "worth": _worth(row, profile, lifetime, currency),
                 "stands_out": _compared(mine, bank, order["feature"].unique()[:3], currency),
                 "otherwise": _compared(mine, bank, held_out[:3], currency),
-                "certainty": f"{row.stability} (Jaccard {row.jaccard:.2f}); "
-                f"{format_number(row.borderline, 'share')} of customers on the border",
+                "certainty": f"{row.stability} (Jaccard {row.jaccard:.2f}); {border}",
             }
         )
     return pd.DataFrame(rows)
