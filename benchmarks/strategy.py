@@ -227,14 +227,8 @@ def pilot(menu: Catalogue) -> Evidence:
     ]
     tallies = pd.DataFrame(rows, columns=[*CELL, "control", "rows", "wy"]).assign(fold=0)
     tallies = tallies.assign(w=tallies["rows"], w2=tallies["rows"], wyy=tallies["wy"])
-    return Evidence(
-        tallies=tallies.astype({"w": float, "w2": float, "wy": float, "wyy": float}),
-        kind="uplift",
-        outcome="response",
-        common_control=False,
-        take_up=1.0,
-        counts={"used": PILOT},
-    )
+    sums = dict.fromkeys(("w", "w2", "wy", "wyy"), float)
+    return Evidence(tallies.astype(sums), "uplift", "response", common_control=False)
 
 
 class Clock:

@@ -370,7 +370,7 @@ def pilot(
     columns = ["segment", "holds", "product_id", "channel", "control", "wy"]
     tallies = pd.DataFrame(rows, columns=columns).assign(fold=0, rows=n, w=float(n), w2=float(n))
     tallies["wyy"] = tallies["wy"] = tallies["wy"].astype(float)
-    return Evidence(tallies, kind, "response", False, 1.0, {})  # type: ignore[arg-type]
+    return Evidence(tallies, kind, "response", common_control=False)  # type: ignore[arg-type]
 
 
 def test_shrunk_effects_are_closer_to_the_truth() -> None:

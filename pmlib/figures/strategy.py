@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
@@ -79,28 +80,20 @@ def offer_matrix(matrix: pd.DataFrame, *, currency: str) -> Figure:
     names = matrix.drop_duplicates("segment").set_index("segment")["name"]
     grid = matrix.set_index(["segment", "product"])
     worth, planned = (grid[column].unstack() for column in ("per_contact", "planned"))  # noqa: PD010
-    n_rows, n_columns = worth.shape
-    figure = new_figure(max(0.9 + 0.42 * n_rows + 0.75, 2.6))  # room for the label of the bar
-    axes = figure.subplots()
+    figure = new_figure(max(0.9 + 0.42 * len(worth) + 0.75, 2.6))  # room for the label of the bar
     limit = np.nanmax(np.abs(worth.to_numpy())) or 1.0
-    mesh = axes.imshow(worth, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
-    for row in range(n_rows):
-        for column in range(n_columns):
-            value, count = worth.iloc[row, column], planned.iloc[row, column]
-            if np.isnan(value):
-                continue
-            dark = abs(value) > 0.6 * limit
-            axes.text(
-                column, row, f"{count:,.0f}" if count else "·", ha="center", va="center",
-                color="white" if dark else COLOURS["ink"], fontsize=8,
-                fontweight="bold" if count else "normal",
-            )  # fmt: skip
-    axes.set_xticks(range(n_columns), worth.columns, rotation=35, ha="right")
-    axes.set_yticks(range(n_rows), [f"{s} {names[s]}" for s in worth.index])
-    axes.grid(visible=False)
-    bar = figure.colorbar(mesh, ax=axes, shrink=0.9, pad=0.01)
-    bar.set_label(f"Expected profit\na contact ({currency})", fontsize=8)
-    bar.outline.set_visible(False)
+    label = f"Expected profit\na contact ({currency})"
+    axes = _heat_map(figure, worth, names, cmap="RdBu", limits=(-limit, limit), label=label)
+    for row, column in np.ndindex(worth.shape):
+        value, count = worth.iloc[row, column], planned.iloc[row, column]
+        if np.isnan(value):
+            continue
+        dark = abs(value) > 0.6 * limit
+        axes.text(
+            column, row, f"{count:,.0f}" if count else "·", ha="center", va="center",
+            color="white" if dark else COLOURS["ink"], fontsize=8,
+            fontweight="bold" if count else "normal",
+        )  # fmt: skip
     return figure
 
 
@@ -303,8 +296,8 @@ def survival(decisions: pd.DataFrame) -> Figure:
     grid = decisions.set_index(["segment", "product"])
     share, planned = (grid[column].unstack() for column in ("survives", "planned"))  # noqa: PD010
     figure = new_figure(max(1.65 + 0.36 * len(share), 2.6))
-    axes = figure.subplots()
-    mesh = axes.imshow(100 * share, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    label = "Per cent of redrawn pilots"
+    axes = _heat_map(figure, 100 * share, names, cmap="Blues", limits=(0, 100), label=label)
     for row, column in np.ndindex(share.shape):
         value, made = share.iloc[row, column], planned.iloc[row, column] > 0
         axes.text(
@@ -314,12 +307,6 @@ def survival(decisions: pd.DataFrame) -> Figure:
         if made:
             frame = (column - 0.46, row - 0.44)
             axes.add_patch(Rectangle(frame, 0.92, 0.88, fill=False, ec=COLOURS["accent"], lw=1.6))
-    axes.set_xticks(range(share.shape[1]), list(share), rotation=35, ha="right")
-    axes.set_yticks(range(len(share)), [f"{s} {names[s]}" for s in share.index])
-    axes.grid(visible=False)
-    bar = figure.colorbar(mesh, ax=axes, shrink=0.9, pad=0.01)
-    bar.set_label("Per cent of redrawn pilots", fontsize=8)
-    bar.outline.set_visible(False)
     return figure
 
 
@@ -348,6 +335,27 @@ def against_truth(table: pd.DataFrame, *, currency: str) -> Figure:
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
     axes.grid(axis="y", visible=False)
     return figure
+
+
+def _heat_map(
+    figure: Figure,
+    values: pd.DataFrame,
+    names: pd.Series,
+    *,
+    cmap: str,
+    limits: tuple[float, float],
+    label: str,
+) -> Axes:
+    """Colour a grid of segments x products, with a bar that tells what the colours mean."""
+    axes = figure.subplots()
+    mesh = axes.imshow(values, cmap=cmap, vmin=limits[0], vmax=limits[1], aspect="auto")
+    axes.set_xticks(range(values.shape[1]), list(values), rotation=35, ha="right")
+    axes.set_yticks(range(len(values)), [f"{s} {names[s]}" for s in values.index])
+    axes.grid(visible=False)
+    bar = figure.colorbar(mesh, ax=axes, shrink=0.9, pad=0.01)
+    bar.set_label(label, fontsize=8)
+    bar.outline.set_visible(False)
+    return axes
 
 
 def _band(x0: float, x1: float, y0: float, y1: float, size: float, colour: str) -> PathPatch:

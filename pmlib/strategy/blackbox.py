@@ -61,29 +61,15 @@ def black_box(case: Case, *, combined: float) -> Finding:
     half = (
         norm.isf((1 - case.params.confidence_level) / 2) * np.sqrt(judged_twice["variance"]).mean()
     )
-    row = pd.DataFrame(
-        {
-            "policy": ["black box"],
-            "promised": [mean["promised"]],
-            "held_out": [mean["held_out"]],
-            "low": [mean["held_out"] - half],
-            "high": [mean["held_out"] + half],
-            "contacts": [mean["contacts"]],
-            "spend": [mean["spend"]],
-        }
-    )
-    number = Number(
-        "profit_black_box",
-        mean["held_out"],
-        "currency",
-        mean["held_out"] - half,
-        mean["held_out"] + half,
-        "Profit of a black-box uplift learner on contacts it did not learn from",
-    )
+    low, high = mean["held_out"] - half, mean["held_out"] + half
+    told = mean[["promised", "held_out", "contacts", "spend"]].to_dict()
+    row = pd.DataFrame([{"policy": "black box", **told, "low": low, "high": high}])
+    what = "Profit of a black-box uplift learner on contacts it did not learn from"
+    number = Number("profit_black_box", mean["held_out"], "currency", low, high, what)
     against = "{profit_black_box} ({profit_black_box.interval}) against {profit_combined}"
-    if mean["held_out"] - half > combined:
+    if low > combined:
         text = f"The black box earns **more** ({against}): the cells are too coarse."
-    elif mean["held_out"] + half < combined:
+    elif high < combined:
         text = f"The black box earns **less** than the combined policy: {against}."
     else:
         text = f"The black box **cannot be told apart** from the combined policy: {against}."
@@ -96,7 +82,7 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     contacts = contact_rows(
         case.sources, case.catalogue, case.engine, outcome=case.evidence.outcome, seed=seed
     ).filter(nw.col("usable"))
-    share = min(1.0, MAX_ROWS / case.evidence.counts["used"])
+    share = min(1.0, MAX_ROWS / case.evidence.tallies["rows"].sum())
     known = [
         name
         for name, attribute in case.study.attributes.items()

@@ -130,31 +130,22 @@ def _offers(
     groups = plan.groups
     group, product = table["group"].to_numpy(), table["product"].to_numpy()
     ends = table.groupby("group")["customers"].cumsum()
+    size = groups.size[group]
     table = table.assign(
+        home=group,
+        size=size,
+        start=ends - table["customers"],
+        end=ends,
         segment=groups.segment[group],
         holds=groups.state[group, product] == HOLDS,
         product_id=np.asarray(catalogue.product_ids, dtype=object)[product],
         channel=np.asarray(catalogue.channel_names, dtype=object)[table["channel"]],
-        size=groups.size[group],
-        start=ends - table["customers"],
-        end=ends,
+        drawn_share=table["customers"] / size,
     ).merge(cells[["cell", *_KEYS]], on=_KEYS, how="left", validate="many_to_one")
     planned = table.groupby("cell")["customers"].transform("sum")
     n_control = np.ceil(planned * control_share - 1e-9).astype(np.int64)
-    return pd.DataFrame(
-        {
-            "home": table["group"],
-            "size": table["size"],
-            "start": table["start"],
-            "end": table["end"],
-            "product_id": table["product_id"],
-            "channel": table["channel"],
-            "cell": table["cell"],
-            "n_control": n_control,
-            "drawn_share": table["customers"] / table["size"],
-            "held_out": n_control / planned,
-        }
-    )
+    table = table.assign(n_control=n_control, held_out=n_control / planned)
+    return table.drop(columns=["group", "product", "customers", "segment", "holds"])
 
 
 _KEYS = ["segment", "holds", "product_id", "channel"]

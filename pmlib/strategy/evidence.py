@@ -55,16 +55,13 @@ class Evidence:
         The control was not assigned to a product: all products share it.
     take_up : float
         From holding rate to sales a contact; 1 unless `kind` is "association".
-    counts : dict
-        Rows used, and rows left out by reason.
     """
 
     tallies: pd.DataFrame
     kind: Kind
     outcome: Outcome
     common_control: bool
-    take_up: float
-    counts: dict[str, int]
+    take_up: float = 1.0
 
     @property
     def can_be_split(self) -> bool:
@@ -120,8 +117,7 @@ def count_contacts(
         A contact through an unknown channel, or no contact left to learn from.
     """
     assert sources.contacts is not None
-    campaigns, used, kind = _campaigns(sources.contacts)
-    common = bool((used["ghostless"] > 0).any()) and kind == "uplift"
+    _, kind, common = _campaigns(sources.contacts)
     rows = contact_rows(sources, catalogue, engine, outcome=outcome, seed=seed)
     weight, y = nw.col("weight"), nw.col("y")
     keys = ["usable", "fold", *CELL, "control"]
@@ -135,14 +131,8 @@ def count_contacts(
         ),
         sort_by=keys,
     )
-    usable = tallies["usable"].astype(bool)
-    counts = {
-        "contacts": int(campaigns["rows"].sum()),
-        "of other campaigns": int(campaigns["rows"].sum() - used["rows"].sum()),
-        "already held, or outcome unknown": int(tallies.loc[~usable, "rows"].sum()),
-        "used": int(tallies.loc[usable, "rows"].sum()),
-    }
-    tallies = tallies[usable].drop(columns="usable").reset_index(drop=True)
+    usable = tallies.pop("usable").astype(bool)
+    tallies = tallies[usable].reset_index(drop=True)
     tallies["holds"] = tallies["holds"].astype(bool)
     named = set(tallies.loc[~tallies["control"], "channel"])
     unknown = named - set(catalogue.channel_names)
@@ -159,9 +149,9 @@ def count_contacts(
             "No past contact can be learnt from.",
             where="contacts",
             rule="an offer of a product not yet held, with a known outcome",
-            found=f"0 of {counts['contacts']:,} rows",
+            found="none",
         )
-    return Evidence(tallies, kind, outcome, common, 1.0, counts)
+    return Evidence(tallies, kind, outcome, common)
 
 
 def contact_rows(
@@ -178,8 +168,8 @@ def contact_rows(
         without a product has a row for each product.
     """
     assert sources.contacts is not None
-    _, used, kind = _campaigns(sources.contacts)
-    contacts = sources.contacts.filter(nw.col("campaign_id").is_in(list(used["campaign_id"])))
+    campaigns, kind, common = _campaigns(sources.contacts)
+    contacts = sources.contacts.filter(nw.col("campaign_id").is_in(campaigns))
     if kind == "response":
         contacts = contacts.filter(nw.col("arm") != "control")
     y = nw.col("responded").cast(nw.Float64) if outcome == "response" else nw.col("value")
@@ -196,7 +186,7 @@ def contact_rows(
         weight=(1 / nw.col("propensity")).fill_null(1.0),
         y=y.cast(nw.Float64),
     )
-    if kind == "uplift" and (used["ghostless"] > 0).any():
+    if common:
         rows = _for_every_product(rows, catalogue, engine)
     return _with_cell(rows, sources, catalogue, seed=seed)
 
@@ -234,23 +224,14 @@ def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) ->
         w2=tallies["w"],
         wyy=tallies["wy"],
     )
-    counts = {"customers": int(baskets.customers.sum())}
-    return Evidence(
-        tallies=tallies,
-        kind="association",
-        outcome="response",
-        common_control=False,
-        take_up=take_up,
-        counts=counts,
-    )
+    return Evidence(tallies, "association", "response", common_control=False, take_up=take_up)
 
 
-def _campaigns(contacts: nw.LazyFrame) -> tuple[pd.DataFrame, pd.DataFrame, Kind]:
-    """All campaigns, those to learn from, and what they can tell."""
+def _campaigns(contacts: nw.LazyFrame) -> tuple[list[str], Kind, bool]:
+    """The campaigns to learn from, what they can tell, and whether products share a control."""
     control = (nw.col("arm") == "control").cast(nw.Int64)
     table = collect(
         contacts.group_by("campaign_id").agg(
-            rows=nw.len(),
             controls=control.sum(),
             unknown=nw.col("propensity").is_null().cast(nw.Int64).sum(),
             ghostless=(control * nw.col("product_id").is_null().cast(nw.Int64)).sum(),
@@ -258,7 +239,9 @@ def _campaigns(contacts: nw.LazyFrame) -> tuple[pd.DataFrame, pd.DataFrame, Kind
         sort_by=["campaign_id"],
     )
     randomised = table[(table["controls"] > 0) & (table["unknown"] == 0)]
-    return (table, randomised, "uplift") if len(randomised) else (table, table, "response")
+    if randomised.empty:
+        return list(table["campaign_id"]), "response", False
+    return list(randomised["campaign_id"]), "uplift", bool((randomised["ghostless"] > 0).any())
 
 
 def _for_every_product(rows: nw.LazyFrame, catalogue: Catalogue, engine: Engine) -> nw.LazyFrame:

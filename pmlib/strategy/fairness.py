@@ -77,38 +77,24 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> PlanCheck:
     )
     counted = count_exclusions(flagged).set_index("reason")
     violations = int(counted.loc["any", "excluded"])
-    rates = _rates(case, offers)
-    numbers = [
-        Number(
-            "plan_violations",
-            violations,
-            "count",
-            meaning="Planned offers to holders, unsuitable or objecting customers",
-        )
-    ]
+    rates, equal = _rates(case, offers), pd.DataFrame()
+    what = "Planned offers to holders, unsuitable or objecting customers"
+    numbers = [Number("plan_violations", violations, "count", meaning=what)]
     start = "{plan_violations} planned offers go" if violations else "No planned offer goes"
     text = f"{start} to customers who hold the product, for whom it is unsuitable, or who object. "
     if rates.empty:
         text += "The study knows neither gender nor age."
-        return PlanCheck(rates, tuple(numbers), text, pd.DataFrame())
+        return PlanCheck(rates, tuple(numbers), text, equal)
     gap, half, words = _widest(rates, case.params.confidence_level)
-    numbers.append(
-        Number(
-            "offer_rate_gap",
-            gap,
-            "points",
-            gap - half,
-            gap + half,
-            "Largest difference of offer rates between groups of gender or age",
-        )
-    )
+    what = "Largest difference of offer rates between groups of gender or age"
+    numbers.append(Number("offer_rate_gap", gap, "points", gap - half, gap + half, what))
     text += (
         f"The widest difference of offer rates is {words}: {{offer_rate_gap}} "
         "({offer_rate_gap.interval}). The plan does not use gender or age directly, but segments "
         "can follow age."
     )
     if design.planned.empty:
-        return PlanCheck(rates, tuple(numbers), text, pd.DataFrame())
+        return PlanCheck(rates, tuple(numbers), text, equal)
     equal = price_of_equality(case, design, rates)
     costs = []
     for row in equal[equal["difference"] == 0].itertuples():
@@ -207,9 +193,8 @@ def _rates(case: Case, offers: nw.LazyFrame) -> pd.DataFrame:
         return pd.DataFrame()
     reached = offers.select("customer_id", offered=nw.lit(1)).unique()
     codes = [c for c in case.states.collect_schema().names() if c.startswith("code")]
-    able = case.states.filter(
-        nw.sum_horizontal(*codes) > 0
-    )  # a code is 0 where nothing is eligible
+    # A code is 0 where nothing is eligible.
+    able = case.states.filter(nw.sum_horizontal(*codes) > 0)
     people = (
         case.sources.customers.select("customer_id", **traits)
         .join(reached, on="customer_id", how="left")

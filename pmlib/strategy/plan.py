@@ -172,14 +172,10 @@ def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) 
         room, budget = room - take, float(budget - total * cost[channel])
         offered[:, product] += take
         capacity[channel] -= total
-        rows.append(
-            pd.DataFrame(
-                {"group": np.flatnonzero(take), "product": product, "channel": channel,
-                 "customers": take[take > 0]}
-            )
-        )  # fmt: skip
-    empty = pd.DataFrame(columns=["group", "product", "channel", "customers"], dtype=np.int64)
-    allocation = pd.concat([empty, *rows], ignore_index=True).astype(np.int64)
+        to = np.flatnonzero(take)
+        rows.append(np.column_stack([to, np.full((len(to), 2), (product, channel)), take[to]]))
+    columns = ["group", "product", "channel", "customers"]
+    allocation = pd.DataFrame(np.vstack([np.zeros((0, 4), int), *rows]), columns=columns)
     return replace(_described(allocation, groups, value, cost, limits), origin=origin)
 
 

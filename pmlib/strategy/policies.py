@@ -41,7 +41,6 @@ class Policy:
 
     Parameters
     ----------
-    name : str
     contacts : numpy.ndarray
         (L, 2, P, C) expected contacts in the finest cells.
     promised : float
@@ -53,7 +52,6 @@ class Policy:
         What it was planned with; None for random.
     """
 
-    name: str
     contacts: np.ndarray
     promised: float
     spend: float
@@ -98,7 +96,7 @@ def design(
         plan = max(plans, key=lambda found: found.profit)
         plan = replace(plan, origin=plan.origin[merged])
         contacts = spread(plan, problem.groups)
-        policies[name] = Policy(name, contacts, plan.profit, plan.spend, plan, effects)
+        policies[name] = Policy(contacts, plan.profit, plan.spend, plan, effects)
     return policies
 
 
@@ -281,4 +279,4 @@ def _random(problem: Problem) -> Policy:
     contacts *= min(limits.contact_limit, 1)
     spend = float((contacts.sum(axis=(0, 1, 2)) * cost).sum())
     thinned = min(1.0, limits.budget / spend) if spend > 0 else 1.0
-    return Policy("random", contacts * thinned, float("nan"), spend * thinned, None, None)
+    return Policy(contacts * thinned, float("nan"), spend * thinned, None, None)

@@ -326,14 +326,7 @@ def run_pilot(bank: Bank, *, contacts: int, seed: int) -> Evidence:
         }
     )
     tallies = rows.groupby(["fold", *CELL, "control"], as_index=False).sum()
-    return Evidence(
-        tallies=tallies,
-        kind="uplift",
-        outcome="response",
-        common_control=False,
-        take_up=1.0,
-        counts={"used": contacts},
-    )
+    return Evidence(tallies, "uplift", "response", common_control=False)
 
 
 def value_of_policies(
