@@ -1,28 +1,22 @@
-"""Measure how fast the evaluation is, and whether its intervals keep their promise.
+"""Measure how fast the evaluation is.
 
-    python benchmarks/evaluation.py                          # 1 M contacts, against a bootstrap
-    python benchmarks/evaluation.py --coverage 600 --run reports/casebank
+    python benchmarks/evaluation.py
 
-The first reads one campaign of a million contacts with every function of the chapter, and sets
-the analytic intervals beside a plain pandas bootstrap of the same quantities, on fewer contacts.
-The second draws hundreds of campaigns from the plan of a finished run of the simulated bank and
-counts how often each 95 % interval holds the truth, in a world with effects and in one without.
+It reads one campaign of a million contacts with every function of the chapter, and sets the
+analytic intervals beside a plain pandas bootstrap of the same quantities, on fewer contacts. How
+often intervals hold the truth is counted by ``make validate``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pmlib import params, studies
-from pmlib.artifacts import read_frame
 from pmlib.evaluation import (
     candidate_policies,
     check_campaign,
@@ -33,10 +27,8 @@ from pmlib.evaluation import (
     interim_looks,
     judge_rankings,
     policy_values,
-    potential_outcomes,
     rank_weighted_effect,
 )
-from pmlib.evaluation.coverage import coverage
 from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.uplift import MEASURES
 
@@ -143,31 +135,7 @@ def compare(contacts: pd.DataFrame, gamma: np.ndarray, score: np.ndarray) -> Non
         print(f"standard errors over those of the bootstrap: {np.round(own / again, 3)}\n")
 
 
-def promise(run: Path, campaigns: int) -> None:
-    made_with = json.loads((run / "run.json").read_text())["parameters"]
-    study = studies.prepare("casebank", params.Parameters(**made_with))
-    plan = read_frame(run / "private" / "strategy_design" / "contact_plan.parquet")
-    cells = read_frame(run / "artifacts" / "strategy_design" / "cells.parquet")
-    population = potential_outcomes(study, plan).assign(
-        customer_id=plan["customer_id"],
-        cell=plan["cell"],
-        segment=plan["segment"],
-        score=plan["cell"].map(cells.set_index("cell")["expected_profit"]),
-    )
-    worlds = {"with effects": population, "without": population.assign(p1=population["p0"])}
-    for name, world in worlds.items():
-        customers = world["customer_id"].nunique()
-        table = coverage(world, campaigns=campaigns, customers=customers, seed=3)
-        print(f"world {name}\n{table.round(4).to_string(index=False)}\n", flush=True)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--contacts", type=int, default=1_000_000)
-    parser.add_argument("--coverage", type=int, metavar="CAMPAIGNS")
-    parser.add_argument("--run", type=Path, default=Path("reports/casebank"))
-    arguments = parser.parse_args()
-    if arguments.coverage:
-        promise(arguments.run, arguments.coverage)
-    else:
-        speed(arguments.contacts)
+    speed(parser.parse_args().contacts)

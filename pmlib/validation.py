@@ -288,9 +288,7 @@ def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
     with chain(params) as bank:
         gain = bank.design.cells.set_index("cell")["expected_profit"]
         population = evaluation.potential_outcomes(bank.study, bank.plan).assign(
-            cell=bank.plan["cell"],
-            segment=bank.plan["segment"],
-            score=bank.plan["cell"].map(gain),
+            **bank.plan[["customer_id", "cell", "segment"]], score=bank.plan["cell"].map(gain)
         )
     null = population.assign(p1=population["p0"])
     tables = []

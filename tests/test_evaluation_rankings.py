@@ -297,7 +297,7 @@ def test_intervals_keep_their_promise_over_simulated_campaigns():
     )  # fmt: skip
     table = coverage(population, campaigns=40, customers=2_000, control_share=0.3, seed=2)
     # 16 quantities x 40 campaigns: far too many misses would show here; the fine measurement
-    # (hundreds of campaigns) is benchmarks/evaluation.py.
+    # (hundreds of campaigns) is pmlib/validation.py.
     assert table["covered"].mean() == pytest.approx(0.95, abs=0.03)
     assert table["covered"].min() >= 0.8
 

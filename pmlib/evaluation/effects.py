@@ -103,7 +103,7 @@ _QUANTITIES = {
     "incremental_sales": ("count", "sales that would not have happened without the campaign"),
     "incremental_profit": ("currency", "profit that the campaign added, after contact cost"),
     "roi": ("share", "incremental profit over contact cost"),
-    "cost_per_sale": ("currency", "contact cost an incremental sale"),
+    "cost_per_sale": ("currency", "contact cost per incremental sale"),
 }
 """Unit and meaning of the totals over an arm's customers."""
 
@@ -171,9 +171,9 @@ def intention_to_treat(
     Notes
     -----
     Cost is a fact of the campaign once the arms are drawn, so the intervals of profit, return
-    (incremental profit / cost) and cost an incremental sale (cost / incremental sales) come
+    (incremental profit / cost) and cost per incremental sale (cost / incremental sales) come
     from the intervals of the effects. Where the interval of incremental sales reaches zero,
-    cost an incremental sale has no upper end.
+    cost per incremental sale has no upper end.
     """
     table = compare_arms(contacts, [], outcomes, confidence_level)
     money = _money(contacts, table)

@@ -180,23 +180,16 @@ def judge_rankings(
             a, b = found[first, measure], found[other, measure]
             lead = RankEffect(a.effect - b.effect, a.influence - b.influence)
             found[f"{first} − {other}", measure] = lead
-    rows = []
-    for (name, measure), rank in found.items():
-        estimate = from_influence(
-            rank.effect, rank.influence, customers, confidence_level=confidence_level
-        )
-        rows.append((name, measure, *estimate))
+    level = confidence_level
+    rows = [
+        (*of, *from_influence(rank.effect, rank.influence, customers, confidence_level=level))
+        for of, rank in found.items()
+    ]
     columns = ["ranking", "measure", "estimate", "standard_error", "low", "high", "p_value"]
     table = pd.DataFrame(rows, columns=columns)
-    curve = pd.concat(
-        [
-            qini_curve(gamma, score, customers=customers, confidence_level=confidence_level).assign(
-                ranking=name
-            )
-            for name, score in scores.items()
-        ],
-        ignore_index=True,
-    )
+    curves = {name: qini_curve(gamma, score, customers=customers, confidence_level=level)
+              for name, score in scores.items()}  # fmt: skip
+    curve = pd.concat(curves, names=["ranking"]).reset_index("ranking").reset_index(drop=True)
     numbers = tuple(
         Number(f"{row.measure.split()[0].lower()}_{name.split()[0]}", row.estimate, unit, row.low,
                row.high, f"{row.measure} of the ranking by {name}, per customer")
