@@ -340,7 +340,7 @@ def test_what_is_known_too_late_is_barred_and_named(lazy):
     late = {"x": Attribute("Duration", known_before_contact=False)}
     audit = profiling.audit_feature_time(late, customers, contacts)
     assert audit.table["verdict"].tolist() == ["not used: known too late"]
-    assert "Duration alone" in audit.text
+    assert "Taken alone, “Duration” (AUC 1.00) would tell takers" in audit.text
 
 
 def test_a_suspiciously_strong_attribute_is_pointed_out(lazy):

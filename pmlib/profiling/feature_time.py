@@ -91,15 +91,16 @@ def audit_feature_time(
     else:
         text = (
             f"Of {{n_attributes}} declared attributes {{n_late_attributes}} became known only "
-            f"during or after the contact ({literal(', '.join(late['label']))}); no method uses "
+            f"during or after the contact ({literal('; '.join(late['label']))}); no method uses "
             "them."
         )
         shown = late[(late["low"] > 0.5) | (late["high"] < 0.5)]
-        for row in shown.itertuples():
-            strength = max(row.auc, 1 - row.auc)
+        if len(shown):
+            alone = (f"“{row.label}” (AUC {max(row.auc, 1 - row.auc):.2f})"
+                     for row in shown.itertuples())  # fmt: skip
             text += (
-                f" {literal(row.label)} alone would tell takers from others with an AUC of "
-                f"{strength:.2f}: this is what leakage looks like."
+                f" Taken alone, {literal(' and '.join(alone))} would tell takers from others: this "
+                "is what leakage looks like."
             )
     return Finding(table, numbers, text)
 
