@@ -40,7 +40,7 @@ from pmlib.studies import Channel
 AS_OF = dt.date(2025, 12, 31)
 
 
-CHANNELS = (Channel("email", 0.5), Channel("phone", 5.0, 400))
+CHANNELS = (Channel(name="email", cost=0.5), Channel(name="phone", cost=5.0, capacity=400))
 
 
 def problem(

@@ -210,7 +210,8 @@ def open_case(
     if sources.contacts is not None:
         offered = offered_products(sources.contacts)
     else:
-        offered = _pointed_at(rules, known)
+        useful = useful_rules(rules)["consequent"]
+        offered = tuple(sorted(set(useful if len(useful) else known["product_id"])))
     if not offered:
         raise StudyError(
             "There is nothing to offer.",
@@ -239,7 +240,6 @@ def open_case(
         antecedents=antecedents,
         default_margin=1.0 if outcome == "value" else params.default_margin,
     )
-    numbers = tuple(int(segment) for segment in segments["segment"])
     if sources.contacts is not None:
         evidence = count_contacts(sources, menu, engine, outcome=outcome, seed=params.seed)
     else:
@@ -255,7 +255,7 @@ def open_case(
         evidence=evidence,
         states=states,
         eligible=eligibility(sources, menu, cool_down=params.cool_down),
-        groups=count_groups(states, menu, segments=numbers),
+        groups=count_groups(states, menu, segments=segments["segment"]),
         limits=Limits(
             budget=params.budget,
             capacity=tuple(menu.channels["capacity"]),
@@ -293,11 +293,6 @@ def eligibility_table(case: Case) -> pd.DataFrame:
 
 
 _RULE_COLUMNS = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
-
-
-def _pointed_at(rules: pd.DataFrame, products: pd.DataFrame) -> tuple[str, ...]:
-    useful = useful_rules(rules)
-    return tuple(sorted(useful["consequent"].unique() if len(useful) else products["product_id"]))
 
 
 def _outcome(

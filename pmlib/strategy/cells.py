@@ -10,7 +10,7 @@ does not grow with the number of customers.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -182,7 +182,7 @@ def customer_states(
     return frame.with_columns(**codes).select("customer_id", "customer_hash", "segment", *codes)
 
 
-def count_groups(states: nw.LazyFrame, catalogue: Catalogue, *, segments: Sequence[int]) -> Groups:
+def count_groups(states: nw.LazyFrame, catalogue: Catalogue, *, segments: Iterable[int]) -> Groups:
     """Count customers into groups: one group-by in the engine.
 
     Raises

@@ -130,7 +130,8 @@ def _matrix(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits)
 def solve_directly(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
     """Hand the whole programme to HiGHS."""
     if not np.isfinite(best_of(groups, value.max(axis=3))).any():
-        return _nothing(len(cost))
+        none = np.zeros(0, dtype=np.int64)
+        return Relaxed(none, none, none, none.astype(float), 0.0, _prices([], none, len(cost)))
     matrix = _matrix(groups, value, cost, limits)
     most = groups.size[matrix.group]
     found = _solved(matrix.gain, matrix.rows, matrix.sides, most)
@@ -251,11 +252,6 @@ def _prices(coupling: Coupling, duals: np.ndarray, n_channels: int) -> pd.Series
     for (_, _, channel), dual in zip(coupling, duals, strict=True):
         prices["budget" if channel is None else f"channel {channel}"] = max(float(dual), 0.0)
     return prices
-
-
-def _nothing(n_channels: int) -> Relaxed:
-    none = np.zeros(0, dtype=np.int64)
-    return Relaxed(none, none, none, none.astype(float), 0.0, _prices([], np.zeros(0), n_channels))
 
 
 # --- the dual -------------------------------------------------------------------------------------
@@ -381,21 +377,12 @@ def _mixed(
     left = np.cumsum(exact - whole, axis=1)
     dealt = (left[group_of_odd] <= (start[group_of_odd] + nth)[:, None]).sum(axis=1)
     np.add.at(whole, (group_of_odd, dealt.clip(max=len(shares) - 1)), 1)
+    keys = ["group", "product", "channel"]
     parts = []
     for position, (_, (product, channel)) in enumerate(used):
         group, slot = np.nonzero((product >= 0) & (whole[:, position] > 0)[:, None])
-        parts.append(
-            pd.DataFrame(
-                {
-                    "group": group,
-                    "product": product[group, slot],
-                    "channel": channel[group, slot],
-                    "customers": whole[group, position],
-                }
-            )
-        )
-    keys = ["group", "product", "channel"]
+        offers = dict(zip(keys, (group, product[group, slot], channel[group, slot]), strict=True))
+        parts.append(pd.DataFrame({**offers, "customers": whole[group, position]}))
     table = pd.concat(parts, ignore_index=True).groupby(keys, as_index=False)["customers"].sum()
-    columns = (table[name].to_numpy() for name in [*keys, "customers"])
-    group, product, channel, customers = columns
-    return group, product, channel, customers.astype(float)
+    group, product, channel = (table[key].to_numpy() for key in keys)
+    return group, product, channel, table["customers"].to_numpy(dtype=float)

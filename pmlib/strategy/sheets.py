@@ -39,36 +39,31 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
     who = f"{about['customers']:,.0f} customers, {_share(about['customers'] / case.total)} of all"
     if "value_share" in about and pd.notna(about["value_share"]):
         who += f", who bring {_share(about['value_share'])} of the value"
-    rows = [("Who", who, "segments")]
+    rows, columns = [("Who", who, "segments")], ["aspect", "statement", "rests_on"]
     if planned.empty:
         best = cells["expected_profit"].max()
-        why = (
-            f"the best offer is expected to bring {_money(best, case)} a contact"
-            if best <= 0
-            else f"the budget earns more elsewhere (best here: {_money(best, case)} a contact)"
-        )
-        return _sheet([*rows, ("Offer", f"none: {why}", "effects of offers")])
-    names = case.names
+        money = f"{_money(best, case)} a contact"
+        why = f"the budget earns more elsewhere (best here: {money})"
+        why = why if best > 0 else f"the best offer is expected to bring {money}"
+        rows.append(("Offer", f"none: {why}", "effects of offers"))
+        return pd.DataFrame(rows, columns=columns)
     first = str(planned.groupby("product_id")["offers"].sum().idxmax())
     rules = _rules(case, segment, first)
+    named = planned.assign(product=planned["product_id"].map(case.names))
     rows += [
         ("Need", _need(case, segment, first), "eligibility, rules" if rules else "eligibility"),
         ("Positioning", _positioning(case, design, segment, first), "effects of offers"),
-        ("Products", _counts(planned.assign(name=planned["product_id"].map(names)), "name", case),
-         "plan"),
+        ("Products", _counts(named, "product", case), "plan"),
     ]  # fmt: skip
     offers = planned["offers"]
     sales = float((offers * planned["effect"]).sum())
     spend = float((offers * planned["cost"]).sum())
     margin = float((offers * planned["effect"] * planned["margin"]).sum())
+    price = f"{_money(spend, case)} of contacts bring {_money(margin, case)}"
     if sales > 0 and case.evidence.outcome == "response":
         sale = "an additional sale" if case.evidence.kind == "uplift" else "a sale"
-        price = (
-            f"{sale} costs {_money(spend / sales, case)} in contacts and brings "
-            f"{_money(margin / sales, case)} a year"
-        )
-    else:
-        price = f"{_money(spend, case)} of contacts bring {_money(margin, case)}"
+        costs, brings = _money(spend / sales, case), _money(margin / sales, case)
+        price = f"{sale} costs {costs} in contacts and brings {brings} a year"
     of_first = planned[planned["product_id"] == first]
     addressed = of_first.loc[of_first["holds"], "planned"].sum() / of_first["planned"].sum()
     cited = rules if addressed >= 0.5 else []  # a message must fit most of those who get it
@@ -81,21 +76,15 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
     profit_told = Number("profit", profit, "currency", profit - half, profit + half)
     yardstick = f"{_YARDSTICK[case.evidence.kind]} of {uplift}; profit "
     yardstick += _with_interval(profit_told, case)
-    return _sheet(
-        [
-            *rows,
-            ("Price", price, "plan, margins"),
-            ("Channel", _counts(planned, "channel", case), "plan"),
-            ("Timing", _timing(case), "limits"),
-            ("Message", _message(case, first, cited, float(addressed)),
-             "rules, plan" if cited else "plan"),
-            ("Yardstick", yardstick, "plan"),
-        ]
-    )  # fmt: skip
-
-
-def _sheet(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["aspect", "statement", "rests_on"])
+    rows += [
+        ("Price", price, "plan, margins"),
+        ("Channel", _counts(planned, "channel", case), "plan"),
+        ("Timing", _timing(case), "limits"),
+        ("Message", _message(case, first, cited, float(addressed)),
+         "rules, plan" if cited else "plan"),
+        ("Yardstick", yardstick, "plan"),
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _need(case: Case, segment: int, product: str) -> str:

@@ -375,21 +375,13 @@ def value_of_policies(
             problem = Problem(
                 catalogue=bank.catalogue, evidence=evidence, groups=bank.groups, limits=limits
             )
-            planned = design(problem, policies)
-            for name, policy in planned.items():
+            for name, policy in design(problem, policies).items():
                 profit = float((policy.contacts * bank.value).sum())
-                rows.append(
-                    {
-                        "seed": seed,
-                        "pilot": pilot,
-                        "policy": name,
-                        "profit": profit,
-                        "oracle": oracle,
-                        "share": profit / oracle if oracle > 0 else float("nan"),
-                        "contacts": float(policy.contacts.sum()),
-                    }
-                )
-    return pd.DataFrame(rows)
+                share = profit / oracle if oracle > 0 else float("nan")
+                contacts = float(policy.contacts.sum())
+                rows.append((seed, pilot, name, profit, oracle, share, contacts))
+    columns = ["seed", "pilot", "policy", "profit", "oracle", "share", "contacts"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _catalogue(world: World) -> Catalogue:
@@ -399,7 +391,7 @@ def _catalogue(world: World) -> Catalogue:
             rules.setdefault(rule.consequent, []).append((kind + 1, rule.antecedent))
     return catalogue(
         world.products.astype({"risk_rating": float}),
-        [Channel(channel, CHANNEL_COST[channel]) for channel in CHANNELS],
+        [Channel(name=channel, cost=CHANNEL_COST[channel]) for channel in CHANNELS],
         offered=world.offered,
         antecedents={p: tuple(found) for p, found in rules.items() if p in world.offered},
     )
