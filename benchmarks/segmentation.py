@@ -156,6 +156,8 @@ def count_claims(world: str, seeds: range, customers: int) -> None:
     counts = table["k"].value_counts().sort_index()
     print(f"world {world}, {len(table)} banks of {customers:,} customers; segments claimed:")
     print("; ".join(f"{k} in {count} banks" for k, count in counts.items()))
+    rejected = (table["p_value"] <= Parameters().error_rate).sum()
+    print(f"homogeneity alone rejected in {rejected}; mean p {table['p_value'].mean():.2f}")
     error = table["ari"].std() / len(table) ** 0.5
     print(f"adjusted Rand index {table['ari'].mean():.3f} (standard error {error:.3f})")
 

@@ -90,8 +90,8 @@ def sizes(segments: pd.DataFrame, *, value_label: str | None) -> Figure:
                 textcoords="offset points", va="center", fontsize=8,
             )  # fmt: skip
     largest = segments[["share", "value_share"]].max().max()
-    axis.set(yticks=rows, xlabel="share of the bank, %", xlim=(0, 135 * largest))
-    axis.set_xticks([tick for tick in axis.get_xticks() if 0 <= tick <= min(100, 135 * largest)])
+    axis.set(yticks=rows, xlabel="share of the bank, %", xlim=(0, 145 * largest))
+    axis.set_xticks([tick for tick in axis.get_xticks() if 0 <= tick <= min(100, 145 * largest)])
     axis.set_yticklabels(_names(segments))
     axis.grid(axis="y", visible=False)
     return figure

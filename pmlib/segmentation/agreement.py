@@ -51,13 +51,10 @@ def cross_tabulate(
         The interval resamples the cross-table's cells.
     seed : int
     """
-    counts = collect(
-        assigned.select("segment", nw.col(other).alias("other"))
-        .group_by("segment", "other")
-        .agg(nw.len().alias("customers")),
-        sort_by=["segment", "other"],
-    )
-    grid = counts.pivot_table("customers", "segment", "other", fill_value=0).to_numpy(dtype=float)
+    keys = ["segment", other]
+    cells = assigned.select(*keys).group_by(*keys).agg(nw.len().alias("customers"))
+    counts = collect(cells, sort_by=keys)
+    grid = counts.pivot_table("customers", *keys, fill_value=0).to_numpy(dtype=float)
     n = grid.sum()
     drawn = np.random.default_rng(seed).multinomial(int(n), grid.ravel() / n, size=200)
     resampled = [rand_index(cells.reshape(grid.shape)) for cells in drawn]
@@ -134,17 +131,10 @@ def vary_choices(
         n = len(labels)
         draws = [generator.integers(0, n, size=n) for _ in range(n_bootstrap)]
         drawn = [adjusted_rand_score(result.labels[d], labels[d]) for d in draws]
-        rows.append(
-            {
-                "choice": choice,
-                "agreement": adjusted_rand_score(result.labels, labels),
-                "low": np.quantile(drawn, tail),
-                "high": np.quantile(drawn, 1 - tail),
-            }
-        )
-    return pd.DataFrame(rows, columns=columns).sort_values(
-        "agreement", kind="stable", ignore_index=True
-    )
+        ends = np.quantile(drawn, [tail, 1 - tail])
+        rows.append((choice, adjusted_rand_score(result.labels, labels), *ends))
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values("agreement", kind="stable", ignore_index=True)
 
 
 def _alternatives(

@@ -92,26 +92,16 @@ def homogeneity_test(
     matrix = matrix[subsample(len(matrix), TEST_ROWS, seed=seed)]
     generator = np.random.default_rng(seed)
     reference = OneGroup.fit(matrix, blocks, generator=generator)
-    found = np.array(
-        [_silhouette_path(matrix, k_max, generator)]
-        + [
-            _silhouette_path(reference.draw(generator), k_max, generator)
-            for _ in range(n_references)
-        ]
-    )
+    found = np.empty((n_references + 1, k_max - 1))
+    for index, row in enumerate(found):
+        data = reference.draw(generator) if index else matrix
+        row[:] = _silhouette_path(data, k_max, generator)
     spread = np.maximum(found.std(axis=0, ddof=1), 1e-12)
-    excess = (found - found.mean(axis=0)) / spread
-    statistics = excess.max(axis=1)
+    statistics = ((found - found.mean(axis=0)) / spread).max(axis=1)
     null = found[1:]
-    table = pd.DataFrame(
-        {
-            "k": np.arange(2, k_max + 1),
-            "reference_mean": null.mean(axis=0),
-            "reference_sd": np.maximum(null.std(axis=0, ddof=1), 1e-12),
-            "reference_low": np.quantile(null, 0.05, axis=0),
-            "reference_high": np.quantile(null, 0.95, axis=0),
-        }
-    )
+    table = pd.DataFrame({"k": np.arange(2, k_max + 1), "reference_mean": null.mean(axis=0)})
+    table["reference_sd"] = np.maximum(null.std(axis=0, ddof=1), 1e-12)
+    table["reference_low"], table["reference_high"] = np.quantile(null, [0.05, 0.95], axis=0)
     return Homogeneity(
         table=table,
         # Shown against the references alone; the test uses the pooled form above.

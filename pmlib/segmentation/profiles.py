@@ -116,7 +116,6 @@ def _sums(
 ) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
     """One pass: a row a segment with counts, sums and sums of squares of everything."""
     candidates = (*features.features, *features.descriptors)
-    encoded = [f"z{index}" for index in range(len(result.encoder.columns))]
     between = nw.when(nw.col("silhouette") < BORDERLINE).then(nw.lit(1)).otherwise(nw.lit(0))
     columns = [nw.col("segment"), between.alias("borderline")]
     totals = [nw.len().alias("customers"), nw.col("borderline").sum()]
@@ -126,8 +125,8 @@ def _sums(
         columns.append(value.alias(name))
         totals.append(nw.col(name).sum())
 
-    for name in encoded:
-        total(name, nw.col(name))
+    for index in range(len(result.encoder.columns)):
+        total(f"z{index}", nw.col(f"z{index}"))
     for feature in candidates:
         column = nw.col(feature.name)
         known = nw.when(column.is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
@@ -149,32 +148,23 @@ def _levels(
     levels = {}
     for feature in (*features.features, *features.descriptors):
         if feature.kind == "category":
-            counts = collect(
-                assigned.filter(~nw.col(feature.name).is_null())
-                .group_by(feature.name)
-                .agg(nw.len().alias("n")),
-                sort_by=[feature.name],
-            ).sort_values("n", ascending=False, kind="stable")
+            known = assigned.filter(~nw.col(feature.name).is_null()).group_by(feature.name)
+            counts = collect(known.agg(nw.len().alias("n")), sort_by=[feature.name])
+            counts = counts.sort_values("n", ascending=False, kind="stable")
             levels[feature.name] = tuple(counts[feature.name].head(limit))
     return levels
 
 
 def _sizes(sums: pd.DataFrame, value: Feature | None) -> pd.DataFrame:
     customers = sums["customers"]
-    table = pd.DataFrame(
-        {
-            "segment": sums.index,
-            "customers": customers.astype(int),
-            "share": customers / customers.sum(),
-            "value": np.nan,
-            "value_share": np.nan,
-            "borderline": sums["borderline"] / customers.clip(lower=1),
-        }
-    )
+    table = pd.DataFrame({"segment": sums.index, "customers": customers.astype(int)})
+    table["share"] = customers / customers.sum()
+    table["value"] = table["value_share"] = np.nan
     if value is not None:
         total = sums[f"s_{value.name}"]
         table["value"] = total / sums[f"n_{value.name}"].clip(lower=1)
         table["value_share"] = total / total.sum() if total.sum() > 0 else np.nan
+    table["borderline"] = sums["borderline"] / customers.clip(lower=1)
     return table.reset_index(drop=True)
 
 
@@ -222,7 +212,7 @@ def _describe(
         if len(sums) == 1 or n.sum() <= len(sums):
             continue
         if feature.kind == "number":
-            measure, effect = "eta squared", _eta_squared(n, *shown[feature.label])
+            measure, effect = "eta squared", eta_squared(n, *shown[feature.label])
         else:
             counts = np.column_stack([total for total, _ in shown.values()])
             measure, effect = "Cramér's V squared", _cramer_squared(counts)
@@ -238,7 +228,8 @@ def _describe(
     return table, pd.DataFrame(effects, columns=columns)
 
 
-def _eta_squared(n: pd.Series, s: pd.Series, q: pd.Series) -> float:
+def eta_squared(n: pd.Series, s: pd.Series, q: pd.Series) -> float:
+    """Share of the variance between groups, from their counts, sums and sums of squares."""
     mean = s.sum() / n.sum()
     spread = q.sum() - n.sum() * mean**2
     between = (s**2 / n.clip(lower=1)).sum() - n.sum() * mean**2
@@ -274,17 +265,14 @@ def effect_size(effect: float) -> str:
 def _numbers(profile: Profile) -> tuple[Number, ...]:
     segments = profile.segments
     largest = segments.loc[segments["share"].idxmax()]
-    borderline = (segments["borderline"] * segments["customers"]).sum() / segments[
-        "customers"
-    ].sum()
-    one = len(segments) == 1
+    borderline = float((segments["borderline"] * segments["share"]).sum())
     numbers = [
         Number("customers_segmented", int(segments["customers"].sum()), "customers",
                meaning="Customers assigned to a segment"),
         Number("largest_segment", str(largest["name"]), meaning="Name of the largest segment"),
         Number("largest_segment_share", float(largest["share"]), "share",
                meaning="Share of customers in the largest segment"),
-        Number("borderline_share", None if one else float(borderline), "share",
+        Number("borderline_share", borderline if len(segments) > 1 else None, "share",
                meaning="Share of customers between two segments"),
     ]  # fmt: skip
     if profile.value_feature is not None:
@@ -345,17 +333,18 @@ def _held_out(profile: Profile) -> pd.DataFrame:
 def _text_value(profile: Profile) -> str:
     if len(profile.segments) == 1:
         return "All {customers_segmented} customers form one segment."
-    shares = (
+    if profile.value_feature is None:
+        value = "The study records nothing that measures a customer's value."
+    else:
+        value = (
+            "Customers are worth most in *{most_valuable_segment}*: "
+            "{most_valuable_segment_share} of customers, {most_valuable_segment_value_share} of "
+            f"{profile.value_feature.label}."
+        )
+    return (
         "The largest segment, *{largest_segment}*, has {largest_segment_share} of the "
         "{customers_segmented} customers; {borderline_share} of all customers lie between two "
-        "segments."
-    )
-    if profile.value_feature is None:
-        return f"{shares} The study records nothing that measures a customer's value."
-    return (
-        f"{shares} *{{most_valuable_segment}}* has {{most_valuable_segment_share}} of customers "
-        "and {most_valuable_segment_value_share} of "
-        f"{profile.value_feature.label}."
+        f"segments. {value}"
     )
 
 
@@ -405,29 +394,24 @@ def map_segments(
     points = (matrix - mean) @ axes.T
     low, high = np.quantile(points, [0.002, 0.998], axis=0)
     widths = np.maximum((high - low) / _SQUARES, 1e-6)
-    encoded = [f"z{index}" for index in range(p)]
     squares = []
     for axis, name in enumerate(("x", "y")):
         score = nw.lit(0.0)
-        for index, column in enumerate(encoded):
-            score = score + (nw.col(column) - float(mean[index])) * float(axes[axis, index])
+        for index in range(p):
+            score = score + (nw.col(f"z{index}") - float(mean[index])) * float(axes[axis, index])
         squares.append(((score - float(low[axis])) / float(widths[axis])).floor().alias(name))
-    counts = collect(
-        assigned.select("segment", *squares)
-        .group_by("segment", "x", "y")
-        .agg(nw.len().alias("customers")),
-        sort_by=["segment", "x", "y"],
-    )
+    keys = ["segment", "x", "y"]
+    placed = assigned.select("segment", *squares).group_by(*keys)
+    counts = collect(placed.agg(nw.len().alias("customers")), sort_by=keys)
     counts = counts[counts["customers"] >= min_group_size].reset_index(drop=True)
     for axis, name in enumerate(("x", "y")):
         counts[name] = low[axis] + (counts[name].astype(float) + 0.5) * widths[axis]
     variance = lengths**2 / max((lengths**2).sum(), 1e-12)
     spread = np.maximum(points.std(axis=0), 1e-12)
     correlation = axes * spread[:, None] / np.maximum(matrix.std(axis=0), 1e-12)
+    loadings = {"label": result.encoder.labels, "x": correlation[0], "y": correlation[1]}
     return SegmentMap(
         squares=counts[["x", "y", "segment", "customers"]],
-        loadings=pd.DataFrame(
-            {"label": result.encoder.labels, "x": correlation[0], "y": correlation[1]}
-        ),
+        loadings=pd.DataFrame(loadings),
         explained=(float(variance[0]), float(variance[1])),
     )

@@ -17,6 +17,7 @@ from pmlib.engine import collect
 from pmlib.safeguards import suppress
 from pmlib.segmentation.agreement import rand_index
 from pmlib.segmentation.features import FeatureTable
+from pmlib.segmentation.profiles import eta_squared
 
 _INPUTS = ("recency", "n_transactions", "money_in", "money_out")
 LEAD = 0.01
@@ -26,9 +27,9 @@ BANDS = ("low (3 to 6)", "middle (7 to 11)", "high (12 to 15)")
 """Sums of the three scores, in three bands."""
 
 _COMPARED = (
-    "Of {rfm_beaten} of the {rfm_compared} attributes held out of the clustering the segments "
-    "explain at least a hundredth of the variance more than the 125 RFM cells do. It is no equal "
-    "contest: the scores see neither tenure nor channels. The two partitions agree with an "
+    "For {rfm_beaten} of the {rfm_compared} attributes held out of the clustering, the segments "
+    "explain more of the variance than the 125 RFM cells by at least a hundredth. The contest is "
+    "unequal: the scores see neither tenure nor channels. The two partitions agree with an "
     "adjusted Rand index of {rfm_agreement}."
 )
 _TIED = (
@@ -94,69 +95,45 @@ def score_rfm(
     if not present or sample["n_transactions"].max() <= 0:
         text = "The study has no transactions in the year: there is nothing to score."
         return Rfm(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), (), text)
-    monetary = sample["money_in"] + sample["money_out"]
-    cuts = {
-        "recency": _fifths(sample["recency"]),
-        "frequency": _fifths(sample["n_transactions"]),
-        "monetary": _fifths(monetary),
-    }
     total = nw.col("money_in") + nw.col("money_out")
-    held_out = [
-        f for f in features.descriptors
-        if f.kind == "number" and sample[f.name].std() > 0
-    ]  # fmt: skip
+    recency = _score(nw.col("recency"), sample["recency"])
     scored = assigned.with_columns(
-        (6 - _score(nw.col("recency"), cuts["recency"])).alias("recency_score"),
-        _score(nw.col("n_transactions"), cuts["frequency"]).alias("frequency_score"),
-        _score(total, cuts["monetary"]).alias("monetary_score"),
+        (6 - recency).alias("recency_score"),
+        _score(nw.col("n_transactions"), sample["n_transactions"]).alias("frequency_score"),
+        _score(total, sample["money_in"] + sample["money_out"]).alias("monetary_score"),
         total.alias("monetary"),
     )
-    columns = [nw.col("segment", "recency_score", "frequency_score", "monetary_score", "monetary")]
+    scores = ["recency_score", "frequency_score", "monetary_score"]
+    keys = ["segment", *scores]
+    held_out = [f for f in features.descriptors if f.kind == "number" and sample[f.name].std() > 0]
+    columns = [nw.col(*keys, "monetary")]
     totals = [nw.len().alias("customers"), nw.col("monetary").sum()]
-    for feature in held_out:
-        centred = nw.col(feature.name) - float(sample[feature.name].mean())
+    for name in (feature.name for feature in held_out):
+        centred = nw.col(name) - float(sample[name].mean())
         known = nw.when(centred.is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
-        columns += [
-            known.alias(f"n_{feature.name}"),
-            centred.fill_null(0.0).alias(f"s_{feature.name}"),
-            (centred * centred).fill_null(0.0).alias(f"q_{feature.name}"),
-        ]
-        totals += [nw.col(f"{part}_{feature.name}").sum() for part in "nsq"]
-    keys = ["segment", "recency_score", "frequency_score", "monetary_score"]
+        values = {"n": known, "s": centred.fill_null(0.0), "q": (centred * centred).fill_null(0.0)}
+        columns += [value.alias(f"{part}_{name}") for part, value in values.items()]
+        totals += [nw.col(f"{part}_{name}").sum() for part in values]
     cells = collect(scored.select(*columns).group_by(*keys).agg(*totals), sort_by=keys)
     cells = cells.astype(float).astype(dict.fromkeys(keys, int))
-    grid = cells.groupby(["recency_score", "frequency_score"], as_index=False)[
-        ["customers", "monetary"]
-    ].sum()
+    grid = cells.groupby(scores[:2], as_index=False)[["customers", "monetary"]].sum()
     grid["monetary"] /= grid["customers"]
-    cells["band"] = pd.cut(cells[keys[1:]].sum(axis=1), [2, 6, 11, 15], labels=list(BANDS)).astype(
-        str
-    )
-    bands = cells.groupby(["segment", "band"], as_index=False)["customers"].sum()
+    band = pd.cut(cells[scores].sum(axis=1), [2, 6, 11, 15], labels=list(BANDS)).astype(str)
+    bands = cells.assign(band=band).groupby(["segment", "band"], as_index=False)["customers"].sum()
     bands["share"] = bands["customers"] / bands.groupby("segment")["customers"].transform("sum")
     bands.loc[bands["customers"] < min_group_size, "share"] = np.nan
     explained = pd.DataFrame(
         [
-            {
-                "label": feature.label,
-                "segments": _explained(cells, ["segment"], feature.name),
-                "rfm": _explained(cells, keys[1:], feature.name),
-            }
-            for feature in held_out
+            (f.label, _explained(cells, ["segment"], f.name), _explained(cells, scores, f.name))
+            for f in held_out
         ],
         columns=["label", "segments", "rfm"],
     )
-    table = cells.pivot_table(
-        index="segment", columns=keys[1:], values="customers", aggfunc="sum", fill_value=0
-    )
+    table = cells.pivot_table("customers", "segment", scores, aggfunc="sum", fill_value=0)
     ari = rand_index(table.to_numpy())
     best = int((explained["segments"] - explained["rfm"] >= LEAD).sum())
     return Rfm(
-        grid=suppress(
-            grid.astype({"customers": int}),
-            minimum=min_group_size,
-            by=["recency_score", "frequency_score"],
-        ),
+        grid=suppress(grid.astype({"customers": int}), minimum=min_group_size, by=scores[:2]),
         bands=bands.drop(columns="customers"),
         explained=explained.sort_values("segments", ascending=False, ignore_index=True),
         numbers=(
@@ -171,25 +148,21 @@ def score_rfm(
     )  # fmt: skip
 
 
-def _fifths(values: pd.Series) -> tuple[float, ...]:
-    return tuple(float(cut) for cut in np.quantile(values.dropna(), [0.2, 0.4, 0.6, 0.8]))
-
-
-def _score(value: nw.Expr, cuts: tuple[float, ...]) -> nw.Expr:
+def _score(value: nw.Expr, sample: pd.Series) -> nw.Expr:
+    """The fifth of the sample's values, 1 to 5, that a value lies in."""
     score = nw.lit(5)
-    for index in reversed(range(4)):
-        score = nw.when(value <= cuts[index]).then(nw.lit(index + 1)).otherwise(score)
+    for fifth in (4, 3, 2, 1):
+        cut = float(np.quantile(sample.dropna(), fifth / 5))
+        score = nw.when(value <= cut).then(nw.lit(fifth)).otherwise(score)
     return score
 
 
 def _explained(cells: pd.DataFrame, by: list[str], name: str) -> float:
     """Epsilon squared: eta squared corrected for the number of groups."""
     groups = cells.groupby(by)[[f"n_{name}", f"s_{name}", f"q_{name}"]].sum()
-    n, s, q = (groups[f"{part}_{name}"] for part in "nsq")
-    n, s = n[n > 0], s[n > 0]
-    total = q.sum() - s.sum() ** 2 / n.sum()
-    within = q.sum() - (s**2 / n).sum()
-    freedom = n.sum() - len(n)
-    if total <= 0 or freedom <= 0:
+    groups = groups[groups[f"n_{name}"] > 0]
+    n = groups[f"n_{name}"].sum()
+    if n <= len(groups):
         return 0.0
-    return max(float(1 - (within / freedom) / (total / (n.sum() - 1))), 0.0)
+    unexplained = 1 - eta_squared(*(groups[f"{part}_{name}"] for part in "nsq"))
+    return max(1 - unexplained * (n - 1) / (n - len(groups)), 0.0)

@@ -207,13 +207,9 @@ def fit_encoder(
     for feature in features:
         values = sample[feature.name]
         row: dict[str, Any] = {
-            "feature": feature.name,
-            "label": feature.label,
-            "treatment": "",
-            "missing": float(values.isna().mean()),
-            "skewness": np.nan,
-            "winsorised": np.nan,
-        }
+            "feature": feature.name, "label": feature.label, "treatment": "",
+            "missing": float(values.isna().mean()), "skewness": np.nan, "winsorised": np.nan,
+        }  # fmt: skip
         rows.append(row)
         if values.isna().all():
             row["treatment"] = "dropped: no value at all"
