@@ -49,7 +49,8 @@ def curved_group(n: int = 400, *, seed: int = 1) -> pd.DataFrame:
     """One group whose features bend and fan out: a plain Gaussian copula takes it for clusters."""
     z = np.random.default_rng(seed).standard_normal((n, 4))
     a = z[:, 0]
-    return _frame(np.column_stack([a, a**2 / 2 + z[:, 1], np.exp(a / 2) * z[:, 2], a / 2 + z[:, 3]]))
+    bent, fanned = a**2 / 2 + z[:, 1], np.exp(a / 2) * z[:, 2]
+    return _frame(np.column_stack([a, bent, fanned, a / 2 + z[:, 3]]))
 
 
 def _frame(values: np.ndarray) -> pd.DataFrame:

@@ -157,7 +157,7 @@ def test_what_is_made_of_products_held_is_no_independent_witness(engine):
 
 @pytest.fixture
 def bank(engine, tmp_path):
-    """600 customers in two groups, segmented and assigned."""
+    """600 customers in two groups, segmented and assigned; c and region are held out."""
     generator = np.random.default_rng(2)
     group = np.repeat([0, 1], 300)
     customers = pd.DataFrame(
@@ -167,13 +167,10 @@ def bank(engine, tmp_path):
             "a": 8.0 * group + generator.standard_normal(600),
             "b": -8.0 * group + generator.standard_normal(600),
             "c": 2.0 * group + generator.standard_normal(600),
+            "region": np.where(generator.random(600) < 0.4, group, 2).astype(str),
         }
     )
-    attributes = {
-        "a": Attribute("A"),
-        "b": Attribute("B"),
-        "c": Attribute("C", role="descriptor"),
-    }
+    attributes = {"a": Attribute("A"), "b": Attribute("B"), "c": Attribute("C", role="descriptor")}
     tables = {"customers": engine.from_pandas(customers)}
     features = customer_features(tables, attributes, as_of=AS_OF)
     result = segment(customers, features.features, k_max=3, n_bootstrap=20, seed=1)
@@ -195,25 +192,9 @@ def test_effect_sizes_are_those_of_an_analysis_of_variance(bank):
     assert row["low"] < expected < row["high"]
 
 
-def test_effect_of_a_category_is_cramers_v_corrected_for_chance(engine, tmp_path):
+def test_effect_of_a_category_is_cramers_v_corrected_for_chance(bank):
     # Bergsma 2013: phi2 and the numbers of rows and columns are each corrected; from the counts.
-    generator = np.random.default_rng(3)
-    group = np.repeat([0, 1], 300)
-    customers = pd.DataFrame(
-        {
-            "customer_id": np.arange(600),
-            "customer_hash": np.arange(600) * 7_158_278,
-            "a": 8.0 * group + generator.standard_normal(600),
-            "b": -8.0 * group + generator.standard_normal(600),
-            "region": np.where(generator.random(600) < 0.4, group, 2).astype(str),
-        }
-    )
-    attributes = {"a": Attribute("A"), "b": Attribute("B")}
-    features = customer_features(
-        {"customers": engine.from_pandas(customers)}, attributes, as_of=AS_OF
-    )
-    result = segment(customers, features.features, k_max=3, n_bootstrap=20, seed=1)
-    assigned = assign_customers(features.frame, result.scorer, engine=engine, folder=tmp_path)
+    customers, _, _, features, result, assigned, group = bank
     profile = profile_segments(assigned, features, result)
     counts = pd.crosstab(group, customers["region"])
     phi = chi2_contingency(counts, correction=False).statistic / 600 - 2 / 599
