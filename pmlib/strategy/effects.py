@@ -77,7 +77,8 @@ class Effects:
 
     def half_width(self, load: np.ndarray, level: float) -> float:
         """Half the interval of a weighted sum of effects; `load` has a weight a cell."""
-        return float(norm.isf((1 - level) / 2) * np.sqrt(load @ self.covariance @ load))
+        variance = max(float(load @ self.covariance @ load), 0.0)  # rounding can end below 0
+        return float(norm.isf((1 - level) / 2) * np.sqrt(variance))
 
 
 def estimate(
