@@ -136,13 +136,15 @@ def _parameters(given: dict[str, Any]) -> params.Parameters:
 
     assignments = given["assignments"]
     if given["results"] is not None:
-        assignments += (("campaign_results", str(given["results"].resolve())),)
+        assignments += (("campaign_results", str(given["results"])),)
     overrides = studies.load_spec(given["study"]).parameters
     values = params.resolve(overrides=overrides, file=given["file"], assignments=assignments)
     for name in ("names_from", "campaign_results"):
         path = getattr(values, name)
         if path is not None and not Path(path).is_file():
             raise StudyError("The file that a parameter names is missing.", where=name, found=path)
+        if path is not None:  # notebooks run in a folder of their own
+            values = values.model_copy(update={name: str(Path(path).resolve())})
     return values
 
 

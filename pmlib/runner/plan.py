@@ -106,22 +106,7 @@ class Plan:
 
 def study_record(study: Study) -> dict[str, Any]:
     """What ``run.json`` tells of a study: all that the report's front and back matter show."""
-    return {
-        "name": study.name,
-        "title": study.title,
-        "description": study.description,
-        "licence": study.licence,
-        "citation": study.citation,
-        "simulated": study.simulated,
-        "as_of": study.as_of.isoformat(),
-        "currency": study.currency,
-        "value_is": study.value_is,
-        "fingerprint": study.fingerprint,
-        "attributes": {name: asdict(item) for name, item in study.attributes.items()},
-        "outcomes": {name: asdict(item) for name, item in study.outcomes.items()},
-        "structural_pairs": [list(pair) for pair in study.structural_pairs],
-        "channels": [asdict(channel) for channel in study.channels],
-        "tables": sorted(study.tables),
-        "rows": dict(study.rows),
-        "sources": [dict(source) for source in study.sources],
-    }
+    record = asdict(study)
+    for unsaid in ("folder", "notes", "overrides", "truth"):  # notes stand in the description
+        del record[unsaid]
+    return record | {"as_of": study.as_of.isoformat(), "tables": sorted(study.tables)}

@@ -28,6 +28,7 @@ from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writab
 from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
 
 _MANIFEST = "study.json"
+_AS_DECLARED = ("title", "licence", "citation", "simulated", "as_of", "currency", "value_is")
 
 KEPT = 8
 """Sets of tables that a study keeps at least: going back to earlier settings costs nothing."""
@@ -270,15 +271,9 @@ def _study(spec: StudySpec, folder: Path, target: Path, files: list[RawFile]) ->
     manifest = read_json(target / _MANIFEST)
     truth = target / "truth"
     return Study(
+        **{name: getattr(spec, name) for name in _AS_DECLARED},
         name=folder.name,
-        title=spec.title,
         description=" ".join([spec.description.strip(), *manifest["notes"]]),
-        licence=spec.licence,
-        citation=spec.citation,
-        simulated=spec.simulated,
-        as_of=spec.as_of,
-        currency=spec.currency,
-        value_is=spec.value_is,
         attributes={name: Attribute(**a.model_dump()) for name, a in spec.attributes.items()},
         outcomes={name: Attribute(**a.model_dump()) for name, a in spec.outcomes.items()},
         structural_pairs=tuple((first, second) for first, second in spec.structural_pairs),
