@@ -313,6 +313,14 @@ def test_interval_of_an_uplift_against_hand_computation(case, design):
     assert f"{ends[0]} to {ends[1]}" in sheet.loc["Yardstick", "statement"]
 
 
+def test_effects_shrunk_to_one_are_not_told_apart(case, design):
+    """All cells share one effect; what rounding leaves of its variance is below zero."""
+    effects = replace(design.effects, covariance=-1e-18 * np.eye(len(design.cells)))
+    same = replace(design, cells=design.cells.assign(effect=0.05), effects=effects)
+    sheet = strategy.strategy_sheet(case, same, segment=1).set_index("aspect")
+    assert "not shown to differ from" in sheet.loc["Positioning", "statement"]
+
+
 def test_a_segment_without_offers_gets_a_sheet_that_says_why(case, design):
     empty = replace(design, cells=design.cells.assign(planned=0, offers=0))
     sheet = strategy.strategy_sheet(case, empty, segment=1)

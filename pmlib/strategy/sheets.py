@@ -16,6 +16,9 @@ _YARDSTICK = {
     "association": "assumed sales a contact (no contact has tested it)",
 }
 
+# A difference below this is rounding: cells can be shrunk to one and the same effect.
+_ROUNDING = 1e-9
+
 _EFFECT = {"uplift": "uplift", "response": "response", "association": "assumed sales a contact"}
 
 
@@ -114,13 +117,8 @@ def _positioning(case: Case, design: Design, segment: int, product: str) -> str:
     effect = cells["effect"].to_numpy()
     difference = float((here - elsewhere) @ effect)
     half = design.effects.half_width(here - elsewhere, case.params.confidence_level)
-    word = (
-        "not shown to differ from"
-        if abs(difference) <= half
-        else "more than"
-        if difference > 0
-        else "less than"
-    )
+    word = "more than" if difference > 0 else "less than"
+    word = word if abs(difference) > half + _ROUNDING else "not shown to differ from"
     return f"{text}, {word} {_rates(design, elsewhere, case)} in the other segments"
 
 
