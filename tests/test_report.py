@@ -280,7 +280,7 @@ def test_html_in_data_is_shown_not_run(page: BeautifulSoup) -> None:
 
 def test_html_in_the_description_of_a_study_is_shown_not_run(page: BeautifulSoup) -> None:
     assert "<b>no</b>" in text_of(page.select_one(".cover-description"))
-    assert "<b>no</b>" in text_of(page.select_one("#sec-introduction"))
+    assert "<b>no</b>" in text_of(page.select_one("#sec-dictionary"))
 
 
 def test_same_run_gives_same_bytes(run: Run) -> None:
