@@ -174,10 +174,9 @@ def customer_map(
         left.scatter(rows["x"], rows["y"], s=6 + 70 * rows["customers"] / largest,
                      color=colours[index], alpha=0.75, linewidths=0)  # fmt: skip
         left.scatter([], [], s=30, color=colours[index], label=f"{index + 1} {name}")
-    axis_names = [
-        f"component {i + 1} ({100 * share:.0f} % of variance)" for i, share in enumerate(explained)
-    ]
-    left.set(title="Customers (area: how many)", xlabel=axis_names[0], ylabel=axis_names[1])
+    left.set(title="Customers (area: how many)")
+    left.set_xlabel(f"component 1 ({100 * explained[0]:.0f} % of variance)")
+    left.set_ylabel(f"component 2 ({100 * explained[1]:.0f} % of variance)")
     strongest = loadings.assign(size=np.hypot(loadings["x"], loadings["y"]))
     strongest = strongest.sort_values("size", ascending=False, kind="stable").head(_LOADINGS)
     rows = np.arange(len(strongest))[::-1]

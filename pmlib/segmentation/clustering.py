@@ -13,7 +13,7 @@ customers whatever the algorithm.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -103,7 +103,8 @@ def cluster(matrix: np.ndarray, k: int, *, algorithm: str = "kmeans", seed: int)
         whitening = np.transpose(model.precisions_cholesky_, (0, 2, 1))
         log_determinant = np.log(np.diagonal(whitening, axis1=1, axis2=2)).sum(axis=1)
         offsets = -2 * (log_determinant + np.log(model.weights_))
-    return _largest_first(algorithm, matrix, centres, whitening, offsets)
+    no_labels = np.zeros(0, dtype=np.int64)
+    return _largest_first(Clustering(algorithm, no_labels, centres, whitening, offsets), matrix)
 
 
 def require_one_of(value: str, known: Sequence[str], *, where: str) -> None:
@@ -133,15 +134,9 @@ def fit_mixture(matrix: np.ndarray, k: int, *, seed: int) -> GaussianMixture:
     ).fit(matrix)
 
 
-def _largest_first(
-    algorithm: str,
-    matrix: np.ndarray,
-    centres: np.ndarray,
-    whitening: np.ndarray | None,
-    offsets: np.ndarray,
-) -> Clustering:
-    k = len(centres)
-    draft = Clustering(algorithm, np.zeros(0, dtype=int), centres, whitening, offsets)
+def _largest_first(draft: Clustering, matrix: np.ndarray) -> Clustering:
+    """Number the clusters by their size, and label the rows."""
+    k, whitening = draft.k, draft.whitening
     labels = draft.scores(matrix).argmin(axis=1)
     sizes = np.bincount(labels, minlength=k)
     if (sizes == 0).any():
@@ -153,12 +148,12 @@ def _largest_first(
             remedy="Ask for fewer segments, or for the algorithm kmeans.",
         )
     order = np.argsort(-sizes, kind="stable")
-    return Clustering(
-        algorithm=algorithm,
+    return replace(
+        draft,
         labels=np.argsort(order)[labels],
-        centres=centres[order],
+        centres=draft.centres[order],
         whitening=None if whitening is None else whitening[order],
-        offsets=offsets[order],
+        offsets=draft.offsets[order],
     )
 
 

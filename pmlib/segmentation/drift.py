@@ -177,13 +177,13 @@ def _sizes(assigned: nw.LazyFrame, k: int) -> np.ndarray:
 
 
 def _migration(then: nw.LazyFrame, now: nw.LazyFrame) -> pd.DataFrame:
-    pairs = then.select("customer_id", nw.col("segment").alias("segment_then")).join(
-        now.select("customer_id", nw.col("segment").alias("segment_now")),
-        on="customer_id",
-        how="inner",
-    )
     keys = ["segment_then", "segment_now"]
-    return collect(pairs.group_by(*keys).agg(nw.len().alias("customers")), sort_by=keys)
+    before, after = (
+        part.select("customer_id", nw.col("segment").alias(key))
+        for part, key in zip((then, now), keys, strict=True)
+    )
+    pairs = before.join(after, on="customer_id", how="inner").group_by(*keys)
+    return collect(pairs.agg(nw.len().alias("customers")), sort_by=keys)
 
 
 def _publishable(migration: pd.DataFrame, minimum: int) -> pd.DataFrame:

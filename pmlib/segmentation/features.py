@@ -217,12 +217,8 @@ def payment_channels(window: nw.LazyFrame) -> list[str]:
 
     The least used is left out, since shares add up to one.
     """
-    counts = collect(
-        window.filter((nw.col("amount") < 0) & ~nw.col("channel").is_null())
-        .group_by("channel")
-        .agg(nw.len().alias("n")),
-        sort_by=["channel"],
-    )
+    paid = window.filter((nw.col("amount") < 0) & ~nw.col("channel").is_null())
+    counts = collect(paid.group_by("channel").agg(nw.len().alias("n")), sort_by=["channel"])
     counts = counts[counts["n"] >= CHANNEL_SHARE * counts["n"].sum()]
     ranked = counts.sort_values("n", ascending=False, kind="stable")["channel"].tolist()
     return ranked[:-1]
@@ -234,8 +230,7 @@ def _from_transactions(
     amount = nw.col("amount").cast(nw.Float64)
     is_payment = amount < 0
     parts = [
-        nw.col("customer_id"),
-        nw.col("booked_on"),
+        nw.col("customer_id", "booked_on"),
         nw.when(amount > 0).then(amount).otherwise(nw.lit(0.0)).alias("credit"),
         nw.when(is_payment).then(amount * -1.0).otherwise(nw.lit(0.0)).alias("debit"),
         nw.when(is_payment).then(nw.lit(1)).otherwise(nw.lit(0)).alias("payment"),
@@ -248,11 +243,8 @@ def _from_transactions(
         nw.col("payment").sum().alias("payments"),
     ]
     final = [
-        nw.col("customer_id"),
+        nw.col("customer_id", "n_transactions", "money_in", "money_out"),
         (as_of.toordinal() - day_number("last")).cast(nw.Float64).alias("recency"),
-        nw.col("n_transactions"),
-        nw.col("money_in"),
-        nw.col("money_out"),
     ]
     features = [
         Feature("money_in", "money in, last year", "currency", "number",

@@ -112,45 +112,25 @@ def segment(
     require_distinct(matrix, n_segments or 2)
     k_max = _largest_k(matrix, max(k_max, n_segments or 2))
     homogeneity = homogeneity_test(
-        matrix,
-        encoder.blocks,
-        k_max=k_max,
+        matrix, encoder.blocks, k_max=k_max, level=error_rate, seed=seed,
         n_references=max(n_bootstrap, int(np.ceil(1 / error_rate)) - 1),
-        level=error_rate,
-        seed=seed,
-    )
+    )  # fmt: skip
     criteria = compare_numbers(
-        matrix,
-        homogeneity=homogeneity,
-        k_max=k_max,
-        n_bootstrap=n_bootstrap,
-        min_stability=min_stability,
-        confidence_level=confidence_level,
-        seed=seed,
-    )
+        matrix, homogeneity=homogeneity, k_max=k_max, n_bootstrap=n_bootstrap,
+        min_stability=min_stability, confidence_level=confidence_level, seed=seed,
+    )  # fmt: skip
     k = n_segments or criteria.chosen
     clustering = cluster(matrix, k, algorithm=algorithm, seed=seed)
     stability = segment_stability(
-        matrix,
-        clustering,
-        rows=subsample(len(matrix), ROWS, seed=seed),
-        n_bootstrap=n_bootstrap,
-        confidence_level=confidence_level,
-        seed=seed,
-    )
+        matrix, clustering, rows=subsample(len(matrix), ROWS, seed=seed), n_bootstrap=n_bootstrap,
+        confidence_level=confidence_level, seed=seed,
+    )  # fmt: skip
     names = name_segments(encoder, group_means(matrix, clustering.labels, k))
     draft = Segmentation(
-        scorer=Scorer(encoder, clustering, names),
-        labels=clustering.labels + 1,
-        matrix=matrix,
-        homogeneity=homogeneity,
-        criteria=criteria,
-        stability=stability,
-        fixed=n_segments is not None,
-        seed=seed,
-        numbers=(),
-        text="",
-    )
+        scorer=Scorer(encoder, clustering, names), labels=clustering.labels + 1, matrix=matrix,
+        homogeneity=homogeneity, criteria=criteria, stability=stability,
+        fixed=n_segments is not None, seed=seed, numbers=(), text="",
+    )  # fmt: skip
     return replace(draft, numbers=_numbers(draft), text=_text(draft, min_stability))
 
 
@@ -178,9 +158,8 @@ def keep_names(result: Segmentation, sample: pd.DataFrame, earlier: Scorer) -> S
             found=", ".join(missing),
             remedy="Give the scorer of a run on the same study.",
         )
-    names = matched_names(
-        result.labels, result.scorer.names, earlier.assign_sample(sample), earlier.names
-    )
+    before = earlier.assign_sample(sample)
+    names = matched_names(result.labels, result.scorer.names, before, earlier.names)
     return replace(result, scorer=replace(result.scorer, names=names))
 
 

@@ -310,15 +310,13 @@ def _text(profile: Profile) -> str:
             " Margin and product families are left out of this count: they are made of the "
             "products held, whose number helped to form the segments."
         )
-    telling = held_out[held_out["effect"] >= 0.06]
+    telling = held_out[held_out["effect"] >= 0.06].head(4)
     if telling.empty:
         return (
             "No attribute held out of the clustering differs between segments by more than a small "
             f"effect: the segments describe the features that made them, and little else.{tied}"
         )
-    labels = ", ".join(
-        f"{row.label} ({100 * row.effect:.0f} %)" for row in telling.head(4).itertuples()
-    )
+    labels = ", ".join(f"{row.label} ({100 * row.effect:.0f} %)" for row in telling.itertuples())
     return (
         "The segments also explain a medium or large share of the variance of what did not form "
         f"them: {labels}. They mean something outside the features that made them.{tied}"

@@ -136,14 +136,10 @@ class Scorer:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Scorer:
         """Read what `to_json` wrote."""
-        whitening = values["whitening"]
-        clustering = Clustering(
-            algorithm=values["algorithm"],
-            labels=np.zeros(0, dtype=np.int64),
-            centres=np.array(values["centres"]),
-            whitening=None if whitening is None else np.array(whitening),
-            offsets=np.array(values["offsets"]),
-        )
+        centres, offsets = np.array(values["centres"]), np.array(values["offsets"])
+        whitening = None if values["whitening"] is None else np.array(values["whitening"])
+        no_labels = np.zeros(0, dtype=np.int64)
+        clustering = Clustering(values["algorithm"], no_labels, centres, whitening, offsets)
         return cls(Encoder.from_json(values), clustering, tuple(values["names"]))
 
 

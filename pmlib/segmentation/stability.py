@@ -83,15 +83,10 @@ def segment_stability(
         row[:] = best_jaccard(labels[kept], again[first], k)
     mean = found.mean(axis=0)
     half = norm.ppf(0.5 + confidence_level / 2) * found.std(axis=0, ddof=1) / np.sqrt(n_bootstrap)
-    return pd.DataFrame(
-        {
-            "segment": np.arange(1, k + 1),
-            "jaccard": mean,
-            "jaccard_low": np.maximum(mean - half, 0.0),
-            "jaccard_high": np.minimum(mean + half, 1.0),
-            "verdict": [verdict(value) for value in mean],
-        }
-    )
+    table = pd.DataFrame({"segment": np.arange(1, k + 1), "jaccard": mean})
+    table["jaccard_low"] = np.maximum(mean - half, 0.0)
+    table["jaccard_high"] = np.minimum(mean + half, 1.0)
+    return table.assign(verdict=[verdict(value) for value in mean])
 
 
 def verdict(jaccard: float) -> str:

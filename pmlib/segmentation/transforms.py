@@ -230,9 +230,10 @@ def fit_encoder(
                 row["treatment"] = "dropped: the same for (almost) all customers"
                 continue
             encoded = Encoder((column,), (feature,), {}, pd.DataFrame()).encode(sample)[:, 0]
-            twin = _near_duplicate(encoded, numbers, max_correlation)
+            alike = {name: np.corrcoef(encoded, other)[0, 1] for name, other in numbers.items()}
+            twin = next((name for name, r in alike.items() if abs(r) > max_correlation), None)
             if twin:
-                row["treatment"] = f"dropped: near-duplicate of {twin[0]} (r = {twin[1]:.2f})"
+                row["treatment"] = f"dropped: near-duplicate of {twin} (r = {alike[twin]:.2f})"
                 continue
             row["treatment"] = "signed log1p" if column.log else "as it is"
             numbers[feature.name] = encoded
@@ -306,16 +307,6 @@ def _level_expression(source: nw.Expr, level: str, known: Sequence[str]) -> nw.E
     text = nw.when(source.is_null()).then(nw.lit(MISSING)).otherwise(source.cast(nw.String))
     hit = ~text.is_in(list(known)) if level == OTHER and OTHER not in known else text == level
     return nw.when(hit).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
-
-
-def _near_duplicate(
-    values: np.ndarray, kept: dict[str, np.ndarray], limit: float
-) -> tuple[str, float] | None:
-    for name, other in kept.items():
-        r = float(np.corrcoef(values, other)[0, 1])
-        if abs(r) > limit:
-            return name, r
-    return None
 
 
 def _signed_log(values: np.ndarray) -> np.ndarray:

@@ -72,37 +72,25 @@ def lifetime_value(
         The interval (delta method) covers the spread of margins over customers and of retention,
         with a customer's products counted together; not changes of behaviour to come.
     """
-    known = {feature.name for feature in features.descriptors}
-    if MARGIN.name not in known or "holdings" not in tables:
+    if MARGIN not in features.descriptors or "holdings" not in tables:
         return LifetimeValue(pd.DataFrame(), "The study records no margins of products held.")
     margin = nw.col(MARGIN.name)
-    margins = collect(
-        assigned.select("segment", margin, (margin * margin).alias("square"))
-        .group_by("segment")
-        .agg(nw.len().alias("customers"), margin.sum(), nw.col("square").sum()),
-        sort_by=["segment"],
-    ).astype({"customers": float})
+    known = assigned.select("segment", margin, (margin * margin).alias("square"))
+    totals = [nw.len().alias("customers"), margin.sum(), nw.col("square").sum()]
+    margins = collect(known.group_by("segment").agg(*totals), sort_by=["segment"])
     before = as_of - dt.timedelta(days=WINDOW_DAYS)
     still = nw.col("closed_on").is_null() | (nw.col("closed_on") > nw.lit(as_of))
     held = held_at(tables["holdings"], before).select(
         "customer_id", nw.when(still).then(nw.lit(1)).otherwise(nw.lit(0)).alias("kept")
     )
-    each = (
-        held.group_by("customer_id")
-        .agg(nw.len().alias("had"), nw.col("kept").sum())
-        .join(assigned.select("customer_id", "segment"), on="customer_id", how="inner")
-    )
+    each = held.group_by("customer_id").agg(nw.len().alias("had"), nw.col("kept").sum())
+    each = each.join(assigned.select("customer_id", "segment"), on="customer_id", how="inner")
     had, kept = nw.col("had"), nw.col("kept")
-    sums = collect(
-        each.select(
-            "segment", "had", "kept",
-            (had * had).alias("hh"), (had * kept).alias("hk"), (kept * kept).alias("kk"),
-        )
-        .group_by("segment")
-        .agg(*(nw.col(column).sum() for column in ("had", "kept", "hh", "hk", "kk"))),
-        sort_by=["segment"],
-    ).astype(float)  # fmt: skip
-    sums["segment"] = sums["segment"].astype(int)
+    products = {"hh": had * had, "hk": had * kept, "kk": kept * kept}
+    each = each.select("segment", "had", "kept", *(v.alias(name) for name, v in products.items()))
+    totals = [nw.col(name).sum() for name in ("had", "kept", *products)]
+    sums = collect(each.group_by("segment").agg(*totals), sort_by=["segment"])
+    sums = sums.astype(float).astype({"segment": int})
     table = margins.merge(sums, on="segment", how="left", validate="one_to_one")
     if table["had"].isna().any() or (table["had"] <= 0).any():
         text = "Some segment held no product a year ago: retention is not known."
