@@ -31,7 +31,7 @@ SMALLEST_EXCESS = 0.02
 
 Judgement, not theory: set after seeing simulated banks with and without segments, then checked on
 others (``benchmarks/segmentation.py --customers 5000 --first-seed 8000 --world …``). In 60 of 60
-banks without segments the rule chose none, and the test of homogeneity alone rejected in 1; of 5
+banks without segments the rule chose none, and the test of homogeneity alone rejected in 2; of 5
 with six kinds of customers it chose six in 4, five in the other.
 """
 
