@@ -292,6 +292,12 @@ def test_berka_associations_are_weak() -> None:
     findings = find_rules(halves, structural_pairs=structural, **SETTINGS)
     assert "associations are weak" in findings.text({p: p for p in halves.products})
     assert len(findings.candidates.structural) == 8
+    # Both directions of a rule are one set, and a loan is one with the order that pays it.
+    sets = {
+        frozenset("loan" if p == "UVER" else p for p in (*rule.antecedent, rule.consequent))
+        for rule in findings.surviving.itertuples()
+    }
+    assert len(findings.leading(99)) == len(sets) < len(findings.surviving) / 2
 
 
 # --- measures -----------------------------------------------------------------------------------

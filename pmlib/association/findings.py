@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # A rule whose lift is not surely above this is hardly a reason to choose whom to address.
 _WEAK_LIFT = 1.5
+# Products of a structural pair are one where this share of each one's holders holds the other.
+_ONE = 0.9
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,26 @@ class Findings:
         """The rules that hold on other customers."""
         return self.rules[self.rules["survives"]].reset_index(drop=True)
 
+    @cached_property
+    def _same(self) -> dict[str, str]:
+        """Product to the one of the same holders, where structure makes two products one."""
+        sure = self.candidates.structural
+        sure = sure[sure["confidence"] >= _ONE]
+        ends = {(X[0], y) for X, y in zip(sure["antecedent"], sure["consequent"], strict=True)}
+        return {b: a for a, b in sorted(ends, reverse=True) if a < b and (b, a) in ends}
+
     def leading(self, n: int) -> pd.DataFrame:
         """Return at most `n` surviving rules, one for each set of products, strongest first.
 
         A pair of products gives two rules and one test; the one with the higher confidence is
-        kept.
+        kept. Products that structure makes one, like a loan and the order that pays it, count
+        as one where nearly the same customers hold them.
         """
         rules = self.surviving.sort_values(
             ["p_value", "confidence"], ascending=[True, False], kind="stable"
         )
         products = [
-            frozenset({*X, y})
+            frozenset(self._same.get(product, product) for product in (*X, y))
             for X, y in zip(rules["antecedent"], rules["consequent"], strict=True)
         ]
         repeated = pd.Series(products, dtype=object).duplicated().to_numpy(dtype=bool)
@@ -135,6 +146,9 @@ class Findings:
             "n_itemsets": (len(self.itemsets.frame), "frequent itemsets on the discovery half"),
             "n_rules_tested": (len(self.rules), "rules tested on the hold-out half"),
             "n_rules_surviving": (len(kinds), "rules that hold on the hold-out half"),
+            "n_rule_sets": (
+                len(self.leading(len(kinds))), "different sets of products in these rules"
+            ),
             "n_rules_structural": (
                 len(self.candidates.structural),
                 "pairs left out because one product implies the other by construction",
@@ -173,6 +187,9 @@ class Findings:
         )
         if not len(self.surviving):
             return text + " What the discovery half showed does not hold on other customers."
+        text += " They are **{n_rule_sets}** different sets of products"
+        one = " and ".join(f"{names[a]} with {names[b]}" for b, a in self._same.items())
+        text += f" (counted as one: {one})." if one else "."
         rule = self._strongest
         lift, low, high = (
             f"{rule[end]:.{1 if rule['lift'] >= 10 else 2}f}"
