@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import pytest
@@ -240,6 +241,17 @@ def test_segments_and_rules_together_name_the_next_product(
     assert hit["Segments and rules"] > hit["Rules"] + 0.1
     assert hit["Rules"] > hit["Popularity"] + 0.1
     assert "combined they are surely better than either alone" in found.text
+    # Three products were acquired (x was held before): all rankings name them among three.
+    assert "any of 3 products" in found.text
+    assert "hit_3" not in found.table
+    alone = predict_next_product(
+        people, held, products=["x", "y", "s1", "s2"], as_of=AS_OF,
+        segments=segments.with_columns(segment=nw.lit(1)),
+        prediction_days=366, min_support=0.01, min_confidence=0.1, max_rule_length=3, seed=1,
+    )  # fmt: skip
+    assert alone.table["ranking"].tolist() == ["Popularity", "Rules", "Gradient boosting"]
+    assert alone.table["lead"].iloc[1] == 0
+    assert {number.key for number in alone.numbers} > {"hit1_rules", "hit1_popularity"}
 
 
 def test_purchases_leave_out_what_was_held_before(engine: DuckDBEngine) -> None:

@@ -147,7 +147,8 @@ class Findings:
             "n_rules_tested": (len(self.rules), "rules tested on the hold-out half"),
             "n_rules_surviving": (len(kinds), "rules that hold on the hold-out half"),
             "n_rule_sets": (
-                len(self.leading(len(kinds))), "different sets of products in these rules"
+                len(self.leading(len(kinds))),
+                "different sets of products in these rules",
             ),
             "n_rules_structural": (
                 len(self.candidates.structural),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ _MIN_BUYERS = 50  # in each period; below this no ranking can be told from anoth
 _PRIOR_BUYERS = 20.0  # weight of the overall rate in a segment's rate, in buyers
 _PRIOR_EVENTS = 5.0  # weight of "no effect" in a rule's factor, in acquisitions
 _DEPTH = 7
+_MANY = 6  # products acquired; of fewer, the first three are nearly all there is to name
 _HISTORY_DAYS = 334
 
 
@@ -104,7 +105,7 @@ def segments_at(
         As of when they are.
     """
     if scorer.k == 1:
-        return assignments, "All customers are in one segment."
+        return assignments, "All customers are in one segment: no ranking goes by segment."
     day = as_of - dt.timedelta(days=days)
     if "transactions" in tables:
         first = collect(
@@ -211,8 +212,9 @@ def predict_next_product(
     -------
     Finding
         A row a ranking: ranking; hit_1, hit_3, map_7 with _low and _high (shares); lead, lead_low,
-        lead_high (by how much segments and rules surpass its map_7, on the same customers). Empty
-        when it cannot be told.
+        lead_high (by how much segments and rules surpass its map_7, on the same customers). With
+        fewer than six products to name there is no hit_3, with one segment no ranking by segment.
+        Empty when it cannot be told.
 
     Notes
     -----
@@ -267,40 +269,58 @@ def predict_next_product(
         itemsets, min_confidence=min_confidence, structural_pairs=structural_pairs
     ).frame
     scores = _scores(earlier, later, rules, seed=seed)
+    if len(np.unique(later.segment)) < 2:
+        scores = {key: score for key, score in scores.items() if "segments" not in key}
     table = _compare(scores, later, confidence_level=confidence_level)
+    named = int((earlier.acquired.any(axis=0) | later.acquired.any(axis=0)).sum())
+    depth, where = (3, "among the first three") if named >= _MANY else (1, "first")
+    if depth == 1:
+        table = table.drop(columns=["hit_3", "hit_3_low", "hit_3_high"])
+    hit = f"hit_{depth}"
     numbers = [
-        Number(f"hit3_{key}", row["hit_3"], "share", row["hit_3_low"], row["hit_3_high"],
-               meaning=f"buyers whose next product is among the first three: {MODELS[key]}")
-        for key, (_, row) in zip(MODELS, table.iterrows(), strict=True)
+        Number(f"hit{depth}_{key}", row[hit], "share", row[f"{hit}_low"], row[f"{hit}_high"],
+               meaning=f"buyers whose next product is named {where}: {MODELS[key]}")
+        for key, (_, row) in zip(scores, table.iterrows(), strict=True)
     ]  # fmt: skip
     numbers.insert(0, Number("n_next_buyers", n_later, "customers", meaning="judged on"))
+    best, popular = (f"{{hit{depth}_{key}}} ({{hit{depth}_{key}.interval}})"
+                     for key in (_best(scores), "popularity"))  # fmt: skip
+    verdict = _verdict(dict(zip(scores, table.to_dict("records"), strict=True)))
     text = (
         f"Learnt from {start:%Y-%m-%d} to {middle:%Y-%m-%d} and judged on {{n_next_buyers}} "
-        f"customers who acquired something by {as_of:%Y-%m-%d}, {_verdict(table)}"
+        f"customers who acquired any of {named} products by {as_of:%Y-%m-%d}, "
+        f"{MODELS[_best(scores)].lower()} name the next product {where} for {best} of them, "
+        f"popularity for {popular}. {verdict}"
     )
     return Finding(table, tuple(numbers), text)
 
 
-def _verdict(table: pd.DataFrame) -> str:
-    rows = {key: row for key, (_, row) in zip(MODELS, table.iterrows(), strict=True)}
+def _best(scores: Iterable[str]) -> str:
+    """The ranking on trial: with one segment there is nothing to combine rules with."""
+    return "segments_rules" if "segments_rules" in scores else "rules"
+
+
+def _verdict(rows: Mapping[str, Mapping[str, float]]) -> str:
     leads = {
         key: "{} ({} to {})".format(*(_signed(row[f"lead{end}"]) for end in ("", "_low", "_high")))
         for key, row in rows.items()
     }
-    surely = min(rows[key]["lead_low"] for key in ("segments", "rules")) > 0
-    compared = (
-        f"By MAP at {_DEPTH} they lead popularity by {leads['popularity']}, segments alone by "
-        f"{leads['segments']} and rules alone by {leads['rules']}: **combined they are "
-        f"{'' if surely else 'not '}surely better than either alone.**"
-    )
-    if not any(rows[key]["lead"] for key in ("popularity", "segments", "rules")):
-        compared = "**Neither segments nor rules do better here than popularity.**"
+    alone = [key for key in ("popularity", "segments", "rules") if key in rows]
+    if not any(rows[key]["lead"] for key in alone):
+        who = "Neither segments nor rules do" if "segments" in rows else "Rules do not do"
+        compared = f"**{who} better here than popularity.**"
+    elif "segments" in rows:
+        surely = min(rows[key]["lead_low"] for key in ("segments", "rules")) > 0
+        compared = (
+            f"By MAP at {_DEPTH} they lead popularity by {leads['popularity']}, segments alone by "
+            f"{leads['segments']} and rules alone by {leads['rules']}: **combined they are "
+            f"{'' if surely else 'not '}surely better than either alone.**"
+        )
+    else:
+        compared = f"By MAP at {_DEPTH} they lead popularity by {leads['popularity']}."
     return (
-        "segments and rules together name the next product among their first three for "
-        "{hit3_segments_rules} of them ({hit3_segments_rules.interval}), popularity for "
-        f"{{hit3_popularity}} ({{hit3_popularity.interval}}). {compared} Against gradient "
-        f"boosting, which does not explain itself, they stand at {leads['boosting']}, by MAP at "
-        f"{_DEPTH}."
+        f"{compared} Against gradient boosting, which does not explain itself, they stand at "
+        f"{leads['boosting']}, by MAP at {_DEPTH}."
     )
 
 
@@ -393,7 +413,7 @@ def _compare(
             row |= {f"hit_{k}": number / n, f"hit_{k}_low": low[0], f"hit_{k}_high": high[0]}
         for label, values in (
             ("map_7", average[name]),
-            ("lead", average["segments_rules"] - average[name]),
+            ("lead", average[_best(scores)] - average[name]),
         ):
             mean = float(weight @ values) / n
             half = z * math.sqrt(float(weight @ (values - mean) ** 2)) / n

@@ -316,13 +316,14 @@ def next_product(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        ranking; hit_1, hit_3, map_7, each with _low and _high (shares).
+        ranking; hit_1, hit_3 (if it has it), map_7, each with _low and _high (shares).
     """
     figure = new_figure(0.9 + 0.28 * len(table))
-    panels = figure.subplots(1, 3, sharey=True)
+    titles = {"hit_1": "Hit at 1", "hit_3": "Hit at 3", "map_7": "MAP at 7"}
+    shown = [column for column in titles if column in table]
+    panels = figure.subplots(1, len(shown), sharey=True)
     rows = np.arange(len(table))[::-1]
-    titles = (("hit_1", "Hit at 1"), ("hit_3", "Hit at 3"), ("map_7", "MAP at 7"))
-    for axes, (column, title) in zip(panels, titles, strict=True):
+    for axes, column in zip(panels, shown, strict=True):
         axes.hlines(
             rows,
             table[f"{column}_low"],
@@ -331,10 +332,10 @@ def next_product(table: pd.DataFrame) -> Figure:
             linewidth=1.2,
         )
         axes.plot(table[column], rows, "o", color=COLOURS["main"], markersize=5)
-        axes.set_title(title)
+        axes.set_title(titles[column])
         axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
         axes.set_xlabel("Share of buyers" if column != "map_7" else "Mean average precision")
-    for axes in panels[:2]:
+    for axes in panels[:-1]:
         axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0, symbol=" %"))
     panels[0].set_yticks(rows, table["ranking"])
     panels[0].set_ylim(-0.6, len(table) - 0.4)
