@@ -247,6 +247,37 @@ def test_customers_without_value_count(lazy):
     assert row["top_share"] == pytest.approx(0.8)
 
 
+def test_money_is_compared_among_those_there_throughout(lazy):
+    tables = {
+        "customers": pd.DataFrame(
+            {
+                "customer_id": ["a", "b", "c"],
+                "joined_on": ["2020-01-01", "2023-01-01", "2023-07-01"],
+            }
+        ),
+        "transactions": pd.DataFrame(
+            {
+                "customer_id": ["a", "a", "b", "c"],
+                "booked_on": ["2022-12-31", "2023-12-31", "2023-01-01", "2023-08-01"],
+                "amount": [8.0, 1.0, 2.0, 4.0],
+            }
+        ),
+    }
+    found = profiling.customer_values(
+        {name: lazy(table) for name, table in tables.items()}, as_of=dt.date(2024, 6, 30)
+    )
+    assert found[0].name == "money received from 2023-01-01 to 2023-12-31"
+    assert found[0].n_customers == 2
+    values = found[0].totals.collect("pandas").to_native().set_index("customer_id")["value"]
+    assert values.to_dict() == {"a": 1.0, "b": 2.0}
+
+
+def test_a_curve_that_is_a_vertical_line_is_not_drawn(lazy):
+    result = measured(lazy, np.arange(1.0, 10.0), n_customers=1000)
+    assert result.curve.empty
+    assert result.summary["without"].iloc[0] == pytest.approx(0.991)
+
+
 def test_equal_customers_lie_on_the_line_of_equality(lazy):
     result = measured(lazy, np.full(200, 7.0))
     assert result.summary["gini"].iloc[0] == pytest.approx(0, abs=1e-12)
@@ -296,7 +327,8 @@ def test_lorenz_of_four_customers():
 
 def answered(lazy, values: np.ndarray, took: np.ndarray) -> tuple[nw.LazyFrame, nw.LazyFrame]:
     n = len(values)
-    customers = lazy(pd.DataFrame({"customer_id": ids(n), "x": values}))
+    hashes = np.random.default_rng(n).integers(0, 2**32, n)
+    customers = lazy(pd.DataFrame({"customer_id": ids(n), "customer_hash": hashes, "x": values}))
     contacts = lazy(
         pd.DataFrame(
             {
@@ -332,6 +364,25 @@ def test_auc_intervals_are_delongs(lazy):
         wins.mean(axis=1).var(ddof=1) / took.sum() + wins.mean(axis=0).var(ddof=1) / (~took).sum()
     )
     assert row["high"] - row["auc"] == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-6)
+
+
+def test_categories_are_not_ordered_by_the_outcomes_they_are_judged_on(lazy):
+    rng = np.random.default_rng(6)
+    took = rng.random(2000) < 0.3
+    level = rng.integers(0, 60, 2000)
+    in_sample = pd.Series(took).groupby(level).transform("mean")
+    assert roc_auc_score(took, in_sample) > 0.58  # of an attribute that tells nothing
+    customers, contacts = answered(lazy, [f"level {i}" for i in level], took)
+    row = profiling.audit_feature_time({"x": Attribute("X")}, customers, contacts).table.iloc[0]
+    assert row["low"] < 0.5 < row["high"]
+    # Two levels keep their order in both halves: as a number, up to the halves' chance.
+    customers, contacts = answered(lazy, np.where(rng.random(2000) < 0.2, took, ~took), took)
+    number = profiling.audit_feature_time({"x": Attribute("X")}, customers, contacts).table
+    customers = customers.with_columns(
+        x=nw.when(nw.col("x")).then(nw.lit("b")).otherwise(nw.lit("a"))
+    )
+    text = profiling.audit_feature_time({"x": Attribute("X")}, customers, contacts).table
+    assert text["auc"].iloc[0] == pytest.approx(1 - number["auc"].iloc[0], abs=0.01)
 
 
 def test_what_is_known_too_late_is_barred_and_named(lazy):
@@ -519,6 +570,18 @@ def test_counted_contacts_stand_in_for_repetition(lazy):
     assert result.table["contact"].tolist() == [1, 2, 5]
     assert result.table["open_end"].tolist() == [False, False, True]
     assert result.numbers[0].value == pytest.approx(-1)
+    assert result.numbers[0].meaning.endswith("Calls")
+
+
+def test_differences_count_the_contacts_that_are_not_shown(lazy):
+    customers = pd.DataFrame({"customer_id": ids(300), "calls": [1] * 280 + [2] * 15 + [3] * 5})
+    past = campaign("a", "2024-01-01", 300, 0)
+    past["responded"] = [i >= 280 for i in range(300)]
+    result = profiling.repeated_contacts(
+        lazy(past), customers=lazy(customers), counters={"calls": "Calls"}
+    )
+    assert result.table["suppressed"].any()
+    assert result.numbers[0].value == pytest.approx(1)
 
 
 def test_nobody_contacted_twice_is_said(lazy):

@@ -15,13 +15,14 @@ from scipy.stats import norm
 from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
 from pmlib.profiling.holdings import held_products
-from pmlib.profiling.quality import count_rows
+from pmlib.profiling.quality import count_rows, iso_day
 
 # Totals are counted in bins of this relative width, so that what leaves the engine stays small;
 # within a bin all customers are taken as equal, which changes the Gini index by less than its
 # square.
 _BIN_WIDTH = 0.002
 _TOP = 0.2
+_TOO_FEW = 0.99  # with more customers without, the curve is a vertical line
 _SUMMARY = (
     "measure", "among", "customers", "mean", "without", "gini", "gini_low", "gini_high",
     "top_share", "top_share_low", "top_share_high",
@@ -89,8 +90,8 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
     -------
     tuple of Measure
         ``margin`` (a year, of the products held on the day), ``money_in`` (received in the last
-        365 days of payments, among those who had joined), ``campaign_value`` (earned in the
-        outcome windows of contacts, among those contacted).
+        365 days of payments, among those who were customers throughout), ``campaign_value`` (in
+        the outcome windows of campaigns, control groups included).
     """
     customers = tables["customers"]
     found = []
@@ -102,18 +103,22 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
     if "transactions" in tables:
         dated = tables["transactions"].with_columns(_day=day_number("booked_on"))
         dated = dated.filter(nw.col("_day") <= as_of.toordinal())
-        last = collect(dated.select(last=nw.col("_day").max()), sort_by=())["last"].iloc[0]
-        if pd.notna(last):
-            recent = dated.filter((nw.col("amount") > 0) & (nw.col("_day") > int(last) - 365))
-            total, name = _total(recent, "amount"), "money received in the last year of payments"
+        day = nw.col("_day")
+        ends = collect(dated.select(first=day.min(), last=day.max()), sort_by=()).iloc[0]
+        if pd.notna(ends["last"]):
+            last = int(ends["last"])
+            first = max(int(ends["first"]), last - 364)
+            there = _joined(customers, first)
+            recent = dated.filter((nw.col("amount") > 0) & (day >= first))
+            total = _total(recent.join(there, on="customer_id", how="semi"), "amount")
+            name = f"money received from {iso_day(first)} to {iso_day(last)}"
             found.append(
-                Measure("money_in", name, total, count_rows(_joined(customers, int(last))))
+                Measure("money_in", name, total, count_rows(there), "customers there throughout")
             )
     if "contacts" in tables:
-        total, name = _total(tables["contacts"], "value"), "value earned in campaigns"
-        found.append(
-            Measure("campaign_value", name, total, count_rows(total), "customers in campaigns")
-        )
+        total, name = _total(tables["contacts"], "value"), "purchases in the outcome windows"
+        among = "customers in campaigns, control groups included"
+        found.append(Measure("campaign_value", name, total, count_rows(total), among))
     return tuple(found)
 
 
@@ -159,7 +164,8 @@ def concentration(
             top, max(top - z * top_se, 0.0), min(top + z * top_se, 1.0),
         )  # fmt: skip
         rows.append(dict(zip(_SUMMARY, values, strict=True)))
-        curves.append(_curve(n, x, minimum).assign(measure=measure.name))
+        if rows[-1]["without"] < _TOO_FEW:
+            curves.append(_curve(n, x, minimum).assign(measure=measure.name))
         found, sentence = _in_words(measure, rows[-1])
         numbers += found
         sentences.append(sentence)
@@ -187,7 +193,8 @@ def _in_words(measure: Measure, row: Mapping[str, Any]) -> tuple[list[Number], s
         )
     numbers.append(
         Number(f"top20_{key}", row["top_share"], "share", row["top_share_low"],
-               row["top_share_high"], meaning=f"share of the top 20 % in the {name}")
+               row["top_share_high"],
+               meaning=f"share of the top 20 % of the {measure.among} in the {name}")
     )  # fmt: skip
     return numbers, (
         f"The top fifth of the {measure.among} account for {{top20_{key}}} "

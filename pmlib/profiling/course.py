@@ -63,17 +63,17 @@ def repeated_contacts(
         contact=nw.col("_day").cum_count().over("customer_id", order_by=["_day", "campaign_id"]),
         series=nw.col("campaign_id"),
     )
-    table = _by_number(numbered, most, level, minimum)
+    table = _by_number(numbered, most, level)
     if not table.empty and table["contact"].max() == 1 and counters and customers is not None:
         return _counted(outcomes, customers, counters, most=most, level=level, minimum=minimum)
     if table.empty or table["contact"].max() == 1:
         return Finding(table.iloc[:0], (), "No customer was contacted more than once on record.")
-    number, verdict = _compared("repetition_change", table, level)
+    number, verdict = _compared("repetition_change", table, level, "within a campaign")
     text = (
         f"Within a campaign, response to later contacts was {verdict} that to the first "
         f"({_SHOWN.format(number.key)}). {_NOT_CAUSAL}"
     )
-    return Finding(table, (number,), text)
+    return Finding(_shown(table, minimum), (number,), text)
 
 
 def _counted(
@@ -94,25 +94,31 @@ def _counted(
             on="customer_id",
             how="inner",
         ).with_columns(series=nw.lit(label))
-        parts.append(_by_number(counted, most, level, minimum))
-        number, verdict = _compared(f"repetition_change_{name}", parts[-1], level)
+        parts.append(_by_number(counted, most, level))
+        number, verdict = _compared(f"repetition_change_{name}", parts[-1], level, label)
         numbers.append(number)
         text += (
             f" {literal(label)}: response to higher counts was {verdict} that to the lowest "
             f"({_SHOWN.format(number.key)})."
         )
-    table = pd.concat(parts, ignore_index=True)
+    table = _shown(pd.concat(parts, ignore_index=True), minimum)
     return Finding(table, tuple(numbers), f"{text} {_NOT_CAUSAL}")
 
 
-def _compared(key: str, table: pd.DataFrame, level: float) -> tuple[Number, str]:
+def _shown(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
+    """Suppress small cells; differences are taken before, of all contacts."""
+    table = suppress(table, count="contacts", minimum=minimum, by=("series", "contact"))
+    return table.reset_index(drop=True)
+
+
+def _compared(key: str, table: pd.DataFrame, level: float, series: str) -> tuple[Number, str]:
     change, low, high = _later_less_first(table, level)
     verdict = "below" if high < 0 else "above" if low > 0 else "not surely different from"
-    meaning = "response to later contacts less the first"
+    meaning = f"response to later contacts less the first: {series}"
     return Number(key, change, "points", low, high, meaning=meaning), verdict
 
 
-def _by_number(numbered: nw.LazyFrame, most: int, level: float, minimum: int) -> pd.DataFrame:
+def _by_number(numbered: nw.LazyFrame, most: int, level: float) -> pd.DataFrame:
     number = nw.col("contact").cast(nw.Int64)
     table = collect(
         numbered.with_columns(
@@ -131,11 +137,9 @@ def _by_number(numbered: nw.LazyFrame, most: int, level: float, minimum: int) ->
     table["open_end"] = table.pop("_over") > 0
     table["_first"] = table.groupby("series")["_first"].transform("min")
     table = table.sort_values(["_first", "series", "contact"], kind="stable")
-    table = with_rate(
+    return with_rate(
         table.drop(columns="_first"), "responded", "contacts", level=level, name="rate"
     )
-    table = suppress(table, count="contacts", minimum=minimum, by=("series", "contact"))
-    return table.reset_index(drop=True)
 
 
 def _later_less_first(table: pd.DataFrame, level: float) -> tuple[float, float, float]:

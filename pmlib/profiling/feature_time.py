@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from pmlib.artifacts import Finding, Number
-from pmlib.engine import collect
+from pmlib.engine import collect, uniform
 from pmlib.profiling.contacts import answered
 from pmlib.profiling.quality import literal
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LEAK_SUSPECT = 0.75
 """An attribute that alone tells takers from others this well (AUC) needs a second look."""
+
+_HALVES = 20170  # stream of the halves that texts are ordered by
 
 
 def audit_feature_time(
@@ -49,7 +51,7 @@ def audit_feature_time(
     -------
     Finding
         ``attribute``, ``label``, ``role``, ``known_before`` (the contact), ``auc`` with ``low``
-        and ``high`` (how well the attribute alone tells takers from others; NaN without
+        and ``high`` (how well it alone tells takers from others among the contacted; NaN without
         contacts), ``verdict``. What is known too late comes first, then what tells most.
     """
     records = []
@@ -127,29 +129,44 @@ def _auc(
     The AUC is the probability that a taker has the larger value than a non-taker, ties counting
     half. Each taker's chance against the non-takers, and the reverse, is constant within a
     value, so counts a value suffice (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44,
-    837-845). Texts are ordered by their share of takers, which can only flatter them.
+    837-845). Texts are ordered, in each half of the customers, by the share of takers in the
+    other half, and the two AUCs are averaged: an order by the shares it is judged on would
+    flatter.
     """
+    numeric = kind.is_numeric() or kind in (nw.Date, nw.Boolean)
+    half = nw.lit(0) if numeric else (uniform("customer_hash", seed=_HALVES) < 0.5).cast(nw.Int64)
     counts = (
-        customers.select("customer_id", value=nw.col(name))
+        customers.with_columns(half=half)
+        .select("customer_id", "half", value=nw.col(name))
         .drop_nulls("value")
         .join(outcomes, on="customer_id", how="inner")
-        .group_by("value")
+        .group_by("half", "value")
         .agg(n=nw.len(), took=nw.col("_took").sum())
         .with_columns(left=(nw.col("n") - nw.col("took")).cast(nw.Float64))
         .with_columns(took=nw.col("took").cast(nw.Float64))
     )
-    numeric = kind.is_numeric() or kind in (nw.Date, nw.Boolean)
     # Values stay in the engine: a continuous attribute has as many as there are customers.
-    rank = nw.col("value") if numeric else nw.col("took") / (nw.col("took") + nw.col("left"))
-    table = (
-        counts.with_columns(rank=rank)
-        .group_by("rank")
-        .agg(took=nw.col("took").sum(), left=nw.col("left").sum())
-    )
+    if numeric:
+        parts = [_delong(counts.with_columns(rank=nw.col("value")))]
+    else:
+        rate = nw.col("took").sum() / (nw.col("took").sum() + nw.col("left").sum())
+        other = counts.with_columns(half=1 - nw.col("half")).group_by("half", "value")
+        ranked = counts.join(other.agg(rank=rate), on=["half", "value"], how="left")
+        usual = collect(counts.select(rank=rate), sort_by=())["rank"].iloc[0]
+        ranked = ranked.with_columns(rank=nw.col("rank").fill_null(float(usual)))
+        parts = [_delong(ranked.filter(nw.col("half") == half)) for half in (0, 1)]
+    auc, variance = np.mean(parts, axis=0)
+    half_width = norm.ppf(0.5 + level / 2) * np.sqrt(max(variance / len(parts), 0.0))
+    return float(auc), float(max(auc - half_width, 0.0)), float(min(auc + half_width, 1.0))
+
+
+def _delong(counts: nw.LazyFrame) -> tuple[float, float]:
+    """Area under the ROC curve of ``rank``, and its variance."""
+    table = counts.group_by("rank").agg(took=nw.col("took").sum(), left=nw.col("left").sum())
     totals = collect(table.select(took=nw.col("took").sum(), left=nw.col("left").sum()), sort_by=())
     takers, others = totals["took"].iloc[0], totals["left"].iloc[0]
     if not (takers > 1 and others > 1):
-        return np.nan, np.nan, np.nan
+        return np.nan, np.nan
     below = table.with_columns(
         took_to=nw.col("took").cum_sum().over(order_by="rank"),
         left_to=nw.col("left").cum_sum().over(order_by="rank"),
@@ -169,5 +186,4 @@ def _auc(
     variance = (sums["wins2"] / takers - auc**2) / (takers - 1) + (
         sums["losses2"] / others - auc**2
     ) / (others - 1)
-    half = norm.ppf(0.5 + level / 2) * np.sqrt(max(variance, 0.0))
-    return float(auc), float(max(auc - half, 0.0)), float(min(auc + half, 1.0))
+    return float(auc), float(variance)

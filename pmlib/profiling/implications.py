@@ -62,9 +62,8 @@ def implications(numbers: Iterable[Number]) -> str:
     top = next((key for key in ("top20_margin", "top20_money_in") if key in known), None)
     if top is not None:
         items.append(
-            f"**Treat customers by their value.** The top fifth account for {{{top}}}: a contact "
-            "that is worth its cost for them need not be for the others. Segments follow in "
-            "@sec-segmentation."
+            f"**Treat customers by their value.** {{{top}}} is the {known[top].meaning}: a contact "
+            "that is worth its cost for them need not be for the others."
         )
     if "products_per_customer" in known:
         items.append(
