@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pmlib.figures.segmentation import heat, wrapped
+from pmlib.figures.segmentation import heat, rows_height, wrapped
 from pmlib.figures.style import COLOURS, SEQUENTIAL, new_figure, segment_colours, styled
 
 
@@ -52,7 +52,8 @@ def intervals(
         At most three groups of rows, one below the other, each drawn in its colour.
     """
     table = table.groupby(group, sort=False).head(10) if group else table.head(24)
-    figure = new_figure(0.8 + 0.2 * len(table))
+    labels = [wrapped(text, 50) for text in table[label]]
+    figure = new_figure(0.8 + rows_height(labels))
     axis = figure.subplots()
     table = table.assign(row=np.arange(len(table))[::-1])
     parts = list(table.groupby(group, sort=False)) if group else [("", table)]
@@ -60,7 +61,7 @@ def intervals(
         errors = [(part[value] - part["low"]).clip(0), (part["high"] - part[value]).clip(0)]
         axis.errorbar(part[value], part["row"], xerr=errors, fmt="o", markersize=4,
                       color=COLOURS[colour], label=word)  # fmt: skip
-    axis.set_yticks(table["row"], list(table[label]))
+    axis.set_yticks(table["row"], labels)
     axis.set(xlabel=xlabel, xlim=(0, None), ylim=(-0.6, len(table) - 0.4))
     if group:
         axis.legend()

@@ -108,38 +108,40 @@ def heatmap(standardised: pd.DataFrame) -> Figure:
     """
     grid = standardised.pivot_table(index="label", columns="segment", values="z", sort=False)
     names = standardised.drop_duplicates("segment").sort_values("segment")
-    figure = new_figure(1.3 + 0.27 * len(grid), width=6.3)
+    labels = [wrapped(label, 34) for label in grid.index]
+    figure = new_figure(1.3 + rows_height(labels), width=6.3)
     axis = figure.subplots()
     limit = max(1.0, float(np.nanmax(np.abs(grid.to_numpy()))))
     heat(axis, grid, annotations=grid.map(lambda z: f"{z:+.1f}".replace("-", "−")),
          cmap=DIVERGING, vmin=-limit, vmax=limit, bar_label=_DEVIATION)  # fmt: skip
     axis.set_xticklabels(_names(names), rotation=30, ha="right", rotation_mode="anchor")
-    axis.set_yticklabels([wrapped(label, 34) for label in grid.index], rotation=0)
+    axis.set_yticklabels(labels, rotation=0)
     return figure
 
 
 @styled
 def snake(standardised: pd.DataFrame) -> Figure:
-    """Profiles as lines: one line a segment across the features.
+    """Profiles as lines: one line a segment down the features.
 
     Parameters
     ----------
     standardised : pandas.DataFrame
         ``segment, name, label, z``.
     """
-    labels = list(dict.fromkeys(standardised["label"]))
+    features = list(dict.fromkeys(standardised["label"]))
+    labels = [wrapped(feature, 34) for feature in features]
     groups = list(standardised.groupby("segment", sort=True))
     colours = segment_colours(len(groups))
-    figure = new_figure(3.0 + 0.12 * len(groups))
+    figure = new_figure(0.8 + rows_height(labels) + 0.12 * len(groups))
     axis = figure.subplots()
     for colour, (segment, rows) in zip(colours, groups, strict=True):
-        axis.plot(range(len(labels)), rows.set_index("label")["z"].reindex(labels), color=colour,
-                  marker="osD^vPX<>*"[(segment - 1) % 10], markersize=5,
+        axis.plot(rows.set_index("label")["z"].reindex(features), range(len(features)),
+                  color=colour, marker="osD^vPX<>*"[(segment - 1) % 10], markersize=5,
                   label=f"{segment} {rows['name'].iloc[0]}")  # fmt: skip
-    axis.axhline(0, color=COLOURS["muted"], linewidth=0.8)
-    width, turn = (9, 0) if len(labels) <= 9 else (40, 90)
-    axis.set_xticks(range(len(labels)), [wrapped(label, width) for label in labels], rotation=turn)
-    axis.set_ylabel(_DEVIATION)
+    axis.axvline(0, color=COLOURS["muted"], linewidth=0.8)
+    axis.set_yticks(range(len(features)), labels)
+    axis.invert_yaxis()
+    axis.set_xlabel(_DEVIATION)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 
@@ -164,8 +166,10 @@ def customer_map(
         Segment 1 first.
     explained : tuple of float
     """
-    shown = min(len(loadings), _LOADINGS)
-    figure = new_figure(max(3.4 + 0.12 * len(names), 1.2 + 0.34 * shown))
+    strongest = loadings.assign(size=np.hypot(loadings["x"], loadings["y"]))
+    strongest = strongest.sort_values("size", ascending=False, kind="stable").head(_LOADINGS)
+    labels = [wrapped(label, 24) for label in strongest["label"]]
+    figure = new_figure(max(3.4, 1.2 + rows_height(labels)) + 0.12 * len(names))
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     colours = segment_colours(len(names))
     largest = max(int(squares["customers"].max()), 1) if len(squares) else 1
@@ -177,14 +181,12 @@ def customer_map(
     left.set(title="Customers (area: how many)")
     left.set_xlabel(f"component 1 ({100 * explained[0]:.0f} % of variance)")
     left.set_ylabel(f"component 2 ({100 * explained[1]:.0f} % of variance)")
-    strongest = loadings.assign(size=np.hypot(loadings["x"], loadings["y"]))
-    strongest = strongest.sort_values("size", ascending=False, kind="stable").head(_LOADINGS)
     rows = np.arange(len(strongest))[::-1]
     right.axvline(0, color=COLOURS["muted"], linewidth=0.8)
     for column, marker, colour, number in (("x", "o", "main", 1), ("y", "s", "accent", 2)):
         right.plot(strongest[column], rows, marker, color=COLOURS[colour], markersize=5,
                    label=f"component {number}")  # fmt: skip
-    right.set_yticks(rows, [wrapped(label, 24) for label in strongest["label"]])
+    right.set_yticks(rows, labels)
     right.set(title="What the components are", xlim=(-1.05, 1.05), xlabel="correlation")
     right.legend(loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=2, handletextpad=0,
                  columnspacing=0.8)  # fmt: skip
@@ -207,8 +209,8 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
     k = len(segments)
     columns = min(k, 2)
     lines = -(-k // columns)
-    long_labels = standardised["label"].str.len().max() > 26
-    figure = new_figure(0.4 + (2.1 if long_labels else 1.5) * lines)
+    labels = [wrapped(label, 26) for label in standardised["label"]]
+    figure = new_figure(0.4 + (0.5 + rows_height(labels, rows=5)) * lines)
     axes = np.atleast_1d(figure.subplots(lines, columns, sharex=True)).ravel()
     for axis in axes[k:]:
         axis.set_visible(False)
@@ -269,6 +271,12 @@ def _names(segments: pd.DataFrame) -> list[str]:
         f"{segment} {wrapped(name, 26)}"
         for segment, name in zip(segments["segment"], segments["name"], strict=True)
     ]
+
+
+def rows_height(labels: list[str], *, rows: int | None = None) -> float:
+    """Height in inches of evenly spaced rows that leaves room for the label of most lines."""
+    lines = max((label.count("\n") + 1 for label in labels), default=1)
+    return (0.1 + 0.14 * lines) * (len(labels) if rows is None else rows)
 
 
 def wrapped(text: str, width: int) -> str:
