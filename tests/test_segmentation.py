@@ -18,6 +18,7 @@ from pmlib.segmentation import (
     assign_customers,
     cross_tabulate,
     draw_sample,
+    fit,
     fit_encoder,
     segment,
 )
@@ -71,6 +72,17 @@ def test_planted_groups_are_found(found):
     assert adjusted_rand_score(group, result.labels) > 0.99
 
 
+def test_a_narrow_choice_is_told(found, monkeypatch):
+    _, _, result = found
+    excess = result.criteria.table.set_index("k").loc[3, "excess"]
+    spread = result.homogeneity.table.set_index("k").loc[3, "reference_sd"]
+    numbers = {number.key: number.value for number in result.numbers}
+    assert numbers["rule_margin"] == pytest.approx((excess - 0.02) / spread)
+    assert "narrowly" not in result.text
+    monkeypatch.setattr(fit, "SMALLEST_EXCESS", excess - 0.9 * spread)
+    assert "narrowly" in fit._text(result, 0.75)
+
+
 def test_same_seed_gives_same_segments(found):
     sample, _, result = found
     again = segment(sample, NUMBERS, k_max=5, n_bootstrap=20, seed=3)
@@ -81,6 +93,8 @@ def test_one_group_gives_one_segment_named_all_customers():
     result = segment(one_group(), NUMBERS, k_max=5, n_bootstrap=20, seed=3)
     assert result.scorer.names == (ALL_CUSTOMERS,)
     assert "no evidence of segments" in result.text
+    # It would come back by construction, which is no stability.
+    assert result.stability["jaccard"].isna().all()
 
 
 def test_a_fixed_number_is_used_and_the_data_s_own_is_said():

@@ -23,6 +23,7 @@ from pmlib.segmentation import (
     segment,
     segment_cards,
 )
+from pmlib.segmentation.profiles import explained_by_features
 from pmlib.studies import Attribute
 
 AS_OF = dt.date(2025, 12, 31)
@@ -35,9 +36,9 @@ def engine():
     engine.close()
 
 
-def days(*before: int) -> pd.Series:
+def days(*before: int | None) -> pd.Series:
     """Dates so many days before the reference date, as a date column."""
-    return pd.Series([AS_OF - dt.timedelta(days=int(n)) for n in before])
+    return pd.Series([None if n is None else AS_OF - dt.timedelta(days=int(n)) for n in before])
 
 
 def small_bank(engine) -> dict:
@@ -155,6 +156,15 @@ def test_what_is_made_of_products_held_is_no_independent_witness(engine):
     assert not features.choose("age, tenure").tied
 
 
+def test_a_year_without_transactions_is_named(engine):
+    # The last transaction is 5 days old: a year and a day later there is none in the year.
+    later = AS_OF + dt.timedelta(days=361)
+    assert customer_features(small_bank(engine), {}, as_of=AS_OF).note == ""
+    assert (
+        "(the last is of 2025-12-26)" in customer_features(small_bank(engine), {}, as_of=later).note
+    )
+
+
 @pytest.fixture
 def bank(engine, tmp_path):
     """600 customers in two groups, segmented and assigned; c and region are held out."""
@@ -180,7 +190,7 @@ def bank(engine, tmp_path):
 
 def test_effect_sizes_are_those_of_an_analysis_of_variance(bank):
     customers, _, _, features, result, assigned, group = bank
-    profile = profile_segments(assigned, features, result)
+    profile = profile_segments(assigned, features, result, customers)
     assert result.scorer.k == 2
     mean = customers["c"].mean()
     groups = customers.groupby(group)["c"]
@@ -195,7 +205,7 @@ def test_effect_sizes_are_those_of_an_analysis_of_variance(bank):
 def test_effect_of_a_category_is_cramers_v_corrected_for_chance(bank):
     # Bergsma 2013: phi2 and the numbers of rows and columns are each corrected; from the counts.
     customers, _, _, features, result, assigned, group = bank
-    profile = profile_segments(assigned, features, result)
+    profile = profile_segments(assigned, features, result, customers)
     counts = pd.crosstab(group, customers["region"])
     phi = chi2_contingency(counts, correction=False).statistic / 600 - 2 / 599
     rows, columns = 2 - 1 / 599, 3 - 4 / 599
@@ -207,9 +217,33 @@ def test_effect_of_a_category_is_cramers_v_corrected_for_chance(bank):
     np.testing.assert_allclose(np.sort(found, axis=None), np.sort(expected, axis=None))
 
 
+def test_what_follows_from_the_features_is_no_witness():
+    # A complement is determined by its feature; a shift between segments alone is a witness; the
+    # rest follows from the variances: of x + noise half is explained.
+    generator = np.random.default_rng(3)
+    labels = np.repeat([1, 2], 2_000)
+    matrix = generator.standard_normal((4_000, 2)) + 5.0 * labels[:, None]
+    noise = generator.standard_normal(4_000)
+    for values, expected in (
+        (9 - matrix[:, 0], 1.0),
+        (3.0 * labels + noise, 0.0),
+        (matrix[:, 1] + noise, 0.5),
+        (np.where(labels == 1, "owner", "tenant"), 1.0),
+    ):
+        found = explained_by_features(pd.Series(values), matrix, labels)
+        assert found == pytest.approx(expected, abs=0.03)
+
+
+def test_a_complement_of_a_feature_is_not_counted(bank):
+    customers, _, _, features, result, assigned, _ = bank
+    mirrored = customers.assign(c=-customers["a"])
+    effects = profile_segments(assigned, features, result, mirrored).effects
+    assert effects.set_index("feature").loc["c", "role"] == "tied to the features"
+
+
 def test_sizes_are_those_of_all_customers(bank):
-    *_, features, result, assigned, _ = bank
-    profile = profile_segments(assigned, features, result)
+    customers, *_, features, result, assigned, _ = bank
+    profile = profile_segments(assigned, features, result, customers)
     assert profile.segments["customers"].tolist() == [300, 300]
     assert profile.segments["share"].sum() == pytest.approx(1.0)
 
@@ -221,8 +255,8 @@ def test_the_map_shows_no_square_with_few_customers(bank):
 
 
 def test_a_card_compares_each_segment_with_the_bank(bank):
-    *_, features, result, assigned, _ = bank
-    profile = profile_segments(assigned, features, result)
+    customers, *_, features, result, assigned, _ = bank
+    profile = profile_segments(assigned, features, result, customers)
     lifetime = lifetime_value(assigned, features, {}, as_of=AS_OF, years=5, discount_rate=0.08)
     cards = segment_cards(profile, lifetime, currency="EUR")
     assert cards["otherwise"].str.contains(r"C .* \(bank ").all()
@@ -275,6 +309,26 @@ def test_migration_finds_those_who_swapped_roles(two_years, engine, tmp_path):
     assert drift.stability.set_index("label").loc["segments", "psi"] == pytest.approx(0.0)
     shares = drift.migration.pivot_table("share", "segment_then", "segment_now").to_numpy()
     np.testing.assert_allclose(shares, [[0.8, 0.2], [0.2, 0.8]])
+
+
+def test_what_the_calendar_moves_is_no_drift_and_undated_holdings_are_told(
+    two_years, engine, tmp_path
+):
+    tables, _, sample, _, _ = two_years
+    owned = {"customer_id": range(200), "product_id": "card", "opened_on": days(*[900, None] * 100)}
+    holdings = pd.DataFrame(owned).assign(closed_on=pd.NaT).astype({"closed_on": "datetime64[s]"})
+    tables = {**tables, "holdings": engine.from_pandas(holdings)}
+    features = customer_features(tables, {}, as_of=AS_OF).choose("age, n_transactions")
+    result = segment(sample, features.features, n_segments=1, k_max=2, n_bootstrap=20, seed=1)
+    folder = tmp_path / "now"
+    assigned = assign_customers(features.frame, result.scorer, engine=engine, folder=folder)
+    drift = compare_dates(
+        assigned, features, result, tables, {}, days=365, engine=engine, folder=tmp_path
+    )
+    assert list(drift.stability["label"]) == ["transactions, last year"]
+    assert "age in years" in drift.text
+    assert "Of the holdings 50 %" in drift.text
+    assert drift.numbers[0].value is None  # in one segment everybody stays
 
 
 def test_history_too_short_for_an_earlier_year_is_said(two_years, engine, tmp_path):

@@ -14,10 +14,18 @@ import pandas as pd
 from pmlib.artifacts import Number
 from pmlib.engine import Engine, collect
 from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress, wilson
-from pmlib.segmentation.features import WINDOW_DAYS, FeatureTable, customer_features
+from pmlib.segmentation.features import (
+    WINDOW_DAYS,
+    FeatureTable,
+    customer_features,
+    day_range,
+)
 from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.scorer import assign_customers
 from pmlib.studies import Attribute
+
+MOVING = ("tenure", "age")
+"""Features that grow by the days between the dates, whatever customers do."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,8 @@ class Drift:
     Parameters
     ----------
     stability : pandas.DataFrame
-        ``label, psi, reading``: population stability index of each feature and of the segments.
+        ``label, psi, reading``: population stability index of each feature and of the segments;
+        without what moves with the calendar (`MOVING`).
     migration : pandas.DataFrame
         ``segment_then, segment_now, share`` (of the segment then, whole per cents), of customers
         present at both dates; missing where too few customers stand behind it.
@@ -93,30 +102,36 @@ def compare_dates(
     cuts = {
         index: np.unique(np.quantile(result.matrix[:, index], np.arange(1, 10) / 10))
         for index, column in enumerate(result.encoder.columns)
-        if column.level is None
+        if column.level is None and column.feature not in MOVING
     }
     before, after = _bin_counts(then, cuts), _bin_counts(assigned, cuts)
     rows = [(result.encoder.labels[index], psi(before[index], after[index])) for index in cuts]
-    largest = max((value for _, value in rows), default=0.0)
+    largest = max((value for _, value in rows), default=None)
     k = result.scorer.k
     if k > 1:
         rows.append(("segments", psi(_sizes(then, k), _sizes(assigned, k))))
+    moving = [f.label for f in result.encoder.features if f.name in MOVING]
+    undated = _undated_share(tables.get("holdings"))
     stability = pd.DataFrame(rows, columns=["label", "psi"])
     stability["reading"] = [reading(value) for value in stability["psi"]]
     migration = _migration(then, assigned)
     both = migration["customers"].sum()
     stayed = migration.loc[migration["segment_then"] == migration["segment_now"], "customers"].sum()
-    low, high = wilson(np.array([stayed]), np.array([both]), level=confidence_level)
+    stayed_share = low = high = None
+    if k > 1:
+        stayed_share = float(stayed / both)
+        ends = wilson(np.array([stayed]), np.array([both]), level=confidence_level)
+        low, high = (float(end[0]) for end in ends)
     return Drift(
         stability=stability.sort_values("psi", ascending=False, kind="stable", ignore_index=True),
         migration=_publishable(migration, min_group_size),
         numbers=(
-            Number("stayed_in_segment", float(stayed / both), "share", low=float(low[0]),
-                   high=float(high[0]), meaning="Customers in the same segment at both dates"),
+            Number("stayed_in_segment", stayed_share, "share", low=low, high=high,
+                   meaning="Customers in the same segment at both dates"),
             Number("largest_psi", largest, decimals=2,
                    meaning="Largest population stability index of a feature between the dates"),
         ),
-        text=_text(largest, k, f"between {earlier} and {features.as_of}", days),
+        text=_text(largest, k, f"between {earlier} and {features.as_of}", days, moving, undated),
     )  # fmt: skip
 
 
@@ -124,7 +139,7 @@ def _missing_history(tables: Mapping[str, nw.LazyFrame], earlier: dt.date) -> st
     """Why the study cannot be looked at as of the earlier date; empty when it can."""
     begin = earlier - dt.timedelta(days=WINDOW_DAYS - 31)
     first = {
-        column: _first_day(tables[table], column)
+        column: day_range(tables[table], column)[0]
         for table, column in (("transactions", "booked_on"), ("holdings", "opened_on"))
         if table in tables
     }
@@ -136,11 +151,6 @@ def _missing_history(tables: Mapping[str, nw.LazyFrame], earlier: dt.date) -> st
     else:
         return ""
     return f"{why}: there is no earlier state to compare with."
-
-
-def _first_day(table: nw.LazyFrame, column: str) -> dt.date | None:
-    first = collect(table.select(nw.col(column).min().alias("first")), sort_by=[])["first"].iloc[0]
-    return None if pd.isna(first) else pd.Timestamp(first).date()
 
 
 def reading(value: float) -> str:
@@ -203,15 +213,38 @@ def _publishable(migration: pd.DataFrame, minimum: int) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _text(largest: float, k: int, between: str, days: int) -> str:
+def _undated_share(holdings: nw.LazyFrame | None) -> float:
+    """Share of holdings without a day of opening."""
+    if holdings is None:
+        return 0.0
+    undated = nw.when(nw.col("opened_on").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
+    marked = holdings.select(undated.alias("undated"))
+    counts = collect(marked.select(nw.len().alias("n"), nw.col("undated").sum()), sort_by=[])
+    return float(counts["undated"].iloc[0]) / max(int(counts["n"].iloc[0]), 1)
+
+
+def _text(
+    largest: float | None, k: int, between: str, days: int, moving: list[str], undated: float
+) -> str:
     remedy = ": the segments should be found anew before they are used" if k > 1 else ""
-    shift = {
-        "stable": f"No feature shifted {between} (largest stability index {{largest_psi}})",
-        "some shift": f"Some feature shifted {between} (largest index {{largest_psi}})",
-        "shifted": f"A feature shifted strongly {between} (largest index {{largest_psi}}){remedy}",
-    }[reading(largest)]
+    index = "(largest stability index {largest_psi})"
+    shift = "No feature is left to compare"
+    if largest is not None:
+        shift = {
+            "stable": f"No feature shifted {between} {index}",
+            "some shift": f"Some feature shifted {between} {index}",
+            "shifted": f"A feature shifted strongly {between} {index}{remedy}",
+        }[reading(largest)]
+    doubts = ""
+    if moving:
+        doubts = f" Left out, since the calendar alone moves it: {', '.join(moving)}."
+    if undated >= 0.005:
+        doubts += (
+            f" Of the holdings {100 * undated:.0f} % bear no day of opening and count as held at "
+            "both dates, which hides their part of any shift."
+        )
     if k == 1:
-        return f"{shift}."
+        return f"{shift}.{doubts}"
     shared = max(WINDOW_DAYS - days, 0)
     built_in = (
         f" Both dates look back a year and share {shared} of its {WINDOW_DAYS} days, so this is "
@@ -219,5 +252,6 @@ def _text(largest: float, k: int, between: str, days: int) -> str:
     )
     return (
         f"{shift}; {{stayed_in_segment}} (interval {{stayed_in_segment.interval}}) of the "
-        f"customers present at both dates are in the segment they were in.{built_in * bool(shared)}"
+        "customers present at both dates are in the segment they were in."
+        f"{built_in * bool(shared)}{doubts}"
     )

@@ -56,6 +56,8 @@ class FeatureTable:
     as_of : datetime.date
     channels : tuple of str
         Payment channels that have a feature.
+    note : str
+        Why nothing is known of behaviour, where transactions are recorded but none in the year.
     """
 
     frame: nw.LazyFrame
@@ -63,6 +65,7 @@ class FeatureTable:
     descriptors: tuple[Feature, ...]
     as_of: dt.date
     channels: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def tied(self) -> frozenset[str]:
@@ -129,10 +132,12 @@ def customer_features(
     FeatureTable
     """
     customers, features, descriptors = _from_customers(tables["customers"], attributes, as_of)
+    note = ""
     if "transactions" in tables:
         window = _window(tables["transactions"], as_of)
         if channels is None:
             channels = payment_channels(window)
+            note = _no_behaviour(tables["transactions"], as_of)
         behaviour, found = _from_transactions(window, as_of, channels)
         customers = customers.join(behaviour, on="customer_id", how="left")
         features = found + features
@@ -150,7 +155,8 @@ def customer_features(
         for feature in (*features, *descriptors)
     ]
     frame = customers.select("customer_id", "customer_hash", *columns)
-    return FeatureTable(frame, tuple(features), tuple(descriptors), as_of, tuple(channels or ()))
+    channels = tuple(channels or ())
+    return FeatureTable(frame, tuple(features), tuple(descriptors), as_of, channels, note)
 
 
 def _from_customers(
@@ -209,6 +215,28 @@ def _window(transactions: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
     begin = as_of - dt.timedelta(days=WINDOW_DAYS)
     return transactions.filter(
         (nw.col("booked_on") > nw.lit(begin)) & (nw.col("booked_on") <= nw.lit(as_of))
+    )
+
+
+def _no_behaviour(transactions: nw.LazyFrame, as_of: dt.date) -> str:
+    """Say so when no transaction was booked in the year before a date."""
+    _, last = day_range(transactions.filter(nw.col("booked_on") <= nw.lit(as_of)), "booked_on")
+    if last is not None and last > as_of - dt.timedelta(days=WINDOW_DAYS):
+        return ""
+    seen = "" if last is None else f" (the last is of {last})"
+    return (
+        f"No transaction was booked in the year before {as_of}{seen}: nothing is known of "
+        "behaviour, and segments could show only in what remains."
+    )
+
+
+def day_range(table: nw.LazyFrame, column: str) -> tuple[dt.date | None, dt.date | None]:
+    """First and last day in a column of dates; None when it has none."""
+    ends = [nw.col(column).min().alias("first"), nw.col(column).max().alias("last")]
+    first, last = collect(table.select(*ends), sort_by=[]).iloc[0]
+    return (
+        None if pd.isna(first) else pd.Timestamp(first).date(),
+        None if pd.isna(last) else pd.Timestamp(last).date(),
     )
 
 

@@ -186,8 +186,9 @@ def _largest_k(matrix: np.ndarray, k_max: int) -> int:
 
 def _numbers(result: Segmentation) -> tuple[Number, ...]:
     k, criteria = result.scorer.k, result.criteria
-    used = criteria.table[criteria.table["k"] == k]
-    worst = result.stability.loc[result.stability["jaccard"].idxmin()]
+    rows = criteria.table[(criteria.table["k"] == k) & (k > 1)]
+    used = rows.iloc[0] if len(rows) else None
+    worst = result.stability.sort_values("jaccard").iloc[0] if k > 1 else None
 
     def estimate(key: str, row: pd.Series | None, column: str, meaning: str) -> Number:
         ends, decimals = ["", "_low", "_high"], 3 if column == "silhouette" else 2
@@ -201,11 +202,20 @@ def _numbers(result: Segmentation) -> tuple[Number, ...]:
         Number("homogeneity_p", result.homogeneity.p_value, decimals=3,
                meaning="p-value of the test that the customers form one group"),
         Number("homogeneity_excess", result.homogeneity.statistic, decimals=1, meaning="Largest "
-               "excess of the silhouette over one-group references, in standard deviations"),
-        estimate("silhouette", used.iloc[0] if k > 1 and len(used) else None, "silhouette",
+               "excess of the silhouette over one-group references in the test (one try each), in "
+               "standard deviations"),
+        Number("features_tested", len(result.encoder.features), "count",
+               meaning="Features that differ enough between customers to look for segments in"),
+        estimate("silhouette", used, "silhouette",
                  "Mean silhouette of k-means with this number of segments"),
-        estimate("smallest_jaccard", worst if k > 1 else None, "jaccard",
+        estimate("smallest_jaccard", worst, "jaccard",
                  "Bootstrap Jaccard of the least stable segment"),
+        Number("rule_margin", None if used is None else _margin(used), decimals=1,
+               meaning="By how many standard deviations of the one-group references the "
+               "silhouette's excess clears the smallest that the rule accepts"),
+        Number("agreement_with_mixture", None if used is None else float(used["ari_mixture"]),
+               decimals=2, meaning="Adjusted Rand index of k-means and a Gaussian mixture with "
+               "this number of segments"),
         Number("k_by_silhouette", criteria.silhouette_choice, "count",
                meaning="Number of segments by the silhouette alone"),
         Number("k_by_gap", criteria.gap_choice, "count",
@@ -218,18 +228,24 @@ def _numbers(result: Segmentation) -> tuple[Number, ...]:
 def _text(result: Segmentation, min_stability: float) -> str:
     homogeneity, k = result.homogeneity, result.scorer.k
     p = f"p = {homogeneity.p_value:.3f}"
+    entered, offered = len(result.encoder.features), len(result.encoder.report)
     if homogeneity.p_value * (homogeneity.n_references + 1) < 1.5:
         p += f", the smallest that {homogeneity.n_references} references allow"
     if homogeneity.rejected:
         verdict = (
             "One group with the same margins, whose features depend on each other smoothly, does "
-            "not explain the data: at some number of segments the silhouette lies "
+            "not explain the data: in the test, the silhouette lies up to "
             f"{homogeneity.statistic:.1f} standard deviations above such references ({p})."
         )
     else:
         verdict = (
             "The data do not differ from one group with the same margins, whose features depend "
             f"on each other smoothly ({p}): **there is no evidence of segments.**"
+        )
+    if entered < offered:
+        verdict = (
+            f"Of {offered} candidate features {entered} enter: the others hardly differ between "
+            f"customers, or repeat one another. {verdict}"
         )
     supported = result.criteria.chosen
     if homogeneity.rejected and supported == 1:
@@ -239,7 +255,7 @@ def _text(result: Segmentation, min_stability: float) -> str:
             f"silhouette at least {SMALLEST_EXCESS} above the reference): what structure there is "
             "is too faint or too unstable to act on."
         )
-    if len(result.encoder.features) == 1:
+    if entered == 1:
         verdict = (
             "With a single feature its distribution is all there is, and a reference with the same "
             "distribution is the data themselves: **the test cannot find segments.**"
@@ -249,4 +265,26 @@ def _text(result: Segmentation, min_stability: float) -> str:
         return f"{verdict} The parameter n_segments fixes **{k}**; the data support {wanted}."
     if k == 1:
         return f"{verdict} All customers are treated as one segment, here and in later chapters."
-    return f"{verdict} The rule chooses **{k} segments**."
+    return f"{verdict} {_choice(result)}"
+
+
+def _choice(result: Segmentation) -> str:
+    """The number chosen, how clearly, and how clear the segments are."""
+    table = result.criteria.table
+    row = table[table["k"] == result.scorer.k].iloc[0]
+    narrow = ""
+    if _margin(row) < 1:
+        narrow = (
+            f", **but narrowly**: the excess is less than one standard deviation of the references "
+            f"({row['excess'] / row['excess_sd']:.4f}) above the {SMALLEST_EXCESS} asked for"
+        )
+    return (
+        f"The rule chooses **{result.scorer.k} segments**{narrow}. Their silhouette is "
+        f"{row['silhouette']:.3f}, {row['excess']:.3f} above its reference; k-means and a Gaussian "
+        f"mixture agree on them with an adjusted Rand index of {row['ari_mixture']:.2f}."
+    )
+
+
+def _margin(row: pd.Series) -> float:
+    """Distance of the excess from the smallest accepted, in the references' standard deviations."""
+    return float(row["excess_sd"] * (1 - SMALLEST_EXCESS / row["excess"]))

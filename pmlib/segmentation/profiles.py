@@ -27,8 +27,12 @@ VALUE_FEATURES = ("annual_margin", "money_in")
 
 _SQUARES = 26  # of the map, in each direction
 
-ROLES = ("held out", "made of products held", "formed segments")
-"""Of a feature; the second is held out too, but made of what helped to form the segments."""
+ROLES = ("held out", "tied to the features", "formed segments")
+"""Of a feature; the second is held out too, but follows from what helped to form the segments."""
+
+TIED = 0.5
+"""An attribute whose variance within segments the features explain to a larger share is no witness
+of its own (a judgement: complements such as owned and rented homes reach 1)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Profile:
         standard deviations; features that formed the segments only.
     effects : pandas.DataFrame
         ``feature, label, role`` (one of `ROLES`), ``measure, effect, low, high, size``: eta squared
-        of numbers, Cramér's V (squared, to be on the same scale) of categories.
+        of numbers, Cramér's V (squared, to be on the same scale) of categories; ``on_features``
+        (see `explained_by_features`) of what is held out.
     value_feature : Feature or None
     numbers : tuple of Number
     text, text_value : str
@@ -75,6 +80,7 @@ def profile_segments(
     assigned: nw.LazyFrame,
     features: FeatureTable,
     result: Segmentation,
+    sample: pd.DataFrame,
     *,
     confidence_level: float = 0.95,
 ) -> Profile:
@@ -87,6 +93,8 @@ def profile_segments(
     features : FeatureTable
         Says which columns are features and which are held out.
     result : Segmentation
+    sample : pandas.DataFrame
+        The sample that made `result`; tells what held-out attributes follow from the features.
     confidence_level : float
 
     Returns
@@ -102,7 +110,13 @@ def profile_segments(
     segments = _sizes(sums, value)
     segments["jaccard"] = result.stability["jaccard"].to_numpy()
     segments["stability"] = result.stability["verdict"].to_numpy()
-    means, effects = _describe(sums, features, result, levels, level=confidence_level)
+    used = {f.name for f in result.encoder.features}
+    on_features = {
+        f.name: explained_by_features(sample[f.name], result.matrix, result.labels)
+        for f in features.descriptors
+        if f.name not in used
+    }
+    means, effects = _describe(sums, features, used, on_features, levels, level=confidence_level)
     standardised = _standardised(sums, result)
     names = dict(enumerate(result.scorer.names, start=1))
     for table in (segments, means, standardised):
@@ -181,18 +195,19 @@ def _standardised(sums: pd.DataFrame, result: Segmentation) -> pd.DataFrame:
 def _describe(
     sums: pd.DataFrame,
     features: FeatureTable,
-    result: Segmentation,
+    used: set[str],
+    on_features: dict[str, float],
     levels: dict[str, tuple[str, ...]],
     *,
     level: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Means with intervals by segment, and the effect size of each feature."""
     z = float(norm.ppf(0.5 + level / 2))
-    used = {f.name for f in result.encoder.features}
     means, effects = [], []
     for feature in (*features.features, *features.descriptors):
         name = feature.name
-        role = ROLES[2 if name in used else 1 if name in features.tied else 0]
+        tied = name in features.tied or on_features.get(name, 0.0) > TIED
+        role = ROLES[2 if name in used else 1 if tied else 0]
         n = sums[f"n_{name}"]
         shown = {feature.label: (sums.get(f"s_{name}"), sums.get(f"q_{name}"))}
         if feature.kind == "category":  # a level is a number of noughts and ones
@@ -220,10 +235,12 @@ def _describe(
         half = z * 2 * np.sqrt(effect / n.sum()) * (1 - effect)
         effects.append(
             (name, feature.label, role, measure, effect, max(effect - half, 0.0),
-             min(effect + half, 1.0), effect_size(effect))
+             min(effect + half, 1.0), effect_size(effect), on_features.get(name, np.nan))
         )  # fmt: skip
     effects.sort(key=lambda row: (ROLES.index(row[2]), -row[4]))
-    columns = ["feature", "label", "role", "measure", "effect", "low", "high", "size"]
+    columns = [
+        "feature", "label", "role", "measure", "effect", "low", "high", "size", "on_features",
+    ]  # fmt: skip
     table = pd.concat(means).rename_axis("segment").reset_index()
     return table, pd.DataFrame(effects, columns=columns)
 
@@ -234,6 +251,42 @@ def eta_squared(n: pd.Series, s: pd.Series, q: pd.Series) -> float:
     spread = q.sum() - n.sum() * mean**2
     between = (s**2 / n.clip(lower=1)).sum() - n.sum() * mean**2
     return float(np.clip(between / spread, 0, 1)) if spread > 1e-9 * q.sum() else 0.0
+
+
+def explained_by_features(values: pd.Series, matrix: np.ndarray, labels: np.ndarray) -> float:
+    """Share of an attribute's variance within segments that the encoded features explain linearly.
+
+    Least squares, corrected for the number of columns (adjusted R squared); a category counts as
+    one indicator a level, their variances taken together. Within segments, because an attribute
+    that merely differs between them is a witness, however much the features tell of it; one that
+    does not vary within them is as good as a feature: 1.
+
+    Parameters
+    ----------
+    values : pandas.Series, length n
+        Rows without a value are left out.
+    matrix : ndarray, shape (n, p)
+    labels : ndarray of int, shape (n,)
+        Segment of each row.
+    """
+    known = values.notna().to_numpy()
+    if pd.api.types.is_numeric_dtype(values):
+        y = values[known].to_frame().astype(float)
+    else:
+        y = pd.get_dummies(values[known].astype(str), dtype=float)
+    if known.sum() < 2 or not (y.var() > 0).any():
+        return 0.0
+    x, group = pd.DataFrame(matrix[known]), labels[known]
+    within_y, within_x = (
+        part.to_numpy() - part.groupby(group).transform("mean").to_numpy() for part in (y, x)
+    )
+    slopes, _, rank, _ = np.linalg.lstsq(within_x, within_y, rcond=1e-9)
+    spread = (within_y**2).sum()
+    if spread <= 1e-9 * y.var().sum() * len(y):
+        return 1.0
+    rest = len(y) - len(np.unique(group))
+    unexplained = ((within_y - within_x @ slopes) ** 2).sum() / spread
+    return max(1 - unexplained * rest / (rest - rank), 0.0) if rest > rank else 0.0
 
 
 def _cramer_squared(counts: np.ndarray) -> float:
@@ -302,14 +355,9 @@ def _text(profile: Profile) -> str:
     if len(profile.segments) == 1:
         return "With one segment there is nothing to compare."
     held_out = _held_out(profile)
+    tied = _tied_text(profile.effects)
     if held_out.empty:
-        return "The study has no attribute outside the clustering to hold the segments against."
-    tied = ""
-    if (profile.effects["role"] == ROLES[1]).any():
-        tied = (
-            " Margin and product families are left out of this count: they are made of the "
-            "products held, whose number helped to form the segments."
-        )
+        return f"The study has no attribute outside the features to judge the segments by.{tied}"
     telling = held_out[held_out["effect"] >= 0.06].head(4)
     if telling.empty:
         return (
@@ -321,6 +369,26 @@ def _text(profile: Profile) -> str:
         "The segments also explain a medium or large share of the variance of what did not form "
         f"them: {labels}. They mean something outside the features that made them.{tied}"
     )
+
+
+def _tied_text(effects: pd.DataFrame) -> str:
+    """What is held out but no witness, and why."""
+    tied = effects[effects["role"] == ROLES[1]]
+    follows = tied[tied["on_features"] > TIED].sort_values("on_features", ascending=False)
+    text = ""
+    if len(tied) > len(follows):
+        text = (
+            " Margin and product families are left out of this count: they are made of the "
+            "products held, whose number helped to form the segments."
+        )
+    if len(follows):
+        named = ", ".join(f"{r.label} ({r.on_features:.2f})" for r in follows.head(4).itertuples())
+        more = f" and {len(follows) - 4} more" if len(follows) > 4 else ""
+        text += (
+            f" What follows from the features within segments too (R² above {TIED}) is left out: "
+            f"{named}{more}."
+        )
+    return text
 
 
 def _held_out(profile: Profile) -> pd.DataFrame:

@@ -71,11 +71,12 @@ def segment_stability(
     -------
     pandas.DataFrame
         ``segment`` (1 to k), ``jaccard`` (mean over resamples), ``jaccard_low, jaccard_high``
-        (interval of the mean), ``verdict``.
+        (interval of the mean), ``verdict``; no similarity where there is one segment, which would
+        come back by construction.
     """
     generator = np.random.default_rng(seed)
     part, labels, k = matrix[rows], clustering.labels[rows], clustering.k
-    found = np.ones((n_bootstrap, k))
+    found = np.full((n_bootstrap, k), np.nan)
     for row in found if k > 1 else ():
         drawn = generator.integers(0, len(part), size=len(part))
         kept, first = np.unique(drawn, return_index=True)
@@ -86,7 +87,7 @@ def segment_stability(
     table = pd.DataFrame({"segment": np.arange(1, k + 1), "jaccard": mean})
     table["jaccard_low"] = np.maximum(mean - half, 0.0)
     table["jaccard_high"] = np.minimum(mean + half, 1.0)
-    return table.assign(verdict=[verdict(value) for value in mean])
+    return table.assign(verdict=[verdict(value) for value in mean] if k > 1 else "one segment")
 
 
 def verdict(jaccard: float) -> str:

@@ -152,7 +152,10 @@ def segment_cards(profile: Profile, lifetime: LifetimeValue, *, currency: str) -
     rows = []
     for row in profile.segments.itertuples():
         size = f"{format_number(row.customers, 'customers')} customers"
-        border = f"{format_number(row.borderline, 'share')} of customers on the border"
+        certainty = row.stability
+        if len(profile.segments) > 1:
+            border = f"{format_number(row.borderline, 'share')} of customers on the border"
+            certainty += f" (Jaccard {row.jaccard:.2f}); {border}"
         mine = profile.means[profile.means["segment"] == row.segment]
         order = profile.standardised[profile.standardised["segment"] == row.segment]
         order = order.reindex(order["z"].abs().sort_values(ascending=False, kind="stable").index)
@@ -163,7 +166,7 @@ def segment_cards(profile: Profile, lifetime: LifetimeValue, *, currency: str) -
                 "worth": _worth(row, profile, lifetime, currency),
                 "stands_out": _compared(mine, bank, order["feature"].unique()[:3], currency),
                 "otherwise": _compared(mine, bank, held_out[:3], currency),
-                "certainty": f"{row.stability} (Jaccard {row.jaccard:.2f}); {border}",
+                "certainty": certainty,
             }
         )
     return pd.DataFrame(rows)
