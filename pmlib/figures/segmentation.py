@@ -168,7 +168,7 @@ def customer_map(
     """
     strongest = loadings.assign(size=np.hypot(loadings["x"], loadings["y"]))
     strongest = strongest.sort_values("size", ascending=False, kind="stable").head(_LOADINGS)
-    labels = [wrapped(label, 24) for label in strongest["label"]]
+    labels = [wrapped(label, 27) for label in strongest["label"]]
     figure = new_figure(max(3.4, 1.2 + rows_height(labels)) + 0.12 * len(names))
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     colours = segment_colours(len(names))
@@ -224,7 +224,7 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
         axis.barh(rows, mine["z"], color=colour, height=0.65)
         axis.axvline(0, color=COLOURS["muted"], linewidth=0.8)
         axis.set_yticks(rows, [wrapped(label, 26) for label in mine["label"]])
-        title = f"{row['segment']} {row['name']}, {100 * row['share']:.0f} %"
+        title = f"{row['segment']} {row['name']}, {100 * row['share']:.0f}\N{NO-BREAK SPACE}%"
         axis.set_title(wrapped(title, 22), fontsize=8.5)
         axis.grid(axis="y", visible=False)
     figure.supxlabel(_DEVIATION, fontsize=8.5)

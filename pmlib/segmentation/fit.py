@@ -243,9 +243,11 @@ def _text(result: Segmentation, min_stability: float) -> str:
             f"on each other smoothly ({p}): **there is no evidence of segments.**"
         )
     if entered < offered:
+        labels = [feature.label for feature in result.encoder.features]
+        named = f" ({', '.join(labels)})" if entered <= 3 else ""
         verdict = (
-            f"Of {offered} candidate features {entered} enter: the others hardly differ between "
-            f"customers, or repeat one another. {verdict}"
+            f"Of {offered} candidate features {entered}{named} can tell customers apart; the "
+            f"others hardly differ, or repeat these. {verdict}"
         )
     supported = result.criteria.chosen
     if homogeneity.rejected and supported == 1:
