@@ -229,6 +229,17 @@ def test_figure_that_lacks_its_data_is_said_to_be_absent(page: BeautifulSoup) ->
     assert text_of(mark) == "a figure that this study has no data for"
 
 
+def test_what_the_study_lacks_is_left_out_and_may_be_referred_to(run: Run) -> None:
+    for table in ("transactions", "contacts"):
+        method = new_markdown_cell(f"## By {table} {{#sec-{table}}}")
+        method.metadata["tags"] = [f"needs-{table}", "needs-truth"]
+        run.add(method)
+    run.add("See @sec-transactions and @sec-contacts.", chapter="strategy_design")
+    text = text_of(run.build())
+    assert "See a section that this study has no data for and Section 4.1." in text
+    assert "By transactions" not in text
+
+
 def test_unknown_label_is_an_error_that_names_the_nearest(run: Run) -> None:
     run.add(figure("fig-lorenz"), "See @fig-lorens.")
     with pytest.raises(StudyError, match=r"@fig-lorens[\s\S]*Did you mean @fig-lorenz\?"):

@@ -69,8 +69,10 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     records = list(read_json(run_dir / "results.json").values())
     origin = "Simulated data" if study["simulated"] else "Real data"
     exporter = chapter_exporter(frame / "template")
+    tables = {*study["tables"], *(["truth"] if study["simulated"] else [])}
     chapters = [
-        read_chapter(_notebook(run_dir, name), exporter, origin=origin) for name in CHAPTERS
+        read_chapter(_notebook(run_dir, name), exporter, origin=origin, tables=tables)
+        for name in CHAPTERS
     ]
     bibliography = Bibliography(frame / "references.bib")
     text = Frame(

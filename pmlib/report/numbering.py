@@ -40,7 +40,7 @@ class Part:
     origin : str
         What its figures and tables say about their data; empty for none.
     declared : frozenset of str
-        Labels that its code names; one that was not drawn may still be referred to.
+        Labels that its cells name; one that was not drawn may still be referred to.
     csv : dict
         Label of a figure or table to its data as CSV.
     number : str
@@ -219,8 +219,8 @@ def _resolve(
         if label in targets:
             mark.string = targets[label].text
         elif label in declared:
-            # The figure exists, but this study lacks the table it is drawn from.
-            kind = "figure" if label.startswith("fig-") else "table"
+            # It exists, but this study lacks the table it rests on.
+            kind = {**_KINDS, "sec": "section"}[label.partition("-")[0]].lower()
             mark.replace_with(
                 _new("span", f"a {kind} that this study has no data for", "pm-absent-ref")
             )

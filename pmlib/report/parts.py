@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from pmlib.tables import to_html as table_html
 
 # --- executed notebooks -------------------------------------------------------------------------
 
-_LABEL = re.compile(r"""["']((?:fig|tbl)-[A-Za-z0-9-]+)["']""")
+_LABEL = re.compile(r"""["'#]((?:fig|tbl|sec|eq)-[A-Za-z0-9-]+)["'}]""")
 
 
 def chapter_exporter(templates: Path) -> HTMLExporter:
@@ -31,8 +31,12 @@ def chapter_exporter(templates: Path) -> HTMLExporter:
     return _Exporter(template_name="chapter", extra_template_basedirs=[str(templates)])
 
 
-def read_chapter(path: Path, exporter: HTMLExporter, *, origin: str) -> Part:
+def read_chapter(
+    path: Path, exporter: HTMLExporter, *, origin: str, tables: Collection[str]
+) -> Part:
     """Read an executed notebook.
+
+    A cell tagged ``needs-`` and the name of a table is left out where the study has none.
 
     Parameters
     ----------
@@ -42,6 +46,8 @@ def read_chapter(path: Path, exporter: HTMLExporter, *, origin: str) -> Part:
         From `chapter_exporter`; slow to make, so one serves all chapters.
     origin : str
         What its figures say about their data.
+    tables : collection of str
+        The study's canonical tables; ``truth`` where it is simulated.
 
     Raises
     ------
@@ -54,7 +60,9 @@ def read_chapter(path: Path, exporter: HTMLExporter, *, origin: str) -> Part:
         raise StudyError(
             "An executed notebook cannot be read.", where=str(path), found=str(error)
         ) from error
-    notebook.cells = [cell for cell in notebook.cells if _wanted(cell)]
+    # Sections, figures and tables that this study lacks may be referred to all the same.
+    declared = frozenset(_LABEL.findall("\n".join(cell.source for cell in notebook.cells)))
+    notebook.cells = [cell for cell in notebook.cells if _wanted(cell, tables)]
     csv: dict[str, str] = {}
     for number, cell in enumerate(notebook.cells, start=1):
         for output in cell.get("outputs", []):
@@ -62,14 +70,13 @@ def read_chapter(path: Path, exporter: HTMLExporter, *, origin: str) -> Part:
             shown = output.get("metadata", {}).get("pmlib", {})
             if shown:
                 csv[shown["label"]] = shown["csv"]
-    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     body, _ = exporter.from_notebook_node(notebook)
     name = re.sub(r"^\d+_", "", path.stem).replace("_", "-")
     return Part(
         name,
         BeautifulSoup(body, "html.parser"),
         origin=origin,
-        declared=frozenset(_LABEL.findall(code)),
+        declared=declared,
         csv=csv,
     )
 
@@ -89,10 +96,12 @@ class _Exporter(HTMLExporter):
         return to_html(source)
 
 
-def _wanted(cell: Any) -> bool:
+def _wanted(cell: Any, tables: Collection[str]) -> bool:
     """Tell whether a cell belongs in the report; those added by the run tell of this machine."""
-    tags = cell.metadata.get("tags", [])
-    return bool(cell.source.strip()) and not {"generated", "injected-parameters"} & set(tags)
+    tags = set(cell.metadata.get("tags", []))
+    needed = {tag.removeprefix("needs-") for tag in tags if tag.startswith("needs-")}
+    unwanted = {"generated", "injected-parameters"} & tags
+    return bool(cell.source.strip()) and not unwanted and needed <= set(tables)
 
 
 def _check(output: Any, *, where: str) -> None:
