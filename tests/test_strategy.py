@@ -28,10 +28,11 @@ from pmlib.strategy.cells import (
     decode,
     eligibility,
     encode,
+    with_sales,
 )
-from pmlib.strategy.contacts import detectable_rate, draw_contacts
+from pmlib.strategy.contacts import detectable_mean, detectable_rate, draw_contacts
 from pmlib.strategy.effects import estimate
-from pmlib.strategy.evidence import Evidence, count_contacts
+from pmlib.strategy.evidence import Evidence, count_contacts, response_is_holding
 from pmlib.strategy.plan import Plan, greedy, solve
 from pmlib.strategy.policies import design
 from pmlib.strategy.programme import Limits, solve_by_dual, solve_directly
@@ -253,6 +254,57 @@ def test_eligibility_adds_up(engine: DuckDBEngine) -> None:
     assert table.loc["fund", "eligible"] == (reachable["fund"] > 0).sum()
 
 
+def test_minors_are_left_out_and_counted(engine: DuckDBEngine) -> None:
+    sources, _ = bank(engine)
+    customers = collect(sources.customers, sort_by=["customer_id"])
+    customers["age"] = np.resize([17.0, 18.0, np.nan, 40.0], len(customers))
+    aged = replace(sources, customers=engine.from_pandas(customers))
+    assert eligibility(aged, menu(), cool_down=30)["minor"].eq(len(customers) / 4).all()
+    states = collect(customer_states(aged, menu(), cool_down=30), sort_by=["customer_id"])
+    all_ages = collect(customer_states(sources, menu(), cool_down=30), sort_by=["customer_id"])
+    minors = set(customers.loc[customers["age"] == 17, "customer_id"])
+    assert set(states["customer_id"]) == set(all_ages["customer_id"]) - minors
+
+
+def test_what_a_contact_sold_is_held_from_then_on(engine: DuckDBEngine) -> None:
+    day = dt.date(2025, 3, 1)
+    contacts = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "c", "d"],
+            "product_id": ["fund", "fund", "fund", None],
+            "contacted_on": day,
+            "responded": pd.array([True, False, True, True], dtype="boolean"),
+        }
+    )
+    # c's fund was closed since, as the holdings say.
+    record = pd.DataFrame(
+        {
+            "customer_id": ["c"], "product_id": ["fund"],
+            "opened_on": [day], "closed_on": [dt.date(2025, 6, 1)],
+        }
+    )  # fmt: skip
+    asked = engine.from_pandas(contacts)
+    for holdings, known in ((None, ["a", "c"]), (engine.from_pandas(record), ["a", "c"])):
+        found = collect(with_sales(holdings, asked), sort_by=["customer_id"])
+        assert list(found["customer_id"]) == known
+    assert found["closed_on"].isna().tolist() == [True, False]
+
+
+def test_response_that_restates_holdings_is_noticed(engine: DuckDBEngine) -> None:
+    ids = [f"c{i}" for i in range(200)]
+    bought = np.arange(200) % 4 == 0
+    contacts = pd.DataFrame(
+        {"customer_id": ids, "product_id": "fund", "arm": "offer", "responded": bought}
+    )
+    dates = {"opened_on": dt.date(2020, 1, 1), "closed_on": dt.date(2030, 1, 1)}
+    held = pd.DataFrame({"customer_id": np.array(ids)[bought], "product_id": "fund"})
+    same, other = (engine.from_pandas(h.assign(**dates)) for h in (held, held.iloc[:40]))
+    asked = engine.from_pandas(contacts)
+    assert response_is_holding(same, asked, as_of=AS_OF)
+    assert not response_is_holding(other, asked, as_of=AS_OF)  # 10 of 50 buyers hold none
+    assert not response_is_holding(same, asked, as_of=dt.date(2019, 1, 1))
+
+
 def test_nobody_eligible_is_an_error(engine: DuckDBEngine) -> None:
     sources, _ = bank(engine)
     states = customer_states(sources, menu(), cool_down=30).filter(nw.col("customer_hash") < 0)
@@ -426,6 +478,13 @@ def test_unknown_channel_is_named(engine: DuckDBEngine) -> None:
     )
     with pytest.raises(StudyError, match="pigeon"):
         count_contacts(replaced, menu(), engine, outcome="response", seed=1)
+
+
+def test_detectable_difference_of_means_against_the_textbook_formula() -> None:
+    # (z_.975 + z_.8) * sqrt(s1^2 / n1 + s0^2 / n0)
+    expected = (1.959964 + 0.841621) * np.sqrt(4.0 / 900 + 9.0 / 100)
+    found = detectable_mean(4.0 / 900, 9.0 / 100, error_rate=0.05)
+    assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_detectable_uplift_against_the_normal_formula() -> None:

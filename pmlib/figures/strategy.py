@@ -23,6 +23,7 @@ _POLICY_NAMES = {
     "combined": "Segments and rules",
     "black box": "Black box, customer by customer",
 }
+_RATES = ("points", "per cent")
 _KIND = {
     "uplift": "uplift",
     "response": "response",
@@ -39,7 +40,7 @@ def shrinkage(cells: pd.DataFrame, *, unit: str) -> Figure:
     cells : pandas.DataFrame
         ``raw, effect`` (sales or currency a contact), ``n`` (contacts), ``kind``.
     unit : str
-        "points" for rates, or the currency.
+        "points" or "per cent" for rates, or the currency.
     """
     seen = cells.dropna(subset=["raw"])
     figure = new_figure(3.2)
@@ -61,7 +62,7 @@ def shrinkage(cells: pd.DataFrame, *, unit: str) -> Figure:
     axes.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
     below, above = min(seen["effect"].min(), 0.0), max(seen["effect"].max(), 0.0)
     axes.set_ylim(below - 0.08 * (above - below), above + 0.08 * (above - below))
-    if unit == "points":
+    if unit in _RATES:
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(_POINTS)
     return figure
@@ -191,12 +192,11 @@ def power(table: pd.DataFrame, *, chosen: float, unit: str) -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        ``control_share`` (share), ``detectable, expected`` (sales or currency a contact; the
-        expected uplift may be NaN).
+        ``control_share`` (share), ``detectable, expected`` (sales or currency a contact).
     chosen : float
         The share of the plan.
     unit : str
-        "points" for rates, or the currency.
+        "points" or "per cent" for rates, or the currency.
     """
     figure = new_figure(2.8)
     axes = figure.subplots()
@@ -204,11 +204,10 @@ def power(table: pd.DataFrame, *, chosen: float, unit: str) -> Figure:
         table["control_share"], table["detectable"], color=COLOURS["main"], marker="o", ms=4,
         label="smallest uplift shown with power 80 %",
     )  # fmt: skip
-    if table["expected"].notna().all():
-        axes.plot(
-            table["control_share"], table["expected"], color=COLOURS["accent"], ls="--",
-            label="uplift the plan expects",
-        )  # fmt: skip
+    axes.plot(
+        table["control_share"], table["expected"], color=COLOURS["accent"], ls="--",
+        label="uplift the plan counts on",
+    )  # fmt: skip
     axes.set_ylim(bottom=0, top=1.25 * np.nanmax(table[["detectable", "expected"]].to_numpy()))
     axes.axvline(chosen, color=COLOURS["muted"], lw=0.9, ls=":")
     axes.annotate(
@@ -216,9 +215,9 @@ def power(table: pd.DataFrame, *, chosen: float, unit: str) -> Figure:
         textcoords="offset points", va="bottom", color=COLOURS["muted"], fontsize=8,
     )  # fmt: skip
     axes.set_xlabel("Planned customers held out as control (per cent)")
-    axes.set_ylabel(f"Uplift a contact ({unit})")
+    axes.set_ylabel(f"Uplift a contact ({'points' if unit in _RATES else unit})")
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    if unit == "points":
+    if unit in _RATES:
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol="", decimals=1))
     axes.legend(loc="upper right", ncols=2)
     return figure
@@ -231,9 +230,9 @@ def limit_costs(table: pd.DataFrame, *, currency: str) -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        ``limit, value`` (words), ``cost`` (currency).
+        ``limit, value`` (words), ``cost`` (currency, NaN: not recorded, not drawn).
     """
-    ordered = table.sort_values("cost", kind="stable")
+    ordered = table.dropna(subset=["cost"]).sort_values("cost", kind="stable")
     figure = new_figure(0.7 + 0.3 * len(ordered))
     axes = figure.subplots()
     place = np.arange(len(ordered))
@@ -285,7 +284,7 @@ def budget_curve(table: pd.DataFrame, *, currency: str) -> Figure:
 
 @styled
 def survival(decisions: pd.DataFrame) -> Figure:
-    """How often an offer to a segment comes back when the pilot is drawn again.
+    """How often an offer to a segment comes back when what was observed is drawn again.
 
     Parameters
     ----------
@@ -296,7 +295,7 @@ def survival(decisions: pd.DataFrame) -> Figure:
     grid = decisions.set_index(["segment", "product"])
     share, planned = (grid[column].unstack() for column in ("survives", "planned"))  # noqa: PD010
     figure = new_figure(max(1.65 + 0.36 * len(share), 2.6))
-    label = "Per cent of redrawn pilots"
+    label = "Per cent of draws"
     axes = _heat_map(figure, 100 * share, names, cmap="Blues", limits=(0, 100), label=label)
     for row, column in np.ndindex(share.shape):
         value, made = share.iloc[row, column], planned.iloc[row, column] > 0

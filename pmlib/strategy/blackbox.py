@@ -18,7 +18,7 @@ from scipy.stats import norm
 from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect, day_number, uniform
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, decode
+from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states, decode
 from pmlib.strategy.evidence import contact_rows
 from pmlib.strategy.plan import solve
 
@@ -98,8 +98,13 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     if "risk_tolerance" in columns.names():
         features.append(nw.col("risk_tolerance").alias("x_risk_tolerance"))
     people = case.sources.customers.select("customer_id", *features)
+    # Who bought then is left in: judged without buyers, every policy would seem to sell nothing.
+    before = case.study.scan("holdings", case.engine) if case.study.has("holdings") else None
+    states = customer_states(
+        replace(case.sources, holdings=before), case.catalogue, cool_down=case.params.cool_down
+    )
     joined = (
-        contacts.join(case.states.drop("segment"), on="customer_id", how="inner")
+        contacts.join(states.drop("segment"), on="customer_id", how="inner")
         .filter(uniform("customer_hash", seed=seed + _STREAM) < share)
         .join(people, on="customer_id", how="inner")
     )

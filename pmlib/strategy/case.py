@@ -17,7 +17,14 @@ from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.safeguards import suppress
 from pmlib.strategy.catalogue import Catalogue, catalogue, choose_antecedents, useful_rules
-from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states, eligibility
+from pmlib.strategy.cells import (
+    Groups,
+    Sources,
+    count_groups,
+    customer_states,
+    eligibility,
+    with_sales,
+)
 from pmlib.strategy.effects import Effects
 from pmlib.strategy.evidence import (
     Evidence,
@@ -25,6 +32,7 @@ from pmlib.strategy.evidence import (
     count_contacts,
     count_holdings,
     offered_products,
+    response_is_holding,
 )
 from pmlib.strategy.programme import Limits
 from pmlib.studies import Study
@@ -132,8 +140,35 @@ class Case(Problem):
 
     @property
     def unit(self) -> str:
-        """Unit of an effect: "points" where the outcome is a sale, else the currency."""
-        return "points" if self.evidence.outcome == "response" else self.currency
+        """Unit of an effect: of a difference of rates, of a rate, or the currency."""
+        if self.evidence.outcome != "response":
+            return self.currency
+        return "points" if self.evidence.kind == "uplift" else "per cent"
+
+    @property
+    def assumed(self) -> str:
+        """What stands in for an interval where nobody was contacted yet."""
+        margin = self.params.default_margin
+        money = "" if margin is None else f", margin {margin:,.0f} {self.currency}"
+        return f"assumed: take-up {100 * self.params.take_up:g} %{money}"
+
+    def told(self, key: str) -> str:
+        """Quote a headline number with its interval, or with what was assumed instead."""
+        known = self.evidence.kind != "association"
+        return f"{{{key}}} ({f'{{{key}.interval}}' if known else self.assumed})"
+
+    @property
+    def not_recorded(self) -> tuple[str, ...]:
+        """What these data cannot check: of objection, cool-down, suitability and holding."""
+        names = self.sources.customers.collect_schema().names()
+        rated = self.catalogue.products["risk_rating"].notna().any()
+        known = {
+            "objection": "marketing_opt_out" in names,
+            "cool-down": self.sources.contacts is not None,
+            "suitability": "risk_tolerance" in names and rated,
+            "holding": self.sources.holdings is not None,
+        }
+        return tuple(rule for rule, checked in known.items() if not checked)
 
     def has_one_cell(self) -> bool:
         """Whether there is one segment and no rule, so that all who look at cells see the same."""
@@ -194,10 +229,13 @@ def open_case(
         for name in ("customers", "holdings", "contacts", "products")
     }
     assert tables["customers"] is not None  # every study has customers
+    holdings, contacts = tables["holdings"], tables["contacts"]
+    if contacts is not None and study.value_is != "sales":  # goods can be bought again
+        holdings = with_sales(holdings, contacts)
     sources = Sources(
         customers=tables["customers"],
         assignments=engine.scan(assignments),
-        holdings=tables["holdings"],
+        holdings=holdings,
         contacts=tables["contacts"],
         as_of=as_of,
     )
@@ -222,10 +260,10 @@ def open_case(
         )
     outcome = _outcome(sources, known, offered, params.default_margin)
     baskets, antecedents = None, None
-    if sources.holdings is not None:
+    if tables["holdings"] is not None:
         baskets = collect_baskets(
             sources.customers,
-            sources.holdings,
+            tables["holdings"],
             products=list(known["product_id"]),
             as_of=as_of,
             seed=params.seed,
@@ -242,6 +280,9 @@ def open_case(
     )
     if sources.contacts is not None:
         evidence = count_contacts(sources, menu, engine, outcome=outcome, seed=params.seed)
+        if evidence.kind == "response" and tables["holdings"] is not None:
+            same = response_is_holding(tables["holdings"], sources.contacts, as_of=as_of)
+            evidence = replace(evidence, restates_holdings=same)
     else:
         assert baskets is not None  # without contacts the offers come from rules
         evidence = count_holdings(baskets, menu, take_up=params.take_up)
@@ -275,11 +316,11 @@ def eligibility_table(case: Case) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``product`` (name), ``customers, not_contactable`` (objecting or in cool-down), ``held,
-        unsuitable, eligible``; a blanked count is NaN.
+        ``product`` (name), ``customers, not_contactable`` (under age, objecting or in cool-down),
+        ``held, unsuitable, eligible``; NaN where a count is too small or nothing is recorded.
     """
     counts = case.eligible.assign(
-        not_contactable=case.eligible["objecting"] + case.eligible["cooling_down"]
+        not_contactable=case.eligible[["minor", "objecting", "cooling_down"]].sum(axis=1)
     )
     rules = ["not_contactable", "held", "unsuitable", "eligible"]
     parts = counts.melt("product_id", rules, var_name="rule", value_name="count")
@@ -289,6 +330,9 @@ def eligibility_table(case: Case) -> pd.DataFrame:
     wide = shown.set_index(["product_id", "rule"])["count"].unstack()  # noqa: PD010
     table = counts[["product_id", "customers"]].merge(wide[rules].reset_index(), on="product_id")
     table.insert(0, "product", table.pop("product_id").map(case.names))
+    for column, rule in (("held", "holding"), ("unsuitable", "suitability")):
+        if rule in case.not_recorded:
+            table[column] = np.nan
     return table
 
 

@@ -28,6 +28,9 @@ NOT_ELIGIBLE, ELIGIBLE, HOLDS = 0, 1, 2
 RULES_OF_CONTACT = ("objection", "cool-down", "suitability")
 """Rules that can be lifted on paper, to see what they cost."""
 
+ADULT = 18
+"""Age in years from which a customer may be contacted, where the study knows ages."""
+
 # States are written as digits of a base-3 number: 32 digits stay below 2**53, exact everywhere.
 _DIGITS = 32
 
@@ -41,7 +44,7 @@ class Sources:
     customers, assignments : narwhals.LazyFrame
         Canonical customers; ``customer_id, segment`` of every customer.
     holdings, contacts : narwhals.LazyFrame or None
-        Canonical tables.
+        Canonical tables; what was sold by a contact is among the holdings, see `with_sales`.
     as_of : datetime.date
         The day of the plan.
     """
@@ -51,6 +54,24 @@ class Sources:
     holdings: nw.LazyFrame | None
     contacts: nw.LazyFrame | None
     as_of: dt.date
+
+
+def with_sales(holdings: nw.LazyFrame | None, contacts: nw.LazyFrame) -> nw.LazyFrame:
+    """Add what customers bought when contacted to the holdings, unless those record it.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        ``customer_id, product_id, opened_on, closed_on``; a sale opens on the day of its contact.
+    """
+    pair = ["customer_id", "product_id"]
+    sold = contacts.filter(nw.col("responded"), ~nw.col("product_id").is_null()).select(
+        *pair, opened_on="contacted_on", closed_on=nw.lit(None, dtype=nw.Date)
+    )
+    if holdings is None:
+        return sold
+    sold = sold.join(holdings.select(*pair).unique(), on=pair, how="anti")
+    return nw.concat([holdings.select(*pair, "opened_on", "closed_on"), sold], how="vertical")
 
 
 @dataclass(frozen=True)
@@ -155,7 +176,7 @@ def customer_states(
         ``customer_id, customer_hash, segment, code0, code1, ...``; a code holds 32 products
         as base-3 digits.
     """
-    frame = _flagged(sources, catalogue, cool_down=cool_down)
+    frame = _flagged(sources, catalogue, cool_down=cool_down).filter(nw.col("minor") == 0)
     for rule, column in (("objection", "objects"), ("cool-down", "cooling")):
         if rule not in lifted:
             frame = frame.filter(nw.col(column) == 0)
@@ -199,7 +220,7 @@ def count_groups(states: nw.LazyFrame, catalogue: Catalogue, *, segments: Iterab
         raise StudyError(
             "No customer may be offered anything.",
             where="eligibility",
-            rule="not objecting, not in cool-down, product not held and suitable",
+            rule="adult, not objecting, not in cool-down, product not held and suitable",
             found="0 eligible customers",
             remedy="Look at the eligibility table; shorten cool_down, or offer other products.",
         )
@@ -234,16 +255,18 @@ def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd
     Returns
     -------
     pandas.DataFrame
-        One row a product: ``product_id, customers, objecting, cooling_down, held, unsuitable,
-        eligible``; the columns between sum to ``customers``, each rule counted after those to
-        its left.
+        One row a product: ``product_id, customers, minor, objecting, cooling_down, held,
+        unsuitable, eligible``; the columns between sum to ``customers``, each rule counted after
+        those to its left.
     """
     frame = _flagged(sources, catalogue, cool_down=cool_down)
-    free = (1 - nw.col("objects")) * (1 - nw.col("cooling"))
+    adult, agrees = 1 - nw.col("minor"), 1 - nw.col("objects")
+    free = adult * agrees * (1 - nw.col("cooling"))
     of_all = {
         "customers": nw.len(),
-        "objecting": nw.col("objects").sum(),
-        "cooling_down": ((1 - nw.col("objects")) * nw.col("cooling")).sum(),
+        "minor": nw.col("minor").sum(),
+        "objecting": (adult * nw.col("objects")).sum(),
+        "cooling_down": (adult * agrees * nw.col("cooling")).sum(),
     }
     of_product = {}
     ratings = catalogue.products["risk_rating"].fillna(0)  # no rating: suits everyone
@@ -256,7 +279,7 @@ def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd
     table = pd.DataFrame({"product_id": catalogue.product_ids}).assign(**counts[list(of_all)])
     for rule in ("held", "unsuitable"):
         table[rule] = [counts[f"{rule} {product}"] for product in catalogue.product_ids]
-    barred = table[["objecting", "cooling_down", "held", "unsuitable"]].sum(axis=1)
+    barred = table[["minor", "objecting", "cooling_down", "held", "unsuitable"]].sum(axis=1)
     return table.assign(eligible=table["customers"] - barred)
 
 
@@ -314,8 +337,16 @@ def holds_antecedent(catalogue: Catalogue, product: str) -> nw.Expr:
     return greatest(*in_force).cast(nw.Int64)
 
 
+def age_of(sources: Sources) -> nw.Expr | None:
+    """Age in years on the day of the plan; None where the study knows neither it nor a birth."""
+    names = sources.customers.collect_schema().names()
+    if "birth_date" in names:
+        return (sources.as_of.toordinal() - day_number("birth_date")) / 365.25
+    return nw.col("age") if "age" in names else None
+
+
 def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.LazyFrame:
-    """One row a customer: segment, objects, cooling, tolerance and held_<position> columns."""
+    """One row a customer: segment, minor, objects, cooling, tolerance, held_<position>."""
     names = sources.customers.collect_schema().names()
     objects = (
         nw.col("marketing_opt_out").fill_null(value=True).cast(nw.Int64)  # unknown: do not contact
@@ -327,8 +358,10 @@ def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.La
         if "risk_tolerance" in names
         else nw.lit(5, dtype=nw.Int64)
     )
+    age = age_of(sources)
+    minor = nw.lit(0) if age is None else (age < ADULT).fill_null(value=False).cast(nw.Int64)
     frame = sources.customers.select(
-        "customer_id", "customer_hash", objects=objects, tolerance=tolerance
+        "customer_id", "customer_hash", objects=objects, tolerance=tolerance, minor=minor
     ).join(sources.assignments.select("customer_id", "segment"), on="customer_id", how="inner")
     today = sources.as_of.toordinal()
     if sources.contacts is not None and cool_down > 0:

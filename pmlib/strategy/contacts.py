@@ -16,8 +16,9 @@ import pandas as pd
 import pyarrow.csv
 import pyarrow.parquet
 from scipy.optimize import brentq
+from scipy.stats import norm
 
-from pmlib.artifacts import Finding, Number
+from pmlib.artifacts import Finding, Number, format_number
 from pmlib.engine import Engine, uniform
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
@@ -201,8 +202,8 @@ def control_group(case: Case, design: Design) -> Finding:
     -------
     Finding
         Table: ``control_share, offered, control, detectable, expected``: smallest uplift that can
-        be shown and uplift expected, in the outcome's unit (sales or currency a contact);
-        ``expected`` is NaN where no control ever told.
+        be shown and uplift expected, in the outcome's unit (sales or currency a contact). Without
+        a control on record ``expected`` is the whole response, or what was assumed.
     """
     evidence = case.evidence
     cells = design.cells[design.cells["planned"] > 0]
@@ -210,15 +211,16 @@ def control_group(case: Case, design: Design) -> Finding:
     if planned == 0:
         return Finding(pd.DataFrame(), (), "The plan is empty, so no control group is needed.")
     weights = cells["planned"] / planned
-    tallies = evidence.tallies
-    if evidence.kind == "uplift":
-        expected = float((weights * cells["effect"]).sum())
-        sums = tallies[tallies["control"]].groupby("product_id")[["w", "wy"]].sum()
-        base = float((weights * cells["product_id"].map(sums["wy"] / sums["w"])).sum())
-    else:
-        expected, base = float("nan"), float((weights * cells["effect"]).sum())
-    total = tallies[["w", "wy", "wyy"]].sum()
-    spread = float(np.sqrt(total["wyy"] / total["w"] - (total["wy"] / total["w"]) ** 2))
+    expected = float((weights * cells["effect"]).sum())
+    # Mean and variance of the outcome in each arm, for the products as planned.
+    sums = evidence.tallies.groupby(["control", "product_id"])[["w", "wy", "wyy"]].sum()
+    mean = sums["wy"] / sums["w"]
+    moments = pd.DataFrame({"mean": mean, "variance": sums["wyy"] / sums["w"] - mean**2})
+    arms = {
+        arm: weights @ of_arm.droplevel("control").reindex(cells["product_id"]).to_numpy()
+        for arm, of_arm in moments.groupby("control")
+    }
+    base = arms[True][0] if evidence.kind == "uplift" else expected
     rows = []
     for share in sorted({*SHARES, case.control_share} - {0.0}):
         control = int(np.ceil(planned * share))
@@ -226,11 +228,27 @@ def control_group(case: Case, design: Design) -> Finding:
         if evidence.outcome == "response":
             found = detectable_rate(offered, control, base=base, error_rate=case.error_rate)
         else:
-            found = spread * _effect_size(offered, control, case.error_rate)
+            found = detectable_mean(
+                arms[False][1] / max(offered, 1), arms[evidence.kind == "uplift"][1] / control,
+                error_rate=case.error_rate,
+            )  # fmt: skip
         rows.append((share, offered, control, found, expected))
     columns = ["control_share", "offered", "control", "detectable", "expected"]
     table = pd.DataFrame(rows, columns=columns)
-    return Finding(table, *_described(table, evidence, case.control_share))
+    return Finding(table, *_described(table, evidence, case.control_share, base))
+
+
+def detectable_mean(*variances: float, error_rate: float) -> float:
+    """Smallest difference of two means that a two-sided z-test shows with power 0.8.
+
+    Parameters
+    ----------
+    variances : float
+        Of the mean of each arm.
+    error_rate : float
+        Two-sided.
+    """
+    return float((norm.isf(error_rate / 2) + norm.ppf(POWER)) * np.sqrt(sum(variances)))
 
 
 def _effect_size(offered: int, control: int, error_rate: float) -> float:
@@ -246,7 +264,7 @@ def _effect_size(offered: int, control: int, error_rate: float) -> float:
 
 
 def _described(
-    table: pd.DataFrame, evidence: Evidence, control_share: float
+    table: pd.DataFrame, evidence: Evidence, control_share: float, base: float
 ) -> tuple[tuple[Number, ...], str]:
     unit = "points" if evidence.outcome == "response" else "currency"
     own = table.loc[table["control_share"] == control_share, "detectable"]
@@ -254,24 +272,30 @@ def _described(
         Number("minimum_detectable_uplift", own.iloc[0] if len(own) else None, unit,
                meaning="Smallest uplift that the campaign shows with power 80 %")
     ]  # fmt: skip
-    if evidence.kind != "uplift":
-        text = "What the offers cause is not known; the control group of this plan will tell."
-        return tuple(numbers), text
     expected, what = table["expected"].iloc[0], "Uplift a contact that the plan expects"
-    numbers.append(Number("expected_uplift", expected, unit, meaning=what))
+    start, word, key = "", "expected", "expected_uplift"
+    if evidence.kind != "uplift":
+        word, key = "assumed", "assumed_uplift"
+        if evidence.kind == "response":
+            word, key = "that offers cause at most", "possible_uplift"
+        what = f"Uplift a contact {word}"
+        start = (
+            f"The control is taken to buy at the rate of the plan, {format_number(base, 'share')}. "
+        )
+    numbers.append(Number(key, expected, unit, meaning=what))
     enough = table.loc[table["detectable"] <= table["expected"], "control_share"]
     if enough.empty:
         text = (
-            "**No control group up to half the plan** is large enough to show the expected uplift "
-            "of {expected_uplift}."
+            "**No control group up to half the plan** is large enough: the test will probably not "
+            f"show the {{{key}}} {word}."
         )
     elif control_share == 0:
         text = "The plan keeps **no control**: what it causes cannot be measured afterwards."
     elif control_share >= enough.min():
-        text = "The control group is **large enough** to show the {expected_uplift} expected."
+        text = f"The control group is **large enough** to show the {{{key}}} {word}."
     else:
         text = (
-            "The control group is **too small** to show the expected {expected_uplift}; "
-            f"{enough.min():.0%} would do."
+            "The control group is **too small**: the test will probably not show the "
+            f"{{{key}}} {word}; {enough.min():.0%} would do."
         )
-    return tuple(numbers), text
+    return tuple(numbers), start + text

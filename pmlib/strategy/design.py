@@ -9,7 +9,7 @@ import pandas as pd
 
 from pmlib.artifacts import Number, format_number
 from pmlib.strategy.case import Case
-from pmlib.strategy.effects import Effects
+from pmlib.strategy.effects import Effects, ends
 from pmlib.strategy.evidence import CELL
 from pmlib.strategy.plan import Plan, greedy
 from pmlib.strategy.policies import design
@@ -17,7 +17,8 @@ from pmlib.strategy.policies import design
 WORDS = {
     "uplift": "the **uplift** a randomised pilot measured over its control group",
     "response": "the **response** of those contacted; nobody was left out as control, so it "
-    "counts those who would have bought anyway, and the profit below is too high by their share",
+    "counts those who would have bought anyway, and the profit below is too high by their share. "
+    "It is also the rate of all who were asked, while the plan asks those who did not accept then",
     "association": "an **association-based potential**: the share of similar customers who hold "
     "the product, times an assumed take-up; no contact has tested it",
 }
@@ -70,6 +71,7 @@ def plan_study(case: Case) -> Design:
     half = effects.half_width(load, case.params.confidence_level)
     by_hand = greedy(*case.programme(effects))
     shortfall = 1 - by_hand.profit / plan.profit if plan.profit > 0 else 0.0
+    low, high = ends(expected, half)
     contacts, spend = int(offers.sum()), float((offers * cells["cost"]).sum())
     numbers = (
         Number("customers_contactable", case.groups.n_customers, "customers",
@@ -79,7 +81,7 @@ def plan_study(case: Case) -> Design:
         Number("planned_control", planned - contacts, "customers",
                meaning="Customers of the plan held out as control"),
         Number("planned_spend", spend, "currency", meaning="Cost of the contacts planned"),
-        Number("planned_profit", expected, "currency", expected - half, expected + half,
+        Number("planned_profit", expected, "currency", low, high,
                "Profit the plan expects, after the cost of contacts"),
         Number("optimality_gap", plan.gap, "share", decimals=3,
                meaning="How far the plan can be from the best possible one"),
@@ -150,6 +152,8 @@ def shrinkage_table(design: Design) -> pd.DataFrame:
 
 def _text(case: Case, effects: Effects, planned: int) -> str:
     basis = f"Effects rest on {WORDS[effects.kind]}."
+    if case.evidence.outcome == "value" and case.study.value_is == "sales":
+        basis += " Margins are not known: **profit here is sales less the cost of contacts**."
     if not effects.detected:
         return (
             f"{basis} The pilot shows **no effect** of any offer (smallest corrected p-value "
@@ -171,7 +175,7 @@ def meaning(case: Case, design: Design) -> str:
     by_product = (profit.groupby(plan["product_id"]).sum() / profit.sum()).sort_values()
     by_segment = design.segments.assign(share=design.segments["profit"] / profit.sum())
     first = by_segment.sort_values("profit").iloc[-1]
-    earned = "{planned_profit} ({planned_profit.interval})"
+    earned = case.told("planned_profit")
     lines = [
         f"- {{planned_contacts}} contacts for {{planned_spend}} are expected to earn {earned}."
     ]

@@ -76,9 +76,19 @@ class Effects:
     p_value: float
 
     def half_width(self, load: np.ndarray, level: float) -> float:
-        """Half the interval of a weighted sum of effects; `load` has a weight a cell."""
+        """Half the interval of a weighted sum of effects; `load` has a weight a cell.
+
+        NaN where effects are assumed: chance is then the least of what is not known.
+        """
+        if self.kind == "association":
+            return float("nan")
         variance = max(float(load @ self.covariance @ load), 0.0)  # rounding can end below 0
         return float(norm.isf((1 - level) / 2) * np.sqrt(variance))
+
+
+def ends(value: float, half: float) -> tuple[float | None, float | None]:
+    """Ends of an interval; none where half its width is NaN."""
+    return (None, None) if np.isnan(half) else (value - half, value + half)
 
 
 def estimate(

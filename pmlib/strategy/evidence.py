@@ -13,6 +13,7 @@ Three kinds of evidence, never mixed up:
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Literal
@@ -55,6 +56,8 @@ class Evidence:
         The control was not assigned to a product: all products share it.
     take_up : float
         From holding rate to sales a contact; 1 unless `kind` is "association".
+    restates_holdings : bool
+        Who responded holds the product, and who did not does not: see `response_is_holding`.
     """
 
     tallies: pd.DataFrame
@@ -62,6 +65,7 @@ class Evidence:
     outcome: Outcome
     common_control: bool
     take_up: float = 1.0
+    restates_holdings: bool = False
 
     @property
     def can_be_split(self) -> bool:
@@ -88,6 +92,29 @@ def offered_products(contacts: nw.LazyFrame) -> tuple[str, ...]:
     return tuple(
         collect(offers.select("product_id").unique(), sort_by=["product_id"])["product_id"]
     )
+
+
+def response_is_holding(holdings: nw.LazyFrame, contacts: nw.LazyFrame, *, as_of: dt.date) -> bool:
+    """Whether responding and holding the product offered are the same facts, but for 1 %.
+
+    Rules found in such holdings were found in the outcomes, so outcomes cannot test them.
+    """
+    pair, today = ["customer_id", "product_id"], as_of.toordinal()
+    opened, closed = day_number("opened_on"), day_number("closed_on")
+    held = holdings.filter(
+        opened.is_null() | (opened <= today), closed.is_null() | (closed > today)
+    ).select(*pair, held=nw.lit(1, dtype=nw.Int64))
+    offers = contacts.filter(nw.col("arm") != "control", ~nw.col("responded").is_null())
+    counts = collect(
+        offers.select(*pair, "responded")
+        .unique()
+        .join(held.unique(), on=pair, how="left")
+        .group_by("responded")
+        .agg(held=nw.col("held").fill_null(0).mean()),
+        sort_by=["responded"],
+    )
+    shares = dict(zip(counts["responded"].astype(bool), counts["held"], strict=True))
+    return shares.get(True, 0.0) >= 0.99 and shares.get(False, 1.0) <= 0.01
 
 
 def count_contacts(

@@ -16,11 +16,11 @@ import pandas as pd
 from scipy.stats import norm
 
 from pmlib.artifacts import Finding, Number, format_number
-from pmlib.engine import day_number
 from pmlib.safeguards import count_exclusions, exclusions, offer_rates, suppress
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import count_groups
+from pmlib.strategy.cells import ADULT, age_of, count_groups
 from pmlib.strategy.design import Design
+from pmlib.strategy.effects import ends
 from pmlib.strategy.plan import compact
 from pmlib.strategy.programme import solve_evenly
 
@@ -78,20 +78,30 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> PlanCheck:
     counted = count_exclusions(flagged).set_index("reason")
     violations = int(counted.loc["any", "excluded"])
     rates, equal = _rates(case, offers), pd.DataFrame()
+    checks = {
+        "holding": "who hold the product",
+        "suitability": "for whom it is unsuitable",
+        "objection": "who object",
+    }
+    missing = [rule for rule in checks if rule in case.not_recorded]
     what = "Planned offers to holders, unsuitable or objecting customers"
     numbers = [Number("plan_violations", violations, "count", meaning=what)]
     start = "{plan_violations} planned offers go" if violations else "No planned offer goes"
-    text = f"{start} to customers who hold the product, for whom it is unsuitable, or who object. "
+    checked = ", or ".join(words for rule, words in checks.items() if rule not in missing)
+    text = f"{start} to customers {checked}. " if checked else ""
+    if missing:
+        text += f"Not recorded, so it cannot be checked: {', '.join(missing)}. "
     if rates.empty:
         text += "The study knows neither gender nor age."
         return PlanCheck(rates, tuple(numbers), text, equal)
     gap, half, words = _widest(rates, case.params.confidence_level)
     what = "Largest difference of offer rates between groups of gender or age"
     numbers.append(Number("offer_rate_gap", gap, "points", gap - half, gap + half, what))
+    ways = "segments and eligibility" if len(case.segments) > 1 else "eligibility"
     text += (
         f"The widest difference of offer rates is {words}: {{offer_rate_gap}} "
-        "({offer_rate_gap.interval}). The plan does not use gender or age directly, but segments "
-        "can follow age."
+        "({offer_rate_gap.interval}). The plan does not use gender directly, and age only to leave "
+        f"out those under {ADULT}, but {ways} can follow both."
     )
     if design.planned.empty:
         return PlanCheck(rates, tuple(numbers), text, equal)
@@ -100,9 +110,11 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> PlanCheck:
     for row in equal[equal["difference"] == 0].itertuples():
         key = f"equal_rates_cost_{row.trait}"
         what = f"Expected profit given up if offer rates were equal by {row.trait}"
-        numbers.append(Number(key, row.cost, "currency", row.low, row.high, what))
+        numbers.append(
+            Number(key, row.cost, "currency", *ends(row.cost, row.high - row.cost), what)
+        )
         share = format_number(row.cost_share, "share")
-        lost = f"{{{key}}} ({{{key}.interval}}), {share} of the expected profit"
+        lost = f"{case.told(key)}, {share} of the expected profit"
         costs.append(f"by {row.trait} would cost {lost if row.cost > 0 else 'nothing'}")
     if costs:
         text += f" Equal offer rates {'; '.join(costs)}."
@@ -228,11 +240,9 @@ def _traits(case: Case) -> dict[str, nw.Expr]:
     traits: dict[str, nw.Expr] = {}
     if "gender" in names:
         traits["gender"] = nw.col("gender")
-    if "birth_date" in names:
-        age = (case.sources.as_of.toordinal() - day_number("birth_date")) / 365.25
+    age = age_of(case.sources)
+    if age is not None:
         traits["age"] = _band(age)
-    elif "age" in names:
-        traits["age"] = _band(nw.col("age"))
     return traits
 
 

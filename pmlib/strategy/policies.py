@@ -34,6 +34,9 @@ KNOWS = {
 
 POLICIES = ("random", *KNOWS)
 
+SAME = 0.99
+"""Two halves that share this much of their contacts plan the same."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -126,7 +129,8 @@ def spread(plan: Plan, groups: Groups) -> np.ndarray:
 class Comparison(Finding):
     """Policies judged on contacts they were not planned on.
 
-    The table has ``policy, promised, held_out, low, high`` (currency), ``contacts, spend``
+    The table has ``policy, promised`` (NaN where both halves planned the same, for what they
+    promise is then what they judge), ``held_out, low, high`` (currency), ``contacts, spend``
     (currency), and ``combined_more, more_low, more_high``: what the combined policy earns more.
 
     Parameters
@@ -189,17 +193,30 @@ def compare(case: Case) -> Comparison:
         more_low=table["combined_more"] - more_half,
         more_high=table["combined_more"] + more_half,
     )
+    agree = pd.Series({name: _overlap(*(d[name].contacts for d in designs)) for name in POLICIES})
+    table["promised"] = table["promised"].mask(agree >= SAME)
     columns = ["promised", "held_out", "low", "high", "contacts", "spend"]
     table = table[[*columns, "combined_more", "more_low", "more_high"]]
     contacts = {
         name: (designs[0][name].contacts + designs[1][name].contacts) / 2 for name in POLICIES
     }
-    numbers, text = _described(table, one_cell=case.has_one_cell())
+    numbers, text = _described(table, case, agree["combined"])
     return Comparison(table.rename_axis("policy").reset_index(), numbers, text, contacts)
 
 
-def _described(rows: pd.DataFrame, *, one_cell: bool) -> tuple[tuple[Number, ...], str]:
-    numbers = []
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Share of contacts that two plans have in common, of the larger of them."""
+    return float(np.minimum(a, b).sum() / max(a.sum(), b.sum(), 1e-12))
+
+
+def _described(rows: pd.DataFrame, case: Case, agree: float) -> tuple[tuple[Number, ...], str]:
+    circular = case.evidence.restates_holdings and bool(case.catalogue.antecedents)
+    tested = len(case.groups.segments) > 1 and bool(case.catalogue.antecedents) and not circular
+    numbers = [
+        Number("combining_tested", tested, meaning="Whether contacts can test that combining pays"),
+        Number("halves_agree", agree, "share",
+               meaning="Share of contacts of the combined policy that both halves plan alike"),
+    ]  # fmt: skip
     for name, row in rows.iterrows():
         what = f"Profit of the policy '{name}' on contacts it was not planned on"
         mean, low, high = row[["held_out", "low", "high"]]
@@ -208,14 +225,25 @@ def _described(rows: pd.DataFrame, *, one_cell: bool) -> tuple[tuple[Number, ...
         more, low, high = rows.loc[name, ["combined_more", "more_low", "more_high"]]
         what = f"Held-out profit of the combined policy beyond '{name}'"
         numbers.append(Number(f"combined_more_than_{name}", more, "currency", low, high, what))
-    promised = rows.loc["combined", "promised"]
+    promised = None if agree >= SAME else rows.loc["combined", "promised"]
     numbers.append(
         Number("promised_profit", promised, "currency", meaning="Profit promised when planning")
     )
+    told = (
+        " Both halves plan the same contacts, so what one promises is by arithmetic, but for "
+        "shrinking, what the other judges: the choice of offers was **not tested**."
+    )
+    told = told if agree >= SAME else ""
+    if circular:
+        return tuple(numbers), (
+            "Who responded and who holds the product offered are the same customers here, and the "
+            "rules were found among them. So these contacts are **no test** of combining, "
+            f"whatever the figure shows.{told}"
+        )
     named = {"mass": "one mass offer"}
     what, start = "the plan", "With one segment and no rules all policies that look at cells are "
     start += "one and the same. "
-    if not one_cell:
+    if not case.has_one_cell():
         named = {"segments": "segments alone", "rules": "rules alone", **named}
         what, start = "combining segments and rules", ""
     found: dict[str, list[str]] = {"more": [], "less": [], "same": [], "open": []}
@@ -238,7 +266,7 @@ def _described(rows: pd.DataFrame, *, one_cell: bool) -> tuple[tuple[Number, ...
             "these contacts **cannot tell** which is better"
         )
     text = "; ".join(sentences)
-    return tuple(numbers), f"{start}{text[:1].upper()}{text[1:]}."
+    return tuple(numbers), f"{start}{text[:1].upper()}{text[1:]}.{told}"
 
 
 def _and(names: list[str]) -> str:

@@ -13,7 +13,7 @@ from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
 from pmlib.strategy.design import Design
-from pmlib.strategy.effects import Effects
+from pmlib.strategy.effects import Effects, ends
 from pmlib.strategy.plan import GAP_ALLOWED, relax, solve
 from pmlib.strategy.programme import Limits
 
@@ -22,6 +22,10 @@ _CURVE = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1.15)
 
 SPREAD = 0.2
 """Margins and costs are multiplied by log-normal factors of this standard deviation."""
+
+_EVIDENCE = {
+    "uplift": "the pilot", "response": "the contacts on record", "association": "the holdings"
+}  # fmt: skip
 
 _STREAM = 4004
 
@@ -35,8 +39,9 @@ def limit_costs(case: Case, design: Design) -> Finding:
     -------
     Finding
         Table: ``limit, value`` (in words), ``cost`` (profit that its absence would add,
-        currency), ``price`` (what one more unit of it would add, currency; NaN where it has no
-        unit) and ``resolved`` (the same, by solving again with one more unit).
+        currency; NaN where nothing is recorded), ``price`` (what one more unit of it would add,
+        currency; NaN where it has no unit) and ``resolved`` (the same, by solving again with one
+        more unit).
     """
     groups, value, cost, limits = case.programme(design.effects)
     plan = relax(groups, value, cost, limits)
@@ -52,6 +57,9 @@ def limit_costs(case: Case, design: Design) -> Finding:
             resolved = relax(groups, value, cost, wider).bound - plan.bound
         rows.append((label, words, cost_of, price, resolved))
     for rule in RULES_OF_CONTACT:
+        if rule in case.not_recorded:
+            rows.append((rule, "not recorded", float("nan"), float("nan"), float("nan")))
+            continue
         cool_down = case.params.cool_down
         states = customer_states(case.sources, case.catalogue, cool_down=cool_down, lifted=(rule,))
         freed = count_groups(states, case.catalogue, segments=case.groups.segments)
@@ -61,7 +69,7 @@ def limit_costs(case: Case, design: Design) -> Finding:
         rows.append((rule, f"bars {few} offers", gained, float("nan"), float("nan")))
     table = pd.DataFrame(rows, columns=["limit", "value", "cost", "price", "resolved"])
     # A wider programme never earns less; solvers differ in the last digits.
-    table["cost"] = table["cost"].clip(lower=0.0).where(table["cost"] > 1e-6, 0.0)
+    table["cost"] = table["cost"].mask(table["cost"] <= 1e-6, 0.0)
     dearest = table.loc[table["cost"].idxmax()]
     numbers = (
         Number("budget_price", table["price"].iloc[0], "currency",
@@ -102,11 +110,12 @@ def budget_curve(case: Case, design: Design) -> Finding:
     for plan, budget, kind in plans:
         load = plan.contacts[position] * margin
         half = design.effects.half_width(load, case.params.confidence_level)
-        low, high = plan.profit - half, plan.profit + half
+        low, high = ends(plan.profit, half)
         rows.append((budget, plan.profit, low, high, plan.prices["budget"], kind))
     _, earned, low, high, *_ = rows[0]
     columns = ["budget", "profit", "low", "high", "price", "kind"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
+    table = table.astype({"low": float, "high": float})
     numbers = (
         Number("break_even_budget", most.spend, "currency",
                meaning="Budget beyond which the next contact no longer pays"),
@@ -117,14 +126,17 @@ def budget_curve(case: Case, design: Design) -> Finding:
         text = "No contact pays, whatever the budget."
     elif limits.budget < most.spend:
         text = (
-            "The budget stops the plan **before** contacts stop paying: up to "
+            "The budget set for this study stops the plan **before** contacts stop paying: up to "
             "{break_even_budget} the next contact still earns more than it costs."
         )
     else:
         text = (
-            "The budget is **larger than useful**: beyond {break_even_budget} no further contact "
-            "pays within the other limits, and the rest is not spent."
+            "The budget set for this study is **larger than useful**: beyond {break_even_budget} "
+            "no further contact pays within the other limits, and the rest is not spent."
         )
+    price = table.loc[table["budget"] < most.spend, "price"]
+    if most.spend > 0 and np.ptp(price) <= 1e-6 * price.max():
+        text += " Up to there each unit of budget earns the same."
     return Finding(table, numbers, text)
 
 
@@ -140,8 +152,8 @@ def plan_text(case: Case, design: Design) -> str:
     """
     text = (
         "Of {customers_contactable} customers who may be contacted, {planned_customers} are in the "
-        "plan; {planned_contacts} contacts for {planned_spend}, expected profit {planned_profit} "
-        "({planned_profit.interval}). "
+        "plan; {planned_contacts} contacts for {planned_spend}, expected profit "
+        f"{case.told('planned_profit')}. "
     )
     groups, value, cost, limits = case.programme(design.effects)
     if len(design.planned):
@@ -205,16 +217,16 @@ class Survival(Finding):
     ----------
     decisions : pandas.DataFrame
         ``segment, name, product`` (name), ``planned`` (customers), ``survives``: share of
-        redrawn pilots in which customers of the segment are offered the product.
+        draws of the evidence in which customers of the segment are offered the product.
     """
 
     decisions: pd.DataFrame
 
 
 def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int = 10) -> Survival:
-    """Plan again, within the same limits, with redrawn pilots, margins and costs.
+    """Plan again, within the same limits, with redrawn evidence, margins and costs.
 
-    A redrawn pilot has raw effects drawn around the shrunk ones with their sampling covariance;
+    Redrawn evidence has raw effects drawn around the shrunk ones with their sampling covariance;
     they are shrunk again (variance components kept) and planned on.
 
     Parameters
@@ -222,12 +234,13 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
     case : Case
     design : Design
     draws, draws_of_money : int
-        Redrawn pilots; redrawn margins, and as many redrawn costs.
+        Of the evidence; of margins, and as many of costs.
     """
     rng = np.random.default_rng([case.params.seed, _STREAM])
     effects, base = design.effects, design.plan.contacts.sum(axis=3)
+    evidence = _EVIDENCE[case.evidence.kind]
     again = {
-        "the pilot": [_offered(case, _redrawn(effects, rng)) for _ in range(draws)],
+        evidence: [_offered(case, _redrawn(effects, rng)) for _ in range(draws)],
         **{
             scenario: [
                 _offered(replace(case, catalogue=_other_money(case.catalogue, rng, money)), effects)
@@ -243,7 +256,7 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
     columns = ["scenario", "draws", "unchanged", "least", "most"]
     scenarios = pd.DataFrame(rows, columns=columns)
     # Offers by segment and product, over holding an antecedent.
-    offered = np.mean([plan.sum(axis=1) > 0 for plan in again["the pilot"]], axis=0)
+    offered = np.mean([plan.sum(axis=1) > 0 for plan in again[evidence]], axis=0)
     decisions = pd.MultiIndex.from_product(
         [case.groups.segments, case.catalogue.product_ids], names=["segment", "product_id"]
     ).to_frame(index=False)
@@ -256,22 +269,32 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
     kept_share = scenarios["unchanged"].iloc[0]
     numbers = (
         Number("decisions_unchanged", kept_share, "share",
-               meaning="Share of planned customers who keep their offer if the pilot is drawn "
-               "again, mean over draws"),
+               meaning="Share of planned customers who keep their offer if what was observed is "
+               "drawn again, mean over draws"),
         Number("decisions_lasting", lasting, "share",
-               meaning="Share of offers to segments made in at least 90 % of redrawn pilots"),
+               meaning="Share of offers to segments made in at least 90 % of draws"),
     )  # fmt: skip
     if made.empty:
         text = "The plan is empty: nothing to redraw."
         return Survival(scenarios, numbers, text, decisions)
-    least, most = (format_number(scenarios[c].iloc[0], "share") for c in ("least", "most"))
-    word = "firm" if kept_share >= 0.8 else "fairly firm" if kept_share >= 0.6 else "**not firm**"
-    text = (
-        f"The plan is {word}: if the pilot were drawn again, {{decisions_unchanged}} of the "
-        f"planned customers would keep their offer ({least} to {most} in {draws} redrawn "
-        "pilots); {decisions_lasting} of the offers to segments come back in at least nine of "
-        "ten draws."
+    worst = scenarios.loc[scenarios["least"].idxmin()]
+    lost, least, most = (
+        format_number(share, "share") for share in (worst["least"], *scenarios.iloc[0, -2:])
     )
+    word = "firm" if worst["least"] >= 0.8 else "fairly firm"
+    word = word if worst["least"] >= 0.6 else "**not firm**"
+    text = (
+        f"The plan is {word}: in the worst draw, of {worst['scenario']}, {lost} of the planned "
+        f"customers keep their offer. If {evidence} were drawn again, {{decisions_unchanged}} "
+        f"would on average ({least} to {most} in {draws} draws); {{decisions_lasting}} of the "
+        "offers to segments come back in at least nine of ten draws."
+    )
+    if scenarios["least"].iloc[0] > 1 - 1e-9:
+        # Clopper and Pearson's one-sided bound for no change in n draws.
+        bound = 1 - (1 - case.params.confidence_level) ** (1 / draws)
+        text += f" That no draw differs excludes only chances of a change above {bound:.0%}."
+    if len(decisions) == 1 and case.has_one_cell():
+        text += " With one product and one segment the only decision is whether to contact."
     return Survival(scenarios, numbers, text, decisions)
 
 

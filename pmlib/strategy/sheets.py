@@ -9,6 +9,7 @@ from pmlib.artifacts import Number, Quoted, format_number
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE
 from pmlib.strategy.design import Design
+from pmlib.strategy.effects import ends
 
 _YARDSTICK = {
     "uplift": "uplift over the control group",
@@ -76,9 +77,10 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
     level = case.params.confidence_level
     half = design.effects.half_width(weight * design.cells["margin"].to_numpy(), level)
     profit = margin - spend
-    profit_told = Number("profit", profit, "currency", profit - half, profit + half)
+    profit_told = Number("profit", profit, "currency", *ends(profit, half))
     yardstick = f"{_YARDSTICK[case.evidence.kind]} of {uplift}; profit "
     yardstick += _with_interval(profit_told, case)
+    yardstick += f" ({case.assumed})" if profit_told.low is None else ""
     rows += [
         ("Price", price, "plan, margins"),
         ("Channel", _counts(planned, "channel", case), "plan"),
@@ -103,10 +105,12 @@ def _need(case: Case, segment: int, product: str) -> str:
 
 
 def _positioning(case: Case, design: Design, segment: int, product: str) -> str:
-    """Mean effect of the product's offers here and elsewhere, with intervals."""
+    """Mean effect of the product's offers here and elsewhere, through the channels planned."""
     cells = design.cells
-    of_product = np.where(cells["product_id"] == product, cells["eligible"], 0.0)
     inside = (cells["segment"] == segment).to_numpy()
+    offers = cells["product_id"] == product
+    used = cells.loc[offers & inside & (cells["planned"] > 0), "channel"]
+    of_product = np.where(offers & cells["channel"].isin(used), cells["eligible"], 0.0)
     here = of_product * inside / (of_product * inside).sum()
     word = _EFFECT[case.evidence.kind]
     text = f"{case.names[product]}: {word} of {_rates(design, here, case)}"
@@ -166,13 +170,13 @@ def _counts(planned: pd.DataFrame, by: str, case: Case) -> str:
 def _rates(design: Design, weight: np.ndarray, case: Case) -> str:
     mean = float(weight @ design.cells["effect"])
     half = design.effects.half_width(weight, case.params.confidence_level)
-    unit = "points" if case.evidence.outcome == "response" else "currency"
-    return _with_interval(Number("rate", mean, unit, mean - half, mean + half), case)
+    unit = {"points": "points", "per cent": "share"}.get(case.unit, "currency")
+    return _with_interval(Number("rate", mean, unit, *ends(mean, half)), case)
 
 
 def _with_interval(number: Number, case: Case) -> str:
     quoted = Quoted(number, case.currency)
-    return f"{quoted} ({quoted.interval})"
+    return str(quoted) if number.low is None else f"{quoted} ({quoted.interval})"
 
 
 def _share(value: float) -> str:
