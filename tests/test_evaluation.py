@@ -183,6 +183,42 @@ def test_hillstrom_effects_to_the_last_digit(hillstrom, outcome, arm, mean, effe
     assert found == [mean, effect, error]
 
 
+# Means of methods.md section 8; interval and p-value of men's less women's from scipy:
+# ttest_ind(spend, equal_var=False) gives 0.0326 to 0.6582, the pooled z test of conversion 0.00021.
+def test_hillstrom_offers_are_compared_with_each_other(hillstrom):
+    effects = intention_to_treat(hillstrom, outcomes=["conversion"])
+    between = effects.between.set_index("outcome").loc[["responded", "conversion", "value"]]
+    expected = [0.182757 - 0.151400, 0.012531 - 0.008837, 1.422617 - 1.077202]
+    assert between["effect"].tolist() == pytest.approx(expected, abs=2e-6)
+    assert between.loc["conversion", "p_adjusted"] == pytest.approx(0.0002, abs=5e-5)
+    assert between.loc["value", ["low", "high"]].tolist() == pytest.approx([0.033, 0.658], abs=0.01)
+    numbers = {number.key: number.value for number in effects.numbers}
+    assert numbers["best_arm"] == "mens"
+    assert numbers["best_arm_lead"] == pytest.approx(0.345415, abs=1e-5)
+
+
+def test_what_all_offers_caused_is_the_sum_of_what_each_caused(hillstrom):
+    contacts = hillstrom.assign(arm_propensity=hillstrom.groupby("arm")["arm"].transform("size"))
+    contacts["arm_propensity"] /= len(contacts)
+    money = intention_to_treat(contacts).money.set_index("arm")["incremental_profit"]
+    assert money["any offer"] == pytest.approx(money["mens"] + money["womens"])
+
+
+def test_no_offer_is_named_best_when_chance_could_make_its_lead():
+    contacts = campaign()
+    offered = contacts["arm"] == "offer"
+    drawn = np.random.default_rng(2).choice(["a", "b", "c"], len(contacts))
+    effects = intention_to_treat(contacts.assign(arm=np.where(offered, drawn, "control")))
+    numbers = {number.key: number for number in effects.numbers}
+    assert len(effects.between) == 3 * 3
+    assert numbers["best_arm"].value is None
+    lead = numbers["best_arm_lead"]
+    profit = effects.table[effects.table["outcome"] == "profit"].set_index("arm")["effect"]
+    ranked = profit.drop("any offer").sort_values()
+    assert lead.value == pytest.approx(ranked.iloc[-1] - ranked.iloc[-2])
+    assert lead.low < 0 < lead.high
+
+
 def test_hillstrom_arms_are_as_drawn(hillstrom):
     checks = check_campaign(hillstrom, covariates=["recency", "history", "channel_before"])
     assert checks.passed
@@ -392,7 +428,23 @@ def test_gains_share_out_ties_evenly():
 def test_profit_curve_by_hand():
     bought = np.arange(10) < 4
     gains = gains_table(-np.arange(10.0), bought, depths=np.array([0.2])).assign(model="m")
-    assert profit_curve(gains, margin=50.0, cost=3.0)["profit"].tolist() == pytest.approx([94.0])
+    curve = profit_curve(gains, margin=50.0, cost=3.0).table
+    assert curve["profit"].tolist() == pytest.approx([94.0])
+
+
+def test_profit_of_calling_everybody_is_no_surer_than_their_response():
+    gains = gains_table(-np.arange(100.0), np.arange(100) < 10).assign(model="m")
+    found = profit_curve(gains, margin=50.0, cost=1.0)
+    last = found.table.iloc[-1]
+    # Wilson's interval of 10 in 100 is .0552 to .1744: times 50 less 1, for 100 customers.
+    assert last[["profit_low", "profit_high"]].tolist() == pytest.approx([176, 772], abs=0.5)
+    best = found.table.loc[found.table["profit"].idxmax(), "depth"]
+    assert (best, found.numbers[0].value) == (0.1, 0.1)
+
+
+def test_the_text_says_so_when_calling_everybody_earns_most():
+    gains = gains_table(np.zeros(100), np.arange(100) < 10).assign(model="m")
+    assert "calling everybody earns most" in profit_curve(gains, margin=50.0, cost=1.0).text
 
 
 # methods.md section 8: trained on the first 70 %, logistic regression ranks the rest with AUC

@@ -257,7 +257,7 @@ def test_before_and_after_mistakes_a_falling_trend_for_harm():
     result = before_after(contacts, before=before)
     effect = result.table.set_index("method")["effect"]
     assert effect["before and after"] < 0 < effect["against control"]
-    assert "fall back" in result.text
+    assert "without any contact" in result.text
 
 
 def test_prospects_are_ranked_by_a_model_of_the_contacted():
@@ -332,7 +332,7 @@ def test_a_customer_counted_twice_makes_no_interval_shorter():
         (lambda c: intention_to_treat(c).table[["effect", "low", "high"]], 1e-3),
         (lambda c: effects_by(c, "segment").table[["effect", "low", "high"]], 1e-3),
         (lambda c: cuped(c, covariates=["x"]).table[["effect", "low", "high"]], 1e-9),
-        (lambda c: before_after(c).table[["effect", "low", "high"]], 1e-9),
+        (lambda c: before_after(c).table[["effect", "low", "high"]], 1e-3),
         (lambda c: interim_looks(c, seed=1).table[["low", "high"]], 1e-9),
         (lambda c: power_curve(c).table.groupby("effect").first().reset_index()["effect"], 1e-9),
     ):

@@ -10,7 +10,7 @@ from scipy import stats
 
 from pmlib.artifacts import Finding, Number
 from pmlib.evaluation.checks import CONTROL, design_matrix
-from pmlib.evaluation.effects import outcomes_of, weights_of
+from pmlib.evaluation.effects import compare_arms, outcomes_of, weights_of
 from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference, weighted_mean
 
 
@@ -127,18 +127,18 @@ def before_after(
         for values, own in ((y - earlier, treated), (earlier, treated), (y, ~treated))
     )
     z = stats.norm.ppf(0.5 + confidence_level / 2)
+    table = compare_arms(contacts, [], (), confidence_level)
+    randomised = table[table["outcome"] == name].iloc[0]
+    low, high = change[0] - z * change[1], change[0] + z * change[1]
     rows = [
-        (method, name, effect, effect - z * error, effect + z * error)
-        for method, (effect, error) in (
-            ("before and after", change),
-            ("against control", weighted_difference(y, treated, weight, customers)),
-        )
+        ("before and after", name, change[0], low, high),
+        ("against control", name, *randomised[["effect", "low", "high"]]),
     ]
     table = pd.DataFrame(rows, columns=["method", "outcome", "effect", "low", "high"])
     # What before and after adds: the control group's outcome, less what the treated had before.
     added, half = kept[0] - had[0], z * float(np.hypot(kept[1], had[1]))
     numbers = (
-        Number("before_after_effect", rows[0][2], unit, *rows[0][3:],
+        Number("before_after_effect", change[0], unit, low, high,
                f"{name} per contacted customer, after less before"),
         Number("before_after_error", added, unit, added - half, added + half,
                f"what before and after adds to the randomised effect on {name}"),
@@ -147,9 +147,8 @@ def before_after(
         "Nobody was offered what they held, so nothing was sold before: the difference is what "
         "the control group earned without any contact, and is counted as caused."
         if before is None
-        else "Customers were picked by what they did before, so they fall back towards the usual "
-        "afterwards, contacted or not, and seasons change between the two periods; the "
-        "control group falls back alike, and only the difference to it is the campaign's."
+        else "It is what the control group brought afterwards less what the contacted had brought "
+        "before: a change without any contact."
     )
     text = (
         "Per contacted customer, before and after says {before_after_effect}, the control group "

@@ -18,6 +18,7 @@ from pmlib.evaluation.intervals import (
     Moments,
     Spending,
     customer_codes,
+    holm,
     newcombe,
     newcombe_spending,
     percent,
@@ -45,6 +46,9 @@ class Effects:
         ``arm, customers, cost, incremental_sales, incremental_sales_low, …_high``, then
         ``incremental_profit``, ``roi`` and ``cost_per_sale``, likewise with intervals; totals over
         the arm's customers. Empty when no value is recorded.
+    between : DataFrame
+        Each two offers: the columns of `table`, ``_control`` being those of the arm ``against``,
+        and ``p_adjusted`` (Holm over all pairs of one outcome). Empty when there is one offer.
     confidence_level : float
     numbers : tuple of Number
     text : str
@@ -52,6 +56,7 @@ class Effects:
 
     table: pd.DataFrame
     money: pd.DataFrame
+    between: pd.DataFrame
     confidence_level: float
     numbers: tuple[Number, ...]
     text: str
@@ -61,8 +66,10 @@ class Effects:
         row = self.table[self.table["outcome"] == outcome].iloc[0]
         return float(row["effect"]), float(row["low"]), float(row["high"])
 
-    def shown(self, names: Mapping[str, str], *, currency: str) -> pd.DataFrame:
-        """`table` for a reader, each outcome in its unit.
+    def shown(
+        self, names: Mapping[str, str], *, currency: str, between: bool = False
+    ) -> pd.DataFrame:
+        """`table`, or `between`, for a reader, each outcome in its unit.
 
         Parameters
         ----------
@@ -71,18 +78,20 @@ class Effects:
         """
         level = f"{percent(self.confidence_level)} interval"
         rows = []
-        for row in self.table.itertuples():
+        for row in (self.between if between else self.table).itertuples():
             unit = unit_of(row.outcome, max(row.mean, row.mean_control))
             gap = "points" if unit == "share" else unit
             rows.append(
                 {
                     "outcome": names.get(row.outcome, row.outcome), "arm": row.arm,
-                    "customers": row.customers,
+                    **({"against": row.against} if between else {"customers": row.customers}),
                     "arm_mean": format_number(row.mean, unit, currency=currency),
-                    "control_mean": format_number(row.mean_control, unit, currency=currency),
+                    "other_mean" if between else "control_mean":
+                        format_number(row.mean_control, unit, currency=currency),
                     "effect": format_number(row.effect, gap, currency=currency),
                     level: Number("", row.effect, gap, row.low, row.high).interval(currency),
-                    "p_value": format_number(row.p_value, "p"),
+                    "p_adjusted" if between else "p_value":
+                        format_number(row.p_adjusted if between else row.p_value, "p"),
                 }
             )  # fmt: skip
         return pd.DataFrame(rows)
@@ -147,8 +156,9 @@ def intention_to_treat(
     *,
     outcomes: Sequence[str] = (),
     confidence_level: float = 0.95,
+    sales: bool = False,
 ) -> Effects:
-    """Effect of each arm against control, and what it earned.
+    """Effect of each arm against control, and what it earned; of offers against each other too.
 
     Proportions take Newcombe's interval [@newcombe1998difference], money that few customers
     spend its like (`newcombe_spending`), other outcomes Welch's. With several
@@ -162,6 +172,8 @@ def intention_to_treat(
         ``arm, responded, value, cost``; one row an assignment.
     outcomes : sequence of str
         Further outcome columns: booleans or numbers.
+    sales : bool
+        ``value`` is what customers spent, not what it earned; the text says so.
 
     Raises
     ------
@@ -177,12 +189,23 @@ def intention_to_treat(
     """
     table = compare_arms(contacts, [], outcomes, confidence_level)
     money = _money(contacts, table)
-    text = _text(table.iloc[0], money.iloc[0] if len(money) else None)
-    return Effects(table, money, confidence_level, _headline(table, money), text)
+    text = _text(table.iloc[0], money.iloc[0] if len(money) else None, sales=sales)
+    numbers, between = _headline(table, money), pd.DataFrame()
+    if ANY_OFFER in set(table["arm"]):
+        between = compare_arms(contacts, [], outcomes, confidence_level, between=True)
+        between["p_adjusted"] = between.groupby("outcome")["p_value"].transform(holm)
+        best, verdict = _best_arm(between, money, 1 - confidence_level)
+        numbers, text = numbers + best, f"{text} {verdict}"
+    return Effects(table, money, between, confidence_level, numbers, text)
 
 
 def compare_arms(
-    contacts: pd.DataFrame, by: Sequence[str], further: Sequence[str], confidence_level: float
+    contacts: pd.DataFrame,
+    by: Sequence[str],
+    further: Sequence[str],
+    confidence_level: float,
+    *,
+    between: bool = False,
 ) -> pd.DataFrame:
     """Reduce rows to counts, means and variances per group and arm; then compare arms.
 
@@ -192,11 +215,13 @@ def compare_arms(
         Columns that make groups; none for the whole.
     further : sequence of str
         Further outcome columns.
+    between : bool
+        Compare each two treated arms, not each with control.
 
     Returns
     -------
     DataFrame
-        As `Effects.table`, the columns `by` in front.
+        As `Effects.table`, the columns `by` in front; between arms with ``against``.
 
     Raises
     ------
@@ -220,10 +245,11 @@ def compare_arms(
         pooled = keys.assign(arm=arm.where(arm == CONTROL, ANY_OFFER))
         both = _moments(outcomes, pooled, weight, customers)
         cells = pd.concat([both[both["arm"] == ANY_OFFER], cells], ignore_index=True)
-    control = cells[cells["arm"] == CONTROL].drop(columns="arm")
-    pairs = cells[cells["arm"] != CONTROL].merge(
-        control, on=["outcome", *by], suffixes=("", "_control"), sort=False
-    )
+    own = cells["arm"].isin(treated) if between else cells["arm"] != CONTROL
+    other = cells[own if between else ~own].assign(against=cells["arm"]).drop(columns="arm")
+    pairs = cells[own].merge(other, on=["outcome", *by], suffixes=("", "_control"), sort=False)
+    if between:
+        pairs = pairs[pairs["arm"] < pairs["against"]].reset_index(drop=True)
     kind = pairs["outcome"].map({name: _kind(outcomes[name]) for name in outcomes})
     # Profit is what was spent less costs, and costs do not depend on chance.
     kind = kind.where(pairs["outcome"] != "profit", _kind(outcomes.get("value", arm)))
@@ -246,17 +272,25 @@ def compare_arms(
         ["outcome", *by, "arm"], key=lambda s: s.map(sort) if s.name in ("outcome", "arm") else s
     )
     columns = [
-        *by, "outcome", "arm", "customers", "customers_control", "mean", "mean_control",
-        "effect", "standard_error", "low", "high", "p_value",
+        *by, "outcome", "arm", *(["against"] if between else []), "customers",
+        "customers_control", "mean", "mean_control", "effect", "standard_error", "low", "high",
+        "p_value",
     ]  # fmt: skip
     return table[columns].reset_index(drop=True)
 
 
 def weights_of(contacts: pd.DataFrame) -> pd.Series:
-    """Inverse probability of each row's arm; 1 where ``arm_propensity`` is not recorded."""
+    """Inverse probability of each row's arm; 1 where ``arm_propensity`` is not recorded.
+
+    Treated arms are weighed by their customers, so that what all offers caused together is the
+    sum of what each caused.
+    """
     if "arm_propensity" not in contacts:
         return pd.Series(1.0, index=contacts.index)
-    return 1 / contacts["arm_propensity"].astype(float)
+    weight = 1 / contacts["arm_propensity"].astype(float)
+    treated = contacts["arm"] != CONTROL
+    mean = weight.groupby(contacts["arm"]).transform("mean")
+    return weight.where(~treated, weight * weight[treated].mean() / mean)
 
 
 def _moments(
@@ -375,7 +409,39 @@ def _headline(table: pd.DataFrame, money: pd.DataFrame) -> tuple[Number, ...]:
     return tuple(numbers)
 
 
-def _text(effect: pd.Series, money: pd.Series | None) -> str:
+def _best_arm(
+    between: pd.DataFrame, money: pd.DataFrame, error_rate: float
+) -> tuple[tuple[Number, ...], str]:
+    """The offer that earns most, or sells most where no value is known, and its lead."""
+    outcome = "profit" if len(money) else "responded"
+    own = between[between["outcome"] == outcome]
+    arms = pd.concat([own.set_index("arm")["mean"], own.set_index("against")["mean_control"]])
+    best = arms.idxmax()
+    pairs = own[(own["arm"] == best) | (own["against"] == best)]
+    shown = bool((pairs["p_adjusted"] < error_rate).all())
+    lead = pairs.loc[pairs["effect"].abs().idxmin()]
+    second, ends = lead["against"], (lead["effect"], lead["low"], lead["high"])
+    if second == best:
+        second, ends = lead["arm"], (-lead["effect"], -lead["high"], -lead["low"])
+    what, unit = ("profit", "currency") if len(money) else ("response", "points")
+    numbers = [
+        Number("best_arm", best if shown else None,
+               meaning=f"offer shown to bring the most {what} per customer"),
+        Number("best_arm_lead", ends[0], unit, *ends[1:],
+               f"{what} per customer of {best} less that of {second}"),
+    ]  # fmt: skip
+    if len(money):
+        row = money[money["arm"] == best].iloc[0].to_dict()
+        totals = [n for n in _totals(row) if n.key in ("incremental_profit", "roi")]
+        numbers += [replace(n, key=f"best_arm_{n.key.split('_')[-1]}") for n in totals]
+    return tuple(numbers), (
+        f"Of the offers, **{best}** comes first in {what} per customer, {{best_arm_lead}} ahead of "
+        f"{second} (interval {{best_arm_lead.interval}})"
+        f"{'' if shown else ', which chance could make'}."
+    )
+
+
+def _text(effect: pd.Series, money: pd.Series | None, *, sales: bool) -> str:
     """Read the response effect and the money of all offers together."""
     more = "more often" if effect["effect"] > 0 else "no more often"
     shown = effect["low"] > 0 or effect["high"] < 0
@@ -390,8 +456,11 @@ def _text(effect: pd.Series, money: pd.Series | None) -> str:
         else "The campaign lost money" if money["incremental_profit_high"] < 0
         else "Whether the campaign paid is not settled"
     )  # fmt: skip
+    if sales:
+        verdict += " in sales (margins are not known)"
     text += (
-        f" {verdict}: incremental profit {{incremental_profit}}, "
+        f" {verdict}: {'sales less contact cost' if sales else 'incremental profit'} "
+        "{incremental_profit}, "
         "interval {incremental_profit.interval}."
     )
     if np.isnan(money["roi"]):

@@ -38,6 +38,11 @@ class GroupEffects:
         own = self.table[self.table["outcome"] == outcome]
         return own[own["arm"] != ANY_OFFER].reset_index(drop=True)
 
+    @property
+    def several(self) -> bool:
+        """Whether there are groups to compare."""
+        return len(set(self.table.iloc[:, 0])) > 1
+
     def shown(self, outcome: str) -> pd.DataFrame:
         """`of` for a reader: without standard errors and the outcome's name."""
         own = self.of(outcome).drop(columns=["outcome", "standard_error"])

@@ -127,7 +127,7 @@ def _text(
         text += ", and it is ahead of every other policy on the same customers."
     if best.startswith("everybody"):
         text += (
-            " That is everybody in this campaign, which had been picked; it says nothing about the "
-            "customers that were left out."
+            " Everybody means the customers of this campaign, in the offer and the control arms; "
+            "of others it says nothing."
         )
     return text

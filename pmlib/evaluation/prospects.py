@@ -120,7 +120,7 @@ def _all_scores(
     models["naive Bayes"] = make_pipeline(rare, BernoulliNB())
     scores = {name: m.fit(x, y).predict_proba(new)[:, 1] for name, m in models.items()}
     ranks = [pd.Series(scores[name]).rank(pct=True).to_numpy() for name in _PAIR]
-    return scores | {"mean rank of both": np.mean(ranks, axis=0)}
+    return scores | {f"mean rank of {_PAIR[0]} and {_PAIR[1]}": np.mean(ranks, axis=0)}
 
 
 def _cross_validated(
@@ -169,9 +169,11 @@ def _judged(
         Number("prospects_found_cv", best["found"], "share",
                meaning="buyers among the best fifth, cross-validated on the contacted"),
     ]  # fmt: skip
+    near = candidates["found"] + candidates["standard_error"] > best["found"]
+    close = "; others come within a standard error" if near.sum() > 1 else ""
     text = (
         "By cross-validation on the contacted, {prospects_model} finds most buyers in its best "
-        f"{percent(BEST_SHARE)}: {{prospects_found_cv}} of them. The {{prospects_ranked}} "
+        f"{percent(BEST_SHARE)}: {{prospects_found_cv}} of them{close}. The {{prospects_ranked}} "
         "prospects are ranked by it; the ranking is in the run's private folder."
     )
     answers = pd.Series(known, dtype=object)

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from pmlib.artifacts import Number, format_number
+from pmlib.artifacts import Finding, Number, format_number
 from pmlib.errors import StudyError
 from pmlib.safeguards import wilson
 
@@ -211,7 +211,9 @@ def gains_table(
     return table
 
 
-def profit_curve(gains: pd.DataFrame, *, margin: float, cost: float) -> pd.DataFrame:
+def profit_curve(
+    gains: pd.DataFrame, *, margin: float, cost: float, confidence_level: float = 0.95
+) -> Finding:
     """Profit of contacting the best ranked, were each sale due to its contact.
 
     Without control that is an upper bound: some would have bought anyway.
@@ -225,14 +227,34 @@ def profit_curve(gains: pd.DataFrame, *, margin: float, cost: float) -> pd.DataF
 
     Returns
     -------
-    DataFrame
-        ``model, depth, contacts, profit, profit_low, profit_high``.
+    Finding
+        ``model, depth, contacts, profit, profit_low, profit_high``, with Wilson's interval of the
+        response among those contacted.
     """
-    total = gains["buyers"] / gains["found"]
-    curve = gains[["model", "depth", "contacts"]].copy()
-    for end in ("", "_low", "_high"):
-        curve[f"profit{end}"] = gains[f"found{end}"] * total * margin - gains["contacts"] * cost
-    return curve
+    low, high = wilson(gains["buyers"], gains["contacts"], level=confidence_level)
+    curve, response = (
+        gains[["model", "depth", "contacts"]].copy(),
+        gains["buyers"] / gains["contacts"],
+    )
+    for end, share in (("", response), ("_low", low), ("_high", high)):
+        curve[f"profit{end}"] = gains["contacts"] * (share * margin - cost)
+    best = curve.loc[curve["profit"].idxmax()]
+    number = Number("profit_best_depth", best["depth"], "share", decimals=0,
+                    meaning="share of the later contacts at which profit is highest")  # fmt: skip
+    text = (
+        "At the assumed margin and cost profit is highest when the best {profit_best_depth} are "
+        f"called, ranked by {best['model']}."
+    )
+    if best["depth"] == 1:
+        pays, bought = (
+            format_number(share, "share") for share in (cost / margin, response.iloc[-1])
+        )
+        text = (
+            f"At the assumed margin and cost calling everybody earns most: a call pays from a "
+            f"response of {pays}, and {bought} of the later customers bought. A ranking then only "
+            "says whom to call first."
+        )
+    return Finding(curve, (number,), text)
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:

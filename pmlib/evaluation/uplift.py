@@ -204,9 +204,9 @@ def _text(table: pd.DataFrame, names: list[str]) -> str:
     rest = [name for name in names if name not in good]
     parts = []
     if good:
-        parts.append(f"Better than chance: the ranking by {_listed(good)}.")
+        parts.append(f"Better than chance: ordering by {_listed(good)}.")
     if rest:
-        parts.append(f"Not shown to be better than chance: the ranking by {_listed(rest)}.")
+        parts.append(f"Not shown to be better than chance: ordering by {_listed(rest)}.")
     for other in names[1:]:
         lead = qini.loc[f"{names[0]} − {other}"]
         one, two = f"the ranking by {names[0]}", f"that by {other}"
