@@ -114,8 +114,8 @@ def rule_scatter(rules: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     fallen, kept = rules[~rules["survives"]], rules[rules["survives"]]
     axes.plot(
-        fallen["support"], fallen["confidence"], "o", markersize=2.5, markerfacecolor="none",
-        markeredgecolor=COLOURS["muted"], markeredgewidth=0.6, alpha=0.6,
+        fallen["support"], fallen["confidence"], "o", markersize=3, markerfacecolor="none",
+        markeredgecolor=COLOURS["muted"], markeredgewidth=0.8,
         label=f"did not survive ({len(fallen):,})",
     )  # fmt: skip
     axes.vlines(
@@ -137,7 +137,7 @@ def rule_scatter(rules: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel("Support (share of customers who hold all products of the rule, log scale)")
     axes.set_ylabel("Confidence")
-    axes.legend(loc="upper left", markerscale=1.2)
+    figure.legend(loc="outside upper right", ncols=2)
     bar = figure.colorbar(points, ax=axes, label="Lift (log scale)")
     bar.ax.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     bar.ax.yaxis.set_minor_formatter(mpl.ticker.FormatStrFormatter("%g"))
