@@ -26,6 +26,7 @@ from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
 from pmlib.report.chapter import PROJECT, Chapter
 from pmlib.report.markup import to_html
 from pmlib.report.numbering import tidy_tables
+from pmlib.report.parts import Frame
 
 TITLES = {
     "data_profiling": "Data profiling: what is there?",
@@ -470,3 +471,31 @@ def test_a_small_table_too_wide_for_paper_is_printed_with_rows_for_columns(run: 
     assert page.select_one("#tbl-wide table.pm-screen")
     assert page.select("#tbl-narrow table.pm-paper") == []
     assert (run.folder / "tables" / "table-4.1-wide.csv").read_text().count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "first", "limit"),
+    [
+        ("uplift", 0.05, "Carry out the plan, as a test", True),
+        ("uplift", 0.01, "Carry out the plan", True),  # too faint for the control group
+        ("response", None, "Test the plan", False),  # nobody asks for money for sure buyers
+    ],
+)
+def test_decisions_ask_no_more_than_the_evidence_bears(kind, expected, first, limit):
+    numbers = [
+        Number("evidence_kind", kind),
+        Number("planned_contacts", 900, "count"),
+        Number("planned_spend", 100.0, "currency"),
+        Number("planned_profit", 500.0, "currency", low=400.0, high=600.0),
+        Number("dearest_limit", "budget"),
+        Number("dearest_limit_cost", 300.0, "currency"),
+        Number("minimum_detectable_uplift", 0.02, "points"),
+        Number("expected_uplift", expected, "points"),
+    ]
+    context = {
+        "study": STUDY, "simulated": True, "settings": Parameters(), "customers": "20,000",
+    }  # fmt: skip
+    text = Frame(FRAME, numbers=numbers, currency="EUR", context=context)
+    rows = [row.th.text for row in text.part("abstract", "unnumbered").soup.select("tbody tr")]
+    assert rows[0] == first
+    assert ("Ask whether the dearest limit is needed" in rows) is limit
