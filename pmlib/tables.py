@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from pmlib.artifacts import format_number
 from pmlib.errors import StudyError
+from pmlib.numbers import format_number
 
 
 def to_html(
@@ -31,7 +31,7 @@ def to_html(
     frame : pandas.DataFrame
         The rows to show; the index is not shown. The first column heads each row.
     units : mapping, optional
-        Column to a unit of `pmlib.artifacts.UNITS`.
+        Column to a unit of `pmlib.numbers.UNITS`.
     names : mapping, optional
         Column to the heading a reader sees; by default the name with spaces.
     decimals : mapping, optional

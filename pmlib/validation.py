@@ -27,10 +27,10 @@ from sklearn.metrics import adjusted_rand_score
 from statsmodels.stats.proportion import proportion_confint
 
 from pmlib import association, casebank, evaluation, segmentation, strategy, studies
-from pmlib.artifacts import written_whole
 from pmlib.association.truth import TruthCheck, check_against_truth
 from pmlib.engine import Engine, collect, open_engine
 from pmlib.evaluation.coverage import coverage
+from pmlib.files import written_whole
 from pmlib.params import Parameters
 from pmlib.studies import Study
 

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from pmlib.artifacts import Number, read_frame, read_json
+from pmlib import chapter as module
+from pmlib.chapter import Chapter
 from pmlib.engine import open_engine
 from pmlib.errors import StudyError
 from pmlib.figures.style import new_figure
+from pmlib.files import read_frame, read_json
+from pmlib.numbers import Number
 from pmlib.params import Parameters
-from pmlib.report import chapter as module
-from pmlib.report.chapter import Chapter
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from pmlib import params, studies
-from pmlib.artifacts import read_json
 from pmlib.engine import collect, open_engine
+from pmlib.files import read_json
 from pmlib.runner.journal import Journal
 from pmlib.runner.plan import Plan, study_record
 from pmlib.runner.run import require_writable, run_stages

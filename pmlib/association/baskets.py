@@ -15,9 +15,9 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
 from pmlib.engine import collect, uniform
 from pmlib.errors import StudyError
+from pmlib.numbers import Number
 from pmlib.segmentation.features import held_at
 
 if TYPE_CHECKING:

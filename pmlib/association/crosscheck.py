@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Finding, Number
 from pmlib.association.itemsets import Itemsets, frequent_itemsets
 from pmlib.association.measures import measures
 from pmlib.association.rules import all_rules
 from pmlib.errors import StudyError
+from pmlib.numbers import Finding, Number
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number, format_number
 from pmlib.association.itemsets import Itemsets, frequent_itemsets
 from pmlib.association.rules import (
     Candidates,
@@ -19,6 +18,7 @@ from pmlib.association.rules import (
 )
 from pmlib.association.segments import ADDS, WITHIN, BySegment, rules_by_segment
 from pmlib.association.wording import rule_label
+from pmlib.numbers import Number, format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
 from pmlib.errors import StudyError
+from pmlib.numbers import Number
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets

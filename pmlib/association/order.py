@@ -9,9 +9,9 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number, format_number
 from pmlib.association.segments import holm
 from pmlib.engine import collect, day_number
+from pmlib.numbers import Number, format_number
 from pmlib.safeguards import wilson
 
 if TYPE_CHECKING:

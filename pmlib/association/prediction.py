@@ -13,7 +13,6 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Finding, Number
 from pmlib.association.baskets import (
     collect_baskets,
     held_at,
@@ -26,6 +25,7 @@ from pmlib.association.itemsets import frequent_itemsets
 from pmlib.association.measures import normal_quantile
 from pmlib.association.rules import candidate_rules
 from pmlib.engine import Engine, collect, day_number
+from pmlib.numbers import Finding, Number
 from pmlib.safeguards import wilson
 from pmlib.segmentation import Scorer, assign_customers, customer_features
 from pmlib.studies import Attribute

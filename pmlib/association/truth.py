@@ -10,12 +10,12 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
 from pmlib.association.baskets import Baskets
 from pmlib.association.findings import Findings
 from pmlib.association.segments import ADDS
 from pmlib.casebank.world import KINDS, World
 from pmlib.engine import collect
+from pmlib.numbers import Number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

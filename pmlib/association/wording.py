@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import format_number
 from pmlib.association.measures import MEASURES
 from pmlib.association.segments import WITHIN
+from pmlib.numbers import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

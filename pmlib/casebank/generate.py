@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pmlib.artifacts import write_json
 from pmlib.casebank import dirt
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, KINDS, World, _expit
+from pmlib.files import write_json
 
 if TYPE_CHECKING:
     from pmlib.params import Parameters

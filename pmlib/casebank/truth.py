@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import read_frame, read_json
 from pmlib.casebank.generate import AS_OF
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, Rule, World
 from pmlib.errors import StudyError
+from pmlib.files import read_frame, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.artifacts import Finding, Number
 from pmlib.evaluation.checks import CONTROL, design_matrix
 from pmlib.evaluation.effects import compare_arms, outcomes_of, weights_of
 from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference, weighted_mean
+from pmlib.numbers import Finding, Number
 
 
 def cuped(

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
+from pmlib.numbers import Number, format_number
 
 CONTROL = "control"
 

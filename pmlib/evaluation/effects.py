@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number, format_number
 from pmlib.errors import StudyError
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.intervals import (
@@ -24,6 +23,7 @@ from pmlib.evaluation.intervals import (
     percent,
     welch,
 )
+from pmlib.numbers import Number, format_number
 
 ANY_OFFER = "any offer"
 

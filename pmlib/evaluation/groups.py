@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.artifacts import Number, format_number
 from pmlib.evaluation.effects import ANY_OFFER, compare_arms
 from pmlib.evaluation.intervals import holm, percent
+from pmlib.numbers import Number, format_number
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from pmlib.artifacts import format_number
+from pmlib.numbers import format_number
 from pmlib.safeguards import wilson
 
 

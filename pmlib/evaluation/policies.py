@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Finding, Number
 from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.learners import Expected
+from pmlib.numbers import Finding, Number
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly robust", "inverse propensity"
 

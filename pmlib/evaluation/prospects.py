@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pmlib.artifacts import Number
 from pmlib.errors import StudyError
 from pmlib.evaluation.intervals import percent
 from pmlib.evaluation.targeting import auc_interval, classifiers, gains_table, typed
+from pmlib.numbers import Number
 from pmlib.safeguards import wilson
 
 BEST_SHARE = 0.2

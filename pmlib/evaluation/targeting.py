@@ -17,8 +17,8 @@ import pandas as pd
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from pmlib.artifacts import Finding, Number, format_number
 from pmlib.errors import StudyError
+from pmlib.numbers import Finding, Number, format_number
 from pmlib.safeguards import wilson
 
 if TYPE_CHECKING:

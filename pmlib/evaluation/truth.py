@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from pmlib import casebank
-from pmlib.artifacts import Number, format_number
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.policies import Policy
 from pmlib.evaluation.uplift import rank_weighted_effect
+from pmlib.numbers import Number, format_number
 
 if TYPE_CHECKING:
     from pmlib.studies import Study

@@ -7,8 +7,8 @@ import datetime as dt
 import narwhals as nw
 import numpy as np
 
-from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect, day_number
+from pmlib.numbers import Finding, Number
 from pmlib.profiling.quality import count_rows, with_rate
 from pmlib.safeguards import suppress
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
+from pmlib.numbers import Number
 from pmlib.profiling.holdings import held_products
 from pmlib.profiling.quality import count_rows, iso_day
 

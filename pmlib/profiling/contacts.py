@@ -10,8 +10,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
+from pmlib.numbers import Number
 from pmlib.profiling.quality import iso_day, suppress_each, with_rate
 from pmlib.safeguards import EXCLUSIONS, count_exclusions, exclusions, suppress
 

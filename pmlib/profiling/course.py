@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect
+from pmlib.numbers import Finding, Number
 from pmlib.profiling.contacts import answered, controlled_tests, without
 from pmlib.profiling.customers import band
 from pmlib.profiling.quality import count_rows, iso_day, literal, with_rate

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect, day_number
+from pmlib.numbers import Finding, Number
 from pmlib.profiling.quality import count_rows, suppress_each, with_rate
 from pmlib.safeguards import k_anonymity, suppress
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect, uniform
+from pmlib.numbers import Finding, Number
 from pmlib.profiling.contacts import answered
 from pmlib.profiling.quality import literal
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect, day_number
+from pmlib.numbers import Finding, Number
 from pmlib.profiling.customers import AGE_EDGES, age, band, band_names
 from pmlib.profiling.quality import count_rows, literal, suppress_each, with_rate
 from pmlib.safeguards import suppress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pmlib.artifacts import Number
+from pmlib.numbers import Number
 
 _NOTHING = (
     "This study has customers, but nothing of what they hold, pay or were offered: it can be "

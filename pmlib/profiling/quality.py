@@ -10,8 +10,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
 from pmlib.engine import collect, day_number
+from pmlib.numbers import Number
 from pmlib.safeguards import suppress, wilson
 
 TABLES = ("customers", "products", "holdings", "transactions", "contacts")

@@ -16,14 +16,9 @@ from bs4 import BeautifulSoup
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pmlib.artifacts import (
-    folder_written_whole,
-    format_number,
-    numbers_from_records,
-    read_json,
-    written_whole,
-)
 from pmlib.errors import StudyError
+from pmlib.files import folder_written_whole, read_json, written_whole
+from pmlib.numbers import format_number, numbers_from_records
 from pmlib.params import CHAPTERS, Parameters, describe
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.numbering import Part, Target, assemble

@@ -17,8 +17,8 @@ from typing import Literal
 from bs4 import BeautifulSoup, Tag
 from bs4.element import AttributeValueList
 
-from pmlib.artifacts import DIGITS
 from pmlib.errors import StudyError
+from pmlib.numbers import DIGITS
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.markup import mark_caption
 

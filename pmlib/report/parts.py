@@ -15,8 +15,8 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter, TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 
-from pmlib.artifacts import Number, Quoted
 from pmlib.errors import StudyError
+from pmlib.numbers import Number, Quoted
 from pmlib.report.markup import escape_markdown, to_html
 from pmlib.report.numbering import Part
 from pmlib.tables import to_html as table_html

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from pmlib import params
-from pmlib.artifacts import read_json, write_json
 from pmlib.errors import StudyError
+from pmlib.files import read_json, write_json
 from pmlib.runner.plan import PROJECT, Plan
 
 # What results depend on; what only drives the notebooks or draws a terminal is left out.

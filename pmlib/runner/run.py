@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pmlib import params
-from pmlib.artifacts import read_json, write_json
 from pmlib.errors import StudyError
+from pmlib.files import read_json, write_json
 from pmlib.runner.journal import Journal, stage_key
 from pmlib.runner.plan import PROJECT, Plan
 from pmlib.runner.stage import Failure, StageError, Task, execute

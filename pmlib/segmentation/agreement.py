@@ -12,8 +12,8 @@ from scipy.stats import norm, rankdata
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from pmlib.artifacts import Number
 from pmlib.engine import collect
+from pmlib.numbers import Number
 from pmlib.segmentation.clustering import ALGORITHMS, cluster
 from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.transforms import TRANSFORMS, Encoder, fit_encoder

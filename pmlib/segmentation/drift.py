@@ -11,8 +11,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
 from pmlib.engine import Engine, collect
+from pmlib.numbers import Number
 from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress, wilson
 from pmlib.segmentation.features import (
     WINDOW_DAYS,

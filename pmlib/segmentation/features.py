@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import narwhals as nw
 import pandas as pd
 
-from pmlib.artifacts import UNITS
 from pmlib.engine import collect, day_number, uniform
 from pmlib.errors import StudyError
+from pmlib.numbers import UNITS
 from pmlib.params import nearest
 from pmlib.segmentation.transforms import Feature, Kind
 from pmlib.studies import Attribute

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pmlib.artifacts import Number
 from pmlib.errors import StudyError
+from pmlib.numbers import Number
 from pmlib.segmentation.clustering import cluster, group_means, require_distinct, subsample
 from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers
 from pmlib.segmentation.homogeneity import Homogeneity, homogeneity_test

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Number
 from pmlib.engine import collect
+from pmlib.numbers import Number
 from pmlib.segmentation.features import FeatureTable
 from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.scorer import BORDERLINE

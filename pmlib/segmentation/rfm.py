@@ -12,8 +12,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number
 from pmlib.engine import collect
+from pmlib.numbers import Number
 from pmlib.safeguards import suppress
 from pmlib.segmentation.agreement import rand_index
 from pmlib.segmentation.features import FeatureTable

@@ -38,7 +38,7 @@ class Feature:
     label : str
         What a reader sees, e.g. ``money in``.
     unit : str
-        One of `pmlib.artifacts.UNITS`.
+        One of `pmlib.numbers.UNITS`.
     kind : {"number", "category"}
     high, low : str
         Words for a segment that has much or little of it; by default ``high``/``low`` and label.

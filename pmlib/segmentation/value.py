@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import format_number
 from pmlib.engine import collect
+from pmlib.numbers import format_number
 from pmlib.segmentation.features import MARGIN, WINDOW_DAYS, FeatureTable, held_at
 from pmlib.segmentation.profiles import ROLES, Profile
 

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.artifacts import Finding, Number
 from pmlib.engine import collect, day_number, uniform
+from pmlib.numbers import Finding, Number
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states, decode
 from pmlib.strategy.evidence import contact_rows

@@ -18,8 +18,8 @@ import pyarrow.parquet
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from pmlib.artifacts import Finding, Number, format_number
 from pmlib.engine import Engine, uniform
+from pmlib.numbers import Finding, Number, format_number
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import HOLDS, Groups, encode

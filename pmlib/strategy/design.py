@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number, format_number
+from pmlib.numbers import Number, format_number
 from pmlib.strategy.case import Case
 from pmlib.strategy.effects import Effects, ends
 from pmlib.strategy.evidence import CELL

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Finding, Number, format_number
+from pmlib.numbers import Finding, Number, format_number
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pmlib.artifacts import Number, Quoted, format_number
+from pmlib.numbers import Number, Quoted, format_number
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE
 from pmlib.strategy.design import Design

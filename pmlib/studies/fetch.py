@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pmlib.artifacts import read_json, write_json
 from pmlib.errors import StudyError
+from pmlib.files import read_json, write_json
 from pmlib.studies.spec import Member, Source
 
 Progress = Callable[[str], None]

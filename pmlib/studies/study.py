@@ -18,9 +18,9 @@ import narwhals as nw
 import pandas as pd
 
 from pmlib import casebank, schema
-from pmlib.artifacts import read_json, write_json
 from pmlib.engine import Engine, collect, open_engine
 from pmlib.errors import StudyError
+from pmlib.files import read_json, write_json
 from pmlib.params import Parameters
 from pmlib.studies import ingest as ingestion
 from pmlib.studies import sources

@@ -32,7 +32,7 @@ from pmlib.evaluation.intervals import (
 )
 from pmlib.evaluation.targeting import auc_interval
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MIRROR = Path(os.environ.get("PMLIB_MIRROR", ROOT.parent / "shared" / "data"))
 
 

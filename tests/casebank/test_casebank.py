@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2
 
-from pmlib.artifacts import read_json
 from pmlib.casebank import Truth, field_test, generate, truth
 from pmlib.casebank.generate import AS_OF
 from pmlib.casebank.world import World
 from pmlib.errors import StudyError
+from pmlib.files import read_json
 from pmlib.params import Parameters
 
 

@@ -10,7 +10,7 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-REPORTS = Path(__file__).resolve().parent.parent / "reports"
+REPORTS = Path(__file__).resolve().parents[2] / "reports"
 
 pytestmark = [
     pytest.mark.browser,

@@ -19,24 +19,14 @@ from matplotlib.figure import Figure
 
 from pmlib import params as parameters
 from pmlib import studies
-from pmlib.artifacts import (
-    DIGITS,
-    Number,
-    Quoted,
-    folder_written_whole,
-    numbers_from_records,
-    numbers_to_records,
-    read_frame,
-    read_json,
-    write_frame,
-    write_json,
-)
 from pmlib.engine import Engine, open_engine
 from pmlib.errors import StudyError
 from pmlib.figures.style import to_svg
+from pmlib.files import folder_written_whole, read_frame, read_json, write_frame, write_json
+from pmlib.numbers import DIGITS, Number, Quoted, numbers_from_records, numbers_to_records
 from pmlib.tables import to_html
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 """The folder that holds ``notebooks``, ``data`` and ``reports``."""
 
 

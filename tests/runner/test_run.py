@@ -24,7 +24,7 @@ from pmlib.runner.plan import Plan
 from pmlib.runner.run import ENVIRONMENT, merge_results, require_writable, run_stages
 from pmlib.runner.stage import StageError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 SAVE = """\
 import json, pathlib

@@ -37,7 +37,7 @@ from pmlib.association.truth import draw_baskets
 from pmlib.casebank.world import World
 from pmlib.errors import StudyError
 
-MIRROR = Path(os.environ.get("PMLIB_MIRROR", Path(__file__).parents[2] / "shared" / "data"))
+MIRROR = Path(os.environ.get("PMLIB_MIRROR", Path(__file__).parents[3] / "shared" / "data"))
 SETTINGS = {"min_support": 0.01, "min_confidence": 0.1, "max_rule_length": 3}
 
 

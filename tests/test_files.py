@@ -6,17 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pmlib.artifacts import (
-    Number,
+from pmlib.errors import StudyError
+from pmlib.files import (
     folder_written_whole,
-    numbers_to_records,
     read_frame,
     read_json,
     write_frame,
     write_json,
     written_whole,
 )
-from pmlib.errors import StudyError
+from pmlib.numbers import Number, numbers_to_records
 from pmlib.tables import to_html
 
 

@@ -18,12 +18,13 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from pmlib.artifacts import Number, numbers_to_records, write_json
+from pmlib.chapter import PROJECT, Chapter
 from pmlib.errors import StudyError
+from pmlib.files import write_json
+from pmlib.numbers import Number, numbers_to_records
 from pmlib.params import CHAPTERS, Parameters
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
-from pmlib.report.chapter import PROJECT, Chapter
 from pmlib.report.markup import to_html
 from pmlib.report.numbering import tidy_tables
 from pmlib.report.parts import Frame
@@ -74,7 +75,7 @@ def shown(call: str, *arguments: Any, **settings: Any) -> list[Any]:
     outputs = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "pmlib.report.chapter.display",
+            "pmlib.chapter.display",
             lambda item, metadata: outputs.append(
                 new_output("display_data", data={"text/html": item.data}, metadata=metadata)
             ),
