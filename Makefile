@@ -8,7 +8,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 PY     := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lab validate parameters reference lint
+.PHONY: help study test lab validate notebooks reference lint
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,8 +28,8 @@ lab: .venv/installed  ## open the notebooks in JupyterLab
 validate: .venv/installed  ## many simulated banks against their truth; the table of the appendix
 	@$(PY) -m pmlib.validation
 
-parameters: .venv/installed  ## write the parameters cells of the notebooks from the schema
-	@$(PY) -m pmlib.params
+notebooks: .venv/installed  ## write the notebooks' parameters from the schema, their prose from texts/en
+	@$(PY) -m pmlib.notebooks
 
 reference: .venv/installed  ## execute the small reference notebooks that the tests compare with
 	@$(PY) tests/reference/make.py

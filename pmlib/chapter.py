@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,21 @@ from pmlib import params as parameters
 from pmlib import studies
 from pmlib.engine import Engine, open_engine
 from pmlib.errors import StudyError
-from pmlib.figures.style import to_svg
+from pmlib.figures.style import Drawing, to_svg
 from pmlib.files import folder_written_whole, read_frame, read_json, write_frame, write_json
-from pmlib.numbers import DIGITS, Number, Quoted, numbers_from_records, numbers_to_records
-from pmlib.tables import to_html
+from pmlib.markup import caption_html
+from pmlib.numbers import (
+    DIGITS,
+    Fact,
+    Finding,
+    Number,
+    Phrase,
+    Quoted,
+    from_records,
+    to_records,
+)
+from pmlib.tables import legacy_to_html, to_html
+from pmlib.texts import Look, Words, open_language
 
 PROJECT = Path(__file__).resolve().parents[1]
 """The folder that holds ``notebooks``, ``data`` and ``reports``."""
@@ -61,7 +73,10 @@ class Chapter:
         self.name, self.run = name, run
         self.params, self.study, self.engine = params, study, engine
         self.as_of = params.as_of or study.as_of
-        self._numbers: dict[str, Number] = {}
+        self.language = open_language(params.language)
+        self._recorded: dict[str, Number | Fact] = {}
+        self._said: list[Phrase] = []
+        self._before: dict[str, Number | Fact] | None = None
 
     @classmethod
     def open(cls, name: str, namespace: Mapping[str, Any]) -> Chapter:
@@ -132,50 +147,135 @@ class Chapter:
 
     # --- findings out -------------------------------------------------------------------------
 
-    def record(self, numbers: Iterable[Number]) -> None:
-        """Keep headline numbers for the prose and for ``results.json``.
-
-        Raises
-        ------
-        StudyError
-            A key was used before with another value.
-        """
-        for number in numbers:
-            if self._numbers.get(number.key, number) != number:
-                raise StudyError(
-                    "Two headline numbers share one key.",
-                    where=f"{self.name}: {number.key}",
-                    found=f"{self._numbers[number.key].value} and {number.value}",
-                    remedy="Give each number a key of its own.",
-                )
-            self._numbers[number.key] = number
-
-    def say(self, template: str) -> None:
-        """Show a sentence (Markdown) with headline numbers filled in.
+    def show(self, finding: Finding, *parts: str | Drawing) -> None:
+        """Show a finding: keep its numbers and facts, then say, tabulate and draw its parts.
 
         Parameters
         ----------
-        template : str
-            ``{key}`` is the number with its unit, ``{key.interval}`` its interval. Numbers of
-            earlier chapters can be quoted too.
+        finding : Finding
+            One that is absent says why, once, and nothing else.
+        parts : str or Drawing
+            In the order of the page: the name of a text block; the label of a table, ``tbl-…``; a
+            drawing. A part named as one of the finding's further tables shows that one, any other
+            the main table; a table without rows is not shown.
 
         Raises
         ------
         StudyError
-            No chapter so far recorded such a number.
+            A text, a column, a number or a fact has no words in the catalogue.
         """
-        known = {**self._earlier_numbers(), **self._numbers}
+        if finding.absent:
+            if finding.absent not in self._said:
+                self._said.append(finding.absent)
+                source = self._rendered(finding.absent.block, finding.absent.quotes)
+                display(HTML(f'<p class="pm-absent">{caption_html(source)}</p>'))
+            return
+        self.record([*finding.numbers, *(Fact(k, v) for k, v in finding.facts.items())])
+        for part in parts:
+            if isinstance(part, Drawing):
+                self._draw(finding, part)
+            elif part.startswith("tbl-"):
+                self._tabulate(finding, part)
+            else:
+                self.say(part, **finding.quotes)
+
+    def record(self, found: Iterable[Number | Fact]) -> None:
+        """Keep headline numbers and facts for the prose and for ``results.json``.
+
+        Raises
+        ------
+        StudyError
+            A key was used before with another value, or the catalogue does not know it.
+        """
+        for record in found:
+            if not record.meaning:
+                record = replace(record, meaning=self.language.described(record))  # noqa: PLW2901
+            if self._recorded.get(record.key, record) != record:
+                raise StudyError(
+                    "Two headline numbers share one key.",
+                    where=f"{self.name}: {record.key}",
+                    found=f"{self._recorded[record.key].value} and {record.value}",
+                    remedy="Give each number a key of its own.",
+                )
+            self._recorded[record.key] = record
+
+    def say(self, block: str, **quotes: Any) -> None:
+        """Show a text block (Markdown), filled in with numbers and facts.
+
+        Parameters
+        ----------
+        block : str
+            Of the chapter's text file. It may quote all numbers and facts of this chapter and of
+            those before it, by key.
+        quotes
+            What else it may quote.
+
+        Raises
+        ------
+        StudyError
+            There is no such block, or it quotes what no chapter recorded.
+        """
+        if " " not in block:
+            display(Markdown(self._rendered(block, quotes)))
+            return
+        known = {**self._earlier(), **self._recorded}  # legacy
         currency = self.study.currency
         try:
-            text = template.format_map({key: Quoted(n, currency) for key, n in known.items()})
+            text = block.format_map(
+                {k: Quoted(n, currency) for k, n in known.items() if isinstance(n, Number)}
+            )
         except KeyError as error:
             raise StudyError(
                 "A sentence quotes a number that no chapter recorded.",
-                where=f"{self.name}: {template!r}",
+                where=f"{self.name}: {block!r}",
                 found=str(error),
                 remedy="Record the number first.",
             ) from None
         display(Markdown(text))
+
+    def _rendered(self, block: str, quotes: Mapping[str, Any], *, plain: bool = False) -> str:
+        known = {**self._earlier(), **self._recorded, **quotes}
+        return self.language.render(
+            self.name, block, known, currency=self.study.currency, plain=plain
+        )
+
+    def _draw(self, finding: Finding, drawing: Drawing) -> None:
+        label, data = _checked(drawing.label, "fig-"), finding.of(drawing.of)
+        if data.empty:
+            return
+        quotes = {**self._earlier(), **self._recorded, **finding.quotes}
+        figure = drawing(
+            finding, Words(self.language, self.name, label, quotes, self.study.currency)
+        )
+        if figure is None:
+            return
+        look = Look(self.language, self.name, label, self.study.currency)
+        source = base64.b64encode(to_svg(figure)).decode()
+        shown = look.worded(data)
+        alt = self._rendered(f"{label}.alt", finding.quotes, plain=True)
+        self._show(
+            f'<figure class="pm-figure" id="{label}">\n'
+            f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
+            f"<figcaption>{caption_html(self._rendered(label, finding.quotes))}</figcaption>\n"
+            f'<details class="pm-data"><summary>{self.language.source("report", "data-behind")}'
+            f"</summary>\n{to_html(shown, look)}\n</details>\n</figure>",
+            label,
+            shown,
+        )
+
+    def _tabulate(self, finding: Finding, label: str) -> None:
+        data = finding.of(_checked(label, "tbl-").removeprefix("tbl-"))
+        if data.empty:
+            return
+        look = Look(self.language, self.name, label, self.study.currency)
+        shown = look.worded(data)
+        self._show(
+            f'<figure class="pm-table" id="{label}">\n'
+            f"<figcaption>{caption_html(self._rendered(label, finding.quotes))}</figcaption>\n"
+            f"{to_html(shown, look)}\n</figure>",
+            label,
+            shown,
+        )
 
     def figure(
         self, figure: Figure, label: str, *, caption: str, alt: str, data: pd.DataFrame
@@ -198,7 +298,7 @@ class Chapter:
             f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
             f"<figcaption>{html.escape(caption, quote=False)}</figcaption>\n"
             f'<details class="pm-data"><summary>Data behind this figure</summary>\n'
-            f"{to_html(data, currency=self.study.currency)}\n</details>\n</figure>",
+            f"{legacy_to_html(data, currency=self.study.currency)}\n</details>\n</figure>",
             label,
             data,
         )
@@ -225,7 +325,7 @@ class Chapter:
             Starts with ``tbl-``.
         caption : str
         """
-        table = to_html(
+        table = legacy_to_html(
             frame,
             units=units,
             names=names,
@@ -279,15 +379,17 @@ class Chapter:
                 write_frame(frame, shown / f"{name}.parquet")
             for name, value in (values or {}).items():
                 write_json(value, shown / f"{name}.json")
-            write_json(numbers_to_records(self._numbers.values()), shown / "numbers.json")
+            write_json(to_records(self._recorded.values()), shown / "numbers.json")
 
-    def _earlier_numbers(self) -> dict[str, Number]:
-        earlier: dict[str, Number] = {}
-        for chapter in parameters.NEEDS[self.name]:
-            path = self.run / "artifacts" / chapter / "numbers.json"
-            if path.is_file():
-                earlier |= {n.key: n for n in numbers_from_records(read_json(path))}
-        return earlier
+    def _earlier(self) -> dict[str, Number | Fact]:
+        """Numbers and facts of the chapters before this one."""
+        if self._before is None:
+            self._before = {}
+            for chapter in parameters.NEEDS[self.name]:
+                path = self.run / "artifacts" / chapter / "numbers.json"
+                if path.is_file():
+                    self._before |= {found.key: found for found in from_records(read_json(path))}
+        return self._before
 
 
 def _checked(label: str, prefix: str) -> str:

@@ -3,8 +3,6 @@
 Each parameter is one line of :class:`Parameters`: type, default, range, unit, help and the
 chapters that use it. Everything else (validation, the notebooks' parameters cells, the table of
 the report's appendix) is derived from it.
-
-``python -m pmlib.params`` rewrites the parameters cells of ``notebooks/*.ipynb``.
 """
 
 from __future__ import annotations
@@ -44,6 +42,9 @@ NEEDS = {
     STRATEGY: frozenset({PROFILING, SEGMENTATION, ASSOCIATION}),
     EVALUATION: frozenset({PROFILING, SEGMENTATION, ASSOCIATION, STRATEGY}),
 }
+
+TEXTS = Path(__file__).resolve().parents[1] / "texts"
+"""A folder a language."""
 
 # What a notebook needs to find its inputs; run_all.py sets these three, they are no parameters
 # of the methods.
@@ -98,7 +99,7 @@ class Parameters(BaseModel):
         "date the bank is described at; null takes the study's", unit="date")
     confidence_level: float = _parameter(0.95, "confidence level of intervals", gt=0.5, lt=1)
     min_group_size: int = _parameter(10, "smallest group that may be shown", unit="customers", ge=2)
-    language: Literal["en"] = _parameter("en", "language of the report")
+    language: str = _parameter("en", "language of the report")
 
     # Segmentation
     sample_size: int = _parameter(5_000, "customers used to fit segments", chapters=[SEGMENTATION],
@@ -180,6 +181,18 @@ class Parameters(BaseModel):
     def _as_written(cls, value: Any, info: Any) -> Any:
         return _read(value, cls.model_fields[info.field_name])
 
+    @field_validator("language")
+    @classmethod
+    def _has_texts(cls, value: str) -> str:
+        if value not in languages():
+            raise ValueError("no such language")
+        return value
+
+
+def languages() -> list[str]:
+    """Names of the folders of ``texts``."""
+    return sorted(path.parent.name for path in TEXTS.glob("*/catalogue.yaml"))
+
 
 def resolve(
     *,
@@ -237,7 +250,7 @@ def from_namespace(chapter: str, namespace: Mapping[str, Any]) -> Parameters:
             where=f"notebook {chapter}",
             rule="each parameter of the chapter has one line in the cell tagged 'parameters'",
             found=f"no line for {', '.join(missing)}",
-            remedy="python -m pmlib.params rewrites the cell",
+            remedy="python -m pmlib.notebooks rewrites the cell",
         )
     return _validate({name: ("parameters cell", namespace[name]) for name in names})
 
@@ -457,6 +470,8 @@ def _range(field: FieldInfo) -> str:
 def _rule(field: FieldInfo) -> str:
     if _words(field):
         return f"one of {', '.join(_words(field))}"
+    if field is Parameters.model_fields["language"]:
+        return f"one of {', '.join(languages())}, the folders of texts/"
     names = {"int": "a whole number", "float": "a number", "date": "a date (YYYY-MM-DD)"}
     kinds = _type_name(field).split(" | ")
     words = " or ".join(names.get(kind, kind) for kind in kinds if kind != "None")
@@ -469,26 +484,3 @@ def _literal(value: Any) -> str:
     if isinstance(value, dt.date):
         value = value.isoformat()
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-
-
-def write_cells(folder: Path) -> list[Path]:
-    """Rewrite the cell tagged ``parameters`` of each chapter's notebook; return what changed."""
-    import nbformat
-
-    changed = []
-    for chapter in CHAPTERS:
-        for path in sorted(folder.glob(f"*_{chapter}.ipynb")):
-            notebook = nbformat.read(path, as_version=4)
-            for cell in notebook.cells:
-                if "parameters" in cell.metadata.get("tags", []):
-                    source = parameters_cell(chapter)
-                    if cell.source != source:
-                        cell.source = source
-                        nbformat.write(notebook, path)
-                        changed.append(path)
-    return changed
-
-
-if __name__ == "__main__":
-    for changed_path in write_cells(Path(__file__).parent.parent / "notebooks"):
-        print(f"parameters cell rewritten: {changed_path.name}")

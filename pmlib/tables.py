@@ -5,16 +5,125 @@ from __future__ import annotations
 import datetime as dt
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from pmlib.errors import StudyError
 from pmlib.numbers import format_number
+from pmlib.texts import Look
 
 
-def to_html(
+def to_html(frame: pd.DataFrame, look: Look) -> str:
+    """Write a data frame as an accessible HTML table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The rows to show, in words (`Look.worded`); the index is not shown. The first column heads
+        each row.
+    look : pmlib.texts.Look
+        Headings, units and decimals of its columns.
+
+    Returns
+    -------
+    str
+        A ``<table>`` element. Numbers carry their raw value in ``data-value``.
+
+    Raises
+    ------
+    StudyError
+        The catalogue lacks a column, or names one to filter by that the frame lacks.
+
+    Examples
+    --------
+    >>> from pmlib.texts import open_language
+    >>> look = Look(open_language("en"), "segmentation", "tbl-any")
+    >>> print(to_html(pd.DataFrame({"product": ["card"], "share": [0.5]}), look))
+    <table>
+    <thead><tr><th scope="col">Product</th><th scope="col" class="num">Share</th></tr></thead>
+    <tbody>
+    <tr><th scope="row">card</th><td class="num" data-value="0.5">50.0&nbsp;%</td></tr>
+    </tbody>
+    </table>
+    """
+    unknown = set(look.filters) - set(frame.columns)
+    if unknown:
+        raise StudyError(
+            "A table is to be filtered by columns that it does not have.",
+            where=f"{look.label}: {', '.join(sorted(unknown))}",
+            found=", ".join(map(str, frame.columns)),
+        )
+    return _element(
+        frame,
+        heading=look.heading,
+        cell=look.cell,
+        units={name: str(look.column(name).get("unit", "")) for name in frame.columns},
+        decimals={
+            name: int(look.column(name)["decimals"])
+            for name in frame.columns
+            if "decimals" in look.column(name)
+        },
+        sortable=look.sortable,
+        filters=look.filters,
+    )
+
+
+def _element(
+    frame: pd.DataFrame,
+    *,
+    heading: Callable[[str], str],
+    cell: Callable[[str, Any, int | None], str],
+    units: Mapping[str, str],
+    decimals: Mapping[str, int],
+    sortable: bool,
+    filters: Sequence[str],
+) -> str:
+    numeric = {
+        column
+        for column in frame.columns
+        if pd.api.types.is_numeric_dtype(frame[column])
+        and not pd.api.types.is_bool_dtype(frame[column])
+    }
+    # Counts that carry a gap (a suppressed cell) arrive as floats; they are whole all the same.
+    whole = {
+        column: 0
+        for column in numeric
+        if not units.get(column) and (frame[column].dropna() % 1 == 0).all()
+    }
+    decimals = {**whole, **decimals}
+    heads = []
+    for column in frame.columns:
+        attributes = ' class="num"' if column in numeric else ""
+        attributes += ' data-filter="list"' if column in filters else ""
+        heads.append(f'<th scope="col"{attributes}>{html.escape(heading(str(column)))}</th>')
+    lines = [
+        '<table class="pm-sortable">' if sortable else "<table>",
+        f"<thead><tr>{''.join(heads)}</tr></thead>",
+        "<tbody>",
+    ]
+    for row in frame.itertuples(index=False, name=None):
+        cells = []
+        for position, (column, value) in enumerate(zip(frame.columns, row, strict=True)):
+            shown = html.escape(cell(str(column), value, decimals.get(column)))
+            shown = shown.replace("\u00a0", "&nbsp;")
+            attributes = ""
+            if column in numeric:
+                raw = "" if value is None or math.isnan(value) else f"{value:.12g}"
+                attributes = f' class="num" data-value="{raw}"'
+            elif position == 0:
+                cells.append(f'<th scope="row">{shown}</th>')
+                continue
+            cells.append(f"<td{attributes}>{shown}</td>")
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return "\n".join([*lines, "</tbody>", "</table>"])
+
+
+# --- legacy, until the notebooks word nothing ---
+
+
+def legacy_to_html(
     frame: pd.DataFrame,
     *,
     units: Mapping[str, str] | None = None,
@@ -53,63 +162,19 @@ def to_html(
     StudyError
         `units`, `names`, `decimals` or `filters` name a column that the frame lacks.
 
-    Examples
-    --------
-    >>> print(to_html(pd.DataFrame({"product": ["card"], "share": [0.5]}),
-    ...               units={"share": "share"}))
-    <table>
-    <thead><tr><th scope="col">Product</th><th scope="col" class="num">Share</th></tr></thead>
-    <tbody>
-    <tr><th scope="row">card</th><td class="num" data-value="0.5">50.0&nbsp;%</td></tr>
-    </tbody>
-    </table>
     """
-    units, names, decimals = units or {}, names or {}, decimals or {}
-    unknown = {*units, *names, *decimals, *filters} - set(frame.columns)
-    if unknown:
-        raise StudyError(
-            "A table is described by columns it does not have.",
-            where=", ".join(sorted(unknown)),
-            found=", ".join(map(str, frame.columns)),
-        )
-    numeric = {
-        column
-        for column in frame.columns
-        if pd.api.types.is_numeric_dtype(frame[column])
-        and not pd.api.types.is_bool_dtype(frame[column])
-    }
-    # Counts that carry a gap (a suppressed cell) arrive as floats; they are whole all the same.
-    whole = {
-        column: 0 for column in numeric - set(units) if (frame[column].dropna() % 1 == 0).all()
-    }
-    decimals = {**whole, **decimals}
-    heads = []
-    for column in frame.columns:
-        attributes = ' class="num"' if column in numeric else ""
-        attributes += ' data-filter="list"' if column in filters else ""
-        label = html.escape(names.get(column, heading(str(column))))
-        heads.append(f'<th scope="col"{attributes}>{label}</th>')
-    lines = [
-        '<table class="pm-sortable">' if sortable else "<table>",
-        f"<thead><tr>{''.join(heads)}</tr></thead>",
-        "<tbody>",
-    ]
-    for row in frame.itertuples(index=False, name=None):
-        cells = []
-        for position, (column, value) in enumerate(zip(frame.columns, row, strict=True)):
-            shown = html.escape(
-                cell_text(value, units.get(column, ""), currency, decimals.get(column))
-            ).replace("\u00a0", "&nbsp;")
-            attributes = ""
-            if column in numeric:
-                raw = "" if value is None or math.isnan(value) else f"{value:.12g}"
-                attributes = f' class="num" data-value="{raw}"'
-            elif position == 0:
-                cells.append(f'<th scope="row">{shown}</th>')
-                continue
-            cells.append(f"<td{attributes}>{shown}</td>")
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    return "\n".join([*lines, "</tbody>", "</table>"])
+    units, names = units or {}, names or {}
+    return _element(
+        frame,
+        heading=lambda column: names.get(column, heading(column)),
+        cell=lambda column, value, digits: cell_text(
+            value, units.get(column, ""), currency, digits
+        ),
+        units=units,
+        decimals=decimals or {},
+        sortable=sortable,
+        filters=filters,
+    )
 
 
 def heading(column: str) -> str:

@@ -13,12 +13,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # position. Modules of one position know nothing of each other.
 PLACES = {
     "errors": (0, 0), "params": (0, 1), "schema": (0, 1), "numbers": (0, 1), "files": (0, 2),
-    "engine": (0, 1),
+    "engine": (0, 1), "markup": (0, 2), "texts": (0, 3),
     "casebank": (1, 0), "studies": (1, 1),
     "safeguards": (2, 0), "profiling": (2, 1), "segmentation": (2, 2), "association": (2, 3),
     "strategy": (2, 4), "evaluation": (2, 5),
-    "figures": (3, 0), "tables": (3, 0),
-    "chapter": (4, 0), "report": (4, 1), "runner": (4, 2), "validation": (4, 3),
+    "tables": (3, 0), "figures": (3, 0),
+    "chapter": (4, 0), "notebooks": (4, 1), "report": (4, 1), "runner": (4, 2),
+    "validation": (4, 3),
 }  # fmt: skip
 
 MODULES = sorted((ROOT / "pmlib").rglob("*.py"))

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from pmlib import params
+from pmlib.texts import open_language
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = [f"0{number}_{chapter}.ipynb" for number, chapter in enumerate(params.CHAPTERS, start=1)]
@@ -63,7 +64,15 @@ def test_the_parameters_cell_is_the_first_code_and_equals_the_schema(name: str) 
     notebook = read(name)
     cells = tagged(notebook, "parameters")
     assert cells == code(notebook)[:1]
-    assert cells[0].source == params.parameters_cell(name[3:-6])  # else: make parameters
+    assert cells[0].source == params.parameters_cell(name[3:-6])  # else: make notebooks
+
+
+@EVERY
+def test_the_prose_is_that_of_the_texts(name: str) -> None:
+    english = open_language("en")
+    for cell in read(name).cells:
+        if cell.cell_type == "markdown":
+            assert cell.source == english.source(name[3:-6], cell.id)  # else: make notebooks
 
 
 @EVERY

@@ -13,7 +13,8 @@ from pmlib.association.itemsets import Itemsets, frequent_itemsets
 from pmlib.association.measures import measures
 from pmlib.association.rules import all_rules
 from pmlib.errors import StudyError
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets

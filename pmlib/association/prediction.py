@@ -25,7 +25,8 @@ from pmlib.association.itemsets import frequent_itemsets
 from pmlib.association.measures import normal_quantile
 from pmlib.association.rules import candidate_rules
 from pmlib.engine import Engine, collect, day_number
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.safeguards import wilson
 from pmlib.segmentation import Scorer, assign_customers, customer_features
 from pmlib.studies import Attribute

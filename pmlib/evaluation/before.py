@@ -11,7 +11,8 @@ from scipy import stats
 from pmlib.evaluation.checks import CONTROL, design_matrix
 from pmlib.evaluation.effects import compare_arms, outcomes_of, weights_of
 from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference, weighted_mean
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 
 
 def cuped(

@@ -14,7 +14,8 @@ import pandas as pd
 
 from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.learners import Expected
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly robust", "inverse propensity"
 

@@ -18,7 +18,8 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from pmlib.errors import StudyError
-from pmlib.numbers import Finding, Number, format_number
+from pmlib.numbers import Number, format_number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.safeguards import wilson
 
 if TYPE_CHECKING:

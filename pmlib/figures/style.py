@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from pmlib.numbers import Finding
+from pmlib.texts import Words
 
 P = ParamSpec("P")
 
@@ -79,6 +83,44 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
             return draw(*args, **kwargs)
 
     return wrapper
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that a chapter can show: how it is drawn, and which of a finding's tables it draws.
+
+    Attributes
+    ----------
+    label : str
+        ``fig-…``; the texts have its caption, its text alternative and its words under it.
+    of : str
+        Name of the finding's table that it draws, and whose numbers are shown beneath.
+    draw : callable
+        ``draw(finding, words)`` gives the figure, or None where nothing is worth drawing.
+    """
+
+    label: str
+    of: str
+    draw: Callable[[Finding, Words], Figure | None]
+
+    def __call__(self, finding: Finding, words: Words) -> Figure | None:
+        """Draw in the house style without changing matplotlib's settings for anyone else."""
+        with mpl.rc_context(_RC):
+            return self.draw(finding, words)
+
+
+def drawing(
+    label: str, *, of: str = ""
+) -> Callable[[Callable[[Finding, Words], Figure | None]], Drawing]:
+    """Make a function of a finding and its words the drawing with a label.
+
+    Parameters
+    ----------
+    label : str
+    of : str
+        The finding's table; its main one by default.
+    """
+    return lambda draw: Drawing(label, of, draw)
 
 
 def new_figure(height: float = 3.2, *, width: float = FULL_WIDTH) -> Figure:

@@ -8,7 +8,8 @@ import narwhals as nw
 import numpy as np
 
 from pmlib.engine import collect, day_number
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.quality import count_rows, with_rate
 from pmlib.safeguards import suppress
 

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from pmlib.engine import collect
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.contacts import answered, controlled_tests, without
 from pmlib.profiling.customers import band
 from pmlib.profiling.quality import count_rows, iso_day, literal, with_rate

@@ -14,7 +14,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from pmlib.engine import collect, day_number
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.quality import count_rows, suppress_each, with_rate
 from pmlib.safeguards import k_anonymity, suppress
 

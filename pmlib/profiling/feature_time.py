@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from pmlib.engine import collect, uniform
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.contacts import answered
 from pmlib.profiling.quality import literal
 

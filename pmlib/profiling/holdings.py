@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from pmlib.engine import collect, day_number
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.customers import AGE_EDGES, age, band, band_names
 from pmlib.profiling.quality import count_rows, literal, suppress_each, with_rate
 from pmlib.safeguards import suppress

@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from bs4 import BeautifulSoup
@@ -18,12 +18,13 @@ from markupsafe import Markup
 
 from pmlib.errors import StudyError
 from pmlib.files import folder_written_whole, read_json, written_whole
-from pmlib.numbers import format_number, numbers_from_records
+from pmlib.numbers import Number, from_records
 from pmlib.params import CHAPTERS, Parameters, describe
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.numbering import Part, Target, assemble
-from pmlib.report.parts import Frame, chapter_exporter, read_chapter
+from pmlib.report.parts import chapter_exporter, frame_part, frame_table, read_chapter
 from pmlib.tables import heading
+from pmlib.texts import Language, open_language
 
 FRAME = Path(__file__).resolve().parents[2] / "reports" / "frame"
 """Front and back matter, template, style sheet and list of references."""
@@ -70,39 +71,47 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         for name in CHAPTERS
     ]
     bibliography = Bibliography(frame / "references.bib")
-    text = Frame(
-        frame,
-        numbers=numbers_from_records(records),
-        currency=study["currency"],
-        context={
-            "study": study,
-            "simulated": study["simulated"],
-            "parameters": _parameter_table(parameters),
-            "dictionary": _dictionary_table(study),
-            "sources": _source_table(study),
-            "headline": _headline_table(records, study["currency"]),
-            "validation": _validation_tables(frame) if study["simulated"] else {},
-            "settings": parameters,
-            "customers": format_number(study["rows"]["customers"], "customers"),
-        },
-    )
+    currency = study["currency"]
+    language = open_language(parameters.language)
+    recorded = from_records(records)
+    known = {found.key: found for found in recorded} | {
+        "study": study,
+        "simulated": study["simulated"],
+        "parameters": _parameter_table(parameters),
+        "dictionary": _dictionary_table(study),
+        "sources": _source_table(study),
+        "headline": _headline_table(records, language, currency),
+        "validation": _validation_tables(frame) if study["simulated"] else {},
+        "settings": parameters,
+        "customers": language.number(study["rows"]["customers"], "customers"),
+        "table": frame_table(language, currency),
+    }
+
+    def part(name: str, kind: Literal["chapter", "appendix", "unnumbered"]) -> Part:
+        return frame_part(name, kind, language, known, currency=currency)
+
     references = Part(
         "references", BeautifulSoup("<h1>References</h1>", "html.parser"), kind="unnumbered"
     )
     parts = [
-        text.part("abstract", "unnumbered"),
-        *(text.part(name, "chapter") for name in BEFORE),
+        part("abstract", "unnumbered"),
+        *(part(name, "chapter") for name in BEFORE),
         *chapters,
-        *(text.part(name, "chapter") for name in AFTER),
+        *(part(name, "chapter") for name in AFTER),
         references,
-        *(text.part(name, "appendix") for name in APPENDICES),
-        *([text.part(VALIDATION, "appendix")] if study["simulated"] else []),
+        *(part(name, "appendix") for name in APPENDICES),
+        *([part(VALIDATION, "appendix")] if study["simulated"] else []),
     ]
     targets = assemble(parts, bibliography)
     # Only now are all citations known.
     references.soup.append(BeautifulSoup(bibliography.list_html(), "html.parser"))
     page = _render_page(
-        parts, targets, study=study, parameters=parameters, templates=frame / "template"
+        parts,
+        targets,
+        study=study,
+        parameters=parameters,
+        language=language,
+        templates=frame / "template",
     )
     _export(run_dir, parts, targets)
     report = run_dir / "report.html"
@@ -161,19 +170,23 @@ def _source_table(study: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["name", "address", "size", "sha256"])
 
 
-def _headline_table(records: Sequence[Mapping[str, Any]], currency: str) -> pd.DataFrame:
-    numbers = numbers_from_records(records)
-    chapters = [CHAPTERS.index(record["chapter"]) for record in records]
+def _headline_table(
+    records: Sequence[Mapping[str, Any]], language: Language, currency: str
+) -> pd.DataFrame:
     rows = [
         {
-            "chapter": CHAPTERS[chapter].replace("_", " ").capitalize(),
+            "chapter": record["chapter"],
             "meaning": heading(number.meaning or number.key),
-            "value": number.text(currency),
-            "interval": number.interval(currency) if number.low is not None else "",
+            "value": language.number(
+                number.value, number.unit, currency=currency, decimals=number.decimals
+            ),
+            "interval": language.interval(number, currency) if number.low is not None else "",
         }
-        for chapter, number in sorted(
-            zip(chapters, numbers, strict=True), key=lambda pair: (pair[0], pair[1].key)
+        for record, number in sorted(
+            zip(records, from_records(records), strict=True),
+            key=lambda pair: (CHAPTERS.index(pair[0]["chapter"]), pair[1].key),
         )
+        if isinstance(number, Number)
     ]
     return pd.DataFrame(rows, columns=["chapter", "meaning", "value", "interval"])
 
@@ -187,6 +200,7 @@ def _render_page(
     *,
     study: Mapping[str, Any],
     parameters: Parameters,
+    language: Language,
     templates: Path,
 ) -> str:
     """Put all numbered parts into the page's template; refuse a page that would fetch something."""
@@ -239,10 +253,10 @@ def _render_page(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
     )
     page = environment.get_template("report.html.j2").render(
-        language=parameters.language,
+        language=language.catalogue["language"],
         study=study,
         as_of=parameters.as_of or study["as_of"],
-        customers=format_number(study["rows"]["customers"], "customers"),
+        customers=language.number(study["rows"]["customers"], "customers"),
         seed=parameters.seed,
         parts=shown,
         contents=contents,

@@ -1,7 +1,7 @@
 """Numbers for chapters, sections, figures, tables and equations, and the references to them.
 
 Two passes over the parsed parts: the first numbers and collects labels, the second fills the
-marks that `pmlib.report.markup` has left, so that a reference may point forwards.
+marks that `pmlib.markup` has left, so that a reference may point forwards.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import AttributeValueList
 
 from pmlib.errors import StudyError
+from pmlib.markup import mark_caption
 from pmlib.numbers import DIGITS
 from pmlib.report.bibliography import Bibliography
-from pmlib.report.markup import mark_caption
 
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5"]
 _KINDS = {"fig": "Figure", "tbl": "Table", "eq": "Equation"}

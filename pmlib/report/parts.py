@@ -1,25 +1,25 @@
-"""The parts of the report: executed notebooks, and the Markdown files of the frame around them."""
+"""The parts of the report: executed notebooks, and the texts of the frame around them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nbformat
 import pandas as pd
 from bs4 import BeautifulSoup
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, pass_context
+from jinja2 import pass_context
 from markupsafe import Markup
 from nbconvert import HTMLExporter, TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 
 from pmlib.errors import StudyError
-from pmlib.numbers import Number, Quoted
-from pmlib.report.markup import escape_markdown, to_html
+from pmlib.markup import escape_markdown, to_html
 from pmlib.report.numbering import Part
 from pmlib.tables import to_html as table_html
+from pmlib.texts import FRAME, Language, Look
 
 # --- executed notebooks -------------------------------------------------------------------------
 
@@ -126,89 +126,48 @@ def _check(output: Any, *, where: str) -> None:
 # --- front and back matter ---------------------------------------------------------------------
 
 
-class Frame:
-    """The folder of Markdown files around the chapters.
-
-    In them ``{{ key }}`` shows a number with its unit, ``{{ key.interval }}`` its interval;
-    ``key.value``, ``key.low`` and ``key.high`` are there for conditions. ``has('key', …)`` tells
-    whether the study has such numbers, ``starting('prefix')`` gives all whose keys start so.
+def frame_part(
+    name: str,
+    kind: Literal["chapter", "appendix", "unnumbered"],
+    language: Language,
+    known: Mapping[str, Any],
+    *,
+    currency: str,
+) -> Part:
+    """Fill in one text around the chapters.
 
     Parameters
     ----------
-    folder : Path
-        Holds ``<name>.md``.
-    numbers : sequence of Number
-        Headline numbers of the study.
+    name : str
+        Its file in the language's folder.
+    kind : {"chapter", "appendix", "unnumbered"}
+    language : Language
+    known : mapping
+        Numbers and facts by key, and what else the text may speak of.
     currency : str
         What stands behind amounts of money.
-    context : mapping
-        What else the text may speak of: the study, its parameters, tables.
+
+    Raises
+    ------
+    StudyError
+        There is no such file, or it quotes a number that this study does not have.
+    """
+    source = language.render(name, "", known, currency=currency)
+    return Part(name, BeautifulSoup(to_html(source), "html.parser"), kind=kind)
+
+
+def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
+    """Make the function ``table(frame, label, caption)`` of the texts around the chapters.
+
+    It gives a numbered table as one line of HTML: a blank line would end Markdown's HTML block.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        numbers: Sequence[Number],
-        currency: str,
-        context: Mapping[str, Any],
-    ) -> None:
-        known = {number.key: Quoted(number, currency) for number in numbers}
-
-        def has(*keys: str) -> bool:
-            return all(key in known and known[key].value is not None for key in keys)
-
-        def starting(prefix: str) -> list[Quoted]:
-            return [known[key] for key in sorted(known) if key.startswith(prefix)]
-
-        self._context = {
-            **known, **context, "has": has, "starting": starting, "table": _table,
-        }  # fmt: skip
-        self._environment = Environment(
-            loader=FileSystemLoader(folder),
-            undefined=StrictUndefined,
-            autoescape=True,
-            finalize=_shown,
-            # Jinja's own mark of a comment would swallow the labels of headings, {#sec-…}.
-            comment_start_string="{%#",
-            comment_end_string="#%}",
-            trim_blocks=True,
-            lstrip_blocks=True,
+    def table(frame: pd.DataFrame, label: str, caption: str) -> Markup:
+        look = Look(language, FRAME, label, currency)
+        shown = table_html(look.worded(frame), look).replace("\n", " ")
+        return Markup(  # noqa: S704 - pmlib.tables escapes the cells
+            f'<figure class="pm-table" id="{label}">'
+            f"<figcaption>{escape_markdown(caption)}</figcaption>{shown}</figure>"
         )
 
-    def part(self, name: str, kind: str) -> Part:
-        """Render one file.
-
-        Raises
-        ------
-        StudyError
-            There is no such file, or it quotes a number that this study does not have.
-        """
-        try:
-            source = self._environment.get_template(f"{name}.md").render(self._context)
-        except TemplateError as error:
-            raise StudyError(
-                "A text of the report's frame cannot be filled in.",
-                where=f"{name}.md",
-                found=str(error),
-                remedy="Ask for a number with {% if has('key') %} before quoting it.",
-            ) from error
-        return Part(name, BeautifulSoup(to_html(source), "html.parser"), kind=kind)  # type: ignore[arg-type]
-
-
-def _shown(value: Any) -> Any:
-    """What is filled in is shown as it is, whatever it holds; only tables are HTML already."""
-    if isinstance(value, Markup):
-        return value
-    return Markup(escape_markdown(str(value)))  # noqa: S704 - escaped one call before
-
-
-def _table(
-    frame: pd.DataFrame, label: str, caption: str, names: Mapping[str, str] | None = None
-) -> Markup:
-    """A numbered table as one line of HTML: a blank line would end Markdown's HTML block."""
-    table = table_html(frame, names=names).replace("\n", " ")
-    return Markup(  # noqa: S704 - pmlib.tables escapes the cells
-        f'<figure class="pm-table" id="{label}"><figcaption>{escape_markdown(caption)}</figcaption>'
-        f"{table}</figure>"
-    )
+    return table

@@ -89,6 +89,7 @@ class Journal:
     def report_key(self) -> str:
         """Digest of all that the report is made of."""
         frame = [path for path in (PROJECT / "reports" / "frame").rglob("*") if path.is_file()]
+        frame += _texts(self.content["parameters"]["language"])
         sources = imported_modules(["import pmlib.report.build"])
         return _digest(
             [file_digest(path) for path in sorted(frame) + sources],
@@ -128,8 +129,16 @@ def stage_key(plan: Plan, chapter: str) -> str:
         plan.study["fingerprint"],
         [artifacts_digest(plan.out, needed) for needed in sorted(params.NEEDS[chapter])],
         [file_digest(path) for path in imported_modules(code)],
+        [file_digest(path) for path in _texts(plan.values.language, chapter)],
         versions(),
     )
+
+
+def _texts(language: str, *names: str) -> list[Path]:
+    """Text files of a language: those with some names and what all share, or all of them."""
+    shared = ("catalogue", "report")
+    files = sorted((params.TEXTS / language).glob("*.*"))
+    return [path for path in files if not names or path.stem in (*names, *shared)]
 
 
 def artifacts_digest(out: Path, chapter: str) -> str:

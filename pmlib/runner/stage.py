@@ -88,6 +88,9 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
+    from pmlib.notebooks import put_prose
+    from pmlib.texts import open_language
+
     # It warns of every parameter that may be None, which it does not know how to read.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     started = time.perf_counter()
@@ -100,9 +103,12 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     before = saved.stat().st_mtime_ns if saved.exists() else None
     failed.parent.mkdir(parents=True, exist_ok=True)
     failure = None
+    source = nbformat.read(task.notebook, as_version=4)
+    put_prose(source, task.chapter, open_language(str(task.parameters["language"])))
+    nbformat.write(source, failed)
     try:
         papermill.execute_notebook(
-            str(task.notebook),
+            str(failed),
             str(failed),
             parameters=dict(task.parameters),
             cwd=str(task.notebook.parent),
@@ -170,7 +176,8 @@ def _publish(executed: Path, task: Task) -> None:
     )
     notebook.cells.insert(0, notice)
     for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"  # papermill draws a random one for the cell it injects
+        if cell.cell_type == "code":
+            cell.id = f"cell-{number}"  # papermill draws a random one for the cell it injects
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": kernel, "language_info": {"name": "python"}, "generated": True}

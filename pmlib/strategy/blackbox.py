@@ -16,7 +16,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from pmlib.engine import collect, day_number, uniform
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states, decode
 from pmlib.strategy.evidence import contact_rows

@@ -19,7 +19,8 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from pmlib.engine import Engine, uniform
-from pmlib.numbers import Finding, Number, format_number
+from pmlib.numbers import Number, format_number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import HOLDS, Groups, encode

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.numbers import Finding, Number, format_number
+from pmlib.numbers import Number, format_number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.safeguards import count_exclusions, exclusions, offer_rates, suppress
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import ADULT, age_of, count_groups

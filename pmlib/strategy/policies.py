@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case, Problem
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.effects import Effects, estimate

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pmlib.numbers import Finding, Number, format_number
+from pmlib.numbers import Number, format_number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states

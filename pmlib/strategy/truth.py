@@ -16,7 +16,8 @@ import pandas as pd
 from pmlib import casebank
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
 from pmlib.engine import collect, uniform
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Number
+from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case, Problem
 from pmlib.strategy.catalogue import Catalogue, catalogue
 from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups, decode

@@ -21,11 +21,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from pmlib.chapter import PROJECT, Chapter
 from pmlib.errors import StudyError
 from pmlib.files import write_json
-from pmlib.numbers import Number, numbers_to_records
+from pmlib.markup import to_html
+from pmlib.numbers import Number, to_records
 from pmlib.params import CHAPTERS, Parameters
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
-from pmlib.report.markup import to_html
 from pmlib.report.numbering import tidy_tables
 from pmlib.report.parts import Frame
 
@@ -124,7 +124,7 @@ class Run:
             for number, cell in enumerate(notebook.cells):
                 cell.id = f"cell-{number}"
             nbformat.write(notebook, self.folder / "notebooks" / f"{position:02}_{name}.ipynb")
-        records = numbers_to_records(self.numbers)
+        records = to_records(self.numbers)
         results = {record["key"]: record | {"chapter": "segmentation"} for record in records}
         write_json(results, self.folder / "results.json")
         parameters = Parameters().model_dump(mode="json")

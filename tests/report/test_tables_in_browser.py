@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pmlib.report.build import FRAME
-from pmlib.tables import to_html
+from pmlib.tables import legacy_to_html as to_html
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
 

@@ -49,6 +49,17 @@ def to_html(source: str) -> str:
     return str(_MARKDOWN(source))
 
 
+def caption_html(source: str) -> str:
+    """Render a caption: one paragraph of Markdown, with its marks, as HTML without the paragraph.
+
+    Examples
+    --------
+    >>> caption_html("*Lift* of each pair of products")
+    '<em>Lift</em> of each pair of products'
+    """
+    return to_html(" ".join(source.split())).strip().removeprefix("<p>").removesuffix("</p>")
+
+
 def mark_caption(caption: Tag) -> None:
     """Put the marks of citations, references and formulas into a caption that is HTML already."""
     for text in list(caption.find_all(string=True)):
