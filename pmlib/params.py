@@ -46,6 +46,9 @@ NEEDS = {
 TEXTS = Path(__file__).resolve().parents[1] / "texts"
 """A folder a language."""
 
+PSEUDO = "pseudo"
+"""The language that tests make to find words that are in no text; nobody reads it."""
+
 # What a notebook needs to find its inputs; run_all.py sets these three, they are no parameters
 # of the methods.
 RUN_CELL = (
@@ -457,6 +460,8 @@ def _type_name(field: FieldInfo) -> str:
 def _range(field: FieldInfo) -> str:
     if _words(field):
         return " | ".join(_words(field))
+    if field is Parameters.model_fields["language"]:
+        return " | ".join(name for name in languages() if name != PSEUDO)
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
     parts = [
         f"{sign} {getattr(limit, name):,}".replace(",", "_")
@@ -471,7 +476,7 @@ def _rule(field: FieldInfo) -> str:
     if _words(field):
         return f"one of {', '.join(_words(field))}"
     if field is Parameters.model_fields["language"]:
-        return f"one of {', '.join(languages())}, the folders of texts/"
+        return f"one of {', '.join(languages())}, the folders of texts"
     names = {"int": "a whole number", "float": "a number", "date": "a date (YYYY-MM-DD)"}
     kinds = _type_name(field).split(" | ")
     words = " or ".join(names.get(kind, kind) for kind in kinds if kind != "None")

@@ -14,7 +14,7 @@ from pmlib.profiling.customers import age_by_gender, customer_structure
 from pmlib.profiling.feature_time import LEAK_SUSPECT, audit_feature_time
 from pmlib.profiling.holdings import penetration_by_age, product_penetration
 from pmlib.profiling.implications import implications
-from pmlib.profiling.quality import data_quality
+from pmlib.profiling.quality import data_quality, notes
 
 __all__ = [
     "LEAK_SUSPECT",
@@ -27,6 +27,7 @@ __all__ = [
     "data_quality",
     "implications",
     "monthly_activity",
+    "notes",
     "penetration_by_age",
     "product_penetration",
     "repeated_contacts",

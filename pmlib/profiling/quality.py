@@ -4,64 +4,36 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from pmlib.engine import collect, day_number
-from pmlib.numbers import Number
+from pmlib.numbers import Finding, Number
 from pmlib.safeguards import suppress, wilson
 
 TABLES = ("customers", "products", "holdings", "transactions", "contacts")
 _DATES = {"holdings": "opened_on", "transactions": "booked_on", "contacts": "contacted_on"}
 _CODED_UNKNOWN = ("", "?", "unknown", "n/a", "na", "none", "missing")
-_MISSING = ("no value", "kept as missing; left out where the column is used")
-_EMPTY = ("no value at all", "not used")
+_MISSING = ("no_value", "kept_as_missing")
+_EMPTY = ("empty_column", "not_used")
 _MEANS = {
-    ("products", "risk_rating"): ("no rating", "product taken as suitable for everyone"),
-    ("holdings", "opened_on"): ("no opening day", "taken as held; not used where the day matters"),
-    ("holdings", "closed_on"): ("no closing day", "taken as still held"),
-    ("contacts", "product_id"): ("no product named", "counted for the campaign as a whole"),
-    ("contacts", "channel"): ("no channel", "kept: who was not contacted has none"),
-    ("contacts", "propensity"): ("probability of the arm not known", "no evidence of effects"),
-    ("contacts", "responded"): ("outcome not known", "left out of all rates"),
+    ("products", "risk_rating"): ("no_rating", "suitable_for_all"),
+    ("holdings", "opened_on"): ("no_opening_day", "taken_as_held"),
+    ("holdings", "closed_on"): ("no_closing_day", "still_held"),
+    ("contacts", "product_id"): ("no_product", "for_the_campaign"),
+    ("contacts", "channel"): ("no_channel", "not_contacted"),
+    ("contacts", "propensity"): ("no_propensity", "no_evidence"),
+    ("contacts", "responded"): ("no_outcome", "left_out_of_rates"),
 }
-"""What an empty cell means in the canonical tables, and what is done with it."""
+"""What an empty cell means in the canonical tables, and what is done with it (levels)."""
 _TECHNICAL = "customer_hash"  # added at ingest, tells nothing of the bank
-
-
-@dataclass(frozen=True)
-class Quality:
-    """State of the data.
-
-    Attributes
-    ----------
-    overview : pandas.DataFrame
-        ``table``, ``rows``, ``columns``, ``customers`` in it and their ``share`` of all,
-        ``first`` and ``last`` date (ISO), ``duplicates`` (rows that repeat another one exactly).
-    columns : pandas.DataFrame
-        ``table``, ``column``, ``type``, ``missing``, ``missing_share``, ``unknown`` (texts that
-        mean missing), ``distinct``, ``low``, ``high`` (see `data_quality`).
-    findings : pandas.DataFrame
-        ``table``, ``column``, ``finding``, ``rows`` (NaN: below the smallest group that may be
-        shown), ``share`` of the table's rows, ``done``.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    overview: pd.DataFrame
-    columns: pd.DataFrame
-    findings: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
 
 
 def data_quality(
     tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date, minimum: int = 10
-) -> Quality:
+) -> Finding:
     """Describe every table and column, and list what is wrong with them and what was done.
 
     The range of a column does not show its extreme values, which may belong to one customer:
@@ -75,6 +47,16 @@ def data_quality(
         The day as of which the bank is looked at.
     minimum : int
         Smallest number of rows that may be shown.
+
+    Returns
+    -------
+    Finding
+        Its table has ``table``, ``rows``, ``columns``, ``customers`` in it and their ``share`` of
+        all, ``first`` and ``last`` date (ISO), ``duplicates`` (rows that repeat another exactly).
+        Further tables: *columns* with ``table``, ``column``, ``type``, ``missing``,
+        ``missing_share``, ``unknown`` (texts that mean missing), ``distinct``, ``low``, ``high``;
+        *findings* with ``table``, ``column``, ``finding`` (level), ``rows`` (NaN: below the
+        smallest group that may be shown), ``share`` of the table's rows, ``done`` (level).
     """
     present = [name for name in TABLES if name in tables]
     columns = pd.concat(
@@ -90,28 +72,27 @@ def data_quality(
     small = (findings["rows"] < minimum) & (findings["table"] != "products")
     findings.loc[small, ["rows", "share"]] = np.nan
     rows = overview.set_index("table")["rows"]
-    numbers = [
-        Number(f"rows_{name}", int(rows[name]), "count", meaning=f"rows of the table {name}")
-        for name in present
-    ]
     cells = int((columns["table"].map(rows)).sum())
     missing = int(columns["missing"].sum())
-    numbers += [
-        Number("missing_share", missing / cells, "share",
-               meaning="cells without a value, all tables"),
-        Number("n_findings", len(findings), "count", meaning="findings on the quality of the data"),
-    ]  # fmt: skip
-    text = (
-        f"The study has {'all' if len(present) == len(TABLES) else f'{len(present)} of the'} "
-        f"{len(TABLES)} tables and {{rows_customers}} customers; {{missing_share}} of all cells "
-        "have no value. "
+    return Finding(
+        overview,
+        (
+            *(Number(f"rows_{name}", int(rows[name]), "count") for name in present),
+            Number("missing_share", missing / cells, "share"),
+            Number("n_findings", len(findings), "count"),
+        ),
+        facts={
+            "tables_present": "all" if len(present) == len(TABLES) else "some",
+            "data_checks": "clean" if findings.empty else "findings",
+        },
+        quotes={"present": len(present), "tables": len(TABLES)},
+        tables={"columns": columns.drop(columns="rows"), "findings": findings},
     )
-    text += (
-        "No check found anything wrong."
-        if findings.empty
-        else "The checks led to {n_findings} findings, listed with what was done about each."
-    )
-    return Quality(overview, columns.drop(columns="rows"), findings, tuple(numbers), text)
+
+
+def notes(known: Sequence[str]) -> Finding:
+    """What the study knows of its data as they came, in its own words; a row a ``note``."""
+    return Finding(pd.DataFrame({"note": list(known)}, dtype=object))
 
 
 def _overview(tables: Mapping[str, nw.LazyFrame], present: list[str]) -> pd.DataFrame:
@@ -234,14 +215,14 @@ def _column_findings(columns: pd.DataFrame, overview: pd.DataFrame) -> pd.DataFr
             what, done = _MEANS.get((row.table, row.column), default)
             found.append((row.table, row.column, what, row.missing, done))
         if row.unknown:
-            done = "kept as a category of its own"
-            found.append((row.table, row.column, "text that means unknown", row.unknown, done))
+            done = "own_category"
+            found.append((row.table, row.column, "coded_unknown", row.unknown, done))
         if row.distinct == 1 and row.rows > 1 and not row.missing and row.table != "products":
-            done = "kept; tells no two rows apart"
-            found.append((row.table, row.column, "one value throughout", row.rows, done))
+            done = "tells_nothing"
+            found.append((row.table, row.column, "one_value", row.rows, done))
     for row in overview[overview["duplicates"] > 0].itertuples():
-        done = "kept: without a key they may be two events"
-        found.append((row.table, "", "rows that repeat another exactly", row.duplicates, done))
+        done = "two_events"
+        found.append((row.table, "", "repeated_rows", row.duplicates, done))
     return _as_findings(found, overview)
 
 
@@ -255,11 +236,11 @@ def _logic_findings(
     if "birth_date" in names:
         years = nw.lit(as_of.toordinal()) - day_number("birth_date")
         for what, rule in (
-            ("younger than 18 years", years < 18 * 365.25),
-            ("older than 105 years", years > 105 * 365.25),
+            ("under_18", years < 18 * 365.25),
+            ("over_105", years > 105 * 365.25),
         ):
             n = count_rows(customers.filter(rule))
-            found.append(("customers", "birth_date", what, n, "kept, in the outermost age bands"))
+            found.append(("customers", "birth_date", what, n, "outermost_bands"))
     if "joined_on" in names:
         joined = customers.select("customer_id", _joined=day_number("joined_on"))
         for name, date in _DATES.items():
@@ -272,11 +253,11 @@ def _logic_findings(
                 .filter(nw.col("_day") < nw.col("_joined"))
             )
             n = count_rows(early)
-            found.append((name, date, "before the customer joined", n, "kept as recorded"))
+            found.append((name, date, "before_joining", n, "as_recorded"))
     if "contacts" in tables:
         free = tables["contacts"].filter((nw.col("arm") != "control") & (nw.col("cost") <= 0))
-        done = "kept; a campaign without any cost shows none"
-        found.append(("contacts", "cost", "contact that cost nothing", count_rows(free), done))
+        done = "shows_no_cost"
+        found.append(("contacts", "cost", "free_contact", count_rows(free), done))
     return _as_findings([row for row in found if row[3]], overview)
 
 
@@ -367,7 +348,7 @@ def _short(value: float | None) -> str | None:
 
 def _type_name(kind: nw.dtypes.DType) -> str:
     if kind == nw.Boolean:
-        return "yes/no"
+        return "boolean"
     if kind == nw.Date:
         return "date"
     return "number" if kind.is_numeric() else "text"
