@@ -106,6 +106,11 @@ class Chapter:
         """Open a canonical table of the study."""
         return self.study.scan(table, self.engine)
 
+    @property
+    def tables(self) -> dict[str, nw.LazyFrame]:
+        """All canonical tables of the study, opened."""
+        return {name: self.scan(name) for name in self.study.tables}
+
     def has(self, *tables: str) -> bool:
         """Tell whether the study has these tables; if not, say so to the reader."""
         missing = [table for table in tables if not self.study.has(table)]

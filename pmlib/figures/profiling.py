@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from pmlib.figures.style import COLOURS, SEQUENTIAL, new_figure, segment_colours, styled
+from pmlib.figures.style import COLOURS, SEQUENTIAL, drawing, new_figure, segment_colours, styled
+from pmlib.numbers import Finding
+from pmlib.texts import Words
 
 _PANELS = 8
 PER_CENT = FuncFormatter(lambda value, _: f"{100 * value:.4g} %")
@@ -94,17 +96,10 @@ def age_pyramid(table: pd.DataFrame) -> Figure:
     return figure
 
 
-@styled
-def activity(months: pd.DataFrame, *, currency: str = "") -> Figure:
-    """Share of active customers and money in and out, month by month.
-
-    Parameters
-    ----------
-    months : pandas.DataFrame
-        ``Activity.months``; months that are covered in part are drawn open.
-    currency : str
-        Unit of the money axis.
-    """
+@drawing("fig-activity")
+def activity(found: Finding, words: Words) -> Figure:
+    """Share of active customers and money in and out, by month; open: covered in part."""
+    months = found.table
     figure = new_figure(4.0)
     above, below = figure.subplots(2, 1, sharex=True)
     at = np.arange(len(months))
@@ -118,20 +113,17 @@ def activity(months: pd.DataFrame, *, currency: str = "") -> Figure:
     )  # fmt: skip
     above.set_ylim(0, 1)
     above.yaxis.set_major_formatter(PER_CENT)
-    above.set_ylabel("active customers")
-    for name, label, colour, marker in (
-        ("money_in", "received", "main", "o"),
-        ("money_out", "paid", "accent", "s"),
-    ):
+    above.set_ylabel(words("share"))
+    for name, colour, marker in (("money_in", "main", "o"), ("money_out", "accent", "s")):
         below.plot(
             at, months[name] / 1e6, color=COLOURS[colour], marker=marker, markersize=3.5,
-            label=label,
+            label=words(name),
         )  # fmt: skip
     below.set_ylim(bottom=0)
-    below.set_ylabel(f"million {currency} a month".replace("  ", " "))
+    below.set_ylabel(words("money"))
     figure.legend(loc="outside upper right", ncols=2)
     _sparse_ticks(below, list(months["month"]))
-    below.set_xlabel("month")
+    below.set_xlabel(words("month"))
     return figure
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import narwhals as nw
 import numpy as np
 
 from pmlib.engine import collect, day_number
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Number, needs
 from pmlib.profiling.quality import count_rows, with_rate
 from pmlib.safeguards import suppress
 
 
+@needs("transactions")
 def monthly_activity(
-    customers: nw.LazyFrame,
-    transactions: nw.LazyFrame,
+    tables: Mapping[str, nw.LazyFrame],
     *,
     as_of: dt.date,
     level: float = 0.95,
@@ -29,7 +29,8 @@ def monthly_activity(
 
     Parameters
     ----------
-    customers, transactions : narwhals.LazyFrame
+    tables : mapping
+        Canonical tables: ``customers`` and ``transactions``.
     as_of : datetime.date
         Later payments are left out.
     level : float
@@ -44,6 +45,7 @@ def monthly_activity(
         bank, ``share`` active with ``low`` and ``high`` (Wilson), ``money_in``, ``money_out``
         (currency, both positive), ``whole`` (False: the data cover part of the month).
     """
+    customers, transactions = tables["customers"], tables["transactions"]
     dated = transactions.with_columns(
         _day=day_number("booked_on"), _month=_month("booked_on")
     ).filter(nw.col("_day") <= as_of.toordinal())
@@ -72,28 +74,21 @@ def monthly_activity(
     months[["money_in", "money_out"]] = months[["money_in", "money_out"]].fillna(0.0)
     months = suppress(months, count="active", minimum=minimum, keep=("customers",))
     whole = months[months["whole"] & ~months["suppressed"]]
-    numbers: tuple[Number, ...] = (
-        Number("n_months_observed", len(months), "months", meaning="months with payments"),
-    )
+    observed = Number("n_months_observed", len(months), "months")
     if len(whole) < 2:
-        return Finding(months, numbers, "Payments cover too few whole months to show a course.")
+        return Finding(months, (observed,), facts={"activity_course": "too_short"})
     last = whole.iloc[-1]
-    numbers += (
-        Number("active_share", last["share"], "share", last["low"], last["high"],
-               meaning="customers with a payment in the last whole month"),
-        Number("payments_per_active", last["transactions"] / last["active"], "",
-               meaning="payments an active customer in the last whole month", decimals=1),
-        Number("last_whole_month", last["month"], meaning="last whole month of payments"),
-    )  # fmt: skip
-    text = (
-        "Payments cover {n_months_observed} months. In the last whole one, {last_whole_month}, "
-        "{active_share} of the customers ({active_share.interval}) made or received a payment, "
-        "{payments_per_active} each on average."
+    return Finding(
+        months,
+        (
+            observed,
+            Number("active_share", last["share"], "share", last["low"], last["high"]),
+            Number("payments_per_active", last["transactions"] / last["active"], decimals=1),
+            Number("last_whole_month", last["month"]),
+        ),
+        facts={"activity_course": "shown"},
+        quotes={"partial": months.loc[~months["whole"], "month"].tolist()},
     )
-    partial = months.loc[~months["whole"], "month"]
-    if len(partial):
-        text += f" Only part of {', '.join(partial)} is covered, which is drawn open."
-    return Finding(months, numbers, text)
 
 
 def _month(column: str) -> nw.Expr:

@@ -322,6 +322,7 @@ class Language:
                 self._templates[key] = environment.from_string(self.source(chapter, block))
             context = Context(self, chapter, currency=currency, plain=plain)
             known = {name: context.quoted(value) for name, value in quotes.items()}
+            known["currency"] = currency
 
             def has(*keys: str) -> bool:
                 return all(key in known and known[key] is not None for key in keys)

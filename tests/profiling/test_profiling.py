@@ -161,7 +161,9 @@ def test_activity_counts_customers_and_money_by_month(lazy):
             }
         )
     )
-    months = profiling.monthly_activity(customers, transactions, as_of=AS_OF, minimum=1).table
+    months = profiling.monthly_activity(
+        {"customers": customers, "transactions": transactions}, as_of=AS_OF, minimum=1
+    ).table
     months = months.set_index("month")
     assert months["active"].to_dict() == {"2025-01": 1, "2025-02": 2, "2025-03": 1}
     assert months["customers"].to_dict() == {"2025-01": 1, "2025-02": 2, "2025-03": 2}
@@ -643,7 +645,7 @@ def profile(small):
             customers, as_of=day, attributes=study.attributes
         ),
         "pyramid": profiling.age_by_gender(customers, as_of=day),
-        "activity": profiling.monthly_activity(customers, tables["transactions"], as_of=day),
+        "activity": profiling.monthly_activity(tables, as_of=day),
         "held": profiling.product_penetration(
             customers, tables["holdings"], tables["products"], as_of=day
         ),
