@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,9 +22,10 @@ from pmlib.files import folder_written_whole, read_json, written_whole
 from pmlib.numbers import Number, from_records
 from pmlib.params import CHAPTERS, Parameters, describe
 from pmlib.report.bibliography import Bibliography
-from pmlib.report.numbering import Part, Target, assemble
+from pmlib.report.numbering import Part, Say, Target, assemble
 from pmlib.report.parts import chapter_exporter, frame_part, frame_table, read_chapter
 from pmlib.tables import heading
+from pmlib.texts import FRAME as PAGE
 from pmlib.texts import Language, open_language
 
 FRAME = Path(__file__).resolve().parents[2] / "reports" / "frame"
@@ -63,16 +65,21 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     run = read_json(run_dir / "run.json")
     study, parameters = run["study"], Parameters(**run["parameters"])
     records = list(read_json(run_dir / "results.json").values())
-    origin = "Simulated data" if study["simulated"] else "Real data"
-    exporter = chapter_exporter(frame / "template")
     tables = {*study["tables"], *(["truth"] if study["simulated"] else [])}
+    currency = study["currency"]
+    language = open_language(parameters.language)
+
+    def say(block: str, **quotes: Any) -> str:
+        about = {"study": study, "as_of": parameters.as_of or study["as_of"]}
+        return language.render(PAGE, block, about | quotes, plain=True)
+
+    exporter = chapter_exporter(frame / "template", code=say("code"))
+    origin = say(f"origin.{'simulated' if study['simulated'] else 'real'}")
     chapters = [
         read_chapter(_notebook(run_dir, name), exporter, origin=origin, tables=tables)
         for name in CHAPTERS
     ]
     bibliography = Bibliography(frame / "references.bib")
-    currency = study["currency"]
-    language = open_language(parameters.language)
     recorded = from_records(records)
     known = {found.key: found for found in recorded} | {
         "study": study,
@@ -91,7 +98,9 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         return frame_part(name, kind, language, known, currency=currency)
 
     references = Part(
-        "references", BeautifulSoup("<h1>References</h1>", "html.parser"), kind="unnumbered"
+        "references",
+        BeautifulSoup(f"<h1>{say('references')}</h1>", "html.parser"),
+        kind="unnumbered",
     )
     parts = [
         part("abstract", "unnumbered"),
@@ -102,7 +111,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         *(part(name, "appendix") for name in APPENDICES),
         *([part(VALIDATION, "appendix")] if study["simulated"] else []),
     ]
-    targets = assemble(parts, bibliography)
+    targets = assemble(parts, bibliography, say)
     # Only now are all citations known.
     references.soup.append(BeautifulSoup(bibliography.list_html(), "html.parser"))
     page = _render_page(
@@ -111,6 +120,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         study=study,
         parameters=parameters,
         language=language,
+        say=say,
         templates=frame / "template",
     )
     _export(run_dir, parts, targets)
@@ -201,6 +211,7 @@ def _render_page(
     study: Mapping[str, Any],
     parameters: Parameters,
     language: Language,
+    say: Say,
     templates: Path,
 ) -> str:
     """Put all numbered parts into the page's template; refuse a page that would fetch something."""
@@ -216,7 +227,7 @@ def _render_page(
                 target
                 for target in targets.values()
                 if target.part == part.name
-                and target.kind == "Section"
+                and target.kind == "sec"
                 and target.number.count(".") == 1
             ],
         }
@@ -231,7 +242,7 @@ def _render_page(
             # Appendices share pages, so they share the line at the head of the page.
             "page": "appendix" if part.kind == "appendix" else part.name,
             "running_head": _css_string(
-                "Appendix"
+                say("kind.appendix")
                 if part.kind == "appendix"
                 else f"{part.number} {part.short_title}".strip()
             ),
@@ -246,7 +257,7 @@ def _render_page(
             "name": "contents",
             "label": "sec-contents",
             "page": "contents",
-            "running_head": Markup('"Contents"'),
+            "running_head": _css_string(say("contents")),
         },
     )
     environment = Environment(
@@ -255,17 +266,18 @@ def _render_page(
     page = environment.get_template("report.html.j2").render(
         language=language.catalogue["language"],
         study=study,
-        as_of=parameters.as_of or study["as_of"],
+        word=say,
+        words=_ours(_script_words(language)),
         customers=language.number(study["rows"]["customers"], "customers"),
         seed=parameters.seed,
         parts=shown,
         contents=contents,
         lists=[
-            (title, [target for target in targets.values() if target.kind == kind])
-            for title, kind in (("Figures", "Figure"), ("Tables", "Table"))
+            (say(title), [target for target in targets.values() if target.kind == kind])
+            for title, kind in (("figures", "fig"), ("tables", "tbl"))
         ],
         style=_ours((templates / "style.css").read_text(encoding="utf-8")),
-        running_title=_css_string(f"Precision marketing at a bank: {study['title']}"),
+        running_title=_css_string(f"{say('title')}: {study['title']}"),
         script=_ours(script),
         script_hash=f"sha256-{digest}",
     )
@@ -294,6 +306,16 @@ def _check_offline(page: str) -> None:
         )
 
 
+def _script_words(language: Language) -> str:
+    """Words of the page's script as JSON that cannot end its element."""
+    found = {
+        name.removeprefix("script."): language.source(PAGE, name)
+        for name in language.blocks(PAGE)
+        if name.startswith("script.")
+    }
+    return json.dumps(found, ensure_ascii=False).replace("<", "\\u003c")
+
+
 def _css_string(text: str) -> Markup:
     """A CSS string that can hold anything."""
     return _ours('"' + re.sub(r'["\\<>\n]', lambda match: f"\\{ord(match[0]):x} ", text) + '"')
@@ -318,9 +340,10 @@ def _export(run_dir: Path, parts: Sequence[Part], targets: Mapping[str, Target])
     for part in parts:
         for element in part.soup.find_all("figure", class_=["pm-figure", "pm-table"]):
             target = targets[str(element["id"])]
-            name = f"{target.kind}-{target.number}-{target.label.partition('-')[2]}".lower()
+            kind = {"fig": "figure", "tbl": "table"}[target.kind]
+            name = f"{kind}-{target.number}-{target.label.partition('-')[2]}".lower()
             data = part.csv.get(target.label) or _table_text(element)
-            group = figures if target.kind == "Figure" else tables
+            group = figures if target.kind == "fig" else tables
             group[f"{name}.csv"] = _without_formulas(data).encode()
             image = element.find("img")
             if image is not None:

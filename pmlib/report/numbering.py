@@ -10,7 +10,7 @@ import difflib
 import re
 import string
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,11 +19,14 @@ from bs4.element import AttributeValueList
 
 from pmlib.errors import StudyError
 from pmlib.markup import mark_caption
-from pmlib.numbers import DIGITS
+from pmlib.numbers import DIGITS, Number
 from pmlib.report.bibliography import Bibliography
 
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5"]
-_KINDS = {"fig": "Figure", "tbl": "Table", "eq": "Equation"}
+_KINDS = ("fig", "tbl", "eq")
+
+Say = Callable[..., str]
+"""``say(block, **quotes)``: words of the page, from the frame's text file."""
 
 
 @dataclass
@@ -74,19 +77,15 @@ class Target:
     """Something with a number that a reference can point to."""
 
     label: str
-    kind: str
+    kind: Literal["fig", "tbl", "eq", "sec", "chapter", "appendix", "unnumbered"]
     number: str
     title: str
     part: str
-
-    @property
-    def text(self) -> str:
-        """How running text names it, e.g. ``Figure 3.2``."""
-        number = f"({self.number})" if self.kind == "Equation" else self.number
-        return f"{self.kind}\u00a0{number}" if number else self.title
+    text: str
+    """How running text names it, e.g. ``Figure 3.2``."""
 
 
-def assemble(parts: Sequence[Part], bibliography: Bibliography) -> dict[str, Target]:
+def assemble(parts: Sequence[Part], bibliography: Bibliography, say: Say) -> dict[str, Target]:
     """Number all parts in place and fill their references and citations.
 
     Parameters
@@ -95,6 +94,8 @@ def assemble(parts: Sequence[Part], bibliography: Bibliography) -> dict[str, Tar
         In the order of the report.
     bibliography : Bibliography
         Where citations are looked up; it remembers what was cited.
+    say : callable
+        Words of the page.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def assemble(parts: Sequence[Part], bibliography: Bibliography) -> dict[str, Tar
             part.number = str(next(chapters))
         elif part.kind == "appendix":
             part.number = next(letters)
-        for target in _number(part):
+        for target in _number(part, say):
             if target.label in targets:
                 raise StudyError(
                     "Two things in the report share a label.",
@@ -126,12 +127,12 @@ def assemble(parts: Sequence[Part], bibliography: Bibliography) -> dict[str, Tar
             targets[target.label] = target
     declared = frozenset().union(*(part.declared for part in parts))
     for part in parts:
-        _resolve(part, targets, declared, bibliography)
-        tidy_tables(part.soup, targets)
+        _resolve(part, targets, declared, bibliography, say)
+        tidy_tables(part.soup, targets, say)
     return targets
 
 
-def _number(part: Part) -> Iterable[Target]:
+def _number(part: Part, say: Say) -> Iterable[Target]:
     """Number one part's headings, figures, tables and equations; give what can be referred to."""
     for image in part.soup.find_all("img"):
         if not str(image.get("alt", "")).strip():
@@ -140,8 +141,9 @@ def _number(part: Part) -> Iterable[Target]:
                 where=part.name,
                 remedy="Show pictures with chapter.figure(…, caption=…, alt=…).",
             )
-    yield from _number_headings(part)
+    yield from _number_headings(part, say)
     prose = part.soup.find_all("table", class_="pm-prose")
+    # LEGACY-MARKS
     for text in (
         *part.soup.find_all("figcaption"),
         *part.soup.find_all("p", class_="pm-absent"),
@@ -152,7 +154,7 @@ def _number(part: Part) -> Iterable[Target]:
     for element in part.soup.find_all(
         ["figure", "div"], class_=["pm-figure", "pm-table", "pm-equation"]
     ):
-        prefix = "eq"
+        prefix: Literal["fig", "tbl", "eq"] = "eq"
         if element.name == "figure":
             prefix = "fig" if "pm-figure" in element["class"] else "tbl"
         counts[prefix] += 1
@@ -161,21 +163,23 @@ def _number(part: Part) -> Iterable[Target]:
             element.append(_new("span", f"({number})", "pm-equation-number"))
             label = element.get("id") or f"eq-{part.name}-{counts[prefix]}"
             element["id"] = label
-            yield Target(str(label), "Equation", number, "", part.name)
+            named = f"{say('kind.eq')}\u00a0({number})"
+            yield Target(str(label), "eq", number, "", part.name, named)
             continue
         caption = element.find("figcaption")
         if caption is None or not element.get("id"):
             raise StudyError("A figure or table has no caption or no label.", where=part.name)
         title = _first_sentence(caption)
-        caption.insert(0, _new("span", f"{_KINDS[prefix]}\u00a0{number}", "pm-number"))
+        named = f"{say(f'kind.{prefix}')}\u00a0{number}"
+        caption.insert(0, _new("span", named, "pm-number"))
         caption.insert(1, " ")
         if part.origin:
             caption.append(" ")
             caption.append(_new("span", f"{part.origin}.", "pm-origin"))
-        yield Target(str(element["id"]), _KINDS[prefix], number, title, part.name)
+        yield Target(str(element["id"]), prefix, number, title, part.name, named)
 
 
-def _number_headings(part: Part) -> Iterable[Target]:
+def _number_headings(part: Part, say: Say) -> Iterable[Target]:
     """Number headings, give each an id and move it one level down: h1 is the report's title."""
     headings = part.soup.find_all(_HEADINGS)
     if not headings or [h.name for h in headings].count("h1") != 1 or headings[0].name != "h1":
@@ -186,8 +190,9 @@ def _number_headings(part: Part) -> Iterable[Target]:
             found=", ".join(f"{h.name} {h.get_text()!r}" for h in headings[:4]) or "no heading",
         )
     part.title = _text(headings[0])
-    kind = {"chapter": "Chapter", "appendix": "Appendix", "unnumbered": ""}[part.kind]
-    yield Target(part.label, kind, part.number, part.title, part.name)
+    kind = "" if part.kind == "unnumbered" else say(f"kind.{part.kind}")
+    text = f"{kind}\u00a0{part.number}" if part.number else part.title
+    yield Target(part.label, part.kind, part.number, part.title, part.name, text)
     counts = [0, 0]
     used: set[str] = set()
     for heading in headings:
@@ -202,16 +207,21 @@ def _number_headings(part: Part) -> Iterable[Target]:
         elif not heading.get("id"):
             heading["id"] = _unused(f"{part.name}-{_slug(title)}", used)
         if level > 1:
-            yield Target(str(heading["id"]), "Section", number, title, part.name)
+            text = f"{say('kind.sec')}\u00a0{number}" if number else title
+            yield Target(str(heading["id"]), "sec", number, title, part.name, text)
         heading.name = f"h{level + 1}"
         if number:
-            prefix = "Appendix\u00a0" if part.kind == "appendix" and level == 1 else ""
+            prefix = f"{kind}\u00a0" if part.kind == "appendix" and level == 1 else ""
             heading.insert(0, _new("span", f"{prefix}{number}", "pm-number"))
             heading.insert(1, " ")
 
 
 def _resolve(
-    part: Part, targets: dict[str, Target], declared: frozenset[str], bibliography: Bibliography
+    part: Part,
+    targets: dict[str, Target],
+    declared: frozenset[str],
+    bibliography: Bibliography,
+    say: Say,
 ) -> None:
     """Fill the marks of one part."""
     for mark in part.soup.find_all("a", class_="pm-ref"):
@@ -220,10 +230,8 @@ def _resolve(
             mark.string = targets[label].text
         elif label in declared:
             # It exists, but this study lacks the table it rests on.
-            kind = {**_KINDS, "sec": "section"}[label.partition("-")[0]].lower()
-            mark.replace_with(
-                _new("span", f"a {kind} that this study has no data for", "pm-absent-ref")
-            )
+            words = say(f"without.{label.partition('-')[0]}")
+            mark.replace_with(_new("span", words, "pm-absent-ref"))
         else:
             close = difflib.get_close_matches(label, [*targets, *declared], n=1)
             raise StudyError(
@@ -287,7 +295,7 @@ _PAPER, _LARGEST, _COMFORTABLE, _SMALLEST = 480, 8.4, 7.0, 5.4
 _CHARACTER = 0.56
 
 
-def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target]) -> None:
+def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target], say: Say) -> None:
     """Give each table header scopes, a frame that scrolls, and a size of type for paper.
 
     A table with many columns and few rows gets a twin with rows for columns, printed in its place.
@@ -298,16 +306,20 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target]) -> None:
         One part of the report; changed in place.
     targets : mapping
         Label to target, to name the scrolling frame.
+    say : callable
+        Words of the page.
     """
     for table in soup.find_all("table"):
         size, rows = _tidy(table), len(table.select("tbody tr"))
         figure = table.find_parent("figure")
         label = str(figure.get("id", "")) if figure else ""
-        name = targets[label].text if label in targets else "Table"
+        name = targets[label].text if label in targets else say("kind.tbl")
         if label.startswith("fig-"):
-            name = f"Data behind {name}"
+            name = say("kind.data", name=name)
         elif figure and rows > _PRINTED and "pm-sortable" in table.get_attribute_list("class"):
-            _print_first_rows(table, figure, rows)
+            _mark(table, "pm-first-rows")
+            note = say("printed-rows", printed=_PRINTED, rows=Number("", rows, "count"))
+            figure.append(_new("p", note, "pm-print-note"))
         elif size < _COMFORTABLE and rows <= _FEW:
             turned = _turned(table)
             if _tidy(turned) > size:
@@ -378,16 +390,6 @@ def _turned(table: Tag) -> Tag:
     head, *body = (f"<tr>{''.join(map(str, cells))}</tr>" for cells in zip(*rows, strict=False))
     copy = f'<table class="pm-paper"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>'
     return BeautifulSoup(copy, "html.parser").find_all("table")[0]
-
-
-def _print_first_rows(table: Tag, figure: Tag, rows: int) -> None:
-    _mark(table, "pm-first-rows")
-    note = _new("p", "", "pm-print-note")
-    note.string = (
-        f"Printed are the first {_PRINTED} of {rows:,} rows; all are on screen and, as CSV, in the "
-        "folder tables of this run."
-    )
-    figure.append(note)
 
 
 def _mark(element: Tag, css_class: str) -> None:

@@ -26,9 +26,18 @@ from pmlib.texts import FRAME, Language, Look
 _LABEL = re.compile(r"""["'#]((?:fig|tbl|sec|eq)-[A-Za-z0-9-]+)["'}]""")
 
 
-def chapter_exporter(templates: Path) -> HTMLExporter:
-    """Make the exporter for `read_chapter` from a folder with the template ``chapter``."""
-    return _Exporter(template_name="chapter", extra_template_basedirs=[str(templates)])
+def chapter_exporter(templates: Path, *, code: str) -> HTMLExporter:
+    """Make the exporter for `read_chapter` from a folder with the template ``chapter``.
+
+    Parameters
+    ----------
+    templates : Path
+    code : str
+        The word for folded code.
+    """
+    exporter = _Exporter(template_name="chapter", extra_template_basedirs=[str(templates)])
+    exporter.code = code
+    return exporter
 
 
 def read_chapter(
@@ -84,11 +93,14 @@ def read_chapter(
 class _Exporter(HTMLExporter):
     """HTML with this report's own Markdown."""
 
+    code = ""
+
     def from_notebook_node(  # type: ignore[override]
         self, nb: Any, resources: Any = None, **kw: Any
     ) -> tuple[str, Any]:
         """Fill the template; the second parse that `HTMLExporter` makes for alt texts is ours."""
         self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="python", parent=self))
+        resources = {**(resources or {}), "words": {"code": self.code}}
         return TemplateExporter.from_notebook_node(self, nb, resources, **kw)
 
     @pass_context

@@ -165,12 +165,15 @@ def _publish(executed: Path, task: Task) -> None:
     """Strip what differs from run to run, mark as generated, and put the notebook in its place."""
     import nbformat
 
+    from pmlib.texts import FRAME, open_language
+
     notebook = nbformat.read(executed, as_version=4)
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+    language = open_language(str(task.parameters["language"]))
     notice = nbformat.v4.new_markdown_cell(
-        f"*Made by run_all.py from notebooks/{task.notebook.name}; not for editing.*",
+        language.render(FRAME, "generated", {"notebook": task.notebook.name}),
         id="generated",
         metadata={"tags": ["generated"]},
     )

@@ -2,6 +2,13 @@
 // that scroll by keyboard, and the side contents that follow the reader.
 "use strict";
 
+// The page's language; a word may have places, {name}, to fill in.
+const WORDS = JSON.parse(document.getElementById("words").textContent);
+
+function say(word, filled = {}) {
+  return WORDS[word].replace(/\{(\w+)\}/g, (_, name) => filled[name]);
+}
+
 function make(name, properties, ...children) {
   const element = Object.assign(document.createElement(name), properties);
   element.append(...children);
@@ -36,7 +43,7 @@ function makeSortable(table) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
     const name = head.textContent.trim();
-    const button = make("button", { type: "button", className: "pm-sort", ariaLabel: `Sort by ${name}` });
+    const button = make("button", { type: "button", className: "pm-sort", ariaLabel: say("sort-by", { name }) });
     head.append(button); // the heading itself stays text: browsers print no buttons in repeated heads
     head.addEventListener("click", () => {
       const direction = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
@@ -59,7 +66,7 @@ function makeFilters(table) {
       .split(head.dataset.filter === "list" ? " + " : "\u0000");
     const values = [...new Set(rows.flatMap(parts))].sort((a, b) =>
       a.localeCompare(b, document.documentElement.lang, { numeric: true }));
-    const select = make("select", {}, make("option", { value: "" }, "all"),
+    const select = make("select", {}, make("option", { value: "" }, say("all")),
       ...values.map((value) => make("option", { value: "=" + value }, value)));
     return [{ name: head.textContent.trim(), select, parts }];
   });
@@ -72,9 +79,9 @@ function makeFilters(table) {
         ({ select, parts }) => !select.value || parts(row).includes(select.value.slice(1))));
       shown += !row.hidden;
     });
-    status.textContent = `${shown} of ${rows.length} rows shown`;
+    status.textContent = say("rows-shown", { shown, rows: rows.length });
   };
-  const reset = make("button", { type: "button", className: "pm-reset" }, "Show all");
+  const reset = make("button", { type: "button", className: "pm-reset" }, say("show-all"));
   reset.addEventListener("click", () => {
     search.value = "";
     choices.forEach(({ select }) => { select.value = ""; });
@@ -83,11 +90,11 @@ function makeFilters(table) {
   search.addEventListener("input", apply);
   choices.forEach(({ select }) => select.addEventListener("change", apply));
   const bar = make("div", { className: "pm-filters" },
-    make("label", {}, make("span", {}, "Search"), search),
+    make("label", {}, make("span", {}, say("search")), search),
     ...choices.map(({ name, select }) => make("label", {}, make("span", {}, name), select)),
     reset, status);
   bar.setAttribute("role", "group");
-  bar.setAttribute("aria-label", "Rows to show");
+  bar.setAttribute("aria-label", say("rows-to-show"));
   (table.closest(".pm-scroll") || table).before(bar);
   apply();
 }
