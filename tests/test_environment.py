@@ -15,6 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pmlib import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
@@ -126,3 +128,14 @@ def test_what_is_required_is_imported_or_a_command() -> None:
 
 def test_an_import_within_a_function_is_seen() -> None:
     assert modules_of("import a.b\ndef f():\n    from c.d import e") == {"a", "c"}
+
+
+def test_the_citation_names_this_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["cff-version"] == "1.2.0"
+    assert {"message", "title", "abstract", "authors", "keywords"} <= set(cited)
+    assert (cited["type"], cited["license"]) == ("software", PROJECT["license"])
+    assert cited["version"] == __version__
+    holder = re.search(r"Copyright \(c\) \d+ (.*)", (ROOT / "LICENSE").read_text())
+    assert holder is not None
+    assert cited["authors"] == [{"name": holder[1]}]
