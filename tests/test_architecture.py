@@ -43,6 +43,22 @@ def test_a_document_links_to_what_is_there(document: Path) -> None:
         assert link.startswith("https://") or (document.parent / link).exists(), link
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_document_names_code_that_is_there(document: Path) -> None:
+    """`module.name`, `package/module` and `package/module.name`, where the first is pmlib's."""
+    named = re.findall(r"`([a-z]+)(?:/([a-z_]+))?(?:\.(\w+))?`", document.read_text("utf-8"))
+    for first, module, name in named:
+        place = ROOT / "pmlib" / first
+        if module and place.is_dir() and first != "texts":  # texts/en is a folder of words
+            place = (place / module).with_suffix(".py")
+        elif not module and name and place.with_suffix(".py").is_file():
+            place = place.with_suffix(".py")
+        else:
+            continue
+        assert place.is_file(), f"{first}/{module}"
+        assert not name or re.search(rf"\b{name}\b", place.read_text("utf-8")), f"{place}: {name}"
+
+
 def test_a_new_row_is_filled_in_from_the_docstring() -> None:
     table = "| 0 | `errors` | to be written |\n"
     assert MODULES["written"](table) == (
