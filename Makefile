@@ -8,7 +8,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 PY     := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lab validate notebooks reference lint
+.PHONY: help study test lab validate notebooks map reference lint
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ validate: .venv/installed  ## many simulated banks against their truth; the tabl
 
 notebooks: .venv/installed  ## write the notebooks' parameters from the schema, their prose from texts/en
 	@$(PY) -m pmlib.notebooks
+
+map: .venv/installed  ## write the tables of docs/ARCHITECTURE.md from the docstrings
+	@$(PY) docs/modules.py
 
 reference: .venv/installed  ## execute the small reference notebooks that the tests compare with
 	@$(PY) tests/reference/make.py

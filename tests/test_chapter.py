@@ -11,7 +11,6 @@ from bs4 import BeautifulSoup
 
 from pmlib import chapter as module
 from pmlib.chapter import Chapter
-from pmlib.engine import open_engine
 from pmlib.errors import StudyError
 from pmlib.figures.style import new_figure
 from pmlib.files import read_frame, read_json
@@ -27,15 +26,13 @@ def shown(monkeypatch):
 
 
 @pytest.fixture
-def chapter(tmp_path):
+def chapter(engine, tmp_path):
     study = SimpleNamespace(
         currency="EUR",
         as_of=dt.date(2025, 12, 31),
         has=lambda table: table == "customers",
     )
-    engine = open_engine()
-    yield Chapter("segmentation", tmp_path, params=Parameters(), study=study, engine=engine)
-    engine.close()
+    return Chapter("segmentation", tmp_path, params=Parameters(), study=study, engine=engine)
 
 
 def test_sentence_is_filled_with_recorded_numbers(chapter, shown):

@@ -16,13 +16,6 @@ from pmlib.errors import StudyError
 
 
 @pytest.fixture(scope="module")
-def engine():
-    engine = open_engine("duckdb")
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
 def hashes(engine):
     digests = [hashlib.md5(str(i).encode()).hexdigest()[:8] for i in range(20_000)]  # noqa: S324
     return engine.from_pandas(pd.DataFrame({"h": [int(d, 16) for d in digests]}))

@@ -1,4 +1,4 @@
-"""pyproject.toml, environment.yml and requirements.lock say the same."""
+"""pyproject.toml, environment.yml, requirements.lock and the imports say the same."""
 
 from __future__ import annotations
 
@@ -9,16 +9,33 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pmlib import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 
-CONDA_NAMES = {"duckdb": "python-duckdb"}  # where conda-forge names a package otherwise
+CONDA_NAMES = {
+    "duckdb": "python-duckdb",
+    "jupyter-client": "jupyter_client",
+}  # where conda-forge names a package otherwise
+
+# Declared, and never imported: what each is for.
+COMMANDS = {
+    "jupyterlab": "make lab opens the notebooks in it",
+    "mypy": "make lint",
+    "nbval": "a plugin of pytest: make test compares the reference notebooks with it",
+    "pytest-xdist": "a plugin of pytest: make test runs in two processes",
+    "ruff": "make lint",
+}
+# Imported where it is at hand, and never required.
+AT_HAND = {"fim": "PyFIM, an alternative that a benchmark measures against if it is installed"}
 
 
 def required() -> list[str]:
@@ -54,34 +71,71 @@ def test_the_lock_has_a_hash_for_every_pin_and_names_no_address() -> None:
     assert not re.search(r"://|--find-links|--index-url|--extra-index-url", LOCK)
 
 
-def test_dependencies_are_declared_if_and_only_if_they_are_imported() -> None:
-    sources = [*(ROOT / "pmlib").rglob("*.py"), ROOT / "run_all.py"]
-    imported = {
-        name.split(".")[0]
-        for path in sources
-        for node in ast.walk(ast.parse(path.read_text()))
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-        if name
-    }
+def imported(*places: str) -> set[str]:
+    """Third-party distributions that the sources below some files or folders import."""
+    modules: set[str] = set()
+    for place in places:
+        path = ROOT / place
+        for file in [path] if path.is_file() else sorted(path.rglob("*.*")):
+            if file.suffix == ".py":
+                modules |= modules_of(file.read_text("utf-8"))
+            elif file.suffix == ".ipynb":
+                cells = nbformat.read(file, as_version=4).cells
+                code = [cell.source for cell in cells if cell.cell_type == "code"]
+                modules |= modules_of("\n".join(code))
+    own = {"pmlib", "run_all"} | set(AT_HAND)
     packages = metadata.packages_distributions()
-    used = {
+    return {
         canonicalize_name(distribution)
-        for name in imported - set(sys.stdlib_module_names) - {"pmlib"}
-        for distribution in packages.get(name, [name])
+        for name in modules - set(sys.stdlib_module_names) - own
+        for distribution in packages.get(name, [name])  # an extra that is not installed
     }
-    optional = {"pyspark", "psycopg"}
-    # Started as programs, or engines that pandas loads by itself.
-    programs = {"jupyterlab", "pyarrow"}
-    # Installed with the declared package that they are a part of.
-    parts = {"jupyter-client": "ipykernel", "ipython": "ipykernel", "jinja2": "nbconvert",
-             "markupsafe": "nbconvert", "pygments": "nbconvert", "mistune": "nbconvert",
-             "traitlets": "nbconvert", "urllib3": "requests", "pydantic-core": "pydantic",
-             "threadpoolctl": "scikit-learn", "joblib": "scikit-learn"}  # fmt: skip
-    used = {parts.get(name, name) for name in used} - optional | programs
-    assert used == {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+
+
+def modules_of(source: str) -> set[str]:
+    """Top-level modules that a source imports anywhere, also within functions."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def names(*lists: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(line).name) for lines in lists for line in lines}
+
+
+NEEDED, EXTRAS = PROJECT["dependencies"], PROJECT["optional-dependencies"]
+STUDY = ("pmlib", "run_all.py", "notebooks")
+AROUND = ("tests", "benchmarks")
+
+
+def test_what_a_study_imports_is_declared() -> None:
+    extras = [EXTRAS[name] for name in set(EXTRAS) - {"dev"}]
+    assert imported(*STUDY) <= names(NEEDED, *extras)
+
+
+def test_what_tests_and_benchmarks_import_is_declared() -> None:
+    assert imported(*AROUND) <= names(NEEDED, *EXTRAS.values())
+
+
+def test_what_is_required_is_imported_or_a_command() -> None:
+    unused = (names(NEEDED) - imported(*STUDY)) | (names(EXTRAS["dev"]) - imported(*AROUND))
+    assert unused == set(COMMANDS)
+
+
+def test_an_import_within_a_function_is_seen() -> None:
+    assert modules_of("import a.b\ndef f():\n    from c.d import e") == {"a", "c"}
+
+
+def test_the_citation_names_this_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["cff-version"] == "1.2.0"
+    assert {"message", "title", "abstract", "authors", "keywords"} <= set(cited)
+    assert (cited["type"], cited["license"]) == ("software", PROJECT["license"])
+    assert cited["version"] == __version__
+    holder = re.search(r"Copyright \(c\) \d+ (.*)", (ROOT / "LICENSE").read_text())
+    assert holder is not None
+    assert cited["authors"] == [{"name": holder[1]}]

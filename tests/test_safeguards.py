@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pmlib.engine import Engine, collect, open_engine
+from pmlib.engine import Engine, collect
 from pmlib.errors import StudyError
 from pmlib.safeguards import (
     count_exclusions,
@@ -22,13 +22,6 @@ from pmlib.safeguards import (
     suppress,
     wilson,
 )
-
-
-@pytest.fixture(scope="module")
-def engine():
-    engine = open_engine("duckdb")
-    yield engine
-    engine.close()
 
 
 # Newcombe (1998), Statistics in Medicine 17, 857-872, table I, method 3 (score).

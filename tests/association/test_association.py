@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -37,7 +37,6 @@ from pmlib.association.truth import draw_baskets
 from pmlib.casebank.world import World
 from pmlib.errors import StudyError
 
-MIRROR = Path(os.environ.get("PMLIB_MIRROR", Path(__file__).parents[3] / "shared" / "data"))
 SETTINGS = {"min_support": 0.01, "min_confidence": 0.1, "max_rule_length": 3}
 
 
@@ -185,12 +184,10 @@ def test_the_check_stops_a_run_where_the_libraries_differ(column: str, value: ob
 # --- published and real data --------------------------------------------------------------------
 
 
-def coil2000() -> pd.DataFrame:
-    path = MIRROR / "coil2000" / "ticdata2000.txt"
-    if not path.is_file():
-        pytest.skip(f"no mirror with the raw file {path}")
+@pytest.fixture(scope="module")
+def coil2000(raw: Callable[[str], Path]) -> pd.DataFrame:
     # Columns 65 to 85 count policies, 86 is the caravan policy.
-    counts = pd.read_csv(path, sep="\t", header=None).iloc[:, 64:86]
+    counts = pd.read_csv(raw("coil2000/ticdata2000.txt"), sep="\t", header=None).iloc[:, 64:86]
     names = [
         "third_party", "third_party_firm", "third_party_farm", "car", "van", "motorcycle", "lorry",
         "trailer", "tractor", "machine", "moped", "life", "accident", "family", "disability",
@@ -199,15 +196,14 @@ def coil2000() -> pd.DataFrame:
     return (counts > 0).set_axis(names, axis=1)
 
 
-def test_coil2000_itemsets_and_rules() -> None:
+def test_coil2000_itemsets_and_rules(coil2000: pd.DataFrame) -> None:
     # Expected: pandas and mlxtend on the raw file.
-    table = coil2000()
-    baskets = Baskets.from_table(table)
+    baskets = Baskets.from_table(coil2000)
     found = frequent_itemsets(baskets, min_support=0.01)
     assert len(baskets.customers) == 305
     assert len(found.frame) == 53
     expected = association_rules(
-        fpgrowth(table, 0.01, use_colnames=True), metric="confidence", min_threshold=0.3
+        fpgrowth(coil2000, 0.01, use_colnames=True), metric="confidence", min_threshold=0.3
     )
     assert len(expected) == 105
     rules = all_rules(found)
@@ -228,9 +224,14 @@ def test_coil2000_itemsets_and_rules() -> None:
     ],
 )
 def test_coil2000_known_rules(
-    antecedent: str, consequent: str, n_both: int, measure: str, value: float
+    coil2000: pd.DataFrame,
+    antecedent: str,
+    consequent: str,
+    n_both: int,
+    measure: str,
+    value: float,
 ) -> None:
-    baskets = Baskets.from_table(coil2000())
+    baskets = Baskets.from_table(coil2000)
     sets = [(antecedent,), (consequent,), (antecedent, consequent)]
     counts = dict(zip(("n_antecedent", "n_consequent", "n_both"), baskets.count(sets), strict=True))
     assert counts["n_both"] == n_both
@@ -238,10 +239,9 @@ def test_coil2000_known_rules(
     assert row[measure] == pytest.approx(value, abs=5e-7)
 
 
-def berka() -> Baskets:
-    folder = MIRROR / "berka"
-    if not folder.is_dir():
-        pytest.skip(f"no mirror with the raw files {folder}")
+@pytest.fixture(scope="module")
+def berka(raw: Callable[[str], Path]) -> Baskets:
+    folder = raw("berka")
 
     def read(name: str) -> pd.DataFrame:
         return pd.read_csv(folder / f"{name}.asc", sep=";", low_memory=False)
@@ -260,11 +260,10 @@ def berka() -> Baskets:
     return Baskets.from_table(pd.DataFrame(table))
 
 
-def test_berka_itemsets() -> None:
+def test_berka_itemsets(berka: Baskets) -> None:
     # Expected: pandas and mlxtend on the raw files.
-    baskets = berka()
-    found = frequent_itemsets(baskets, min_support=0.01)
-    assert (len(baskets.customers), len(found.frame)) == (96, 77)
+    found = frequent_itemsets(berka, min_support=0.01)
+    assert (len(berka.customers), len(found.frame)) == (96, 77)
     support = by_itemset(found.frame)
     expected = {
         "SIPO": 0.7478, "UVER": 0.1593, "POJISTNE": 0.1182, "LEASING": 0.0758, "OTHER": 0.2662,
@@ -275,15 +274,14 @@ def test_berka_itemsets() -> None:
     )
 
 
-def test_berka_associations_are_weak() -> None:
-    baskets = berka()
+def test_berka_associations_are_weak(berka: Baskets) -> None:
     rng = np.random.default_rng(1)
-    tested = rng.binomial(baskets.customers, 0.5)
+    tested = rng.binomial(berka.customers, 0.5)
     halves = Baskets(
-        baskets.products,
-        np.tile(baskets.held, (2, 1)),
-        np.concatenate([baskets.customers - tested, tested]),
-        np.tile(baskets.segment, 2),
+        berka.products,
+        np.tile(berka.held, (2, 1)),
+        np.concatenate([berka.customers - tested, tested]),
+        np.tile(berka.segment, 2),
         np.repeat([False, True], len(tested)),
     )
     structural = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,17 +13,10 @@ import pytest
 
 from pmlib.association import acquisition_order, collect_baskets, predict_next_product, segments_at
 from pmlib.association.prediction import Purchases, _compare, collect_purchases
-from pmlib.engine import DuckDBEngine, open_engine
+from pmlib.engine import DuckDBEngine
 from pmlib.errors import StudyError
 
 AS_OF = dt.date(2024, 12, 31)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[DuckDBEngine]:
-    opened = open_engine("duckdb")
-    yield opened
-    opened.close()
 
 
 def customers(n: int) -> pd.DataFrame:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -32,19 +31,9 @@ from pmlib.evaluation.intervals import (
 )
 from pmlib.evaluation.targeting import auc_interval
 
-ROOT = Path(__file__).resolve().parents[2]
-MIRROR = Path(os.environ.get("PMLIB_MIRROR", ROOT.parent / "shared" / "data"))
-
-
-def raw(path: str) -> Path:
-    file = MIRROR / path
-    if not file.is_file():
-        pytest.skip(f"the raw file {path} is not in the mirror folder (PMLIB_MIRROR)")
-    return file
-
 
 @pytest.fixture(scope="module")
-def hillstrom() -> pd.DataFrame:
+def hillstrom(raw: Callable[[str], Path]) -> pd.DataFrame:
     """Hillstrom's e-mail test in canonical form; `responded` is the visit, as in the reference."""
     name = "Kevin_Hillstrom_MineThatData_E-MailAnalytics_DataMiningChallenge_2008.03.20.csv"
     rows = pd.read_csv(raw(f"hillstrom/{name}"))
@@ -67,7 +56,7 @@ def hillstrom() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def calls() -> pd.DataFrame:
+def calls(raw: Callable[[str], Path]) -> pd.DataFrame:
     """The 41,188 calls of bank-marketing, in file order, which is the order of time."""
     outer = zipfile.ZipFile(raw("bank-marketing/bank+marketing.zip"))
     inner = zipfile.ZipFile(BytesIO(outer.read("bank-additional.zip")))

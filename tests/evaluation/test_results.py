@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pmlib import params, studies
-from pmlib.engine import collect, open_engine
+from pmlib.engine import collect
 from pmlib.errors import StudyError
 from pmlib.evaluation import (
     beside_truth,
@@ -149,11 +148,9 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory):
+def bank(casebank, engine, tmp_path_factory):
     """A small simulated bank with a plan: every other customer, one product each by rule."""
-    study = studies.prepare("casebank", params.Parameters(n_customers=3_000, n_months=6, seed=5))
-    engine = open_engine()
-    customers = collect(study.scan("customers", engine), sort_by=["customer_id"])
+    customers = collect(casebank.scan("customers", engine), sort_by=["customer_id"])
     folder = tmp_path_factory.mktemp("plan")
     rng = np.random.default_rng(1)
     plan = pd.DataFrame(
@@ -169,7 +166,7 @@ def bank(tmp_path_factory):
     plan["cell"] = plan.groupby(["segment", "product_id"]).ngroup()
     plan.to_parquet(folder / "plan.parquet")
     plan[["customer_id", "segment"]].to_parquet(folder / "assignments.parquet")
-    return study, engine, folder
+    return casebank, engine, folder
 
 
 def opened(bank, **settings):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import os
-from pathlib import Path
 
 import narwhals as nw
 import numpy as np
@@ -15,39 +13,15 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
 from pmlib import profiling, studies
-from pmlib.engine import collect, open_engine
+from pmlib.engine import collect
 from pmlib.figures import past_marketing
 from pmlib.figures import profiling as figures
 from pmlib.params import Parameters
 from pmlib.profiling.concentration import Concentration, Measure, _gini, _lorenz
 from pmlib.profiling.customers import AGE_EDGES, age, band, band_names
-from pmlib.studies import STUDIES, Attribute
+from pmlib.studies import Attribute
 
 AS_OF = dt.date(2025, 6, 30)
-MIRROR = Path(os.environ.get("PMLIB_MIRROR") or STUDIES.parents[1] / "shared" / "data")
-
-
-@pytest.fixture(scope="module")
-def engine():
-    engine = open_engine("duckdb")
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
-def lazy(engine):
-    """Turn a data frame into a lazy frame; columns named *_on, *_date become dates."""
-
-    def convert(frame: pd.DataFrame) -> nw.LazyFrame:
-        dates = [name for name in frame.columns if name.endswith(("_on", "_date"))]
-        if not dates:
-            return engine.from_pandas(frame)
-        frame = frame.assign(**{name: pd.to_datetime(frame[name]) for name in dates})
-        return engine.from_pandas(frame).with_columns(
-            *(nw.col(name).cast(nw.Date) for name in dates)
-        )
-
-    return convert
 
 
 def ids(n: int) -> list[str]:
@@ -611,11 +585,9 @@ def test_a_single_day_has_no_course(lazy):
     assert "one day" in result.text
 
 
-def test_bank_marketing_responds_as_counted_from_its_file(engine):
+def test_bank_marketing_responds_as_counted_from_its_file(engine, raw):
     # Counted from the file's rows: 4,640 of 41,188; 2.8 % in the first tenth, 45.9 % in the last.
-    if not (MIRROR / "bank-marketing").is_dir():
-        pytest.skip("no raw files of bank-marketing: set PMLIB_MIRROR to a folder that holds them")
-    study = studies.prepare("bank-marketing", Parameters(), mirror=MIRROR)
+    study = studies.prepare("bank-marketing", Parameters(), mirror=raw("bank-marketing").parent)
     contacts = study.scan("contacts", engine)
     past = profiling.contact_responses(contacts).campaigns
     drift = profiling.response_drift(contacts).table
@@ -628,21 +600,15 @@ def test_bank_marketing_responds_as_counted_from_its_file(engine):
 
 
 @pytest.fixture(scope="module")
-def small(engine):
-    study = studies.prepare("casebank", Parameters(n_customers=1500, n_months=6))
-    return study, {name: study.scan(name, engine) for name in study.tables}
-
-
-@pytest.fixture(scope="module")
-def profile(small):
-    study, tables = small
-    day = study.as_of
+def profile(casebank, engine):
+    tables = {name: casebank.scan(name, engine) for name in casebank.tables}
+    day = casebank.as_of
     customers, contacts = tables["customers"], tables["contacts"]
     return {
         "quality": profiling.data_quality(tables, as_of=day),
-        "audit": profiling.audit_feature_time(study.attributes, customers, contacts),
+        "audit": profiling.audit_feature_time(casebank.attributes, customers, contacts),
         "structure": profiling.customer_structure(
-            customers, as_of=day, attributes=study.attributes
+            customers, as_of=day, attributes=casebank.attributes
         ),
         "pyramid": profiling.age_by_gender(customers, as_of=day),
         "activity": profiling.monthly_activity(tables, as_of=day),

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the PATH"),
-]
+pytestmark = pytest.mark.browser
 
 
 def reports() -> list[Path]:
     return sorted(REPORTS.glob("*/report.html"))
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
+@pytest.mark.usefixtures("browser")
 def test_there_is_a_report_to_open() -> None:
     assert reports(), "make study writes one"
 

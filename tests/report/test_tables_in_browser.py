@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,14 +10,7 @@ import pytest
 from pmlib.report.build import FRAME
 from pmlib.tables import legacy_to_html as to_html
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the PATH"),
-]
+pytestmark = pytest.mark.browser
 
 RULES = pd.DataFrame(
     {
@@ -27,14 +19,6 @@ RULES = pd.DataFrame(
         "segment": ["b", "a", "a", "b"],
     }
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

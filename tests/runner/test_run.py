@@ -335,7 +335,7 @@ INTERRUPTED = """\
 import signal
 import sys
 from pathlib import Path
-import test_runner
+import test_run
 from pmlib import params
 from pmlib.runner.journal import Journal
 from pmlib.runner.plan import Plan
@@ -345,7 +345,7 @@ if __name__ == "__main__":
     # Tests that run in the background may have been started with the signal ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(sys.argv[1])
-    test_runner.write_notebook(
+    test_run.write_notebook(
         folder, 1, "data_profiling", "open('started', 'w').close()\\nimport time; time.sleep(60)"
     )
     plan = Plan(study={"name": "t", "fingerprint": "f"}, source="t", values=params.Parameters(),
@@ -358,7 +358,7 @@ if __name__ == "__main__":
 def test_an_interrupt_ends_workers_and_kernels(tmp_path: Path) -> None:
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
     process = subprocess.Popen(
         [sys.executable, str(script), str(tmp_path)],
         env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True,

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency
 
-from pmlib.engine import collect, open_engine
+from pmlib.engine import collect
 from pmlib.errors import StudyError
 from pmlib.segmentation import (
     assign_customers,
@@ -27,13 +27,6 @@ from pmlib.segmentation.profiles import explained_by_features
 from pmlib.studies import Attribute
 
 AS_OF = dt.date(2025, 12, 31)
-
-
-@pytest.fixture
-def engine():
-    engine = open_engine()
-    yield engine
-    engine.close()
 
 
 def days(*before: int | None) -> pd.Series:

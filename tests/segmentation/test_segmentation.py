@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
-from pmlib.engine import collect, open_engine
+from pmlib.engine import collect
 from pmlib.errors import StudyError
 from pmlib.segmentation import (
     Feature,
@@ -148,7 +148,7 @@ def test_jaccard_of_a_split_cluster_is_its_larger_half():
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_engine_assigns_as_the_sample_was(algorithm, tmp_path):
+def test_the_engine_assigns_as_the_sample_was(engine, algorithm, tmp_path):
     sample, _ = planted(300)
     sample.loc[:5, "a"] = np.nan
     sample["kind"] = pd.Series(["x", "y", None]).reindex(np.arange(300) % 3).to_numpy()
@@ -157,12 +157,10 @@ def test_the_engine_assigns_as_the_sample_was(algorithm, tmp_path):
     clustering = cluster(encoder.encode(sample), 3, algorithm=algorithm, seed=1)
     scorer = Scorer(encoder, clustering, ("one", "two", "three"))
     again = Scorer.from_json(json.loads(json.dumps(scorer.to_json())))
-    engine = open_engine()
     assigned = assign_customers(engine.from_pandas(sample), again, engine=engine, folder=tmp_path)
     table = collect(assigned, sort_by=["customer_id"])
     np.testing.assert_array_equal(table["segment"], clustering.labels + 1)
     assert table["silhouette"].between(0, 1).all()
-    engine.close()
 
 
 def test_near_duplicates_constants_and_empty_features_are_dropped_and_named():
@@ -249,21 +247,17 @@ def test_names_are_unique(found):
     assert len(set(names)) == len(names)
 
 
-def test_a_sample_is_exact_in_size_and_repeatable():
-    engine = open_engine()
+def test_a_sample_is_exact_in_size_and_repeatable(engine):
     frame = engine.from_pandas(one_group(1_000).assign(customer_hash=lambda f: f["a"].rank() * 4e6))
     drawn = draw_sample(frame, size=100, seed=5)
     assert len(drawn) == 100
     pd.testing.assert_frame_equal(drawn, draw_sample(frame, size=100, seed=5))
-    engine.close()
 
 
-def test_cross_table_interval_holds_the_index():
-    engine = open_engine()
+def test_cross_table_interval_holds_the_index(engine):
     frame = pd.DataFrame({"segment": [1, 1, 2, 2] * 50, "kind": [1, 1, 2, 1] * 50})
     index = cross_tabulate(engine.from_pandas(frame), other="kind").numbers[0]
     assert index.low < index.value < index.high
-    engine.close()
 
 
 def test_winsorising_bounds_the_matrix():

@@ -183,11 +183,6 @@ def test_missing_margin_is_named() -> None:
 # --- customers in cells ---------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def engine() -> DuckDBEngine:
-    return DuckDBEngine()
-
-
 def bank(engine: DuckDBEngine, n: int = 400, seed: int = 0) -> tuple[Sources, pd.DataFrame]:
     """A small bank, and for each customer what may be offered, worked out row by row."""
     rng = np.random.default_rng(seed)

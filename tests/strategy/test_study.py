@@ -108,11 +108,6 @@ def study_of(folder: Path, frames: dict[str, pd.DataFrame], channels: list = CHA
 
 
 @pytest.fixture(scope="module")
-def engine() -> DuckDBEngine:
-    return DuckDBEngine()
-
-
-@pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Study:
     return study_of(tmp_path_factory.mktemp("bank"), tables())
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -18,16 +19,23 @@ from pmlib.params import Parameters
 from pmlib.studies import STUDIES, Study, list_studies, prepare
 from pmlib.studies.study import KEPT
 
-MIRROR = Path(os.environ.get("PMLIB_MIRROR") or STUDIES.parents[1] / "shared" / "data")
+
+def copy_of(name: str, folder: Path) -> Path:
+    """Copy what defines a study, without what was fetched or prepared."""
+    return shutil.copytree(
+        STUDIES / name, folder / name, ignore=shutil.ignore_patterns("raw", "tables")
+    )
 
 
-def prepared(name: str, folder: Path) -> Study:
-    """Prepare a study in a copy of its folder, from the mirror."""
-    if not (MIRROR / name).is_dir():
-        pytest.skip(f"no raw files of {name}: set PMLIB_MIRROR to a folder that holds them")
-    copy = folder / name
-    shutil.copytree(STUDIES / name, copy, ignore=shutil.ignore_patterns("raw", "tables"))
-    return prepare(copy, Parameters(), mirror=MIRROR)
+@pytest.fixture(scope="module")
+def prepared(raw: Callable[[str], Path], tmp_path_factory) -> Callable[[str], Study]:
+    """Prepare a real study in a copy of its folder, from the mirror."""
+
+    def prepare_copy(name: str) -> Study:
+        mirror = raw(name).parent
+        return prepare(copy_of(name, tmp_path_factory.mktemp("real")), Parameters(), mirror=mirror)
+
+    return prepare_copy
 
 
 def table(study: Study, name: str) -> pd.DataFrame:
@@ -60,18 +68,16 @@ def test_a_day_after_the_study_ends_is_refused():
 
 
 def test_old_tables_are_deleted_and_the_last_ones_stay(tmp_path: Path):
-    shutil.copytree(
-        STUDIES / "casebank", tmp_path / "bank", ignore=shutil.ignore_patterns("tables")
-    )
+    bank = copy_of("casebank", tmp_path)
     made = [
-        prepare(tmp_path / "bank", Parameters(n_customers=200, n_months=6, seed=seed)).tables
+        prepare(bank, Parameters(n_customers=200, n_months=6, seed=seed)).tables
         for seed in range(KEPT)
     ]
     folders = [tables["customers"].parents[1] for tables in made]
     for age, folder in enumerate(reversed(folders)):
         day = time.time() - age * 24 * 3600 - 3600
         os.utime(folder / "study.json", (day, day))
-    prepare(tmp_path / "bank", Parameters(n_customers=200, n_months=6, seed=KEPT))
+    prepare(bank, Parameters(n_customers=200, n_months=6, seed=KEPT))
     assert [folder.exists() for folder in folders] == [False] + [True] * (KEPT - 1)
 
 
@@ -80,8 +86,7 @@ def test_old_tables_are_deleted_and_the_last_ones_stay(tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def casebank(tmp_path_factory):
-    copy = tmp_path_factory.mktemp("simulated") / "casebank"
-    shutil.copytree(STUDIES / "casebank", copy, ignore=shutil.ignore_patterns("raw", "tables"))
+    copy = copy_of("casebank", tmp_path_factory.mktemp("simulated"))
     return prepare(copy, Parameters(n_customers=500, n_months=6))
 
 
@@ -110,8 +115,8 @@ def test_a_parameter_that_the_bank_does_not_read_leaves_it_as_it_is(casebank):
 
 
 @pytest.fixture(scope="module")
-def berka(tmp_path_factory):
-    return prepared("berka", tmp_path_factory.mktemp("real"))
+def berka(prepared):
+    return prepared("berka")
 
 
 @pytest.fixture(scope="module")
@@ -158,10 +163,9 @@ def test_berka_birth_numbers_give_gender_and_birth_date(berka):
     assert (str(first.birth_date), first.gender) == ("1970-12-13", "female")
 
 
-def test_berka_amounts_are_signed(berka):
+def test_berka_amounts_are_signed(berka, raw):
     # sums of the raw column amount by type, computed with pandas
-    raw = MIRROR / "berka" / "trans.asc"
-    trans = pd.read_csv(raw, sep=";", usecols=["type", "amount"])
+    trans = pd.read_csv(raw("berka/trans.asc"), sep=";", usecols=["type", "amount"])
     expected = trans.amount.where(trans.type == "PRIJEM", -trans.amount).sum()
     assert table(berka, "transactions").amount.sum() == pytest.approx(expected)
 
@@ -178,14 +182,14 @@ def test_berka_says_how_many_transactions_were_seen(berka):
 
 
 @pytest.fixture(scope="module")
-def marketing(tmp_path_factory):
-    return prepared("bank-marketing", tmp_path_factory.mktemp("real"))
+def marketing(prepared):
+    return prepared("bank-marketing")
 
 
 @pytest.fixture(scope="module")
-def raw_calls():
+def raw_calls(raw):
     """The raw file, read by other means than the study's."""
-    with zipfile.ZipFile(MIRROR / "bank-marketing" / "bank+marketing.zip") as outer:
+    with zipfile.ZipFile(raw("bank-marketing/bank+marketing.zip")) as outer:
         inner = io.BytesIO(outer.read("bank-additional.zip"))
     with (
         zipfile.ZipFile(inner) as archive,
@@ -242,9 +246,8 @@ def test_bank_marketing_counts_the_cost_of_every_call(marketing, raw_calls):
 
 
 @pytest.fixture(scope="module")
-def emails(tmp_path_factory):
-    study = prepared("hillstrom", tmp_path_factory.mktemp("real"))
-    return table(study, "contacts").astype({"responded": float, "visit": float})
+def emails(prepared):
+    return table(prepared("hillstrom"), "contacts").astype({"responded": float, "visit": float})
 
 
 def test_hillstrom_arms_have_the_published_sizes(emails):
@@ -277,8 +280,8 @@ def test_hillstrom_control_has_no_product_and_no_channel(emails):
 
 
 @pytest.fixture(scope="module")
-def insurer(tmp_path_factory):
-    return prepared("coil2000", tmp_path_factory.mktemp("real"))
+def insurer(prepared):
+    return prepared("coil2000")
 
 
 @pytest.fixture(scope="module")
@@ -317,24 +320,20 @@ def test_coil2000_rules(policies, antecedent, consequent, both, confidence, lift
     assert found.mean() / policies[consequent].mean() == pytest.approx(lift, abs=5e-7)
 
 
-def test_coil2000_prospects_have_the_attributes_of_customers_and_no_answer(insurer):
+def test_coil2000_prospects_have_the_attributes_of_customers_and_no_answer(insurer, mirror):
     prospects, customers = table(insurer, "prospects"), table(insurer, "customers")
     assert len(prospects) == 4_000
     assert list(prospects.columns) == [*customers.columns, "responded"]
     assert not set(prospects.customer_id) & set(customers.customer_id)
-    if not (MIRROR / "coil2000" / "tictgts2000.txt").is_file():
+    if not (mirror / "coil2000" / "tictgts2000.txt").is_file():
         assert prospects.responded.isna().all()
 
 
-def test_coil2000_reads_the_answers_where_they_are_at_hand(tmp_path):
-    if not (MIRROR / "coil2000").is_dir():
-        pytest.skip("no raw files of coil2000: set PMLIB_MIRROR to a folder that holds them")
+def test_coil2000_reads_the_answers_where_they_are_at_hand(raw, tmp_path):
     mirror = tmp_path / "mirror" / "coil2000"
-    shutil.copytree(MIRROR / "coil2000", mirror)
+    shutil.copytree(raw("coil2000"), mirror)
     answers = [int(row % 17 == 0) for row in range(4_000)]
     (mirror / "tictgts2000.txt").write_text("".join(f"{answer}\r\n" for answer in answers))
-    copy = tmp_path / "coil2000"
-    shutil.copytree(STUDIES / "coil2000", copy, ignore=shutil.ignore_patterns("raw", "tables"))
-    study = prepare(copy, Parameters(), mirror=mirror.parent)
+    study = prepare(copy_of("coil2000", tmp_path), Parameters(), mirror=mirror.parent)
     prospects = table(study, "prospects").sort_values("customer_id")
     assert prospects.responded.astype(int).tolist() == answers
