@@ -2,64 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from pmlib.figures.style import COLOURS, new_figure, segment_colours, styled
+from pmlib.figures import marks
+from pmlib.figures.style import COLOURS, new_figure, styled
 
 _PERCENT = PercentFormatter(1.0, decimals=0)
-_THOUSANDS = StrMethodFormatter("{x:,.0f}")
-_MARKERS = ("o", "s", "^", "D", "v")
-
-
-def _unique(names: pd.Series) -> list:
-    """Names in the order of their first row."""
-    return list(dict.fromkeys(names))
-
-
-def _ends(table: pd.DataFrame, name: str) -> np.ndarray:
-    """Distances from a value to the ends of its interval, as error bars want them."""
-    return np.array([table[name] - table["low"], table["high"] - table[name]])
-
-
-def _across(
-    axes: Axes, table: pd.DataFrame, name: str, at: np.ndarray, *, index: int, colour: str,
-    label: str | None = None, scale: float = 1,
-) -> None:  # fmt: skip
-    """Values with their intervals, lying, at the heights `at`."""
-    axes.errorbar(
-        scale * table[name], at, xerr=scale * _ends(table, name), fmt=_MARKERS[index % 5], ms=4.5,
-        lw=1.3, color=colour, label=label,
-    )  # fmt: skip
-
-
-def _name_rows(axes: Axes, names: list) -> None:
-    axes.set_yticks(range(len(names)), [str(name) for name in names])
-    axes.set_ylim(len(names) - 0.5, -0.5)
-
-
-def _bands(axes: Axes, table: pd.DataFrame, name: str) -> None:
-    """One line with its band a model, over the share contacted."""
-    models = _unique(table["model"])
-    for index, model in enumerate(models):
-        colour = segment_colours(len(models))[index]
-        _band(axes, table[table["model"] == model], name, colour, model, "--" if index else "-")
-    _over_share(axes, "Customers contacted, best ranked first")
-
-
-def _band(axes: Axes, table: pd.DataFrame, name: str, colour: str, label: str, style: str) -> None:
-    low, high = table[f"{name}_low"], table[f"{name}_high"]
-    axes.fill_between(table["depth"], low, high, color=colour, alpha=0.18, lw=0)
-    axes.plot(table["depth"], table[name], style, color=colour, label=label)
-
-
-def _over_share(axes: Axes, label: str) -> None:
-    axes.xaxis.set_major_formatter(_PERCENT)
-    axes.set_xlim(0, 1)
-    axes.set_xlabel(label)
 
 
 @styled
@@ -73,25 +24,20 @@ def forest(effects: pd.DataFrame, *, label: str, overall: tuple[float, float, fl
     overall : tuple
         Effect, low and high over all rows.
     """
-    rows, arms = _unique(effects[label]), _unique(effects["arm"])
-    figure = new_figure(1.2 + 0.3 * len(rows) * max(1, 0.6 * len(arms)))
-    axes = figure.subplots()
+    names, arms = list(dict.fromkeys(effects[label])), effects["arm"].nunique()
+    figure, axes = marks.panel(1.2 + 0.3 * len(names) * max(1, 0.6 * arms))
     effect, low, high = (100 * value for value in overall)
     axes.axvspan(low, high, color=COLOURS["light"], lw=0, label="all customers, with interval")
-    axes.axvline(effect, color=COLOURS["main"], lw=1)
-    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    several = len(arms) > 1
-    colours = segment_colours(len(arms)) if several else [COLOURS["ink"]]
-    for index, arm in enumerate(arms):
-        own = effects[effects["arm"] == arm]
-        at = np.array([rows.index(name) for name in own[label]])
-        at = at + (index - (len(arms) - 1) / 2) * 0.22
-        _across(axes, own, "effect", at, index=index, colour=colours[index],
-                label=arm if several else None, scale=100)  # fmt: skip
-    _name_rows(axes, rows)
-    axes.grid(axis="y", visible=False)
-    axes.set_xlabel("Effect on response (percentage points)")
-    figure.legend(loc="outside upper left", ncols=3)
+    marks.reference(axes, x=effect, colour="main", width=1)
+    marks.reference(axes, x=0)
+    for index, (arm, own, colour, marker) in enumerate(marks.groups(effects, "arm")):
+        at = marks.places(own[label], effects[label]) + (index - (arms - 1) / 2) * 0.22
+        marks.estimates(axes, own, "effect", at, scale=100, marker=marker, width=1.3,
+                        colour=colour if arms > 1 else "ink",
+                        label=arm if arms > 1 else None)  # fmt: skip
+    marks.rows(axes, names, lines=False)
+    marks.values(axes, "x", "Effect on response (percentage points)")
+    marks.key(figure, columns=3)
     return figure
 
 
@@ -106,22 +52,20 @@ def balance(differences: pd.DataFrame, *, limit: float) -> Figure:
     limit : float
         Differences beyond it are large by convention.
     """
-    names, arms = _unique(differences["attribute"]), _unique(differences["arm"])
-    figure = new_figure(0.9 + 0.19 * len(names))
-    axes = figure.subplots()
+    names, arms = list(dict.fromkeys(differences["attribute"])), differences["arm"].nunique()
+    figure, axes = marks.panel(0.9 + 0.19 * len(names))
     axes.axvspan(-limit, limit, color=COLOURS["light"], lw=0)
-    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    colours = segment_colours(len(arms)) if len(arms) > 1 else [COLOURS["main"]]
-    for index, arm in enumerate(arms):
-        own = differences[differences["arm"] == arm].set_index("attribute").reindex(names)
-        axes.plot(own["difference"], range(len(names)), _MARKERS[index % 5], ms=4.5,
-                  color=colours[index], label=arm)  # fmt: skip
-    _name_rows(axes, names)
+    marks.reference(axes, x=0)
+    for arm, own, colour, marker in marks.groups(differences, "arm"):
+        axes.plot(own.set_index("attribute")["difference"].reindex(names), range(len(names)),
+                  marker, ms=4.5, color=colour if arms > 1 else COLOURS["main"],
+                  label=arm)  # fmt: skip
+    marks.rows(axes, names)
     largest = max(limit, differences["difference"].abs().max()) * 1.2
-    axes.set_xlim(-largest, largest)
-    axes.set_xlabel("Difference from control (standard deviations)")
-    if len(arms) > 1:
-        figure.legend(loc="outside upper left", ncols=4)
+    label = "Difference from control (standard deviations)"
+    marks.values(axes, "x", label, low=-largest, high=largest)
+    if arms > 1:
+        marks.key(figure, columns=4)
     return figure
 
 
@@ -134,16 +78,12 @@ def drift(table: pd.DataFrame) -> Figure:
     table : DataFrame
         ``tenth, response, low, high, first_contact``.
     """
-    figure = new_figure(2.6)
-    axes = figure.subplots()
-    axes.errorbar(table["tenth"], table["response"], yerr=_ends(table, "response"), fmt="o-",
-                  ms=4.5, color=COLOURS["main"])  # fmt: skip
-    days = pd.to_datetime(table["first_contact"])
-    axes.set_xticks(table["tenth"], [f"{day:%Y-%m}" for day in days])
-    axes.set_xlabel("Tenth of contacts, by the month of its first contact")
-    axes.set_ylabel("Response")
-    axes.set_ylim(0)
-    axes.yaxis.set_major_formatter(_PERCENT)
+    figure, axes = marks.panel(2.6)
+    marks.estimates(axes, table, "response", table["tenth"], colour="main", upright=True,
+                    line="-")  # fmt: skip
+    axes.set_xticks(table["tenth"], pd.to_datetime(table["first_contact"]).dt.strftime("%Y-%m"))
+    marks.values(axes, "x", "Tenth of contacts, by the month of its first contact")
+    marks.values(axes, "y", "Response", form=_PERCENT, low=0)
     return figure
 
 
@@ -160,27 +100,25 @@ def auc(table: pd.DataFrame, rolling: pd.DataFrame) -> Figure:
     """
     figure = new_figure(3.0)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
-    models, splits = _unique(table["model"]), _unique(table["split"])
-    for index, model in enumerate(models):
-        style = {"fmt": _MARKERS[index], "color": segment_colours(len(models))[index], "ms": 5}
-        own = table[table["model"] == model]
-        at = np.array([splits.index(split) for split in own["split"]]) + (index - 0.5) * 0.15
-        left.errorbar(at, own["auc"], yerr=_ends(own, "auc"), label=model, **style)
-        own = rolling[rolling["model"] == model]
-        right.errorbar(own["window"] + (index - 0.5) * 0.12, own["auc"], yerr=_ends(own, "auc"),
-                       ls="-", lw=0.8, **style)  # fmt: skip
+    for index, (model, own, colour, marker) in enumerate(marks.groups(table, "model")):
+        at = marks.places(own["split"], table["split"]) + (index - 0.5) * 0.15
+        marks.estimates(left, own, "auc", at, colour=colour, marker=marker, label=model,
+                        upright=True, size=5)  # fmt: skip
+        past = rolling[rolling["model"] == model]
+        marks.estimates(right, past, "auc", past["window"] + (index - 0.5) * 0.12, colour=colour,
+                        marker=marker, upright=True, size=5, line="-", width=0.8)  # fmt: skip
     for axes in (left, right):
-        axes.axhline(0.5, color=COLOURS["muted"], lw=1, ls="--")
-    left.set_xticks(range(len(splits)), [split.replace(" ", "\n") for split in splits])
-    left.set_xlim(-0.5, len(splits) - 0.5)
-    left.set_ylabel("AUC (0.5 = chance)")
-    left.set_title("Judged on")
+        marks.reference(axes, y=0.5, colour="muted", width=1, style="--")
+    splits = [split.replace(" ", "\n") for split in dict.fromkeys(table["split"])]
+    left.set_xticks(range(len(splits)), splits)
+    left.set(title="Judged on", xlim=(-0.5, len(splits) - 0.5), ylabel="AUC (0.5 = chance)")
     windows = rolling.drop_duplicates("window")
-    first, last = (pd.to_datetime(windows[f"{end}_contact"]) for end in ("first", "last"))
-    spans = [f"{a:%Y-%m}\nto {b:%Y-%m}" for a, b in zip(first, last, strict=True)]
-    right.set_xticks(windows["window"], spans)
+    first, last = (
+        pd.to_datetime(windows[f"{end}_contact"]).dt.strftime("%Y-%m") for end in ("first", "last")
+    )
+    right.set_xticks(windows["window"], first + "\nto " + last)
     right.set_title("Each window judged on models of its past")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    marks.key(figure, columns=3)
     return figure
 
 
@@ -196,16 +134,15 @@ def gains(table: pd.DataFrame) -> Figure:
     figure = new_figure(3.0)
     left, right = figure.subplots(1, 2)
     for axes, name in ((left, "found"), (right, "lift")):
-        _bands(axes, table, name)
+        _by_depth(axes, table, name, by="model", label="Customers contacted, best ranked first")
         axes.set_ylim(0)
     left.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1, ls=":")
-    right.axhline(1, color=COLOURS["muted"], lw=1, ls=":")
-    left.set_ylabel("Buyers found")
+    marks.reference(right, y=1, colour="muted", width=1, style=":")
+    marks.values(left, "y", "Buyers found", form=_PERCENT)
+    marks.values(right, "y", "Lift (1 = random order)")
     left.set_title("Gains")
-    left.yaxis.set_major_formatter(_PERCENT)
-    right.set_ylabel("Lift (1 = random order)")
     right.set_title("Lift")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    marks.key(figure, columns=3)
     return figure
 
 
@@ -218,14 +155,20 @@ def profit(curve: pd.DataFrame, *, currency: str) -> Figure:
     curve : DataFrame
         ``model, depth, profit, profit_low, profit_high``.
     """
-    figure = new_figure(2.7)
-    axes = figure.subplots()
-    _bands(axes, curve, "profit")
-    axes.axhline(0, color=COLOURS["ink"], lw=0.8)
-    axes.yaxis.set_major_formatter(_THOUSANDS)
-    axes.set_ylabel(f"Profit ({currency})")
+    figure, axes = marks.panel(2.7)
+    _by_depth(axes, curve, "profit", by="model", label="Customers contacted, best ranked first")
+    marks.reference(axes, y=0)
+    marks.values(axes, "y", f"Profit ({currency})", form=marks.THOUSANDS)
     axes.legend(loc="best")
     return figure
+
+
+def _by_depth(axes: Axes, table: pd.DataFrame, name: str, *, by: str, label: str) -> None:
+    """One line with its band a group, over the share contacted."""
+    for index, (group, own, colour, _) in enumerate(marks.groups(table, by)):
+        marks.line(axes, own, "depth", name, colour=colour, label=group, alpha=0.18,
+                   style="--" if index else "-", ends=(f"{name}_low", f"{name}_high"))  # fmt: skip
+    marks.values(axes, "x", label, form=_PERCENT, low=0, high=1)
 
 
 @styled
@@ -237,19 +180,17 @@ def cuped(table: pd.DataFrame, *, currency: str) -> Figure:
     table : DataFrame
         ``outcome, adjusted, effect, low, high``.
     """
-    outcomes = _unique(table["outcome"])
     figure = new_figure(1.7)
-    panels = figure.subplots(1, len(outcomes), squeeze=False)[0]
-    for axes, outcome in zip(panels, outcomes, strict=True):
+    panels = figure.subplots(1, table["outcome"].nunique(), squeeze=False)[0]
+    for axes, (outcome, own, _, _) in zip(panels, marks.groups(table, "outcome"), strict=True):
         share = outcome == "responded"
-        for at, colour in enumerate(("muted", "main")):
-            row = table[(table["outcome"] == outcome) & (table["adjusted"] == bool(at))]
-            _across(axes, row, "effect", np.array([at]), index=at, colour=COLOURS[colour],
-                    scale=100 if share else 1)  # fmt: skip
-        _name_rows(axes, ["plain", "adjusted"])
-        axes.grid(axis="y", visible=False)
+        for at, (colour, marker) in enumerate((("muted", "o"), ("main", "s"))):
+            marks.estimates(axes, own[own["adjusted"] == bool(at)], "effect", [at], width=1.3,
+                            colour=colour, marker=marker,
+                            scale=100 if share else 1)  # fmt: skip
+        marks.rows(axes, ["plain", "adjusted"], lines=False)
         unit = "response (points)" if share else f"profit ({currency})"
-        axes.set_xlabel(f"Effect on {unit}")
+        marks.values(axes, "x", f"Effect on {unit}")
     return figure
 
 
@@ -265,16 +206,15 @@ def qini(curve: pd.DataFrame, *, unit: str) -> Figure:
         Label of the gain's axis.
     """
     figure = new_figure(3.2)
-    names = _unique(curve["ranking"])
-    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    for axes, name, colour in zip(panels, names, segment_colours(len(names)), strict=True):
-        own = curve[curve["ranking"] == name]
-        _band(axes, own, "gain", colour, "ranked", "-")
-        axes.plot(own["depth"], own["random"], color=COLOURS["muted"], ls="--", lw=1.2,
-                  label="random order")  # fmt: skip
-        axes.axhline(0, color=COLOURS["ink"], lw=0.8)
+    panels = figure.subplots(1, curve["ranking"].nunique(), sharey=True, squeeze=False)[0]
+    for axes, (name, own, colour, _) in zip(panels, marks.groups(curve, "ranking"), strict=True):
+        marks.line(axes, own, "depth", "gain", colour=colour, label="ranked",
+                   ends=("gain_low", "gain_high"), alpha=0.18)  # fmt: skip
+        marks.line(axes, own, "depth", "random", colour="muted", label="random order",
+                   style="--", width=1.2)  # fmt: skip
+        marks.reference(axes, y=0)
         axes.set_title(f"By {name}")
-        _over_share(axes, "Contacted")
+        marks.values(axes, "x", "Contacted", form=_PERCENT, low=0, high=1)
     panels[0].set_ylabel(unit)
     panels[-1].legend(loc="upper left")
     return figure
@@ -291,19 +231,16 @@ def policies(table: pd.DataFrame, *, unit: str) -> Figure:
     unit : str
         Label of the value's axis.
     """
-    names = _unique(table["policy"])
-    figure = new_figure(1.0 + 0.32 * len(names))
-    axes = figure.subplots()
-    for index, estimator in enumerate(_unique(table["estimator"])):
-        own = table[table["estimator"] == estimator]
-        at = np.array([names.index(name) for name in own["policy"]]) + (index - 0.5) * 0.26
-        colour = COLOURS["muted" if index else "main"]
-        _across(axes, own, "value", at, index=index, colour=colour, label=estimator)
-    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    _name_rows(axes, names)
-    axes.grid(axis="y", visible=False)
-    axes.set_xlabel(unit)
-    figure.legend(loc="outside upper left", ncols=2)
+    names = list(dict.fromkeys(table["policy"]))
+    figure, axes = marks.panel(1.0 + 0.32 * len(names))
+    for index, (estimator, own, _, marker) in enumerate(marks.groups(table, "estimator")):
+        at = marks.places(own["policy"], table["policy"]) + (index - 0.5) * 0.26
+        marks.estimates(axes, own, "value", at, marker=marker, width=1.3, label=estimator,
+                        colour="muted" if index else "main")  # fmt: skip
+    marks.reference(axes, x=0)
+    marks.rows(axes, names, lines=False)
+    marks.values(axes, "x", unit)
+    marks.key(figure, columns=2)
     return figure
 
 
@@ -322,25 +259,19 @@ def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Fi
     left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
     left.fill_between(table["customers"], 100 * table["always_low"], 100 * table["always_high"],
                       color=COLOURS["light"], lw=0, label="confidence sequence")  # fmt: skip
-    left.errorbar(
-        table["customers"], 100 * table["effect"], yerr=100 * _ends(table, "effect"), fmt="o",
-        ms=4, color=COLOURS["accent"], label="plain interval",
-    )  # fmt: skip
-    left.axhline(0, color=COLOURS["ink"], lw=0.8)
-    left.xaxis.set_major_locator(MaxNLocator(5))
-    left.xaxis.set_major_formatter(_THOUSANDS)
-    left.set_xlabel("Customers seen")
-    left.set_ylabel("Effect on response (points)")
+    marks.estimates(left, table, "effect", table["customers"], colour="accent", scale=100,
+                    label="plain interval", upright=True, size=4)  # fmt: skip
+    marks.reference(left, y=0)
+    marks.values(left, "x", "Customers seen", form=marks.THOUSANDS, ticks=MaxNLocator(5))
+    marks.values(left, "y", "Effect on response (points)")
     left.set_title("Looks at this campaign")
     right.plot(alarms["looks"], alarms["plain"], "s-", ms=4, color=COLOURS["accent"])
     right.plot(alarms["looks"], alarms["sequence"], "o-", ms=4, color=COLOURS["main"])
-    right.axhline(error_rate, color=COLOURS["muted"], ls="--", lw=1)
-    right.set_xlabel("Looks")
-    right.yaxis.set_major_locator(MultipleLocator(0.05))
+    marks.reference(right, y=error_rate, colour="muted", width=1, style="--")
+    marks.values(right, "x", "Looks")
+    marks.values(right, "y", form=_PERCENT, low=0, ticks=MultipleLocator(0.05))
     right.set_title("False alarms without effect")
-    right.yaxis.set_major_formatter(_PERCENT)
-    right.set_ylim(0)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    marks.key(figure, columns=2)
     return figure
 
 
@@ -355,23 +286,17 @@ def power(table: pd.DataFrame, *, customers: int) -> Figure:
     customers : int
         Size of this campaign, marked.
     """
-    figure = new_figure(2.7)
-    axes = figure.subplots()
-    effects = _unique(table["effect"])
-    for index, effect in enumerate(effects):
-        own = table[table["effect"] == effect]
-        axes.plot(own["customers"], own["power"], color=segment_colours(len(effects))[index],
-                  ls=("-", "--", "-.", ":")[index % 4],
-                  label=f"{100 * effect:.2f} points")  # fmt: skip
-    axes.axvline(customers, color=COLOURS["ink"], lw=1, ls=":")
-    axes.axhline(0.8, color=COLOURS["muted"], lw=1, ls="--")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(_THOUSANDS)
-    axes.set_xlabel("Customers in the campaign (dotted: this one)")
-    axes.set_ylabel("Power")
-    axes.yaxis.set_major_formatter(_PERCENT)
-    axes.set_ylim(0, 1.02)
-    axes.legend(title="True difference", loc="center left", bbox_to_anchor=(1.01, 0.5))
+    figure, axes = marks.panel(2.7)
+    for index, (effect, own, colour, _) in enumerate(marks.groups(table, "effect")):
+        marks.line(axes, own, "customers", "power", colour=colour,
+                   style=("-", "--", "-.", ":")[index % 4],
+                   label=f"{100 * float(effect):.2f} points")  # fmt: skip
+    marks.reference(axes, x=customers, width=1, style=":")
+    marks.reference(axes, y=0.8, colour="muted", width=1, style="--")
+    marks.log_values(axes, "x", form=marks.THOUSANDS)
+    marks.values(axes, "x", "Customers in the campaign (dotted: this one)")
+    marks.values(axes, "y", "Power", form=_PERCENT, low=0, high=1.02)
+    marks.key_beside(axes, title="True difference")
     return figure
 
 
@@ -384,14 +309,12 @@ def before_after(table: pd.DataFrame, *, currency: str) -> Figure:
     table : DataFrame
         ``method, outcome, effect, low, high``.
     """
-    figure = new_figure(1.5)
-    axes = figure.subplots()
-    for at, colour in enumerate(("accent", "main")):
-        row = table.iloc[[at]]
-        _across(axes, row, "effect", np.array([at]), index=at, colour=COLOURS[colour])
-    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    _name_rows(axes, _unique(table["method"]))
-    axes.grid(axis="y", visible=False)
+    figure, axes = marks.panel(1.5)
+    for at, (colour, marker) in enumerate((("accent", "o"), ("main", "s"))):
+        marks.estimates(axes, table.iloc[[at]], "effect", [at], width=1.3, marker=marker,
+                        colour=colour)  # fmt: skip
+    marks.reference(axes, x=0)
+    marks.rows(axes, list(dict.fromkeys(table["method"])), lines=False)
     unit = currency if table["outcome"].iloc[0] == "value" else "responses"
-    axes.set_xlabel(f"Effect per contacted customer ({unit})")
+    marks.values(axes, "x", f"Effect per contacted customer ({unit})")
     return figure

@@ -6,16 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pmlib.figures.profiling import (
-    PER_CENT,
-    distances,
-    dots,
-    label_rows,
-    share_axis,
-    whiskers,
-    wrapped,
-)
-from pmlib.figures.style import COLOURS, new_figure, segment_colours, styled
+from pmlib.figures import marks
+from pmlib.figures.style import new_figure, segment_colours, styled
 
 _ATTRIBUTES = 25
 
@@ -34,23 +26,19 @@ def feature_time(attributes: pd.DataFrame, *, suspect: float) -> Figure:
     strongest = (attributes["auc"] - 0.5).abs().nlargest(_ATTRIBUTES).index
     table = attributes.loc[strongest].sort_values("auc", ascending=False, kind="stable")
     table = table.reset_index(drop=True)
-    figure = new_figure(0.22 * len(table) + 1.2)
-    axes = figure.add_subplot()
-    for known, colour, marker, label in (
-        (True, "main", "o", "known before the contact"),
-        (False, "bad", "D", "known only after it"),
+    figure, axes = marks.panel(0.22 * len(table) + 1.2)
+    for part, colour, marker, label in (
+        (table[table["known_before"]], "main", "o", "known before the contact"),
+        (table[~table["known_before"]], "bad", "D", "known only after it"),
     ):
-        part = table[table["known_before"] == known]
-        if part.empty:
-            continue
-        dots(axes, part, "auc", part.index, marker=marker, colour=COLOURS[colour], label=label)
-    axes.axvline(0.5, color=COLOURS["ink"], linewidth=0.8)
+        marks.estimates(axes, part, "auc", part.index, marker=marker, colour=colour, label=label,
+                        width=1.2, cap=2.5)  # fmt: skip
+    marks.reference(axes, x=0.5)
     for edge in (1 - suspect, suspect):
-        axes.axvline(edge, color=COLOURS["muted"], linewidth=0.8, linestyle=":")
-    label_rows(axes, [wrapped(label, 44) for label in table["label"]])
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("AUC of the attribute alone (0.5: tells nothing)")
-    figure.legend(loc="outside upper left", ncols=2)
+        marks.reference(axes, x=edge, colour="muted", style=":")
+    marks.rows(axes, [marks.wrapped(label, 44) for label in table["label"]])
+    marks.values(axes, "x", "AUC of the attribute alone (0.5: tells nothing)", low=0, high=1)
+    marks.key(figure, columns=2)
     return figure
 
 
@@ -64,19 +52,16 @@ def responses(campaigns: pd.DataFrame) -> Figure:
         ``Responses.campaigns``.
     """
     shown = campaigns.dropna(subset=["rate"]).reset_index(drop=True)
-    figure = new_figure(0.3 * len(shown) + 1.1)
-    axes = figure.add_subplot()
-    for is_control, colour, marker, label in (
-        (False, "main", "o", "contacted"),
-        (True, "muted", "s", "deliberately not contacted"),
+    figure, axes = marks.panel(0.3 * len(shown) + 1.1)
+    for part, colour, marker, label in (
+        (shown[shown["arm"] != "control"], "main", "o", "contacted"),
+        (shown[shown["arm"] == "control"], "muted", "s", "deliberately not contacted"),
     ):
-        part = shown[(shown["arm"] == "control") == is_control]
-        if part.empty:
-            continue
-        dots(axes, part, "rate", part.index, marker=marker, colour=COLOURS[colour], label=label)
-    label_rows(axes, shown["campaign"] + ", " + shown["arm"])
-    share_axis(axes, "share who took the product")
-    figure.legend(loc="outside upper left", ncols=2)
+        marks.estimates(axes, part, "rate", part.index, marker=marker, colour=colour, label=label,
+                        width=1.2, cap=2.5)  # fmt: skip
+    marks.rows(axes, shown["campaign"] + ", " + shown["arm"])
+    marks.values(axes, "x", "share who took the product", form=marks.PER_CENT, low=0)
+    marks.key(figure, columns=2)
     return figure
 
 
@@ -92,33 +77,29 @@ def offers(table: pd.DataFrame) -> Figure:
     shown = table[(table["arm"] != "control") & table["rate"].notna()]
     arms = shown.groupby("campaign")["arm"].transform("nunique")
     shown = shown.assign(row=shown["product"].where(arms == 1, shown["arm"]))
-    campaigns = list(dict.fromkeys(shown["campaign"]))
+    campaigns = {name: part for name, part, _, _ in marks.groups(shown, "campaign")}
+    names = [list(dict.fromkeys(part["row"])) for part in campaigns.values()]
     channels = sorted(shown["channel"].unique())
-    colours = dict(zip(channels, segment_colours(len(channels)), strict=True))
-    rows = [list(dict.fromkeys(shown.loc[shown["campaign"] == c, "row"])) for c in campaigns]
-    figure = new_figure(sum(0.26 * len(names) + 0.45 for names in rows) + 0.7)
+    figure = new_figure(sum(0.26 * len(rows) + 0.45 for rows in names) + 0.7)
     panels = figure.subplots(
         len(campaigns), 1, sharex=True, squeeze=False,
-        height_ratios=[len(names) + 0.6 for names in rows],
+        height_ratios=[len(rows) + 0.6 for rows in names],
     )[:, 0]  # fmt: skip
-    for axes, campaign, names in zip(panels, campaigns, rows, strict=True):
-        for i, channel in enumerate(channels):
-            part = shown[(shown["campaign"] == campaign) & (shown["channel"] == channel)]
-            if part.empty:
-                continue
+    for axes, (campaign, own), rows in zip(panels, campaigns.items(), names, strict=True):
+        for i, (channel, colour) in enumerate(
+            zip(channels, segment_colours(len(channels)), strict=True)
+        ):
+            part = own[own["channel"] == channel]
             shift = 0.5 * ((i + 0.5) / len(channels) - 0.5)
-            at = np.array([names.index(name) for name in part["row"]]) + shift
-            dots(axes, part, "rate", at, colour=colours[channel], label=channel)
-        label_rows(axes, names)
+            at = marks.places(part["row"], own["row"]) + shift
+            marks.estimates(axes, part, "rate", at, colour=colour, label=channel, width=1.2,
+                            cap=2.5)  # fmt: skip
+        marks.rows(axes, rows)
         axes.set_title(campaign)
     # At the end: a limit set earlier would stop shared scaling.
-    share_axis(panels[-1], "share of the contacted who took the product")
-    handles = {
-        label: handle
-        for axes in panels
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside right upper", title="channel")
+    label = "share of the contacted who took the product"
+    marks.values(panels[-1], "x", label, form=marks.PER_CENT, low=0)
+    marks.key(figure, place="outside right upper", title="channel")
     return figure
 
 
@@ -131,27 +112,20 @@ def waste(campaigns: pd.DataFrame) -> Figure:
     campaigns : pandas.DataFrame
         ``Waste.campaigns``.
     """
-    names = list(dict.fromkeys(campaigns["campaign"]))
-    reasons = list(dict.fromkeys(campaigns["reason"]))
-    figure = new_figure(0.17 * len(names) * len(reasons) + 1.2)
-    axes = figure.add_subplot()
+    names, reasons = (list(dict.fromkeys(campaigns[by])) for by in ("campaign", "reason"))
+    figure, axes = marks.panel(0.17 * len(names) * len(reasons) + 1.2)
     step = 0.8 / len(reasons)
-    palette = [*segment_colours(max(len(reasons) - 1, 1)), COLOURS["muted"]]
-    for i, reason in enumerate(reasons):
-        part = campaigns[campaigns["reason"] == reason].set_index("campaign").reindex(names)
+    palette = [*segment_colours(max(len(reasons) - 1, 1)), "muted"]
+    for i, (reason, part, _, _) in enumerate(marks.groups(campaigns, "reason")):
+        bars = part.set_index("campaign").reindex(names)
         at = np.arange(len(names)) - 0.4 + step * (i + 0.5)
-        axes.barh(at, part["share"], step * 0.9, color=palette[i], label=reason)
-        whiskers(axes, part["share"], part["low"], part["high"], at, horizontal=True)
-        for position, n in zip(at, part["contacts"], strict=True):
-            if n == 0:
-                axes.annotate(
-                    " cannot be told", (0, position), va="center", fontsize=8,
-                    color=COLOURS["muted"],
-                )  # fmt: skip
-    label_rows(axes, names)
-    share_axis(axes, "share of the campaign's contacts")
-    axes.grid(visible=False, axis="y")
-    figure.legend(loc="outside upper left", ncols=2)
+        marks.bars(axes, bars, "share", at, thickness=step * 0.9, colour=palette[i], label=reason,
+                   ends=marks.INTERVAL)  # fmt: skip
+        open_ = at[bars["contacts"] == 0]
+        marks.notes(axes, [" cannot be told"] * len(open_), 0 * open_, open_, gap=0, colour="muted")
+    marks.rows(axes, names, lines=False)
+    marks.values(axes, "x", "share of the campaign's contacts", form=marks.PER_CENT, low=0)
+    marks.key(figure, columns=2)
     return figure
 
 
@@ -164,19 +138,12 @@ def drift(tenths: pd.DataFrame) -> Figure:
     tenths : pandas.DataFrame
         ``table`` of ``response_drift``.
     """
-    figure = new_figure(2.9)
-    axes = figure.add_subplot()
-    axes.errorbar(
-        tenths["tenth"], tenths["rate"],
-        yerr=distances(tenths["rate"], tenths["low"], tenths["high"]),
-        fmt="o-", markersize=4, capsize=3, color=COLOURS["main"],
-    )  # fmt: skip
-    labels = tenths["tenth"].astype(str) + "\n" + tenths["first"].str[:7]
-    axes.set_xticks(tenths["tenth"], labels)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(PER_CENT)
-    axes.set_ylabel("response")
-    axes.set_xlabel("tenth of the contacts, and the month in which it begins")
+    figure, axes = marks.panel(2.9)
+    marks.estimates(axes, tenths, "rate", tenths["tenth"], colour="main", upright=True, line="-",
+                    size=4, cap=3)  # fmt: skip
+    axes.set_xticks(tenths["tenth"], tenths["tenth"].astype(str) + "\n" + tenths["first"].str[:7])
+    marks.values(axes, "y", "response", form=marks.PER_CENT, low=0)
+    marks.values(axes, "x", "tenth of the contacts, and the month in which it begins")
     return figure
 
 
@@ -189,26 +156,18 @@ def repetition(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         ``table`` of ``repeated_contacts``.
     """
-    figure = new_figure(2.9)
-    axes = figure.add_subplot()
-    series = list(dict.fromkeys(table["series"]))
-    markers = "osD^vP"
-    for i, (name, colour) in enumerate(zip(series, segment_colours(len(series)), strict=True)):
-        part = table[table["series"] == name].dropna(subset=["rate"])
-        shift = 0.12 * (i - (len(series) - 1) / 2)
-        axes.errorbar(
-            part["contact"] + shift, part["rate"],
-            yerr=distances(part["rate"], part["low"], part["high"]),
-            fmt=f"{markers[i % 6]}-", markersize=4.5, capsize=3, color=colour,
-            label=wrapped(name, 28),
-        )  # fmt: skip
+    figure, axes = marks.panel(2.9)
+    middle = (table["series"].nunique() - 1) / 2
+    for i, (name, rows, colour, marker) in enumerate(marks.groups(table, "series")):
+        part = rows.dropna(subset=["rate"])
+        marks.estimates(axes, part, "rate", part["contact"] + 0.12 * (i - middle), colour=colour,
+                        marker=marker, line="-", cap=3, label=marks.wrapped(name, 28),
+                        upright=True)  # fmt: skip
     last = int(table["contact"].max())
     ticks = np.arange(int(table["contact"].min()), last + 1)
     open_end = bool(table["open_end"].any())
     axes.set_xticks(ticks, [f"{n}{'+' if open_end and n == last else ''}" for n in ticks])
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(PER_CENT)
-    axes.set_xlabel("number of the contact")
-    axes.set_ylabel("response")
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    marks.values(axes, "y", "response", form=marks.PER_CENT, low=0)
+    marks.values(axes, "x", "number of the contact")
+    marks.key_beside(axes)
     return figure

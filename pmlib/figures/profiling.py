@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from pmlib.figures.style import COLOURS, SEQUENTIAL, drawing, new_figure, segment_colours, styled
+from pmlib.figures import marks
+from pmlib.figures.style import COLOURS, SEQUENTIAL, drawing, new_figure, styled
 from pmlib.numbers import Finding
 from pmlib.texts import Words
 
 _PANELS = 8
-PER_CENT = FuncFormatter(lambda value, _: f"{100 * value:.4g} %")
-"""Shares on an axis, as the report writes them."""
-
-_COUNT = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
 @styled
@@ -31,32 +24,25 @@ def structure(levels: pd.DataFrame) -> Figure:
     levels : pandas.DataFrame
         ``Structure.levels``.
     """
-    names = list(levels["dimension"].unique()[:_PANELS])
-    panels = [levels[levels["dimension"] == name] for name in names]
+    panels = [panel for _, panel, _, _ in marks.groups(levels, "dimension")][:_PANELS]
     pairs = [panels[i : i + 2] for i in range(0, len(panels), 2)]
     heights = [max(len(panel) for panel in pair) for pair in pairs]
     figure = new_figure(sum(0.17 * height + 0.65 for height in heights) + 0.1)
     grid = figure.add_gridspec(len(pairs), 2, height_ratios=[h + 2.5 for h in heights])
-    for row, pair in enumerate(pairs):
-        for column, panel in enumerate(pair):
-            axes = figure.add_subplot(grid[row, column])
-            at = np.arange(len(panel))
-            axes.barh(at, panel["share"], color=COLOURS["main"], height=0.7)
-            whiskers(axes, panel["share"], panel["low"], panel["high"], at, horizontal=True)
-            for position in at[panel["suppressed"]]:
-                axes.annotate(
-                    " not shown", (0, position), va="center", fontsize=8, color=COLOURS["muted"]
-                )
-            axes.set_yticks(at, [_short(level) for level in panel["level"]])
-            # Panels of a row share the scale, so that bars are equally thick.
-            axes.set_ylim(heights[row] - 0.5, -0.5)
-            axes.set_title(wrapped(panel["dimension"].iloc[0], 36))
-            axes.set_xlim(left=0)
-            axes.xaxis.set_major_formatter(PER_CENT)
-            axes.xaxis.set_major_locator(MaxNLocator(4))
-            axes.grid(visible=False, axis="y")
-            if 2 * row + column >= len(panels) - 2:
-                axes.set_xlabel("share of customers")
+    for i, panel in enumerate(panels):
+        axes = figure.add_subplot(grid[divmod(i, 2)])
+        at = np.arange(len(panel))
+        marks.bars(axes, panel, "share", at, ends=marks.INTERVAL)
+        hidden = at[panel["suppressed"]]
+        marks.notes(axes, [" not shown"] * len(hidden), 0 * hidden, hidden, gap=0, colour="muted")
+        axes.set_yticks(at, [marks.shortened(level, 28) for level in panel["level"]])
+        # Panels of a row share the scale, so that bars are equally thick.
+        axes.set_ylim(heights[i // 2] - 0.5, -0.5)
+        axes.set_title(marks.wrapped(panel["dimension"].iloc[0], 36))
+        marks.values(axes, "x", form=marks.PER_CENT, low=0, ticks=MaxNLocator(4))
+        axes.grid(visible=False, axis="y")
+        if i >= len(panels) - 2:
+            axes.set_xlabel("share of customers")
     return figure
 
 
@@ -69,30 +55,25 @@ def age_pyramid(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         As ``age_by_gender`` returns it.
     """
-    wide = table.pivot_table(
-        index="age_band", columns="gender", values="customers", sort=False, dropna=False
-    )
-    figure = new_figure(0.26 * len(wide) + 1.1)
-    axes = figure.add_subplot()
-    at = np.arange(len(wide))
-    if wide.shape[1] == 2:
-        left, right = wide.columns
-        axes.barh(at, -wide[left], color=COLOURS["accent"], height=0.8, label=left)
-        axes.barh(at, wide[right], color=COLOURS["main"], height=0.8, label=right)
-        axes.axvline(0, color=COLOURS["ink"], linewidth=0.8)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):,.0f}"))
-    else:
-        share = 0.8 / wide.shape[1]
-        for i, (name, colour) in enumerate(
-            zip(wide.columns, segment_colours(wide.shape[1]), strict=True)
-        ):
-            axes.barh(at - 0.4 + share * (i + 0.5), wide[name], share, color=colour, label=name)
-        axes.xaxis.set_major_formatter(_COUNT)
-    axes.set_yticks(at, wide.index)
-    axes.set_ylabel("age (years)")
-    axes.set_xlabel("customers")
+    bands, several = list(dict.fromkeys(table["age_band"])), table["gender"].nunique()
+    figure, axes = marks.panel(0.26 * len(bands) + 1.1)
+    at = np.arange(len(bands))
+    for i, (gender, part, colour, _) in enumerate(marks.groups(table, "gender")):
+        counts = part.set_index("age_band").reindex(bands)
+        if several == 2:
+            marks.bars(axes, counts if i else -counts[["customers"]], "customers", at, label=gender,
+                       colour="main" if i else "accent", thickness=0.8)  # fmt: skip
+        else:
+            share = 0.8 / several
+            marks.bars(axes, counts, "customers", at - 0.4 + share * (i + 0.5), label=gender,
+                       colour=colour, thickness=share)  # fmt: skip
+    if several == 2:
+        marks.reference(axes, x=0)
+    axes.set_yticks(at, bands)
+    marks.values(axes, "y", "age (years)")
+    marks.values(axes, "x", "customers", form=marks.SIZES)
     axes.grid(visible=False, axis="y")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="gender")
+    marks.key_beside(axes, title="gender", gap=0)
     return figure
 
 
@@ -102,28 +83,23 @@ def activity(found: Finding, words: Words) -> Figure:
     months = found.table
     figure = new_figure(4.0)
     above, below = figure.subplots(2, 1, sharex=True)
-    at = np.arange(len(months))
-    whole = months["whole"].to_numpy(bool)
-    above.fill_between(at, months["low"], months["high"], color=COLOURS["light"], linewidth=0)
-    above.plot(at, months["share"], color=COLOURS["main"])
-    above.plot(at[whole], months["share"][whole], "o", color=COLOURS["main"], markersize=3.5)
-    above.plot(
-        at[~whole], months["share"][~whole], "o", color=COLOURS["main"],
-        markerfacecolor="white", markersize=4.5,
-    )  # fmt: skip
-    above.set_ylim(0, 1)
-    above.yaxis.set_major_formatter(PER_CENT)
-    above.set_ylabel(words("share"))
+    months = months.assign(at=np.arange(len(months)))
+    marks.line(above, months, "at", "share", colour="main", ends=marks.INTERVAL,
+               band="light")  # fmt: skip
+    for part, inside, size in (
+        (months[months["whole"]], COLOURS["main"], 3.5),
+        (months[~months["whole"]], "white", 4.5),
+    ):
+        above.plot(part["at"], part["share"], "o", color=COLOURS["main"], markerfacecolor=inside,
+                   markersize=size)  # fmt: skip
+    marks.values(above, "y", words("share"), form=marks.PER_CENT, low=0, high=1)
     for name, colour, marker in (("money_in", "main", "o"), ("money_out", "accent", "s")):
-        below.plot(
-            at, months[name] / 1e6, color=COLOURS[colour], marker=marker, markersize=3.5,
-            label=words(name),
-        )  # fmt: skip
-    below.set_ylim(bottom=0)
-    below.set_ylabel(words("money"))
-    figure.legend(loc="outside upper right", ncols=2)
-    _sparse_ticks(below, list(months["month"]))
-    below.set_xlabel(words("month"))
+        below.plot(months["at"], months[name] / 1e6, color=COLOURS[colour], marker=marker,
+                   markersize=3.5, label=words(name))  # fmt: skip
+    marks.values(below, "y", words("money"), low=0)
+    marks.key(figure, place="outside upper right", columns=2)
+    marks.sparse_ticks(below, list(months["month"]))
+    marks.values(below, "x", words("month"))
     return figure
 
 
@@ -136,15 +112,14 @@ def penetration(products: pd.DataFrame) -> Figure:
     products : pandas.DataFrame
         ``Penetration.products``.
     """
-    figure = new_figure(0.22 * len(products) + 0.9)
-    axes = figure.add_subplot()
-    families = list(dict.fromkeys(products["family"]))
-    colours = dict(zip(families, segment_colours(len(families)), strict=True))
-    for family in families:
-        part = products[products["family"] == family]
-        dots(axes, part, "share", part.index, colour=colours[family], label=family)
-    label_rows(axes, products["name"])
-    share_axis(axes, "share of customers who hold the product")
+    figure, axes = marks.panel(0.22 * len(products) + 0.9)
+    families = list(marks.groups(products, "family"))
+    for family, part, colour, _ in families:
+        marks.estimates(axes, part, "share", part.index, colour=colour, label=family, width=1.2,
+                        cap=2.5)  # fmt: skip
+    marks.rows(axes, products["name"])
+    label = "share of customers who hold the product"
+    marks.values(axes, "x", label, form=marks.PER_CENT, low=0)
     if len(families) > 1:
         axes.legend(loc="lower right", title="family")
     return figure
@@ -159,17 +134,11 @@ def products_per_customer(per_customer: pd.DataFrame) -> Figure:
     per_customer : pandas.DataFrame
         ``Penetration.per_customer``.
     """
-    figure = new_figure(2.5)
-    axes = figure.add_subplot()
-    axes.bar(per_customer["products"], per_customer["share"], color=COLOURS["main"], width=0.75)
-    whiskers(
-        axes, per_customer["share"], per_customer["low"], per_customer["high"],
-        per_customer["products"],
-    )  # fmt: skip
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_formatter(PER_CENT)
-    axes.set_xlabel("products held")
-    axes.set_ylabel("share of customers")
+    figure, axes = marks.panel(2.5)
+    marks.bars(axes, per_customer, "share", per_customer["products"], thickness=0.75, upright=True,
+               ends=marks.INTERVAL)  # fmt: skip
+    marks.values(axes, "x", "products held", ticks=MaxNLocator(integer=True))
+    marks.values(axes, "y", "share of customers", form=marks.PER_CENT)
     axes.grid(visible=False, axis="x")
     return figure
 
@@ -187,8 +156,7 @@ def held_by_age(table: pd.DataFrame) -> Figure:
 
     bands, names = list(dict.fromkeys(table["age_band"])), list(dict.fromkeys(table["name"]))
     wide = table.pivot_table(index="name", columns="age_band", values="share", dropna=False)
-    figure = new_figure(0.24 * len(names) + 1.0)
-    axes = figure.add_subplot()
+    figure, axes = marks.panel(0.24 * len(names) + 1.0)
     sns.heatmap(
         100 * wide.loc[names, bands], ax=axes, cmap=SEQUENTIAL, vmin=0, annot=True, fmt=".0f",
         annot_kws={"fontsize": 8}, linewidths=0.5,
@@ -198,7 +166,7 @@ def held_by_age(table: pd.DataFrame) -> Figure:
     axes.set_xlabel("age (years)")
     axes.set_ylabel("")
     axes.tick_params(length=0, axis="both")
-    axes.set_xticks(axes.get_xticks(), [wrapped(name, 7) for name in bands], rotation=0)
+    axes.set_xticks(axes.get_xticks(), [marks.wrapped(name, 7) for name in bands], rotation=0)
     return figure
 
 
@@ -211,95 +179,19 @@ def lorenz(curve: pd.DataFrame) -> Figure:
     curve : pandas.DataFrame
         ``Concentration.curve``.
     """
-    figure = new_figure(3.6)
-    axes = figure.add_subplot()
+    figure, axes = marks.panel(3.6)
     axes.plot([0, 1], [0, 1], color=COLOURS["muted"], linewidth=1, linestyle="--", label="equality")
-    axes.axvline(0.8, color=COLOURS["muted"], linewidth=0.8, linestyle=":")
+    marks.reference(axes, x=0.8, colour="muted", style=":")
     axes.annotate(
         "top 20 %", (0.81, 0.02), color=COLOURS["muted"], fontsize=8, va="bottom", ha="left"
     )
-    measures = list(dict.fromkeys(curve["measure"]))
     styles = ("-", "-.", (0, (5, 1)))
-    for i, (name, colour) in enumerate(zip(measures, segment_colours(len(measures)), strict=True)):
-        part = curve[curve["measure"] == name]
-        axes.plot(
-            part["customers"], part["value"], color=colour, linestyle=styles[i % 3],
-            label=wrapped(name, 26),
-        )  # fmt: skip
-    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    axes.xaxis.set_major_formatter(PER_CENT)
-    axes.yaxis.set_major_formatter(PER_CENT)
-    axes.set_xlabel("customers, least valuable first")
-    axes.set_ylabel("their share of the total")
-    figure.legend(loc="outside right center")
+    for i, (measure, part, colour, _) in enumerate(marks.groups(curve, "measure")):
+        marks.line(axes, part, "customers", "value", colour=colour, style=styles[i % 3],
+                   label=marks.wrapped(measure, 26))  # fmt: skip
+    axes.set_aspect("equal")
+    label = "customers, least valuable first"
+    marks.values(axes, "x", label, form=marks.PER_CENT, low=0, high=1)
+    marks.values(axes, "y", "their share of the total", form=marks.PER_CENT, low=0, high=1)
+    marks.key(figure, place="outside right center")
     return figure
-
-
-def distances(value: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
-    """Distances from the value to the ends of its interval, as matplotlib wants them."""
-    return np.clip(np.vstack([value - low, high - value]), 0, None)
-
-
-def dots(
-    axes: Axes,
-    table: pd.DataFrame,
-    value: str,
-    at: np.ndarray | pd.Index,
-    *,
-    colour: str,
-    label: str,
-    marker: str = "o",
-) -> None:
-    """Draw estimates, column `value`, with intervals, columns ``low`` and ``high``, in rows."""
-    axes.errorbar(
-        table[value], at, xerr=distances(table[value], table["low"], table["high"]),
-        fmt=marker, markersize=4.5, capsize=2.5, linewidth=1.2, color=colour, label=label,
-    )  # fmt: skip
-
-
-def label_rows(axes: Axes, labels: Sequence[str]) -> None:
-    """Name the rows of a figure, the first on top."""
-    axes.set_yticks(np.arange(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-
-
-def share_axis(axes: Axes, label: str) -> None:
-    """Let a horizontal axis of shares begin at 0 and say what they are of."""
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(PER_CENT)
-    axes.set_xlabel(label)
-
-
-def whiskers(
-    axes: Axes,
-    value: pd.Series,
-    low: pd.Series,
-    high: pd.Series,
-    at: np.ndarray | pd.Series,
-    *,
-    horizontal: bool = False,
-) -> None:
-    """Draw intervals over bars."""
-    to_ends = distances(value, low, high)
-    axes.errorbar(
-        value if horizontal else at,
-        at if horizontal else value,
-        xerr=to_ends if horizontal else None,
-        yerr=None if horizontal else to_ends,
-        fmt="none", ecolor=COLOURS["ink"], elinewidth=0.8, capsize=2,
-    )  # fmt: skip
-
-
-def _sparse_ticks(axes: Axes, labels: list[str]) -> None:
-    step = max(1, int(np.ceil(len(labels) / 9)))
-    at = np.arange(0, len(labels), step)
-    axes.set_xticks(at, [labels[i] for i in at])
-
-
-def wrapped(text: str, width: int) -> str:
-    """Break a label into lines."""
-    return "\n".join(textwrap.wrap(str(text), width)) or str(text)
-
-
-def _short(level: str) -> str:
-    return textwrap.shorten(str(level), 28, placeholder=" …") or str(level)
