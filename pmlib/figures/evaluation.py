@@ -290,7 +290,7 @@ def power(table: pd.DataFrame, *, customers: int) -> Figure:
     for index, (effect, own, colour, _) in enumerate(marks.groups(table, "effect")):
         marks.line(axes, own, "customers", "power", colour=colour,
                    style=("-", "--", "-.", ":")[index % 4],
-                   label=f"{100 * float(effect):.2f} points")  # fmt: skip
+                   label=f"{100 * effect:.2f} points")  # fmt: skip
     marks.reference(axes, x=customers, width=1, style=":")
     marks.reference(axes, y=0.8, colour="muted", width=1, style="--")
     marks.log_values(axes, "x", form=marks.THOUSANDS)

@@ -56,7 +56,7 @@ def panel(height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def groups(table: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.DataFrame, str, str]]:
+def groups(table: pd.DataFrame, column: str) -> Iterator[tuple[Any, pd.DataFrame, str, str]]:
     """Go through the groups of a table, in order of first row, each with its look.
 
     Yields

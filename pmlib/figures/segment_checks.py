@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pmlib.figures.segmentation import heat, rows_height, wrapped
+from pmlib.figures import marks
 from pmlib.figures.style import COLOURS, SEQUENTIAL, new_figure, segment_colours, styled
 
 
@@ -20,19 +20,17 @@ def stability(table: pd.DataFrame, *, names: list[str]) -> Figure:
         ``segment, jaccard, jaccard_low, jaccard_high``.
     names : list of str
     """
-    figure = new_figure(1.1 + 0.34 * len(table))
-    axis = figure.subplots()
+    figure, axes = marks.panel(1.1 + 0.34 * len(table))
     for limit, word in ((0.6, "not to be trusted below"), (0.75, "stable"), (0.85, "very stable")):
-        axis.axvline(limit, color=COLOURS["muted"], linestyle=":", linewidth=1)
-        axis.text(limit, 1.01, word, transform=axis.get_xaxis_transform(), fontsize=8,
+        marks.reference(axes, x=limit, colour="muted", width=1, style=":")
+        axes.text(limit, 1.01, word, transform=axes.get_xaxis_transform(), fontsize=8,
                   ha="right" if limit == 0.6 else "left", color=COLOURS["muted"])  # fmt: skip
-    rows = np.arange(len(table))[::-1]
-    colours = segment_colours(len(table))
-    axis.hlines(rows, table["jaccard_low"], table["jaccard_high"], colours, linewidth=3, alpha=0.5)
-    axis.scatter(table["jaccard"], rows, s=36, color=colours, zorder=3)
-    axis.set_yticks(rows, [f"{i + 1} {wrapped(name, 34)}" for i, name in enumerate(names)])
-    axis.set(xlim=(0, 1.02), ylim=(-0.6, len(table) - 0.4))
-    axis.set_xlabel("Jaccard similarity over resamples: mean with interval")
+    marks.ranges(axes, table, "jaccard", range(len(table)), colours=segment_colours(len(table)),
+                 ends=("jaccard_low", "jaccard_high"), width=3, alpha=0.5)  # fmt: skip
+    labels = [f"{i} {marks.wrapped(name, 34)}" for i, name in enumerate(names, 1)]
+    marks.rows(axes, labels, margin=0.6)
+    label = "Jaccard similarity over resamples: mean with interval"
+    marks.values(axes, "x", label, low=0, high=1.02)
     return figure
 
 
@@ -52,19 +50,16 @@ def intervals(
         At most three groups of rows, one below the other, each drawn in its colour.
     """
     table = table.groupby(group, sort=False).head(10) if group else table.head(24)
-    labels = [wrapped(text, 50) for text in table[label]]
-    figure = new_figure(0.8 + rows_height(labels))
-    axis = figure.subplots()
-    table = table.assign(row=np.arange(len(table))[::-1])
-    parts = list(table.groupby(group, sort=False)) if group else [("", table)]
+    table = table.assign(row=np.arange(len(table)))
+    labels = [marks.wrapped(text, 50) for text in table[label]]
+    figure, axes = marks.panel(0.8 + marks.rows_height(labels))
+    parts = [own[:2] for own in marks.groups(table, group)] if group else [("", table)]
     for (word, part), colour in zip(parts, ("main", "good", "accent"), strict=False):
-        errors = [(part[value] - part["low"]).clip(0), (part["high"] - part[value]).clip(0)]
-        axis.errorbar(part[value], part["row"], xerr=errors, fmt="o", markersize=4,
-                      color=COLOURS[colour], label=word)  # fmt: skip
-    axis.set_yticks(table["row"], labels)
-    axis.set(xlabel=xlabel, xlim=(0, None), ylim=(-0.6, len(table) - 0.4))
+        marks.estimates(axes, part, value, part["row"], colour=colour, label=word, size=4)
+    marks.rows(axes, labels, margin=0.6)
+    marks.values(axes, "x", xlabel, low=0)
     if group:
-        axis.legend()
+        axes.legend()
     return figure
 
 
@@ -84,23 +79,22 @@ def rfm_grid(grid: pd.DataFrame, bands: pd.DataFrame, *, names: list[str]) -> Fi
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
     table = grid.pivot_table(index="frequency_score", columns="recency_score", values="customers")
     table = table.reindex(index=range(5, 0, -1), columns=range(1, 6))
-    heat(left, table, annotations=table.map("{:,.0f}".format), cmap=SEQUENTIAL, vmin=0)
+    marks.heat(left, table, cells=table.map("{:,.0f}".format), cmap=SEQUENTIAL, low=0)
     left.set_yticklabels(range(5, 0, -1), rotation=0)
     left.set(title="Customers", xlabel="recency (5 most recent)")
     left.set_ylabel("frequency (5 most frequent)")
     shares = bands.pivot_table(index="segment", columns="band", values="share", fill_value=0)
     rows = np.arange(len(shares))[::-1]
     start = np.zeros(len(shares))
-    colours = {"low": "light", "middle": "accent", "high": "main"}
-    for word, colour in colours.items():
+    for word, colour in (("low", "light"), ("middle", "accent"), ("high", "main")):
         for band in shares.columns[shares.columns.str.startswith(word)]:
             right.barh(rows, 100 * shares[band], left=100 * start, color=COLOURS[colour],
                        label=band, edgecolor="white")  # fmt: skip
             start = start + shares[band].to_numpy()
-    right.set_yticks(rows, [f"{s} {wrapped(names[s - 1], 20)}" for s in shares.index])
+    right.set_yticks(rows, [f"{s} {marks.wrapped(names[s - 1], 20)}" for s in shares.index])
     right.set(title="Segments by RFM sum", xlabel="customers of the segment, %", xlim=(0, 100))
     right.grid(axis="y", visible=False)
-    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=3)
+    marks.key(figure, place="outside lower right", columns=3)
     return figure
 
 
@@ -114,17 +108,17 @@ def migration(table: pd.DataFrame, *, names: list[str]) -> Figure:
         ``segment_then, segment_now, share``; a missing share is not shown.
     names : list of str
     """
-    k = len(names)
+    segments = range(1, len(names) + 1)
     grid = table.pivot_table(index="segment_then", columns="segment_now", values="share")
-    grid = grid.reindex(index=range(1, k + 1), columns=range(1, k + 1))
-    figure = new_figure(1.3 + 0.36 * k)
-    axis = figure.subplots()
-    shares = (100 * grid).map("{:.0f} %".format)
-    heat(axis, grid, annotations=shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
-    labels = [f"{i + 1} {name}" for i, name in enumerate(names)]
-    axis.set_xticklabels(
-        [wrapped(label, 26) for label in labels], rotation=30, ha="right", rotation_mode="anchor"
+    grid = grid.reindex(index=segments, columns=segments)
+    figure, axes = marks.panel(1.3 + 0.36 * len(names))
+    cells = (100 * grid).map("{:.0f} %".format)
+    marks.heat(axes, grid, cells=cells, cmap=SEQUENTIAL, low=0, high=1)
+    across, down = (
+        [marks.wrapped(f"{i} {name}", width) for i, name in enumerate(names, 1)]
+        for width in (26, 30)
     )
-    axis.set_yticklabels([wrapped(label, 30) for label in labels], rotation=0)
-    axis.set(xlabel="segment now", ylabel="segment then")
+    axes.set_xticklabels(across, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticklabels(down, rotation=0)
+    axes.set(xlabel="segment now", ylabel="segment then")
     return figure
