@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch, Rectangle
-from matplotlib.path import Path
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import Formatter, PercentFormatter
 
+from pmlib.figures import marks
 from pmlib.figures.style import COLOURS, new_figure, segment_colours, styled
 
 _POLICY_NAMES = {
@@ -24,11 +24,6 @@ _POLICY_NAMES = {
     "black box": "Black box, customer by customer",
 }
 _RATES = ("points", "per cent")
-_KIND = {
-    "uplift": "uplift",
-    "response": "response",
-    "association": "assumed sales",
-}
 
 
 @styled
@@ -43,29 +38,40 @@ def shrinkage(cells: pd.DataFrame, *, unit: str) -> Figure:
         "points" or "per cent" for rates, or the currency.
     """
     seen = cells.dropna(subset=["raw"])
-    figure = new_figure(3.2)
-    axes = figure.subplots()
-    low, high = (seen["raw"].quantile(q, interpolation=i)
-                 for q, i in ((0.01, "lower"), (0.99, "higher")))  # fmt: skip
-    low, high = min(low, 0.0), max(high, 0.0)
+    figure, axes = marks.panel(3.2)
+    low = seen["raw"].quantile(0.01, interpolation="lower")
+    high = seen["raw"].quantile(0.99, interpolation="higher")
     axes.axline((0, 0), slope=1, color=COLOURS["muted"], lw=0.9, ls="--", label="no shrinking")
     axes.legend(loc="upper left")
     size = 8 + 90 * seen["n"] / max(seen["n"].max(), 1)
     axes.scatter(
         seen["raw"], seen["effect"], s=size, color=COLOURS["main"], alpha=0.45, edgecolor="none"
     )
-    axes.axhline(0, color=COLOURS["ink"], lw=0.7)
-    axes.axvline(0, color=COLOURS["ink"], lw=0.7)
-    kind = _KIND[cells["kind"].iloc[0]]
-    axes.set_xlabel(f"Measured in the cell alone: {kind} ({unit} a contact)")
-    axes.set_ylabel("After shrinking")
-    axes.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
-    below, above = min(seen["effect"].min(), 0.0), max(seen["effect"].max(), 0.0)
-    axes.set_ylim(below - 0.08 * (above - below), above + 0.08 * (above - below))
-    if unit in _RATES:
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(_POINTS)
+    marks.reference(axes, y=0, width=0.7)
+    marks.reference(axes, x=0, width=0.7)
+    kinds = {"uplift": "uplift", "response": "response", "association": "assumed sales"}
+    kind = kinds[cells["kind"].iloc[0]]
+    form = marks.POINTS if unit in _RATES else None
+    label = f"Measured in the cell alone: {kind} ({unit} a contact)"
+    _with_zero(axes, "x", label, (low, high), form=form, room=0.03)
+    ends = (seen["effect"].min(), seen["effect"].max())
+    _with_zero(axes, "y", "After shrinking", ends, form=form, room=0.08)
     return figure
+
+
+def _with_zero(
+    axes: Axes,
+    which: Literal["x", "y"],
+    label: str,
+    ends: tuple[float, float],
+    *,
+    form: Formatter | None,
+    room: float,
+) -> None:
+    """Let an axis reach from end to end, and to zero, with some room."""
+    low, high = min(ends[0], 0.0), max(ends[1], 0.0)
+    margin = room * (high - low)
+    marks.values(axes, which, label, form=form, low=low - margin, high=high + margin)
 
 
 @styled
@@ -107,26 +113,20 @@ def policies(table: pd.DataFrame, *, currency: str) -> Figure:
     table : pandas.DataFrame
         ``policy, promised, held_out, low, high`` (currency).
     """
-    figure = new_figure(0.6 + 0.42 * len(table))
-    axes = figure.subplots()
-    place = np.arange(len(table))[::-1]
-    chosen = table["policy"].eq("combined").to_numpy()
-    colours = np.where(chosen, COLOURS["main"], COLOURS["muted"])
-    axes.hlines(place, table["low"], table["high"], color=colours, lw=2)
+    figure, axes = marks.panel(0.6 + 0.42 * len(table))
+    at = np.arange(len(table))
+    colours = [COLOURS["main" if p == "combined" else "muted"] for p in table["policy"]]
+    marks.ranges(axes, table, "held_out", at, colours=colours, size=38,
+                 label="on held-out contacts")  # fmt: skip
     axes.scatter(
-        table["held_out"], place, color=colours, s=38, zorder=3, label="on held-out contacts"
-    )
-    axes.scatter(
-        table["promised"], place, facecolor="white", edgecolor=COLOURS["accent"], marker="D", s=26,
+        table["promised"], at, facecolor="white", edgecolor=COLOURS["accent"], marker="D", s=26,
         zorder=4, label="promised by the optimiser",
     )  # fmt: skip
-    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    axes.set_yticks(place, [_POLICY_NAMES[p] for p in table["policy"]])
-    axes.set_ylim(-0.6, len(table) - 0.4)
-    axes.set_xlabel(f"Profit of the campaign ({currency}), with interval")
-    axes.xaxis.set_major_formatter(_THOUSANDS)
+    marks.reference(axes, x=0)
+    marks.rows(axes, table["policy"].map(_POLICY_NAMES), margin=0.6, lines=False)
+    label = f"Profit of the campaign ({currency}), with interval"
+    marks.values(axes, "x", label, form=marks.THOUSANDS)
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2)
-    axes.grid(axis="y", visible=False)
     return figure
 
 
@@ -142,42 +142,36 @@ def flow(planned: pd.DataFrame) -> Figure:
     planned = planned.assign(
         label=planned["segment"].astype(int).astype(str) + " " + planned["name"]
     )
-    figure = new_figure(3.9)
-    axes = figure.subplots()
-    columns = [(0.0, "label"), (1.0, "product"), (2.0, "channel")]
-    total = planned["planned"].sum()
-    gap = 0.035 * total
-    tops: dict[tuple[str, str], float] = {}
+    figure, axes = marks.panel(3.9)
+    gap = 0.035 * planned["planned"].sum()
+    columns = (
+        ("label", "Segment", -0.04),
+        ("product", "Product", 0.04),
+        ("channel", "Channel", 0.04),
+    )
+    feet: dict[str, dict[str, float]] = {}
     deepest = 0.0
-    for x, column in columns:
-        y = 0.0
-        for name, size in planned.groupby(column)["planned"].sum().items():
-            tops[column, name] = y
-            axes.add_patch(Rectangle((x - 0.02, y), 0.04, size, color=COLOURS["ink"], lw=0))
-            last = column == "channel"
-            axes.text(
-                x + (0.04 if last or column == "product" else -0.04), y + size / 2,
-                f"{name}  {size:,.0f}", ha="right" if column == "label" else "left", va="center",
-                fontsize=8,
-                bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6}
-                if column == "product" else None,
-            )  # fmt: skip
-            y += size + gap
-        deepest = max(deepest, y - gap)
+    for x, (column, _, shift) in enumerate(columns):
+        sizes = planned.groupby(column)["planned"].sum()
+        feet[column] = marks.stack(
+            axes, sizes, [f"{name}  {size:,.0f}" for name, size in sizes.items()], x, bottom=0,
+            gap=gap, width=0.04, shift=shift, size=8, plate=column == "product",
+        )  # fmt: skip
+        deepest = max(deepest, sizes.sum() + gap * (len(sizes) - 1))
     palette = segment_colours(int(planned["segment"].max()))
-    for (x, left), (_, right) in pairwise(columns):
-        starts = dict(tops)
-        ends = dict(tops)
+    for x, (left, right) in enumerate((("label", "product"), ("product", "channel"))):
+        starts, ends = dict(feet[left]), dict(feet[right])
         keys = ["segment", left, right] if left == "label" else [left, right, "segment"]
         bands = planned.groupby(keys, as_index=False)["planned"].sum()
         for band in bands.sort_values([left, right]).to_dict("records"):
-            a, b, size = starts[left, band[left]], ends[right, band[right]], band["planned"]
-            starts[left, band[left]] += size
-            ends[right, band[right]] += size
-            axes.add_patch(_band(x + 0.02, x + 0.98, a, b, size, palette[int(band["segment"]) - 1]))
+            start, end, size = band[left], band[right], band["planned"]
+            marks.ribbon(axes, (x + 0.02, x + 0.98), (starts[start], ends[end]), size,
+                         colour=palette[int(band["segment"]) - 1], alpha=0.45)  # fmt: skip
+            starts[start] += size
+            ends[end] += size
     axes.set_xlim(-0.72, 2.42)
     axes.set_ylim(deepest, -0.06 * deepest)
-    for x, title in zip((0.0, 1.0, 2.0), ("Segment", "Product", "Channel"), strict=True):
+    for x, (_, title, _) in enumerate(columns):
         axes.text(
             x, -0.03 * deepest, title, ha="center", va="bottom", fontweight="bold", fontsize=9
         )
@@ -198,27 +192,24 @@ def power(table: pd.DataFrame, *, chosen: float, unit: str) -> Figure:
     unit : str
         "points" or "per cent" for rates, or the currency.
     """
-    figure = new_figure(2.8)
-    axes = figure.subplots()
+    figure, axes = marks.panel(2.8)
     axes.plot(
         table["control_share"], table["detectable"], color=COLOURS["main"], marker="o", ms=4,
         label="smallest uplift shown with power 80 %",
     )  # fmt: skip
-    axes.plot(
-        table["control_share"], table["expected"], color=COLOURS["accent"], ls="--",
-        label="uplift the plan counts on",
-    )  # fmt: skip
-    axes.set_ylim(bottom=0, top=1.25 * np.nanmax(table[["detectable", "expected"]].to_numpy()))
-    axes.axvline(chosen, color=COLOURS["muted"], lw=0.9, ls=":")
+    marks.line(axes, table, "control_share", "expected", colour="accent", style="--",
+               label="uplift the plan counts on")  # fmt: skip
+    marks.reference(axes, x=chosen, colour="muted", width=0.9, style=":")
     axes.annotate(
         "this plan", (chosen, 0), (3, 3), xycoords=("data", "axes fraction"),
         textcoords="offset points", va="bottom", color=COLOURS["muted"], fontsize=8,
     )  # fmt: skip
-    axes.set_xlabel("Planned customers held out as control (per cent)")
-    axes.set_ylabel(f"Uplift a contact ({'points' if unit in _RATES else unit})")
-    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    if unit in _RATES:
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol="", decimals=1))
+    label = "Planned customers held out as control (per cent)"
+    marks.values(axes, "x", label, form=marks.POINTS)
+    label = f"Uplift a contact ({'points' if unit in _RATES else unit})"
+    form = PercentFormatter(1, symbol="", decimals=1) if unit in _RATES else None
+    highest = np.nanmax(table[["detectable", "expected"]].to_numpy())
+    marks.values(axes, "y", label, form=form, low=0, high=1.25 * highest)
     axes.legend(loc="upper right", ncols=2)
     return figure
 
@@ -233,18 +224,17 @@ def limit_costs(table: pd.DataFrame, *, currency: str) -> Figure:
         ``limit, value`` (words), ``cost`` (currency, NaN: not recorded, not drawn).
     """
     ordered = table.dropna(subset=["cost"]).sort_values("cost", kind="stable")
-    figure = new_figure(0.7 + 0.3 * len(ordered))
-    axes = figure.subplots()
-    place = np.arange(len(ordered))
+    figure, axes = marks.panel(0.7 + 0.3 * len(ordered))
+    at = np.arange(len(ordered))
     kept = ordered["limit"].isin(["objection", "cool-down", "suitability"])
-    colours = np.where(kept, COLOURS["muted"], COLOURS["main"])
-    axes.barh(place, ordered["cost"], color=colours, height=0.65)
-    axes.set_yticks(place, ordered["limit"] + ": " + ordered["value"])
-    for y, cost in zip(place, ordered["cost"], strict=True):
-        axes.annotate(f"{cost:,.0f}", (cost, y), (4, 0), textcoords="offset points", va="center")
-    axes.set_xlim(0, 1.15 * max(ordered["cost"].max(), 1.0))
-    axes.set_xlabel(f"Profit the plan would gain without the limit ({currency})")
-    axes.xaxis.set_major_formatter(_THOUSANDS)
+    colours = [COLOURS["muted" if law else "main"] for law in kept]
+    marks.bars(axes, ordered, "cost", at, colour=colours, thickness=0.65)
+    axes.set_yticks(at, ordered["limit"] + ": " + ordered["value"])
+    labels = [f"{cost:,.0f}" for cost in ordered["cost"]]
+    marks.notes(axes, labels, ordered["cost"], at, gap=4, size=8.5)
+    label = f"Profit the plan would gain without the limit ({currency})"
+    highest = 1.15 * max(ordered["cost"].max(), 1.0)
+    marks.values(axes, "x", label, form=marks.THOUSANDS, low=0, high=highest)
     axes.grid(axis="y", visible=False)
     return figure
 
@@ -261,24 +251,21 @@ def budget_curve(table: pd.DataFrame, *, currency: str) -> Figure:
     figure = new_figure(3.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.3, 1])
     above.fill_between(table["budget"], table["low"], table["high"], color=COLOURS["light"])
-    above.plot(table["budget"], table["profit"], color=COLOURS["main"])
-    points = (
-        ("plan", COLOURS["main"], "this plan"),
-        ("break-even", COLOURS["accent"], "break-even"),
-    )
-    for kind, colour, words in points:
+    marks.line(above, table, "budget", "profit", colour="main")
+    for kind, colour, words in (
+        ("plan", "main", "this plan"),
+        ("break-even", "accent", "break-even"),
+    ):
         point = table[table["kind"] == kind].iloc[0]
-        above.scatter(point["budget"], point["profit"], color=colour, zorder=3, s=36, label=words)
-        below.axvline(point["budget"], color=colour, lw=1.1, ls=":")
-    above.set_ylim(bottom=min(0.0, table["low"].min()))
-    above.set_ylabel(f"Profit ({currency})")
-    above.yaxis.set_major_formatter(_THOUSANDS)
+        above.scatter(point["budget"], point["profit"], color=COLOURS[colour], zorder=3, s=36,
+                      label=words)  # fmt: skip
+        marks.reference(below, x=point["budget"], colour=colour, width=1.1, style=":")
+    lowest = min(0.0, table["low"].min())
+    marks.values(above, "y", f"Profit ({currency})", form=marks.THOUSANDS, low=lowest)
     above.legend(loc="lower right")
     below.step(table["budget"], table["price"], where="post", color=COLOURS["ink"])
-    below.set_ylim(bottom=0)
-    below.set_ylabel("Gained by\none more")
-    below.set_xlabel(f"Budget ({currency})")
-    below.xaxis.set_major_formatter(_THOUSANDS)
+    marks.values(below, "y", "Gained by\none more", low=0)
+    marks.values(below, "x", f"Budget ({currency})", form=marks.THOUSANDS)
     return figure
 
 
@@ -318,19 +305,17 @@ def against_truth(table: pd.DataFrame, *, currency: str) -> Figure:
     table : pandas.DataFrame
         ``policy, expected, true, oracle`` (currency).
     """
-    figure = new_figure(0.9 + 0.36 * len(table))
-    axes = figure.subplots()
-    place = np.arange(len(table))[::-1]
-    axes.barh(place, table["true"], color=COLOURS["good"], height=0.55, label="true profit")
+    figure, axes = marks.panel(0.9 + 0.36 * len(table))
+    at = np.arange(len(table))[::-1]
+    marks.bars(axes, table, "true", at, colour="good", thickness=0.55, label="true profit")
     axes.scatter(
-        table["expected"], place, facecolor="white", edgecolor=COLOURS["accent"], marker="D", s=28,
+        table["expected"], at, facecolor="white", edgecolor=COLOURS["accent"], marker="D", s=28,
         zorder=4, label="expected when planning",
     )  # fmt: skip
-    axes.axvline(table["oracle"].iloc[0], color=COLOURS["ink"], ls="--", lw=1, label="oracle")
-    axes.axvline(0, color=COLOURS["ink"], lw=0.8)
-    axes.set_yticks(place, [_POLICY_NAMES[p] for p in table["policy"]])
-    axes.set_xlabel(f"Profit of the campaign ({currency})")
-    axes.xaxis.set_major_formatter(_THOUSANDS)
+    marks.reference(axes, x=table["oracle"].iloc[0], width=1, style="--", label="oracle")
+    marks.reference(axes, x=0)
+    axes.set_yticks(at, table["policy"].map(_POLICY_NAMES))
+    marks.values(axes, "x", f"Profit of the campaign ({currency})", form=marks.THOUSANDS)
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
     axes.grid(axis="y", visible=False)
     return figure
@@ -355,17 +340,3 @@ def _heat_map(
     bar.set_label(label, fontsize=8)
     bar.outline.set_visible(False)
     return axes
-
-
-def _band(x0: float, x1: float, y0: float, y1: float, size: float, colour: str) -> PathPatch:
-    middle = (x0 + x1) / 2
-    points = [
-        (x0, y0), (middle, y0), (middle, y1), (x1, y1),
-        (x1, y1 + size), (middle, y1 + size), (middle, y0 + size), (x0, y0 + size), (x0, y0),
-    ]  # fmt: skip
-    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
-    return PathPatch(Path(points, codes), facecolor=colour, alpha=0.45, lw=0)
-
-
-_POINTS = FuncFormatter(lambda value, _: f"{100 * value:.6g}".replace("-", "−"))
-_THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
