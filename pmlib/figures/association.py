@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
 from pmlib.association import WITHIN, rule_label
+from pmlib.figures import marks
 from pmlib.figures.style import COLOURS, DIVERGING, new_figure, styled
 
 if TYPE_CHECKING:
@@ -110,8 +111,7 @@ def rule_scatter(rules: pd.DataFrame) -> Figure:
     rules : pandas.DataFrame
         support, confidence, confidence_low, confidence_high, lift, survives.
     """
-    figure = new_figure(3.6)
-    axes = figure.subplots()
+    figure, axes = marks.panel(3.6)
     fallen, kept = rules[~rules["survives"]], rules[rules["survives"]]
     axes.plot(
         fallen["support"], fallen["confidence"], "o", markersize=3, markerfacecolor="none",
@@ -130,14 +130,11 @@ def rule_scatter(rules: pd.DataFrame) -> Figure:
         ),
         edgecolors=COLOURS["ink"], linewidths=0.3, zorder=3, label=f"survived ({len(kept):,})",
     )  # fmt: skip
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{100 * x:g} %"))
-    axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-    axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel("Support (share of customers who hold all products of the rule, log scale)")
-    axes.set_ylabel("Confidence")
-    figure.legend(loc="outside upper right", ncols=2)
+    marks.log_values(axes, "x", form=marks.PER_CENT)
+    label = "Support (share of customers who hold all products of the rule, log scale)"
+    marks.values(axes, "x", label, ticks=mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    marks.values(axes, "y", "Confidence", form=marks.PER_CENT)
+    marks.key(figure, place="outside upper right", columns=2)
     bar = figure.colorbar(points, ax=axes, label="Lift (log scale)")
     bar.ax.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     bar.ax.yaxis.set_minor_formatter(mpl.ticker.FormatStrFormatter("%g"))
@@ -249,64 +246,35 @@ def acquisition_flow(transitions: pd.DataFrame, names: Mapping[str, str]) -> Fig
     names : mapping
         Product id to name.
     """
-    left = transitions.groupby("product")["customers"].sum().sort_values(ascending=False)
-    right = transitions.groupby("other")["customers"].sum().sort_values(ascending=False)
-    gap = 0.035 * transitions["customers"].sum()
-    figure = new_figure(1.0 + 0.3 * max(len(left), len(right)))
-    axes = figure.subplots()
-    bottom: dict[tuple[str, str], float] = {}
-    for side, totals, x in (("left", left, 0.0), ("right", right, 1.0)):
-        y = -(totals.sum() + gap * (len(totals) - 1)) / 2
-        for product, total in totals[::-1].items():
-            bottom[side, str(product)] = y
-            outward = -1 if side == "left" else 1
-            axes.add_patch(
-                mpl.patches.Rectangle(
-                    (x - 0.012, y), 0.024, total, facecolor=COLOURS["ink"], edgecolor="none"
-                )
-            )
-            axes.text(
-                x + 0.025 * outward, y + total / 2, names[str(product)],
-                ha="right" if side == "left" else "left", va="center",
-            )  # fmt: skip
-            y += total + gap
-    norm = mpl.colors.TwoSlopeNorm(vmin=-2, vcenter=0, vmax=2)
-    colours = mpl.colormaps[DIVERGING]
-    place = {product: i for i, product in enumerate(right.index[::-1])}
-    ordered = transitions.assign(place=transitions["other"].map(place)).sort_values(
-        ["product", "place"], kind="stable"
+    left, right = (  # the largest on top
+        transitions.groupby(side)["customers"].sum().sort_values(ascending=False)[::-1]
+        for side in ("product", "other")
     )
-    for row in ordered.itertuples(index=False):
-        y0, y1 = bottom["left", row.product], bottom["right", row.other]
-        bottom["left", row.product] += row.customers
-        bottom["right", row.other] += row.customers
-        strength = float(np.clip(np.log2(row.ratio), -2, 2))
-        axes.add_patch(
-            mpl.patches.PathPatch(
-                _band(y0, y1, row.customers), facecolor=colours(norm(strength)),
-                edgecolor=COLOURS["muted"], linewidth=0.3, alpha=0.85,
-            )
-        )  # fmt: skip
+    gap = 0.035 * transitions["customers"].sum()
+    figure, axes = marks.panel(1.0 + 0.3 * max(len(left), len(right)))
+    starts, ends = (
+        marks.stack(
+            axes, sizes, [names[product] for product in sizes.index], x, shift=shift, gap=gap,
+            bottom=-(sizes.sum() + gap * (len(sizes) - 1)) / 2, width=0.024,
+        )
+        for sizes, x, shift in ((left, 0, -0.025), (right, 1, 0.025))
+    )  # fmt: skip
+    flows = mpl.cm.ScalarMappable(norm=mpl.colors.Normalize(-2, 2), cmap=DIVERGING)
+    ordered = transitions.assign(place=transitions["other"].map(list(right.index).index))
+    for row in ordered.sort_values(["product", "place"], kind="stable").itertuples(index=False):
+        colour = tuple(flows.to_rgba(np.log2(row.ratio)))
+        marks.ribbon(axes, (0.012, 0.988), (starts[row.product], ends[row.other]), row.customers,
+                     colour=colour, edge=0.3, alpha=0.85)  # fmt: skip
+        starts[row.product] += row.customers
+        ends[row.other] += row.customers
     axes.set_xlim(-0.45, 1.45)
     height = max(left.sum() + gap * len(left), right.sum() + gap * len(right))
     axes.set_ylim(-0.52 * height, 0.58 * height)
     axes.axis("off")
     for x, heading in ((0, "Acquired"), (1, "Acquired next")):
         axes.text(x, 0.53 * height, heading, ha="center", va="bottom", fontweight="bold")
-    flows = mpl.cm.ScalarMappable(norm=norm, cmap=DIVERGING)
     _ratio_bar(flows, axes, label="Times as often as expected", largest=2)
     return figure
-
-
-def _band(y0: float, y1: float, width: float) -> mpl.path.Path:
-    """A curved band of constant height from (0, y0) to (1, y1)."""
-    codes = mpl.path.Path
-    points = [
-        (0.012, y0), (0.5, y0), (0.5, y1), (0.988, y1),
-        (0.988, y1 + width), (0.5, y1 + width), (0.5, y0 + width), (0.012, y0 + width), (0.012, y0),
-    ]  # fmt: skip
-    kinds = [codes.MOVETO, *[codes.CURVE4] * 3, codes.LINETO, *[codes.CURVE4] * 3, codes.CLOSEPOLY]
-    return codes(points, kinds)
 
 
 @styled
@@ -318,25 +286,19 @@ def next_product(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         ranking; hit_1, hit_3 (if it has it), map_7, each with _low and _high (shares).
     """
-    figure = new_figure(0.9 + 0.28 * len(table))
     titles = {"hit_1": "Hit at 1", "hit_3": "Hit at 3", "map_7": "MAP at 7"}
     shown = [column for column in titles if column in table]
+    figure = new_figure(0.9 + 0.28 * len(table))
     panels = figure.subplots(1, len(shown), sharey=True)
-    rows = np.arange(len(table))[::-1]
+    rows = np.arange(len(table))
     for axes, column in zip(panels, shown, strict=True):
-        axes.hlines(
-            rows,
-            table[f"{column}_low"],
-            table[f"{column}_high"],
-            color=COLOURS["muted"],
-            linewidth=1.2,
-        )
+        axes.hlines(rows, table[f"{column}_low"], table[f"{column}_high"], color=COLOURS["muted"],
+                    linewidth=1.2)  # fmt: skip
         axes.plot(table[column], rows, "o", color=COLOURS["main"], markersize=5)
         axes.set_title(titles[column])
-        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
-        axes.set_xlabel("Share of buyers" if column != "map_7" else "Mean average precision")
-    for axes in panels[:-1]:
-        axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0, symbol=" %"))
-    panels[0].set_yticks(rows, table["ranking"])
-    panels[0].set_ylim(-0.6, len(table) - 0.4)
+        share = column != "map_7"
+        label = "Share of buyers" if share else "Mean average precision"
+        marks.values(axes, "x", label, form=marks.PER_CENT if share else None,
+                     ticks=mpl.ticker.MaxNLocator(3))  # fmt: skip
+    marks.rows(panels[0], table["ranking"], margin=0.6)
     return figure
