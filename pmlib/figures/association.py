@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.patches import FancyArrowPatch
 
 from pmlib.association import WITHIN, rule_label
@@ -16,8 +16,6 @@ from pmlib.figures.style import COLOURS, DIVERGING, new_figure, styled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 VERDICT_COLOURS = {
@@ -44,62 +42,36 @@ def pair_heatmap(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         Product id to name.
     """
     products = list(dict.fromkeys([*pairs["product"], *pairs["other"]]))
-    place = {product: i for i, product in enumerate(products)}
-    k = len(products)
-    lift = np.full((k, k), np.nan)
-    for row in pairs.itertuples(index=False):
-        # Two rare products that nobody holds together say nothing.
-        if row.n_both > 0 or row.expected >= _TELLING:
-            lift[place[row.other], place[row.product]] = row.lift
-    figure = new_figure(1.6 + 0.24 * k)
-    axes = figure.subplots()
-    _ratio_grid(axes, lift, label="Lift", largest=2, numbers=k <= _ROOM_FOR_NUMBERS)
-    for row in pairs[pairs["structural"]].itertuples(index=False):
-        corner = (place[row.product] - 0.5, place[row.other] - 0.5)
+    # Two rare products that nobody holds together say nothing.
+    told = pairs[(pairs["n_both"] > 0) | (pairs["expected"] >= _TELLING)]
+    across, down = products[:-1], products[1:]
+    lift = told.pivot_table(index="other", columns="product", values="lift")
+    lift = lift.reindex(index=down, columns=across)
+    figure, axes = marks.panel(1.6 + 0.24 * len(products))
+    structural = pairs[pairs["structural"]]
+    for product, other in zip(structural["product"], structural["other"], strict=True):
         axes.add_patch(
             mpl.patches.Rectangle(
-                corner, 1, 1, facecolor="white", edgecolor=COLOURS["muted"], hatch="////",
-                linewidth=0, zorder=4,
+                (across.index(product), down.index(other)), 1, 1, facecolor="white",
+                edgecolor=COLOURS["muted"], hatch="////", linewidth=0, zorder=4,
             )
         )  # fmt: skip
-    axes.set_xticks(range(k - 1), [names[p] for p in products[:-1]], rotation=45, ha="right")
-    axes.set_yticks(range(1, k), [names[p] for p in products[1:]])
-    axes.set_xlim(-0.5, k - 1.5)
-    axes.set_ylim(k - 0.5, 0.5)
+    lift = lift.rename(index=names, columns=names)
+    cells = lift.map(_ratio) if len(products) <= _ROOM_FOR_NUMBERS else None
+    words = ("¼ or less", "½", "1", "2", "4 or more")
+    marks.heat(axes, _logs(lift, 2), cells=cells, cmap=DIVERGING, low=-2, high=2, turn=45,
+               bar="Lift", ticks=words)  # fmt: skip
     return figure
 
 
-def _ratio_grid(
-    axes: Axes,
-    ratios: np.ndarray,
-    *,
-    label: str,
-    largest: int,
-    numbers: bool = True,
-    bold: np.ndarray | None = None,
-) -> None:
-    """Colour a table of ratios by their logarithm, up to ``2**largest``, and write them."""
+def _logs(ratios: pd.DataFrame, largest: int) -> pd.DataFrame:
+    """Logarithms to base 2, none beyond `largest`, so that a half is as far from 1 as a double."""
     with np.errstate(divide="ignore"):
-        logs = np.clip(np.log2(ratios), -largest, largest)
-    image = axes.imshow(logs, cmap=DIVERGING, vmin=-largest, vmax=largest, aspect="auto")
-    for (row, column), value in np.ndenumerate(ratios):
-        if numbers and np.isfinite(value):
-            axes.text(
-                column, row, f"{value:.1f}" if value < 10 else f"{value:.0f}",
-                ha="center", va="center", fontsize=8,
-                fontweight="bold" if bold is not None and bold[row, column] else "normal",
-                color="white" if abs(logs[row, column]) > 0.62 * largest else COLOURS["ink"],
-            )  # fmt: skip
-    axes.grid(visible=False)
-    _ratio_bar(image, axes, label=label, largest=largest)
+        return np.log2(ratios).clip(-largest, largest)
 
 
-def _ratio_bar(image: mpl.cm.ScalarMappable, axes: Axes, *, label: str, largest: int) -> None:
-    ticks = range(-largest, largest + 1)
-    words = ["⅛", "¼", "½", "1", "2", "4", "8"][3 - largest : 4 + largest]
-    words = [f"{words[0]} or less", *words[1:-1], f"{words[-1]} or more"]
-    bar = axes.figure.colorbar(image, ax=axes, ticks=ticks, shrink=0.7, label=label)
-    bar.ax.set_yticklabels(words)
+def _ratio(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
 @styled
@@ -182,8 +154,16 @@ def rule_network(
     axes.set_ylim(-1.25, 1.25)
     axes.set_aspect("equal")
     axes.axis("off")
-    if set(pairs["within"]) != {"not_tested"}:  # with one segment there is nothing to tell apart
-        _verdict_legend(axes, set(pairs["within"]))
+    verdicts = [verdict for verdict in WITHIN if verdict in set(pairs["within"])]
+    if verdicts != ["not_tested"]:  # with one segment there is nothing to tell apart
+        handles = [
+            mpl.lines.Line2D(
+                [], [], color=VERDICT_COLOURS[verdict], linewidth=2.5,
+                linestyle=_VERDICT_LINES.get(verdict, "solid"), label=WITHIN[verdict],
+            )
+            for verdict in verdicts
+        ]  # fmt: skip
+        axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=2)
     return figure
 
 
@@ -206,33 +186,19 @@ def rules_by_segment(
         rule_label(X, y, names)
         for X, y in zip(rules["antecedent"], rules["consequent"], strict=True)
     ]
-    shape = (len(labels), len(segments))
-    odds = grid["shrunk"].to_numpy(dtype=float).reshape(shape)
-    holds = grid["holds"].to_numpy(dtype=bool).reshape(shape)
-    figure = new_figure(1.3 + 0.24 * len(labels))
-    axes = figure.subplots()
-    _ratio_grid(axes, odds, label="Odds ratio", largest=3, bold=holds)
-    axes.set_xticks(range(shape[1]))
-    axes.set_xticklabels(
-        [textwrap.fill(segment_names[s], 30) for s in segments],
-        rotation=45, ha="right", rotation_mode="anchor", linespacing=0.9,
+    titles = [marks.wrapped(segment_names[segment], 30) for segment in segments]
+    odds, holds = (
+        pd.DataFrame(grid[column].to_numpy().reshape(len(labels), -1), labels, titles)
+        for column in ("shrunk", "holds")
+    )
+    figure, axes = marks.panel(1.3 + 0.24 * len(labels))
+    marks.heat(
+        axes, _logs(odds, 3), cells=odds.map(_ratio), bold=holds, cmap=DIVERGING, low=-3, high=3,
+        turn=45, bar="Odds ratio", ticks=("⅛ or less", "¼", "½", "1", "2", "4", "8 or more"),
     )  # fmt: skip
-    axes.set_yticks(range(shape[0]), labels)
     for tick, verdict in zip(axes.get_yticklabels(), rules["within"], strict=True):
         tick.set_color(VERDICT_COLOURS[verdict])
     return figure
-
-
-def _verdict_legend(axes: Axes, verdicts: set[str]) -> None:
-    handles = [
-        mpl.lines.Line2D(
-            [], [], color=VERDICT_COLOURS[v], linewidth=2.5,
-            linestyle=_VERDICT_LINES.get(v, "solid"), label=WITHIN[v],
-        )
-        for v in WITHIN
-        if v in verdicts
-    ]  # fmt: skip
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=2)
 
 
 @styled
@@ -273,7 +239,8 @@ def acquisition_flow(transitions: pd.DataFrame, names: Mapping[str, str]) -> Fig
     axes.axis("off")
     for x, heading in ((0, "Acquired"), (1, "Acquired next")):
         axes.text(x, 0.53 * height, heading, ha="center", va="bottom", fontweight="bold")
-    _ratio_bar(flows, axes, label="Times as often as expected", largest=2)
+    words = ("¼ or less", "½", "1", "2", "4 or more")
+    marks.colour_bar(axes, flows, label="Times as often as expected", ticks=words)
     return figure
 
 

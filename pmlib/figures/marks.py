@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.patches import PathPatch, Rectangle
@@ -377,35 +378,69 @@ def heat(
     cmap: str,
     low: float,
     high: float | None = None,
+    bold: pd.DataFrame | None = None,
+    missing: str = "",
+    turn: float = 0,
     bar: str = "",
+    ticks: Sequence[str] | None = None,
 ) -> Axes:
-    """Draw a heat map with words in its cells; missing cells stay white, with a dash.
+    """Draw a heat map with words in its cells; missing cells stay white.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
     grid : pandas.DataFrame
-        Numbers that give the colours.
-    cells : pandas.DataFrame or None
-        Text of each cell.
-    cmap : str
+        Numbers that give the colours; its index and columns are the labels.
+    cells, bold : pandas.DataFrame, optional
+        Text of each cell, and whether it stands out.
     low, high : float
         Numbers at the ends of the colours.
+    missing : str
+        Text of missing cells.
+    turn : float
+        Degrees by which the labels of columns are turned.
     bar : str
         Label of the colour bar; without it there is none.
+    ticks : sequence of str, optional
+        Words along the colour bar, evenly spaced.
     """
     import seaborn as sns
 
+    known = grid.notna().to_numpy()
     sns.heatmap(
-        grid, ax=axes, cmap=cmap, vmin=low, vmax=high, mask=grid.isna(), linewidths=0.5,
-        linecolor="white", annot=cells, fmt="", annot_kws={"fontsize": 8}, cbar=bool(bar),
-        cbar_kws={"label": bar, "pad": 0.02},
+        grid, ax=axes, cmap=cmap, vmin=low, vmax=high, mask=~known, linewidths=0.5,
+        linecolor="white", annot=cells, fmt="", annot_kws={"fontsize": 8}, cbar=False,
+        xticklabels=True, yticklabels=True,
     )  # fmt: skip
-    for row, column in np.argwhere(grid.isna().to_numpy()):
-        axes.text(column + 0.5, row + 0.5, "–", ha="center", va="center", fontsize=8)
+    faces = np.asarray(axes.collections[0].get_facecolor())[known.ravel()]
+    for text, face in zip(axes.texts, faces, strict=False):  # no text without `cells`
+        # Black or white, whichever has the larger contrast (WCAG 2.2): at least 4.5 to 1.
+        text.set_color("white" if sns.utils.relative_luminance(face) < 0.179 else "black")
+    if bold is not None:
+        for text, strong in zip(axes.texts, bold.to_numpy()[known], strict=True):
+            text.set_fontweight("bold" if strong else "normal")
+    for row, column in np.argwhere(~known) if missing else []:
+        axes.text(column + 0.5, row + 0.5, missing, ha="center", va="center", fontsize=8)
+    if bar:
+        colour_bar(axes, axes.collections[0], label=bar, ticks=ticks)
     axes.grid(visible=False)
     axes.tick_params(length=0)
+    for label in axes.get_xticklabels() if turn else []:
+        label.set(rotation=turn, ha="right", rotation_mode="anchor")
+    for label in axes.get_yticklabels():
+        label.set_rotation(0)
     axes.set(xlabel="", ylabel="")
+    return axes
+
+
+def colour_bar(
+    axes: Axes, colours: ScalarMappable, *, label: str, ticks: Sequence[str] | None = None
+) -> Axes:
+    """Say beside an axes what colours mean, in numbers or in evenly spaced words."""
+    bar = axes.figure.colorbar(colours, ax=axes, label=label, pad=0.02)
+    bar.outline.set_linewidth(0)
+    if ticks is not None:
+        bar.set_ticks(list(np.linspace(*colours.get_clim(), len(ticks))), labels=ticks)
     return axes
 
 

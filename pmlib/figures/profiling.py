@@ -152,21 +152,14 @@ def held_by_age(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         ``HeldByAge.table``.
     """
-    import seaborn as sns
-
-    bands, names = list(dict.fromkeys(table["age_band"])), list(dict.fromkeys(table["name"]))
+    bands, names = (list(dict.fromkeys(table[column])) for column in ("age_band", "name"))
     wide = table.pivot_table(index="name", columns="age_band", values="share", dropna=False)
+    wide = 100 * wide.loc[names, bands]
     figure, axes = marks.panel(0.24 * len(names) + 1.0)
-    sns.heatmap(
-        100 * wide.loc[names, bands], ax=axes, cmap=SEQUENTIAL, vmin=0, annot=True, fmt=".0f",
-        annot_kws={"fontsize": 8}, linewidths=0.5,
-        cbar_kws={"label": "per cent of the age band"},
-    )  # fmt: skip
-    axes.grid(visible=False)
+    marks.heat(axes, wide.set_axis([marks.wrapped(band, 7) for band in bands], axis=1), low=0,
+               cells=wide.map("{:.0f}".format), cmap=SEQUENTIAL,
+               bar="per cent of the age band")  # fmt: skip
     axes.set_xlabel("age (years)")
-    axes.set_ylabel("")
-    axes.tick_params(length=0, axis="both")
-    axes.set_xticks(axes.get_xticks(), [marks.wrapped(name, 7) for name in bands], rotation=0)
     return figure
 
 

@@ -79,8 +79,8 @@ def rfm_grid(grid: pd.DataFrame, bands: pd.DataFrame, *, names: list[str]) -> Fi
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
     table = grid.pivot_table(index="frequency_score", columns="recency_score", values="customers")
     table = table.reindex(index=range(5, 0, -1), columns=range(1, 6))
-    marks.heat(left, table, cells=table.map("{:,.0f}".format), cmap=SEQUENTIAL, low=0)
-    left.set_yticklabels(range(5, 0, -1), rotation=0)
+    marks.heat(left, table, cells=table.map("{:,.0f}".format), cmap=SEQUENTIAL, low=0,
+               missing="–")  # fmt: skip
     left.set(title="Customers", xlabel="recency (5 most recent)")
     left.set_ylabel("frequency (5 most frequent)")
     shares = bands.pivot_table(index="segment", columns="band", values="share", fill_value=0)
@@ -112,13 +112,11 @@ def migration(table: pd.DataFrame, *, names: list[str]) -> Figure:
     grid = table.pivot_table(index="segment_then", columns="segment_now", values="share")
     grid = grid.reindex(index=segments, columns=segments)
     figure, axes = marks.panel(1.3 + 0.36 * len(names))
-    cells = (100 * grid).map("{:.0f} %".format)
-    marks.heat(axes, grid, cells=cells, cmap=SEQUENTIAL, low=0, high=1)
-    across, down = (
+    down, across = (
         [marks.wrapped(f"{i} {name}", width) for i, name in enumerate(names, 1)]
-        for width in (26, 30)
+        for width in (30, 26)
     )
-    axes.set_xticklabels(across, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_yticklabels(down, rotation=0)
+    marks.heat(axes, grid.set_axis(down).set_axis(across, axis=1), cmap=SEQUENTIAL, low=0, high=1,
+               cells=(100 * grid).map("{:.0f} %".format), missing="–", turn=30)  # fmt: skip
     axes.set(xlabel="segment now", ylabel="segment then")
     return figure

@@ -103,11 +103,10 @@ def heatmap(standardised: pd.DataFrame) -> Figure:
     labels = [marks.wrapped(label, 34) for label in grid.index]
     figure, axes = marks.panel(1.3 + marks.rows_height(labels))
     limit = max(1.0, float(np.nanmax(np.abs(grid.to_numpy()))))
+    grid = grid.set_axis(labels).set_axis(_names(names), axis=1)
     marks.heat(axes, grid, cells=grid.map(lambda z: f"{z:+.1f}".replace("-", "−")),
-               cmap=DIVERGING, low=-limit, high=limit,
+               cmap=DIVERGING, low=-limit, high=limit, missing="–", turn=30,
                bar="deviation from the bank's mean, sd")  # fmt: skip
-    axes.set_xticklabels(_names(names), rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_yticklabels(labels, rotation=0)
     return figure
 
 

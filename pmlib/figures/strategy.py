@@ -84,23 +84,12 @@ def offer_matrix(matrix: pd.DataFrame, *, currency: str) -> Figure:
         ``segment, name, product, per_contact`` (currency, NaN: nobody eligible),
         ``planned`` (customers).
     """
-    names = matrix.drop_duplicates("segment").set_index("segment")["name"]
-    grid = matrix.set_index(["segment", "product"])
-    worth, planned = (grid[column].unstack() for column in ("per_contact", "planned"))  # noqa: PD010
-    figure = new_figure(max(0.9 + 0.42 * len(worth) + 0.75, 2.6))  # room for the label of the bar
+    worth, planned = (_segments_by_product(matrix, value) for value in ("per_contact", "planned"))
+    figure, axes = marks.panel(max(0.9 + 0.42 * len(worth) + 0.75, 2.6))  # room for the bar's label
     limit = np.nanmax(np.abs(worth.to_numpy())) or 1.0
-    label = f"Expected profit\na contact ({currency})"
-    axes = _heat_map(figure, worth, names, cmap="RdBu", limits=(-limit, limit), label=label)
-    for row, column in np.ndindex(worth.shape):
-        value, count = worth.iloc[row, column], planned.iloc[row, column]
-        if np.isnan(value):
-            continue
-        dark = abs(value) > 0.6 * limit
-        axes.text(
-            column, row, f"{count:,.0f}" if count else "·", ha="center", va="center",
-            color="white" if dark else COLOURS["ink"], fontsize=8,
-            fontweight="bold" if count else "normal",
-        )  # fmt: skip
+    cells = planned.map(lambda count: f"{count:,.0f}" if count else "·")
+    marks.heat(axes, worth, cells=cells, bold=planned > 0, cmap="RdBu", low=-limit, high=limit,
+               turn=35, bar=f"Expected profit\na contact ({currency})")  # fmt: skip
     return figure
 
 
@@ -278,22 +267,21 @@ def survival(decisions: pd.DataFrame) -> Figure:
     decisions : pandas.DataFrame
         ``segment, name, product, planned`` (customers), ``survives`` (share).
     """
-    names = decisions.drop_duplicates("segment").set_index("segment")["name"]
-    grid = decisions.set_index(["segment", "product"])
-    share, planned = (grid[column].unstack() for column in ("survives", "planned"))  # noqa: PD010
-    figure = new_figure(max(1.65 + 0.36 * len(share), 2.6))
-    label = "Per cent of draws"
-    axes = _heat_map(figure, 100 * share, names, cmap="Blues", limits=(0, 100), label=label)
-    for row, column in np.ndindex(share.shape):
-        value, made = share.iloc[row, column], planned.iloc[row, column] > 0
-        axes.text(
-            column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=8,
-            color="white" if value > 0.6 else COLOURS["ink"],
-        )  # fmt: skip
-        if made:
-            frame = (column - 0.46, row - 0.44)
-            axes.add_patch(Rectangle(frame, 0.92, 0.88, fill=False, ec=COLOURS["accent"], lw=1.6))
+    share, planned = (_segments_by_product(decisions, value) for value in ("survives", "planned"))
+    figure, axes = marks.panel(max(1.65 + 0.36 * len(share), 2.6))
+    marks.heat(axes, 100 * share, cells=share.map(lambda value: f"{100 * value:.0f}"), cmap="Blues",
+               low=0, high=100, turn=35, bar="Per cent of draws")  # fmt: skip
+    for row, column in np.argwhere(planned.to_numpy() > 0):
+        frame = (column + 0.04, row + 0.06)
+        axes.add_patch(Rectangle(frame, 0.92, 0.88, fill=False, ec=COLOURS["accent"], lw=1.6))
     return figure
+
+
+def _segments_by_product(table: pd.DataFrame, value: str) -> pd.DataFrame:
+    """One row a segment, named by number and name, one column a product."""
+    names = table.drop_duplicates("segment").set_index("segment")["name"]
+    grid = table.set_index(["segment", "product"])[value].unstack()  # noqa: PD010
+    return grid.set_axis([f"{segment} {names[segment]}" for segment in grid.index])
 
 
 @styled
@@ -319,24 +307,3 @@ def against_truth(table: pd.DataFrame, *, currency: str) -> Figure:
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
     axes.grid(axis="y", visible=False)
     return figure
-
-
-def _heat_map(
-    figure: Figure,
-    values: pd.DataFrame,
-    names: pd.Series,
-    *,
-    cmap: str,
-    limits: tuple[float, float],
-    label: str,
-) -> Axes:
-    """Colour a grid of segments x products, with a bar that tells what the colours mean."""
-    axes = figure.subplots()
-    mesh = axes.imshow(values, cmap=cmap, vmin=limits[0], vmax=limits[1], aspect="auto")
-    axes.set_xticks(range(values.shape[1]), list(values), rotation=35, ha="right")
-    axes.set_yticks(range(len(values)), [f"{s} {names[s]}" for s in values.index])
-    axes.grid(visible=False)
-    bar = figure.colorbar(mesh, ax=axes, shrink=0.9, pad=0.01)
-    bar.set_label(label, fontsize=8)
-    bar.outline.set_visible(False)
-    return axes
