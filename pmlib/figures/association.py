@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.patches import FancyArrowPatch
 
 from pmlib.association import WITHIN, rule_label
-from pmlib.figures import marks
+from pmlib.figures import guides, marks
 from pmlib.figures.style import COLOURS, DIVERGING, new_figure, styled
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def pair_heatmap(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     across, down = products[:-1], products[1:]
     lift = told.pivot_table(index="other", columns="product", values="lift")
     lift = lift.reindex(index=down, columns=across)
-    figure, axes = marks.panel(1.6 + 0.24 * len(products))
+    figure, axes = guides.panel(1.6 + 0.24 * len(products))
     structural = pairs[pairs["structural"]]
     for product, other in zip(structural["product"], structural["other"], strict=True):
         axes.add_patch(
@@ -83,7 +83,7 @@ def rule_scatter(rules: pd.DataFrame) -> Figure:
     rules : pandas.DataFrame
         support, confidence, confidence_low, confidence_high, lift, survives.
     """
-    figure, axes = marks.panel(3.6)
+    figure, axes = guides.panel(3.6)
     fallen, kept = rules[~rules["survives"]], rules[rules["survives"]]
     axes.plot(
         fallen["support"], fallen["confidence"], "o", markersize=3, markerfacecolor="none",
@@ -102,11 +102,11 @@ def rule_scatter(rules: pd.DataFrame) -> Figure:
         ),
         edgecolors=COLOURS["ink"], linewidths=0.3, zorder=3, label=f"survived ({len(kept):,})",
     )  # fmt: skip
-    marks.log_values(axes, "x", form=marks.PER_CENT)
+    guides.log_values(axes, "x", form=guides.PER_CENT)
     label = "Support (share of customers who hold all products of the rule, log scale)"
-    marks.values(axes, "x", label, ticks=mpl.ticker.LogLocator(subs=(1, 2, 5)))
-    marks.values(axes, "y", "Confidence", form=marks.PER_CENT)
-    marks.key(figure, place="outside upper right", columns=2)
+    guides.values(axes, "x", label, ticks=mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    guides.values(axes, "y", "Confidence", form=guides.PER_CENT)
+    guides.key(figure, place="outside upper right", columns=2)
     bar = figure.colorbar(points, ax=axes, label="Lift (log scale)")
     bar.ax.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     bar.ax.yaxis.set_minor_formatter(mpl.ticker.FormatStrFormatter("%g"))
@@ -186,12 +186,12 @@ def rules_by_segment(
         rule_label(X, y, names)
         for X, y in zip(rules["antecedent"], rules["consequent"], strict=True)
     ]
-    titles = [marks.wrapped(segment_names[segment], 30) for segment in segments]
+    titles = [guides.wrapped(segment_names[segment], 30) for segment in segments]
     odds, holds = (
         pd.DataFrame(grid[column].to_numpy().reshape(len(labels), -1), labels, titles)
         for column in ("shrunk", "holds")
     )
-    figure, axes = marks.panel(1.3 + 0.24 * len(labels))
+    figure, axes = guides.panel(1.3 + 0.24 * len(labels))
     marks.heat(
         axes, _logs(odds, 3), cells=odds.map(_ratio), bold=holds, cmap=DIVERGING, low=-3, high=3,
         turn=45, bar="Odds ratio", ticks=("⅛ or less", "¼", "½", "1", "2", "4", "8 or more"),
@@ -217,7 +217,7 @@ def acquisition_flow(transitions: pd.DataFrame, names: Mapping[str, str]) -> Fig
         for side in ("product", "other")
     )
     gap = 0.035 * transitions["customers"].sum()
-    figure, axes = marks.panel(1.0 + 0.3 * max(len(left), len(right)))
+    figure, axes = guides.panel(1.0 + 0.3 * max(len(left), len(right)))
     starts, ends = (
         marks.stack(
             axes, sizes, [names[product] for product in sizes.index], x, shift=shift, gap=gap,
@@ -265,7 +265,7 @@ def next_product(table: pd.DataFrame) -> Figure:
         axes.set_title(titles[column])
         share = column != "map_7"
         label = "Share of buyers" if share else "Mean average precision"
-        marks.values(axes, "x", label, form=marks.PER_CENT if share else None,
+        guides.values(axes, "x", label, form=guides.PER_CENT if share else None,
                      ticks=mpl.ticker.MaxNLocator(3))  # fmt: skip
-    marks.rows(panels[0], table["ranking"], margin=0.6)
+    guides.rows(panels[0], table["ranking"], margin=0.6)
     return figure

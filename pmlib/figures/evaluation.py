@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from pmlib.figures import marks
+from pmlib.figures import guides, marks
 from pmlib.figures.style import COLOURS, new_figure, styled
 
 _PERCENT = PercentFormatter(1.0, decimals=0)
@@ -25,19 +25,19 @@ def forest(effects: pd.DataFrame, *, label: str, overall: tuple[float, float, fl
         Effect, low and high over all rows.
     """
     names, arms = list(dict.fromkeys(effects[label])), effects["arm"].nunique()
-    figure, axes = marks.panel(1.2 + 0.3 * len(names) * max(1, 0.6 * arms))
+    figure, axes = guides.panel(1.2 + 0.3 * len(names) * max(1, 0.6 * arms))
     effect, low, high = (100 * value for value in overall)
     axes.axvspan(low, high, color=COLOURS["light"], lw=0, label="all customers, with interval")
     marks.reference(axes, x=effect, colour="main", width=1)
     marks.reference(axes, x=0)
-    for index, (arm, own, colour, marker) in enumerate(marks.groups(effects, "arm")):
-        at = marks.places(own[label], effects[label]) + (index - (arms - 1) / 2) * 0.22
+    for index, (arm, own, colour, marker) in enumerate(guides.groups(effects, "arm")):
+        at = guides.places(own[label], effects[label]) + (index - (arms - 1) / 2) * 0.22
         marks.estimates(axes, own, "effect", at, scale=100, marker=marker, width=1.3,
                         colour=colour if arms > 1 else "ink",
                         label=arm if arms > 1 else None)  # fmt: skip
-    marks.rows(axes, names, lines=False)
-    marks.values(axes, "x", "Effect on response (percentage points)")
-    marks.key(figure, columns=3)
+    guides.rows(axes, names, lines=False)
+    guides.values(axes, "x", "Effect on response (percentage points)")
+    guides.key(figure, columns=3)
     return figure
 
 
@@ -53,19 +53,19 @@ def balance(differences: pd.DataFrame, *, limit: float) -> Figure:
         Differences beyond it are large by convention.
     """
     names, arms = list(dict.fromkeys(differences["attribute"])), differences["arm"].nunique()
-    figure, axes = marks.panel(0.9 + 0.19 * len(names))
+    figure, axes = guides.panel(0.9 + 0.19 * len(names))
     axes.axvspan(-limit, limit, color=COLOURS["light"], lw=0)
     marks.reference(axes, x=0)
-    for arm, own, colour, marker in marks.groups(differences, "arm"):
+    for arm, own, colour, marker in guides.groups(differences, "arm"):
         axes.plot(own.set_index("attribute")["difference"].reindex(names), range(len(names)),
                   marker, ms=4.5, color=colour if arms > 1 else COLOURS["main"],
                   label=arm)  # fmt: skip
-    marks.rows(axes, names)
+    guides.rows(axes, names)
     largest = max(limit, differences["difference"].abs().max()) * 1.2
     label = "Difference from control (standard deviations)"
-    marks.values(axes, "x", label, low=-largest, high=largest)
+    guides.values(axes, "x", label, low=-largest, high=largest)
     if arms > 1:
-        marks.key(figure, columns=4)
+        guides.key(figure, columns=4)
     return figure
 
 
@@ -78,12 +78,12 @@ def drift(table: pd.DataFrame) -> Figure:
     table : DataFrame
         ``tenth, response, low, high, first_contact``.
     """
-    figure, axes = marks.panel(2.6)
+    figure, axes = guides.panel(2.6)
     marks.estimates(axes, table, "response", table["tenth"], colour="main", upright=True,
                     line="-")  # fmt: skip
     axes.set_xticks(table["tenth"], pd.to_datetime(table["first_contact"]).dt.strftime("%Y-%m"))
-    marks.values(axes, "x", "Tenth of contacts, by the month of its first contact")
-    marks.values(axes, "y", "Response", form=_PERCENT, low=0)
+    guides.values(axes, "x", "Tenth of contacts, by the month of its first contact")
+    guides.values(axes, "y", "Response", form=_PERCENT, low=0)
     return figure
 
 
@@ -100,8 +100,8 @@ def auc(table: pd.DataFrame, rolling: pd.DataFrame) -> Figure:
     """
     figure = new_figure(3.0)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
-    for index, (model, own, colour, marker) in enumerate(marks.groups(table, "model")):
-        at = marks.places(own["split"], table["split"]) + (index - 0.5) * 0.15
+    for index, (model, own, colour, marker) in enumerate(guides.groups(table, "model")):
+        at = guides.places(own["split"], table["split"]) + (index - 0.5) * 0.15
         marks.estimates(left, own, "auc", at, colour=colour, marker=marker, label=model,
                         upright=True, size=5)  # fmt: skip
         past = rolling[rolling["model"] == model]
@@ -118,7 +118,7 @@ def auc(table: pd.DataFrame, rolling: pd.DataFrame) -> Figure:
     )
     right.set_xticks(windows["window"], first + "\nto " + last)
     right.set_title("Each window judged on models of its past")
-    marks.key(figure, columns=3)
+    guides.key(figure, columns=3)
     return figure
 
 
@@ -138,11 +138,11 @@ def gains(table: pd.DataFrame) -> Figure:
         axes.set_ylim(0)
     left.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1, ls=":")
     marks.reference(right, y=1, colour="muted", width=1, style=":")
-    marks.values(left, "y", "Buyers found", form=_PERCENT)
-    marks.values(right, "y", "Lift (1 = random order)")
+    guides.values(left, "y", "Buyers found", form=_PERCENT)
+    guides.values(right, "y", "Lift (1 = random order)")
     left.set_title("Gains")
     right.set_title("Lift")
-    marks.key(figure, columns=3)
+    guides.key(figure, columns=3)
     return figure
 
 
@@ -155,20 +155,20 @@ def profit(curve: pd.DataFrame, *, currency: str) -> Figure:
     curve : DataFrame
         ``model, depth, profit, profit_low, profit_high``.
     """
-    figure, axes = marks.panel(2.7)
+    figure, axes = guides.panel(2.7)
     _by_depth(axes, curve, "profit", by="model", label="Customers contacted, best ranked first")
     marks.reference(axes, y=0)
-    marks.values(axes, "y", f"Profit ({currency})", form=marks.THOUSANDS)
+    guides.values(axes, "y", f"Profit ({currency})", form=guides.THOUSANDS)
     axes.legend(loc="best")
     return figure
 
 
 def _by_depth(axes: Axes, table: pd.DataFrame, name: str, *, by: str, label: str) -> None:
     """One line with its band a group, over the share contacted."""
-    for index, (group, own, colour, _) in enumerate(marks.groups(table, by)):
+    for index, (group, own, colour, _) in enumerate(guides.groups(table, by)):
         marks.line(axes, own, "depth", name, colour=colour, label=group, alpha=0.18,
                    style="--" if index else "-", ends=(f"{name}_low", f"{name}_high"))  # fmt: skip
-    marks.values(axes, "x", label, form=_PERCENT, low=0, high=1)
+    guides.values(axes, "x", label, form=_PERCENT, low=0, high=1)
 
 
 @styled
@@ -182,15 +182,15 @@ def cuped(table: pd.DataFrame, *, currency: str) -> Figure:
     """
     figure = new_figure(1.7)
     panels = figure.subplots(1, table["outcome"].nunique(), squeeze=False)[0]
-    for axes, (outcome, own, _, _) in zip(panels, marks.groups(table, "outcome"), strict=True):
+    for axes, (outcome, own, _, _) in zip(panels, guides.groups(table, "outcome"), strict=True):
         share = outcome == "responded"
         for at, (colour, marker) in enumerate((("muted", "o"), ("main", "s"))):
             marks.estimates(axes, own[own["adjusted"] == bool(at)], "effect", [at], width=1.3,
                             colour=colour, marker=marker,
                             scale=100 if share else 1)  # fmt: skip
-        marks.rows(axes, ["plain", "adjusted"], lines=False)
+        guides.rows(axes, ["plain", "adjusted"], lines=False)
         unit = "response (points)" if share else f"profit ({currency})"
-        marks.values(axes, "x", f"Effect on {unit}")
+        guides.values(axes, "x", f"Effect on {unit}")
     return figure
 
 
@@ -207,14 +207,14 @@ def qini(curve: pd.DataFrame, *, unit: str) -> Figure:
     """
     figure = new_figure(3.2)
     panels = figure.subplots(1, curve["ranking"].nunique(), sharey=True, squeeze=False)[0]
-    for axes, (name, own, colour, _) in zip(panels, marks.groups(curve, "ranking"), strict=True):
+    for axes, (name, own, colour, _) in zip(panels, guides.groups(curve, "ranking"), strict=True):
         marks.line(axes, own, "depth", "gain", colour=colour, label="ranked",
                    ends=("gain_low", "gain_high"), alpha=0.18)  # fmt: skip
         marks.line(axes, own, "depth", "random", colour="muted", label="random order",
                    style="--", width=1.2)  # fmt: skip
         marks.reference(axes, y=0)
         axes.set_title(f"By {name}")
-        marks.values(axes, "x", "Contacted", form=_PERCENT, low=0, high=1)
+        guides.values(axes, "x", "Contacted", form=_PERCENT, low=0, high=1)
     panels[0].set_ylabel(unit)
     panels[-1].legend(loc="upper left")
     return figure
@@ -232,15 +232,15 @@ def policies(table: pd.DataFrame, *, unit: str) -> Figure:
         Label of the value's axis.
     """
     names = list(dict.fromkeys(table["policy"]))
-    figure, axes = marks.panel(1.0 + 0.32 * len(names))
-    for index, (estimator, own, _, marker) in enumerate(marks.groups(table, "estimator")):
-        at = marks.places(own["policy"], table["policy"]) + (index - 0.5) * 0.26
+    figure, axes = guides.panel(1.0 + 0.32 * len(names))
+    for index, (estimator, own, _, marker) in enumerate(guides.groups(table, "estimator")):
+        at = guides.places(own["policy"], table["policy"]) + (index - 0.5) * 0.26
         marks.estimates(axes, own, "value", at, marker=marker, width=1.3, label=estimator,
                         colour="muted" if index else "main")  # fmt: skip
     marks.reference(axes, x=0)
-    marks.rows(axes, names, lines=False)
-    marks.values(axes, "x", unit)
-    marks.key(figure, columns=2)
+    guides.rows(axes, names, lines=False)
+    guides.values(axes, "x", unit)
+    guides.key(figure, columns=2)
     return figure
 
 
@@ -262,16 +262,16 @@ def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Fi
     marks.estimates(left, table, "effect", table["customers"], colour="accent", scale=100,
                     label="plain interval", upright=True, size=4)  # fmt: skip
     marks.reference(left, y=0)
-    marks.values(left, "x", "Customers seen", form=marks.THOUSANDS, ticks=MaxNLocator(5))
-    marks.values(left, "y", "Effect on response (points)")
+    guides.values(left, "x", "Customers seen", form=guides.THOUSANDS, ticks=MaxNLocator(5))
+    guides.values(left, "y", "Effect on response (points)")
     left.set_title("Looks at this campaign")
     right.plot(alarms["looks"], alarms["plain"], "s-", ms=4, color=COLOURS["accent"])
     right.plot(alarms["looks"], alarms["sequence"], "o-", ms=4, color=COLOURS["main"])
     marks.reference(right, y=error_rate, colour="muted", width=1, style="--")
-    marks.values(right, "x", "Looks")
-    marks.values(right, "y", form=_PERCENT, low=0, ticks=MultipleLocator(0.05))
+    guides.values(right, "x", "Looks")
+    guides.values(right, "y", form=_PERCENT, low=0, ticks=MultipleLocator(0.05))
     right.set_title("False alarms without effect")
-    marks.key(figure, columns=2)
+    guides.key(figure, columns=2)
     return figure
 
 
@@ -286,17 +286,17 @@ def power(table: pd.DataFrame, *, customers: int) -> Figure:
     customers : int
         Size of this campaign, marked.
     """
-    figure, axes = marks.panel(2.7)
-    for index, (effect, own, colour, _) in enumerate(marks.groups(table, "effect")):
+    figure, axes = guides.panel(2.7)
+    for index, (effect, own, colour, _) in enumerate(guides.groups(table, "effect")):
         marks.line(axes, own, "customers", "power", colour=colour,
                    style=("-", "--", "-.", ":")[index % 4],
                    label=f"{100 * effect:.2f} points")  # fmt: skip
     marks.reference(axes, x=customers, width=1, style=":")
     marks.reference(axes, y=0.8, colour="muted", width=1, style="--")
-    marks.log_values(axes, "x", form=marks.THOUSANDS)
-    marks.values(axes, "x", "Customers in the campaign (dotted: this one)")
-    marks.values(axes, "y", "Power", form=_PERCENT, low=0, high=1.02)
-    marks.key_beside(axes, title="True difference")
+    guides.log_values(axes, "x", form=guides.THOUSANDS)
+    guides.values(axes, "x", "Customers in the campaign (dotted: this one)")
+    guides.values(axes, "y", "Power", form=_PERCENT, low=0, high=1.02)
+    guides.key_beside(axes, title="True difference")
     return figure
 
 
@@ -309,12 +309,12 @@ def before_after(table: pd.DataFrame, *, currency: str) -> Figure:
     table : DataFrame
         ``method, outcome, effect, low, high``.
     """
-    figure, axes = marks.panel(1.5)
+    figure, axes = guides.panel(1.5)
     for at, (colour, marker) in enumerate((("accent", "o"), ("main", "s"))):
         marks.estimates(axes, table.iloc[[at]], "effect", [at], width=1.3, marker=marker,
                         colour=colour)  # fmt: skip
     marks.reference(axes, x=0)
-    marks.rows(axes, list(dict.fromkeys(table["method"])), lines=False)
+    guides.rows(axes, list(dict.fromkeys(table["method"])), lines=False)
     unit = currency if table["outcome"].iloc[0] == "value" else "responses"
-    marks.values(axes, "x", f"Effect per contacted customer ({unit})")
+    guides.values(axes, "x", f"Effect per contacted customer ({unit})")
     return figure

@@ -1,4 +1,4 @@
-"""The few drawing forms that all figures share: estimates, bars, lines, heat maps, flows, axes.
+"""The few drawing forms that all figures share: estimates, bars, lines, heat maps, flows.
 
 Each takes an `Axes`, columns of a data frame, and every word as an argument; it draws, computes no
 statistic, and returns the `Axes`.
@@ -6,39 +6,22 @@ statistic, and returns the `Axes`.
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.figure import Figure
-from matplotlib.legend import Legend
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
-from matplotlib.ticker import Formatter, FuncFormatter, Locator, NullFormatter
 
-from pmlib.figures.style import COLOURS, new_figure, segment_colours
+from pmlib.figures.style import COLOURS
 
-Ends = tuple[str, str]
+Ends: TypeAlias = tuple[str, str]
 """Columns of the lower and of the upper end of an interval."""
 
 INTERVAL: Ends = ("low", "high")
-MARKERS = "osD^vPX<>*"
-
-PER_CENT = FuncFormatter(lambda value, _: f"{100 * value:.4g} %")
-"""Shares, as the report writes them."""
-
-THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
-"""Counts and money, no decimals."""
-
-SIZES = FuncFormatter(lambda value, _: f"{abs(value):,.0f}")
-"""Counts drawn to both sides of zero."""
-
-POINTS = FuncFormatter(lambda value, _: f"{100 * value:.6g}".replace("-", "−"))
-"""Shares whose unit, points or per cent, stands in the label of the axis."""
 
 Anchor: TypeAlias = Any
 """Array, series, index or list of numbers."""
@@ -49,33 +32,6 @@ Colour: TypeAlias = str
 
 def _paint(colour: Colour) -> str:
     return COLOURS.get(colour, colour)
-
-
-def panel(height: float) -> tuple[Figure, Axes]:
-    """Return a figure of one panel, `height` in inches, and its axes."""
-    figure = new_figure(height)
-    return figure, figure.subplots()
-
-
-def groups(table: pd.DataFrame, column: str) -> Iterator[tuple[Any, pd.DataFrame, str, str]]:
-    """Go through the groups of a table, in order of first row, each with its look.
-
-    Yields
-    ------
-    name : str
-    part : pandas.DataFrame
-        The rows of the group.
-    colour, marker : str
-    """
-    names = list(dict.fromkeys(table[column]))
-    for index, (name, colour) in enumerate(zip(names, segment_colours(len(names)), strict=True)):
-        yield name, table[table[column] == name], colour, MARKERS[index % len(MARKERS)]
-
-
-def places(names: pd.Series, order: pd.Series) -> np.ndarray:
-    """Row of each name, where rows stand in the order in which `order` first names them."""
-    rows = list(dict.fromkeys(order))
-    return np.array([rows.index(name) for name in names])
 
 
 def estimates(
@@ -279,97 +235,6 @@ def reference(
     return axes
 
 
-def rows(axes: Axes, labels: Sequence[object], *, margin: float = 0.5, lines: bool = True) -> Axes:
-    """Name the rows of a figure, row 0 on top.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    labels : sequence
-    margin : float
-        Room above the first and below the last row, in rows.
-    lines : bool
-        Whether grid lines lead from the labels to the marks.
-    """
-    axes.set_yticks(np.arange(len(labels)), [str(label) for label in labels])
-    axes.set_ylim(len(labels) - 1 + margin, -margin)
-    if not lines:
-        axes.grid(visible=False, axis="y")
-    return axes
-
-
-def values(
-    axes: Axes,
-    which: Literal["x", "y"],
-    label: str | None = None,
-    *,
-    form: Formatter | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    ticks: Locator | None = None,
-) -> Axes:
-    """Say what an axis measures, and in what form its numbers are written.
-
-    Call it after drawing: an end that is not given stays where the data put it.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    which : {"x", "y"}
-    label : str, optional
-    form : matplotlib.ticker.Formatter, optional
-        `PER_CENT`, `THOUSANDS`, `POINTS`.
-    low, high : float, optional
-        Ends of the axis.
-    ticks : matplotlib.ticker.Locator, optional
-    """
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    if label is not None:
-        axis.set_label_text(label)
-    if form is not None:
-        axis.set_major_formatter(form)
-    if ticks is not None:
-        axis.set_major_locator(ticks)
-    if low is not None or high is not None:
-        (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
-    return axes
-
-
-def log_values(axes: Axes, which: Literal["x", "y"], *, form: Formatter) -> Axes:
-    """Give an axis a logarithmic scale whose numbers are written in `form`, without formulae."""
-    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_formatter(form)
-    axis.set_minor_formatter(NullFormatter())
-    return axes
-
-
-def sparse_ticks(axes: Axes, labels: Sequence[str], *, most: int = 9) -> Axes:
-    """Name at most `most` of the places 0, 1, 2 … of the horizontal axis, evenly spaced."""
-    at = np.arange(0, len(labels), max(1, int(np.ceil(len(labels) / most))))
-    axes.set_xticks(at, [labels[int(i)] for i in at])
-    return axes
-
-
-def key(
-    figure: Figure, *, place: Any = "outside upper left", columns: int = 1, title: str | None = None
-) -> Legend:
-    """Explain colours and markers once for all panels of a figure."""
-    entries = {
-        label: handle
-        for axes in figure.axes
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    return figure.legend(
-        list(entries.values()), list(entries), loc=place, ncols=columns, title=title
-    )
-
-
-def key_beside(axes: Axes, *, title: str | None = None, gap: float = 0.01) -> Legend:
-    """Explain colours and markers to the right of an axes; `gap` in shares of its width."""
-    return axes.legend(loc="center left", bbox_to_anchor=(1 + gap, 0.5), title=title)
-
-
 def heat(
     axes: Axes,
     grid: pd.DataFrame,
@@ -412,10 +277,11 @@ def heat(
         linecolor="white", annot=cells, fmt="", annot_kws={"fontsize": 8}, cbar=False,
         xticklabels=True, yticklabels=True,
     )  # fmt: skip
-    faces = np.asarray(axes.collections[0].get_facecolor())[known.ravel()]
-    for text, face in zip(axes.texts, faces, strict=False):  # no text without `cells`
+    if cells is not None:
         # Black or white, whichever has the larger contrast (WCAG 2.2): at least 4.5 to 1.
-        text.set_color("white" if sns.utils.relative_luminance(face) < 0.179 else "black")
+        faces = np.asarray(axes.collections[0].get_facecolor())[known.ravel()]
+        for text, face in zip(axes.texts, faces, strict=True):
+            text.set_color("white" if sns.utils.relative_luminance(face) < 0.179 else "black")
     if bold is not None:
         for text, strong in zip(axes.texts, bold.to_numpy()[known], strict=True):
             text.set_fontweight("bold" if strong else "normal")
@@ -517,32 +383,3 @@ def stack(
         )  # fmt: skip
         bottom += height + gap
     return feet
-
-
-def wrapped(text: object, width: int) -> str:
-    r"""Break a label into lines of at most `width` characters.
-
-    Examples
-    --------
-    >>> wrapped("held by few", 7)
-    'held by\nfew'
-    """
-    return "\n".join(textwrap.wrap(str(text), width)) or str(text)
-
-
-def shortened(text: object, width: int) -> str:
-    """Cut a label to `width` characters, between words where it can.
-
-    Examples
-    --------
-    >>> shortened("secondary and technical", 16)
-    'secondary and …'
-    """
-    short = textwrap.shorten(str(text), width, placeholder=" …")
-    return short if short != "…" else f"{str(text)[: width - 1]}…"
-
-
-def rows_height(labels: Sequence[str], *, count: int | None = None) -> float:
-    """Height in inches of `count` even rows that leaves room for the label of most lines."""
-    lines = max((label.count("\n") + 1 for label in labels), default=1)
-    return (0.1 + 0.14 * lines) * (len(labels) if count is None else count)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pmlib.figures import marks
+from pmlib.figures import guides, marks
 from pmlib.figures.style import new_figure, segment_colours, styled
 
 _ATTRIBUTES = 25
@@ -26,7 +26,7 @@ def feature_time(attributes: pd.DataFrame, *, suspect: float) -> Figure:
     strongest = (attributes["auc"] - 0.5).abs().nlargest(_ATTRIBUTES).index
     table = attributes.loc[strongest].sort_values("auc", ascending=False, kind="stable")
     table = table.reset_index(drop=True)
-    figure, axes = marks.panel(0.22 * len(table) + 1.2)
+    figure, axes = guides.panel(0.22 * len(table) + 1.2)
     for part, colour, marker, label in (
         (table[table["known_before"]], "main", "o", "known before the contact"),
         (table[~table["known_before"]], "bad", "D", "known only after it"),
@@ -36,9 +36,9 @@ def feature_time(attributes: pd.DataFrame, *, suspect: float) -> Figure:
     marks.reference(axes, x=0.5)
     for edge in (1 - suspect, suspect):
         marks.reference(axes, x=edge, colour="muted", style=":")
-    marks.rows(axes, [marks.wrapped(label, 44) for label in table["label"]])
-    marks.values(axes, "x", "AUC of the attribute alone (0.5: tells nothing)", low=0, high=1)
-    marks.key(figure, columns=2)
+    guides.rows(axes, [guides.wrapped(label, 44) for label in table["label"]])
+    guides.values(axes, "x", "AUC of the attribute alone (0.5: tells nothing)", low=0, high=1)
+    guides.key(figure, columns=2)
     return figure
 
 
@@ -52,16 +52,16 @@ def responses(campaigns: pd.DataFrame) -> Figure:
         ``Responses.campaigns``.
     """
     shown = campaigns.dropna(subset=["rate"]).reset_index(drop=True)
-    figure, axes = marks.panel(0.3 * len(shown) + 1.1)
+    figure, axes = guides.panel(0.3 * len(shown) + 1.1)
     for part, colour, marker, label in (
         (shown[shown["arm"] != "control"], "main", "o", "contacted"),
         (shown[shown["arm"] == "control"], "muted", "s", "deliberately not contacted"),
     ):
         marks.estimates(axes, part, "rate", part.index, marker=marker, colour=colour, label=label,
                         width=1.2, cap=2.5)  # fmt: skip
-    marks.rows(axes, shown["campaign"] + ", " + shown["arm"])
-    marks.values(axes, "x", "share who took the product", form=marks.PER_CENT, low=0)
-    marks.key(figure, columns=2)
+    guides.rows(axes, shown["campaign"] + ", " + shown["arm"])
+    guides.values(axes, "x", "share who took the product", form=guides.PER_CENT, low=0)
+    guides.key(figure, columns=2)
     return figure
 
 
@@ -77,7 +77,7 @@ def offers(table: pd.DataFrame) -> Figure:
     shown = table[(table["arm"] != "control") & table["rate"].notna()]
     arms = shown.groupby("campaign")["arm"].transform("nunique")
     shown = shown.assign(row=shown["product"].where(arms == 1, shown["arm"]))
-    campaigns = {name: part for name, part, _, _ in marks.groups(shown, "campaign")}
+    campaigns = {name: part for name, part, _, _ in guides.groups(shown, "campaign")}
     names = [list(dict.fromkeys(part["row"])) for part in campaigns.values()]
     channels = sorted(shown["channel"].unique())
     figure = new_figure(sum(0.26 * len(rows) + 0.45 for rows in names) + 0.7)
@@ -91,15 +91,15 @@ def offers(table: pd.DataFrame) -> Figure:
         ):
             part = own[own["channel"] == channel]
             shift = 0.5 * ((i + 0.5) / len(channels) - 0.5)
-            at = marks.places(part["row"], own["row"]) + shift
+            at = guides.places(part["row"], own["row"]) + shift
             marks.estimates(axes, part, "rate", at, colour=colour, label=channel, width=1.2,
                             cap=2.5)  # fmt: skip
-        marks.rows(axes, rows)
+        guides.rows(axes, rows)
         axes.set_title(campaign)
     # At the end: a limit set earlier would stop shared scaling.
     label = "share of the contacted who took the product"
-    marks.values(panels[-1], "x", label, form=marks.PER_CENT, low=0)
-    marks.key(figure, place="outside right upper", title="channel")
+    guides.values(panels[-1], "x", label, form=guides.PER_CENT, low=0)
+    guides.key(figure, place="outside right upper", title="channel")
     return figure
 
 
@@ -113,19 +113,19 @@ def waste(campaigns: pd.DataFrame) -> Figure:
         ``Waste.campaigns``.
     """
     names, reasons = (list(dict.fromkeys(campaigns[by])) for by in ("campaign", "reason"))
-    figure, axes = marks.panel(0.17 * len(names) * len(reasons) + 1.2)
+    figure, axes = guides.panel(0.17 * len(names) * len(reasons) + 1.2)
     step = 0.8 / len(reasons)
     palette = [*segment_colours(max(len(reasons) - 1, 1)), "muted"]
-    for i, (reason, part, _, _) in enumerate(marks.groups(campaigns, "reason")):
+    for i, (reason, part, _, _) in enumerate(guides.groups(campaigns, "reason")):
         bars = part.set_index("campaign").reindex(names)
         at = np.arange(len(names)) - 0.4 + step * (i + 0.5)
         marks.bars(axes, bars, "share", at, thickness=step * 0.9, colour=palette[i], label=reason,
                    ends=marks.INTERVAL)  # fmt: skip
         open_ = at[bars["contacts"] == 0]
         marks.notes(axes, [" cannot be told"] * len(open_), 0 * open_, open_, gap=0, colour="muted")
-    marks.rows(axes, names, lines=False)
-    marks.values(axes, "x", "share of the campaign's contacts", form=marks.PER_CENT, low=0)
-    marks.key(figure, columns=2)
+    guides.rows(axes, names, lines=False)
+    guides.values(axes, "x", "share of the campaign's contacts", form=guides.PER_CENT, low=0)
+    guides.key(figure, columns=2)
     return figure
 
 
@@ -138,12 +138,12 @@ def drift(tenths: pd.DataFrame) -> Figure:
     tenths : pandas.DataFrame
         ``table`` of ``response_drift``.
     """
-    figure, axes = marks.panel(2.9)
+    figure, axes = guides.panel(2.9)
     marks.estimates(axes, tenths, "rate", tenths["tenth"], colour="main", upright=True, line="-",
                     size=4, cap=3)  # fmt: skip
     axes.set_xticks(tenths["tenth"], tenths["tenth"].astype(str) + "\n" + tenths["first"].str[:7])
-    marks.values(axes, "y", "response", form=marks.PER_CENT, low=0)
-    marks.values(axes, "x", "tenth of the contacts, and the month in which it begins")
+    guides.values(axes, "y", "response", form=guides.PER_CENT, low=0)
+    guides.values(axes, "x", "tenth of the contacts, and the month in which it begins")
     return figure
 
 
@@ -156,18 +156,18 @@ def repetition(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         ``table`` of ``repeated_contacts``.
     """
-    figure, axes = marks.panel(2.9)
+    figure, axes = guides.panel(2.9)
     middle = (table["series"].nunique() - 1) / 2
-    for i, (name, rows, colour, marker) in enumerate(marks.groups(table, "series")):
+    for i, (name, rows, colour, marker) in enumerate(guides.groups(table, "series")):
         part = rows.dropna(subset=["rate"])
         marks.estimates(axes, part, "rate", part["contact"] + 0.12 * (i - middle), colour=colour,
-                        marker=marker, line="-", cap=3, label=marks.wrapped(name, 28),
+                        marker=marker, line="-", cap=3, label=guides.wrapped(name, 28),
                         upright=True)  # fmt: skip
     last = int(table["contact"].max())
     ticks = np.arange(int(table["contact"].min()), last + 1)
     open_end = bool(table["open_end"].any())
     axes.set_xticks(ticks, [f"{n}{'+' if open_end and n == last else ''}" for n in ticks])
-    marks.values(axes, "y", "response", form=marks.PER_CENT, low=0)
-    marks.values(axes, "x", "number of the contact")
-    marks.key_beside(axes)
+    guides.values(axes, "y", "response", form=guides.PER_CENT, low=0)
+    guides.values(axes, "x", "number of the contact")
+    guides.key_beside(axes)
     return figure

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pmlib.figures import marks
+from pmlib.figures import guides, marks
 from pmlib.figures.style import COLOURS, SEQUENTIAL, new_figure, segment_colours, styled
 
 
@@ -20,17 +20,17 @@ def stability(table: pd.DataFrame, *, names: list[str]) -> Figure:
         ``segment, jaccard, jaccard_low, jaccard_high``.
     names : list of str
     """
-    figure, axes = marks.panel(1.1 + 0.34 * len(table))
+    figure, axes = guides.panel(1.1 + 0.34 * len(table))
     for limit, word in ((0.6, "not to be trusted below"), (0.75, "stable"), (0.85, "very stable")):
         marks.reference(axes, x=limit, colour="muted", width=1, style=":")
         axes.text(limit, 1.01, word, transform=axes.get_xaxis_transform(), fontsize=8,
                   ha="right" if limit == 0.6 else "left", color=COLOURS["muted"])  # fmt: skip
     marks.ranges(axes, table, "jaccard", range(len(table)), colours=segment_colours(len(table)),
                  ends=("jaccard_low", "jaccard_high"), width=3, alpha=0.5)  # fmt: skip
-    labels = [f"{i} {marks.wrapped(name, 34)}" for i, name in enumerate(names, 1)]
-    marks.rows(axes, labels, margin=0.6)
+    labels = [f"{i} {guides.wrapped(name, 34)}" for i, name in enumerate(names, 1)]
+    guides.rows(axes, labels, margin=0.6)
     label = "Jaccard similarity over resamples: mean with interval"
-    marks.values(axes, "x", label, low=0, high=1.02)
+    guides.values(axes, "x", label, low=0, high=1.02)
     return figure
 
 
@@ -51,13 +51,13 @@ def intervals(
     """
     table = table.groupby(group, sort=False).head(10) if group else table.head(24)
     table = table.assign(row=np.arange(len(table)))
-    labels = [marks.wrapped(text, 50) for text in table[label]]
-    figure, axes = marks.panel(0.8 + marks.rows_height(labels))
-    parts = [own[:2] for own in marks.groups(table, group)] if group else [("", table)]
+    labels = [guides.wrapped(text, 50) for text in table[label]]
+    figure, axes = guides.panel(0.8 + guides.rows_height(labels))
+    parts = [own[:2] for own in guides.groups(table, group)] if group else [("", table)]
     for (word, part), colour in zip(parts, ("main", "good", "accent"), strict=False):
         marks.estimates(axes, part, value, part["row"], colour=colour, label=word, size=4)
-    marks.rows(axes, labels, margin=0.6)
-    marks.values(axes, "x", xlabel, low=0)
+    guides.rows(axes, labels, margin=0.6)
+    guides.values(axes, "x", xlabel, low=0)
     if group:
         axes.legend()
     return figure
@@ -91,10 +91,10 @@ def rfm_grid(grid: pd.DataFrame, bands: pd.DataFrame, *, names: list[str]) -> Fi
             right.barh(rows, 100 * shares[band], left=100 * start, color=COLOURS[colour],
                        label=band, edgecolor="white")  # fmt: skip
             start = start + shares[band].to_numpy()
-    right.set_yticks(rows, [f"{s} {marks.wrapped(names[s - 1], 20)}" for s in shares.index])
+    right.set_yticks(rows, [f"{s} {guides.wrapped(names[s - 1], 20)}" for s in shares.index])
     right.set(title="Segments by RFM sum", xlabel="customers of the segment, %", xlim=(0, 100))
     right.grid(axis="y", visible=False)
-    marks.key(figure, place="outside lower right", columns=3)
+    guides.key(figure, place="outside lower right", columns=3)
     return figure
 
 
@@ -111,9 +111,9 @@ def migration(table: pd.DataFrame, *, names: list[str]) -> Figure:
     segments = range(1, len(names) + 1)
     grid = table.pivot_table(index="segment_then", columns="segment_now", values="share")
     grid = grid.reindex(index=segments, columns=segments)
-    figure, axes = marks.panel(1.3 + 0.36 * len(names))
+    figure, axes = guides.panel(1.3 + 0.36 * len(names))
     down, across = (
-        [marks.wrapped(f"{i} {name}", width) for i, name in enumerate(names, 1)]
+        [guides.wrapped(f"{i} {name}", width) for i, name in enumerate(names, 1)]
         for width in (30, 26)
     )
     marks.heat(axes, grid.set_axis(down).set_axis(across, axis=1), cmap=SEQUENTIAL, low=0, high=1,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pmlib.figures import marks
+from pmlib.figures import guides, marks
 from pmlib.figures.style import COLOURS, DIVERGING, new_figure, segment_colours, styled
 
 # Features shown beside the map of the customers: those that mark its axes most.
@@ -68,7 +68,7 @@ def sizes(segments: pd.DataFrame, *, value_label: str | None) -> Figure:
         What the value is; None when the study knows none.
     """
     k = len(segments)
-    figure, axes = marks.panel(0.8 + 0.42 * k)
+    figure, axes = guides.panel(0.8 + 0.42 * k)
     rows = np.arange(k)[::-1]
     bars = [("share", 0.19, "customers")]
     if value_label is not None:
@@ -100,8 +100,8 @@ def heatmap(standardised: pd.DataFrame) -> Figure:
     """
     grid = standardised.pivot_table(index="label", columns="segment", values="z", sort=False)
     names = standardised.drop_duplicates("segment").sort_values("segment")
-    labels = [marks.wrapped(label, 34) for label in grid.index]
-    figure, axes = marks.panel(1.3 + marks.rows_height(labels))
+    labels = [guides.wrapped(label, 34) for label in grid.index]
+    figure, axes = guides.panel(1.3 + guides.rows_height(labels))
     limit = max(1.0, float(np.nanmax(np.abs(grid.to_numpy()))))
     grid = grid.set_axis(labels).set_axis(_names(names), axis=1)
     marks.heat(axes, grid, cells=grid.map(lambda z: f"{z:+.1f}".replace("-", "−")),
@@ -120,18 +120,18 @@ def snake(standardised: pd.DataFrame) -> Figure:
         ``segment, name, label, z``.
     """
     features = list(dict.fromkeys(standardised["label"]))
-    labels = [marks.wrapped(feature, 34) for feature in features]
-    profiles = list(marks.groups(standardised.sort_values("segment", kind="stable"), "segment"))
-    figure, axes = marks.panel(0.8 + marks.rows_height(labels) + 0.12 * len(profiles))
+    labels = [guides.wrapped(feature, 34) for feature in features]
+    profiles = list(guides.groups(standardised.sort_values("segment", kind="stable"), "segment"))
+    figure, axes = guides.panel(0.8 + guides.rows_height(labels) + 0.12 * len(profiles))
     for segment, profile, colour, _ in profiles:
         z = profile.set_index("label")["z"].reindex(features)
-        axes.plot(z, range(len(features)), color=colour, marker=marks.MARKERS[(segment - 1) % 10],
+        axes.plot(z, range(len(features)), color=colour, marker=guides.MARKERS[(segment - 1) % 10],
                   markersize=5, label=f"{segment} {profile['name'].iloc[0]}")  # fmt: skip
     marks.reference(axes, x=0, colour="muted")
     axes.set_yticks(range(len(features)), labels)
     axes.invert_yaxis()
     axes.set_xlabel("deviation from the bank's mean, sd")
-    marks.key(figure, place="outside lower center", columns=2)
+    guides.key(figure, place="outside lower center", columns=2)
     return figure
 
 
@@ -157,8 +157,8 @@ def customer_map(
     """
     strongest = loadings.assign(size=np.hypot(loadings["x"], loadings["y"]))
     strongest = strongest.sort_values("size", ascending=False, kind="stable").head(_LOADINGS)
-    labels = [marks.wrapped(label, 27) for label in strongest["label"]]
-    figure = new_figure(max(3.4, 1.2 + marks.rows_height(labels)) + 0.12 * len(names))
+    labels = [guides.wrapped(label, 27) for label in strongest["label"]]
+    figure = new_figure(max(3.4, 1.2 + guides.rows_height(labels)) + 0.12 * len(names))
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     largest = max(int(squares["customers"].max()), 1) if len(squares) else 1
     for i, (name, colour) in enumerate(zip(names, segment_colours(len(names)), strict=True), 1):
@@ -197,8 +197,8 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
     k = len(segments)
     columns = min(k, 2)
     lines = -(-k // columns)
-    labels = [marks.wrapped(label, 26) for label in standardised["label"]]
-    figure = new_figure(0.4 + (0.5 + marks.rows_height(labels, count=5)) * lines)
+    labels = [guides.wrapped(label, 26) for label in standardised["label"]]
+    figure = new_figure(0.4 + (0.5 + guides.rows_height(labels, count=5)) * lines)
     panels = figure.subplots(lines, columns, sharex=True, squeeze=False).ravel()
     for axes in panels[k:]:
         axes.set_visible(False)
@@ -209,9 +209,9 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
         at = np.arange(len(mine))[::-1]
         marks.bars(axes, mine, "z", at, colour=colour, thickness=0.65)
         marks.reference(axes, x=0, colour="muted")
-        axes.set_yticks(at, [marks.wrapped(label, 26) for label in mine["label"]])
+        axes.set_yticks(at, [guides.wrapped(label, 26) for label in mine["label"]])
         title = f"{row.segment} {row.name}, {100 * row.share:.0f}\N{NO-BREAK SPACE}%"
-        axes.set_title(marks.wrapped(title, 22), fontsize=8.5)
+        axes.set_title(guides.wrapped(title, 22), fontsize=8.5)
         axes.grid(axis="y", visible=False)
     figure.supxlabel("deviation from the bank's mean, sd", fontsize=8.5)
     return figure
@@ -219,6 +219,6 @@ def cards(standardised: pd.DataFrame, segments: pd.DataFrame) -> Figure:
 
 def _names(segments: pd.DataFrame) -> list[str]:
     return [
-        f"{segment} {marks.wrapped(name, 26)}"
+        f"{segment} {guides.wrapped(name, 26)}"
         for segment, name in zip(segments["segment"], segments["name"], strict=True)
     ]

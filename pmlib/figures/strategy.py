@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import Formatter, PercentFormatter
 
-from pmlib.figures import marks
+from pmlib.figures import guides, marks
 from pmlib.figures.style import COLOURS, new_figure, segment_colours, styled
 
 _POLICY_NAMES = {
@@ -38,7 +38,7 @@ def shrinkage(cells: pd.DataFrame, *, unit: str) -> Figure:
         "points" or "per cent" for rates, or the currency.
     """
     seen = cells.dropna(subset=["raw"])
-    figure, axes = marks.panel(3.2)
+    figure, axes = guides.panel(3.2)
     low = seen["raw"].quantile(0.01, interpolation="lower")
     high = seen["raw"].quantile(0.99, interpolation="higher")
     axes.axline((0, 0), slope=1, color=COLOURS["muted"], lw=0.9, ls="--", label="no shrinking")
@@ -51,7 +51,7 @@ def shrinkage(cells: pd.DataFrame, *, unit: str) -> Figure:
     marks.reference(axes, x=0, width=0.7)
     kinds = {"uplift": "uplift", "response": "response", "association": "assumed sales"}
     kind = kinds[cells["kind"].iloc[0]]
-    form = marks.POINTS if unit in _RATES else None
+    form = guides.POINTS if unit in _RATES else None
     label = f"Measured in the cell alone: {kind} ({unit} a contact)"
     _with_zero(axes, "x", label, (low, high), form=form, room=0.03)
     ends = (seen["effect"].min(), seen["effect"].max())
@@ -71,7 +71,7 @@ def _with_zero(
     """Let an axis reach from end to end, and to zero, with some room."""
     low, high = min(ends[0], 0.0), max(ends[1], 0.0)
     margin = room * (high - low)
-    marks.values(axes, which, label, form=form, low=low - margin, high=high + margin)
+    guides.values(axes, which, label, form=form, low=low - margin, high=high + margin)
 
 
 @styled
@@ -85,7 +85,9 @@ def offer_matrix(matrix: pd.DataFrame, *, currency: str) -> Figure:
         ``planned`` (customers).
     """
     worth, planned = (_segments_by_product(matrix, value) for value in ("per_contact", "planned"))
-    figure, axes = marks.panel(max(0.9 + 0.42 * len(worth) + 0.75, 2.6))  # room for the bar's label
+    figure, axes = guides.panel(
+        max(0.9 + 0.42 * len(worth) + 0.75, 2.6)
+    )  # room for the bar's label
     limit = np.nanmax(np.abs(worth.to_numpy())) or 1.0
     cells = planned.map(lambda count: f"{count:,.0f}" if count else "·")
     marks.heat(axes, worth, cells=cells, bold=planned > 0, cmap="RdBu", low=-limit, high=limit,
@@ -102,7 +104,7 @@ def policies(table: pd.DataFrame, *, currency: str) -> Figure:
     table : pandas.DataFrame
         ``policy, promised, held_out, low, high`` (currency).
     """
-    figure, axes = marks.panel(0.6 + 0.42 * len(table))
+    figure, axes = guides.panel(0.6 + 0.42 * len(table))
     at = np.arange(len(table))
     colours = [COLOURS["main" if p == "combined" else "muted"] for p in table["policy"]]
     marks.ranges(axes, table, "held_out", at, colours=colours, size=38,
@@ -112,9 +114,9 @@ def policies(table: pd.DataFrame, *, currency: str) -> Figure:
         zorder=4, label="promised by the optimiser",
     )  # fmt: skip
     marks.reference(axes, x=0)
-    marks.rows(axes, table["policy"].map(_POLICY_NAMES), margin=0.6, lines=False)
+    guides.rows(axes, table["policy"].map(_POLICY_NAMES), margin=0.6, lines=False)
     label = f"Profit of the campaign ({currency}), with interval"
-    marks.values(axes, "x", label, form=marks.THOUSANDS)
+    guides.values(axes, "x", label, form=guides.THOUSANDS)
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2)
     return figure
 
@@ -131,7 +133,7 @@ def flow(planned: pd.DataFrame) -> Figure:
     planned = planned.assign(
         label=planned["segment"].astype(int).astype(str) + " " + planned["name"]
     )
-    figure, axes = marks.panel(3.9)
+    figure, axes = guides.panel(3.9)
     gap = 0.035 * planned["planned"].sum()
     columns = (
         ("label", "Segment", -0.04),
@@ -181,7 +183,7 @@ def power(table: pd.DataFrame, *, chosen: float, unit: str) -> Figure:
     unit : str
         "points" or "per cent" for rates, or the currency.
     """
-    figure, axes = marks.panel(2.8)
+    figure, axes = guides.panel(2.8)
     axes.plot(
         table["control_share"], table["detectable"], color=COLOURS["main"], marker="o", ms=4,
         label="smallest uplift shown with power 80 %",
@@ -194,11 +196,11 @@ def power(table: pd.DataFrame, *, chosen: float, unit: str) -> Figure:
         textcoords="offset points", va="bottom", color=COLOURS["muted"], fontsize=8,
     )  # fmt: skip
     label = "Planned customers held out as control (per cent)"
-    marks.values(axes, "x", label, form=marks.POINTS)
+    guides.values(axes, "x", label, form=guides.POINTS)
     label = f"Uplift a contact ({'points' if unit in _RATES else unit})"
     form = PercentFormatter(1, symbol="", decimals=1) if unit in _RATES else None
     highest = np.nanmax(table[["detectable", "expected"]].to_numpy())
-    marks.values(axes, "y", label, form=form, low=0, high=1.25 * highest)
+    guides.values(axes, "y", label, form=form, low=0, high=1.25 * highest)
     axes.legend(loc="upper right", ncols=2)
     return figure
 
@@ -213,7 +215,7 @@ def limit_costs(table: pd.DataFrame, *, currency: str) -> Figure:
         ``limit, value`` (words), ``cost`` (currency, NaN: not recorded, not drawn).
     """
     ordered = table.dropna(subset=["cost"]).sort_values("cost", kind="stable")
-    figure, axes = marks.panel(0.7 + 0.3 * len(ordered))
+    figure, axes = guides.panel(0.7 + 0.3 * len(ordered))
     at = np.arange(len(ordered))
     kept = ordered["limit"].isin(["objection", "cool-down", "suitability"])
     colours = [COLOURS["muted" if law else "main"] for law in kept]
@@ -223,7 +225,7 @@ def limit_costs(table: pd.DataFrame, *, currency: str) -> Figure:
     marks.notes(axes, labels, ordered["cost"], at, gap=4, size=8.5)
     label = f"Profit the plan would gain without the limit ({currency})"
     highest = 1.15 * max(ordered["cost"].max(), 1.0)
-    marks.values(axes, "x", label, form=marks.THOUSANDS, low=0, high=highest)
+    guides.values(axes, "x", label, form=guides.THOUSANDS, low=0, high=highest)
     axes.grid(axis="y", visible=False)
     return figure
 
@@ -250,11 +252,11 @@ def budget_curve(table: pd.DataFrame, *, currency: str) -> Figure:
                       label=words)  # fmt: skip
         marks.reference(below, x=point["budget"], colour=colour, width=1.1, style=":")
     lowest = min(0.0, table["low"].min())
-    marks.values(above, "y", f"Profit ({currency})", form=marks.THOUSANDS, low=lowest)
+    guides.values(above, "y", f"Profit ({currency})", form=guides.THOUSANDS, low=lowest)
     above.legend(loc="lower right")
     below.step(table["budget"], table["price"], where="post", color=COLOURS["ink"])
-    marks.values(below, "y", "Gained by\none more", low=0)
-    marks.values(below, "x", f"Budget ({currency})", form=marks.THOUSANDS)
+    guides.values(below, "y", "Gained by\none more", low=0)
+    guides.values(below, "x", f"Budget ({currency})", form=guides.THOUSANDS)
     return figure
 
 
@@ -268,7 +270,7 @@ def survival(decisions: pd.DataFrame) -> Figure:
         ``segment, name, product, planned`` (customers), ``survives`` (share).
     """
     share, planned = (_segments_by_product(decisions, value) for value in ("survives", "planned"))
-    figure, axes = marks.panel(max(1.65 + 0.36 * len(share), 2.6))
+    figure, axes = guides.panel(max(1.65 + 0.36 * len(share), 2.6))
     marks.heat(axes, 100 * share, cells=share.map(lambda value: f"{100 * value:.0f}"), cmap="Blues",
                low=0, high=100, turn=35, bar="Per cent of draws")  # fmt: skip
     for row, column in np.argwhere(planned.to_numpy() > 0):
@@ -293,7 +295,7 @@ def against_truth(table: pd.DataFrame, *, currency: str) -> Figure:
     table : pandas.DataFrame
         ``policy, expected, true, oracle`` (currency).
     """
-    figure, axes = marks.panel(0.9 + 0.36 * len(table))
+    figure, axes = guides.panel(0.9 + 0.36 * len(table))
     at = np.arange(len(table))[::-1]
     marks.bars(axes, table, "true", at, colour="good", thickness=0.55, label="true profit")
     axes.scatter(
@@ -303,7 +305,7 @@ def against_truth(table: pd.DataFrame, *, currency: str) -> Figure:
     marks.reference(axes, x=table["oracle"].iloc[0], width=1, style="--", label="oracle")
     marks.reference(axes, x=0)
     axes.set_yticks(at, table["policy"].map(_POLICY_NAMES))
-    marks.values(axes, "x", f"Profit of the campaign ({currency})", form=marks.THOUSANDS)
+    guides.values(axes, "x", f"Profit of the campaign ({currency})", form=guides.THOUSANDS)
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
     axes.grid(axis="y", visible=False)
     return figure

@@ -68,6 +68,7 @@ _RC: Any = {
     "figure.constrained_layout.use": True,
     "figure.dpi": 110,
     "svg.fonttype": "path",
+    "text.parse_math": False,  # "R$ a R$" is money, not a formula
 }
 
 _HASHED_ID = re.compile(rb'(?<=id=")\w*[0-9a-f]{10}(?=")')
