@@ -5,12 +5,10 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from pmlib.figures import guides, marks
 from pmlib.figures.style import COLOURS, new_figure, styled
-
-_PERCENT = PercentFormatter(1.0, decimals=0)
 
 
 @styled
@@ -83,7 +81,7 @@ def drift(table: pd.DataFrame) -> Figure:
                     line="-")  # fmt: skip
     axes.set_xticks(table["tenth"], pd.to_datetime(table["first_contact"]).dt.strftime("%Y-%m"))
     guides.values(axes, "x", "Tenth of contacts, by the month of its first contact")
-    guides.values(axes, "y", "Response", form=_PERCENT, low=0)
+    guides.values(axes, "y", "Response", form=guides.PER_CENT, low=0)
     return figure
 
 
@@ -138,7 +136,7 @@ def gains(table: pd.DataFrame) -> Figure:
         axes.set_ylim(0)
     left.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1, ls=":")
     marks.reference(right, y=1, colour="muted", width=1, style=":")
-    guides.values(left, "y", "Buyers found", form=_PERCENT)
+    guides.values(left, "y", "Buyers found", form=guides.PER_CENT)
     guides.values(right, "y", "Lift (1 = random order)")
     left.set_title("Gains")
     right.set_title("Lift")
@@ -168,7 +166,7 @@ def _by_depth(axes: Axes, table: pd.DataFrame, name: str, *, by: str, label: str
     for index, (group, own, colour, _) in enumerate(guides.groups(table, by)):
         marks.line(axes, own, "depth", name, colour=colour, label=group, alpha=0.18,
                    style="--" if index else "-", ends=(f"{name}_low", f"{name}_high"))  # fmt: skip
-    guides.values(axes, "x", label, form=_PERCENT, low=0, high=1)
+    guides.values(axes, "x", label, form=guides.PER_CENT, low=0, high=1)
 
 
 @styled
@@ -214,7 +212,7 @@ def qini(curve: pd.DataFrame, *, unit: str) -> Figure:
                    style="--", width=1.2)  # fmt: skip
         marks.reference(axes, y=0)
         axes.set_title(f"By {name}")
-        guides.values(axes, "x", "Contacted", form=_PERCENT, low=0, high=1)
+        guides.values(axes, "x", "Contacted", form=guides.PER_CENT, low=0, high=1)
     panels[0].set_ylabel(unit)
     panels[-1].legend(loc="upper left")
     return figure
@@ -269,7 +267,7 @@ def looks(table: pd.DataFrame, alarms: pd.DataFrame, *, error_rate: float) -> Fi
     right.plot(alarms["looks"], alarms["sequence"], "o-", ms=4, color=COLOURS["main"])
     marks.reference(right, y=error_rate, colour="muted", width=1, style="--")
     guides.values(right, "x", "Looks")
-    guides.values(right, "y", form=_PERCENT, low=0, ticks=MultipleLocator(0.05))
+    guides.values(right, "y", form=guides.PER_CENT, low=0, ticks=MultipleLocator(0.05))
     right.set_title("False alarms without effect")
     guides.key(figure, columns=2)
     return figure
@@ -295,7 +293,7 @@ def power(table: pd.DataFrame, *, customers: int) -> Figure:
     marks.reference(axes, y=0.8, colour="muted", width=1, style="--")
     guides.log_values(axes, "x", form=guides.THOUSANDS)
     guides.values(axes, "x", "Customers in the campaign (dotted: this one)")
-    guides.values(axes, "y", "Power", form=_PERCENT, low=0, high=1.02)
+    guides.values(axes, "y", "Power", form=guides.PER_CENT, low=0, high=1.02)
     guides.key_beside(axes, title="True difference")
     return figure
 

@@ -277,9 +277,10 @@ def heat(
         linecolor="white", annot=cells, fmt="", annot_kws={"fontsize": 8}, cbar=False,
         xticklabels=True, yticklabels=True,
     )  # fmt: skip
+    colours = axes.collections[-1]
     if cells is not None:
         # Black or white, whichever has the larger contrast (WCAG 2.2): at least 4.5 to 1.
-        faces = np.asarray(axes.collections[0].get_facecolor())[known.ravel()]
+        faces = np.asarray(colours.get_facecolor())[known.ravel()]
         for text, face in zip(axes.texts, faces, strict=True):
             text.set_color("white" if sns.utils.relative_luminance(face) < 0.179 else "black")
     if bold is not None:
@@ -288,7 +289,7 @@ def heat(
     for row, column in np.argwhere(~known) if missing else []:
         axes.text(column + 0.5, row + 0.5, missing, ha="center", va="center", fontsize=8)
     if bar:
-        colour_bar(axes, axes.collections[0], label=bar, ticks=ticks)
+        colour_bar(axes, colours, label=bar, ticks=ticks)
     axes.grid(visible=False)
     axes.tick_params(length=0)
     for label in axes.get_xticklabels() if turn else []:
