@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pmlib.canon.contacts import CONTROL
 from pmlib.figures.profiling import (
     PER_CENT,
     distances,
@@ -70,7 +71,7 @@ def responses(campaigns: pd.DataFrame) -> Figure:
         (False, "main", "o", "contacted"),
         (True, "muted", "s", "deliberately not contacted"),
     ):
-        part = shown[(shown["arm"] == "control") == is_control]
+        part = shown[(shown["arm"] == CONTROL) == is_control]
         if part.empty:
             continue
         dots(axes, part, "rate", part.index, marker=marker, colour=COLOURS[colour], label=label)
@@ -89,7 +90,7 @@ def offers(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         ``Responses.offers``.
     """
-    shown = table[(table["arm"] != "control") & table["rate"].notna()]
+    shown = table[(table["arm"] != CONTROL) & table["rate"].notna()]
     arms = shown.groupby("campaign")["arm"].transform("nunique")
     shown = shown.assign(row=shown["product"].where(arms == 1, shown["arm"]))
     campaigns = list(dict.fromkeys(shown["campaign"]))
