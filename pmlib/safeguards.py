@@ -12,6 +12,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.customers import objects
+from pmlib.canon.holdings import held_before, held_products, undated
 from pmlib.engine import collect, day_number
 from pmlib.errors import StudyError
 
@@ -208,7 +210,8 @@ def exclusions(
     customers : narwhals.LazyFrame
         With ``marketing_opt_out`` and ``risk_tolerance`` where they are known.
     on : str or datetime.date
-        Day of the offer: a date column of `offers`, or one day for all.
+        Day of past contacts, a date column of `offers`: what was held before it counts; or the
+        day as of which a plan is made.
     products : narwhals.LazyFrame, optional
         With ``risk_rating``.
     holdings : narwhals.LazyFrame, optional
@@ -223,23 +226,25 @@ def exclusions(
     """
     flagged = _with_held(offers, holdings, on)
     columns = customers.collect_schema().names()
-    traits = [name for name in ("marketing_opt_out", "risk_tolerance") if name in columns]
+    tolerance = ["risk_tolerance"] if "risk_tolerance" in columns else []
     has_rating = products is not None and "risk_rating" in products.collect_schema().names()
     flagged = flagged.join(
-        customers.select("customer_id", *(nw.col(name).alias(f"_{name}") for name in traits)),
+        customers.select(
+            "customer_id",
+            *(nw.col(name).alias(f"_{name}") for name in tolerance),
+            opted_out=objects(customers),
+        ),
         on="customer_id",
         how="left",
     )
     unknown = nw.lit(None, dtype=nw.Boolean)
-    if products is not None and has_rating and "risk_tolerance" in traits:
+    if products is not None and has_rating and tolerance:
         rating = products.select("product_id", nw.col("risk_rating").alias("_risk_rating"))
         flagged = flagged.join(rating, on="product_id", how="left").with_columns(
             unsuitable=nw.col("_risk_rating") > nw.col("_risk_tolerance")
         )
     else:
         flagged = flagged.with_columns(unsuitable=unknown)
-    opted_out = nw.col("_marketing_opt_out") if "marketing_opt_out" in traits else unknown
-    flagged = flagged.with_columns(opted_out=opted_out)
     return flagged.select(*offers.collect_schema().names(), *EXCLUSIONS)
 
 
@@ -248,32 +253,20 @@ def _with_held(
 ) -> nw.LazyFrame:
     if holdings is None:
         return offers.with_columns(already_held=nw.lit(None, dtype=nw.Boolean))
-    date = on if isinstance(on, str) else None
-    day = day_number(on) if isinstance(on, str) else nw.lit(on.toordinal())
-    key = ["customer_id", "product_id", *([date] if date else [])]
-    opened, closed = day_number("opened_on"), day_number("closed_on")
-    held = (
-        offers.select(*key)
-        .unique()
-        .with_columns(_day=day)
-        .join(
-            holdings.select("customer_id", "product_id", _opened=opened, _closed=closed),
-            on=["customer_id", "product_id"],
-            how="inner",
-        )
-        .filter(nw.col("_closed").is_null() | (nw.col("_closed") > nw.col("_day")))
-        .filter(nw.col("_opened").is_null() | (nw.col("_opened") < nw.col("_day")))
-        .select(*key)
-        .unique()
-        .with_columns(_held=nw.lit(1))
-    )
-    marked = offers.join(held, on=key, how="left")
+    pair = key = ["customer_id", "product_id"]
+    if isinstance(on, str):
+        key = [*pair, on]
+        dated = offers.select(*key).unique().join(holdings, on=pair, how="inner")
+        held = dated.filter(held_before(day_number(on))).select(*key).unique()
+    else:
+        held = held_products(holdings, on)
+    marked = offers.join(held.with_columns(_held=nw.lit(1)), on=key, how="left")
     can_tell = ~nw.col("product_id").is_null()
-    if date:
+    if isinstance(on, str):
         # One holding of unknown opening hides who held the product then. Taking only the holders
         # as unknown would leave non-holders and make the share of holders too small.
-        undated = holdings.filter(nw.col("opened_on").is_null()).select("product_id").unique()
-        marked = marked.join(undated.with_columns(_undated=nw.lit(1)), on="product_id", how="left")
+        hidden = holdings.filter(undated()).select("product_id").unique()
+        marked = marked.join(hidden.with_columns(_undated=nw.lit(1)), on="product_id", how="left")
         can_tell = can_tell & nw.col("_undated").is_null()
     return marked.with_columns(already_held=nw.when(can_tell).then(~nw.col("_held").is_null()))
 

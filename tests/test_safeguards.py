@@ -189,6 +189,17 @@ def test_a_product_is_held_from_its_opening_until_its_closing(engine):
     }  # fmt: skip
 
 
+def test_what_is_opened_or_closed_on_the_day_itself(engine):
+    day = "2025-06-01"
+    held = holdings(engine, [("a", "fund", day, None), ("b", "fund", "2025-01-01", day)])
+    found = {key: flags[0] for key, flags in marked(engine, held).items()}
+    # Before a contact on the day: a's fund may be its sale, b still held one the day before.
+    assert (found["a", "fund"], found["b", "fund"]) == (False, True)
+    found = {key: flags[0] for key, flags in marked(engine, held, dt.date(2025, 6, 1)).items()}
+    # As of the day, when a plan is made.
+    assert (found["a", "fund"], found["b", "fund"]) == (True, False)
+
+
 def test_a_product_with_an_undated_holding_cannot_be_told_for_anyone(engine):
     held = holdings(engine, [("a", "fund", None, None), ("a", "card", "2025-01-01", None)])
     found = {key: flags[0] for key, flags in marked(engine, held).items()}

@@ -15,10 +15,11 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.customers import joined_by
+from pmlib.canon.holdings import held_on
 from pmlib.engine import collect, uniform
 from pmlib.errors import StudyError
 from pmlib.numbers import Number
-from pmlib.segmentation.features import held_at
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -247,7 +248,8 @@ def collect_baskets(
             found="none",
             remedy="Fill the table products, or leave out products and holdings.",
         )
-    table = with_baskets(known_at(customers, as_of), held_at(holdings, as_of), products)
+    people = joined_by(customers, as_of).select("customer_id", "customer_hash")
+    table = with_baskets(people, holdings.filter(held_on(as_of)), products)
     table = table.with_columns(
         holdout=uniform("customer_hash", seed=seed + _SPLIT_STREAM) < holdout_share
     )
@@ -266,14 +268,6 @@ def collect_baskets(
             remedy="Run the segmentation chapter again on the same customers.",
         )
     return Baskets.from_counts(products, counted)
-
-
-def known_at(customers: nw.LazyFrame, day: dt.date) -> nw.LazyFrame:
-    """Keep the customers who had joined by a day; all where joining is not recorded."""
-    if "joined_on" not in customers.collect_schema().names():
-        return customers.select("customer_id", "customer_hash")
-    joined = nw.col("joined_on").is_null() | (nw.col("joined_on") <= nw.lit(day))
-    return customers.filter(joined).select("customer_id", "customer_hash")
 
 
 def word_names(n_products: int, prefix: str = "word") -> list[str]:

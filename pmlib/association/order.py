@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.association.segments import holm
+from pmlib.canon.holdings import opened_by
 from pmlib.engine import collect, day_number
 from pmlib.numbers import Number, format_number
 from pmlib.safeguards import wilson
@@ -153,7 +154,7 @@ def acquisition_order(
 
 def _ordered_pairs(holdings: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
     """Count customers by (earlier product, later product, whether it was the next)."""
-    opened = holdings.filter(nw.col("opened_on") <= nw.lit(as_of))
+    opened = holdings.filter(opened_by(as_of))
     first = (
         opened.select("customer_id", "product_id", day=day_number("opened_on"))
         .group_by("customer_id", "product_id")

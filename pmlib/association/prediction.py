@@ -15,8 +15,6 @@ import pandas as pd
 
 from pmlib.association.baskets import (
     collect_baskets,
-    held_at,
-    known_at,
     unpack,
     with_baskets,
     word_names,
@@ -24,6 +22,8 @@ from pmlib.association.baskets import (
 from pmlib.association.itemsets import frequent_itemsets
 from pmlib.association.measures import normal_quantile
 from pmlib.association.rules import candidate_rules
+from pmlib.canon.customers import joined_by
+from pmlib.canon.holdings import held_on, opened_by, undated
 from pmlib.engine import Engine, collect, day_number
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
@@ -152,10 +152,9 @@ def collect_purchases(
     Purchases
     """
     products = tuple(sorted(products))
-    opened = holdings.filter(
-        (nw.col("opened_on") > nw.lit(start)) & (nw.col("opened_on") <= nw.lit(end))
-    )
-    table = with_baskets(known_at(customers, start), held_at(holdings, start), products)
+    opened = holdings.filter(opened_by(end) & ~opened_by(start))
+    table = joined_by(customers, start).select("customer_id", "customer_hash")
+    table = with_baskets(table, holdings.filter(held_on(start)), products)
     buyers = opened.select("customer_id").unique()
     table = with_baskets(
         table.join(buyers, on="customer_id", how="semi"), opened, products, prefix="new"
@@ -241,7 +240,7 @@ def predict_next_product(
     ----------
     .. [1] Friedman (2001), doi:10.1214/aos/1013203451; scikit-learn's histogram version.
     """
-    holdings = holdings.filter(~nw.col("opened_on").is_null())
+    holdings = holdings.filter(~undated())
     middle = as_of - dt.timedelta(days=prediction_days)
     start = middle - dt.timedelta(days=prediction_days)
     earlier, later = (

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pmlib.canon.contacts import CONTROL
 from pmlib.casebank import dirt
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, KINDS, World, _expit
 from pmlib.files import write_json
@@ -399,7 +400,7 @@ class _Block:
                 "campaign_id": pa.array(["pilot"] * len(who), pa.string()),
                 "customer_id": pa.array(self.ids[who], pa.string()),
                 "contacted_on": _dates(day[who]),
-                "arm": _pick(("offer", "control"), control[who].astype(int)),
+                "arm": _pick(("offer", CONTROL), control[who].astype(int)),
                 "product_id": _pick(world.product_ids, product),
                 "channel": _pick(CHANNELS, channel[who], null=control[who]),
                 "cost": pa.array(np.where(treated, cost, 0.0)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.contacts import CONTROL
 from pmlib.casebank.generate import AS_OF
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, Rule, World
 from pmlib.errors import StudyError
@@ -126,7 +127,7 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """
     known = truth(study)
     kind, held = known.look_up(plan["customer_id"].to_numpy())
-    treated = (plan["arm"] != "control").to_numpy()
+    treated = (plan["arm"] != CONTROL).to_numpy()
     for column, valid in (("product_id", known.world.offered), ("channel", CHANNELS)):
         rows = plan.loc[treated | (column == "product_id"), column]
         if not rows.isin(valid).all():

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.evaluation.checks import CONTROL, design_matrix
-from pmlib.evaluation.effects import compare_arms, outcomes_of, weights_of
+from pmlib.canon.contacts import CONTROL, weights_of
+from pmlib.evaluation.checks import design_matrix
+from pmlib.evaluation.effects import compare_arms, outcomes_of
 from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference, weighted_mean
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding

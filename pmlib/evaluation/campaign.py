@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from pmlib import casebank
+from pmlib.canon.contacts import CONTROL, campaigns
+from pmlib.canon.customers import years_since
+from pmlib.canon.holdings import surely_held_before
 from pmlib.engine import collect, day_number, uniform
 from pmlib.errors import StudyError
-from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.results import read_results
 from pmlib.schema import CONTRACTS
 
@@ -26,8 +28,6 @@ Kind = Literal["randomised", "uncontrolled", "none"]
 
 DAYS_BEFORE = 90
 """Length of the pre-period whose transactions serve as covariates."""
-
-_YEAR = 365.25
 
 _NO_CAMPAIGN = (
     "so there is no campaign to evaluate; the sections below say how one would be evaluated."
@@ -238,21 +238,12 @@ def _carried_out(
 
 
 def _latest_randomised(study: Study, engine: Engine) -> str | None:
-    """The latest campaign with a control group and a propensity in every row."""
+    """The latest randomised campaign."""
     if not study.has("contacts"):
         return None
-    campaigns = collect(
-        study.scan("contacts", engine)
-        .group_by("campaign_id")
-        .agg(
-            control=(nw.col("arm") == CONTROL).cast(nw.Int64).sum(),
-            unknown=nw.col("propensity").is_null().cast(nw.Int64).sum(),
-            last=day_number("contacted_on").max(),
-        ),
-        sort_by=["last", "campaign_id"],
-    )
-    randomised = campaigns[(campaigns["control"] > 0) & (campaigns["unknown"] == 0)]
-    return None if randomised.empty else str(randomised["campaign_id"].iloc[-1])
+    table = campaigns(study.scan("contacts", engine))
+    randomised = table.loc[table["randomised"], "campaign_id"]
+    return None if randomised.empty else str(randomised.iloc[-1])
 
 
 def _past(study: Study, engine: Engine, campaign: str | None) -> pd.DataFrame:
@@ -346,7 +337,7 @@ class _Covariates:
                 order=uniform("customer_hash", seed=self.seed + _ORDER_STREAM),
                 half=(uniform("customer_hash", seed=self.seed + _SPLIT_STREAM) < 0.5)
                 .cast(nw.Int64),
-                **{name: (nw.col("contact_day") - day_number(source)).cast(nw.Float64) / _YEAR
+                **{name: years_since(source, nw.col("contact_day"))
                    for name, source in own.items() if name in labels},
             )
             .join(self.engine.scan(self.assignments).select("customer_id", "segment"),
@@ -364,14 +355,15 @@ class _Covariates:
         return joined.merge(known, on=["customer_id", "contact_day"], how="left").copy()
 
     def _held(self, rows: nw.LazyFrame) -> nw.LazyFrame | None:
-        """Products opened before the day of contact, by a known date, and not closed by then."""
+        """Products surely held before the contact."""
         if not self.study.has("holdings"):
             return None
-        day, closed = nw.col("contact_day"), day_number("closed_on")
         holdings = self.study.scan("holdings", self.engine)
         return (
             rows.join(holdings, on="customer_id", how="inner")
-            .filter((day_number("opened_on") < day) & (closed.is_null() | (closed >= day)))
+            .filter(surely_held_before(nw.col("contact_day")))
+            .select("customer_id", "contact_day", "product_id")
+            .unique()
             .group_by("customer_id", "contact_day")
             .agg(products_held=nw.len())
         )

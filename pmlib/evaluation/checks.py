@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pmlib.canon.contacts import CONTROL
 from pmlib.errors import StudyError
 from pmlib.numbers import Number, format_number
-
-CONTROL = "control"
 
 # Sample-ratio mismatch is searched for in every campaign, so its threshold is strict.
 SAMPLE_RATIO_LEVEL = 0.001

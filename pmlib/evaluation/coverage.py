@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pmlib.evaluation.checks import CONTROL
+from pmlib.canon.contacts import CONTROL
 from pmlib.evaluation.effects import intention_to_treat
 from pmlib.evaluation.groups import effects_by
 from pmlib.evaluation.intervals import from_influence

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.errors import StudyError
-from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.intervals import (
     Moments,
     Spending,
@@ -277,20 +277,6 @@ def compare_arms(
         "p_value",
     ]  # fmt: skip
     return table[columns].reset_index(drop=True)
-
-
-def weights_of(contacts: pd.DataFrame) -> pd.Series:
-    """Inverse probability of each row's arm; 1 where ``arm_propensity`` is not recorded.
-
-    Treated arms are weighed by their customers, so that what all offers caused together is the
-    sum of what each caused.
-    """
-    if "arm_propensity" not in contacts:
-        return pd.Series(1.0, index=contacts.index)
-    weight = 1 / contacts["arm_propensity"].astype(float)
-    treated = contacts["arm"] != CONTROL
-    mean = weight.groupby(contacts["arm"]).transform("mean")
-    return weight.where(~treated, weight * weight[treated].mean() / mean)
 
 
 def _moments(

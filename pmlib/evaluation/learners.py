@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pmlib.evaluation.checks import CONTROL
-from pmlib.evaluation.effects import outcomes_of, weights_of
+from pmlib.canon.contacts import CONTROL, weights_of
+from pmlib.evaluation.effects import outcomes_of
 from pmlib.evaluation.intervals import customer_codes
 
 # Customers an arm that models learn from, drawn at random beyond: small trees gain no more.

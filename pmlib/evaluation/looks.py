@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmlib.evaluation.checks import CONTROL
-from pmlib.evaluation.effects import weights_of
+from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference
 from pmlib.numbers import Number, format_number
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from pmlib.canon.contacts import CONTROL
 from pmlib.errors import StudyError
-from pmlib.evaluation.checks import CONTROL
 
 REQUIRED = ("customer_id", "arm", "contacted_on", "responded")
 OPTIONAL = ("product_id", "channel", "cost", "value")

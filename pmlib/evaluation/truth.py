@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib import casebank
-from pmlib.evaluation.checks import CONTROL
+from pmlib.canon.contacts import CONTROL
 from pmlib.evaluation.policies import Policy
 from pmlib.evaluation.uplift import rank_weighted_effect
 from pmlib.numbers import Number, format_number

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pmlib.canon.contacts import CONTROL
 from pmlib.figures import guides, marks
 from pmlib.figures.style import new_figure, segment_colours, styled
 
@@ -54,8 +55,8 @@ def responses(campaigns: pd.DataFrame) -> Figure:
     shown = campaigns.dropna(subset=["rate"]).reset_index(drop=True)
     figure, axes = guides.panel(0.3 * len(shown) + 1.1)
     for part, colour, marker, label in (
-        (shown[shown["arm"] != "control"], "main", "o", "contacted"),
-        (shown[shown["arm"] == "control"], "muted", "s", "deliberately not contacted"),
+        (shown[shown["arm"] != CONTROL], "main", "o", "contacted"),
+        (shown[shown["arm"] == CONTROL], "muted", "s", "deliberately not contacted"),
     ):
         marks.estimates(axes, part, "rate", part.index, marker=marker, colour=colour, label=label,
                         width=1.2, cap=2.5)  # fmt: skip
@@ -74,7 +75,7 @@ def offers(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         ``Responses.offers``.
     """
-    shown = table[(table["arm"] != "control") & table["rate"].notna()]
+    shown = table[(table["arm"] != CONTROL) & table["rate"].notna()]
     arms = shown.groupby("campaign")["arm"].transform("nunique")
     shown = shown.assign(row=shown["product"].where(arms == 1, shown["arm"]))
     campaigns = {name: part for name, part, _, _ in guides.groups(shown, "campaign")}

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from pmlib.canon.customers import joined_by
+from pmlib.canon.holdings import held_products
 from pmlib.engine import collect, day_number
 from pmlib.numbers import Number
-from pmlib.profiling.holdings import held_products
 from pmlib.profiling.quality import count_rows, iso_day
 
 # Totals are counted in bins of this relative width, so that what leaves the engine stays small;
@@ -96,7 +97,7 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
     customers = tables["customers"]
     found = []
     if "holdings" in tables and "products" in tables:
-        held = held_products(tables["holdings"], as_of=as_of)
+        held = held_products(tables["holdings"], as_of)
         held = held.join(tables["products"], on="product_id", how="inner")
         total, name = _total(held, "annual_margin"), "annual margin of the products held"
         found.append(Measure("margin", name, total, count_rows(customers)))
@@ -108,7 +109,7 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
         if pd.notna(ends["last"]):
             last = int(ends["last"])
             first = max(int(ends["first"]), last - 364)
-            there = _joined(customers, first)
+            there = joined_by(customers, dt.date.fromordinal(first))
             recent = dated.filter((nw.col("amount") > 0) & (day >= first))
             total = _total(recent.join(there, on="customer_id", how="semi"), "amount")
             name = f"money received from {iso_day(first)} to {iso_day(last)}"
@@ -207,15 +208,6 @@ def _total(rows: nw.LazyFrame, column: str) -> nw.LazyFrame:
     """Sum a column by customer, those without a known value left out."""
     values = rows.select("customer_id", value=nw.col(column).cast(nw.Float64)).drop_nulls("value")
     return values.group_by("customer_id").agg(value=nw.col("value").sum())
-
-
-def _joined(customers: nw.LazyFrame, day: int) -> nw.LazyFrame:
-    if "joined_on" not in customers.collect_schema().names():
-        return customers
-    joined = day_number("joined_on")
-    return customers.with_columns(_joined=joined).filter(
-        nw.col("_joined").is_null() | (nw.col("_joined") <= day)
-    )
 
 
 def _bins(measure: Measure) -> pd.DataFrame | None:

@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.contacts import CONTROL, answered, campaigns, made
 from pmlib.engine import collect, day_number
 from pmlib.numbers import Number
 from pmlib.profiling.quality import iso_day, suppress_each, with_rate
@@ -28,7 +29,7 @@ REASONS = {
 
 
 def controlled_tests(contacts: nw.LazyFrame) -> list[str]:
-    """Campaigns that were tests, with customers left uncontacted on purpose.
+    """Campaigns that were randomised tests.
 
     A randomised pilot is a question put to customers; what it brought says little of how the bank
     sells day by day. Where every campaign is a test, none is named: they are all there is.
@@ -37,24 +38,20 @@ def controlled_tests(contacts: nw.LazyFrame) -> list[str]:
     ----------
     contacts : narwhals.LazyFrame
     """
-    control = (nw.col("arm") == "control").cast(nw.Int64)
-    arms = collect(
-        contacts.group_by("campaign_id").agg(test=control.max()), sort_by=["campaign_id"]
-    )
-    tests = arms.loc[arms["test"] == 1, "campaign_id"]
-    return tests.tolist() if len(tests) < len(arms) else []
+    table = campaigns(contacts).sort_values("campaign_id", kind="stable")
+    tests = table.loc[table["randomised"], "campaign_id"]
+    return tests.tolist() if len(tests) < len(table) else []
 
 
-def answered(contacts: nw.LazyFrame) -> nw.LazyFrame:
-    """Contacts made whose outcome is known.
+def answers(contacts: nw.LazyFrame) -> nw.LazyFrame:
+    """Day and outcome of the contacts made whose outcome is known.
 
     Returns
     -------
     narwhals.LazyFrame
         ``customer_id``, ``campaign_id``, ``_day`` (number), ``_took`` (0 or 1).
     """
-    made = contacts.filter((nw.col("arm") != "control") & ~nw.col("responded").is_null())
-    return made.select(
+    return answered(contacts).select(
         "customer_id", "campaign_id", _day=day_number("contacted_on"),
         _took=nw.col("responded").cast(nw.Int64),
     )  # fmt: skip
@@ -181,7 +178,7 @@ def _with_costs(table: pd.DataFrame, level: float) -> pd.DataFrame:
 def _response_text(
     campaigns: pd.DataFrame, tests: Sequence[str], level: float
 ) -> tuple[tuple[Number, ...], str]:
-    left_out, tested = campaigns["arm"] == "control", campaigns["campaign"].isin(tests)
+    left_out, tested = campaigns["arm"] == CONTROL, campaigns["campaign"].isin(tests)
 
     def together(rows: pd.Series) -> pd.Series:
         return _with_costs(campaigns.loc[rows, _SUMS].sum().to_frame().T, level).iloc[0]
@@ -284,7 +281,7 @@ def wasted_contacts(
         Smallest number of customers that may be shown.
     """
     flagged = exclusions(
-        contacts.filter(nw.col("arm") != "control"),
+        made(contacts),
         customers=customers,
         products=products,
         holdings=holdings,

@@ -12,7 +12,7 @@ from scipy.stats import norm
 from pmlib.engine import collect
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
-from pmlib.profiling.contacts import answered, controlled_tests, without
+from pmlib.profiling.contacts import answers, controlled_tests, without
 from pmlib.profiling.customers import band
 from pmlib.profiling.quality import count_rows, iso_day, literal, with_rate
 from pmlib.safeguards import suppress
@@ -59,7 +59,7 @@ def repeated_contacts(
         later contacts and the first is Mantel and Haenszel's within series, with the variance
         of Greenland and Robins (1985, Biometrics 41, 55-68).
     """
-    outcomes = answered(contacts)
+    outcomes = answers(contacts)
     numbered = outcomes.with_columns(
         contact=nw.col("_day").cum_count().over("customer_id", order_by=["_day", "campaign_id"]),
         series=nw.col("campaign_id"),
@@ -184,7 +184,7 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
         Newcombe's interval [@newcombe1998difference].
     """
     columns = ["tenth", "first", "last", "contacts", "responded", "rate", "low", "high"]
-    rows = answered(without(contacts, controlled_tests(contacts)))
+    rows = answers(without(contacts, controlled_tests(contacts)))
     days = collect(rows.group_by("_day").agg(n=nw.len()), sort_by=["_day"])
     total = int(days["n"].sum())
     if len(days) < 2 or total < _PARTS * minimum:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.engine import collect, day_number
+from pmlib.canon.customers import ADULT, age, completed_years
+from pmlib.engine import collect
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.quality import count_rows, suppress_each, with_rate
@@ -22,22 +23,13 @@ from pmlib.safeguards import k_anonymity, suppress
 if TYPE_CHECKING:
     from pmlib.studies import Attribute
 
-AGE_EDGES = (18, 25, 35, 45, 55, 65, 75)
+AGE_EDGES = (ADULT, 25, 35, 45, 55, 65, 75)
 """Lower ends of the age bands, after "under 18"."""
 
 TENURE_EDGES = (1, 2, 5, 10, 15, 20)
 """Lower ends of the bands of years with the bank, after "under 1"."""
 
 _MOST_LEVELS = 12  # a text with more levels is shown by its commonest and the rest together
-_DAYS_A_YEAR = 365.2425
-
-
-def age(as_of: dt.date) -> nw.Expr:
-    """Completed years of life on a day, from the column ``birth_date``."""
-    born = nw.col("birth_date")
-    birthday = born.dt.month().cast(nw.Int64) * 100 + born.dt.day().cast(nw.Int64)
-    not_yet = (birthday > as_of.month * 100 + as_of.day).cast(nw.Int64)
-    return nw.lit(as_of.year) - born.dt.year().cast(nw.Int64) - not_yet
 
 
 def band(value: nw.Expr, edges: Sequence[float]) -> nw.Expr:
@@ -119,7 +111,7 @@ def customer_structure(
         if name in schema.names()
     ]
     if "joined_on" in schema.names():
-        years = (nw.lit(as_of.toordinal()) - day_number("joined_on")) / _DAYS_A_YEAR
+        years = completed_years("joined_on", as_of)
         parts.append(_banded(customers, years, TENURE_EDGES, "Years with the bank"))
     for name, attribute in (attributes or {}).items():
         if name not in schema.names():

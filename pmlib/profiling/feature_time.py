@@ -13,7 +13,7 @@ from scipy.stats import norm
 from pmlib.engine import collect, uniform
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
-from pmlib.profiling.contacts import answered
+from pmlib.profiling.contacts import answers
 from pmlib.profiling.quality import literal
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def audit_feature_time(
         contacts), ``verdict``. What is known too late comes first, then what tells most.
     """
     records = []
-    outcomes = None if contacts is None else answered(contacts)
+    outcomes = None if contacts is None else answers(contacts)
     schema = customers.collect_schema()
     for name, attribute in attributes.items():
         if name not in schema.names():

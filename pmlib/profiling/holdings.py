@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pmlib.engine import collect, day_number
+from pmlib.canon.customers import age
+from pmlib.canon.holdings import held_products
+from pmlib.engine import collect
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
-from pmlib.profiling.customers import AGE_EDGES, age, band, band_names
+from pmlib.profiling.customers import AGE_EDGES, band, band_names
 from pmlib.profiling.quality import count_rows, literal, suppress_each, with_rate
 from pmlib.safeguards import suppress
 
@@ -40,22 +42,6 @@ class Penetration:
     text: str
 
 
-def held_products(holdings: nw.LazyFrame, *, as_of: dt.date) -> nw.LazyFrame:
-    """Products held on a day, once a customer: ``customer_id``, ``product_id``.
-
-    A holding whose opening day is not known counts as opened before.
-    """
-    day = as_of.toordinal()
-    opened, closed = day_number("opened_on"), day_number("closed_on")
-    return (
-        holdings.with_columns(_opened=opened, _closed=closed)
-        .filter(nw.col("_opened").is_null() | (nw.col("_opened") <= day))
-        .filter(nw.col("_closed").is_null() | (nw.col("_closed") > day))
-        .select("customer_id", "product_id")
-        .unique()
-    )
-
-
 def product_penetration(
     customers: nw.LazyFrame,
     holdings: nw.LazyFrame,
@@ -77,7 +63,7 @@ def product_penetration(
     minimum : int
         Smallest number of customers that may be shown.
     """
-    held = held_products(holdings, as_of=as_of)
+    held = held_products(holdings, as_of)
     n = count_rows(customers)
     catalogue = collect(products.select("product_id", "name", "family"), sort_by=["product_id"])
     holders = collect(held.group_by("product_id").agg(customers=nw.len()), sort_by=["product_id"])
@@ -157,7 +143,7 @@ def penetration_by_age(
     aged = customers.select("customer_id", band=band(age(as_of), AGE_EDGES)).drop_nulls("band")
     people = collect(aged.group_by("band").agg(people=nw.len()), sort_by=["band"])
     holders = collect(
-        held_products(holdings, as_of=as_of)
+        held_products(holdings, as_of)
         .join(aged, on="customer_id", how="inner")
         .group_by("product_id", "band")
         .agg(customers=nw.len()),

@@ -9,6 +9,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.contacts import made
+from pmlib.canon.customers import ADULT, age
 from pmlib.engine import collect, day_number
 from pmlib.numbers import Finding, Number
 from pmlib.safeguards import suppress, wilson
@@ -234,10 +236,9 @@ def _logic_findings(
     customers = tables["customers"]
     names = customers.collect_schema().names()
     if "birth_date" in names:
-        years = nw.lit(as_of.toordinal()) - day_number("birth_date")
         for what, rule in (
-            ("under_18", years < 18 * 365.25),
-            ("over_105", years > 105 * 365.25),
+            ("under_18", age(as_of) < ADULT),
+            ("over_105", age(as_of) > 105),
         ):
             n = count_rows(customers.filter(rule))
             found.append(("customers", "birth_date", what, n, "outermost_bands"))
@@ -255,7 +256,7 @@ def _logic_findings(
             n = count_rows(early)
             found.append((name, date, "before_joining", n, "as_recorded"))
     if "contacts" in tables:
-        free = tables["contacts"].filter((nw.col("arm") != "control") & (nw.col("cost") <= 0))
+        free = made(tables["contacts"]).filter(nw.col("cost") <= 0)
         done = "shows_no_cost"
         found.append(("contacts", "cost", "free_contact", count_rows(free), done))
     return _as_findings([row for row in found if row[3]], overview)

@@ -11,6 +11,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.holdings import undated
 from pmlib.engine import Engine, collect
 from pmlib.numbers import Number
 from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress, wilson
@@ -217,8 +218,7 @@ def _undated_share(holdings: nw.LazyFrame | None) -> float:
     """Share of holdings without a day of opening."""
     if holdings is None:
         return 0.0
-    undated = nw.when(nw.col("opened_on").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
-    marked = holdings.select(undated.alias("undated"))
+    marked = holdings.select(undated=undated().cast(nw.Int64))
     counts = collect(marked.select(nw.len().alias("n"), nw.col("undated").sum()), sort_by=[])
     return float(counts["undated"].iloc[0]) / max(int(counts["n"].iloc[0]), 1)
 

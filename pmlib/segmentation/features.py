@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 import narwhals as nw
 import pandas as pd
 
+from pmlib.canon.customers import joined_by, years_since
+from pmlib.canon.holdings import held_products
 from pmlib.engine import collect, day_number, uniform
 from pmlib.errors import StudyError
 from pmlib.numbers import UNITS
@@ -168,16 +170,13 @@ def _from_customers(
     descriptors: list[Feature] = []
     columns = [nw.col("customer_id"), nw.col("customer_hash")]
     if "joined_on" in schema:
-        customers = customers.filter(
-            nw.col("joined_on").is_null() | (nw.col("joined_on") <= nw.lit(as_of))
-        )
+        customers = joined_by(customers, as_of)
         columns.append((today - day_number("joined_on")).cast(nw.Float64).alias("tenure"))
         features.append(
             Feature("tenure", "tenure in days", "days", high="long tenure", low="short tenure")
         )
     if "birth_date" in schema:
-        age = (today - day_number("birth_date")).cast(nw.Float64) / 365.25
-        columns.append(age.alias("age"))
+        columns.append(years_since("birth_date", as_of).alias("age"))
         descriptors.append(Feature("age", "age in years", high="older", low="younger"))
     if "risk_tolerance" in schema:
         columns.append(nw.col("risk_tolerance").cast(nw.Float64))
@@ -303,19 +302,10 @@ def _slug(text: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in text.lower())[:30]
 
 
-def held_at(holdings: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
-    """Holdings that are open on a date; unknown opening counts as open, unknown closing too."""
-    day = nw.lit(as_of)
-    return holdings.filter(
-        (nw.col("opened_on").is_null() | (nw.col("opened_on") <= day))
-        & (nw.col("closed_on").is_null() | (nw.col("closed_on") > day))
-    )
-
-
 def _from_holdings(
     tables: Mapping[str, nw.LazyFrame], as_of: dt.date
 ) -> tuple[nw.LazyFrame, list[Feature], list[Feature]]:
-    held = held_at(tables["holdings"], as_of).select("customer_id", "product_id").unique()
+    held = held_products(tables["holdings"], as_of)
     totals = [nw.len().cast(nw.Float64).alias(BREADTH)]
     breadth = [Feature(BREADTH, "products held", "count", "number",
                        "many products", "few products", 0.0)]  # fmt: skip

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from pmlib.canon.holdings import held_on
 from pmlib.engine import collect
 from pmlib.numbers import format_number
-from pmlib.segmentation.features import MARGIN, WINDOW_DAYS, FeatureTable, held_at
+from pmlib.segmentation.features import MARGIN, WINDOW_DAYS, FeatureTable
 from pmlib.segmentation.profiles import ROLES, Profile
 
 
@@ -79,9 +80,13 @@ def lifetime_value(
     totals = [nw.len().alias("customers"), margin.sum(), nw.col("square").sum()]
     margins = collect(known.group_by("segment").agg(*totals), sort_by=["segment"])
     before = as_of - dt.timedelta(days=WINDOW_DAYS)
-    still = nw.col("closed_on").is_null() | (nw.col("closed_on") > nw.lit(as_of))
-    held = held_at(tables["holdings"], before).select(
-        "customer_id", nw.when(still).then(nw.lit(1)).otherwise(nw.lit(0)).alias("kept")
+    held = (
+        tables["holdings"]
+        .filter(held_on(before))
+        .select(
+            "customer_id",
+            nw.when(held_on(as_of)).then(nw.lit(1)).otherwise(nw.lit(0)).alias("kept"),
+        )
     )
     each = held.group_by("customer_id").agg(nw.len().alias("had"), nw.col("kept").sum())
     each = each.join(assigned.select("customer_id", "segment"), on="customer_id", how="inner")

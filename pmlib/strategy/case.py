@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.association.baskets import collect_baskets
+from pmlib.canon.holdings import with_sales
 from pmlib.engine import Engine, collect
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
@@ -23,7 +24,6 @@ from pmlib.strategy.cells import (
     count_groups,
     customer_states,
     eligibility,
-    with_sales,
 )
 from pmlib.strategy.effects import Effects
 from pmlib.strategy.evidence import (

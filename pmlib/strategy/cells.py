@@ -18,6 +18,9 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.contacts import made
+from pmlib.canon.customers import is_minor, may_object
+from pmlib.canon.holdings import held_on
 from pmlib.engine import collect, day_number, greatest, least
 from pmlib.errors import StudyError
 from pmlib.strategy.catalogue import Catalogue
@@ -27,9 +30,6 @@ NOT_ELIGIBLE, ELIGIBLE, HOLDS = 0, 1, 2
 
 RULES_OF_CONTACT = ("objection", "cool-down", "suitability")
 """Rules that can be lifted on paper, to see what they cost."""
-
-ADULT = 18
-"""Age in years from which a customer may be contacted, where the study knows ages."""
 
 # States are written as digits of a base-3 number: 32 digits stay below 2**53, exact everywhere.
 _DIGITS = 32
@@ -44,7 +44,8 @@ class Sources:
     customers, assignments : narwhals.LazyFrame
         Canonical customers; ``customer_id, segment`` of every customer.
     holdings, contacts : narwhals.LazyFrame or None
-        Canonical tables; what was sold by a contact is among the holdings, see `with_sales`.
+        Canonical tables; what was sold by a contact is among the holdings, see
+        `pmlib.canon.holdings.with_sales`.
     as_of : datetime.date
         The day of the plan.
     """
@@ -54,24 +55,6 @@ class Sources:
     holdings: nw.LazyFrame | None
     contacts: nw.LazyFrame | None
     as_of: dt.date
-
-
-def with_sales(holdings: nw.LazyFrame | None, contacts: nw.LazyFrame) -> nw.LazyFrame:
-    """Add what customers bought when contacted to the holdings, unless those record it.
-
-    Returns
-    -------
-    narwhals.LazyFrame
-        ``customer_id, product_id, opened_on, closed_on``; a sale opens on the day of its contact.
-    """
-    pair = ["customer_id", "product_id"]
-    sold = contacts.filter(nw.col("responded"), ~nw.col("product_id").is_null()).select(
-        *pair, opened_on="contacted_on", closed_on=nw.lit(None, dtype=nw.Date)
-    )
-    if holdings is None:
-        return sold
-    sold = sold.join(holdings.select(*pair).unique(), on=pair, how="anti")
-    return nw.concat([holdings.select(*pair, "opened_on", "closed_on"), sold], how="vertical")
 
 
 @dataclass(frozen=True)
@@ -283,29 +266,26 @@ def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd
     return table.assign(eligible=table["customers"] - barred)
 
 
-def held_products(
-    holdings: nw.LazyFrame, products: Sequence[str], *, keys: Sequence[str], on: nw.Expr
+def mark_held(
+    holdings: nw.LazyFrame, products: Sequence[str], *, keys: Sequence[str], held: nw.Expr
 ) -> nw.LazyFrame:
     """Mark which products are held on a day: one row a key, one 0/1 column ``held_<position>``.
 
     Parameters
     ----------
     holdings : narwhals.LazyFrame
-        ``product_id, opened_on, closed_on`` and `keys`; a missing opening date counts as held
-        before, a missing closing date as still open.
+        ``product_id, opened_on, closed_on`` and `keys`.
     products : sequence of str
     keys : sequence of str
         What a row stands for, e.g. ``["customer_id"]``.
-    on : narwhals.Expr
-        The day number.
+    held : narwhals.Expr
+        Which holdings count, from `pmlib.canon.holdings`.
     """
-    opened, closed = day_number("opened_on"), day_number("closed_on")
-    is_open = (opened.is_null() | (opened <= on)) & (closed.is_null() | (closed > on))
     marks = {
         f"held_{position}": (nw.col("product_id") == product).cast(nw.Int8).max()
         for position, product in enumerate(products)
     }
-    return holdings.filter(is_open).group_by(*keys).agg(**marks)
+    return holdings.filter(held).group_by(*keys).agg(**marks)
 
 
 def relevant_products(catalogue: Catalogue) -> tuple[str, ...]:
@@ -316,14 +296,14 @@ def relevant_products(catalogue: Catalogue) -> tuple[str, ...]:
 
 
 def is_held(catalogue: Catalogue, product: str) -> nw.Expr:
-    """1 where the product is held, over the columns of `held_products`."""
+    """1 where the product is held, over the columns of `mark_held`."""
     return nw.col(f"held_{relevant_products(catalogue).index(product)}")
 
 
 def holds_antecedent(catalogue: Catalogue, product: str) -> nw.Expr:
     """1 where an antecedent of the product is held in full and its rule is for the segment.
 
-    Reads ``segment`` and the columns of `held_products`.
+    Reads ``segment`` and the columns of `mark_held`.
     """
     in_force = [
         least(
@@ -337,38 +317,26 @@ def holds_antecedent(catalogue: Catalogue, product: str) -> nw.Expr:
     return greatest(*in_force).cast(nw.Int64)
 
 
-def age_of(sources: Sources) -> nw.Expr | None:
-    """Age in years on the day of the plan; None where the study knows neither it nor a birth."""
-    names = sources.customers.collect_schema().names()
-    if "birth_date" in names:
-        return (sources.as_of.toordinal() - day_number("birth_date")) / 365.25
-    return nw.col("age") if "age" in names else None
-
-
 def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.LazyFrame:
     """One row a customer: segment, minor, objects, cooling, tolerance, held_<position>."""
     names = sources.customers.collect_schema().names()
-    objects = (
-        nw.col("marketing_opt_out").fill_null(value=True).cast(nw.Int64)  # unknown: do not contact
-        if "marketing_opt_out" in names
-        else nw.lit(0, dtype=nw.Int64)
-    )
     tolerance = (
         nw.col("risk_tolerance").fill_null(1).cast(nw.Int64)
         if "risk_tolerance" in names
         else nw.lit(5, dtype=nw.Int64)
     )
-    age = age_of(sources)
-    minor = nw.lit(0) if age is None else (age < ADULT).fill_null(value=False).cast(nw.Int64)
     frame = sources.customers.select(
-        "customer_id", "customer_hash", objects=objects, tolerance=tolerance, minor=minor
+        "customer_id",
+        "customer_hash",
+        objects=may_object(sources.customers).cast(nw.Int64),
+        tolerance=tolerance,
+        minor=is_minor(sources.customers, sources.as_of).cast(nw.Int64),
     ).join(sources.assignments.select("customer_id", "segment"), on="customer_id", how="inner")
     today = sources.as_of.toordinal()
     if sources.contacts is not None and cool_down > 0:
         recent = (
-            sources.contacts.filter(
-                nw.col("arm") != "control", day_number("contacted_on") > today - cool_down
-            )
+            made(sources.contacts)
+            .filter(day_number("contacted_on") > today - cool_down)
             .group_by("customer_id")
             .agg(cooling=nw.len())
         )
@@ -381,9 +349,7 @@ def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.La
     columns = [f"held_{position}" for position in range(len(relevant))]
     if sources.holdings is None:
         return frame.with_columns(**{column: nw.lit(0, dtype=nw.Int64) for column in columns})
-    held = held_products(
-        sources.holdings, relevant, keys=["customer_id"], on=nw.lit(today, dtype=nw.Int64)
-    )
+    held = mark_held(sources.holdings, relevant, keys=["customer_id"], held=held_on(sources.as_of))
     return frame.join(held, on="customer_id", how="left").with_columns(
         *[nw.col(column).fill_null(0) for column in columns]
     )

@@ -18,6 +18,7 @@ import pyarrow.parquet
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from pmlib.canon.contacts import CONTROL
 from pmlib.engine import Engine, uniform
 from pmlib.numbers import Number, format_number
 from pmlib.numbers import WordedFinding as Finding
@@ -117,7 +118,7 @@ def draw_contacts(
         "segment",
         "product_id",
         "channel",
-        arm=nw.when(control).then(nw.lit("control")).otherwise(nw.lit("offer")),
+        arm=nw.when(control).then(nw.lit(CONTROL)).otherwise(nw.lit("offer")),
         propensity=nw.col("drawn_share")
         * nw.when(control).then(nw.col("held_out")).otherwise(1 - nw.col("held_out")),
         cell=nw.col("cell"),

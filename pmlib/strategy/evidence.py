@@ -23,10 +23,12 @@ import numpy as np
 import pandas as pd
 
 from pmlib.association.baskets import Baskets
+from pmlib.canon.contacts import answered, campaigns, in_control, inverse_propensity, made
+from pmlib.canon.holdings import held_before, held_products, surely_held_before
 from pmlib.engine import Engine, collect, day_number, uniform
 from pmlib.errors import StudyError
 from pmlib.strategy.catalogue import Catalogue, in_force
-from pmlib.strategy.cells import Sources, held_products, holds_antecedent, relevant_products
+from pmlib.strategy.cells import Sources, holds_antecedent, mark_held, relevant_products
 
 Kind = Literal["uplift", "response", "association"]
 Outcome = Literal["response", "value"]
@@ -88,7 +90,7 @@ class Evidence:
 
 def offered_products(contacts: nw.LazyFrame) -> tuple[str, ...]:
     """Products that customers were contacted for."""
-    offers = contacts.filter(nw.col("arm") != "control", ~nw.col("product_id").is_null())
+    offers = made(contacts).filter(~nw.col("product_id").is_null())
     return tuple(
         collect(offers.select("product_id").unique(), sort_by=["product_id"])["product_id"]
     )
@@ -99,16 +101,13 @@ def response_is_holding(holdings: nw.LazyFrame, contacts: nw.LazyFrame, *, as_of
 
     Rules found in such holdings were found in the outcomes, so outcomes cannot test them.
     """
-    pair, today = ["customer_id", "product_id"], as_of.toordinal()
-    opened, closed = day_number("opened_on"), day_number("closed_on")
-    held = holdings.filter(
-        opened.is_null() | (opened <= today), closed.is_null() | (closed > today)
-    ).select(*pair, held=nw.lit(1, dtype=nw.Int64))
-    offers = contacts.filter(nw.col("arm") != "control", ~nw.col("responded").is_null())
+    pair = ["customer_id", "product_id"]
+    held = held_products(holdings, as_of).with_columns(held=nw.lit(1, dtype=nw.Int64))
     counts = collect(
-        offers.select(*pair, "responded")
+        answered(contacts)
+        .select(*pair, "responded")
         .unique()
-        .join(held.unique(), on=pair, how="left")
+        .join(held, on=pair, how="left")
         .group_by("responded")
         .agg(held=nw.col("held").fill_null(0).mean()),
         sort_by=["responded"],
@@ -122,10 +121,10 @@ def count_contacts(
 ) -> Evidence:
     """Count past contacts into cells, in the engine.
 
-    A randomised campaign is one with recorded propensities and a control arm. Where there is
-    one, only such campaigns count and the kind is "uplift"; otherwise all contacts made count
-    and the kind is "response". Offers of products the customer already held are left out. Whether
-    an antecedent was held is looked up on the day before the contact.
+    Where there is a randomised campaign, see `pmlib.canon.contacts.campaigns`, only such campaigns
+    count and the kind is "uplift"; otherwise all contacts made count and the kind is "response".
+    Offers of products the customer already held are left out. Whether an antecedent was held is
+    looked up as of before the contact.
 
     Parameters
     ----------
@@ -195,22 +194,20 @@ def contact_rows(
         without a product has a row for each product.
     """
     assert sources.contacts is not None
-    campaigns, kind, common = _campaigns(sources.contacts)
-    contacts = sources.contacts.filter(nw.col("campaign_id").is_in(campaigns))
+    usable, kind, common = _campaigns(sources.contacts)
+    contacts = sources.contacts.filter(nw.col("campaign_id").is_in(usable))
     if kind == "response":
-        contacts = contacts.filter(nw.col("arm") != "control")
+        contacts = made(contacts)
     y = nw.col("responded").cast(nw.Float64) if outcome == "response" else nw.col("value")
     rows = contacts.select(
         "campaign_id",
         "customer_id",
         "product_id",
         # "" stands for every channel: that of a control, and of a contact whose is not recorded.
-        channel=nw.when(nw.col("arm") == "control")
-        .then(nw.lit(""))
-        .otherwise(nw.col("channel").fill_null("")),
-        control=nw.col("arm") == "control",
-        day=day_number("contacted_on") - 1,
-        weight=(1 / nw.col("propensity")).fill_null(1.0),
+        channel=nw.when(in_control()).then(nw.lit("")).otherwise(nw.col("channel").fill_null("")),
+        control=in_control(),
+        day=day_number("contacted_on"),
+        weight=inverse_propensity(),
         y=y.cast(nw.Float64),
     )
     if common:
@@ -256,19 +253,11 @@ def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) ->
 
 def _campaigns(contacts: nw.LazyFrame) -> tuple[list[str], Kind, bool]:
     """The campaigns to learn from, what they can tell, and whether products share a control."""
-    control = (nw.col("arm") == "control").cast(nw.Int64)
-    table = collect(
-        contacts.group_by("campaign_id").agg(
-            controls=control.sum(),
-            unknown=nw.col("propensity").is_null().cast(nw.Int64).sum(),
-            ghostless=(control * nw.col("product_id").is_null().cast(nw.Int64)).sum(),
-        ),
-        sort_by=["campaign_id"],
-    )
-    randomised = table[(table["controls"] > 0) & (table["unknown"] == 0)]
+    table = campaigns(contacts)
+    randomised = table[table["randomised"]]
     if randomised.empty:
         return list(table["campaign_id"]), "response", False
-    return list(randomised["campaign_id"]), "uplift", bool((randomised["ghostless"] > 0).any())
+    return list(randomised["campaign_id"]), "uplift", bool((randomised["shared_control"] > 0).any())
 
 
 def _for_every_product(rows: nw.LazyFrame, catalogue: Catalogue, engine: Engine) -> nw.LazyFrame:
@@ -303,14 +292,13 @@ def _with_cell(
             how="inner",
         )
     )
-    held = held_products(
-        dated.rename({"held": "product_id"}), products, keys=keys, on=nw.col("day")
+    held = mark_held(
+        dated.rename({"held": "product_id"}), products, keys=keys, held=held_before(nw.col("day"))
     )
     # Where an opening date is not known the offered product may be what the contact sold, so
     # only a dated opening says that it was held before.
     before = (
-        dated.filter(day_number("opened_on") <= nw.col("day"))
-        .filter(nw.col("closed_on").is_null() | (day_number("closed_on") > nw.col("day")))
+        dated.filter(surely_held_before(nw.col("day")))
         .select(*keys, product_id="held", already=nw.lit(1, dtype=nw.Int64))
         .unique()
     )

@@ -15,11 +15,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from pmlib.canon.contacts import made
+from pmlib.canon.customers import ADULT, age_of
 from pmlib.numbers import Number, format_number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.safeguards import count_exclusions, exclusions, offer_rates, suppress
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import ADULT, age_of, count_groups
+from pmlib.strategy.cells import count_groups
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import ends
 from pmlib.strategy.plan import compact
@@ -68,7 +70,7 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> PlanCheck:
         The contact plan, see `draw_contacts`.
     """
     study = case.study
-    offers = contacts.filter(nw.col("arm") == "offer")
+    offers = made(contacts)
     flagged = exclusions(
         offers,
         customers=case.sources.customers,
@@ -241,7 +243,7 @@ def _traits(case: Case) -> dict[str, nw.Expr]:
     traits: dict[str, nw.Expr] = {}
     if "gender" in names:
         traits["gender"] = nw.col("gender")
-    age = age_of(case.sources)
+    age = age_of(case.sources.customers, case.sources.as_of)
     if age is not None:
         traits["age"] = _band(age)
     return traits

@@ -456,9 +456,9 @@ def campaign(name: str, day: str, n: int, took: int, **more: object) -> pd.DataF
 def test_responses_and_costs_of_a_campaign(lazy):
     past = pd.concat(
         [
-            campaign("late", "2025-03-01", 100, 20),
+            campaign("late", "2025-03-01", 100, 20, propensity=2 / 3),
             campaign("early", "2024-03-01", 200, 10),
-            campaign("late", "2025-03-01", 50, 5, arm="control", cost=0.0),
+            campaign("late", "2025-03-01", 50, 5, arm="control", cost=0.0, propensity=1 / 3),
         ]
     )
     past["responded"] = past["responded"].astype(object)
@@ -480,8 +480,8 @@ def test_responses_and_costs_of_a_campaign(lazy):
 def test_where_every_campaign_is_a_test_all_are_counted(lazy):
     past = pd.concat(
         [
-            campaign("test", "2025-03-01", 100, 20),
-            campaign("test", "2025-03-01", 50, 5, arm="control", cost=0.0),
+            campaign("test", "2025-03-01", 100, 20, propensity=2 / 3),
+            campaign("test", "2025-03-01", 50, 5, arm="control", cost=0.0, propensity=1 / 3),
         ]
     )
     result = profiling.contact_responses(lazy(past))

@@ -28,7 +28,6 @@ from pmlib.strategy.cells import (
     decode,
     eligibility,
     encode,
-    with_sales,
 )
 from pmlib.strategy.contacts import detectable_mean, detectable_rate, draw_contacts
 from pmlib.strategy.effects import estimate
@@ -259,30 +258,6 @@ def test_minors_are_left_out_and_counted(engine: DuckDBEngine) -> None:
     all_ages = collect(customer_states(sources, menu(), cool_down=30), sort_by=["customer_id"])
     minors = set(customers.loc[customers["age"] == 17, "customer_id"])
     assert set(states["customer_id"]) == set(all_ages["customer_id"]) - minors
-
-
-def test_what_a_contact_sold_is_held_from_then_on(engine: DuckDBEngine) -> None:
-    day = dt.date(2025, 3, 1)
-    contacts = pd.DataFrame(
-        {
-            "customer_id": ["a", "b", "c", "d"],
-            "product_id": ["fund", "fund", "fund", None],
-            "contacted_on": day,
-            "responded": pd.array([True, False, True, True], dtype="boolean"),
-        }
-    )
-    # c's fund was closed since, as the holdings say.
-    record = pd.DataFrame(
-        {
-            "customer_id": ["c"], "product_id": ["fund"],
-            "opened_on": [day], "closed_on": [dt.date(2025, 6, 1)],
-        }
-    )  # fmt: skip
-    asked = engine.from_pandas(contacts)
-    for holdings, known in ((None, ["a", "c"]), (engine.from_pandas(record), ["a", "c"])):
-        found = collect(with_sales(holdings, asked), sort_by=["customer_id"])
-        assert list(found["customer_id"]) == known
-    assert found["closed_on"].isna().tolist() == [True, False]
 
 
 def test_response_that_restates_holdings_is_noticed(engine: DuckDBEngine) -> None:
