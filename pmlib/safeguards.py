@@ -14,50 +14,13 @@ import pandas as pd
 
 from pmlib.engine import collect, day_number
 from pmlib.errors import StudyError
+from pmlib.inference.proportions import wilson
 
 EXCLUSIONS = ("already_held", "unsuitable", "opted_out")
 """Why an offer should not be made, in the order in which they are reported."""
 
 PSI_STABLE, PSI_SHIFTED = 0.10, 0.25
 """Below the first a distribution counts as stable, from the second on as shifted."""
-
-
-def wilson(
-    successes: pd.Series | np.ndarray, trials: pd.Series | np.ndarray, *, level: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval of proportions [@wilson1927probable].
-
-    Parameters
-    ----------
-    successes, trials : array_like
-        Counts, same length.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    low, high : numpy.ndarray
-        Ends of the interval; NaN where there were no trials or a count is missing.
-
-    Examples
-    --------
-    >>> low, high = wilson(np.array([10]), np.array([100]))
-    >>> round(float(low[0]), 4), round(float(high[0]), 4)
-    (0.0552, 0.1744)
-    """
-    from statsmodels.stats.proportion import proportion_confint
-
-    counts, totals = np.asarray(successes, float), np.asarray(trials, float)
-    low, high = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
-    known = (totals > 0) & ~np.isnan(counts)
-    if known.any():
-        low[known], high[known] = proportion_confint(
-            counts[known], totals[known], alpha=1 - level, method="wilson"
-        )
-    # Exact in theory; rounding would leave 1e-17 and put the rate outside its own interval.
-    low[known & (counts == 0)] = 0.0
-    high[known & (counts == totals)] = 1.0
-    return low, high
 
 
 # --- disclosure ---------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLACES = {
     "errors": (0, 0), "params": (0, 1), "schema": (0, 1), "numbers": (0, 1), "files": (0, 2),
     "engine": (0, 1), "markup": (0, 2), "texts": (0, 3),
+    "inference": (1, -1),
     "casebank": (1, 0), "studies": (1, 1),
     "safeguards": (2, 0), "profiling": (2, 1), "segmentation": (2, 2), "association": (2, 3),
     "strategy": (2, 4), "evaluation": (2, 5),

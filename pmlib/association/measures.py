@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pmlib.safeguards import wilson
+from pmlib.inference.normal import normal_quantile
+from pmlib.inference.proportions import wilson
 
 COUNTS = ("n", "n_antecedent", "n_consequent", "n_both")
 
@@ -130,13 +131,6 @@ def _hyper(
 
     quantile = hypergeom.ppf(_HYPER_LEVEL, n, n_y, n_x)
     return _ratio(n_xy, quantile), hypergeom.cdf(n_xy - 1, n, n_y, n_x)
-
-
-def normal_quantile(confidence_level: float) -> float:
-    """Half width of a normal interval, in standard errors."""
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + confidence_level) / 2))
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

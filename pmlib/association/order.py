@@ -9,10 +9,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.association.segments import holm
 from pmlib.engine import collect, day_number
+from pmlib.inference.many_tests import holm
+from pmlib.inference.proportions import wilson
 from pmlib.numbers import Number, format_number
-from pmlib.safeguards import wilson
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -22,12 +22,13 @@ from pmlib.association.baskets import (
     word_names,
 )
 from pmlib.association.itemsets import frequent_itemsets
-from pmlib.association.measures import normal_quantile
 from pmlib.association.rules import candidate_rules
 from pmlib.engine import Engine, collect, day_number
+from pmlib.inference.learners import boosted_trees, one_thread
+from pmlib.inference.normal import normal_quantile
+from pmlib.inference.proportions import wilson
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
-from pmlib.safeguards import wilson
 from pmlib.segmentation import Scorer, assign_customers, customer_features
 from pmlib.studies import Attribute
 
@@ -375,19 +376,12 @@ def _raised(
 
 
 def _boosting(earlier: Purchases, later: Purchases, *, seed: int) -> np.ndarray:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
-
     row, product = np.nonzero(earlier.acquired)
     features = np.column_stack([earlier.segment, earlier.held]).astype(float)
-    model = HistGradientBoostingClassifier(
-        max_iter=40, max_leaf_nodes=8, learning_rate=0.15, categorical_features=[0],
-        early_stopping=False, random_state=seed % 2**32,
-    )  # fmt: skip
+    model = boosted_trees(learning_rate=0.15, trees=40, categories=[0], seed=seed)
     judged = np.column_stack([later.segment, later.held]).astype(float)
     scores = np.zeros(later.held.shape)
-    # Many small trees: threads that wait for each other cost more than they save.
-    with threadpool_limits(1, user_api="openmp"):
+    with one_thread():
         model.fit(features[row], product, sample_weight=earlier.customers[row])
         scores[:, model.classes_] = model.predict_proba(judged)
     return scores

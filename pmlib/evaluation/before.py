@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pmlib.evaluation.checks import CONTROL, design_matrix
-from pmlib.evaluation.effects import compare_arms, outcomes_of, weights_of
-from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference, weighted_mean
-from pmlib.numbers import Number
+from pmlib.evaluation.effects import compare_arms, customer_codes, outcomes_of, weights_of
+from pmlib.inference.means import weighted_difference, weighted_mean
+from pmlib.inference.normal import normal_quantile
+from pmlib.numbers import Number, percent
 from pmlib.numbers import WordedFinding as Finding
 
 
@@ -61,7 +61,7 @@ def cuped(
         within_y[own] = (y[own] - share @ y[own]) * share[:, None]
     theta = np.linalg.lstsq(within_x, within_y, rcond=None)[0]
     sharp = y - (x - x.mean(axis=0)) @ theta
-    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    z = normal_quantile(confidence_level)
     rows = []
     for column, outcome in enumerate(outcomes):
         for adjusted, values in ((False, y[:, column]), (True, sharp[:, column])):
@@ -127,7 +127,7 @@ def before_after(
         weighted_mean(values[own], weight[own], customers[own])
         for values, own in ((y - earlier, treated), (earlier, treated), (y, ~treated))
     )
-    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    z = normal_quantile(confidence_level)
     table = compare_arms(contacts, [], (), confidence_level)
     randomised = table[table["outcome"] == name].iloc[0]
     low, high = change[0] - z * change[1], change[0] + z * change[1]

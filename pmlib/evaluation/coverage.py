@@ -13,11 +13,11 @@ import pandas as pd
 from pmlib.evaluation.checks import CONTROL
 from pmlib.evaluation.effects import intention_to_treat
 from pmlib.evaluation.groups import effects_by
-from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.learners import Expected
 from pmlib.evaluation.policies import DOUBLY_ROBUST, INVERSE_PROPENSITY
 from pmlib.evaluation.uplift import MEASURES, rank_weighted_effect
-from pmlib.safeguards import wilson
+from pmlib.inference.means import from_influence
+from pmlib.inference.proportions import wilson
 
 OFFER = "offer"
 

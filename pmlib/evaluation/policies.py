@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.learners import Expected
+from pmlib.inference.means import from_influence
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 

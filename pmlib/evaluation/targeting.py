@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from threadpoolctl import threadpool_limits
 
 from pmlib.errors import StudyError
+from pmlib.inference.learners import boosted_trees, one_thread
+from pmlib.inference.proportions import wilson
+from pmlib.inference.ranking import auc_interval
 from pmlib.numbers import Number, format_number
 from pmlib.numbers import WordedFinding as Finding
-from pmlib.safeguards import wilson
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -67,7 +67,6 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
     """
     # Most studies have a control group and need no classifier: sklearn is not imported for them.
     from sklearn.compose import make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -83,9 +82,7 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     boosting = make_pipeline(
         make_column_transformer((codes, text), ("passthrough", numbers)),
-        HistGradientBoostingClassifier(
-            learning_rate=0.05, max_leaf_nodes=15, min_samples_leaf=50, random_state=seed
-        ),
+        boosted_trees(learning_rate=0.05, leaves=15, smallest_leaf=50, stops_early=True, seed=seed),
     )
     return {"logistic regression": logistic, "gradient boosting": boosting}
 
@@ -142,40 +139,6 @@ def judge_over_time(
     rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, level)
     drift = _drift(contacts["contacted_on"], y, level)
     return Targeting(drift, auc, rolling, gains, _numbers(auc, gains), _text(auc, drift))
-
-
-def auc_interval(
-    score: np.ndarray, bought: np.ndarray, *, confidence_level: float = 0.95
-) -> tuple[float, float, float]:
-    """Area under the ROC curve with DeLong's interval, from ranks (no loop over pairs).
-
-    The variance is that of the two means of placement values: of each buyer among the others,
-    and of each other customer among the buyers. Computed on the logit scale, so the interval
-    stays within (0, 1).
-
-    Raises
-    ------
-    StudyError
-        All or none of the customers bought.
-    """
-    n1, n0 = int(bought.sum()), int((~bought).sum())
-    if not n1 or not n0:
-        raise StudyError(
-            "A ranking cannot be judged.",
-            rule="buyers and others",
-            found=f"{n1} buyers of {n1 + n0}",
-        )
-    overall = stats.rankdata(score)
-    of_buyers = (overall[bought] - stats.rankdata(score[bought])) / n0
-    of_others = 1 - (overall[~bought] - stats.rankdata(score[~bought])) / n1
-    auc = float(of_buyers.mean())
-    variance = of_buyers.var(ddof=1) / n1 + of_others.var(ddof=1) / n0 if min(n1, n0) > 1 else 0.25
-    if not 0 < auc < 1:
-        return auc, auc, auc
-    half = stats.norm.ppf(0.5 + confidence_level / 2) * np.sqrt(variance) / (auc * (1 - auc))
-    logit = np.log(auc / (1 - auc))
-    low, high = 1 / (1 + np.exp(-(logit - half))), 1 / (1 + np.exp(-(logit + half)))
-    return auc, float(low), float(high)
 
 
 def gains_table(
@@ -274,8 +237,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 def _scores(
     x: pd.DataFrame, y: np.ndarray, train: np.ndarray, judge: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    # One thread: on shared machines the threads of small fits wait for each other.
-    with threadpool_limits(1):
+    with one_thread():
         return {
             name: model.fit(x.iloc[train], y[train]).predict_proba(x.iloc[judge])[:, 1]
             for name, model in classifiers(x, seed=seed).items()

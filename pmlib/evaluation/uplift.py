@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pmlib.evaluation.intervals import from_influence
+from pmlib.inference.means import from_influence
 from pmlib.numbers import Number, format_number
 
 DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)

@@ -10,9 +10,9 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.engine import collect, day_number
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.profiling.holdings import held_products
 from pmlib.profiling.quality import count_rows, iso_day
@@ -143,7 +143,7 @@ def concentration(
     Review of Economic Studies 50, 723-735). A measure that is negative for some customers has
     no Lorenz curve and is left out; the text says so.
     """
-    z = norm.ppf(0.5 + level / 2)
+    z = normal_quantile(level)
     curves, rows, numbers, sentences = [], [], [], []
     for measure in measures:
         bins = _bins(measure)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.engine import collect
+from pmlib.inference.normal import normal_quantile
+from pmlib.inference.proportions import newcombe
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.contacts import answered, controlled_tests, without
@@ -158,7 +159,7 @@ def _later_less_first(table: pd.DataFrame, level: float) -> tuple[float, float, 
         weight += w
     if not weight:
         return np.nan, np.nan, np.nan
-    half = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / weight
+    half = normal_quantile(level) * np.sqrt(variance) / weight
     return difference / weight, difference / weight - half, difference / weight + half
 
 
@@ -217,7 +218,9 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
     table["first"], table["last"] = table["first"].map(iso_day), table["last"].map(iso_day)
     table = with_rate(table, "responded", "contacts", level=level, name="rate")[columns]
     start, end = table.iloc[0], table.iloc[-1]
-    change, (low, high) = end["rate"] - start["rate"], _newcombe(end, start, level)
+    counts = (tenth[[name]] for tenth in (end, start) for name in ("responded", "contacts"))
+    found = newcombe(*counts, confidence_level=level)
+    change, low, high = found.effect[0], found.low[0], found.high[0]
     numbers = (
         Number("response_first_tenth", start["rate"], "share", start["low"], start["high"],
                meaning="response to the first tenth of the contacts"),
@@ -247,12 +250,3 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
             "trained in; it must be judged on later contacts."
         )
     return Finding(table, numbers, text)
-
-
-def _newcombe(later: pd.Series, earlier: pd.Series, level: float) -> tuple[float, float]:
-    from statsmodels.stats.proportion import confint_proportions_2indep
-
-    return confint_proportions_2indep(
-        later["responded"], later["contacts"], earlier["responded"], earlier["contacts"],
-        method="newcomb", compare="diff", alpha=1 - level,
-    )  # fmt: skip

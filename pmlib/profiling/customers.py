@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.engine import collect, day_number
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.quality import count_rows, suppress_each, with_rate
@@ -258,7 +258,7 @@ def _amount(
         ),
         sort_by=(),
     ).iloc[0]
-    half = norm.ppf(0.5 + level / 2) * row["sd"] / np.sqrt(row["n"])
+    half = normal_quantile(level) * row["sd"] / np.sqrt(row["n"])
     return {
         "attribute": attribute.label,
         "role": attribute.role,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.engine import collect, day_number
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.customers import AGE_EDGES, age, band, band_names
@@ -99,7 +99,7 @@ def product_penetration(
     per_customer = pd.concat([none, counted], ignore_index=True).astype(int)
     sizes, weights = per_customer["products"].to_numpy(), per_customer["customers"].to_numpy()
     mean = float((sizes * weights).sum() / n)
-    half = norm.ppf(0.5 + level / 2) * np.sqrt((weights * (sizes - mean) ** 2).sum() / n / n)
+    half = normal_quantile(level) * np.sqrt((weights * (sizes - mean) ** 2).sum() / n / n)
     per_customer = with_rate(per_customer, "customers", n, level=level)
     top, never, empty = table.iloc[0], table[table["customers"] == 0], per_customer.iloc[0]
     numbers = (

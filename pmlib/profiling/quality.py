@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pmlib.engine import collect, day_number
+from pmlib.inference.proportions import wilson
 from pmlib.numbers import Finding, Number
-from pmlib.safeguards import suppress, wilson
+from pmlib.safeguards import suppress
 
 TABLES = ("customers", "products", "holdings", "transactions", "contacts")
 _DATES = {"holdings": "opened_on", "transactions": "booked_on", "contacts": "contacted_on"}

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from pmlib.engine import Engine, collect
+from pmlib.inference.proportions import wilson
 from pmlib.numbers import Number
-from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress, wilson
+from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress
 from pmlib.segmentation.features import (
     WINDOW_DAYS,
     FeatureTable,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
+from pmlib.inference.normal import normal_scores
 from pmlib.segmentation.clustering import kmeans_path, pairwise_distances, silhouettes, subsample
 
 TEST_ROWS = 1_500
@@ -152,7 +152,8 @@ class OneGroup:
         untied = np.lexsort((generator.random(scores.shape), scores), axis=0)
         amounts = np.array([matrix[:, block].shape[1] == 1 for block in blocks])
         latent = np.empty_like(scores)
-        np.put_along_axis(latent, untied, _normal_quantiles(len(scores))[:, None], axis=0)
+        normal = normal_scores(np.arange(1, len(scores) + 1), len(scores))
+        np.put_along_axis(latent, untied, normal[:, None], axis=0)
         group = cls(
             sorted_blocks=tuple(matrix[order[:, i], block] for i, block in enumerate(blocks)),
             blocks=tuple(blocks),
@@ -181,7 +182,7 @@ class OneGroup:
         """Rank of each row in each latent feature, made of independent normal noise."""
         factor = _factor(self.correlation)
         correlation = factor @ factor.T
-        quantiles = _normal_quantiles(len(noise))
+        quantiles = normal_scores(np.arange(1, len(noise) + 1), len(noise))
         ranks = np.empty(noise.shape, dtype=np.int64)
         latent = np.empty_like(noise)
         for index, (bend, spread) in enumerate(self.shapes):
@@ -217,10 +218,6 @@ def _shape(
 
 def _terms(before: np.ndarray) -> np.ndarray:
     return np.column_stack([before, before**2 - 1])
-
-
-def _normal_quantiles(n: int) -> np.ndarray:
-    return norm.ppf((np.arange(n) + 0.5) / n)
 
 
 def block_scores(matrix: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:

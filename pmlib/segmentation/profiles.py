@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.engine import collect
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.segmentation.features import FeatureTable
 from pmlib.segmentation.fit import Segmentation
@@ -202,7 +202,7 @@ def _describe(
     level: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Means with intervals by segment, and the effect size of each feature."""
-    z = float(norm.ppf(0.5 + level / 2))
+    z = normal_quantile(level)
     means, effects = [], []
     for feature in (*features.features, *features.descriptors):
         name = feature.name

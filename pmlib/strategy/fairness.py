@@ -13,8 +13,8 @@ from itertools import pairwise
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number, format_number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.safeguards import count_exclusions, exclusions, offer_rates, suppress
@@ -256,7 +256,7 @@ def _band(age: nw.Expr) -> nw.Expr:
 
 def _widest(rates: pd.DataFrame, level: float) -> tuple[float, float, str]:
     """Largest difference within a trait, half its interval (Wald), and between whom."""
-    z = norm.isf((1 - level) / 2)
+    z = normal_quantile(level)
     found = (0.0, 0.0, "none")
     for trait, groups in rates.groupby("trait"):
         most, least = groups.loc[groups["rate"].idxmax()], groups.loc[groups["rate"].idxmin()]
