@@ -242,7 +242,11 @@ def _with_held(
 
 
 def count_exclusions(
-    flagged: nw.LazyFrame, *, by: Sequence[str] = (), cost: str | None = None, level: float = 0.95
+    flagged: nw.LazyFrame,
+    *,
+    by: Sequence[str] = (),
+    cost: str | None = None,
+    confidence_level: float = 0.95,
 ) -> pd.DataFrame:
     """Count the offers that should not be made, by reason.
 
@@ -254,7 +258,7 @@ def count_exclusions(
         Columns to count within.
     cost : str, optional
         Column with the cost of an offer, currency.
-    level : float
+    confidence_level : float
         Confidence level of the intervals.
 
     Returns
@@ -288,7 +292,9 @@ def count_exclusions(
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
     table["share"] = table["excluded"] / table["known"].where(table["known"] > 0)
-    table["low"], table["high"] = wilson(table["excluded"], table["known"], level=level)
+    table["low"], table["high"] = wilson(
+        table["excluded"], table["known"], confidence_level=confidence_level
+    )
     # The sum over no rows is null in every engine; excluding no one cost nothing, if costs exist.
     table.loc[(table["costed"] > 0) & (table["excluded"] == 0), "cost"] = 0.0
     columns = [*by, "reason", "offers", "known", "excluded", "share", "low", "high", "cost"]
@@ -301,7 +307,7 @@ def count_exclusions(
 
 
 def offer_rates(
-    customers: nw.LazyFrame, *, group: str, offered: str = "offered", level: float = 0.95
+    customers: nw.LazyFrame, *, group: str, offered: str = "offered", confidence_level: float = 0.95
 ) -> pd.DataFrame:
     """Share of each group that is made an offer.
 
@@ -313,7 +319,7 @@ def offer_rates(
         Column of the group, e.g. gender or age band; null is a group of its own.
     offered : str
         Boolean column.
-    level : float
+    confidence_level : float
         Confidence level of the Wilson intervals.
 
     Returns
@@ -329,7 +335,9 @@ def offer_rates(
         sort_by=["group"],
     )
     table["rate"] = table["offered"] / table["customers"]
-    table["low"], table["high"] = wilson(table["offered"], table["customers"], level=level)
+    table["low"], table["high"] = wilson(
+        table["offered"], table["customers"], confidence_level=confidence_level
+    )
     overall = table["offered"].sum() / table["customers"].sum()
     table["ratio"] = table["rate"] / overall if overall else np.nan
     return table

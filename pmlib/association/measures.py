@@ -87,7 +87,7 @@ def measures(counts: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.Data
     confidence = _ratio(s_xy, s_x)
     lift = _ratio(confidence, s_y)
     leverage = s_xy - s_x * s_y
-    low, high = wilson(n_xy, n_x, level=confidence_level)
+    low, high = wilson(n_xy, n_x, confidence_level=confidence_level)
     lift_low, lift_high = _lift_interval(n, s_x, s_y, s_xy, confidence_level=confidence_level)
     either = s_x + s_y - s_xy
     zhang = _ratio(leverage, np.maximum(s_xy * (1 - s_x), s_x * (s_y - s_xy)))

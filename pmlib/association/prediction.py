@@ -404,7 +404,7 @@ def _compare(
         row: dict[str, Any] = {"ranking": MODELS[name]}
         for k in (1, 3):
             number = int(weight @ hits[:, :k].any(axis=1))
-            low, high = wilson(np.array([number]), np.array([n]), level=confidence_level)
+            low, high = wilson(np.array([number]), np.array([n]), confidence_level=confidence_level)
             row |= {f"hit_{k}": number / n, f"hit_{k}_low": low[0], f"hit_{k}_high": high[0]}
         for label, values in (
             ("map_7", average[name]),

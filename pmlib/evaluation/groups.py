@@ -87,13 +87,13 @@ def effects_by(
     return GroupEffects(table, heterogeneity, numbers, text)
 
 
-def _cochran(part: pd.DataFrame, level: float) -> dict[str, float | int]:
+def _cochran(part: pd.DataFrame, confidence_level: float) -> dict[str, float | int]:
     """Cochran's Q: weighted scatter of the groups' effects around their common value.
 
     The error of an effect is read off its interval, because the standard error of a small group
     without a buyer in one arm is too small.
     """
-    error = (part["high"] - part["low"]) / 2 / normal_quantile(level)
+    error = (part["high"] - part["low"]) / 2 / normal_quantile(confidence_level)
     usable, weight = part[error > 0], 1 / error[error > 0] ** 2
     common = np.average(usable["effect"], weights=weight) if len(usable) else np.nan
     statistic = float((weight * (usable["effect"] - common) ** 2).sum())

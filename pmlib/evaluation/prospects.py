@@ -159,7 +159,10 @@ def _cross_validated(
 
 
 def _judged(
-    candidates: pd.DataFrame, ranking: pd.DataFrame, known: np.ndarray | None, level: float
+    candidates: pd.DataFrame,
+    ranking: pd.DataFrame,
+    known: np.ndarray | None,
+    confidence_level: float,
 ) -> tuple[tuple[Number, ...], str]:
     best = candidates[candidates["chosen"]].iloc[0]
     n, first = len(ranking), round(BEST_SHARE * len(ranking))
@@ -181,7 +184,7 @@ def _judged(
         return tuple(numbers), text + " What they did is not known here, so it is not scored."
     buyers = answers.astype(bool).to_numpy()
     found, total = int(buyers[:first].sum()), int(buyers.sum())
-    low, high = wilson(np.array([found]), np.array([total]), level=level)
+    low, high = wilson(np.array([found]), np.array([total]), confidence_level=confidence_level)
     meaning = f"buyers among the best {first} prospects, of {total}"
     numbers.append(
         Number("prospects_found", found, "count", low[0] * total, high[0] * total, meaning, 0)

@@ -124,20 +124,22 @@ def judge_over_time(
     if not contacts["contacted_on"].is_monotonic_increasing:
         raise StudyError("Contacts must come in the order of time.", where="contacts.contacted_on")
     x, y = typed(contacts[list(features)]), contacts["responded"].astype(bool).to_numpy()
-    n, cut, level = len(y), int(training_share * len(y)), confidence_level
+    n, cut = len(y), int(training_share * len(y))
     rows, parts = [], []
     for split, order in (
         (LATER, np.arange(n)), (RANDOM, np.random.default_rng(seed).permutation(n))
     ):  # fmt: skip
         judged = y[order[cut:]]
         scores = _scores(x, y, order[:cut], order[cut:], seed)
-        rows += [{"split": split, **row} for row in _auc_rows(scores, judged, level)]
+        rows += [{"split": split, **row} for row in _auc_rows(scores, judged, confidence_level)]
         if split == LATER:
-            parts = [gains_table(score, judged, confidence_level=level).assign(model=model)
-                     for model, score in scores.items()]  # fmt: skip
+            parts = [
+                gains_table(score, judged, confidence_level=confidence_level).assign(model=model)
+                for model, score in scores.items()
+            ]
     auc, gains = pd.DataFrame(rows), pd.concat(parts, ignore_index=True)
-    rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, level)
-    drift = _drift(contacts["contacted_on"], y, level)
+    rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, confidence_level)
+    drift = _drift(contacts["contacted_on"], y, confidence_level)
     return Targeting(drift, auc, rolling, gains, _numbers(auc, gains), _text(auc, drift))
 
 
@@ -165,7 +167,7 @@ def gains_table(
     contacts = np.maximum((depths * len(score)).round().astype(int), 1)
     buyers = cumulative[contacts - 1]
     total = np.full(len(depths), bought.sum(), float)
-    low, high = wilson(buyers, total, level=confidence_level)
+    low, high = wilson(buyers, total, confidence_level=confidence_level)
     table = pd.DataFrame(
         {"depth": depths, "contacts": contacts, "buyers": buyers, "found": buyers / total,
          "found_low": low, "found_high": high}
@@ -195,7 +197,7 @@ def profit_curve(
         ``model, depth, contacts, profit, profit_low, profit_high``, with Wilson's interval of the
         response among those contacted.
     """
-    low, high = wilson(gains["buyers"], gains["contacts"], level=confidence_level)
+    low, high = wilson(gains["buyers"], gains["contacts"], confidence_level=confidence_level)
     curve, response = (
         gains[["model", "depth", "contacts"]].copy(),
         gains["buyers"] / gains["contacts"],
@@ -245,11 +247,11 @@ def _scores(
 
 
 def _auc_rows(
-    scores: Mapping[str, np.ndarray], bought: np.ndarray, level: float
+    scores: Mapping[str, np.ndarray], bought: np.ndarray, confidence_level: float
 ) -> list[dict[str, object]]:
     rows = []
     for model, score in scores.items():
-        auc, low, high = auc_interval(score, bought, confidence_level=level)
+        auc, low, high = auc_interval(score, bought, confidence_level=confidence_level)
         rows.append({"model": model, "contacts": len(bought), "buyers": int(bought.sum()),
                      "auc": auc, "low": low, "high": high})  # fmt: skip
     return rows
@@ -257,7 +259,7 @@ def _auc_rows(
 
 def _rolling(
     x: pd.DataFrame, y: np.ndarray, dates: pd.Series, first: int, windows: int, seed: int,
-    level: float,
+    confidence_level: float,
 ) -> pd.DataFrame:  # fmt: skip
     """Judge each window on a model trained on everything before it."""
     edges = np.linspace(first, len(y), windows + 1).astype(int)
@@ -267,11 +269,11 @@ def _rolling(
         scores = _scores(x, y, np.arange(start), judge, seed)
         span = {"window": window, "first_contact": dates.iloc[start],
                 "last_contact": dates.iloc[end - 1]}  # fmt: skip
-        rows += [{**span, **row} for row in _auc_rows(scores, y[judge], level)]
+        rows += [{**span, **row} for row in _auc_rows(scores, y[judge], confidence_level)]
     return pd.DataFrame(rows)
 
 
-def _drift(dates: pd.Series, bought: np.ndarray, level: float) -> pd.DataFrame:
+def _drift(dates: pd.Series, bought: np.ndarray, confidence_level: float) -> pd.DataFrame:
     tenth = np.arange(len(bought)) * 10 // len(bought) + 1
     table = (
         pd.DataFrame({"tenth": tenth, "date": dates.to_numpy(), "bought": bought})
@@ -283,7 +285,9 @@ def _drift(dates: pd.Series, bought: np.ndarray, level: float) -> pd.DataFrame:
         .reset_index()
     )  # fmt: skip
     table["response"] = table["buyers"] / table["contacts"]
-    table["low"], table["high"] = wilson(table["buyers"], table["contacts"], level=level)
+    table["low"], table["high"] = wilson(
+        table["buyers"], table["contacts"], confidence_level=confidence_level
+    )
     return table.drop(columns="buyers")
 
 

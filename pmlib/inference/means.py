@@ -209,7 +209,7 @@ def newcombe_spending(
         worth = (buyers + _ADDED) ** 2 / np.maximum(buyers, 1)
         t = student_quantile(confidence_level, worth - 1)
         scatter = t**2 * np.maximum(squares - mean**2, 0) * share / n
-        limits = wilson(share * n, n, level=confidence_level)
+        limits = wilson(share * n, n, confidence_level=confidence_level)
         ends = np.sort([mean * (share - limit) for limit in limits], axis=0)
         sides.append([end**2 + scatter for end in ends[::-1]])
     (below1, above1), (below0, above0) = sides

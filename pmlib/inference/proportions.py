@@ -24,7 +24,7 @@ class Difference(NamedTuple):
 
 
 def wilson(
-    successes: ArrayLike, trials: ArrayLike, *, level: float = 0.95
+    successes: ArrayLike, trials: ArrayLike, *, confidence_level: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's score interval of proportions [@wilson1927probable].
 
@@ -32,7 +32,7 @@ def wilson(
     ----------
     successes, trials : array_like
         Counts, same length.
-    level : float
+    confidence_level : float
         Confidence level.
 
     Returns
@@ -53,7 +53,7 @@ def wilson(
     known = (totals > 0) & ~np.isnan(counts)
     if known.any():
         low[known], high[known] = proportion_confint(
-            counts[known], totals[known], alpha=1 - level, method="wilson"
+            counts[known], totals[known], alpha=1 - confidence_level, method="wilson"
         )
     # Exact in theory; rounding would leave 1e-17 and put the rate outside its own interval.
     low[known & (counts == 0)] = 0.0
@@ -87,8 +87,8 @@ def newcombe(
     x1, n1 = np.asarray(successes, float), np.asarray(trials, float)
     x0, n0 = np.asarray(successes_control, float), np.asarray(trials_control, float)
     p1, p0 = x1 / n1, x0 / n0
-    l1, u1 = wilson(x1, n1, level=confidence_level)
-    l0, u0 = wilson(x0, n0, level=confidence_level)
+    l1, u1 = wilson(x1, n1, confidence_level=confidence_level)
+    l0, u0 = wilson(x0, n0, confidence_level=confidence_level)
     effect = p1 - p0
     pooled = (x1 + x0) / (n1 + n0)
     spread = np.sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n0))

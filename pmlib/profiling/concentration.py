@@ -123,7 +123,7 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
 
 
 def concentration(
-    measures: Sequence[Measure], *, level: float = 0.95, minimum: int = 10
+    measures: Sequence[Measure], *, confidence_level: float = 0.95, minimum: int = 10
 ) -> Concentration:
     """Lorenz curve, Gini index and share of the top fifth, for each measure of value.
 
@@ -131,7 +131,7 @@ def concentration(
     ----------
     measures : sequence of Measure
         As `customer_values` returns them.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         No point of the curve sets fewer customers apart.
@@ -143,7 +143,7 @@ def concentration(
     Review of Economic Studies 50, 723-735). A measure that is negative for some customers has
     no Lorenz curve and is left out; the text says so.
     """
-    z = normal_quantile(level)
+    z = normal_quantile(confidence_level)
     curves, rows, numbers, sentences = [], [], [], []
     for measure in measures:
         bins = _bins(measure)

@@ -92,7 +92,7 @@ def customer_structure(
     *,
     as_of: dt.date,
     attributes: Mapping[str, Attribute] | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     minimum: int = 10,
 ) -> Structure:
     """Describe the customers by age, gender, region, tenure and every declared attribute.
@@ -104,7 +104,7 @@ def customer_structure(
         Ages and tenures are counted to this day.
     attributes : mapping, optional
         Name to ``Attribute`` of the study.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         Smallest number of customers that may be shown; smaller cells are suppressed.
@@ -126,10 +126,10 @@ def customer_structure(
             continue
         few = _distinct(customers, name) <= _MOST_LEVELS
         if schema[name].is_numeric() and not few:
-            amounts.append(_amount(customers, name, attribute, level))
+            amounts.append(_amount(customers, name, attribute, confidence_level))
         else:
             parts.append(_by_level(customers, name, attribute.label, attribute.role))
-    levels = _finish(parts, level, minimum)
+    levels = _finish(parts, confidence_level, minimum)
     n = count_rows(customers)
     numbers = [Number("customers", n, "customers", meaning="customers in the study")]
     text = "The study describes {customers} customers."
@@ -231,11 +231,11 @@ def _by_level(customers: nw.LazyFrame, name: str, label: str, role: str) -> pd.D
     return frame.assign(dimension=label, role=role)
 
 
-def _finish(parts: list[pd.DataFrame], level: float, minimum: int) -> pd.DataFrame:
+def _finish(parts: list[pd.DataFrame], confidence_level: float, minimum: int) -> pd.DataFrame:
     columns = ["dimension", "role", "level", "customers"]
     levels = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns, dtype=float)
     total = levels.groupby("dimension")["customers"].transform("sum")
-    levels = with_rate(levels, "customers", total, level=level)
+    levels = with_rate(levels, "customers", total, confidence_level=confidence_level)
     return suppress_each(levels, "dimension", minimum=minimum)
 
 
@@ -244,7 +244,7 @@ def _distinct(customers: nw.LazyFrame, name: str) -> int:
 
 
 def _amount(
-    customers: nw.LazyFrame, name: str, attribute: Attribute, level: float
+    customers: nw.LazyFrame, name: str, attribute: Attribute, confidence_level: float
 ) -> dict[str, object]:
     value = nw.col(name).cast(nw.Float64)
     row = collect(
@@ -258,7 +258,7 @@ def _amount(
         ),
         sort_by=(),
     ).iloc[0]
-    half = normal_quantile(level) * row["sd"] / np.sqrt(row["n"])
+    half = normal_quantile(confidence_level) * row["sd"] / np.sqrt(row["n"])
     return {
         "attribute": attribute.label,
         "role": attribute.role,

@@ -30,7 +30,7 @@ def audit_feature_time(
     customers: nw.LazyFrame,
     contacts: nw.LazyFrame | None = None,
     *,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> Finding:
     """Ask of each attribute whether it was known before the contact, and how much it would tell.
 
@@ -45,7 +45,7 @@ def audit_feature_time(
     customers : narwhals.LazyFrame
     contacts : narwhals.LazyFrame, optional
         Past contacts; control rows are left out.
-    level : float
+    confidence_level : float
         Confidence level of the intervals.
 
     Returns
@@ -63,7 +63,7 @@ def audit_feature_time(
             continue
         auc = low = high = np.nan
         if outcomes is not None:
-            auc, low, high = _auc(customers, outcomes, name, schema[name], level)
+            auc, low, high = _auc(customers, outcomes, name, schema[name], confidence_level)
         records.append(
             {
                 "attribute": name,
@@ -123,7 +123,7 @@ def _auc(
     outcomes: nw.LazyFrame,
     name: str,
     kind: nw.dtypes.DType,
-    level: float,
+    confidence_level: float,
 ) -> tuple[float, float, float]:
     """How well one attribute tells takers from others (AUC), with its interval.
 
@@ -153,4 +153,4 @@ def _auc(
     if min(min(area.events, area.others) for area in parts) < 2:
         return np.nan, np.nan, np.nan
     auc, variance = (float(np.mean(part)) for part in list(zip(*parts, strict=True))[:2])
-    return auc, *area_interval(auc, variance / len(parts), confidence_level=level)
+    return auc, *area_interval(auc, variance / len(parts), confidence_level=confidence_level)

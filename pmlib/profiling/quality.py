@@ -285,7 +285,7 @@ def with_rate(
     part: str,
     whole: str | int | pd.Series,
     *,
-    level: float,
+    confidence_level: float,
     name: str = "share",
 ) -> pd.DataFrame:
     """Add a share `name` with ``low`` and ``high`` (Wilson); NaN where the whole is nothing.
@@ -297,12 +297,12 @@ def with_rate(
         Column of counts.
     whole : str, int or pandas.Series
         What they are a part of: a column, one number, or a number a row.
-    level : float
+    confidence_level : float
         Confidence level.
     name : str
     """
     totals = table[whole] if isinstance(whole, str) else pd.Series(whole, index=table.index)
-    low, high = wilson(table[part], totals, level=level)
+    low, high = wilson(table[part], totals, confidence_level=confidence_level)
     share = table[part].astype(float) / totals.astype(float).where(totals > 0)
     return table.assign(**{name: share}, low=low, high=high)
 

@@ -121,7 +121,7 @@ def compare_dates(
     stayed_share = low = high = None
     if k > 1:
         stayed_share = float(stayed / both)
-        ends = wilson(np.array([stayed]), np.array([both]), level=confidence_level)
+        ends = wilson(np.array([stayed]), np.array([both]), confidence_level=confidence_level)
         low, high = (float(end[0]) for end in ends)
     return Drift(
         stability=stability.sort_values("psi", ascending=False, kind="stable", ignore_index=True),

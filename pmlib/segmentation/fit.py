@@ -110,7 +110,7 @@ def segment(
     require_distinct(matrix, n_segments or 2)
     k_max = _largest_k(matrix, max(k_max, n_segments or 2))
     homogeneity = homogeneity_test(
-        matrix, encoder.blocks, k_max=k_max, level=error_rate, seed=seed,
+        matrix, encoder.blocks, k_max=k_max, error_rate=error_rate, seed=seed,
         n_references=max(n_bootstrap, int(np.ceil(1 / error_rate)) - 1),
     )  # fmt: skip
     criteria = compare_numbers(

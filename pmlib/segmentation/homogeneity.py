@@ -39,20 +39,20 @@ class Homogeneity:
     p_value : float
         Share of the references (and the data) with a statistic at least as large.
     n_references : int
-    level : float
-        The test claims segments when ``p_value <= level``.
+    error_rate : float
+        The test claims segments when ``p_value <= error_rate``.
     """
 
     table: pd.DataFrame
     statistic: float
     p_value: float
     n_references: int
-    level: float
+    error_rate: float
 
     @property
     def rejected(self) -> bool:
         """Whether the data hold more structure than one group explains."""
-        return self.p_value <= self.level
+        return self.p_value <= self.error_rate
 
 
 def homogeneity_test(
@@ -61,7 +61,7 @@ def homogeneity_test(
     *,
     k_max: int,
     n_references: int,
-    level: float,
+    error_rate: float,
     seed: int,
 ) -> Homogeneity:
     """Test homogeneity against clustering.
@@ -81,7 +81,7 @@ def homogeneity_test(
         Largest number of clusters looked at.
     n_references : int
         Reference data sets.
-    level : float
+    error_rate : float
         Error rate of the claim "there are segments".
     seed : int
 
@@ -108,7 +108,7 @@ def homogeneity_test(
         statistic=float(((found[0] - table["reference_mean"]) / table["reference_sd"]).max()),
         p_value=float((statistics >= statistics[0] - 1e-12).mean()),
         n_references=n_references,
-        level=level,
+        error_rate=error_rate,
     )
 
 

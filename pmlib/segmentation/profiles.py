@@ -116,7 +116,9 @@ def profile_segments(
         for f in features.descriptors
         if f.name not in used
     }
-    means, effects = _describe(sums, features, used, on_features, levels, level=confidence_level)
+    means, effects = _describe(
+        sums, features, used, on_features, levels, confidence_level=confidence_level
+    )
     standardised = _standardised(sums, result)
     names = dict(enumerate(result.scorer.names, start=1))
     for table in (segments, means, standardised):
@@ -199,10 +201,10 @@ def _describe(
     on_features: dict[str, float],
     levels: dict[str, tuple[str, ...]],
     *,
-    level: float,
+    confidence_level: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Means with intervals by segment, and the effect size of each feature."""
-    z = normal_quantile(level)
+    z = normal_quantile(confidence_level)
     means, effects = [], []
     for feature in (*features.features, *features.descriptors):
         name = feature.name

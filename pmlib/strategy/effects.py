@@ -78,7 +78,7 @@ class Effects:
     detected: bool
     p_value: float
 
-    def half_width(self, load: np.ndarray, level: float) -> float:
+    def half_width(self, load: np.ndarray, confidence_level: float) -> float:
         """Half the interval of a weighted sum of effects; `load` has a weight a cell.
 
         NaN where effects are assumed: chance is then the least of what is not known.
@@ -86,7 +86,7 @@ class Effects:
         if self.kind == "association":
             return float("nan")
         variance = max(float(load @ self.covariance @ load), 0.0)  # rounding can end below 0
-        return float(normal_quantile(level) * np.sqrt(variance))
+        return float(normal_quantile(confidence_level) * np.sqrt(variance))
 
 
 def ends(value: float, half: float) -> tuple[float | None, float | None]:
