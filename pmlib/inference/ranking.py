@@ -77,7 +77,8 @@ def roc_area(counts: nw.LazyFrame) -> Area:
 
 
 def _row(frame: nw.LazyFrame) -> tuple[float, ...]:
-    return tuple(float(x or 0) for x in frame.collect("pandas").row(0))  # no row sums to null
+    row = frame.collect("pandas").to_pandas().iloc[0]
+    return tuple(row.astype(float).fillna(0.0))  # the sum over no rows is null
 
 
 def area_interval(

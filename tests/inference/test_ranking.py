@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import narwhals as nw
 import numpy as np
 import pandas as pd
@@ -36,6 +37,23 @@ def test_the_area_is_the_share_of_pairs_in_order():
     assert area[:2] == pytest.approx((auc, variance), rel=1e-9)
     assert area[2:] == (event.sum(), (~event).sum())
     assert area.auc == pytest.approx(roc_auc_score(event, score))
+
+
+def in_engine(rows):
+    return nw.from_native(duckdb.connect().sql(f"from (values {rows}) t(score, events, others)"))
+
+
+def test_counts_may_stay_in_the_engine():
+    # 8 events and 7 others: 5 x 5 pairs won, 3 x 5 ties at score 0 and 5 x 2 at score 1.
+    area = roc_area(in_engine("(0, 3, 5), (1, 5, 1), (1, 0, 1)"))
+    assert area.auc == pytest.approx((25 + 7.5 + 5) / 56)
+
+
+def test_without_both_sides_there_is_no_area():
+    assert np.isnan(roc_area(in_engine("(0, 5, 0)")).auc)
+    nobody = roc_area(in_engine("(0, 5, 3)").filter(nw.col("score") > 0))
+    assert nobody[2:] == (0, 0)
+    assert np.isnan(nobody.auc)
 
 
 def test_scores_and_counts_of_scores_give_one_area():
