@@ -29,8 +29,8 @@ from pmlib.evaluation import (
     policy_values,
     rank_weighted_effect,
 )
-from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.uplift import MEASURES
+from pmlib.inference.means import from_influence
 
 COMPARED, RESAMPLES = 200_000, 200
 """Contacts and resamples of the comparison with a bootstrap."""

@@ -128,7 +128,7 @@ def claim(params: Parameters, folder: Path, engine: Engine) -> tuple[float, int,
     encoder = fit_encoder(sample, features.features)
     test = homogeneity_test(
         encoder.encode(sample), encoder.blocks, k_max=params.k_max,
-        n_references=params.n_bootstrap, level=params.error_rate, seed=params.seed,
+        n_references=params.n_bootstrap, error_rate=params.error_rate, seed=params.seed,
     )  # fmt: skip
     if not test.rejected:
         return test.p_value, 1, 0.0

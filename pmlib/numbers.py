@@ -302,6 +302,17 @@ def _suffix(unit: str, currency: str) -> str:
     }.get(unit, "")
 
 
+def percent(share: float) -> str:
+    r"""Write a share in whole per cent.
+
+    Examples
+    --------
+    >>> percent(0.05)
+    '5\xa0%'
+    """
+    return format_number(share, "share", decimals=0)
+
+
 class Quoted:
     """A number inside a text: itself with its unit, ``.interval`` with its unit, and bare parts.
 

@@ -16,50 +16,13 @@ from pmlib.canon.customers import objects
 from pmlib.canon.holdings import held_before, held_products, undated
 from pmlib.engine import collect, day_number
 from pmlib.errors import StudyError
+from pmlib.inference.proportions import wilson
 
 EXCLUSIONS = ("already_held", "unsuitable", "opted_out")
 """Why an offer should not be made, in the order in which they are reported."""
 
 PSI_STABLE, PSI_SHIFTED = 0.10, 0.25
 """Below the first a distribution counts as stable, from the second on as shifted."""
-
-
-def wilson(
-    successes: pd.Series | np.ndarray, trials: pd.Series | np.ndarray, *, level: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval of proportions [@wilson1927probable].
-
-    Parameters
-    ----------
-    successes, trials : array_like
-        Counts, same length.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    low, high : numpy.ndarray
-        Ends of the interval; NaN where there were no trials or a count is missing.
-
-    Examples
-    --------
-    >>> low, high = wilson(np.array([10]), np.array([100]))
-    >>> round(float(low[0]), 4), round(float(high[0]), 4)
-    (0.0552, 0.1744)
-    """
-    from statsmodels.stats.proportion import proportion_confint
-
-    counts, totals = np.asarray(successes, float), np.asarray(trials, float)
-    low, high = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
-    known = (totals > 0) & ~np.isnan(counts)
-    if known.any():
-        low[known], high[known] = proportion_confint(
-            counts[known], totals[known], alpha=1 - level, method="wilson"
-        )
-    # Exact in theory; rounding would leave 1e-17 and put the rate outside its own interval.
-    low[known & (counts == 0)] = 0.0
-    high[known & (counts == totals)] = 1.0
-    return low, high
 
 
 # --- disclosure ---------------------------------------------------------------------------------
@@ -272,7 +235,11 @@ def _with_held(
 
 
 def count_exclusions(
-    flagged: nw.LazyFrame, *, by: Sequence[str] = (), cost: str | None = None, level: float = 0.95
+    flagged: nw.LazyFrame,
+    *,
+    by: Sequence[str] = (),
+    cost: str | None = None,
+    confidence_level: float = 0.95,
 ) -> pd.DataFrame:
     """Count the offers that should not be made, by reason.
 
@@ -284,7 +251,7 @@ def count_exclusions(
         Columns to count within.
     cost : str, optional
         Column with the cost of an offer, currency.
-    level : float
+    confidence_level : float
         Confidence level of the intervals.
 
     Returns
@@ -318,7 +285,9 @@ def count_exclusions(
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
     table["share"] = table["excluded"] / table["known"].where(table["known"] > 0)
-    table["low"], table["high"] = wilson(table["excluded"], table["known"], level=level)
+    table["low"], table["high"] = wilson(
+        table["excluded"], table["known"], confidence_level=confidence_level
+    )
     # The sum over no rows is null in every engine; excluding no one cost nothing, if costs exist.
     table.loc[(table["costed"] > 0) & (table["excluded"] == 0), "cost"] = 0.0
     columns = [*by, "reason", "offers", "known", "excluded", "share", "low", "high", "cost"]
@@ -331,7 +300,7 @@ def count_exclusions(
 
 
 def offer_rates(
-    customers: nw.LazyFrame, *, group: str, offered: str = "offered", level: float = 0.95
+    customers: nw.LazyFrame, *, group: str, offered: str = "offered", confidence_level: float = 0.95
 ) -> pd.DataFrame:
     """Share of each group that is made an offer.
 
@@ -343,7 +312,7 @@ def offer_rates(
         Column of the group, e.g. gender or age band; null is a group of its own.
     offered : str
         Boolean column.
-    level : float
+    confidence_level : float
         Confidence level of the Wilson intervals.
 
     Returns
@@ -359,7 +328,9 @@ def offer_rates(
         sort_by=["group"],
     )
     table["rate"] = table["offered"] / table["customers"]
-    table["low"], table["high"] = wilson(table["offered"], table["customers"], level=level)
+    table["low"], table["high"] = wilson(
+        table["offered"], table["customers"], confidence_level=confidence_level
+    )
     overall = table["offered"].sum() / table["customers"].sum()
     table["ratio"] = table["rate"] / overall if overall else np.nan
     return table

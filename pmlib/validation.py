@@ -22,15 +22,15 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 from sklearn.metrics import adjusted_rand_score
-from statsmodels.stats.proportion import proportion_confint
 
 from pmlib import association, casebank, evaluation, segmentation, strategy, studies
 from pmlib.association.truth import TruthCheck, check_against_truth
 from pmlib.engine import Engine, collect, open_engine
 from pmlib.evaluation.coverage import coverage
 from pmlib.files import written_whole
+from pmlib.inference.means import student_quantile
+from pmlib.inference.proportions import wilson
 from pmlib.params import Parameters
 from pmlib.studies import Study
 
@@ -303,8 +303,9 @@ def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
 def _interval(name: str, values: pd.Series) -> tuple[float, float]:
     """95 % interval of a mean: Wilson's of a share [@wilson1927probable], otherwise Student's."""
     if name in YES_OR_NO:
-        return proportion_confint(values.sum(), len(values), method="wilson")
-    half = t.ppf(0.975, len(values) - 1) * values.sem() if len(values) > 1 else np.nan
+        low, high = wilson([values.sum()], [len(values)])
+        return low[0], high[0]
+    half = student_quantile(0.95, len(values) - 1) * values.sem() if len(values) > 1 else np.nan
     return values.mean() - half, values.mean() + half
 
 

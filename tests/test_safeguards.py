@@ -20,26 +20,7 @@ from pmlib.safeguards import (
     offer_rates,
     psi,
     suppress,
-    wilson,
 )
-
-
-# Newcombe (1998), Statistics in Medicine 17, 857-872, table I, method 3 (score).
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611)],
-)
-def test_wilson_gives_the_published_intervals(successes, trials, low, high):
-    ends = wilson(np.array([successes]), np.array([trials]))
-    assert ends[0][0] == pytest.approx(low, abs=5e-5)
-    assert ends[1][0] == pytest.approx(high, abs=5e-5)
-
-
-def test_wilson_of_nothing_is_unknown():
-    low, high = wilson(np.array([0.0, np.nan]), np.array([0.0, 5.0]))
-    assert np.isnan(low).all()
-    assert np.isnan(high).all()
-
 
 # --- disclosure ---------------------------------------------------------------------------------
 

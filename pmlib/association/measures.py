@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pmlib.safeguards import wilson
+from pmlib.inference.normal import normal_quantile
+from pmlib.inference.proportions import wilson
 
 COUNTS = ("n", "n_antecedent", "n_consequent", "n_both")
 
@@ -86,7 +87,7 @@ def measures(counts: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.Data
     confidence = _ratio(s_xy, s_x)
     lift = _ratio(confidence, s_y)
     leverage = s_xy - s_x * s_y
-    low, high = wilson(n_xy, n_x, level=confidence_level)
+    low, high = wilson(n_xy, n_x, confidence_level=confidence_level)
     lift_low, lift_high = _lift_interval(n, s_x, s_y, s_xy, confidence_level=confidence_level)
     either = s_x + s_y - s_xy
     zhang = _ratio(leverage, np.maximum(s_xy * (1 - s_x), s_x * (s_y - s_xy)))
@@ -130,13 +131,6 @@ def _hyper(
 
     quantile = hypergeom.ppf(_HYPER_LEVEL, n, n_y, n_x)
     return _ratio(n_xy, quantile), hypergeom.cdf(n_xy - 1, n, n_y, n_x)
-
-
-def normal_quantile(confidence_level: float) -> float:
-    """Half width of a normal interval, in standard errors."""
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + confidence_level) / 2))
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

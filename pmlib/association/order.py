@@ -9,11 +9,11 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.association.segments import holm
 from pmlib.canon.holdings import opened_by
 from pmlib.engine import collect, day_number
+from pmlib.inference.many_tests import holm
+from pmlib.inference.proportions import wilson
 from pmlib.numbers import Number, format_number
-from pmlib.safeguards import wilson
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -180,7 +180,7 @@ def _transitions(following: pd.DataFrame, confidence_level: float) -> pd.DataFra
     table = following.astype({"customers": "int64", "median_gap": float})
     after = table.groupby("product")["customers"].transform("sum")
     table["share"] = table["customers"] / after
-    low, high = wilson(table["customers"], after, level=confidence_level)
+    low, high = wilson(table["customers"], after, confidence_level=confidence_level)
     table["share_low"], table["share_high"] = low, high
     table["expected"] = _quasi_independent(table)
     table["ratio"] = table["customers"] / table["expected"]
@@ -221,7 +221,7 @@ def _precedence(counted: pd.DataFrame, confidence_level: float, error_rate: floa
             rows.append((a, b, total, int(n_first), binomtest(int(n_first), total).pvalue))
     table = pd.DataFrame(rows, columns=["product", "other", "customers", "n_first", "p_value"])
     table["share_first"] = table["n_first"] / table["customers"]
-    low, high = wilson(table["n_first"], table["customers"], level=confidence_level)
+    low, high = wilson(table["n_first"], table["customers"], confidence_level=confidence_level)
     table["low"], table["high"] = low, high
     table["p_adjusted"] = holm(table["p_value"].to_numpy(dtype=float))
     table["ordered"] = table["p_adjusted"] <= error_rate

@@ -20,14 +20,15 @@ from pmlib.association.baskets import (
     word_names,
 )
 from pmlib.association.itemsets import frequent_itemsets
-from pmlib.association.measures import normal_quantile
 from pmlib.association.rules import candidate_rules
 from pmlib.canon.customers import joined_by
 from pmlib.canon.holdings import held_on, opened_by, undated
 from pmlib.engine import Engine, collect, day_number
+from pmlib.inference.learners import boosted_trees, one_thread
+from pmlib.inference.normal import normal_quantile
+from pmlib.inference.proportions import wilson
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
-from pmlib.safeguards import wilson
 from pmlib.segmentation import Scorer, assign_customers, customer_features
 from pmlib.studies import Attribute
 
@@ -374,19 +375,12 @@ def _raised(
 
 
 def _boosting(earlier: Purchases, later: Purchases, *, seed: int) -> np.ndarray:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
-
     row, product = np.nonzero(earlier.acquired)
     features = np.column_stack([earlier.segment, earlier.held]).astype(float)
-    model = HistGradientBoostingClassifier(
-        max_iter=40, max_leaf_nodes=8, learning_rate=0.15, categorical_features=[0],
-        early_stopping=False, random_state=seed % 2**32,
-    )  # fmt: skip
+    model = boosted_trees(learning_rate=0.15, trees=40, categories=[0], seed=seed)
     judged = np.column_stack([later.segment, later.held]).astype(float)
     scores = np.zeros(later.held.shape)
-    # Many small trees: threads that wait for each other cost more than they save.
-    with threadpool_limits(1, user_api="openmp"):
+    with one_thread():
         model.fit(features[row], product, sample_weight=earlier.customers[row])
         scores[:, model.classes_] = model.predict_proba(judged)
     return scores
@@ -409,7 +403,7 @@ def _compare(
         row: dict[str, Any] = {"ranking": MODELS[name]}
         for k in (1, 3):
             number = int(weight @ hits[:, :k].any(axis=1))
-            low, high = wilson(np.array([number]), np.array([n]), level=confidence_level)
+            low, high = wilson(np.array([number]), np.array([n]), confidence_level=confidence_level)
             row |= {f"hit_{k}": number / n, f"hit_{k}_low": low[0], f"hit_{k}_high": high[0]}
         for label, values in (
             ("map_7", average[name]),

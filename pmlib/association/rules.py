@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from pmlib.association.measures import measures
-from pmlib.association.segments import holm
 from pmlib.errors import StudyError
+from pmlib.inference.many_tests import benjamini_hochberg, holm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -206,15 +206,13 @@ def rules_on_holdout(
     are corrected for: how many were looked at on the discovery half does not matter, because the
     hold-out half has not been seen (Webb 2007, doi:10.1007/s10994-007-5006-x).
     """
-    from scipy.stats import false_discovery_control
-
     tested = [
         _test(candidates, holdout, confidence_level=confidence_level).assign(scope=scope)
         for scope, candidates, holdout in scopes
     ]
     frame = pd.concat([part for part in tested if len(part)] or tested[:1], ignore_index=True)
     frame.insert(2, "scope", frame.pop("scope").astype("int64"))
-    adjust = holm if correction == "holm" or not len(frame) else false_discovery_control
+    adjust = holm if correction == "holm" else benjamini_hochberg
     frame["p_adjusted"] = adjust(frame["p_value"].to_numpy(dtype=float))
     frame["survives"] = frame["p_adjusted"] <= error_rate
     frame = frame.sort_values(["p_value", "lift"], ascending=[True, False], kind="stable")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pmlib.association.measures import normal_quantile
+from pmlib.inference.many_tests import holm
+from pmlib.inference.normal import normal_quantile
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
@@ -143,21 +144,6 @@ def rules_by_segment(
     cells["p_adjusted"] = holm(cells["p_value"].to_numpy())
     cells["holds"] = cells["p_adjusted"] <= error_rate
     return BySegment(common=common, cells=cells)
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust p-values by Holm (1979); missing ones stay missing and count as no test.
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, np.nan, 0.04])).tolist()
-    [0.02, nan, 0.04]
-    """
-    order = np.argsort(p_values, kind="stable")[: (~np.isnan(p_values)).sum()]
-    adjusted = np.full(len(p_values), np.nan)
-    raised = p_values[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1)
-    return adjusted
 
 
 _COMMON = (

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.checks import design_matrix
-from pmlib.evaluation.effects import compare_arms, outcomes_of
-from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference, weighted_mean
-from pmlib.numbers import Number
+from pmlib.evaluation.effects import compare_arms, customer_codes, outcomes_of
+from pmlib.inference.means import weighted_difference, weighted_mean
+from pmlib.inference.normal import normal_quantile
+from pmlib.numbers import Number, percent
 from pmlib.numbers import WordedFinding as Finding
 
 
@@ -62,7 +62,7 @@ def cuped(
         within_y[own] = (y[own] - share @ y[own]) * share[:, None]
     theta = np.linalg.lstsq(within_x, within_y, rcond=None)[0]
     sharp = y - (x - x.mean(axis=0)) @ theta
-    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    z = normal_quantile(confidence_level)
     rows = []
     for column, outcome in enumerate(outcomes):
         for adjusted, values in ((False, y[:, column]), (True, sharp[:, column])):
@@ -128,7 +128,7 @@ def before_after(
         weighted_mean(values[own], weight[own], customers[own])
         for values, own in ((y - earlier, treated), (earlier, treated), (y, ~treated))
     )
-    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    z = normal_quantile(confidence_level)
     table = compare_arms(contacts, [], (), confidence_level)
     randomised = table[table["outcome"] == name].iloc[0]
     low, high = change[0] - z * change[1], change[0] + z * change[1]

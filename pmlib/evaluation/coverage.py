@@ -13,11 +13,11 @@ import pandas as pd
 from pmlib.canon.contacts import CONTROL
 from pmlib.evaluation.effects import intention_to_treat
 from pmlib.evaluation.groups import effects_by
-from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.learners import Expected
 from pmlib.evaluation.policies import DOUBLY_ROBUST, INVERSE_PROPENSITY
 from pmlib.evaluation.uplift import MEASURES, rank_weighted_effect
-from pmlib.safeguards import wilson
+from pmlib.inference.means import from_influence
+from pmlib.inference.proportions import wilson
 
 OFFER = "offer"
 
@@ -122,12 +122,14 @@ def _campaign(
     return drawn[share < 1].reset_index(drop=True)
 
 
-def _read(contacts: pd.DataFrame, level: float) -> list[tuple[str, float, float]]:
+def _read(contacts: pd.DataFrame, confidence_level: float) -> list[tuple[str, float, float]]:
     """Intervals of everything the chapter reports, by the chapter's own functions."""
-    overall = intention_to_treat(contacts, confidence_level=level).table.set_index("outcome")
+    overall = intention_to_treat(contacts, confidence_level=confidence_level).table.set_index(
+        "outcome"
+    )
     named = {"response": "responded", "value": "value", "profit": "profit"}
     found = [(n, overall.loc[key, "low"], overall.loc[key, "high"]) for n, key in named.items()]
-    groups = effects_by(contacts, "segment", confidence_level=level)
+    groups = effects_by(contacts, "segment", confidence_level=confidence_level)
     for name in ("response", "profit"):
         found += [(f"{name}, segment {row.segment}", row.low, row.high)
                   for row in groups.of(named[name]).itertuples()]  # fmt: skip
@@ -146,6 +148,6 @@ def _read(contacts: pd.DataFrame, level: float) -> list[tuple[str, float, float]
         own = best * expected.scores(OFFER, doubly_robust=name == DOUBLY_ROBUST)
         influences[f"policy, {name}"] = float(own.mean()), own
     for name, estimate in influences.items():
-        interval = from_influence(*estimate, expected.customers, confidence_level=level)
+        interval = from_influence(*estimate, expected.customers, confidence_level=confidence_level)
         found.append((name, interval.low, interval.high))
     return found

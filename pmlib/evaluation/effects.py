@@ -13,17 +13,10 @@ import pandas as pd
 
 from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.errors import StudyError
-from pmlib.evaluation.intervals import (
-    Moments,
-    Spending,
-    customer_codes,
-    holm,
-    newcombe,
-    newcombe_spending,
-    percent,
-    welch,
-)
-from pmlib.numbers import Number, format_number
+from pmlib.inference.many_tests import holm
+from pmlib.inference.means import Moments, Spending, effective_number, newcombe_spending, welch
+from pmlib.inference.proportions import newcombe
+from pmlib.numbers import Number, format_number, percent
 
 ANY_OFFER = "any offer"
 
@@ -279,6 +272,17 @@ def compare_arms(
     return table[columns].reset_index(drop=True)
 
 
+def customer_codes(contacts: pd.DataFrame) -> np.ndarray:
+    """Number of each row's customer, from 0.
+
+    A customer planned for several products has several rows, usually in the same arm and with
+    outcomes that go together, so the customer, not the row, is what chance drew.
+    """
+    if "customer_id" not in contacts or contacts["customer_id"].is_unique:
+        return np.arange(len(contacts))
+    return pd.factorize(contacts["customer_id"])[0]
+
+
 def _moments(
     outcomes: pd.DataFrame, keys: pd.DataFrame, weight: np.ndarray, customers: np.ndarray
 ) -> pd.DataFrame:
@@ -309,7 +313,7 @@ def _moments(
             rest = y - mean[code]
             moved = weight * rest
             spread = total(moved * rest) / w
-            kish = w**2 / total(weight**2)
+            kish = effective_number(w, total(weight**2))
             sums = np.bincount(pair[known], weights=moved[known], minlength=len(pairs))
             together = np.bincount(
                 pairs[inside] // width, weights=sums[inside] ** 2, minlength=len(cells)

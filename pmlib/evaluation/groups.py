@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import chdtrc
 
 from pmlib.evaluation.effects import ANY_OFFER, compare_arms
-from pmlib.evaluation.intervals import holm, percent
-from pmlib.numbers import Number, format_number
+from pmlib.inference.many_tests import holm
+from pmlib.inference.normal import normal_quantile
+from pmlib.numbers import Number, format_number, percent
 
 
 @dataclass(frozen=True)
@@ -86,18 +87,18 @@ def effects_by(
     return GroupEffects(table, heterogeneity, numbers, text)
 
 
-def _cochran(part: pd.DataFrame, level: float) -> dict[str, float | int]:
+def _cochran(part: pd.DataFrame, confidence_level: float) -> dict[str, float | int]:
     """Cochran's Q: weighted scatter of the groups' effects around their common value.
 
     The error of an effect is read off its interval, because the standard error of a small group
     without a buyer in one arm is too small.
     """
-    error = (part["high"] - part["low"]) / 2 / stats.norm.ppf(0.5 + level / 2)
+    error = (part["high"] - part["low"]) / 2 / normal_quantile(confidence_level)
     usable, weight = part[error > 0], 1 / error[error > 0] ** 2
     common = np.average(usable["effect"], weights=weight) if len(usable) else np.nan
     statistic = float((weight * (usable["effect"] - common) ** 2).sum())
     freedom = len(usable) - 1
-    p = float(stats.chi2.sf(statistic, freedom)) if freedom > 0 else np.nan
+    p = float(chdtrc(freedom, statistic)) if freedom > 0 else np.nan
     return {"groups": len(usable), "statistic": statistic, "p_value": p}
 
 

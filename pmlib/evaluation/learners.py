@@ -14,11 +14,10 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from pmlib.canon.contacts import CONTROL, weights_of
-from pmlib.evaluation.effects import outcomes_of
-from pmlib.evaluation.intervals import customer_codes
+from pmlib.evaluation.effects import customer_codes, outcomes_of
+from pmlib.inference.learners import boosted_trees, one_thread
 
 # Customers an arm that models learn from, drawn at random beyond: small trees gain no more.
 _MOST_ROWS = 100_000
@@ -201,8 +200,6 @@ def _fitted(
     training: pd.DataFrame, judged: pd.DataFrame, columns: Sequence[str], seed: int
 ) -> np.ndarray:
     """Probability of responding; the plain rate where all or none of an arm responded."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     y = training["responded"].astype(bool).to_numpy()
     if y.all() or not y.any():
         return np.full(len(judged), y.mean())
@@ -217,9 +214,8 @@ def _fitted(
         # What is rare, missing or new is coded -1, which the trees take as missing.
         x[:, at] = levels.get_indexer(training[column].astype(object))
         new[:, at] = levels.get_indexer(judged[column].astype(object))
-    model = HistGradientBoostingClassifier(
-        learning_rate=0.1, max_iter=30, max_leaf_nodes=8, min_samples_leaf=60,
-        early_stopping=False, categorical_features=categories, random_state=seed,
-    )  # fmt: skip
-    with threadpool_limits(1):
+    model = boosted_trees(
+        learning_rate=0.1, trees=30, smallest_leaf=60, categories=categories, seed=seed
+    )
+    with one_thread():
         return model.fit(x, y).predict_proba(new)[:, 1]

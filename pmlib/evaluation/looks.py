@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pmlib.canon.contacts import CONTROL, weights_of
-from pmlib.evaluation.intervals import customer_codes, percent, weighted_difference
-from pmlib.numbers import Number, format_number
+from pmlib.evaluation.effects import customer_codes
+from pmlib.inference.means import weighted_difference
+from pmlib.inference.normal import normal_quantile
+from pmlib.inference.power import detectable_mean, power
+from pmlib.numbers import Number, format_number, percent
 
 N_LOOKS = 10
 
@@ -90,7 +92,7 @@ def interim_looks(
             for end in ends]  # fmt: skip
     effect, error = np.transpose(seen)
     # One customer's standard deviation: that of the difference times the root of those seen.
-    plain = stats.norm.ppf(1 - error_rate / 2) * error
+    plain = normal_quantile(1 - error_rate) * error
     radius = sequence_radius(ends, error_rate=error_rate, aimed_at=n) * error * np.sqrt(ends)
     table = pd.DataFrame(
         {
@@ -114,7 +116,7 @@ def false_alarms(looks: int, *, error_rate: float, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     count = np.arange(1, looks + 1)
     mean = rng.standard_normal((_PATHS, looks)).cumsum(axis=1) / count
-    plain = stats.norm.ppf(1 - error_rate / 2) / np.sqrt(count)
+    plain = normal_quantile(1 - error_rate) / np.sqrt(count)
     radius = sequence_radius(count, error_rate=error_rate, aimed_at=looks)
     seen = [np.maximum.accumulate(np.abs(mean) > r, axis=1).mean(axis=0) for r in (plain, radius)]
     return pd.DataFrame({"looks": count, "plain": seen[0], "sequence": seen[1]})
@@ -173,20 +175,23 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> PowerCur
     base = float(contacts["responded"][known][~treated].astype(float).mean())
     # A customer's further rows may bring nothing new, so customers are counted.
     share, n = float(treated.mean()), contacts["customer_id"][known].nunique()
-    z = stats.norm.ppf(1 - error_rate / 2)
 
-    def spread(effect: float, count: np.ndarray) -> np.ndarray:
+    def variances(effect: float) -> tuple[float, float]:
+        """Of each arm's mean, times the customers of the whole campaign."""
         rate = min(base + effect, 1.0)
-        return np.sqrt((rate * (1 - rate) / share + base * (1 - base) / (1 - share)) / count)
+        return rate * (1 - rate) / share, base * (1 - base) / (1 - share)
 
     detectable = 0.0
     for _ in range(50):  # the spread depends on the effect: a fixed point, reached in a few steps
-        detectable = (z + stats.norm.ppf(0.8)) * float(spread(detectable, np.array(n)))
+        detectable = detectable_mean(
+            *(variance / n for variance in variances(detectable)), error_rate=error_rate
+        )
     sizes = np.unique(np.geomspace(max(n / 30, 50), n * 4, 60).astype(int))
     rows = []
     for effect in detectable * np.array([0.25, 0.5, 1.0, 2.0]):
-        power = stats.norm.cdf(effect / spread(effect, sizes) - z)
-        rows.append(pd.DataFrame({"effect": effect, "customers": sizes, "power": power}))
+        error = np.sqrt(sum(variances(effect)) / sizes)
+        shown = power(effect, error, error_rate=error_rate)
+        rows.append(pd.DataFrame({"effect": effect, "customers": sizes, "power": shown}))
     text = (
         f"With {n:,} customers, {percent(1 - share)} of them in control, this campaign shows a "
         f"difference of {100 * detectable:.2f} points or more with power 80 %; half of that needs "

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pmlib.evaluation.intervals import from_influence
 from pmlib.evaluation.learners import Expected
+from pmlib.inference.means import from_influence
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 
@@ -108,7 +108,10 @@ def policy_values(
 
 
 def _text(
-    table: pd.DataFrame, scores: Mapping[str, np.ndarray], expected: Expected, level: float
+    table: pd.DataFrame,
+    scores: Mapping[str, np.ndarray],
+    expected: Expected,
+    confidence_level: float,
 ) -> str:
     """Name the best policy and those that this campaign cannot tell from it (paired)."""
     best = table.loc[table["value"].idxmax(), "policy"]
@@ -117,7 +120,9 @@ def _text(
     rivals = []
     for name, own in scores.items():
         lead = scores[best] - own
-        found = from_influence(lead.mean(), lead, expected.customers, confidence_level=level)
+        found = from_influence(
+            lead.mean(), lead, expected.customers, confidence_level=confidence_level
+        )
         if name != best and found.low <= 0:
             rivals.append(name)
     what = "profit" if expected.unit == "currency" else "response"

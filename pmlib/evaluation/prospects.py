@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from pmlib.errors import StudyError
-from pmlib.evaluation.intervals import percent
-from pmlib.evaluation.targeting import auc_interval, classifiers, gains_table, typed
-from pmlib.numbers import Number
-from pmlib.safeguards import wilson
+from pmlib.evaluation.targeting import classifiers, gains_table, typed
+from pmlib.inference.learners import one_thread
+from pmlib.inference.proportions import wilson
+from pmlib.inference.ranking import auc_interval
+from pmlib.numbers import Number, percent
 
 BEST_SHARE = 0.2
 """Share of prospects that can be approached; the criterion of choice is buyers found in it."""
@@ -88,7 +88,7 @@ def rank_prospects(
     chosen = candidates.loc[candidates["found"].idxmax(), "model"]
     candidates["chosen"] = candidates["model"] == chosen
     gains = gains_table(unseen[chosen], y, confidence_level=confidence_level).assign(model=chosen)
-    with threadpool_limits(1):
+    with one_thread():
         score = _all_scores(x, y, new, seed)[chosen]
     # Ties are broken by a seeded draw, not by the order of the file.
     order = np.lexsort((np.random.default_rng(seed).random(len(score)), -score))
@@ -136,7 +136,7 @@ def _cross_validated(
     folds = RepeatedStratifiedKFold(n_splits=_FOLDS, n_repeats=_REPEATS, random_state=seed)
     rows = []
     unseen: dict[str, np.ndarray] = {}
-    with threadpool_limits(1):
+    with one_thread():
         for train, test in folds.split(x, y):
             scores = _all_scores(x.iloc[train], y[train], x.iloc[test], seed)
             for model, score in scores.items():
@@ -159,7 +159,10 @@ def _cross_validated(
 
 
 def _judged(
-    candidates: pd.DataFrame, ranking: pd.DataFrame, known: np.ndarray | None, level: float
+    candidates: pd.DataFrame,
+    ranking: pd.DataFrame,
+    known: np.ndarray | None,
+    confidence_level: float,
 ) -> tuple[tuple[Number, ...], str]:
     best = candidates[candidates["chosen"]].iloc[0]
     n, first = len(ranking), round(BEST_SHARE * len(ranking))
@@ -181,7 +184,7 @@ def _judged(
         return tuple(numbers), text + " What they did is not known here, so it is not scored."
     buyers = answers.astype(bool).to_numpy()
     found, total = int(buyers[:first].sum()), int(buyers.sum())
-    low, high = wilson(np.array([found]), np.array([total]), level=level)
+    low, high = wilson(np.array([found]), np.array([total]), confidence_level=confidence_level)
     meaning = f"buyers among the best {first} prospects, of {total}"
     numbers.append(
         Number("prospects_found", found, "count", low[0] * total, high[0] * total, meaning, 0)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from threadpoolctl import threadpool_limits
 
 from pmlib.errors import StudyError
+from pmlib.inference.learners import boosted_trees, one_thread
+from pmlib.inference.proportions import wilson
+from pmlib.inference.ranking import auc_interval
 from pmlib.numbers import Number, format_number
 from pmlib.numbers import WordedFinding as Finding
-from pmlib.safeguards import wilson
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -67,7 +67,6 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
     """
     # Most studies have a control group and need no classifier: sklearn is not imported for them.
     from sklearn.compose import make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -83,9 +82,7 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     boosting = make_pipeline(
         make_column_transformer((codes, text), ("passthrough", numbers)),
-        HistGradientBoostingClassifier(
-            learning_rate=0.05, max_leaf_nodes=15, min_samples_leaf=50, random_state=seed
-        ),
+        boosted_trees(learning_rate=0.05, leaves=15, smallest_leaf=50, stops_early=True, seed=seed),
     )
     return {"logistic regression": logistic, "gradient boosting": boosting}
 
@@ -127,55 +124,23 @@ def judge_over_time(
     if not contacts["contacted_on"].is_monotonic_increasing:
         raise StudyError("Contacts must come in the order of time.", where="contacts.contacted_on")
     x, y = typed(contacts[list(features)]), contacts["responded"].astype(bool).to_numpy()
-    n, cut, level = len(y), int(training_share * len(y)), confidence_level
+    n, cut = len(y), int(training_share * len(y))
     rows, parts = [], []
     for split, order in (
         (LATER, np.arange(n)), (RANDOM, np.random.default_rng(seed).permutation(n))
     ):  # fmt: skip
         judged = y[order[cut:]]
         scores = _scores(x, y, order[:cut], order[cut:], seed)
-        rows += [{"split": split, **row} for row in _auc_rows(scores, judged, level)]
+        rows += [{"split": split, **row} for row in _auc_rows(scores, judged, confidence_level)]
         if split == LATER:
-            parts = [gains_table(score, judged, confidence_level=level).assign(model=model)
-                     for model, score in scores.items()]  # fmt: skip
+            parts = [
+                gains_table(score, judged, confidence_level=confidence_level).assign(model=model)
+                for model, score in scores.items()
+            ]
     auc, gains = pd.DataFrame(rows), pd.concat(parts, ignore_index=True)
-    rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, level)
-    drift = _drift(contacts["contacted_on"], y, level)
+    rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, confidence_level)
+    drift = _drift(contacts["contacted_on"], y, confidence_level)
     return Targeting(drift, auc, rolling, gains, _numbers(auc, gains), _text(auc, drift))
-
-
-def auc_interval(
-    score: np.ndarray, bought: np.ndarray, *, confidence_level: float = 0.95
-) -> tuple[float, float, float]:
-    """Area under the ROC curve with DeLong's interval, from ranks (no loop over pairs).
-
-    The variance is that of the two means of placement values: of each buyer among the others,
-    and of each other customer among the buyers. Computed on the logit scale, so the interval
-    stays within (0, 1).
-
-    Raises
-    ------
-    StudyError
-        All or none of the customers bought.
-    """
-    n1, n0 = int(bought.sum()), int((~bought).sum())
-    if not n1 or not n0:
-        raise StudyError(
-            "A ranking cannot be judged.",
-            rule="buyers and others",
-            found=f"{n1} buyers of {n1 + n0}",
-        )
-    overall = stats.rankdata(score)
-    of_buyers = (overall[bought] - stats.rankdata(score[bought])) / n0
-    of_others = 1 - (overall[~bought] - stats.rankdata(score[~bought])) / n1
-    auc = float(of_buyers.mean())
-    variance = of_buyers.var(ddof=1) / n1 + of_others.var(ddof=1) / n0 if min(n1, n0) > 1 else 0.25
-    if not 0 < auc < 1:
-        return auc, auc, auc
-    half = stats.norm.ppf(0.5 + confidence_level / 2) * np.sqrt(variance) / (auc * (1 - auc))
-    logit = np.log(auc / (1 - auc))
-    low, high = 1 / (1 + np.exp(-(logit - half))), 1 / (1 + np.exp(-(logit + half)))
-    return auc, float(low), float(high)
 
 
 def gains_table(
@@ -202,7 +167,7 @@ def gains_table(
     contacts = np.maximum((depths * len(score)).round().astype(int), 1)
     buyers = cumulative[contacts - 1]
     total = np.full(len(depths), bought.sum(), float)
-    low, high = wilson(buyers, total, level=confidence_level)
+    low, high = wilson(buyers, total, confidence_level=confidence_level)
     table = pd.DataFrame(
         {"depth": depths, "contacts": contacts, "buyers": buyers, "found": buyers / total,
          "found_low": low, "found_high": high}
@@ -232,7 +197,7 @@ def profit_curve(
         ``model, depth, contacts, profit, profit_low, profit_high``, with Wilson's interval of the
         response among those contacted.
     """
-    low, high = wilson(gains["buyers"], gains["contacts"], level=confidence_level)
+    low, high = wilson(gains["buyers"], gains["contacts"], confidence_level=confidence_level)
     curve, response = (
         gains[["model", "depth", "contacts"]].copy(),
         gains["buyers"] / gains["contacts"],
@@ -274,8 +239,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 def _scores(
     x: pd.DataFrame, y: np.ndarray, train: np.ndarray, judge: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    # One thread: on shared machines the threads of small fits wait for each other.
-    with threadpool_limits(1):
+    with one_thread():
         return {
             name: model.fit(x.iloc[train], y[train]).predict_proba(x.iloc[judge])[:, 1]
             for name, model in classifiers(x, seed=seed).items()
@@ -283,11 +247,11 @@ def _scores(
 
 
 def _auc_rows(
-    scores: Mapping[str, np.ndarray], bought: np.ndarray, level: float
+    scores: Mapping[str, np.ndarray], bought: np.ndarray, confidence_level: float
 ) -> list[dict[str, object]]:
     rows = []
     for model, score in scores.items():
-        auc, low, high = auc_interval(score, bought, confidence_level=level)
+        auc, low, high = auc_interval(score, bought, confidence_level=confidence_level)
         rows.append({"model": model, "contacts": len(bought), "buyers": int(bought.sum()),
                      "auc": auc, "low": low, "high": high})  # fmt: skip
     return rows
@@ -295,7 +259,7 @@ def _auc_rows(
 
 def _rolling(
     x: pd.DataFrame, y: np.ndarray, dates: pd.Series, first: int, windows: int, seed: int,
-    level: float,
+    confidence_level: float,
 ) -> pd.DataFrame:  # fmt: skip
     """Judge each window on a model trained on everything before it."""
     edges = np.linspace(first, len(y), windows + 1).astype(int)
@@ -305,11 +269,11 @@ def _rolling(
         scores = _scores(x, y, np.arange(start), judge, seed)
         span = {"window": window, "first_contact": dates.iloc[start],
                 "last_contact": dates.iloc[end - 1]}  # fmt: skip
-        rows += [{**span, **row} for row in _auc_rows(scores, y[judge], level)]
+        rows += [{**span, **row} for row in _auc_rows(scores, y[judge], confidence_level)]
     return pd.DataFrame(rows)
 
 
-def _drift(dates: pd.Series, bought: np.ndarray, level: float) -> pd.DataFrame:
+def _drift(dates: pd.Series, bought: np.ndarray, confidence_level: float) -> pd.DataFrame:
     tenth = np.arange(len(bought)) * 10 // len(bought) + 1
     table = (
         pd.DataFrame({"tenth": tenth, "date": dates.to_numpy(), "bought": bought})
@@ -321,7 +285,9 @@ def _drift(dates: pd.Series, bought: np.ndarray, level: float) -> pd.DataFrame:
         .reset_index()
     )  # fmt: skip
     table["response"] = table["buyers"] / table["contacts"]
-    table["low"], table["high"] = wilson(table["buyers"], table["contacts"], level=level)
+    table["low"], table["high"] = wilson(
+        table["buyers"], table["contacts"], confidence_level=confidence_level
+    )
     return table.drop(columns="buyers")
 
 

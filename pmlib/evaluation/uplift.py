@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pmlib.evaluation.intervals import from_influence
+from pmlib.inference.means import from_influence
 from pmlib.numbers import Number, format_number
 
 DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)
@@ -180,14 +180,18 @@ def judge_rankings(
             a, b = found[first, measure], found[other, measure]
             lead = RankEffect(a.effect - b.effect, a.influence - b.influence)
             found[f"{first} − {other}", measure] = lead
-    level = confidence_level
     rows = [
-        (*of, *from_influence(rank.effect, rank.influence, customers, confidence_level=level))
+        (
+            *of,
+            *from_influence(
+                rank.effect, rank.influence, customers, confidence_level=confidence_level
+            ),
+        )
         for of, rank in found.items()
     ]
     columns = ["ranking", "measure", "estimate", "standard_error", "low", "high", "p_value"]
     table = pd.DataFrame(rows, columns=columns)
-    curves = {name: qini_curve(gamma, score, customers=customers, confidence_level=level)
+    curves = {name: qini_curve(gamma, score, customers=customers, confidence_level=confidence_level)
               for name, score in scores.items()}  # fmt: skip
     curve = pd.concat(curves, names=["ranking"]).reset_index("ranking").reset_index(drop=True)
     numbers = tuple(

@@ -19,7 +19,7 @@ def monthly_activity(
     tables: Mapping[str, nw.LazyFrame],
     *,
     as_of: dt.date,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     minimum: int = 10,
 ) -> Finding:
     """Count payments, active customers and money in and out, month by month.
@@ -33,7 +33,7 @@ def monthly_activity(
         Canonical tables: ``customers`` and ``transactions``.
     as_of : datetime.date
         Later payments are left out.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         Months with fewer active customers are suppressed.
@@ -63,7 +63,7 @@ def monthly_activity(
         dated.select(first=nw.col("_day").min(), last=nw.col("_day").max()), sort_by=()
     ).iloc[0]
     months["customers"] = _joined_by(customers, months["_month"].to_numpy())
-    months = with_rate(months, "active", "customers", level=level)
+    months = with_rate(months, "active", "customers", confidence_level=confidence_level)
     months["whole"] = [
         _first_day(number) >= span["first"] - 3 and _first_day(number + 1) - 1 <= span["last"] + 3
         for number in months["_month"]

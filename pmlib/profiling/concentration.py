@@ -10,11 +10,11 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.canon.customers import joined_by
 from pmlib.canon.holdings import held_products
 from pmlib.engine import collect, day_number
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.profiling.quality import count_rows, iso_day
 
@@ -124,7 +124,7 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
 
 
 def concentration(
-    measures: Sequence[Measure], *, level: float = 0.95, minimum: int = 10
+    measures: Sequence[Measure], *, confidence_level: float = 0.95, minimum: int = 10
 ) -> Concentration:
     """Lorenz curve, Gini index and share of the top fifth, for each measure of value.
 
@@ -132,7 +132,7 @@ def concentration(
     ----------
     measures : sequence of Measure
         As `customer_values` returns them.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         No point of the curve sets fewer customers apart.
@@ -144,7 +144,7 @@ def concentration(
     Review of Economic Studies 50, 723-735). A measure that is negative for some customers has
     no Lorenz curve and is left out; the text says so.
     """
-    z = norm.ppf(0.5 + level / 2)
+    z = normal_quantile(confidence_level)
     curves, rows, numbers, sentences = [], [], [], []
     for measure in measures:
         bins = _bins(measure)

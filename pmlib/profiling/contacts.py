@@ -93,7 +93,7 @@ def contact_responses(
     contacts: nw.LazyFrame,
     *,
     products: nw.LazyFrame | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     minimum: int = 10,
 ) -> Responses:
     """Response and cost a sale of past contacts, by campaign and by product and channel.
@@ -103,7 +103,7 @@ def contact_responses(
     contacts : narwhals.LazyFrame
     products : narwhals.LazyFrame, optional
         Gives the products' names.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         Cells with fewer contacts are suppressed.
@@ -125,12 +125,12 @@ def contact_responses(
         ["_order", "product", "arm", "channel"], kind="stable"
     )
     tests = controlled_tests(contacts)
-    numbers, text = _response_text(campaigns, tests, level)
+    numbers, text = _response_text(campaigns, tests, confidence_level)
     days = campaigns.pop("first").map(iso_day), campaigns.pop("last").map(iso_day)
-    campaigns = _with_costs(campaigns, level)
+    campaigns = _with_costs(campaigns, confidence_level)
     campaigns.insert(2, "first", days[0])
     campaigns.insert(3, "last", days[1])
-    offers = _with_costs(offers[[*keys, *_SUMS]], level)
+    offers = _with_costs(offers[[*keys, *_SUMS]], confidence_level)
     shown = partial(suppress, count="contacts", minimum=minimum)
     return Responses(
         shown(campaigns, by=keys[:2]).reset_index(drop=True),
@@ -164,9 +164,11 @@ def _counts(contacts: nw.LazyFrame) -> pd.DataFrame:
     return counted.rename(columns=by).astype({"cost": float, "answered_cost": float})
 
 
-def _with_costs(table: pd.DataFrame, level: float) -> pd.DataFrame:
+def _with_costs(table: pd.DataFrame, confidence_level: float) -> pd.DataFrame:
     """Add rates, and costs a sale where every contact's cost is recorded."""
-    table = with_rate(table, "responded", "answered", level=level, name="rate")
+    table = with_rate(
+        table, "responded", "answered", confidence_level=confidence_level, name="rate"
+    )
     paid = (table["costed"] == table["contacts"]) & (table["cost"] > 0)
     a_contact = table["answered_cost"].where(paid) / table["answered"].where(table["answered"] > 0)
     table["cost"] = table.pop("cost").where(paid)
@@ -176,12 +178,12 @@ def _with_costs(table: pd.DataFrame, level: float) -> pd.DataFrame:
 
 
 def _response_text(
-    campaigns: pd.DataFrame, tests: Sequence[str], level: float
+    campaigns: pd.DataFrame, tests: Sequence[str], confidence_level: float
 ) -> tuple[tuple[Number, ...], str]:
     left_out, tested = campaigns["arm"] == CONTROL, campaigns["campaign"].isin(tests)
 
     def together(rows: pd.Series) -> pd.Series:
-        return _with_costs(campaigns.loc[rows, _SUMS].sum().to_frame().T, level).iloc[0]
+        return _with_costs(campaigns.loc[rows, _SUMS].sum().to_frame().T, confidence_level).iloc[0]
 
     def response(key: str, row: pd.Series, meaning: str) -> Number:
         return Number(key, row["rate"], "share", row["low"], row["high"], meaning=meaning)
@@ -265,7 +267,7 @@ def wasted_contacts(
     customers: nw.LazyFrame,
     products: nw.LazyFrame | None = None,
     holdings: nw.LazyFrame | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     minimum: int = 10,
 ) -> Waste:
     """Count past contacts to holders, to those the product does not suit, and to objectors.
@@ -275,7 +277,7 @@ def wasted_contacts(
     contacts, customers : narwhals.LazyFrame
     products, holdings : narwhals.LazyFrame, optional
         Without them some reasons cannot be told; the text says which.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         Smallest number of customers that may be shown.
@@ -288,9 +290,12 @@ def wasted_contacts(
         on="contacted_on",
     )
     usual = without(flagged, controlled_tests(contacts))
-    reasons = count_exclusions(usual, cost="cost", level=level)
+    reasons = count_exclusions(usual, cost="cost", confidence_level=confidence_level)
     campaigns = _in_time(
-        count_exclusions(flagged, by=["campaign_id"], cost="cost", level=level), contacts
+        count_exclusions(
+            flagged, by=["campaign_id"], cost="cost", confidence_level=confidence_level
+        ),
+        contacts,
     )
     known = set(reasons.loc[reasons["known"] > 0, "reason"]) & set(EXCLUSIONS)
     untold = [REASONS[name] for name in EXCLUSIONS if name not in known]

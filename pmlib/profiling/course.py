@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.engine import collect
+from pmlib.inference.normal import normal_quantile
+from pmlib.inference.proportions import newcombe
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.contacts import answers, controlled_tests, without
@@ -28,7 +29,7 @@ def repeated_contacts(
     customers: nw.LazyFrame | None = None,
     counters: Mapping[str, str] | None = None,
     most: int = 6,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     minimum: int = 10,
 ) -> Finding:
     """Response to a customer's first, second, third … contact, within each campaign.
@@ -45,7 +46,7 @@ def repeated_contacts(
         Attribute of the customers that counts contacts, to its label.
     most : int
         This contact and all later ones are taken together.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         Cells with fewer contacts are suppressed.
@@ -64,12 +65,19 @@ def repeated_contacts(
         contact=nw.col("_day").cum_count().over("customer_id", order_by=["_day", "campaign_id"]),
         series=nw.col("campaign_id"),
     )
-    table = _by_number(numbered, most, level)
+    table = _by_number(numbered, most, confidence_level)
     if not table.empty and table["contact"].max() == 1 and counters and customers is not None:
-        return _counted(outcomes, customers, counters, most=most, level=level, minimum=minimum)
+        return _counted(
+            outcomes,
+            customers,
+            counters,
+            most=most,
+            confidence_level=confidence_level,
+            minimum=minimum,
+        )
     if table.empty or table["contact"].max() == 1:
         return Finding(table.iloc[:0], (), "No customer was contacted more than once on record.")
-    number, verdict = _compared("repetition_change", table, level, "within a campaign")
+    number, verdict = _compared("repetition_change", table, confidence_level, "within a campaign")
     text = (
         f"Within a campaign, response to later contacts was {verdict} that to the first "
         f"({_SHOWN.format(number.key)}). {_NOT_CAUSAL}"
@@ -83,7 +91,7 @@ def _counted(
     counters: Mapping[str, str],
     *,
     most: int,
-    level: float,
+    confidence_level: float,
     minimum: int,
 ) -> Finding:
     """The course by attributes that count contacts."""
@@ -95,8 +103,8 @@ def _counted(
             on="customer_id",
             how="inner",
         ).with_columns(series=nw.lit(label))
-        parts.append(_by_number(counted, most, level))
-        number, verdict = _compared(f"repetition_change_{name}", parts[-1], level, label)
+        parts.append(_by_number(counted, most, confidence_level))
+        number, verdict = _compared(f"repetition_change_{name}", parts[-1], confidence_level, label)
         numbers.append(number)
         text += (
             f" {literal(label)}: response to higher counts was {verdict} that to the lowest "
@@ -112,14 +120,16 @@ def _shown(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _compared(key: str, table: pd.DataFrame, level: float, series: str) -> tuple[Number, str]:
-    change, low, high = _later_less_first(table, level)
+def _compared(
+    key: str, table: pd.DataFrame, confidence_level: float, series: str
+) -> tuple[Number, str]:
+    change, low, high = _later_less_first(table, confidence_level)
     verdict = "below" if high < 0 else "above" if low > 0 else "not surely different from"
     meaning = f"response to later contacts less the first: {series}"
     return Number(key, change, "points", low, high, meaning=meaning), verdict
 
 
-def _by_number(numbered: nw.LazyFrame, most: int, level: float) -> pd.DataFrame:
+def _by_number(numbered: nw.LazyFrame, most: int, confidence_level: float) -> pd.DataFrame:
     number = nw.col("contact").cast(nw.Int64)
     table = collect(
         numbered.with_columns(
@@ -139,11 +149,15 @@ def _by_number(numbered: nw.LazyFrame, most: int, level: float) -> pd.DataFrame:
     table["_first"] = table.groupby("series")["_first"].transform("min")
     table = table.sort_values(["_first", "series", "contact"], kind="stable")
     return with_rate(
-        table.drop(columns="_first"), "responded", "contacts", level=level, name="rate"
+        table.drop(columns="_first"),
+        "responded",
+        "contacts",
+        confidence_level=confidence_level,
+        name="rate",
     )
 
 
-def _later_less_first(table: pd.DataFrame, level: float) -> tuple[float, float, float]:
+def _later_less_first(table: pd.DataFrame, confidence_level: float) -> tuple[float, float, float]:
     difference = weight = variance = 0.0
     for _, part in table.dropna(subset=["rate"]).groupby("series", sort=False):
         is_first = part["contact"] == part["contact"].min()
@@ -158,11 +172,13 @@ def _later_less_first(table: pd.DataFrame, level: float) -> tuple[float, float, 
         weight += w
     if not weight:
         return np.nan, np.nan, np.nan
-    half = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / weight
+    half = normal_quantile(confidence_level) * np.sqrt(variance) / weight
     return difference / weight, difference / weight - half, difference / weight + half
 
 
-def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int = 10) -> Finding:
+def response_drift(
+    contacts: nw.LazyFrame, *, confidence_level: float = 0.95, minimum: int = 10
+) -> Finding:
     """Response over time: contacts in order of their day, cut into ten parts of equal size.
 
     Contacts of one day are ordered by ``customer_id``.
@@ -171,7 +187,7 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
     ----------
     contacts : narwhals.LazyFrame
         Control rows are left out, and so are tests where there is other marketing.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         Smallest number of contacts a part must have.
@@ -215,9 +231,13 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
         sort_by=["tenth"],
     )
     table["first"], table["last"] = table["first"].map(iso_day), table["last"].map(iso_day)
-    table = with_rate(table, "responded", "contacts", level=level, name="rate")[columns]
+    table = with_rate(
+        table, "responded", "contacts", confidence_level=confidence_level, name="rate"
+    )[columns]
     start, end = table.iloc[0], table.iloc[-1]
-    change, (low, high) = end["rate"] - start["rate"], _newcombe(end, start, level)
+    counts = (tenth[[name]] for tenth in (end, start) for name in ("responded", "contacts"))
+    found = newcombe(*counts, confidence_level=confidence_level)
+    change, low, high = found.effect[0], found.low[0], found.high[0]
     numbers = (
         Number("response_first_tenth", start["rate"], "share", start["low"], start["high"],
                meaning="response to the first tenth of the contacts"),
@@ -247,12 +267,3 @@ def response_drift(contacts: nw.LazyFrame, *, level: float = 0.95, minimum: int 
             "trained in; it must be judged on later contacts."
         )
     return Finding(table, numbers, text)
-
-
-def _newcombe(later: pd.Series, earlier: pd.Series, level: float) -> tuple[float, float]:
-    from statsmodels.stats.proportion import confint_proportions_2indep
-
-    return confint_proportions_2indep(
-        later["responded"], later["contacts"], earlier["responded"], earlier["contacts"],
-        method="newcomb", compare="diff", alpha=1 - level,
-    )  # fmt: skip

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.canon.customers import ADULT, age, completed_years
 from pmlib.engine import collect
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.quality import count_rows, suppress_each, with_rate
@@ -84,7 +84,7 @@ def customer_structure(
     *,
     as_of: dt.date,
     attributes: Mapping[str, Attribute] | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     minimum: int = 10,
 ) -> Structure:
     """Describe the customers by age, gender, region, tenure and every declared attribute.
@@ -96,7 +96,7 @@ def customer_structure(
         Ages and tenures are counted to this day.
     attributes : mapping, optional
         Name to ``Attribute`` of the study.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         Smallest number of customers that may be shown; smaller cells are suppressed.
@@ -118,10 +118,10 @@ def customer_structure(
             continue
         few = _distinct(customers, name) <= _MOST_LEVELS
         if schema[name].is_numeric() and not few:
-            amounts.append(_amount(customers, name, attribute, level))
+            amounts.append(_amount(customers, name, attribute, confidence_level))
         else:
             parts.append(_by_level(customers, name, attribute.label, attribute.role))
-    levels = _finish(parts, level, minimum)
+    levels = _finish(parts, confidence_level, minimum)
     n = count_rows(customers)
     numbers = [Number("customers", n, "customers", meaning="customers in the study")]
     text = "The study describes {customers} customers."
@@ -223,11 +223,11 @@ def _by_level(customers: nw.LazyFrame, name: str, label: str, role: str) -> pd.D
     return frame.assign(dimension=label, role=role)
 
 
-def _finish(parts: list[pd.DataFrame], level: float, minimum: int) -> pd.DataFrame:
+def _finish(parts: list[pd.DataFrame], confidence_level: float, minimum: int) -> pd.DataFrame:
     columns = ["dimension", "role", "level", "customers"]
     levels = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns, dtype=float)
     total = levels.groupby("dimension")["customers"].transform("sum")
-    levels = with_rate(levels, "customers", total, level=level)
+    levels = with_rate(levels, "customers", total, confidence_level=confidence_level)
     return suppress_each(levels, "dimension", minimum=minimum)
 
 
@@ -236,7 +236,7 @@ def _distinct(customers: nw.LazyFrame, name: str) -> int:
 
 
 def _amount(
-    customers: nw.LazyFrame, name: str, attribute: Attribute, level: float
+    customers: nw.LazyFrame, name: str, attribute: Attribute, confidence_level: float
 ) -> dict[str, object]:
     value = nw.col(name).cast(nw.Float64)
     row = collect(
@@ -250,7 +250,7 @@ def _amount(
         ),
         sort_by=(),
     ).iloc[0]
-    half = norm.ppf(0.5 + level / 2) * row["sd"] / np.sqrt(row["n"])
+    half = normal_quantile(confidence_level) * row["sd"] / np.sqrt(row["n"])
     return {
         "attribute": attribute.label,
         "role": attribute.role,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.engine import collect, uniform
+from pmlib.inference.ranking import area_interval, roc_area
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.contacts import answers
@@ -30,7 +30,7 @@ def audit_feature_time(
     customers: nw.LazyFrame,
     contacts: nw.LazyFrame | None = None,
     *,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> Finding:
     """Ask of each attribute whether it was known before the contact, and how much it would tell.
 
@@ -45,7 +45,7 @@ def audit_feature_time(
     customers : narwhals.LazyFrame
     contacts : narwhals.LazyFrame, optional
         Past contacts; control rows are left out.
-    level : float
+    confidence_level : float
         Confidence level of the intervals.
 
     Returns
@@ -63,7 +63,7 @@ def audit_feature_time(
             continue
         auc = low = high = np.nan
         if outcomes is not None:
-            auc, low, high = _auc(customers, outcomes, name, schema[name], level)
+            auc, low, high = _auc(customers, outcomes, name, schema[name], confidence_level)
         records.append(
             {
                 "attribute": name,
@@ -123,16 +123,12 @@ def _auc(
     outcomes: nw.LazyFrame,
     name: str,
     kind: nw.dtypes.DType,
-    level: float,
+    confidence_level: float,
 ) -> tuple[float, float, float]:
-    """Area under the ROC curve of one attribute, with DeLong's interval, from grouped counts.
+    """How well one attribute tells takers from others (AUC), with its interval.
 
-    The AUC is the probability that a taker has the larger value than a non-taker, ties counting
-    half. Each taker's chance against the non-takers, and the reverse, is constant within a
-    value, so counts a value suffice (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44,
-    837-845). Texts are ordered, in each half of the customers, by the share of takers in the
-    other half, and the two AUCs are averaged: an order by the shares it is judged on would
-    flatter.
+    Texts are ordered, in each half of the customers, by the share of takers in the other half,
+    and the two AUCs are averaged: an order by the shares it is judged on would flatter.
     """
     numeric = kind.is_numeric() or kind in (nw.Date, nw.Boolean)
     half = nw.lit(0) if numeric else (uniform("customer_hash", seed=_HALVES) < 0.5).cast(nw.Int64)
@@ -142,49 +138,19 @@ def _auc(
         .drop_nulls("value")
         .join(outcomes, on="customer_id", how="inner")
         .group_by("half", "value")
-        .agg(n=nw.len(), took=nw.col("_took").sum())
-        .with_columns(left=(nw.col("n") - nw.col("took")).cast(nw.Float64))
-        .with_columns(took=nw.col("took").cast(nw.Float64))
+        .agg(n=nw.len(), events=nw.col("_took").sum())
+        .with_columns(others=nw.col("n") - nw.col("events"))
     )
-    # Values stay in the engine: a continuous attribute has as many as there are customers.
     if numeric:
-        parts = [_delong(counts.with_columns(rank=nw.col("value")))]
+        parts = [roc_area(counts.with_columns(score=nw.col("value")))]
     else:
-        rate = nw.col("took").sum() / (nw.col("took").sum() + nw.col("left").sum())
+        rate = nw.col("events").sum() / (nw.col("events").sum() + nw.col("others").sum())
         other = counts.with_columns(half=1 - nw.col("half")).group_by("half", "value")
-        ranked = counts.join(other.agg(rank=rate), on=["half", "value"], how="left")
-        usual = collect(counts.select(rank=rate), sort_by=())["rank"].iloc[0]
-        ranked = ranked.with_columns(rank=nw.col("rank").fill_null(float(usual)))
-        parts = [_delong(ranked.filter(nw.col("half") == half)) for half in (0, 1)]
-    auc, variance = np.mean(parts, axis=0)
-    half_width = norm.ppf(0.5 + level / 2) * np.sqrt(max(variance / len(parts), 0.0))
-    return float(auc), float(max(auc - half_width, 0.0)), float(min(auc + half_width, 1.0))
-
-
-def _delong(counts: nw.LazyFrame) -> tuple[float, float]:
-    """Area under the ROC curve of ``rank``, and its variance."""
-    table = counts.group_by("rank").agg(took=nw.col("took").sum(), left=nw.col("left").sum())
-    totals = collect(table.select(took=nw.col("took").sum(), left=nw.col("left").sum()), sort_by=())
-    takers, others = totals["took"].iloc[0], totals["left"].iloc[0]
-    if not (takers > 1 and others > 1):
-        return np.nan, np.nan
-    below = table.with_columns(
-        took_to=nw.col("took").cum_sum().over(order_by="rank"),
-        left_to=nw.col("left").cum_sum().over(order_by="rank"),
-    ).with_columns(
-        wins=(nw.col("left_to") - nw.col("left") * 0.5) / float(others),
-        losses=1.0 - (nw.col("took_to") - nw.col("took") * 0.5) / float(takers),
-    )
-    sums = collect(
-        below.select(
-            wins=(nw.col("took") * nw.col("wins")).sum(),
-            wins2=(nw.col("took") * nw.col("wins") * nw.col("wins")).sum(),
-            losses2=(nw.col("left") * nw.col("losses") * nw.col("losses")).sum(),
-        ),
-        sort_by=(),
-    ).iloc[0]
-    auc = sums["wins"] / takers
-    variance = (sums["wins2"] / takers - auc**2) / (takers - 1) + (
-        sums["losses2"] / others - auc**2
-    ) / (others - 1)
-    return float(auc), float(variance)
+        ranked = counts.join(other.agg(score=rate), on=["half", "value"], how="left")
+        usual = collect(counts.select(score=rate), sort_by=())["score"].iloc[0]
+        ranked = ranked.with_columns(score=nw.col("score").fill_null(float(usual)))
+        parts = [roc_area(ranked.filter(nw.col("half") == half)) for half in (0, 1)]
+    if min(min(area.events, area.others) for area in parts) < 2:
+        return np.nan, np.nan, np.nan
+    auc, variance = (float(np.mean(part)) for part in list(zip(*parts, strict=True))[:2])
+    return auc, *area_interval(auc, variance / len(parts), confidence_level=confidence_level)

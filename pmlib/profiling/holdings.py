@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.canon.customers import age
 from pmlib.canon.holdings import held_products
 from pmlib.engine import collect
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.profiling.customers import AGE_EDGES, band, band_names
@@ -48,7 +48,7 @@ def product_penetration(
     products: nw.LazyFrame,
     *,
     as_of: dt.date,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     minimum: int = 10,
 ) -> Penetration:
     """Share of the customers who hold each product, and how many products each holds.
@@ -58,7 +58,7 @@ def product_penetration(
     customers, holdings, products : narwhals.LazyFrame
     as_of : datetime.date
         Holdings open on this day count.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         Smallest number of customers that may be shown.
@@ -69,7 +69,7 @@ def product_penetration(
     holders = collect(held.group_by("product_id").agg(customers=nw.len()), sort_by=["product_id"])
     table = catalogue.merge(holders, on="product_id", how="left")
     table["customers"] = table["customers"].fillna(0)
-    table = with_rate(table, "customers", n, level=level).sort_values(
+    table = with_rate(table, "customers", n, confidence_level=confidence_level).sort_values(
         ["customers", "product_id"], ascending=[False, True], kind="stable"
     )
     # Products overlap, so their sum is no total from which a small one could be found.
@@ -85,8 +85,10 @@ def product_penetration(
     per_customer = pd.concat([none, counted], ignore_index=True).astype(int)
     sizes, weights = per_customer["products"].to_numpy(), per_customer["customers"].to_numpy()
     mean = float((sizes * weights).sum() / n)
-    half = norm.ppf(0.5 + level / 2) * np.sqrt((weights * (sizes - mean) ** 2).sum() / n / n)
-    per_customer = with_rate(per_customer, "customers", n, level=level)
+    half = normal_quantile(confidence_level) * np.sqrt(
+        (weights * (sizes - mean) ** 2).sum() / n / n
+    )
+    per_customer = with_rate(per_customer, "customers", n, confidence_level=confidence_level)
     top, never, empty = table.iloc[0], table[table["customers"] == 0], per_customer.iloc[0]
     numbers = (
         Number("n_products", len(table), "count", meaning="products of the catalogue"),
@@ -116,7 +118,7 @@ def penetration_by_age(
     products: nw.LazyFrame,
     *,
     as_of: dt.date,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     minimum: int = 10,
 ) -> Finding | None:
     """Share of each age band that holds each product, small cells suppressed.
@@ -126,7 +128,7 @@ def penetration_by_age(
     customers, holdings, products : narwhals.LazyFrame
     as_of : datetime.date
         Holdings and ages are those of this day.
-    level : float
+    confidence_level : float
         Confidence level.
     minimum : int
         Smallest number of customers that may be shown.
@@ -160,7 +162,7 @@ def penetration_by_age(
     )
     names = band_names(AGE_EDGES)
     table["age_band"] = [names[int(number)] for number in table["band"]]
-    table = with_rate(table, "customers", "people", level=level)
+    table = with_rate(table, "customers", "people", confidence_level=confidence_level)
     columns = ["product_id", "name", "age_band", "customers", "share", "low", "high"]
     # A product's holders over the ages add up to its published total; products overlap.
     table = suppress_each(table[columns], "product_id", minimum=minimum)

@@ -12,8 +12,9 @@ import pandas as pd
 from pmlib.canon.contacts import made
 from pmlib.canon.customers import ADULT, age
 from pmlib.engine import collect, day_number
+from pmlib.inference.proportions import wilson
 from pmlib.numbers import Finding, Number
-from pmlib.safeguards import suppress, wilson
+from pmlib.safeguards import suppress
 
 TABLES = ("customers", "products", "holdings", "transactions", "contacts")
 _DATES = {"holdings": "opened_on", "transactions": "booked_on", "contacts": "contacted_on"}
@@ -285,7 +286,7 @@ def with_rate(
     part: str,
     whole: str | int | pd.Series,
     *,
-    level: float,
+    confidence_level: float,
     name: str = "share",
 ) -> pd.DataFrame:
     """Add a share `name` with ``low`` and ``high`` (Wilson); NaN where the whole is nothing.
@@ -297,12 +298,12 @@ def with_rate(
         Column of counts.
     whole : str, int or pandas.Series
         What they are a part of: a column, one number, or a number a row.
-    level : float
+    confidence_level : float
         Confidence level.
     name : str
     """
     totals = table[whole] if isinstance(whole, str) else pd.Series(whole, index=table.index)
-    low, high = wilson(table[part], totals, level=level)
+    low, high = wilson(table[part], totals, confidence_level=confidence_level)
     share = table[part].astype(float) / totals.astype(float).where(totals > 0)
     return table.assign(**{name: share}, low=low, high=high)
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, rankdata
-from sklearn.metrics import adjusted_rand_score
-from threadpoolctl import threadpool_limits
 
 from pmlib.engine import collect
+from pmlib.inference.learners import one_thread
+from pmlib.inference.normal import normal_scores
 from pmlib.numbers import Number
 from pmlib.segmentation.clustering import ALGORITHMS, cluster
 from pmlib.segmentation.fit import Segmentation
@@ -94,7 +93,7 @@ def rand_index(counts: np.ndarray) -> float:
     return 1.0 if largest == chance else (together - chance) / (largest - chance)
 
 
-@threadpool_limits.wrap(limits=1)
+@one_thread()
 def vary_choices(
     sample: pd.DataFrame,
     result: Segmentation,
@@ -119,6 +118,8 @@ def vary_choices(
         ``choice, agreement, low, high``: adjusted Rand index with the segments used
         [@hubert1985partitions]; the lowest agreement first. Empty when there is one segment.
     """
+    from sklearn.metrics import adjusted_rand_score
+
     columns = ["choice", "agreement", "low", "high"]
     k, algorithm = result.scorer.k, result.scorer.clustering.algorithm
     if k == 1:
@@ -169,7 +170,9 @@ def _open_ended(encoder: Encoder, sample: pd.DataFrame) -> np.ndarray:
 
 def _ranks(matrix: np.ndarray, encoder: Encoder) -> np.ndarray:
     """Normal scores of the ranks, ties at their mean rank; categories as they are."""
-    scores = norm.ppf((rankdata(matrix, axis=0) - 0.5) / len(matrix))
+    from scipy.stats import rankdata
+
+    scores = normal_scores(rankdata(matrix, axis=0), len(matrix))
     kinds = np.array([column.level is None for column in encoder.columns])
     return _rescaled(np.where(kinds, scores, matrix), encoder)
 

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
-from sklearn.cluster import KMeans
-from sklearn.mixture import GaussianMixture
 
 from pmlib.errors import StudyError
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 ALGORITHMS = ("kmeans", "mixture", "ward")
 WARD_ROWS = 3_000
@@ -91,6 +93,8 @@ def cluster(matrix: np.ndarray, k: int, *, algorithm: str = "kmeans", seed: int)
     if k == 1:
         centres = matrix.mean(axis=0, keepdims=True)
     elif algorithm == "kmeans":
+        from sklearn.cluster import KMeans
+
         model = KMeans(k, n_init=10, random_state=seed).fit(matrix)
         centres = model.cluster_centers_
     elif algorithm == "ward":
@@ -129,6 +133,8 @@ def require_distinct(matrix: np.ndarray, k: int) -> None:
 
 def fit_mixture(matrix: np.ndarray, k: int, *, seed: int) -> GaussianMixture:
     """Fit a Gaussian mixture with full covariances by expectation-maximisation."""
+    from sklearn.mixture import GaussianMixture
+
     return GaussianMixture(
         k, covariance_type="full", reg_covar=1e-2, max_iter=500, tol=1e-3, random_state=seed
     ).fit(matrix)

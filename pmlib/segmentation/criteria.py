@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.stats import norm
-from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score, davies_bouldin_score
 
+from pmlib.inference.normal import normal_quantile
 from pmlib.segmentation.clustering import (
     fit_mixture,
     kmeans_path,
@@ -97,6 +96,12 @@ def compare_numbers(
     [@fraley2002mclust]. Jaccard: [@hennig2007clusterwise]. Agreement of k-means with the mixture
     and with Ward's method: adjusted Rand index [@hubert1985partitions].
     """
+    from sklearn.metrics import (
+        adjusted_rand_score,
+        calinski_harabasz_score,
+        davies_bouldin_score,
+    )
+
     generator = np.random.default_rng(seed)
     path = _best_path(matrix, k_max, generator=generator)
     rows = subsample(len(matrix), ROWS, seed=seed)
@@ -106,7 +111,7 @@ def compare_numbers(
     tree = linkage(part, "ward")
     gap, gap_se = _gap(part, labels, generator=generator)
     jaccard = path_stability(part, labels, n_bootstrap=n_bootstrap, generator=generator)
-    z = norm.ppf(0.5 + confidence_level / 2)
+    z = normal_quantile(confidence_level)
     references = homogeneity.table.set_index("k")
     records = []
     for k in range(1, k_max + 1):
@@ -141,7 +146,7 @@ def compare_numbers(
         (table["k"] > 1)
         & (table["min_jaccard"] >= min_stability)
         & (table["smallest_share"] >= SMALLEST_SHARE)
-        & (table["excess_sd"] > norm.ppf(0.95))
+        & (table["excess_sd"] > normal_quantile(0.9))  # 5 % in the one tail that counts
         & (table["excess"] >= SMALLEST_EXCESS)
     )
     passing = table[table["eligible"]]

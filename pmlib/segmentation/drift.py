@@ -13,8 +13,9 @@ import pandas as pd
 
 from pmlib.canon.holdings import undated
 from pmlib.engine import Engine, collect
+from pmlib.inference.proportions import wilson
 from pmlib.numbers import Number
-from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress, wilson
+from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress
 from pmlib.segmentation.features import (
     WINDOW_DAYS,
     FeatureTable,
@@ -121,7 +122,7 @@ def compare_dates(
     stayed_share = low = high = None
     if k > 1:
         stayed_share = float(stayed / both)
-        ends = wilson(np.array([stayed]), np.array([both]), level=confidence_level)
+        ends = wilson(np.array([stayed]), np.array([both]), confidence_level=confidence_level)
         low, high = (float(end[0]) for end in ends)
     return Drift(
         stability=stability.sort_values("psi", ascending=False, kind="stable", ignore_index=True),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from pmlib.errors import StudyError
+from pmlib.inference.learners import one_thread
 from pmlib.numbers import Number
 from pmlib.segmentation.clustering import cluster, group_means, require_distinct, subsample
 from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers
@@ -60,9 +60,7 @@ class Segmentation:
         return self.scorer.encoder
 
 
-# One thread: many small products run faster so, and sums are added in one order, which makes equal
-# seeds give equal bytes.
-@threadpool_limits.wrap(limits=1)
+@one_thread()
 def segment(
     sample: pd.DataFrame,
     features: Sequence[Feature],
@@ -112,7 +110,7 @@ def segment(
     require_distinct(matrix, n_segments or 2)
     k_max = _largest_k(matrix, max(k_max, n_segments or 2))
     homogeneity = homogeneity_test(
-        matrix, encoder.blocks, k_max=k_max, level=error_rate, seed=seed,
+        matrix, encoder.blocks, k_max=k_max, error_rate=error_rate, seed=seed,
         n_references=max(n_bootstrap, int(np.ceil(1 / error_rate)) - 1),
     )  # fmt: skip
     criteria = compare_numbers(

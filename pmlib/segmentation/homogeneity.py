@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
+from pmlib.inference.normal import normal_scores
 from pmlib.segmentation.clustering import kmeans_path, pairwise_distances, silhouettes, subsample
 
 TEST_ROWS = 1_500
@@ -39,20 +39,20 @@ class Homogeneity:
     p_value : float
         Share of the references (and the data) with a statistic at least as large.
     n_references : int
-    level : float
-        The test claims segments when ``p_value <= level``.
+    error_rate : float
+        The test claims segments when ``p_value <= error_rate``.
     """
 
     table: pd.DataFrame
     statistic: float
     p_value: float
     n_references: int
-    level: float
+    error_rate: float
 
     @property
     def rejected(self) -> bool:
         """Whether the data hold more structure than one group explains."""
-        return self.p_value <= self.level
+        return self.p_value <= self.error_rate
 
 
 def homogeneity_test(
@@ -61,7 +61,7 @@ def homogeneity_test(
     *,
     k_max: int,
     n_references: int,
-    level: float,
+    error_rate: float,
     seed: int,
 ) -> Homogeneity:
     """Test homogeneity against clustering.
@@ -81,7 +81,7 @@ def homogeneity_test(
         Largest number of clusters looked at.
     n_references : int
         Reference data sets.
-    level : float
+    error_rate : float
         Error rate of the claim "there are segments".
     seed : int
 
@@ -108,7 +108,7 @@ def homogeneity_test(
         statistic=float(((found[0] - table["reference_mean"]) / table["reference_sd"]).max()),
         p_value=float((statistics >= statistics[0] - 1e-12).mean()),
         n_references=n_references,
-        level=level,
+        error_rate=error_rate,
     )
 
 
@@ -152,7 +152,8 @@ class OneGroup:
         untied = np.lexsort((generator.random(scores.shape), scores), axis=0)
         amounts = np.array([matrix[:, block].shape[1] == 1 for block in blocks])
         latent = np.empty_like(scores)
-        np.put_along_axis(latent, untied, _normal_quantiles(len(scores))[:, None], axis=0)
+        normal = normal_scores(np.arange(1, len(scores) + 1), len(scores))
+        np.put_along_axis(latent, untied, normal[:, None], axis=0)
         group = cls(
             sorted_blocks=tuple(matrix[order[:, i], block] for i, block in enumerate(blocks)),
             blocks=tuple(blocks),
@@ -181,7 +182,7 @@ class OneGroup:
         """Rank of each row in each latent feature, made of independent normal noise."""
         factor = _factor(self.correlation)
         correlation = factor @ factor.T
-        quantiles = _normal_quantiles(len(noise))
+        quantiles = normal_scores(np.arange(1, len(noise) + 1), len(noise))
         ranks = np.empty(noise.shape, dtype=np.int64)
         latent = np.empty_like(noise)
         for index, (bend, spread) in enumerate(self.shapes):
@@ -217,10 +218,6 @@ def _shape(
 
 def _terms(before: np.ndarray) -> np.ndarray:
     return np.column_stack([before, before**2 - 1])
-
-
-def _normal_quantiles(n: int) -> np.ndarray:
-    return norm.ppf((np.arange(n) + 0.5) / n)
 
 
 def block_scores(matrix: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:

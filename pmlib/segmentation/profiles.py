@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.engine import collect
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.segmentation.features import FeatureTable
 from pmlib.segmentation.fit import Segmentation
@@ -116,7 +116,9 @@ def profile_segments(
         for f in features.descriptors
         if f.name not in used
     }
-    means, effects = _describe(sums, features, used, on_features, levels, level=confidence_level)
+    means, effects = _describe(
+        sums, features, used, on_features, levels, confidence_level=confidence_level
+    )
     standardised = _standardised(sums, result)
     names = dict(enumerate(result.scorer.names, start=1))
     for table in (segments, means, standardised):
@@ -199,10 +201,10 @@ def _describe(
     on_features: dict[str, float],
     levels: dict[str, tuple[str, ...]],
     *,
-    level: float,
+    confidence_level: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Means with intervals by segment, and the effect size of each feature."""
-    z = float(norm.ppf(0.5 + level / 2))
+    z = normal_quantile(confidence_level)
     means, effects = [], []
     for feature in (*features.features, *features.descriptors):
         name = feature.name

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.stats import norm
 
+from pmlib.inference.normal import normal_quantile
 from pmlib.segmentation.clustering import Clustering, fit_mixture, kmeans_path
 
 # Thresholds of Hennig 2007, section 4.
@@ -83,7 +83,7 @@ def segment_stability(
         again = _refit(part[drawn], k, clustering.algorithm, generator)
         row[:] = best_jaccard(labels[kept], again[first], k)
     mean = found.mean(axis=0)
-    half = norm.ppf(0.5 + confidence_level / 2) * found.std(axis=0, ddof=1) / np.sqrt(n_bootstrap)
+    half = normal_quantile(confidence_level) * found.std(axis=0, ddof=1) / np.sqrt(n_bootstrap)
     table = pd.DataFrame({"segment": np.arange(1, k + 1), "jaccard": mean})
     table["jaccard_low"] = np.maximum(mean - half, 0.0)
     table["jaccard_high"] = np.minimum(mean + half, 1.0)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.canon.holdings import held_on
 from pmlib.engine import collect
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import format_number
 from pmlib.segmentation.features import MARGIN, WINDOW_DAYS, FeatureTable
 from pmlib.segmentation.profiles import ROLES, Profile
@@ -108,7 +108,7 @@ def lifetime_value(
     retention_variance = residual.clip(lower=0) / table["had"] ** 2
     factor, slope = _annuity(retention.to_numpy(), years=years, discount_rate=discount_rate)
     value = mean * factor
-    half = norm.ppf(0.5 + confidence_level / 2) * np.sqrt(
+    half = normal_quantile(confidence_level) * np.sqrt(
         factor**2 * variance + (mean * slope) ** 2 * retention_variance
     )
     text = (

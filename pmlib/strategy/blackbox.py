@@ -13,9 +13,10 @@ from dataclasses import replace
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.engine import collect, day_number, uniform
+from pmlib.inference.learners import boosted_trees, one_thread
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case
@@ -59,9 +60,8 @@ def black_box(case: Case, *, combined: float) -> Finding:
     judged_twice = pd.DataFrame(results, columns=columns)
     mean = judged_twice.mean()
     # The two judgements need not be independent, as in `pmlib.strategy.policies.compare`.
-    half = (
-        norm.isf((1 - case.params.confidence_level) / 2) * np.sqrt(judged_twice["variance"]).mean()
-    )
+    z = normal_quantile(case.params.confidence_level)
+    half = z * np.sqrt(judged_twice["variance"]).mean()
     low, high = mean["held_out"] - half, mean["held_out"] + half
     told = mean[["promised", "held_out", "contacts", "spend"]].to_dict()
     row = pd.DataFrame([{"policy": "black box", **told, "low": low, "high": high}])
@@ -125,11 +125,7 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
 
 def _uplift(learnt: pd.DataFrame, judged: pd.DataFrame, names: list[str], case: Case) -> np.ndarray:
     """(n, P, C) predicted uplift of every offer to every judged contact."""
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from threadpoolctl import threadpool_limits
-
     is_rate = case.evidence.outcome == "response"
-    learner = HistGradientBoostingClassifier if is_rate else HistGradientBoostingRegressor
     products, channels = case.catalogue.product_ids, case.catalogue.channel_names
     what = {p: float(i) for i, p in enumerate(products)}
     how = {c: float(i) for i, c in enumerate(channels)}
@@ -139,16 +135,17 @@ def _uplift(learnt: pd.DataFrame, judged: pd.DataFrame, names: list[str], case: 
 
     def fit(rows: pd.DataFrame) -> object:
         X = table(rows, rows["product_id"].map(what), rows["channel"].map(how).fillna(-1.0))
-        model = learner(
-            max_iter=60, learning_rate=0.08, max_leaf_nodes=8, max_bins=63, random_state=0
-        )
+        model = boosted_trees(
+            "class" if is_rate else "number",
+            learning_rate=0.08, trees=60, bins=63, stops_early=True, seed=0,
+        )  # fmt: skip
         return model.fit(X, rows["y"], sample_weight=rows["weight"])
 
     def predict(model: object, X: np.ndarray) -> np.ndarray:
         return model.predict_proba(X)[:, 1] if is_rate else model.predict(X)  # type: ignore[attr-defined]
 
     uplift = np.empty((len(judged), len(products), len(channels)))
-    with threadpool_limits(1, user_api="openmp"):  # many small trees: threads only wait
+    with one_thread():
         offered, control = (fit(learnt[learnt["control"] == arm]) for arm in (False, True))
         for p, product in enumerate(products):
             base = predict(control, table(judged, what[product], -1.0))

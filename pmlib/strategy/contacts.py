@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.csv
 import pyarrow.parquet
-from scipy.optimize import brentq
-from scipy.stats import norm
 
 from pmlib.canon.contacts import CONTROL
 from pmlib.engine import Engine, uniform
+from pmlib.inference.power import detectable_mean, detectable_rate
 from pmlib.numbers import Number, format_number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case
@@ -164,36 +163,6 @@ def export_csv(parquet: Path) -> Path:
     return csv
 
 
-def detectable_rate(offered: int, control: int, *, base: float, error_rate: float) -> float:
-    """Smallest uplift over a rate that a two-sided z-test shows with power 0.8.
-
-    The test compares two proportions on Cohen's arcsine scale.
-
-    Parameters
-    ----------
-    offered, control : int
-        Customers in each arm.
-    base : float
-        Rate without an offer, 0 to 1.
-    error_rate : float
-        Two-sided.
-
-    Returns
-    -------
-    float
-        Difference of rates; NaN where no rate up to 1 could be shown.
-    """
-    from statsmodels.stats.proportion import proportion_effectsize
-
-    effect = _effect_size(offered, control, error_rate)
-
-    def missing(rate: float) -> float:
-        return proportion_effectsize(rate, base) - effect
-
-    shown = np.isfinite(effect) and missing(1.0) > 0
-    return float(brentq(missing, base, 1.0) - base) if shown else float("nan")
-
-
 def control_group(case: Case, design: Design) -> Finding:
     """Tabulate what control groups of several sizes can show about a plan.
 
@@ -238,31 +207,6 @@ def control_group(case: Case, design: Design) -> Finding:
     columns = ["control_share", "offered", "control", "detectable", "expected"]
     table = pd.DataFrame(rows, columns=columns)
     return Finding(table, *_described(table, evidence, case.control_share, base))
-
-
-def detectable_mean(*variances: float, error_rate: float) -> float:
-    """Smallest difference of two means that a two-sided z-test shows with power 0.8.
-
-    Parameters
-    ----------
-    variances : float
-        Of the mean of each arm.
-    error_rate : float
-        Two-sided.
-    """
-    return float((norm.isf(error_rate / 2) + norm.ppf(POWER)) * np.sqrt(sum(variances)))
-
-
-def _effect_size(offered: int, control: int, error_rate: float) -> float:
-    from statsmodels.stats.power import NormalIndPower
-
-    if min(offered, control) < 2:
-        return float("nan")
-    return float(
-        NormalIndPower().solve_power(
-            nobs1=control, ratio=offered / control, alpha=error_rate, power=POWER
-        )
-    )
 
 
 def _described(

@@ -15,8 +15,11 @@ import pandas as pd
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import nnls
 from scipy.sparse import csr_array
-from scipy.stats import norm
+from scipy.special import ndtr
 
+from pmlib.inference.many_tests import holm
+from pmlib.inference.means import effective_number
+from pmlib.inference.normal import normal_quantile
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.evidence import CELL, Evidence, Kind
 
@@ -75,7 +78,7 @@ class Effects:
     detected: bool
     p_value: float
 
-    def half_width(self, load: np.ndarray, level: float) -> float:
+    def half_width(self, load: np.ndarray, confidence_level: float) -> float:
         """Half the interval of a weighted sum of effects; `load` has a weight a cell.
 
         NaN where effects are assumed: chance is then the least of what is not known.
@@ -83,7 +86,7 @@ class Effects:
         if self.kind == "association":
             return float("nan")
         variance = max(float(load @ self.covariance @ load), 0.0)  # rounding can end below 0
-        return float(norm.isf((1 - level) / 2) * np.sqrt(variance))
+        return float(normal_quantile(confidence_level) * np.sqrt(variance))
 
 
 def ends(value: float, half: float) -> tuple[float | None, float | None]:
@@ -310,7 +313,7 @@ def _means(arms: pd.DataFrame, pool: list[str]) -> pd.DataFrame:
     spread = (pooled["wyy"] / pooled["w"] - rate**2).clip(lower=rate * 1e-3)
     return arms.drop(columns=["w", "w2", "wy", "wyy"]).assign(
         mean=arms["wy"] / arms["w"],
-        n=arms["w"] ** 2 / arms["w2"],  # Kish's effective number
+        n=effective_number(arms["w"], arms["w2"]),
         rate=rate,
         spread=spread,
     )
@@ -336,12 +339,13 @@ def _smallest_p(evidence: Evidence) -> float:
     both = arms.groupby(level=1).sum()
     offered, control = (arms.xs(arm).reindex(both.index) for arm in (False, True))
     spread = both["wyy"] / both["w"] - (both["wy"] / both["w"]) ** 2
-    error = np.sqrt(spread * sum(arm["w2"] / arm["w"] ** 2 for arm in (offered, control)))
+    error = np.sqrt(
+        spread * sum(1 / effective_number(arm["w"], arm["w2"]) for arm in (offered, control))
+    )
     gain = offered["wy"] / offered["w"] - control["wy"] / control["w"]
-    p_values = norm.sf(gain / error.where(error > 0))[gain.notna()]
-    p_values = np.where(np.isnan(p_values), 1.0, p_values)
-    # Holm's smallest adjusted p-value is Bonferroni's [@holm1979simple].
-    return float(min(1.0, len(p_values) * min(p_values)))
+    p_values = ndtr(-gain / error.where(error > 0))[gain.notna()]
+    # Without a sale in either arm nothing speaks for an effect: a test with a p-value of 1.
+    return float(holm(p_values.fillna(1.0)).min())
 
 
 def _for_every_channel(effects: Effects, catalogue: Catalogue) -> Effects:

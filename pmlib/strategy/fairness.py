@@ -13,10 +13,10 @@ from itertools import pairwise
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pmlib.canon.contacts import made
 from pmlib.canon.customers import ADULT, age_of
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number, format_number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.safeguards import count_exclusions, exclusions, offer_rates, suppress
@@ -219,7 +219,7 @@ def _rates(case: Case, offers: nw.LazyFrame) -> pd.DataFrame:
     least = case.params.min_group_size
     tables = []
     for trait in traits:
-        table = offer_rates(people, group=trait, level=case.params.confidence_level)
+        table = offer_rates(people, group=trait, confidence_level=case.params.confidence_level)
         among = offer_rates(people.filter(nw.col("eligible")), group=trait)
         among = among.rename(columns={"customers": "eligible", "rate": "rate_eligible"})
         table = table.merge(among[["group", "eligible", "rate_eligible"]], on="group", how="left")
@@ -256,9 +256,9 @@ def _band(age: nw.Expr) -> nw.Expr:
     return label
 
 
-def _widest(rates: pd.DataFrame, level: float) -> tuple[float, float, str]:
+def _widest(rates: pd.DataFrame, confidence_level: float) -> tuple[float, float, str]:
     """Largest difference within a trait, half its interval (Wald), and between whom."""
-    z = norm.isf((1 - level) / 2)
+    z = normal_quantile(confidence_level)
     found = (0.0, 0.0, "none")
     for trait, groups in rates.groupby("trait"):
         most, least = groups.loc[groups["rate"].idxmax()], groups.loc[groups["rate"].idxmin()]

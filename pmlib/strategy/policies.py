@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
+from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case, Problem
@@ -183,7 +183,7 @@ def compare(case: Case) -> Comparison:
                 }
             )
     table = pd.DataFrame({name: pd.DataFrame(both).mean() for name, both in rows.items()}).T
-    z = norm.isf((1 - case.params.confidence_level) / 2)
+    z = normal_quantile(case.params.confidence_level)
     # What is chance in one half made the plan that the other half judges, and the other way round,
     # so the two judgements can go up and down together: the error of their mean is at most the
     # mean of their errors, and no smaller one is safe.

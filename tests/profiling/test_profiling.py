@@ -339,7 +339,10 @@ def test_auc_intervals_are_delongs(lazy):
     variance = (
         wins.mean(axis=1).var(ddof=1) / took.sum() + wins.mean(axis=0).var(ddof=1) / (~took).sum()
     )
-    assert row["high"] - row["auc"] == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-6)
+    auc = row["auc"]
+    logits = np.log([row[end] / (1 - row[end]) for end in ("low", "auc", "high")])
+    half = 1.959964 * np.sqrt(variance) / (auc * (1 - auc))
+    assert np.diff(logits) == pytest.approx([half, half], rel=1e-6)
 
 
 def test_categories_are_not_ordered_by_the_outcomes_they_are_judged_on(lazy):

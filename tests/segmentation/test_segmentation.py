@@ -112,7 +112,12 @@ def test_homogeneity_holds_its_level(group):
         sample = group(300, seed=seed)
         encoder = fit_encoder(sample, NUMBERS)
         rejected += homogeneity_test(
-            encoder.encode(sample), encoder.blocks, k_max=4, n_references=19, level=0.05, seed=seed
+            encoder.encode(sample),
+            encoder.blocks,
+            k_max=4,
+            n_references=19,
+            error_rate=0.05,
+            seed=seed,
         ).rejected
     assert rejected <= 4
 

@@ -29,7 +29,7 @@ from pmlib.strategy.cells import (
     eligibility,
     encode,
 )
-from pmlib.strategy.contacts import detectable_mean, detectable_rate, draw_contacts
+from pmlib.strategy.contacts import draw_contacts
 from pmlib.strategy.effects import estimate
 from pmlib.strategy.evidence import Evidence, count_contacts, response_is_holding
 from pmlib.strategy.plan import Plan, greedy, solve
@@ -448,18 +448,3 @@ def test_unknown_channel_is_named(engine: DuckDBEngine) -> None:
     )
     with pytest.raises(StudyError, match="pigeon"):
         count_contacts(replaced, menu(), engine, outcome="response", seed=1)
-
-
-def test_detectable_difference_of_means_against_the_textbook_formula() -> None:
-    # (z_.975 + z_.8) * sqrt(s1^2 / n1 + s0^2 / n0)
-    expected = (1.959964 + 0.841621) * np.sqrt(4.0 / 900 + 9.0 / 100)
-    found = detectable_mean(4.0 / 900, 9.0 / 100, error_rate=0.05)
-    assert found == pytest.approx(expected, rel=1e-6)
-
-
-def test_detectable_uplift_against_the_normal_formula() -> None:
-    # Cohen (1988): h = (z_.975 + z_.8) * sqrt(1 / n1 + 1 / n2), h = 2 asin sqrt p1 - 2 asin sqrt p0
-    h = (1.959964 + 0.841621) * np.sqrt(1 / 1000 + 1 / 9000)
-    expected = np.sin(h / 2 + np.arcsin(np.sqrt(0.05))) ** 2 - 0.05
-    found = detectable_rate(9000, 1000, base=0.05, error_rate=0.05)
-    assert found == pytest.approx(expected, rel=1e-4)

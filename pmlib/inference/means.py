@@ -1,68 +1,56 @@
-"""Intervals for differences of proportions and means: the arithmetic under every estimate.
-
-All functions take arrays and work element by element.
-"""
+"""Intervals of means and their differences: weighted, skew, or of what few customers spend."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
-from pmlib.numbers import format_number
-from pmlib.safeguards import wilson
+from pmlib.inference.normal import normal_p_value, normal_quantile
+from pmlib.inference.proportions import Difference, wilson
 
-
-class Difference(NamedTuple):
-    """Treated minus control: arrays of the same shape."""
-
-    effect: np.ndarray
-    standard_error: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    p_value: np.ndarray
+_Sums = TypeVar("_Sums", float, np.ndarray, pd.Series)
 
 
-def newcombe(
-    successes: ArrayLike,
-    trials: ArrayLike,
-    successes_control: ArrayLike,
-    trials_control: ArrayLike,
-    *,
-    confidence_level: float = 0.95,
-) -> Difference:
-    r"""Difference of two proportions with Newcombe's hybrid score interval.
-
-    The limits combine the Wilson limits `l, u` of each proportion (method 10 of
-    [@newcombe1998difference]):
-    ``d - sqrt((p1-l1)^2 + (u0-p0)^2)`` and ``d + sqrt((u1-p1)^2 + (p0-l0)^2)``. The p-value is
-    that of the pooled z test; the standard error is the unpooled one.
+def student_quantile(confidence_level: float, freedom: ArrayLike) -> np.ndarray:
+    """How many standard errors a two-sided t interval reaches to either side.
 
     Examples
     --------
-    >>> result = newcombe([56], [70], [48], [80])
-    >>> print(result.effect.round(2), result.low.round(4), result.high.round(4))
-    [0.2] [0.0524] [0.3339]
+    >>> round(float(student_quantile(0.95, 10)), 4)
+    2.2281
     """
-    x1, n1 = np.asarray(successes, float), np.asarray(trials, float)
-    x0, n0 = np.asarray(successes_control, float), np.asarray(trials_control, float)
-    p1, p0 = x1 / n1, x0 / n0
-    l1, u1 = wilson(x1, n1, level=confidence_level)
-    l0, u0 = wilson(x0, n0, level=confidence_level)
-    effect = p1 - p0
-    pooled = (x1 + x0) / (n1 + n0)
-    spread = np.sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n0))
-    z = np.divide(effect, spread, out=np.zeros_like(effect), where=spread > 0)
-    return Difference(
-        effect,
-        np.sqrt(p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0),
-        effect - np.sqrt((p1 - l1) ** 2 + (u0 - p0) ** 2),
-        effect + np.sqrt((u1 - p1) ** 2 + (p0 - l0) ** 2),
-        2 * stats.norm.sf(np.abs(z)),
-    )
+    return stdtrit(freedom, 0.5 + confidence_level / 2)
+
+
+def student_p_value(t: ArrayLike, freedom: ArrayLike) -> np.ndarray:
+    """Two-sided p-value of Student's t.
+
+    Examples
+    --------
+    >>> round(float(student_p_value(2.2281, 10)), 4)
+    0.05
+    """
+    return 2 * stdtr(freedom, -np.abs(t))
+
+
+def effective_number(total: _Sums, squares: _Sums) -> _Sums:
+    """Kish's effective number of weighted customers (1965, Survey Sampling, Wiley).
+
+    Parameters
+    ----------
+    total, squares
+        Sum of the weights, and of their squares.
+
+    Examples
+    --------
+    >>> effective_number(6.0, 1.0 + 1.0 + 16.0)
+    2.0
+    """
+    return total**2 / squares
 
 
 class Estimate(NamedTuple):
@@ -73,17 +61,6 @@ class Estimate(NamedTuple):
     low: float
     high: float
     p_value: float
-
-
-def customer_codes(contacts: pd.DataFrame) -> np.ndarray:
-    """Number of each row's customer, from 0.
-
-    A customer planned for several products has several rows, usually in the same arm and with
-    outcomes that go together, so the customer, not the row, is what chance drew.
-    """
-    if "customer_id" not in contacts or contacts["customer_id"].is_unique:
-        return np.arange(len(contacts))
-    return pd.factorize(contacts["customer_id"])[0]
 
 
 def weighted_mean(
@@ -127,7 +104,7 @@ def from_influence(
     influence : ndarray
         Influence of each row; its mean is taken out.
     customers : ndarray, optional
-        As `customer_codes`: rows of a customer are added up first.
+        Number of each row's customer, from 0: rows of a customer are added up first.
 
     Notes
     -----
@@ -148,20 +125,9 @@ def from_influence(
     kurtosis = float(square @ square) / n / variance**2
     freedom = max(2 * n / (kurtosis - 1 + 1e-12), 1.0)
     error = float(np.sqrt(variance / (n - 1)))
-    half = float(stats.t.ppf(0.5 + confidence_level / 2, freedom)) * error
-    p_value = 2 * float(stats.t.sf(abs(value) / error, freedom))
+    half = float(student_quantile(confidence_level, freedom)) * error
+    p_value = float(student_p_value(value / error, freedom))
     return Estimate(value, error, value - half, value + half, p_value)
-
-
-def percent(share: float) -> str:
-    r"""Write a share in whole per cent.
-
-    Examples
-    --------
-    >>> percent(0.05)
-    '5\xa0%'
-    """
-    return format_number(share, "share", decimals=0)
 
 
 class Moments(NamedTuple):
@@ -183,8 +149,8 @@ def welch(treated: Moments, control: Moments, *, confidence_level: float = 0.95)
         freedom = (v1 + v0) ** 2 / (v1**2 / (n1 - 1) + v0**2 / (n0 - 1))
         ratio = np.where(error > 0, effect / error, 0.0)
     freedom = np.where(error > 0, np.maximum(freedom, 1.0), 1.0)
-    half = stats.t.ppf(0.5 + confidence_level / 2, freedom) * error
-    p_value = 2 * stats.t.sf(np.abs(ratio), freedom)
+    half = student_quantile(confidence_level, freedom) * error
+    p_value = student_p_value(ratio, freedom)
     return Difference(effect, error, effect - half, effect + half, p_value)
 
 
@@ -231,7 +197,7 @@ def newcombe_spending(
     more than 95 % of campaigns. In simulated segments of this kind (`pmlib.evaluation.coverage`)
     it did so in 95 to 98 % with effects and in 97 to 99 % without any.
     """
-    z = stats.norm.ppf(0.5 + confidence_level / 2)
+    z = normal_quantile(confidence_level)
     sides = []
     for arm in (treated, control):
         _, _, n, share, buyers, amount, square, typical, typical_square = (
@@ -241,9 +207,9 @@ def newcombe_spending(
         squares = (buyers * square + _ADDED * typical_square) / (buyers + _ADDED)
         # As many own buyers as would tell the amounts as well as these and the campaign's many.
         worth = (buyers + _ADDED) ** 2 / np.maximum(buyers, 1)
-        t = stats.t.ppf(0.5 + confidence_level / 2, worth - 1)
+        t = student_quantile(confidence_level, worth - 1)
         scatter = t**2 * np.maximum(squares - mean**2, 0) * share / n
-        limits = wilson(share * n, n, level=confidence_level)
+        limits = wilson(share * n, n, confidence_level=confidence_level)
         ends = np.sort([mean * (share - limit) for limit in limits], axis=0)
         sides.append([end**2 + scatter for end in ends[::-1]])
     (below1, above1), (below0, above0) = sides
@@ -255,21 +221,4 @@ def newcombe_spending(
     below, above = np.sqrt(below1 + above0), np.sqrt(above1 + below0)
     facing = np.where(effect > 0, below, above)
     ratio = np.divide(np.abs(effect), facing, out=np.zeros_like(effect), where=facing > 0)
-    return Difference(effect, error, effect - below, effect + above, 2 * stats.norm.sf(z * ratio))
-
-
-def holm(p_values: ArrayLike) -> np.ndarray:
-    """Holm's step-down adjusted p-values [@holm1979simple].
-
-    Written out because statsmodels' function runs a garbage collection at each call.
-
-    Examples
-    --------
-    >>> print(holm([0.01, 0.04, 0.03]))
-    [0.03 0.06 0.06]
-    """
-    p = np.asarray(p_values, float)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    return adjusted
+    return Difference(effect, error, effect - below, effect + above, normal_p_value(z * ratio))
