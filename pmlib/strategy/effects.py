@@ -34,7 +34,7 @@ SHARED = (
 
 
 @dataclass(frozen=True)
-class Effects:
+class CellEffects:
     """Effects of all cells.
 
     Parameters
@@ -93,7 +93,7 @@ def ends(value: float, half: float) -> tuple[float | None, float | None]:
 
 def estimate(
     evidence: Evidence, catalogue: Catalogue, *, segments: tuple[int, ...], error_rate: float
-) -> Effects:
+) -> CellEffects:
     r"""Estimate the effect of an offer in every cell by empirical Bayes.
 
     Raw effects follow $d \sim N(\delta, S)$ with $S$ known from the counts (channels of a cell
@@ -114,7 +114,7 @@ def estimate(
 
     Returns
     -------
-    Effects
+    CellEffects
         Cells of every segment, holds, product and *tried* channel, in this order.
     """
     treated, control = _arms(evidence)
@@ -158,7 +158,7 @@ def estimate(
         se=np.sqrt(np.diag(fit.covariance)) * evidence.take_up,
     )
     table.loc[seen, "raw_se"] = np.sqrt(np.diag(sampling)) * evidence.take_up
-    effects = Effects(
+    effects = CellEffects(
         cells=table,
         covariance=fit.covariance * evidence.take_up**2,
         observed=raw[seen] * evidence.take_up,
@@ -344,7 +344,7 @@ def _smallest_p(evidence: Evidence) -> float:
     return float(min(1.0, len(p_values) * min(p_values)))
 
 
-def _for_every_channel(effects: Effects, catalogue: Catalogue) -> Effects:
+def _for_every_channel(effects: CellEffects, catalogue: Catalogue) -> CellEffects:
     """Holding rates say nothing of channels: give every channel the same effect."""
     names = catalogue.channel_names
     rows = np.repeat(np.arange(len(effects.cells)), len(names))

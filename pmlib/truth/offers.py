@@ -16,7 +16,7 @@ from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, decode
-from pmlib.strategy.effects import Effects
+from pmlib.strategy.effects import CellEffects
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import Comparison, design, spread
 
@@ -48,7 +48,7 @@ class OracleComparison(Finding):
 
 
 def compare_with_oracle(
-    case: Case, comparison: Comparison | None = None, *, known: Effects | None = None
+    case: Case, comparison: Comparison | None = None, *, known: CellEffects | None = None
 ) -> OracleComparison:
     """Compare policies with the oracle, which knows the true effect of every cell.
 
@@ -58,7 +58,7 @@ def compare_with_oracle(
         Of a simulated study.
     comparison : Comparison, optional
         Of the same case; its differences are set beside their truth.
-    known : Effects, optional
+    known : CellEffects, optional
         Of the same case, where they are estimated already.
 
     Returns
