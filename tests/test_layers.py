@@ -71,6 +71,13 @@ def test_an_import_upwards_would_be_found() -> None:
     assert imports("from pmlib import runner\nimport pmlib.report.build") == {"runner", "report"}
 
 
+def test_no_two_classes_share_a_name() -> None:
+    nodes = [node for path in MODULES for node in ast.walk(ast.parse(path.read_text()))]
+    names = [node.name for node in nodes if isinstance(node, ast.ClassDef)]
+    # `Quoted` of `numbers` goes when the last chapter's words have gone to the texts.
+    assert {name for name in names if names.count(name) > 1} <= {"Quoted"}
+
+
 @pytest.mark.parametrize("name", ["utils", "util", "helpers", "common", "misc"])
 def test_there_is_no_drawer_for_odds_and_ends(name: str) -> None:
     assert not [path for path in MODULES if path.stem == name]
