@@ -26,7 +26,7 @@ lab: .venv/installed  ## open the notebooks in JupyterLab
 	@$(PY) -m jupyter lab --notebook-dir notebooks
 
 validate: .venv/installed  ## many simulated banks against their truth; the table of the appendix
-	@$(PY) -m pmlib.validation
+	@$(PY) -m pmlib.truth.validation
 
 notebooks: .venv/installed  ## write the notebooks' parameters from the schema, their prose from texts/en
 	@$(PY) -m pmlib.notebooks

@@ -152,7 +152,7 @@ def _run(given: dict[str, Any]) -> None:
     """Prepare the study, run its stages, and say where the report is."""
     from pmlib import studies
     from pmlib.engine import open_engine
-    from pmlib.runner.plan import Plan, study_record
+    from pmlib.runner.request import Request, study_record
     from pmlib.runner.run import require_writable, run
     from pmlib.studies.spec import folder_of
 
@@ -166,7 +166,7 @@ def _run(given: dict[str, Any]) -> None:
         os.environ["PMLIB_MIRROR"] = str(given["mirror"].resolve())
     study = studies.prepare(str(folder), values, mirror=given["mirror"], progress=click.echo)
     click.echo(f"{'data':<22} {time.perf_counter() - started:6.1f} s")
-    plan = Plan(
+    request = Request(
         study=study_record(study),
         source=folder.name if folder.parent == PROJECT / "data" else str(folder),
         values=values,
@@ -176,10 +176,10 @@ def _run(given: dict[str, Any]) -> None:
         last=given["last"],
         force=given["force"],
     )
-    report = run(plan, echo=click.echo)
+    report = run(request, echo=click.echo)
     elapsed = time.perf_counter() - started
     if report is None:
-        click.echo(f"Stopped after {plan.last} ({elapsed:.0f} s); no report was built.")
+        click.echo(f"Stopped after {request.last} ({elapsed:.0f} s); no report was built.")
         return
     click.echo(f"Report: {report}  ({elapsed:.0f} s)")
     if given["show"]:

@@ -27,16 +27,15 @@ import pandas as pd
 
 from pmlib.association import (
     Baskets,
-    check_against_truth,
     closed_and_maximal,
     collect_baskets,
     compare_with_mlxtend,
     find_rules,
     frequent_itemsets,
 )
-from pmlib.association.truth import draw_baskets
 from pmlib.casebank.world import World
 from pmlib.engine import open_engine
+from pmlib.truth.rules import draw_baskets, rule_recovery
 
 PRODUCTS = 24
 KINDS = 6
@@ -196,7 +195,7 @@ def against_truth(n: int, first_seed: int) -> None:
         for seed in range(first_seed, first_seed + seeds):
             baskets = draw_baskets(world, n_customers=n, seed=seed)
             findings = find_rules(baskets, correction=correction, **settings)
-            check = check_against_truth(findings, world)
+            check = rule_recovery(findings, world)
             true = check.rules["true"]
             rows.append(
                 {

@@ -42,7 +42,7 @@ from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import greedy, solve
 from pmlib.strategy.policies import POLICIES
 from pmlib.strategy.programme import Limits, solve_directly
-from pmlib.strategy.truth import value_of_policies
+from pmlib.truth.pilots import value_of_policies
 
 SEGMENTS, PRODUCTS, CHANNELS = 6, 24, ("email", "letter", "phone")
 PILOT = 200_000

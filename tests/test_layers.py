@@ -42,15 +42,40 @@ def test_a_module_imports_what_stands_below_or_left_of_it(path: Path) -> None:
     if own == "__init__":
         assert imports(path.read_text()) == set()
         return
-    # A study is handed to casebank.truth: it names the type, and does not import the module.
+    # A study is handed to casebank.field: it names the type, and does not import the module.
     for other in imports(path.read_text()) - {own}:
         assert PLACES[other][0] <= PLACES[own][0]
     for other in imports(path.read_text(), for_types=False) - {own}:
         assert PLACES[other] < PLACES[own]
 
 
+CHAPTERS = [
+    path for path in MODULES
+    if path.relative_to(ROOT / "pmlib").with_suffix("").parts[0] in {
+        "canon", "inference", "safeguards", "profiling", "segmentation", "association", "strategy",
+        "evaluation",
+    }
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_chapter_knows_the_truth(path: Path) -> None:
+    known = imports(path.read_text()) & {"truth", "casebank"}
+    # Where a study is simulated, the simulated bank is the field that carries a plan out.
+    field = {"casebank"} if path.match("evaluation/campaign.py") else set()
+    assert known <= field
+    assert "casebank.population" not in path.read_text()
+
+
 def test_an_import_upwards_would_be_found() -> None:
     assert imports("from pmlib import runner\nimport pmlib.report.build") == {"runner", "report"}
+
+
+def test_no_two_classes_share_a_name() -> None:
+    nodes = [node for path in MODULES for node in ast.walk(ast.parse(path.read_text()))]
+    names = [node.name for node in nodes if isinstance(node, ast.ClassDef)]
+    # `Quoted` of `numbers` goes when the last chapter's words have gone to the texts.
+    assert {name for name in names if names.count(name) > 1} <= {"Quoted"}
 
 
 @pytest.mark.parametrize("name", ["utils", "util", "helpers", "common", "misc"])

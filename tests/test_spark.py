@@ -11,7 +11,7 @@ from pmlib import params, studies
 from pmlib.engine import collect, open_engine
 from pmlib.files import read_json
 from pmlib.runner.journal import Journal
-from pmlib.runner.plan import Plan, study_record
+from pmlib.runner.request import Request, study_record
 from pmlib.runner.run import require_writable, run_stages
 
 pytest.importorskip("pyspark", reason="needs the extra 'spark' and Java")
@@ -42,11 +42,11 @@ SMALL = params.resolve(
 def numbers(engine: str, out: Path) -> dict[str, dict[str, object]]:
     study = studies.prepare("casebank", SMALL)
     require_writable(out)
-    plan = Plan(
+    request = Request(
         study=study_record(study), source="casebank", values=SMALL, out=out, engine=engine,
     )  # fmt: skip
-    run_stages(plan, Journal(plan), echo=print)
-    records = [read_json(out / "artifacts" / name / "numbers.json") for name in plan.chapters]
+    run_stages(request, Journal(request), echo=print)
+    records = [read_json(out / "artifacts" / name / "numbers.json") for name in request.chapters]
     return {record["key"]: record for chapter in records for record in chapter}
 
 

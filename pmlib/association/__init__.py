@@ -11,7 +11,6 @@ from pmlib.association.order import acquisition_order
 from pmlib.association.prediction import predict_next_product, segments_at
 from pmlib.association.rules import product_pairs
 from pmlib.association.segments import WITHIN, rules_by_segment
-from pmlib.association.truth import check_against_truth, kind_composition
 from pmlib.association.wording import (
     measure_table,
     named,
@@ -24,14 +23,12 @@ __all__ = [
     "WITHIN",
     "Baskets",
     "acquisition_order",
-    "check_against_truth",
     "closed_and_maximal",
     "collect_baskets",
     "compare_with_mlxtend",
     "condensed_numbers",
     "find_rules",
     "frequent_itemsets",
-    "kind_composition",
     "measure_table",
     "measures",
     "named",

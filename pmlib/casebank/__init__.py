@@ -1,14 +1,14 @@
 """The simulated bank, whose truth is known.
 
 `world` holds what the bank is made of: segments, catalogue, planted rules, response to offers.
-`generate` draws customers from it and writes the canonical tables. `truth` gives back what is
-true: segments, basket distribution, potential outcomes, and a field that answers any plan.
+`generate` draws customers from it and writes the canonical tables. `field` answers any contact
+plan as those customers would. What is true of findings is told by `pmlib.truth`.
 """
 
 from __future__ import annotations
 
+from pmlib.casebank.field import Population, field_test, population
 from pmlib.casebank.generate import generate
-from pmlib.casebank.truth import Truth, field_test, truth
 
 PARAMETERS = (
     "seed",
@@ -22,4 +22,4 @@ PARAMETERS = (
 )
 """The parameters that a simulated bank depends on."""
 
-__all__ = ["PARAMETERS", "Truth", "field_test", "generate", "truth"]
+__all__ = ["PARAMETERS", "Population", "field_test", "generate", "population"]

@@ -2,8 +2,7 @@
 
 `campaign` finds the contacts (from the simulator, the study, or a file of `results`); `checks`
 come before `effects` and `groups`; `before`, `uplift`, `policies` and `looks` go deeper;
-`targeting` and `prospects` serve studies without control; `truth` and `coverage` know the
-simulated bank.
+`targeting` and `prospects` serve studies without control.
 """
 
 from pmlib.evaluation.before import before_after, cuped
@@ -17,19 +16,10 @@ from pmlib.evaluation.policies import candidate_policies, policy_values
 from pmlib.evaluation.prospects import rank_prospects
 from pmlib.evaluation.results import read_results
 from pmlib.evaluation.targeting import gains_table, judge_over_time, profit_curve
-from pmlib.evaluation.truth import (
-    beside_truth,
-    potential_outcomes,
-    true_effects,
-    true_groups,
-    true_policies,
-    true_rankings,
-)
 from pmlib.evaluation.uplift import judge_rankings, rank_weighted_effect
 
 __all__ = [
     "before_after",
-    "beside_truth",
     "candidate_policies",
     "check_campaign",
     "cuped",
@@ -42,14 +32,9 @@ __all__ = [
     "judge_rankings",
     "open_campaign",
     "policy_values",
-    "potential_outcomes",
     "power_curve",
     "profit_curve",
     "rank_prospects",
     "rank_weighted_effect",
     "read_results",
-    "true_effects",
-    "true_groups",
-    "true_policies",
-    "true_rankings",
 ]

@@ -25,7 +25,7 @@ _ENDS = ("", "_control")
 
 
 @dataclass(frozen=True)
-class Effects:
+class CampaignEffects:
     """Effects of the arms against control.
 
     Attributes
@@ -111,7 +111,7 @@ _QUANTITIES = {
 
 
 def _totals(row: Mapping[str, float]) -> list[Number]:
-    """Those of one row of `Effects.money` that are known, with their intervals."""
+    """Those of one row of `CampaignEffects.money` that are known, with their intervals."""
     return [
         Number(key, row[key], unit, row[f"{key}_low"], row[f"{key}_high"],
                f"{meaning} ({row['arm']})", 0 if unit == "count" else None)
@@ -150,7 +150,7 @@ def intention_to_treat(
     outcomes: Sequence[str] = (),
     confidence_level: float = 0.95,
     sales: bool = False,
-) -> Effects:
+) -> CampaignEffects:
     """Effect of each arm against control, and what it earned; of offers against each other too.
 
     Proportions take Newcombe's interval [@newcombe1998difference], money that few customers
@@ -189,7 +189,7 @@ def intention_to_treat(
         between["p_adjusted"] = between.groupby("outcome")["p_value"].transform(holm)
         best, verdict = _best_arm(between, money, 1 - confidence_level)
         numbers, text = numbers + best, f"{text} {verdict}"
-    return Effects(table, money, between, confidence_level, numbers, text)
+    return CampaignEffects(table, money, between, confidence_level, numbers, text)
 
 
 def compare_arms(
@@ -214,7 +214,7 @@ def compare_arms(
     Returns
     -------
     DataFrame
-        As `Effects.table`, the columns `by` in front; between arms with ``against``.
+        As `CampaignEffects.table`, the columns `by` in front; between arms with ``against``.
 
     Raises
     ------

@@ -21,8 +21,8 @@ class GroupEffects:
     Attributes
     ----------
     table : DataFrame
-        As `Effects.table` with the group's column in front and ``p_adjusted`` (Holm over all
-        rows of one outcome).
+        As `CampaignEffects.table` with the group's column in front and ``p_adjusted`` (Holm over
+        all rows of one outcome).
     heterogeneity : DataFrame
         ``outcome, arm, groups, statistic, p_value``: Cochran's Q of equal effects.
     numbers : tuple of Number

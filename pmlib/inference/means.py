@@ -194,7 +194,7 @@ def newcombe_spending(
     -----
     Where fewer than about 4 buyers are expected in control, no count of them, not even 0, is too
     small to be believed, so that the interval can miss on one side only and holds the truth in
-    more than 95 % of campaigns. In simulated segments of this kind (`pmlib.evaluation.coverage`)
+    more than 95 % of campaigns. In simulated segments of this kind (`pmlib.truth.coverage`)
     it did so in 95 to 98 % with effects and in 97 to 99 % without any.
     """
     z = normal_quantile(confidence_level)

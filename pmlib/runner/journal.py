@@ -20,7 +20,7 @@ from typing import Any
 from pmlib import params
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
-from pmlib.runner.plan import PROJECT, Plan
+from pmlib.runner.request import PROJECT, Request
 
 # What results depend on; what only drives the notebooks or draws a terminal is left out.
 LIBRARIES = (
@@ -34,19 +34,19 @@ class Journal:
 
     Parameters
     ----------
-    plan
+    request
         What is about to run; the stages of an earlier run in the same folder are kept.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._out = plan.out
-        self._path = plan.out / "run.json"
+    def __init__(self, request: Request) -> None:
+        self._out = request.out
+        self._path = request.out / "run.json"
         earlier = read_json(self._path) if self._path.is_file() else {}
         self.content: dict[str, Any] = {
-            "study": dict(plan.study),
-            "engine": plan.engine,
-            "parameters": plan.values.model_dump(mode="json"),
-            "seed": plan.values.seed,
+            "study": dict(request.study),
+            "engine": request.engine,
+            "parameters": request.values.model_dump(mode="json"),
+            "seed": request.values.seed,
             "versions": versions(),
             "stages": earlier.get("stages", {}),
             "report": earlier.get("report", {}),
@@ -112,24 +112,24 @@ class Journal:
         write_json(self.content, self._path)
 
 
-def stage_key(plan: Plan, chapter: str) -> str:
+def stage_key(request: Request, chapter: str) -> str:
     """Digest of all that a stage's result depends on."""
-    notebook = json.loads(plan.notebook(chapter).read_text(encoding="utf-8"))
+    notebook = json.loads(request.notebook(chapter).read_text(encoding="utf-8"))
     cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
     code = [source for kind, source in cells if kind == "code"]
-    values = plan.chapter_values(chapter)
+    values = request.chapter_values(chapter)
     # The one parameter that is a file: what counts is its content, wherever it lies.
     results = values.pop("campaign_results", None)
     return _digest(
         cells,
         values,
         results and file_digest(Path(results)),
-        plan.engine,
-        plan.study["name"],
-        plan.study["fingerprint"],
-        [artifacts_digest(plan.out, needed) for needed in sorted(params.NEEDS[chapter])],
+        request.engine,
+        request.study["name"],
+        request.study["fingerprint"],
+        [artifacts_digest(request.out, needed) for needed in sorted(params.NEEDS[chapter])],
         [file_digest(path) for path in imported_modules(code)],
-        [file_digest(path) for path in _texts(plan.values.language, chapter)],
+        [file_digest(path) for path in _texts(request.values.language, chapter)],
         versions(),
     )
 

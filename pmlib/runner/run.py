@@ -17,7 +17,7 @@ from pmlib import params
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.runner.journal import Journal, stage_key
-from pmlib.runner.plan import PROJECT, Plan
+from pmlib.runner.request import PROJECT, Request
 from pmlib.runner.stage import Failure, StageError, Task, execute
 
 # No more than two stages are independent of each other (profiling and segmentation).
@@ -33,12 +33,12 @@ ENVIRONMENT = {
 }
 
 
-def run(plan: Plan, *, echo: Callable[[str], None]) -> Path | None:
-    """Execute the stages of a plan, merge their numbers and build the report.
+def run(request: Request, *, echo: Callable[[str], None]) -> Path | None:
+    """Execute the stages of a request, merge their numbers and build the report.
 
     Parameters
     ----------
-    plan
+    request
         What to run, with what, and where to.
     echo
         Receives one line a stage.
@@ -46,7 +46,7 @@ def run(plan: Plan, *, echo: Callable[[str], None]) -> Path | None:
     Returns
     -------
     pathlib.Path or None
-        The report; None when the plan stops before the last chapter.
+        The report; None when the request stops before the last chapter.
 
     Raises
     ------
@@ -55,17 +55,17 @@ def run(plan: Plan, *, echo: Callable[[str], None]) -> Path | None:
     StageError
         A notebook stopped with an error.
     """
-    require_writable(plan.out)
-    journal = Journal(plan)
-    for chapter in plan.earlier:
+    require_writable(request.out)
+    journal = Journal(request)
+    for chapter in request.earlier:
         journal.require(chapter)
-    run_stages(plan, journal, echo=echo)
-    return finish(plan, journal, echo=echo) if plan.is_whole else None
+    run_stages(request, journal, echo=echo)
+    return finish(request, journal, echo=echo) if request.is_whole else None
 
 
-def run_stages(plan: Plan, journal: Journal, *, echo: Callable[[str], None]) -> None:
+def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None]) -> None:
     """Execute the stages that are not up to date, independent ones side by side."""
-    waiting = list(plan.chapters)
+    waiting = list(request.chapters)
     running: dict[Future[tuple[float, Failure | None]], tuple[str, str]] = {}
     failed: StageError | None = None
     with _processes() as submit:
@@ -75,11 +75,11 @@ def run_stages(plan: Plan, journal: Journal, *, echo: Callable[[str], None]) -> 
                 if params.NEEDS[chapter] & unfinished:
                     continue
                 waiting.remove(chapter)
-                key = stage_key(plan, chapter)
-                if journal.is_current(chapter, key) and not plan.force:
+                key = stage_key(request, chapter)
+                if journal.is_current(chapter, key) and not request.force:
                     echo(f"{chapter:<22} up to date")
                 else:
-                    running[submit(execute, _task(plan, chapter))] = chapter, key
+                    running[submit(execute, _task(request, chapter))] = chapter, key
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 chapter, key = running.pop(future)
                 seconds, failure = future.result()
@@ -87,25 +87,25 @@ def run_stages(plan: Plan, journal: Journal, *, echo: Callable[[str], None]) -> 
                     journal.add_stage(chapter, key, seconds)
                     echo(f"{chapter:<22} {seconds:6.1f} s")
                 else:  # what runs beside it may end, nothing else starts
-                    failed = failed or StageError(plan.study["name"], chapter, failure)
+                    failed = failed or StageError(request.study["name"], chapter, failure)
                     waiting.clear()
     if failed:
         raise failed
-    shutil.rmtree(plan.out / "failed", ignore_errors=True)  # of earlier runs
+    shutil.rmtree(request.out / "failed", ignore_errors=True)  # of earlier runs
 
 
-def finish(plan: Plan, journal: Journal, *, echo: Callable[[str], None]) -> Path:
+def finish(request: Request, journal: Journal, *, echo: Callable[[str], None]) -> Path:
     """Merge the chapters' numbers and build the report, unless both are up to date."""
     from pmlib.report.build import build_report  # nbconvert is slow to import
 
     key = journal.report_key()
-    if journal.has_report(key) and not plan.force:
-        path, line = plan.out / "report.html", "up to date"
+    if journal.has_report(key) and not request.force:
+        path, line = request.out / "report.html", "up to date"
     else:
         started = time.perf_counter()
-        merge_results(plan.out)
+        merge_results(request.out)
         journal.write()  # the report shows the study and the parameters of run.json
-        path = build_report(plan.out)
+        path = build_report(request.out)
         seconds = time.perf_counter() - started
         journal.add_report(key, path, seconds)
         line = f"{seconds:6.1f} s"
@@ -172,16 +172,16 @@ def require_writable(folder: Path) -> None:
         ) from None
 
 
-def _task(plan: Plan, chapter: str) -> Task:
-    inside = plan.out.is_relative_to(PROJECT)
-    folder = plan.out.relative_to(PROJECT) if inside else plan.out
-    where = {"study": plan.source, "run": str(folder), "engine": plan.engine}
+def _task(request: Request, chapter: str) -> Task:
+    inside = request.out.is_relative_to(PROJECT)
+    folder = request.out.relative_to(PROJECT) if inside else request.out
+    where = {"study": request.source, "run": str(folder), "engine": request.engine}
     return Task(
         chapter=chapter,
-        notebook=plan.notebook(chapter),
-        run=plan.out,
+        notebook=request.notebook(chapter),
+        run=request.out,
         project=PROJECT,
-        parameters=where | plan.chapter_values(chapter),
+        parameters=where | request.chapter_values(chapter),
         environment=ENVIRONMENT,
     )
 

@@ -57,7 +57,7 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Column:
+class EncodedColumn:
     """One column of the matrix: (clip(f(value)) - centre) / scale.
 
     `level` is None for a number (`log` tells whether f is signed log1p), else f is 1 where the
@@ -80,7 +80,7 @@ class Encoder:
 
     Parameters
     ----------
-    columns : tuple of Column
+    columns : tuple of EncodedColumn
     features : tuple of Feature
         Those kept, in the order of the columns.
     levels : dict
@@ -90,7 +90,7 @@ class Encoder:
         (shares of customers).
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[EncodedColumn, ...]
     features: tuple[Feature, ...]
     levels: dict[str, tuple[str, ...]]
     report: pd.DataFrame
@@ -161,7 +161,7 @@ class Encoder:
     def from_json(cls, values: dict[str, Any]) -> Encoder:
         """Read what `to_json` wrote (the report of the fit is not kept)."""
         return cls(
-            columns=tuple(Column(**column) for column in values["columns"]),
+            columns=tuple(EncodedColumn(**column) for column in values["columns"]),
             features=tuple(Feature(**feature) for feature in values["features"]),
             levels={name: tuple(levels) for name, levels in values["levels"].items()},
             report=pd.DataFrame(),
@@ -200,7 +200,7 @@ def fit_encoder(
         An unknown transform; infinite values; no feature left.
     """
     require_one_of(transform, TRANSFORMS, where="transform")
-    kept: list[tuple[Feature, list[Column]]] = []
+    kept: list[tuple[Feature, list[EncodedColumn]]] = []
     numbers: dict[str, np.ndarray] = {}
     levels: dict[str, tuple[str, ...]] = {}
     rows = []
@@ -256,7 +256,7 @@ def fit_encoder(
 
 def _number_column(
     feature: Feature, series: pd.Series, *, log: bool, winsor: float
-) -> tuple[Column | None, float, float]:
+) -> tuple[EncodedColumn | None, float, float]:
     values = series.to_numpy(dtype=float)
     if np.isinf(values).any():
         raise StudyError(
@@ -276,17 +276,21 @@ def _number_column(
     scale = float(clipped.std())
     if scale <= 1e-9 * max(1.0, abs(low), abs(high)):
         return None, skewness, 0.0
-    column = Column(feature.name, None, log, fill, low, high, float(np.median(clipped)), scale)
+    column = EncodedColumn(
+        feature.name, None, log, fill, low, high, float(np.median(clipped)), scale
+    )
     return column, skewness, float((values != clipped).mean())
 
 
-def _category_columns(feature: Feature, values: pd.Series, known: tuple[str, ...]) -> list[Column]:
+def _category_columns(
+    feature: Feature, values: pd.Series, known: tuple[str, ...]
+) -> list[EncodedColumn]:
     shares = _levels_of(values, known).value_counts(normalize=True)
     shares = shares.reindex([*known, OTHER]).dropna()
     # All columns of the attribute together have the variance of one standardised number.
     scale = float(np.sqrt((shares * (1 - shares)).sum())) or 1.0
     return [
-        Column(feature.name, str(level), log=False, fill=0.0, low=0.0, high=1.0,
+        EncodedColumn(feature.name, str(level), log=False, fill=0.0, low=0.0, high=1.0,
                centre=float(share), scale=scale)
         for level, share in shares.items()
     ]  # fmt: skip

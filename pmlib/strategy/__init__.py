@@ -23,14 +23,12 @@ from pmlib.strategy.fairness import PlanCheck, check_plan
 from pmlib.strategy.policies import Comparison, compare
 from pmlib.strategy.sensitivity import budget_curve, limit_costs, plan_text, survival
 from pmlib.strategy.sheets import strategy_sheet
-from pmlib.strategy.truth import against_truth
 
 __all__ = [
     "Case",
     "Comparison",
     "Design",
     "PlanCheck",
-    "against_truth",
     "black_box",
     "budget_curve",
     "check_plan",

@@ -25,7 +25,7 @@ from pmlib.strategy.cells import (
     customer_states,
     eligibility,
 )
-from pmlib.strategy.effects import Effects
+from pmlib.strategy.effects import CellEffects
 from pmlib.strategy.evidence import (
     Evidence,
     Outcome,
@@ -66,7 +66,7 @@ class Problem:
     error_rate: float = 0.05
 
     def programme(
-        self, effects: Effects, *, shrink: bool = True
+        self, effects: CellEffects, *, shrink: bool = True
     ) -> tuple[Groups, np.ndarray, np.ndarray, Limits]:
         """Groups, value, cost and limits of *planned* customers, as `solve` takes them.
 

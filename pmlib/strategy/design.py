@@ -9,7 +9,7 @@ import pandas as pd
 
 from pmlib.numbers import Number, format_number
 from pmlib.strategy.case import Case
-from pmlib.strategy.effects import Effects, ends
+from pmlib.strategy.effects import CellEffects, ends
 from pmlib.strategy.evidence import CELL
 from pmlib.strategy.plan import Plan, greedy
 from pmlib.strategy.policies import design
@@ -31,7 +31,7 @@ class Design:
     Parameters
     ----------
     plan : Plan
-    effects : Effects
+    effects : CellEffects
         What it was planned with.
     cells : pandas.DataFrame
         One row a cell: ``cell, segment, holds, product_id, channel``, ``n`` and ``n_control``
@@ -46,7 +46,7 @@ class Design:
     """
 
     plan: Plan
-    effects: Effects
+    effects: CellEffects
     cells: pd.DataFrame
     segments: pd.DataFrame
     numbers: tuple[Number, ...]
@@ -99,7 +99,7 @@ def plan_study(case: Case) -> Design:
     return Design(plan, effects, cells, segments, numbers, _text(case, effects, planned))
 
 
-def _cells(case: Case, plan: Plan, effects: Effects) -> pd.DataFrame:
+def _cells(case: Case, plan: Plan, effects: CellEffects) -> pd.DataFrame:
     """Lay out effects, money and planned customers of every cell; see `Design.cells`."""
     cells = case.catalogue.priced(effects.cells.assign(kind=effects.kind))
     position = case.catalogue.positions(cells)
@@ -150,7 +150,7 @@ def shrinkage_table(design: Design) -> pd.DataFrame:
     return design.cells.dropna(subset=["raw"])[columns].reset_index(drop=True)
 
 
-def _text(case: Case, effects: Effects, planned: int) -> str:
+def _text(case: Case, effects: CellEffects, planned: int) -> str:
     basis = f"Effects rest on {WORDS[effects.kind]}."
     if case.evidence.outcome == "value" and case.study.value_is == "sales":
         basis += " Margins are not known: **profit here is sales less the cost of contacts**."

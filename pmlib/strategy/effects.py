@@ -37,7 +37,7 @@ SHARED = (
 
 
 @dataclass(frozen=True)
-class Effects:
+class CellEffects:
     """Effects of all cells.
 
     Parameters
@@ -96,7 +96,7 @@ def ends(value: float, half: float) -> tuple[float | None, float | None]:
 
 def estimate(
     evidence: Evidence, catalogue: Catalogue, *, segments: tuple[int, ...], error_rate: float
-) -> Effects:
+) -> CellEffects:
     r"""Estimate the effect of an offer in every cell by empirical Bayes.
 
     Raw effects follow $d \sim N(\delta, S)$ with $S$ known from the counts (channels of a cell
@@ -117,7 +117,7 @@ def estimate(
 
     Returns
     -------
-    Effects
+    CellEffects
         Cells of every segment, holds, product and *tried* channel, in this order.
     """
     treated, control = _arms(evidence)
@@ -161,7 +161,7 @@ def estimate(
         se=np.sqrt(np.diag(fit.covariance)) * evidence.take_up,
     )
     table.loc[seen, "raw_se"] = np.sqrt(np.diag(sampling)) * evidence.take_up
-    effects = Effects(
+    effects = CellEffects(
         cells=table,
         covariance=fit.covariance * evidence.take_up**2,
         observed=raw[seen] * evidence.take_up,
@@ -348,7 +348,7 @@ def _smallest_p(evidence: Evidence) -> float:
     return float(holm(p_values.fillna(1.0)).min())
 
 
-def _for_every_channel(effects: Effects, catalogue: Catalogue) -> Effects:
+def _for_every_channel(effects: CellEffects, catalogue: Catalogue) -> CellEffects:
     """Holding rates say nothing of channels: give every channel the same effect."""
     names = catalogue.channel_names
     rows = np.repeat(np.arange(len(effects.cells)), len(names))

@@ -21,7 +21,7 @@ from pmlib.numbers import Number
 from pmlib.numbers import WordedFinding as Finding
 from pmlib.strategy.case import Case, Problem
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
-from pmlib.strategy.effects import Effects, estimate
+from pmlib.strategy.effects import CellEffects, estimate
 from pmlib.strategy.plan import Plan, solve
 
 KNOWS = {
@@ -52,7 +52,7 @@ class Policy:
     spend : float
         Currency.
     plan : Plan or None
-    effects : Effects or None
+    effects : CellEffects or None
         What it was planned with; None for random.
     """
 
@@ -60,11 +60,11 @@ class Policy:
     promised: float
     spend: float
     plan: Plan | None
-    effects: Effects | None
+    effects: CellEffects | None
 
 
 def design(
-    problem: Problem, names: Sequence[str] = POLICIES, *, known: Effects | None = None
+    problem: Problem, names: Sequence[str] = POLICIES, *, known: CellEffects | None = None
 ) -> dict[str, Policy]:
     """Plan policies within the same limits; what they have in common is estimated once.
 
@@ -73,7 +73,7 @@ def design(
     problem : Problem
     names : sequence of str
         Some of `POLICIES`.
-    known : Effects, optional
+    known : CellEffects, optional
         Of the finest cells, where they are estimated already.
     """
     estimated = {} if known is None else {tuple(KNOWS["combined"].values()): known}
@@ -274,7 +274,7 @@ def _and(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def profit(contacts: np.ndarray, judge: Effects, problem: Problem) -> tuple[float, float]:
+def profit(contacts: np.ndarray, judge: CellEffects, problem: Problem) -> tuple[float, float]:
     """Profit of planned contacts, and its error, by effects they were not planned with."""
     cells = problem.catalogue.priced(judge.cells)
     made = contacts[problem.catalogue.positions(cells)] * problem.made

@@ -14,7 +14,7 @@ from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
 from pmlib.strategy.design import Design
-from pmlib.strategy.effects import Effects, ends
+from pmlib.strategy.effects import CellEffects, ends
 from pmlib.strategy.plan import GAP_ALLOWED, relax, solve
 from pmlib.strategy.programme import Limits
 
@@ -299,12 +299,12 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
     return Survival(scenarios, numbers, text, decisions)
 
 
-def _offered(case: Case, effects: Effects) -> np.ndarray:
+def _offered(case: Case, effects: CellEffects) -> np.ndarray:
     """(L, 2, P) planned customers, over channels."""
     return solve(*case.programme(effects)).contacts.sum(axis=3)
 
 
-def _redrawn(effects: Effects, rng: np.random.Generator) -> Effects:
+def _redrawn(effects: CellEffects, rng: np.random.Generator) -> CellEffects:
     seen = effects.own >= 0
     mean = np.zeros(len(effects.observed))
     mean[effects.own[seen]] = effects.cells["effect"].to_numpy()[seen]

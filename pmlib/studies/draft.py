@@ -25,7 +25,7 @@ import duckdb
 
 from pmlib.errors import StudyError
 from pmlib.studies.fetch import RawFile, writable
-from pmlib.studies.mapping import Column, Table, assign, sql_name, sql_of
+from pmlib.studies.mapping import RawColumn, Table, assign, sql_name, sql_of
 from pmlib.studies.sources import as_utf8, header, quoted, register_file, telling
 from pmlib.studies.spec import SPEC_FILE, Csv, Source, kind_of_file
 
@@ -229,7 +229,7 @@ def _look(
     ]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[RawColumn]:
     """Look at all columns of a raw table in one scan."""
     relation = connection.table(quoted(table))
     shown = [*zip(relation.columns, map(str, relation.types), strict=True)]
@@ -278,34 +278,36 @@ def _typed(dtype: str) -> str:
     return "whole" if dtype.endswith(("INT", "INTEGER")) else kind
 
 
-def _column(name: str, dtype: str, filled: int, distinct: int, rest: list[Any]) -> Column:
+def _column(name: str, dtype: str, filled: int, distinct: int, rest: list[Any]) -> RawColumn:
     if dtype != "VARCHAR":
         negative, latest = rest
         latest = latest.date() if isinstance(latest, dt.datetime) else latest
-        return Column(
+        return RawColumn(
             name, _typed(dtype), quoted(name), filled, distinct, signed=negative > 0, latest=latest
         )
     whole, number, comma, flags, padded, negative, *dates = rest
     own = f"trim({quoted(name)})"
     if filled == 0:
-        return Column(name, "empty", own, filled, distinct)
+        return RawColumn(name, "empty", own, filled, distinct)
     for form, count, latest in zip(_DATE_FORMATS, dates[::2], dates[1::2], strict=True):
         if count == filled and (form != "%Y%m%d" or _is_day(name, distinct, latest.year)):
             length = 8 if form == "%Y%m%d" else 10
             sql = f"strptime(left({own}, {length}), '{form}')::DATE"
             said = f"dates as {form}"
-            return Column(name, "date", sql, filled, distinct, said, latest=latest.date())
+            return RawColumn(name, "date", sql, filled, distinct, said, latest=latest.date())
     if whole == filled and not padded:
-        return Column(name, "whole", f"{own}::BIGINT", filled, distinct)
+        return RawColumn(name, "whole", f"{own}::BIGINT", filled, distinct)
     if number == filled and not padded:
-        return Column(name, "number", f"{own}::DOUBLE", filled, distinct, signed=negative > 0)
+        return RawColumn(name, "number", f"{own}::DOUBLE", filled, distinct, signed=negative > 0)
     if comma == filled and not padded:
         sql = f"replace(replace({own}, '.', ''), ',', '.')::DOUBLE"
-        return Column(name, "number", sql, filled, distinct, "decimal comma", signed=negative > 0)
+        return RawColumn(
+            name, "number", sql, filled, distinct, "decimal comma", signed=negative > 0
+        )
     if flags == filled:
         sql = f"lower({own}) IN ('true', 'yes', 't', 'y')"
-        return Column(name, "flag", sql, filled, distinct, "true for true, yes, t, y")
-    return Column(name, "text", own, filled, distinct)
+        return RawColumn(name, "flag", sql, filled, distinct, "true for true, yes, t, y")
+    return RawColumn(name, "text", own, filled, distinct)
 
 
 def _is_day(name: str, distinct: int, year: int) -> bool:

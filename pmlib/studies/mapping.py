@@ -72,7 +72,7 @@ _MANY = 50
 
 
 @dataclass(frozen=True)
-class Column:
+class RawColumn:
     """A raw column as it was seen: its kind, SQL that reads it, and how often it is filled.
 
     `signed` says that numbers below zero are among its values, `latest` is its last date.
@@ -94,10 +94,10 @@ class Table:
 
     name: str
     rows: int
-    columns: list[Column]
-    mapped: dict[str, Column] = field(default_factory=dict)
-    attributes: list[tuple[str, Column, str]] = field(default_factory=list)
-    left_out: list[tuple[Column, str]] = field(default_factory=list)
+    columns: list[RawColumn]
+    mapped: dict[str, RawColumn] = field(default_factory=dict)
+    attributes: list[tuple[str, RawColumn, str]] = field(default_factory=list)
+    left_out: list[tuple[RawColumn, str]] = field(default_factory=list)
 
 
 def assign(tables: list[Table]) -> dict[str, Table]:
@@ -159,24 +159,24 @@ def _fits(kind: str, table: Table) -> bool:
     return "responded" in got or {"campaign_id", "arm"} <= got.keys()
 
 
-def _customer(table: Table) -> Column | None:
+def _customer(table: Table) -> RawColumn | None:
     """The column that names a customer, if there is one beside a plain 'id'."""
     return _by_name("holdings", table).get("customer_id")
 
 
-def _ids_of(table: Table, target: str, column: Column | None) -> Table:
+def _ids_of(table: Table, target: str, column: RawColumn | None) -> Table:
     """The ids that a table names, in place of a table of their own."""
     return Table(table.name, table.rows, [], {target: column} if column else {})
 
 
-def _match(kind: str, table: Table) -> dict[str, Column]:
+def _match(kind: str, table: Table) -> dict[str, RawColumn]:
     """Find the columns of a contract: by name where the values are of its kind, else by type."""
     named = _by_name(kind, table)
     return named | _by_type(kind, table, named)
 
 
-def _by_name(kind: str, table: Table) -> dict[str, Column]:
-    matched: dict[str, Column] = {}
+def _by_name(kind: str, table: Table) -> dict[str, RawColumn]:
+    matched: dict[str, RawColumn] = {}
     for target, words in _SYNONYMS[kind].items():
         listed = words.split()
         if target == "customer_id" and not listed:
@@ -190,7 +190,7 @@ def _by_name(kind: str, table: Table) -> dict[str, Column]:
     return matched
 
 
-def _by_type(kind: str, table: Table, named: Mapping[str, Column]) -> dict[str, Column]:
+def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[str, RawColumn]:
     """Find what no name told: the one date, and the one amount that goes both ways.
 
     A table with one row for each customer describes customers, whatever else it holds; one that
@@ -200,7 +200,7 @@ def _by_type(kind: str, table: Table, named: Mapping[str, Column]) -> dict[str, 
     free = [column for column in table.columns if column not in named.values()]
     dates = [column for column in free if column.kind == "date"]
     signed = [column for column in free if column.kind == "number" and column.signed]
-    found: dict[str, list[Column]] = {}
+    found: dict[str, list[RawColumn]] = {}
     if kind == "holdings" and "product_id" in named:
         found = {"opened_on": dates}
     elif (
@@ -222,7 +222,7 @@ def _looks_held(table: Table) -> bool:
     return _hinted("holdings", table.name) or "product_id" in _by_name("holdings", table)
 
 
-def _may_be(column: Column, wanted: str) -> bool:
+def _may_be(column: RawColumn, wanted: str) -> bool:
     kinds = {
         "key": {"text", "whole"}, "text": {"text", "whole", "flag"}, "number": {"number", "whole"},
         "whole": {"whole"}, "date": {"date"}, "flag": {"flag", "whole"},
@@ -328,7 +328,7 @@ def sql_of(kind: str, table: Table, as_of: dt.date) -> tuple[str, str]:
     return "\n".join(lines) + "\n", said
 
 
-def _read(target: str, kind: str, raw: Column) -> tuple[str, str]:
+def _read(target: str, kind: str, raw: RawColumn) -> tuple[str, str]:
     sql = raw.sql
     if kind in {"key", "text"}:  # ids stay as they are written: '007' is not 7
         sql = re.sub(r"::BIGINT$", "", sql)

@@ -22,7 +22,6 @@ from statsmodels.stats.multitest import multipletests
 
 from pmlib.association import (
     Baskets,
-    check_against_truth,
     closed_and_maximal,
     compare_with_mlxtend,
     find_rules,
@@ -33,9 +32,9 @@ from pmlib.association import (
     rules_by_segment,
 )
 from pmlib.association.rules import all_rules, candidate_rules, fisher_p_values
-from pmlib.association.truth import draw_baskets
 from pmlib.casebank.world import World
 from pmlib.errors import StudyError
+from pmlib.truth.rules import draw_baskets
 
 SETTINGS = {"min_support": 0.01, "min_confidence": 0.1, "max_rule_length": 3}
 
@@ -585,40 +584,3 @@ def test_pairs_count_everyone(two_segments: Baskets) -> None:
     assert len(pairs) == 15
     assert pairs.loc[("e", "f"), "structural"]
     assert pairs.loc[("c", "d"), "n_both"] == two_segments.count([("c", "d")])[0]
-
-
-# --- the simulated bank -------------------------------------------------------------------------
-
-
-def test_planted_rules_are_found_and_others_are_not() -> None:
-    world = World("default", 1)
-    check = check_against_truth(
-        find_rules(draw_baskets(world, n_customers=20_000, seed=1), **SETTINGS), world
-    )
-    assert check.planted["found"].mean() >= 0.9
-    assert check.rules["true"].mean() >= 0.95
-
-
-def test_what_is_said_of_rules_within_segments_is_true() -> None:
-    world = World("default", 1)
-    baskets = draw_baskets(world, n_customers=20_000, seed=2)
-    check = check_against_truth(find_rules(baskets, **SETTINGS), world)
-    assert check.decided > 100
-    # Each interval is wrong on one side in one case of forty.
-    assert check.decided_wrongly <= check.decided / 40
-    # The truth itself, counted in a bank of ten million: overall and within the kinds.
-    large = draw_baskets(world, n_customers=10_000_000, seed=3)
-    rows = check.rules.drop_duplicates(["antecedent", "consequent"])[::20]
-    counted = rules_by_segment(rows, large).common
-    np.testing.assert_allclose(counted["odds_ratio"], rows["true_odds_ratio"], rtol=0.02)
-    np.testing.assert_allclose(counted["common_odds_ratio"], rows["true_within"], rtol=0.02)
-
-
-def test_no_rule_survives_in_a_null_world() -> None:
-    world = World("null", 1)
-    survivors = [
-        len(find_rules(draw_baskets(world, n_customers=3_000, seed=seed), **SETTINGS).surviving)
-        for seed in range(5)
-    ]
-    # Each of five has at most a 5 % chance: three or more would happen once in 900 runs.
-    assert sum(count > 0 for count in survivors) < 3

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2
 
-from pmlib.casebank import Truth, field_test, generate, truth
+from pmlib.casebank import field_test, generate, population
 from pmlib.casebank.generate import AS_OF
 from pmlib.casebank.world import World
 from pmlib.errors import StudyError
@@ -136,7 +136,7 @@ def test_products_are_independent_in_the_null_world():
 
 
 def test_field_answers_at_the_true_rates(bank):
-    known = truth(bank)
+    known = population(bank)
     ids = bank.customers["customer_id"].to_numpy()
     plan = pd.DataFrame(
         {
@@ -148,8 +148,9 @@ def test_field_answers_at_the_true_rates(bank):
         }
     )
     seen = field_test(bank, plan, seed=1)
-    p0, p1 = known.effects(ids, ["pension_plan"], "phone")
-    for arm, p in (("control", p0[:, 0]), ("offer", p1[:, 0])):
+    kind, held = known.look_up(ids)
+    for arm, channel in (("control", None), ("offer", "phone")):
+        p = known.world.response_probability("pension_plan", channel, held, kind)
         at = (plan["arm"] == arm).to_numpy()
         error = np.sqrt((p[at] * (1 - p[at])).sum()) / at.sum()
         assert abs(seen["responded"][at].mean() - p[at].mean()) < 4 * error
@@ -169,16 +170,14 @@ def test_field_refuses_a_product_that_is_not_offered(bank):
         field_test(bank, plan, seed=1)
 
 
-def test_truth_refuses_a_stranger(bank):
-    known = truth(bank)
-    assert isinstance(known, Truth)
+def test_population_refuses_a_stranger(bank):
     with pytest.raises(StudyError, match="X1"):
-        known.effects(["X1"], ["credit_card"], "email")
+        population(bank).look_up(["X1"])
 
 
 def test_a_real_bank_has_no_known_truth():
     with pytest.raises(StudyError, match="simulated"):
-        truth(SimpleNamespace(truth=None, name="berka"))
+        population(SimpleNamespace(truth=None, name="berka"))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import nbformat
 
 from pmlib import params, studies
 from pmlib.runner.journal import Journal
-from pmlib.runner.plan import PROJECT, Plan, study_record
+from pmlib.runner.request import PROJECT, Request, study_record
 from pmlib.runner.run import require_writable, run_stages
 
 HERE = Path(__file__).resolve().parent
@@ -30,8 +30,8 @@ def main() -> None:
     out = PROJECT / "reports" / "reference"
     shutil.rmtree(out, ignore_errors=True)
     require_writable(out)
-    plan = Plan(study=study_record(study), source="casebank", values=values, out=out)
-    run_stages(plan, Journal(plan), echo=print)
+    request = Request(study=study_record(study), source="casebank", values=values, out=out)
+    run_stages(request, Journal(request), echo=print)
     for path in sorted((out / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         notebook.cells = [cell for cell in notebook.cells if "generated" not in _tags(cell)]

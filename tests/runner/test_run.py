@@ -20,7 +20,7 @@ from pmlib import params
 from pmlib.errors import StudyError
 from pmlib.runner import journal as journals
 from pmlib.runner.journal import Journal, imported_modules, stage_key
-from pmlib.runner.plan import Plan
+from pmlib.runner.request import Request
 from pmlib.runner.run import ENVIRONMENT, merge_results, require_writable, run_stages
 from pmlib.runner.stage import StageError
 
@@ -55,13 +55,13 @@ def write_notebook(folder: Path, number: int, chapter: str, *cells: str) -> Path
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
-    """A plan of two stages, in folders whose names hold spaces."""
+def asked(tmp_path: Path) -> Request:
+    """A request of two stages, in folders whose names hold spaces."""
     notebooks = tmp_path / "note books"
     notebooks.mkdir()
     for number, chapter in enumerate(params.CHAPTERS, start=1):
         write_notebook(notebooks, number, chapter, INTERPRETER)
-    return Plan(
+    return Request(
         study={"name": "tiny", "fingerprint": "f"},
         source="tiny",
         values=params.Parameters(),
@@ -71,28 +71,28 @@ def plan(tmp_path: Path) -> Plan:
     )
 
 
-def execute(plan: Plan) -> list[str]:
+def execute(asked: Request) -> list[str]:
     lines: list[str] = []
-    require_writable(plan.out)
-    run_stages(plan, Journal(plan), echo=lines.append)
+    require_writable(asked.out)
+    run_stages(asked, Journal(asked), echo=lines.append)
     return sorted(lines)
 
 
-def stages(plan: Plan) -> dict[str, dict[str, str]]:
-    return json.loads((plan.out / "run.json").read_text())["stages"]
+def stages(asked: Request) -> dict[str, dict[str, str]]:
+    return json.loads((asked.out / "run.json").read_text())["stages"]
 
 
-def test_a_run_leaves_artefacts_executed_notebooks_and_a_journal(plan: Plan) -> None:
-    lines = execute(plan)
+def test_a_run_leaves_artefacts_executed_notebooks_and_a_journal(asked: Request) -> None:
+    lines = execute(asked)
     assert [line.split()[0] for line in lines] == ["data_profiling", "segmentation"]
-    assert set(stages(plan)) == {"data_profiling", "segmentation"}
-    assert [path.name for path in sorted((plan.out / "notebooks").iterdir())] == [
+    assert set(stages(asked)) == {"data_profiling", "segmentation"}
+    assert [path.name for path in sorted((asked.out / "notebooks").iterdir())] == [
         "01_data_profiling.ipynb",
         "02_segmentation.ipynb",
     ]
-    assert not (plan.out / "failed").exists()
+    assert not (asked.out / "failed").exists()
 
-    executed = nbformat.read(plan.out / "notebooks" / "02_segmentation.ipynb", 4)
+    executed = nbformat.read(asked.out / "notebooks" / "02_segmentation.ipynb", 4)
     text = "".join(
         output["text"]
         for cell in executed.cells
@@ -102,103 +102,103 @@ def test_a_run_leaves_artefacts_executed_notebooks_and_a_journal(plan: Plan) -> 
     assert text.split() == [sys.executable, "0", ENVIRONMENT["OMP_NUM_THREADS"]]
 
     # Nothing that tells when it was made.
-    source = (plan.out / "notebooks" / "02_segmentation.ipynb").read_text()
+    source = (asked.out / "notebooks" / "02_segmentation.ipynb").read_text()
     assert "papermill" not in source
     assert "execution" not in {key for cell in executed.cells for key in cell.metadata}
     assert executed.cells[0].metadata.tags == ["generated"]
 
     # A second run has nothing to do.
-    assert all(line.endswith("up to date") for line in execute(plan))
+    assert all(line.endswith("up to date") for line in execute(asked))
 
     # Other parameters: only the chapter that uses them runs again.
-    lines = execute(replace(plan, values=params.Parameters(k_max=5)))
+    lines = execute(replace(asked, values=params.Parameters(k_max=5)))
     assert "up to date" in lines[0]
     assert "up to date" not in lines[1]
 
     # An output that was changed by hand is made again, byte for byte.
-    path = plan.out / "notebooks" / "01_data_profiling.ipynb"
+    path = asked.out / "notebooks" / "01_data_profiling.ipynb"
     before = path.read_bytes()
     path.write_text("{}")
-    lines = execute(replace(plan, values=params.Parameters(k_max=5)))
+    lines = execute(replace(asked, values=params.Parameters(k_max=5)))
     assert "up to date" not in lines[0]
     assert "up to date" in lines[1]
     assert path.read_bytes() == before
 
 
-def test_a_failed_stage_says_where_and_leaves_earlier_results(plan: Plan) -> None:
-    plan = replace(plan, last="data_profiling")
-    execute(plan)
-    before = stages(plan)
-    numbers = (plan.out / "artifacts" / "data_profiling" / "numbers.json").read_bytes()
+def test_a_failed_stage_says_where_and_leaves_earlier_results(asked: Request) -> None:
+    asked = replace(asked, last="data_profiling")
+    execute(asked)
+    before = stages(asked)
+    numbers = (asked.out / "artifacts" / "data_profiling" / "numbers.json").read_bytes()
 
-    write_notebook(plan.notebooks, 1, "data_profiling", "1 / 0")
+    write_notebook(asked.notebooks, 1, "data_profiling", "1 / 0")
     with pytest.raises(StageError) as caught:
-        execute(plan)
+        execute(asked)
     message = str(caught.value)
     assert "The stage data_profiling of the study tiny failed." in message
     assert "In [3], under 'The finding'" in message
     assert "ZeroDivisionError: division by zero" in message
     assert Path(message.split("notebook: ")[1]).is_file()
-    assert stages(plan) == before
-    assert (plan.out / "artifacts" / "data_profiling" / "numbers.json").read_bytes() == numbers
-    executed = nbformat.read(plan.out / "notebooks" / "01_data_profiling.ipynb", 4)
+    assert stages(asked) == before
+    assert (asked.out / "artifacts" / "data_profiling" / "numbers.json").read_bytes() == numbers
+    executed = nbformat.read(asked.out / "notebooks" / "01_data_profiling.ipynb", 4)
     assert "1 / 0" not in {cell.source for cell in executed.cells}
 
 
-def test_a_stage_that_saves_nothing_has_failed(plan: Plan) -> None:
-    path = write_notebook(plan.notebooks, 1, "data_profiling")
+def test_a_stage_that_saves_nothing_has_failed(asked: Request) -> None:
+    path = write_notebook(asked.notebooks, 1, "data_profiling")
     notebook = nbformat.read(path, 4)
     notebook.cells.pop()
     nbformat.write(notebook, path)
     with pytest.raises(StageError, match="did not save its artefacts"):
-        execute(replace(plan, last="data_profiling"))
+        execute(replace(asked, last="data_profiling"))
 
 
 # --- keys: what a stage depends on ---------------------------------------------------------------
 
 
-def test_a_key_depends_on_what_a_stage_reads_and_on_nothing_else(plan: Plan) -> None:
-    key = stage_key(plan, "segmentation")
-    assert stage_key(replace(plan, out=plan.out / "elsewhere"), "segmentation") == key
-    assert stage_key(replace(plan, values=params.Parameters(budget=1)), "segmentation") == key
+def test_a_key_depends_on_what_a_stage_reads_and_on_nothing_else(asked: Request) -> None:
+    key = stage_key(asked, "segmentation")
+    assert stage_key(replace(asked, out=asked.out / "elsewhere"), "segmentation") == key
+    assert stage_key(replace(asked, values=params.Parameters(budget=1)), "segmentation") == key
     changed = [
-        replace(plan, values=params.Parameters(seed=1)),
-        replace(plan, engine="spark"),
-        replace(plan, study={"name": "tiny", "fingerprint": "g"}),
+        replace(asked, values=params.Parameters(seed=1)),
+        replace(asked, engine="spark"),
+        replace(asked, study={"name": "tiny", "fingerprint": "g"}),
     ]
     assert key not in {stage_key(other, "segmentation") for other in changed}
 
 
-def test_a_key_changes_with_the_artefacts_of_an_earlier_chapter(plan: Plan) -> None:
-    keys = {chapter: stage_key(plan, chapter) for chapter in params.CHAPTERS}
-    folder = plan.out / "private" / "segmentation"
+def test_a_key_changes_with_the_artefacts_of_an_earlier_chapter(asked: Request) -> None:
+    keys = {chapter: stage_key(asked, chapter) for chapter in params.CHAPTERS}
+    folder = asked.out / "private" / "segmentation"
     folder.mkdir(parents=True)
     (folder / "assignments.parquet").write_bytes(b"1")
-    changed = {chapter for chapter in keys if stage_key(plan, chapter) != keys[chapter]}
+    changed = {chapter for chapter in keys if stage_key(asked, chapter) != keys[chapter]}
     assert changed == {"association_analysis", "strategy_design", "campaign_evaluation"}
 
 
 def test_a_key_changes_with_the_content_of_the_results_file_not_with_its_place(
-    plan: Plan, tmp_path: Path
+    asked: Request, tmp_path: Path
 ) -> None:
     keys = []
     for name, content in (("a.csv", "1"), ("b.csv", "1"), ("c.csv", "2")):
         (tmp_path / name).write_text(content)
         values = params.Parameters(campaign_results=str(tmp_path / name))
-        keys.append(stage_key(replace(plan, values=values), "campaign_evaluation"))
+        keys.append(stage_key(replace(asked, values=values), "campaign_evaluation"))
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_a_key_changes_with_a_cell_but_not_with_an_output(plan: Plan) -> None:
-    path = plan.notebook("segmentation")
-    key = stage_key(plan, "segmentation")
+def test_a_key_changes_with_a_cell_but_not_with_an_output(asked: Request) -> None:
+    path = asked.notebook("segmentation")
+    key = stage_key(asked, "segmentation")
     notebook = nbformat.read(path, 4)
     notebook.cells[-1].execution_count = 7
     nbformat.write(notebook, path)
-    assert stage_key(plan, "segmentation") == key
+    assert stage_key(asked, "segmentation") == key
     notebook.cells[-1].source += "\n# changed"
     nbformat.write(notebook, path)
-    assert stage_key(plan, "segmentation") != key
+    assert stage_key(asked, "segmentation") != key
 
 
 def test_imports_are_followed_through_modules_and_packages(tmp_path: Path) -> None:
@@ -226,20 +226,20 @@ def test_versions_of_libraries_are_those_installed() -> None:
 # --- what is refused -----------------------------------------------------------------------------
 
 
-def test_from_a_stage_without_the_ones_before_it_is_refused(plan: Plan) -> None:
+def test_from_a_stage_without_the_ones_before_it_is_refused(asked: Request) -> None:
     with pytest.raises(StudyError, match="no finished stage data_profiling"):
-        Journal(plan).require("data_profiling")
+        Journal(asked).require("data_profiling")
 
 
-def test_stages_in_the_wrong_order_are_refused(plan: Plan) -> None:
+def test_stages_in_the_wrong_order_are_refused(asked: Request) -> None:
     with pytest.raises(StudyError, match="from segmentation to data_profiling"):
-        replace(plan, first="segmentation", last="data_profiling")
+        replace(asked, first="segmentation", last="data_profiling")
 
 
-def test_a_chapter_without_a_notebook_is_refused(plan: Plan) -> None:
-    plan.notebook("segmentation").unlink()
+def test_a_chapter_without_a_notebook_is_refused(asked: Request) -> None:
+    asked.notebook("segmentation").unlink()
     with pytest.raises(StudyError, match="exactly one notebook is named NN_segmentation"):
-        plan.notebook("segmentation")
+        asked.notebook("segmentation")
 
 
 def test_a_run_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
@@ -314,10 +314,10 @@ def test_what_cannot_be_used_is_one_message_and_no_kernel(
     [("from pmlib.errors import StudyError; raise StudyError('No such column.')", 2), ("1 / 0", 1)],
 )
 def test_bad_input_found_by_a_chapter_exits_like_bad_input_found_before(
-    cell: str, code: int, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    cell: str, code: int, asked: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_notebook(plan.notebooks, 1, "data_profiling", cell)
-    monkeypatch.setattr(run_all, "_run", lambda _: execute(replace(plan, last="data_profiling")))
+    write_notebook(asked.notebooks, 1, "data_profiling", cell)
+    monkeypatch.setattr(run_all, "_run", lambda _: execute(replace(asked, last="data_profiling")))
     assert command(monkeypatch) == code
 
 
@@ -338,7 +338,7 @@ from pathlib import Path
 import test_run
 from pmlib import params
 from pmlib.runner.journal import Journal
-from pmlib.runner.plan import Plan
+from pmlib.runner.request import Request
 from pmlib.runner.run import run_stages
 
 if __name__ == "__main__":
@@ -348,10 +348,10 @@ if __name__ == "__main__":
     test_run.write_notebook(
         folder, 1, "data_profiling", "open('started', 'w').close()\\nimport time; time.sleep(60)"
     )
-    plan = Plan(study={"name": "t", "fingerprint": "f"}, source="t", values=params.Parameters(),
+    asked = Request(study={"name": "t", "fingerprint": "f"}, source="t", values=params.Parameters(),
                 out=folder / "run", last="data_profiling", notebooks=folder)
-    plan.out.mkdir()
-    run_stages(plan, Journal(plan), echo=print)
+    asked.out.mkdir()
+    run_stages(asked, Journal(asked), echo=print)
 """
 
 

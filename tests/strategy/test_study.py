@@ -18,8 +18,8 @@ from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.strategy.cells import NOT_ELIGIBLE, customer_states, decode
 from pmlib.strategy.contacts import export_csv
-from pmlib.strategy.truth import draw_bank, gains, value_of_policies
 from pmlib.studies import Study, prepare
+from pmlib.truth.pilots import draw_bank
 
 AS_OF = dt.date(2025, 12, 31)
 N = 4_000
@@ -554,57 +554,6 @@ def test_a_pilot_that_shows_nothing_plans_nothing(tmp_path, engine):
     assert strategy.meaning(case, design).startswith("- **Do not contact.**")
     power = strategy.control_group(case, design)
     assert power.text == "The plan is empty, so no control group is needed."
-
-
-# --- against the truth ----------------------------------------------------------------------------
-
-
-def test_states_of_a_drawn_bank_are_those_of_its_customers():
-    bank = draw_bank(World("default", 1), n_customers=800, seed=1)
-    assert bank.groups.n_customers == 800
-    level = bank.segment - 1
-    for product in range(bank.state.shape[1]):
-        able = bank.state[:, product] == 1
-        gain = bank.offered[able, product] - bank.base[able, product, None]
-        for segment in np.unique(level[able]):
-            expected = gain[level[able] == segment].mean(axis=0)
-            found = bank.effect[segment, 0, product]
-            np.testing.assert_allclose(found, expected, atol=1e-12)
-
-
-def test_gain_of_combining_beside_its_truth_by_hand():
-    """Contacts earn 2 and 3 in truth: 10 and 5 of them 35, 15 and 0 of them 30, 0 and 5 15."""
-    contacts = {"combined": [10.0, 5.0], "segments": [15.0, 0.0], "rules": [0.0, 5.0]}
-    judged = pd.DataFrame(
-        {
-            "policy": ["segments", "rules"], "combined_more": [8.0, 6.0],
-            "more_low": [4.0, 0.0], "more_high": [12.0, 12.0],
-        }
-    )  # fmt: skip
-    made = strategy.Comparison(judged, (), "", {k: np.array(v) for k, v in contacts.items()})
-    found = gains(made, np.array([2.0, 3.0]), {"segments": 1.0, "rules": 7.0})
-    table = found.set_index("policy")
-    assert table["true_half"].to_dict() == {"segments": 5.0, "rules": 20.0}
-    assert table["covered"].to_dict() == {"segments": True, "rules": False}
-    assert table["true_whole"].to_dict() == {"segments": 1.0, "rules": 7.0}
-
-
-def test_combining_earns_most_and_nobody_beats_the_oracle():
-    table = value_of_policies(
-        World("default", 0), pilot_sizes=[60_000], seeds=[1, 2], n_customers=5_000,
-        policies=("segments", "rules", "combined"),
-    ).pivot_table(index="seed", columns="policy", values="share")  # fmt: skip
-    assert (table <= 1 + 1e-3).all(axis=None)
-    assert (table["combined"] > table[["segments", "rules"]].max(axis=1)).all()
-
-
-def test_nothing_pays_in_the_null_world():
-    table = value_of_policies(
-        World("null", 0), pilot_sizes=[5_000], seeds=range(1, 7), n_customers=2_000,
-        policies=("combined",),
-    )  # fmt: skip
-    assert (table["oracle"] == 0).all()
-    assert (table["contacts"] > 0).sum() <= 2  # at 5 % each, 3 of 6 has probability 0.002
 
 
 def test_states_are_read_back_from_their_codes(case):

@@ -1,4 +1,4 @@
-"""Findings against the truth of a simulated bank: planted rules found, false ones counted."""
+"""Rules against the truth of a simulated bank: planted ones found, false ones counted."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib import casebank
 from pmlib.association.baskets import Baskets
 from pmlib.association.findings import Findings
 from pmlib.association.segments import ADDS
 from pmlib.casebank.world import KINDS, World
-from pmlib.engine import collect
 from pmlib.numbers import Number
+from pmlib.truth.segments import kind_composition, kinds_of_customers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
+
+    from pmlib.engine import Engine
+    from pmlib.studies import Study
 
 # Probabilities of a world without effects are equal only up to rounding.
 _EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
-class TruthCheck:
+class RuleRecovery:
     """How findings compare with what is true.
 
     Parameters
@@ -102,9 +106,26 @@ class TruthCheck:
         return text
 
 
-def check_against_truth(
+def check_study(
+    findings: Findings, study: Study, engine: Engine, *, assignments: Path
+) -> RuleRecovery:
+    """Compare the findings of a simulated study with its truth.
+
+    Parameters
+    ----------
+    findings : Findings
+    study : pmlib.studies.Study
+    engine : Engine
+    assignments : pathlib.Path
+        Segment of every customer, as saved by the segmentation.
+    """
+    composition = kind_composition(engine.scan(assignments), kinds_of_customers(study, engine))
+    return rule_recovery(findings, casebank.population(study).world, composition=composition)
+
+
+def rule_recovery(
     findings: Findings, world: World, *, composition: np.ndarray | None = None
-) -> TruthCheck:
+) -> RuleRecovery:
     """Compare findings with the distribution that the baskets were drawn from.
 
     Parameters
@@ -117,7 +138,7 @@ def check_against_truth(
 
     Returns
     -------
-    TruthCheck
+    RuleRecovery
 
     Notes
     -----
@@ -152,7 +173,7 @@ def check_against_truth(
         kinds = ("all",) if everywhere else tuple(KINDS[kind] for kind in rule.kinds)
         rows.append((X, y, kinds, lift, any((X, y, scope) in found for scope in scopes)))
     columns = ["antecedent", "consequent", "kinds", "true_lift", "found"]
-    return TruthCheck(pd.DataFrame(rows, columns=columns).astype({"found": bool}), rules)
+    return RuleRecovery(pd.DataFrame(rows, columns=columns).astype({"found": bool}), rules)
 
 
 def draw_baskets(
@@ -215,28 +236,3 @@ def _true_odds(X: tuple[str, ...], y: str, world: World) -> tuple[float, float]:
     a, b, c, d = cells @ world.shares
     within = world.shares @ (cells[0] * cells[3]) / (world.shares @ (cells[1] * cells[2]))
     return float(a * d / (b * c)), float(within)
-
-
-def kind_composition(assignments: nw.LazyFrame, kinds: nw.LazyFrame) -> np.ndarray:
-    """Count the customers of each true kind in each segment, in the engine.
-
-    Parameters
-    ----------
-    assignments : narwhals.LazyFrame
-        customer_id, segment (1 to k).
-    kinds : narwhals.LazyFrame
-        customer_id, segment: the true kind, 1 to 6.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (segments, kinds)
-    """
-    joined = assignments.select("customer_id", "segment").join(
-        kinds.select("customer_id", kind=nw.col("segment")), on="customer_id", how="inner"
-    )
-    counted = collect(
-        joined.group_by("segment", "kind").agg(customers=nw.len()), sort_by=["segment", "kind"]
-    )
-    composition = np.zeros((int(counted["segment"].max()), int(counted["kind"].max())), dtype=int)
-    composition[counted["segment"] - 1, counted["kind"] - 1] = counted["customers"]
-    return composition

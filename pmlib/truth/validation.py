@@ -1,20 +1,15 @@
 """Many simulated banks, the whole chain on each: what the methods find, miss and imagine.
 
-The chain runs without notebooks, with the functions that the notebooks call. ``make validate``
-repeats it over seeds and worlds and keeps the table that the report's appendix shows; with an
-interval beside each mean, for a simulation is a sample too.
+``make validate`` repeats `chain` over seeds and worlds and keeps the table that the report's
+appendix shows; with an interval beside each mean, for a simulation is a sample too.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -24,20 +19,17 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
-from pmlib import association, casebank, evaluation, segmentation, strategy, studies
-from pmlib.association.truth import TruthCheck, check_against_truth
-from pmlib.engine import Engine, collect, open_engine
-from pmlib.evaluation.coverage import coverage
+from pmlib import casebank, evaluation, strategy, studies
 from pmlib.files import written_whole
 from pmlib.inference.means import student_quantile
 from pmlib.inference.proportions import wilson
 from pmlib.params import Parameters
-from pmlib.studies import Study
+from pmlib.truth.campaign import potential_outcomes, true_effects
+from pmlib.truth.chain import PROJECT, Chain, chain
+from pmlib.truth.coverage import coverage
+from pmlib.truth.offers import compare_with_oracle
 
 WORLDS = ("default", "null", "hard")
-ASSIGNMENTS = "assignments.parquet"
-
-PROJECT = Path(__file__).resolve().parents[1]
 TABLE = PROJECT / "reports" / "frame" / "validation.csv"
 """The kept results, shown in the report's appendix."""
 
@@ -83,140 +75,6 @@ COVERAGE = "coverage"
 """The rows that count how often intervals hold the truth, kept beside the worlds."""
 
 
-def simulated_study(params: Parameters, folder: Path) -> Study:
-    """Generate a bank in a folder of its own and open it as a study.
-
-    Parameters
-    ----------
-    params : Parameters
-    folder : pathlib.Path
-        An empty folder; nothing is written elsewhere.
-    """
-    home = folder / "casebank"
-    home.mkdir()
-    shutil.copy(PROJECT / "data" / "casebank" / "study.yaml", home)
-    return studies.prepare(home, params)
-
-
-@dataclass(frozen=True)
-class Chain:
-    """What the chapters leave behind on one simulated bank.
-
-    Parameters
-    ----------
-    params : Parameters
-    study : Study
-    kinds : pandas.DataFrame
-        ``customer_id, segment`` as found, ``kind`` as it is.
-    check : TruthCheck
-        Rules against the truth.
-    case : strategy.Case
-    design : strategy.Design
-    plan : pandas.DataFrame
-        The contact plan.
-    """
-
-    params: Parameters
-    study: Study
-    kinds: pd.DataFrame
-    check: TruthCheck
-    case: strategy.Case
-    design: strategy.Design
-    plan: pd.DataFrame
-
-
-@contextmanager
-def chain(params: Parameters) -> Iterator[Chain]:
-    """Simulate one bank and run chapters 2 to 4 on it, in a folder that goes away."""
-    engine = open_engine()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        study = simulated_study(params, folder)
-        try:
-            kinds, segments = _segments(study, engine, params, folder)
-            rules, check = _rules(study, engine, params, folder, kinds)
-            case = strategy.open_case(
-                study,
-                engine,
-                params,
-                as_of=study.as_of,
-                segments=segments,
-                assignments=folder / ASSIGNMENTS,
-                rules=rules,
-            )
-            design = strategy.plan_study(case)
-            plan = _contact_plan(case, design, engine, folder)
-            yield Chain(params, study, kinds, check, case, design, plan)
-        finally:
-            engine.close()
-
-
-def _segments(
-    study: Study, engine: Engine, params: Parameters, folder: Path
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    tables = {table: study.scan(table, engine) for table in study.tables}
-    features = segmentation.customer_features(tables, study.attributes, as_of=study.as_of)
-    sample = segmentation.draw_sample(features.frame, size=params.sample_size, seed=params.seed)
-    result = segmentation.segment(
-        sample,
-        features.features,
-        k_max=params.k_max,
-        n_bootstrap=params.n_bootstrap,
-        min_stability=params.min_stability,
-        error_rate=params.error_rate,
-        seed=params.seed,
-    )
-    assigned = segmentation.assign_customers(
-        features.frame, result.scorer, engine=engine, folder=folder
-    )
-    engine.write(assigned.select("customer_id", "segment"), folder / ASSIGNMENTS)
-    truth = casebank.truth(study).segments[["customer_id", "segment"]]
-    found = collect(engine.scan(folder / ASSIGNMENTS), sort_by=["customer_id"])
-    kinds = found.merge(truth.rename(columns={"segment": "kind"}), on="customer_id")
-    segments = kinds.groupby("segment").size().rename("customers").reset_index()
-    segments["name"] = [result.scorer.names[segment - 1] for segment in segments["segment"]]
-    return kinds, segments
-
-
-def _rules(
-    study: Study, engine: Engine, params: Parameters, folder: Path, kinds: pd.DataFrame
-) -> tuple[pd.DataFrame, TruthCheck]:
-    products = collect(study.scan("products", engine), sort_by=["product_id"])["product_id"]
-    baskets = association.collect_baskets(
-        study.scan("customers", engine),
-        study.scan("holdings", engine),
-        products=products.tolist(),
-        as_of=study.as_of,
-        seed=params.seed,
-        holdout_share=params.holdout_share,
-        segments=engine.scan(folder / ASSIGNMENTS),
-    )
-    findings = association.find_rules(
-        baskets,
-        min_support=params.min_support,
-        min_confidence=params.min_confidence,
-        max_rule_length=params.max_rule_length,
-        error_rate=params.error_rate,
-        correction=params.correction,
-    )
-    composition = pd.crosstab(kinds["segment"], kinds["kind"]).reindex(
-        columns=range(1, 7), fill_value=0
-    )
-    world = casebank.truth(study).world
-    check = check_against_truth(findings, world, composition=composition.to_numpy())
-    return findings.rules, check
-
-
-def _contact_plan(
-    case: strategy.Case, design: strategy.Design, engine: Engine, folder: Path
-) -> pd.DataFrame:
-    contacts = strategy.contact_plan(case, design)
-    engine.write(contacts, folder / "contact_plan.parquet")
-    return collect(
-        engine.scan(folder / "contact_plan.parquet"), sort_by=["customer_id", "product_id"]
-    )
-
-
 def measure(params: Parameters) -> dict[str, float]:
     """Run the chain on one bank and compare each finding with the truth.
 
@@ -246,7 +104,7 @@ def measure(params: Parameters) -> dict[str, float]:
         if params.world != "null":
             measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
             comparison = strategy.compare(bank.case)
-            truth = strategy.against_truth(bank.case, comparison, known=bank.design.effects)
+            truth = compare_with_oracle(bank.case, comparison, known=bank.design.effects)
             for policy, share in truth.table.set_index("policy")["share"].items():
                 if f"share_{policy}" in MEASURES:
                     measured[f"share_{policy}"] = float(share)
@@ -261,7 +119,7 @@ def _field(bank: Chain) -> dict[str, float]:
     """Send the plan into the simulated field and see whether the intervals hold the truth."""
     field = casebank.field_test(bank.study, bank.plan, seed=bank.params.seed)
     field["channel"] = bank.plan["channel"].to_numpy()
-    truth = evaluation.true_effects(field, evaluation.potential_outcomes(bank.study, field))
+    truth = true_effects(field, potential_outcomes(bank.study, field))
     effects = evaluation.intention_to_treat(field, confidence_level=bank.params.confidence_level)
     rows = effects.table.set_index("outcome")
     return {
@@ -287,7 +145,7 @@ def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
     """
     with chain(params) as bank:
         gain = bank.design.cells.set_index("cell")["expected_profit"]
-        population = evaluation.potential_outcomes(bank.study, bank.plan).assign(
+        population = potential_outcomes(bank.study, bank.plan).assign(
             **bank.plan[["customer_id", "cell", "segment"]], score=bank.plan["cell"].map(gain)
         )
     null = population.assign(p1=population["p0"])

@@ -1,4 +1,4 @@
-"""What is true of a simulated bank. Read by tests and by sections headed "Against the truth"."""
+"""The field: who the simulated bank's customers are, and how they answer a contact plan."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from pmlib.canon.contacts import CONTROL
 from pmlib.casebank.generate import AS_OF
-from pmlib.casebank.world import CHANNEL_COST, CHANNELS, Rule, World
+from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
 from pmlib.errors import StudyError
 from pmlib.files import read_frame, read_json
 
@@ -21,50 +21,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Truth:
-    """The truth of one simulated bank.
+class Population:
+    """The customers of one simulated bank, as they are.
 
     Attributes
     ----------
     world : World
-    segments : pandas.DataFrame
-        customer_id, customer_no, segment (1 to 6), basket (bits in catalogue order).
+        What they were drawn from.
+    customers : pandas.DataFrame
+        customer_id, customer_no, segment (the kind, 1 to 6), basket (bits in catalogue order).
     """
 
     world: World
-    segments: pd.DataFrame
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """The planted rules; kinds count from 0."""
-        return self.world.rules
-
-    def basket_distribution(self) -> np.ndarray:
-        """P(basket | segment), exactly, (6, 2 ** products)."""
-        return self.world.basket_distribution()
-
-    def effects(
-        self, customer_ids: Sequence[str] | np.ndarray, product_ids: Sequence[str], channel: str
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities of buying without and with an offer.
-
-        Parameters
-        ----------
-        customer_ids : sequence of str, length n
-        product_ids : sequence of str, length m
-            Products that campaigns offer.
-        channel : str
-            One of `CHANNELS`.
-
-        Returns
-        -------
-        p0, p1 : numpy.ndarray of float, (n, m)
-            Not contacted, contacted.
-        """
-        kind, held = self.look_up(customer_ids)
-        p0 = [self.world.response_probability(p, None, held, kind) for p in product_ids]
-        p1 = [self.world.response_probability(p, channel, held, kind) for p in product_ids]
-        return np.column_stack(p0), np.column_stack(p1)
+    customers: pd.DataFrame
 
     def look_up(self, customer_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return each customer's kind (n,), from 0, and what is held (n, products).
@@ -74,7 +43,7 @@ class Truth:
         StudyError
             A customer is not of this bank.
         """
-        rows = self.segments.set_index("customer_id").reindex(customer_ids)
+        rows = self.customers.set_index("customer_id").reindex(customer_ids)
         if rows["segment"].isna().any():
             raise StudyError(
                 "A customer is not of this simulated bank.",
@@ -86,8 +55,8 @@ class Truth:
         return rows["segment"].to_numpy(np.int64) - 1, held
 
 
-def truth(study: Study) -> Truth:
-    """Read the truth of a simulated study.
+def population(study: Study) -> Population:
+    """Read who the customers of a simulated study are.
 
     Raises
     ------
@@ -96,7 +65,7 @@ def truth(study: Study) -> Truth:
     """
     if study.truth is None:
         raise StudyError("Only a simulated bank has a known truth.", where=study.name)
-    return Truth(
+    return Population(
         World(**read_json(study.truth / "world.json")),
         read_frame(study.truth / "customers.parquet"),
     )
@@ -125,7 +94,7 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     StudyError
         An unknown customer, product or channel.
     """
-    known = truth(study)
+    known = population(study)
     kind, held = known.look_up(plan["customer_id"].to_numpy())
     treated = (plan["arm"] != CONTROL).to_numpy()
     for column, valid in (("product_id", known.world.offered), ("channel", CHANNELS)):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pmlib.params import Parameters
-from pmlib.validation import MEASURES, TABLE, measure
+from pmlib.truth.validation import MEASURES, TABLE, measure
 
 SMALL = {"n_customers": 3_000, "n_months": 12, "n_bootstrap": 10, "sample_size": 1_500, "k_max": 7}
 

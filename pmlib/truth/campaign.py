@@ -1,7 +1,4 @@
-"""The simulated bank knows what each contact would have caused: estimates beside the truth.
-
-Only tests and sections headed "Against the truth" call this module.
-"""
+"""The simulated bank knows what each contact would have caused: estimates beside the truth."""
 
 from __future__ import annotations
 
@@ -35,15 +32,12 @@ def potential_outcomes(study: Study, contacts: pd.DataFrame) -> pd.DataFrame:
         ``p0, p1`` (probability of buying without and with the offer), ``margin`` (expected
         currency a sale) and ``cost`` (currency a contact), in the order of `contacts`.
     """
-    known = casebank.truth(study)
-    products, ids = list(known.world.offered), contacts["customer_id"].to_numpy()
-    column = contacts["product_id"].map({p: i for i, p in enumerate(products)}).to_numpy()
-    rows = np.arange(len(contacts))
+    known = casebank.population(study)
+    kind, held = known.look_up(contacts["customer_id"].to_numpy())
     p0, p1 = np.empty(len(contacts)), np.empty(len(contacts))
-    for channel in sorted(contacts["channel"].unique()):
-        without, with_offer = known.effects(ids, products, channel)
-        own = (contacts["channel"] == channel).to_numpy()
-        p0[own], p1[own] = without[rows, column][own], with_offer[rows, column][own]
+    for (product, channel), at in contacts.groupby(["product_id", "channel"]).indices.items():
+        p0[at] = known.world.response_probability(product, None, held[at], kind[at])
+        p1[at] = known.world.response_probability(product, channel, held[at], kind[at])
     margins = known.world.products.set_index("product_id")["annual_margin"]
     costs = {channel.name: channel.cost for channel in study.channels}
     return pd.DataFrame(

@@ -18,7 +18,7 @@ NOTEBOOKS = PROJECT / "notebooks"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Request:
     """What a run was asked to do.
 
     Attributes

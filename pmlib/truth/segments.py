@@ -1,0 +1,65 @@
+"""Segments against the truth of a simulated bank: the kinds that its customers were drawn from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import narwhals as nw
+import numpy as np
+
+from pmlib import casebank
+from pmlib.casebank.world import KINDS
+from pmlib.engine import collect
+from pmlib.segmentation.agreement import Agreement, cross_tabulate
+
+if TYPE_CHECKING:
+    from pmlib.engine import Engine
+    from pmlib.studies import Study
+
+
+def kinds_of_customers(study: Study, engine: Engine) -> nw.LazyFrame:
+    """``customer_id, kind`` (1 to 6) of every customer of a simulated study."""
+    customers = casebank.population(study).customers
+    return engine.from_pandas(
+        customers[["customer_id", "segment"]].rename(columns={"segment": "kind"})
+    )
+
+
+def agreement_with_kinds(
+    assigned: nw.LazyFrame, study: Study, engine: Engine, *, confidence_level: float
+) -> Agreement:
+    """How far the segments agree with the true kinds of customers.
+
+    Parameters
+    ----------
+    assigned : narwhals.LazyFrame
+        ``customer_id, segment``.
+    study : pmlib.studies.Study
+    engine : Engine
+    confidence_level : float
+    """
+    both = assigned.join(kinds_of_customers(study, engine), on="customer_id")
+    return cross_tabulate(both, other="kind", confidence_level=confidence_level)
+
+
+def kind_composition(assignments: nw.LazyFrame, kinds: nw.LazyFrame) -> np.ndarray:
+    """Count the customers of each true kind in each segment, in the engine.
+
+    Parameters
+    ----------
+    assignments : narwhals.LazyFrame
+        ``customer_id, segment`` (1 to k).
+    kinds : narwhals.LazyFrame
+        As `kinds_of_customers`.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (segments, kinds)
+    """
+    joined = assignments.select("customer_id", "segment").join(kinds, on="customer_id", how="inner")
+    counted = collect(
+        joined.group_by("segment", "kind").agg(customers=nw.len()), sort_by=["segment", "kind"]
+    )
+    composition = np.zeros((int(counted["segment"].max()), len(KINDS)), dtype=int)
+    composition[counted["segment"] - 1, counted["kind"] - 1] = counted["customers"]
+    return composition
