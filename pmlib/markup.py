@@ -57,7 +57,7 @@ def caption_html(source: str) -> str:
     >>> caption_html("*Lift* of each pair of products")
     '<em>Lift</em> of each pair of products'
     """
-    return to_html(" ".join(source.split())).strip().removeprefix("<p>").removesuffix("</p>")
+    return to_html(one_line(source)).strip().removeprefix("<p>").removesuffix("</p>")
 
 
 def mark_caption(caption: Tag) -> None:
@@ -123,8 +123,13 @@ def escape_markdown(text: str) -> str:
     >>> escape_markdown("<b> & *a_b*")
     '&lt;b&gt; &amp; &#42;a&#95;b&#42;'
     """
-    one_line = " ".join(html.escape(text, quote=False).split())
-    return re.sub(r"[\\`*_{}\[\]#|~$@^]", lambda match: f"&#{ord(match[0])};", one_line)
+    escaped = one_line(html.escape(text, quote=False))
+    return re.sub(r"[\\`*_{}\[\]#|~$@^]", lambda match: f"&#{ord(match[0])};", escaped)
+
+
+def one_line(text: str) -> str:
+    """Put a text on one line; a no-break space stays one."""
+    return re.sub(r"[ \t\r\n\f\v]+", " ", text).strip(" \t\r\n\f\v")
 
 
 def _mark(match: Match[str]) -> str:
@@ -159,6 +164,11 @@ class _Renderer(mistune.HTMLRenderer):
         label = _HEADING_LABEL.search(text)
         name = f' id="{label[1]}"' if label else ""
         return f"<h{level}{name}>{_HEADING_LABEL.sub('', text)}</h{level}>\n"
+
+    def block_html(self, html: str) -> str:
+        """Put marks into a table of prose; what it quotes from data came as entities, and stays."""
+        marked = _MARKS.sub(_mark, html) if 'class="pm-prose' in html else html
+        return super().block_html(marked)
 
     def pm_cite(self, text: str) -> str:
         return _cite_mark(text)

@@ -8,14 +8,42 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from matplotlib.figure import Figure
 
 from pmlib import chapter as module
 from pmlib.chapter import Chapter
 from pmlib.errors import StudyError
-from pmlib.figures.style import new_figure
+from pmlib.figures.style import drawing, new_figure
 from pmlib.files import read_frame, read_json
-from pmlib.numbers import Number
+from pmlib.numbers import Finding, Level, Number, Phrase, missing
 from pmlib.params import Parameters
+from pmlib.texts import Language, Words
+
+TEXTS = """
+[gain] The gain of {{ name }} is {{ gain }} ({{ gain.interval }}).
+[unknown] The gain is {{ gian }}.
+[verdict] {% if verdict.more %}More{% elif verdict.less %}Less{% endif %}, {{ verdict }}.
+[fig-line] A &lt;line&gt; of {{ name }} [@holm1979simple].
+[fig-line.alt] says "up" of {{ name }}
+[fig-line.x] cost of {{ name }}
+[tbl-gains] Gains of {{ name }}.
+[sentence] found in {{ n }}
+[absent.contacts] No contacts.
+"""
+CATALOGUE = """
+  gain: {unit: share, meaning: "gain of {name}"}
+facts:
+  verdict: {levels: [more, less], meaning: what was found}
+columns:
+  name: {label: Name}
+  share: {label: Share, unit: share}
+  verdict: {label: Verdict}
+tables:
+  tbl-gains: {sortable: true, columns: {share: {label: Gain}}}
+levels:
+  verdict: {more: more than before, less: less than before}
+"""
+HOSTILE = "<script>alert(1)</script> R$ 5 a R$ {x} `b` @fig-x [@y]"
 
 
 @pytest.fixture
@@ -26,7 +54,15 @@ def shown(monkeypatch):
 
 
 @pytest.fixture
-def chapter(engine, tmp_path):
+def chapter(engine, tmp_path, monkeypatch):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    english = (module.parameters.TEXTS / "en" / "catalogue.yaml").read_text("utf-8")
+    forms = english.partition("numbers:\n")[0]
+    (texts / "catalogue.yaml").write_text(f"{forms}numbers:{CATALOGUE}", encoding="utf-8")
+    (texts / "segmentation.md").write_text(TEXTS, encoding="utf-8")
+    (texts / "report.md").write_text("[data-behind] Data\n", encoding="utf-8")
+    monkeypatch.setattr(module, "open_language", lambda _: Language(texts))
     study = SimpleNamespace(
         currency="EUR",
         as_of=dt.date(2025, 12, 31),
@@ -35,60 +71,139 @@ def chapter(engine, tmp_path):
     return Chapter("segmentation", tmp_path, params=Parameters(), study=study, engine=engine)
 
 
-def test_sentence_is_filled_with_recorded_numbers(chapter, shown):
-    chapter.record([Number("gain", 0.021, "share", 0.01, 0.03)])
-    chapter.say("The gain is {gain} ({gain.interval}).")
-    assert shown == ["The gain is 2.1\u00a0% (1.0 to 3.0\u00a0%)."]
+GAIN = Number("gain", 0.021, "share", 0.01, 0.03, about={"name": "cards"})
 
 
-def test_sentence_with_an_unknown_number_is_an_error(chapter):
+@drawing("fig-line")
+def line(found: Finding, words: Words) -> Figure | None:
+    if len(found.table) < 2:
+        return None
+    figure = new_figure(1)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], found.table["share"])
+    axes.set_xlabel(words("x"))
+    return figure
+
+
+def finding(**more) -> Finding:
+    table = pd.DataFrame({"name": ["a", "b"], "share": [0.5, 0.25]})
+    return Finding(table, (GAIN,), {"verdict": "more"}, **{"quotes": {"name": "cards"}, **more})
+
+
+def test_text_is_filled_with_what_was_recorded_and_quoted(chapter, shown):
+    chapter.show(finding(), "gain", "verdict")
+    assert shown == [
+        "The gain of cards is 2.1&nbsp;% (1.0 to 3.0&nbsp;%).".replace("&nbsp;", "\u00a0"),
+        "More, more than before.",
+    ]
+
+
+def test_text_that_quotes_an_unknown_number_is_an_error(chapter):
     with pytest.raises(StudyError, match="gian"):
-        chapter.say("The gain is {gian}.")
+        chapter.say("unknown")
+
+
+def test_missing_text_is_an_error(chapter):
+    with pytest.raises(StudyError, match=r"no block \[nothing\]"):
+        chapter.say("nothing")
+
+
+def test_meaning_comes_from_the_catalogue(chapter):
+    chapter.show(finding())
+    chapter.save()
+    records = read_json(chapter.run / "artifacts" / "segmentation" / "numbers.json")
+    assert [(r["key"], r["meaning"], r.get("kind")) for r in records] == [
+        ("gain", "gain of cards", None),
+        ("verdict", "what was found", "fact"),
+    ]
+
+
+def test_number_in_another_unit_than_the_catalogue_says_is_an_error(chapter):
+    with pytest.raises(StudyError, match="not what the catalogue says"):
+        chapter.record([Number("gain", 1.0, "currency")])
+
+
+def test_fact_at_a_level_that_the_catalogue_lacks_is_an_error(chapter):
+    with pytest.raises(StudyError, match="not what the catalogue says"):
+        chapter.show(Finding(facts={"verdict": "rather more"}))
 
 
 def test_one_key_cannot_mean_two_numbers(chapter):
-    chapter.record([Number("gain", 1)])
+    chapter.record([GAIN])
     with pytest.raises(StudyError, match="gain"):
-        chapter.record([Number("gain", 2)])
+        chapter.record([Number("gain", 0.5, "share", about={"name": "cards"})])
 
 
-def test_missing_table_is_said_once_and_by_name(chapter, shown):
-    assert not chapter.has("customers", "holdings")
-    assert len(shown) == 1
-    assert "<em>holdings</em>" in shown[0]
-
-
-def test_present_table_is_not_talked_about(chapter, shown):
-    assert chapter.has("customers")
-    assert shown == []
+def test_absent_finding_says_why_once_and_nothing_else(chapter, shown):
+    nothing = missing("contacts")
+    chapter.show(nothing, "gain", "tbl-gains", line)
+    chapter.show(nothing, "gain")
+    assert shown == ['<p class="pm-absent">No contacts.</p>']
 
 
 def test_figure_has_alt_text_caption_and_data(chapter, shown):
-    figure = new_figure(1)
-    figure.add_subplot().plot([0, 1])
-    data = pd.DataFrame({"x": [0, 1]})
-    chapter.figure(figure, "fig-line", caption="A <line>", alt='says "up"', data=data)
+    chapter.show(finding(), line)
     page = BeautifulSoup(shown[0], "html.parser")
-    assert page.img["alt"] == 'says "up"'
-    assert page.figcaption.text == "A <line>"
-    assert len(page.find("details").find_all("tr")) == 3
+    assert page.img["alt"] == 'says "up" of cards'
+    assert page.figcaption.text.strip() == "A <line> of cards ."
+    assert page.figcaption.find(class_="pm-cite")["data-keys"] == "@holm1979simple"
+    assert [head.text for head in page.find("details").find_all("th")][:2] == ["Name", "Share"]
+
+
+def test_figure_of_nothing_and_table_without_rows_are_not_shown(chapter, shown):
+    chapter.show(finding(tables={"gains": pd.DataFrame()}), "tbl-gains")
+    chapter.show(Finding(pd.DataFrame({"name": ["a"], "share": [0.5]})), line)
+    assert shown == []
 
 
 def test_last_bits_of_the_data_do_not_change_the_bytes_of_a_figure(chapter, shown):
     for noise in (0, 3e-14):
-        figure = new_figure(1)
-        figure.add_subplot().plot([0, 1 + noise], [1, 2 + noise], "o-")
-        chapter.figure(figure, "fig-s", caption="c", alt="a", data=pd.DataFrame({"x": [0]}))
-    assert shown[0] == shown[1]
+        table = pd.DataFrame({"name": ["a", "b"], "share": [0.5, 0.25 + noise]})
+        chapter.show(Finding(table, quotes={"name": "n"}), line)
+    images = [BeautifulSoup(page, "html.parser").img["src"] for page in shown]
+    assert images[0] == images[1]
 
 
-def test_label_must_say_what_it_labels(chapter):
-    with pytest.raises(StudyError, match="table-one"):
-        chapter.table(pd.DataFrame({"x": [0]}), "table-one", caption="c")
+def test_table_is_worded_by_the_catalogue(chapter, shown):
+    table = pd.DataFrame(
+        {
+            "name": [Level("verdict", "less"), Phrase("sentence", {"n": "x"}), GAIN],
+            "share": [0.5, None, 0.25],
+            "verdict": ["more", "other", None],
+        }
+    )
+    chapter.show(Finding(table, quotes={"name": "cards"}), "tbl-gains")
+    page = BeautifulSoup(shown[0], "html.parser")
+    rows = [[cell.text for cell in row.find_all(["th", "td"])] for row in page.find_all("tr")]
+    assert rows == [
+        ["Name", "Gain", "Verdict"],
+        ["less than before", "50.0\u00a0%", "more than before"],
+        ["found in x", "–", "other"],
+        ["2.1\u00a0%", "25.0\u00a0%", "–"],
+    ]
+    assert page.table["class"] == ["pm-sortable"]
+
+
+def test_column_without_words_is_an_error(chapter):
+    with pytest.raises(StudyError, match="lacks a column"):
+        chapter.show(Finding(pd.DataFrame({"rate": [1]}), quotes={"name": "n"}), "tbl-gains")
+
+
+def test_what_is_quoted_from_data_is_never_markup(chapter, shown):
+    found = finding(quotes={"name": HOSTILE})
+    chapter.show(found, "gain", "tbl-gains", line)
+    said, table, figure = shown
+    for special in "<>$@[]{}`":
+        assert special not in said.partition(" is ")[0]
+    for page in (table, figure):
+        caption = BeautifulSoup(page, "html.parser").figcaption
+        assert HOSTILE in caption.text
+        assert caption.find(["script", "math", "a"]) is None
+    assert HOSTILE in BeautifulSoup(figure, "html.parser").img["alt"]
 
 
 def test_saved_artefacts_come_back(chapter):
-    chapter.record([Number("k", 3)])
+    chapter.record([GAIN])
     frame = pd.DataFrame({"segment": [1, 2]})
     lazy = chapter.engine.from_pandas(frame)
     chapter.save(frames={"segments": frame}, values={"scorer": {"a": 1}}, private={"all": lazy})
@@ -100,7 +215,7 @@ def test_saved_artefacts_come_back(chapter):
     assert later.load_value("segmentation", "scorer") == {"a": 1}
     assert read_frame(later.load_private("segmentation", "all"))["segment"].tolist() == [1, 2]
     numbers = read_json(chapter.run / "artifacts" / "segmentation" / "numbers.json")
-    assert [number["key"] for number in numbers] == ["k"]
+    assert [number["key"] for number in numbers] == ["gain"]
 
 
 def test_failed_save_leaves_the_earlier_artefacts(chapter):

@@ -76,7 +76,13 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     exporter = chapter_exporter(frame / "template", code=say("code"))
     origin = say(f"origin.{'simulated' if study['simulated'] else 'real'}")
     chapters = [
-        read_chapter(_notebook(run_dir, name), exporter, origin=origin, tables=tables)
+        read_chapter(
+            _notebook(run_dir, name),
+            exporter,
+            origin=origin,
+            tables=tables,
+            declared=language.labels(name),
+        )
         for name in CHAPTERS
     ]
     bibliography = Bibliography(frame / "references.bib")

@@ -142,12 +142,10 @@ def _number(part: Part, say: Say) -> Iterable[Target]:
                 remedy="Show pictures with chapter.figure(…, caption=…, alt=…).",
             )
     yield from _number_headings(part, say)
-    prose = part.soup.find_all("table", class_="pm-prose")
     # LEGACY-MARKS
     for text in (
         *part.soup.find_all("figcaption"),
         *part.soup.find_all("p", class_="pm-absent"),
-        *(cell for table in prose for cell in table.find_all("td")),
     ):
         mark_caption(text)
     counts = dict.fromkeys(_KINDS, 0)

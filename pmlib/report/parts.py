@@ -16,14 +16,12 @@ from nbconvert import HTMLExporter, TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 
 from pmlib.errors import StudyError
-from pmlib.markup import escape_markdown, to_html
+from pmlib.markup import caption_html, to_html
 from pmlib.report.numbering import Part
 from pmlib.tables import to_html as table_html
 from pmlib.texts import FRAME, Language, Look
 
 # --- executed notebooks -------------------------------------------------------------------------
-
-_LABEL = re.compile(r"""["'#]((?:fig|tbl|sec|eq)-[A-Za-z0-9-]+)["'}]""")
 
 
 def chapter_exporter(templates: Path, *, code: str) -> HTMLExporter:
@@ -41,7 +39,12 @@ def chapter_exporter(templates: Path, *, code: str) -> HTMLExporter:
 
 
 def read_chapter(
-    path: Path, exporter: HTMLExporter, *, origin: str, tables: Collection[str]
+    path: Path,
+    exporter: HTMLExporter,
+    *,
+    origin: str,
+    tables: Collection[str],
+    declared: frozenset[str],
 ) -> Part:
     """Read an executed notebook.
 
@@ -57,6 +60,8 @@ def read_chapter(
         What its figures say about their data.
     tables : collection of str
         The study's canonical tables; ``truth`` where it is simulated.
+    declared : frozenset of str
+        Labels of the chapter's texts: what this study lacks may be referred to all the same.
 
     Raises
     ------
@@ -69,8 +74,6 @@ def read_chapter(
         raise StudyError(
             "An executed notebook cannot be read.", where=str(path), found=str(error)
         ) from error
-    # Sections, figures and tables that this study lacks may be referred to all the same.
-    declared = frozenset(_LABEL.findall("\n".join(cell.source for cell in notebook.cells)))
     notebook.cells = [cell for cell in notebook.cells if _wanted(cell, tables)]
     csv: dict[str, str] = {}
     for number, cell in enumerate(notebook.cells, start=1):
@@ -179,7 +182,7 @@ def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
         shown = table_html(look.worded(frame), look).replace("\n", " ")
         return Markup(  # noqa: S704 - pmlib.tables escapes the cells
             f'<figure class="pm-table" id="{label}">'
-            f"<figcaption>{escape_markdown(caption)}</figcaption>{shown}</figure>"
+            f"<figcaption>{caption_html(caption)}</figcaption>{shown}</figure>"
         )
 
     return table

@@ -22,7 +22,7 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, Undefi
 from markupsafe import Markup
 
 from pmlib.errors import StudyError
-from pmlib.markup import escape_markdown
+from pmlib.markup import escape_markdown, one_line
 from pmlib.numbers import Fact, Level, Number, native
 from pmlib.params import TEXTS
 from pmlib.texts.views import Context
@@ -31,6 +31,7 @@ FRAME = "report"
 """The file with what all chapters and the page around them say."""
 
 _HEADER = re.compile(r"^\[([a-z][\w.-]*)\](?:[ \t]+|[ \t]*$)", re.MULTILINE)
+_LABEL = re.compile(r"\{#((?:sec|eq)-[\w-]+)\}")
 _DECIMALS = {"share": 1, "points": 2, "currency": 2, "days": 0, "months": 0}
 
 
@@ -266,6 +267,12 @@ class Language:
             self._blocks[chapter] = read_blocks(self.folder / f"{chapter}.md")
         return self._blocks[chapter]
 
+    def labels(self, chapter: str) -> frozenset[str]:
+        """Labels of the sections, equations, figures and tables that a file speaks of."""
+        sections = _LABEL.findall("\n".join(self.blocks(chapter).values()))
+        shown = {name for name in self.blocks(chapter) if name.startswith(("fig-", "tbl-"))}
+        return frozenset(sections) | {name for name in shown if "." not in name}
+
     def source(self, chapter: str, block: str) -> str:
         """A block as it is written, of the chapter's file or else of the frame's.
 
@@ -338,7 +345,7 @@ class Language:
                 found=str(error),
                 remedy="Record the number or fact first, or ask for it with has('key').",
             ) from error
-        return " ".join(text.split()) if plain else text.strip()
+        return one_line(text) if plain else text.strip()
 
 
 def _environment(*, plain: bool) -> Environment:
