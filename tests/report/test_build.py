@@ -11,7 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import matplotlib.pyplot as plt
 import nbformat
 import pandas as pd
 import pytest
@@ -20,14 +19,16 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from pmlib.chapter import PROJECT, Chapter
 from pmlib.errors import StudyError
+from pmlib.figures.style import Drawing, new_figure
 from pmlib.files import write_json
-from pmlib.markup import to_html
-from pmlib.numbers import Number, to_records
-from pmlib.params import CHAPTERS, Parameters
+from pmlib.numbers import Finding, Number, to_records
+from pmlib.params import CHAPTERS, TEXTS, Parameters
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
 from pmlib.report.numbering import tidy_tables
-from pmlib.report.parts import Frame
+from pmlib.report.parts import frame_part
+from pmlib.texts import FRAME as PAGE
+from pmlib.texts import Language, Words, open_language
 
 TITLES = {
     "data_profiling": "Data profiling: what is there?",
@@ -63,39 +64,53 @@ STUDY = {
 }
 
 
-def shown(call: str, *arguments: Any, **settings: Any) -> list[Any]:
-    """The outputs that a notebook would keep of one call of the chapter."""
-    chapter = Chapter(
-        "segmentation",
-        Path("unused"),
-        params=Parameters(),
-        study=SimpleNamespace(currency="EUR", as_of=None),
-        engine=None,
-    )
+class _Headed(dict):
+    """Columns of a test's tables: any name heads its column as it is."""
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002
+        return {"label": name.replace("_", " ").capitalize()}
+
+
+def shown(part: Any, finding: Finding, **texts: str) -> list[Any]:
+    """The outputs that a notebook would keep of one part of a finding."""
+    language = Language(TEXTS / "en")
+    language._blocks["segmentation"] = {name.replace("__", "."): t for name, t in texts.items()}
+    language.catalogue = {**language.catalogue, "columns": _Headed()}
     outputs = []
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pmlib.chapter.open_language", lambda _: language)
+        chapter = Chapter(
+            "segmentation",
+            Path("unused"),
+            params=Parameters(),
+            study=SimpleNamespace(currency="EUR", as_of=None),
+            engine=None,
+        )
         patch.setattr(
             "pmlib.chapter.display",
             lambda item, metadata: outputs.append(
                 new_output("display_data", data={"text/html": item.data}, metadata=metadata)
             ),
         )
-        getattr(chapter, call)(*arguments, **settings)
+        chapter.show(finding, part)
     return outputs
 
 
 def figure(label: str, caption: str = "How many there are.") -> Any:
-    drawing, axes = plt.subplots(figsize=(3, 2))
-    axes.plot([1, 2], [3, 4])
-    plt.close(drawing)
-    data = pd.DataFrame({"x": [1, 2], "y": [3.0, 4.5]})
-    outputs = shown("figure", drawing, label, caption=caption, alt="A rising line.", data=data)
-    return new_code_cell(f'chapter.figure(draw(), "{label}")', outputs=outputs)
+    def draw(found: Finding, words: Words) -> Any:  # noqa: ARG001
+        figure = new_figure(2)
+        figure.add_subplot().plot(found.table["x"], found.table["y"])
+        return figure
+
+    data = Finding(pd.DataFrame({"x": [1, 2], "y": [3.0, 4.5]}))
+    texts = {label: caption, f"{label}__alt": "A rising line."}
+    outputs = shown(Drawing(label, "", draw), data, **texts)
+    return new_code_cell(f'chapter.show(found, "{label}")', outputs=outputs)
 
 
-def table(label: str, frame: pd.DataFrame, caption: str = "What there is.", **settings: Any) -> Any:
-    outputs = shown("table", frame, label, caption=caption, **settings)
-    return new_code_cell(f'chapter.table(frame, "{label}")', outputs=outputs)
+def table(label: str, frame: pd.DataFrame, caption: str = "What there is.") -> Any:
+    outputs = shown(label, Finding(frame), **{label: caption})
+    return new_code_cell(f'chapter.show(found, "{label}")', outputs=outputs)
 
 
 def said(text: str) -> Any:
@@ -149,7 +164,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = Run(tmp_path_factory.mktemp("whole"))
     hostile = pd.DataFrame({"a": ["<script>alert(1)</script> @fig-x [@y] $a$"], "b": [-1.25]})
     run.add(
-        "See @fig-late, @sec-deep, @eq-x and @fig-net.",
+        "See @fig-late, @sec-deep, @eq-x and @sec-cards.",
         "Known [@webb2007significant, p. 3; @holm1979simple].",
         r"With $\frac{a}{b}$ it costs $5 and $6.",
         "Text may speak of `<img src=x>`, url(x) and @import.",
@@ -162,7 +177,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
         table("tbl-a", hostile),
         figure("fig-b"),
         said("There are **4** segments, see @sec-theory."),
-        new_code_cell('if chapter.has("holdings"):\n    show("fig-net")'),
         new_code_cell('run = "/a/path"', metadata={"tags": ["injected-parameters"]}),
         new_code_cell("work()", outputs=[new_output("stream", name="stdout", text="took 3 s")]),
     )
@@ -175,6 +189,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def page(whole: Run) -> BeautifulSoup:
     return BeautifulSoup((whole.folder / "report.html").read_text("utf-8"), "html.parser")
+
+
+def say(block: str, **quotes: Any) -> str:
+    return open_language("en").render(PAGE, block, quotes, plain=True)
 
 
 def text_of(element: Any) -> str:
@@ -226,17 +244,17 @@ def test_sentence_refers_to_a_chapter(page: BeautifulSoup) -> None:
     assert text_of(page.select_one(".pm-said")) == "There are 4 segments, see Chapter 2."
 
 
-def test_figure_that_lacks_its_data_is_said_to_be_absent(page: BeautifulSoup) -> None:
+def test_section_that_lacks_its_data_is_said_to_be_absent(page: BeautifulSoup) -> None:
     mark = page.select_one("#sec-segmentation .pm-absent-ref")
-    assert text_of(mark) == "a figure that this study has no data for"
+    assert text_of(mark) == "a section that this study has no data for"
 
 
 def test_what_the_study_lacks_is_left_out_and_may_be_referred_to(run: Run) -> None:
-    for table in ("transactions", "contacts"):
-        method = new_markdown_cell(f"## By {table} {{#sec-{table}}}")
+    for table, label in (("transactions", "sec-drift"), ("contacts", "sec-cards")):
+        method = new_markdown_cell(f"## By {table} {{#{label}}}")
         method.metadata["tags"] = [f"needs-{table}", "needs-truth"]
         run.add(method)
-    run.add("See @sec-transactions and @sec-contacts.", chapter="strategy_design")
+    run.add("See @sec-drift and @sec-cards.", chapter="strategy_design")
     text = text_of(run.build())
     assert "See a section that this study has no data for and Section 4.1." in text
     assert "By transactions" not in text
@@ -288,7 +306,7 @@ def test_formula_that_cannot_be_shown_is_an_error(run: Run) -> None:
 def test_html_in_data_is_shown_not_run(page: BeautifulSoup) -> None:
     cell = page.select_one("#tbl-a tbody th")
     assert text_of(cell) == "<script>alert(1)</script> @fig-x [@y] $a$"
-    assert len(page.find_all("script")) == 1
+    assert [tag.get("type") for tag in page.find_all("script")] == ["application/json", None]
 
 
 def test_html_in_the_description_of_a_study_is_shown_not_run(page: BeautifulSoup) -> None:
@@ -411,7 +429,7 @@ def test_frame_reads_for_every_kind_of_study(run: Run, simulated: bool, tables: 
 
 def test_every_number_the_frame_quotes_is_recorded_somewhere() -> None:
     # Otherwise a renamed key would make its sentence vanish without anyone noticing.
-    frame = "".join(path.read_text("utf-8") for path in FRAME.glob("*.md"))
+    frame = "".join(path.read_text("utf-8") for path in (TEXTS / "en").glob("*.md"))
     quoted = {key for keys in re.findall(r"has\(([^)]*)\)", frame) for key in keys.split("'")[1::2]}
     code = "".join(path.read_text("utf-8") for path in (PROJECT / "pmlib").rglob("*.py"))
     templates = [
@@ -421,29 +439,23 @@ def test_every_number_the_frame_quotes_is_recorded_somewhere() -> None:
     assert {key for key in quoted if not known.fullmatch(key)} == set()
 
 
-def test_notebooks_cite_and_refer_to_what_exists_under_labels_of_their_own() -> None:
-    bibliography = Bibliography(FRAME / "references.bib")
-    places = {f"sec-{name}" for name in (*BEFORE, *AFTER, *APPENDICES)}
+def test_texts_cite_and_refer_to_what_exists_under_labels_of_their_own() -> None:
+    bibliography, language = Bibliography(FRAME / "references.bib"), open_language("en")
+    frame = [path.stem for path in language.folder.glob("*.md") if path.stem not in CHAPTERS]
+    places = {f"sec-{name}" for name in ("abstract", *BEFORE, *AFTER, *APPENDICES, "validation")}
     places |= {f"sec-{name.replace('_', '-')}" for name in CHAPTERS}
-    frame = "".join(path.read_text("utf-8") for path in FRAME.glob("*.md"))
-    places |= set(re.findall(r"(?:\{#|id=\"|')((?:sec|fig|tbl|eq)-[\w-]+)", frame))
     owners = dict.fromkeys(places, "frame")
-    wanted: set[str] = set()
-    for path in sorted((PROJECT / "notebooks").glob("*.ipynb")):
-        labels: set[str] = set()
-        for cell in nbformat.read(path, as_version=4).cells:
-            if cell.cell_type == "code":
-                labels |= set(re.findall(r"""["']((?:fig|tbl)-[\w-]+)["']""", cell.source))
-                wanted |= set(re.findall(r"@((?:fig|tbl|sec|eq)-[\w-]+)", cell.source))
-                continue
-            text = BeautifulSoup(to_html(cell.source), "html.parser")
-            labels |= {element["id"] for element in text.select("[id]")}
-            wanted |= {link["href"][1:] for link in text.select("a.pm-ref")}
-            for mark in text.select("span.pm-cite"):
-                bibliography.cite(mark["data-keys"], where=path.name)
+    for name in (*frame, *CHAPTERS):
+        text = "\n".join(language.blocks(name).values())
+        labels = language.labels(name) | set(re.findall(r"(?:id=.|')((?:sec|tbl)-[\w-]+)", text))
         assert {label: owners[label] for label in labels if label in owners} == {}
-        owners |= dict.fromkeys(labels, path.name)
-    assert wanted - set(owners) == set()
+        owners |= dict.fromkeys(labels, name)
+    for name in (*frame, *CHAPTERS):
+        text = "\n".join(language.blocks(name).values())
+        wanted = set(re.findall(r"(?<![\w@])@((?:fig|tbl|sec|eq)-[\w-]*\w)", text))
+        assert wanted - set(owners) == set(), name
+        for keys in re.findall(r"\[(@[A-Za-z][\w:-]*[^\]\[]*)\]", text):
+            bibliography.cite(keys, where=name)
 
 
 def test_of_a_long_sortable_table_the_first_rows_are_printed():
@@ -453,7 +465,7 @@ def test_of_a_long_sortable_table_the_first_rows_are_printed():
         f"<tbody>{rows}</tbody></table></figure>",
         "html.parser",
     )
-    tidy_tables(page, {})
+    tidy_tables(page, {}, say)
     assert "first 20 of 21 rows" in page.select_one("p.pm-print-note").text
     assert page.select_one("table.pm-sortable.pm-first-rows")
 
@@ -496,7 +508,8 @@ def test_decisions_ask_no_more_than_the_evidence_bears(kind, expected, first, li
     context = {
         "study": STUDY, "simulated": True, "settings": Parameters(), "customers": "20,000",
     }  # fmt: skip
-    text = Frame(FRAME, numbers=numbers, currency="EUR", context=context)
-    rows = [row.th.text for row in text.part("abstract", "unnumbered").soup.select("tbody tr")]
+    known = {number.key: number for number in numbers} | context
+    part = frame_part("abstract", "unnumbered", open_language("en"), known, currency="EUR")
+    rows = [row.th.text for row in part.soup.select("tbody tr")]
     assert rows[0] == first
     assert ("Ask whether the dearest limit is needed" in rows) is limit
