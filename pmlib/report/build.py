@@ -24,6 +24,7 @@ from pmlib.params import CHAPTERS, Parameters, describe
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.numbering import Part, Say, Target, assemble
 from pmlib.report.parts import chapter_exporter, frame_part, frame_table, read_chapter
+from pmlib.schema import TABLES
 from pmlib.tables import heading
 from pmlib.texts import FRAME as PAGE
 from pmlib.texts import Language, open_language
@@ -90,13 +91,17 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     known = {found.key: found for found in recorded} | {
         "study": study,
         "simulated": study["simulated"],
-        "parameters": _parameter_table(parameters),
+        "sales": study["value_is"] == "sales",
+        "recorded": {table: table in study["tables"] for table in TABLES},
+        "world": {parameters.world: True},
+        "settings": _settings(parameters),
+        "channels": _channels(study),
+        "customers": Number("", study["rows"]["customers"], "customers"),
+        "parameters": _parameter_table(parameters, language),
         "dictionary": _dictionary_table(study),
         "sources": _source_table(study),
         "headline": _headline_table(records, language, currency),
         "validation": _validation_tables(frame) if study["simulated"] else {},
-        "settings": parameters,
-        "customers": language.number(study["rows"]["customers"], "customers"),
         "table": frame_table(language, currency),
     }
 
@@ -155,12 +160,46 @@ def _validation_tables(frame: Path) -> dict[str, pd.DataFrame]:
     return {str(world): part[shown] for world, part in kept.groupby("world", sort=False)}
 
 
-def _parameter_table(parameters: Parameters) -> pd.DataFrame:
+def _settings(parameters: Parameters) -> dict[str, Any]:
+    """Numeric parameters as texts quote them: shares in per cent, with the digits they need."""
+    shares = ("confidence_level", "take_up", "control_share")
+    quoted: dict[str, Any] = {"seed": str(parameters.seed)}
+    for name, value in parameters:
+        if name in quoted or isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        unit = "share" if name in shares else "currency" if name in _MONEY else ""
+        shown = f"{100 * value if unit == 'share' else value:.9g}"
+        decimals = 0 if unit == "currency" else len(shown.partition(".")[2])
+        quoted[name] = Number("", value, unit, decimals=decimals)
+    return quoted
+
+
+_MONEY = ("budget", "default_margin")
+
+
+def _channels(study: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": channel["name"],
+            "cost": Number("", channel["cost"], "currency", decimals=2),
+            "capacity": Number("", channel.get("capacity"), "count"),
+        }
+        for channel in study["channels"]
+    ]
+
+
+def _parameter_table(parameters: Parameters, language: Language) -> pd.DataFrame:
     table = describe(parameters)[["name", "value", "default", "range", "unit", "help"]]
     # What a program reads as a literal, a reader need not: null, "a word", 10_000.
     for column in ("value", "default", "range"):
         plain = table[column].str.replace(r"(?<=\d)_(?=\d)", ",", regex=True)
         table[column] = plain.str.replace('"', "").str.replace(r"^(None|null)$", "–", regex=True)
+    table["range"] = [language.conjoin(limits.split(" and ")) for limits in table["range"]]
+    # The schema is in English; another language has words of its own for each parameter.
+    words = language.catalogue["levels"].get("parameter", {})
+    table["help"] = [
+        words.get(name, text) for name, text in zip(table["name"], table["help"], strict=True)
+    ]
     return table
 
 
@@ -171,7 +210,7 @@ def _dictionary_table(study: Mapping[str, Any]) -> pd.DataFrame:
             "meaning": attribute["label"],
             "unit": attribute["unit"],
             "role": attribute["role"],
-            "known": "yes" if attribute["known_before_contact"] else "no",
+            "known": attribute["known_before_contact"],
         }
         for name, attribute in sorted(study["attributes"].items())
     ]
