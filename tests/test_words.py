@@ -1,0 +1,97 @@
+"""Facts below, words beside: Python words nothing, and texts decide nothing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from jinja2 import Environment, nodes
+
+from pmlib import params
+from pmlib.texts.language import read_blocks
+
+ROOT = Path(__file__).resolve().parents[1]
+SILENT = ("canon", "inference", "profiling", "segmentation", "association", "strategy",
+          "evaluation", "truth", "figures")  # fmt: skip
+"""Packages in which no string is a sentence; what a command prints is said elsewhere."""
+SOURCES = sorted(path for name in SILENT for path in (ROOT / "pmlib" / name).rglob("*.py"))
+TEXTS = sorted((ROOT / "texts" / "en").glob("*.md"))
+MOST_WORDS = 3
+
+
+def sentences(source: str) -> list[str]:
+    """Strings of more than three words that are neither docstrings, messages of errors nor SQL."""
+    tree = ast.parse(source)
+    passed: set[int] = set()
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):  # docstrings, also those that stand under an attribute
+            for item in body:
+                if isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant):
+                    passed.add(id(item.value))
+        if isinstance(node, ast.Raise):
+            passed |= {id(inner) for inner in ast.walk(node)}
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"StudyError", "ValueError"}:
+            passed |= {id(inner) for inner in ast.walk(node)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in passed
+        and len(re.findall(r"[A-Za-zäöüé]{2,}", node.value)) > MOST_WORDS
+    ]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "pmlib")))
+def test_no_sentence_stands_in_python(path: Path) -> None:
+    found = sentences(path.read_text("utf-8"))
+    if path.name == "validation.py":  # a command says on the screen what it does
+        found = [text for text in found if not text.endswith(".")]
+    assert found == []
+
+
+def test_a_sentence_would_be_found() -> None:
+    assert sentences('x = f"the {n} of all the rest"') == [" of all the rest"]
+    assert (
+        sentences('"""A doc of four words."""\nraise StudyError("one two three four five")') == []
+    )
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_no_text_compares(path: Path) -> None:
+    environment = Environment(comment_start_string="{%#", comment_end_string="#%}")  # noqa: S701
+    arithmetic = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow)
+    notebooks_own = narrative(path.stem)
+    for name, block in read_blocks(path).items():
+        if name in notebooks_own:
+            continue
+        tree = environment.parse(block)
+        assert list(tree.find_all((nodes.Compare, *arithmetic))) == [], name
+
+
+def narrative(chapter: str) -> set[str]:
+    """Blocks that notebooks show as they are; their formulas are no templates."""
+    if chapter not in params.CHAPTERS:
+        return set()
+    number = params.CHAPTERS.index(chapter) + 1
+    notebook = nbformat.read(ROOT / "notebooks" / f"0{number}_{chapter}.ipynb", as_version=4)
+    return {cell.id for cell in notebook.cells if cell.cell_type == "markdown"}
+
+
+def test_every_block_of_a_chapter_is_shown() -> None:
+    """A block that nothing asks for is a sentence that nobody reads."""
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "pmlib").rglob("*.py"))
+    for chapter in params.CHAPTERS:
+        number = params.CHAPTERS.index(chapter) + 1
+        code += (ROOT / "notebooks" / f"0{number}_{chapter}.ipynb").read_text("utf-8")
+    for path in TEXTS:
+        if path.stem not in (*params.CHAPTERS, "report"):
+            continue
+        for name in set(read_blocks(path)) - narrative(path.stem) - {""}:
+            head, _, tail = name.rpartition(".")
+            asked = name in code or (head and tail in code and (head in code or "." in head))
+            assert asked or name.startswith("script."), f"{path.name}: [{name}]"
