@@ -1,0 +1,177 @@
+"""In a language in which every letter is marked, only the data's own names and code are plain."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_output
+
+from pmlib import params, studies
+from pmlib.files import read_json, write_json
+from pmlib.notebooks import NOTEBOOKS, put_prose
+from pmlib.params import CHAPTERS, PSEUDO, Parameters
+from pmlib.report.build import build_report
+from pmlib.runner.request import study_record
+from pmlib.runner.run import merge_results
+from pmlib.texts import Language
+from pmlib.texts.pseudo import marked, write
+
+SMALL = [("n_customers", "2000"), ("n_months", "12"), ("sample_size", "600"),
+         ("n_bootstrap", "10"), ("k_max", "6"), ("language", PSEUDO)]  # fmt: skip
+WORD = re.compile(r"[A-Za-z]{2,}")
+
+# Code that a reader meets as such: file names and folders, arms, units of currency, formats.
+CODE = {"run", "all", "py", "results", "json", "tables", "figures", "csv", "study", "yaml",
+        "private", "control", "offer", "EUR", "md", "SHA"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pseudo() -> Language:
+    return Language(write())
+
+
+@pytest.fixture(scope="module")
+def run(pseudo: Language, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of the small simulated bank: all five notebooks' cells, run in this process."""
+    folder = tmp_path_factory.mktemp("pseudo")
+    values = params.resolve(overrides=studies.load_spec("casebank").parameters, assignments=SMALL)
+    study = studies.prepare("casebank", values)
+    write_json(
+        {"study": study_record(study), "parameters": values.model_dump(mode="json")},
+        folder / "run.json",
+    )
+    (folder / "notebooks").mkdir()
+    for number, chapter in enumerate(CHAPTERS, start=1):
+        execute(f"0{number}_{chapter}", chapter, folder, values, pseudo)
+    merge_results(folder)
+    build_report(folder)
+    return folder
+
+
+def execute(name: str, chapter: str, folder: Path, values: Parameters, language: Language) -> None:
+    """Run a notebook's cells and keep what they show, without a kernel."""
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    put_prose(notebook, chapter, language)
+    content = values.model_dump(mode="json")
+    namespace: dict[str, Any] = {"study": "casebank", "run": str(folder), "engine": "duckdb"}
+    namespace |= {name: content[name] for name in params.names_of(chapter)}
+    with pytest.MonkeyPatch.context() as patch:
+        for cell in notebook.cells:
+            if cell.cell_type != "code" or "parameters" in cell.metadata.get("tags", []):
+                continue
+            shown: list[Any] = []
+
+            def display(item: Any, metadata: Any = None, shown: list[Any] = shown) -> None:
+                kind = "text/html" if "HTML" in type(item).__name__ else "text/markdown"
+                data = {kind: item.data}
+                shown.append(new_output("display_data", data=data, metadata=metadata or {}))
+
+            patch.setattr("pmlib.chapter.display", display)
+            exec(compile(cell.source, name, "exec"), namespace)  # the project's own notebook
+            cell.outputs = shown
+    namespace["chapter"].engine.close()
+    nbformat.write(notebook, folder / "notebooks" / f"{name}.ipynb")
+
+
+@pytest.fixture(scope="module")
+def own(run: Path) -> set[str]:
+    """Words that come from the data, the study's description, and names of code."""
+    content = read_json(run / "run.json")
+    study = content["study"]
+    found, spec = set(CODE), studies.load_spec("casebank")
+    tables = studies.prepare("casebank", Parameters(**content["parameters"])).tables
+    for table, path in tables.items():
+        rows = duckdb.read_parquet(str(path))
+        names = [
+            name
+            for name, kind in zip(rows.columns, rows.types, strict=True)
+            if kind == "VARCHAR" and name != "customer_id"
+        ]
+        found |= {word for text in (table, *rows.columns) for word in WORD.findall(text)}
+        values = [value for name in names for (value,) in rows.unique(name).fetchall()]
+        found |= {word for value in values for word in WORD.findall(value or "")}
+    described = [study["title"], study["description"], study["licence"], *spec.notes]
+    described += [field for a in study["attributes"].values() for field in (a["label"], a["unit"])]
+    described += [channel["name"] for channel in study["channels"]]
+    described += [str(v) for v in Parameters().model_dump(mode="json").values()]
+    described += list(Parameters.model_fields)
+    described += [yaml.safe_dump(params.describe()[["default", "range", "unit"]].to_dict())]
+    return found | {word for text in described for word in WORD.findall(text)}
+
+
+def unmarked(texts: Iterable[str], own: set[str]) -> dict[str, str]:
+    """Unmarked words that are not the data's own, each with where it stands."""
+    return {
+        word: text.strip()[:160]
+        for text in texts
+        for word in WORD.findall(unescape(text))
+        if word not in own and word.lower() not in own
+    }
+
+
+def prose(page: str) -> Iterator[str]:
+    """What a reader of a page sees: text and attributes, without code, formulas and citations."""
+    soup = BeautifulSoup(page, "html.parser")
+    gone = "script, style, math, code, pre, .pm-cite, .pm-references, .pm-code pre, svg"
+    for element in soup.select(gone):
+        element.decompose()
+    for element in soup.find_all(True):
+        yield from (str(element[n]) for n in ("alt", "aria-label", "title") if element.get(n))
+    yield from map(str, soup.find_all(string=True))
+
+
+def test_places_to_fill_in_markup_and_code_survive_the_marking() -> None:
+    source = "[tbl-x] The *{{ n }}* of `code`, see @sec-y [@who2020]: $x^2$ &amp; <b>{n}</b>"
+    expected = "[tbl-x] Ṭḥẹ *{{ n }}* ọḟ `code`, ṣẹẹ @sec-y [@who2020]: $x^2$ &amp; <b>{n}</b>"
+    assert marked(source) == expected
+
+
+def test_no_unmarked_word_in_the_report(run: Path, own: set[str]) -> None:
+    assert unmarked(prose((run / "report.html").read_text("utf-8")), own) == {}
+
+
+def test_no_unmarked_word_in_a_figure(run: Path, own: set[str]) -> None:
+    # matplotlib writes each text as a comment before the outlines of its letters.
+    drawn = [
+        text
+        for path in sorted((run / "figures").glob("*.svg"))
+        for text in re.findall(r"<!--(.*?)-->", path.read_text("utf-8"), flags=re.DOTALL)
+    ]
+    assert len(drawn) > 100
+    assert unmarked(drawn, own) == {}
+
+
+def test_no_unmarked_word_in_a_table(run: Path, own: set[str]) -> None:
+    cells = [
+        cell
+        for folder in ("tables", "figures")
+        for path in sorted((run / folder).glob("*.csv"))
+        for row in list(csv.reader(io.StringIO(path.read_text("utf-8"))))[1:]
+        for cell in row
+    ]
+    assert unmarked(cells, own) == {}
+
+
+def test_no_unmarked_word_in_what_notebooks_show(run: Path, own: set[str]) -> None:
+    shown = []
+    for path in sorted((run / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                shown += [text for part in output.data.values() for text in prose(part)]
+    assert unmarked(shown, own) == {}
+
+
+def test_no_unmarked_meaning_in_the_results(run: Path, own: set[str]) -> None:
+    records = read_json(run / "results.json").values()
+    assert unmarked((record["meaning"] for record in records), own) == {}
