@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class StudyError(Exception):
     """An error in the input, the parameters or the surroundings of a study.
@@ -45,3 +48,10 @@ class StudyError(Exception):
 
 def _rebuild(what: str, where: str, rule: str, found: str, remedy: str) -> StudyError:
     return StudyError(what, where=where, rule=rule, found=found, remedy=remedy)
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """A sentence fragment that suggests the nearest valid name, or lists all of them."""
+    valid = sorted(valid)
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(valid)}"

@@ -9,10 +9,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pmlib.params import CHAPTERS, parameters_cell
+from pmlib.params import CHAPTERS, Parameters, literal, names_of, type_name, unit_of
 from pmlib.texts import Language, open_language
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+
+
+# What a notebook needs to find its inputs; run_all.py sets these three, they are no parameters
+# of the methods.
+RUN_CELL = (
+    'study: str = "casebank"  # study under data/, or the path of a study folder',
+    'run: str = "reports/casebank"  # run folder: earlier chapters are read from it',
+    'engine: str = "duckdb"  # duckdb, spark or the address of a Spark master',
+)
+
+
+def parameters_cell(chapter: str) -> str:
+    """Source of a notebook's parameters cell: ``name: type = literal  # help (unit)`` lines."""
+    lines = list(RUN_CELL)
+    for name in names_of(chapter):
+        field = Parameters.model_fields[name]
+        kind = type_name(field).replace("date", "str")  # a cell holds dates as ISO text
+        unit = f" ({unit_of(field)})" if unit_of(field) else ""
+        lines.append(f"{name}: {kind} = {literal(field.default)}  # {field.description}{unit}")
+    return "\n".join(lines)
 
 
 def put_prose(notebook: Any, chapter: str, language: Language) -> None:

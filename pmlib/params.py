@@ -8,10 +8,9 @@ the report's appendix) is derived from it.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import json
 import typing
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +19,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
-from pmlib.errors import StudyError
+from pmlib.errors import StudyError, nearest
+from pmlib.settings_file import read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,14 +48,6 @@ TEXTS = Path(__file__).resolve().parents[1] / "texts"
 
 PSEUDO = "pseudo"
 """The language that tests make to find words that are in no text; nobody reads it."""
-
-# What a notebook needs to find its inputs; run_all.py sets these three, they are no parameters
-# of the methods.
-RUN_CELL = (
-    'study: str = "casebank"  # study under data/, or the path of a study folder',
-    'run: str = "reports/casebank"  # run folder: earlier chapters are read from it',
-    'engine: str = "duckdb"  # duckdb, spark or the address of a Spark master',
-)
 
 
 def _parameter(
@@ -267,17 +259,6 @@ def names_of(chapter: str) -> list[str]:
     return [name for name, field in Parameters.model_fields.items() if chapter in _chapters(field)]
 
 
-def parameters_cell(chapter: str) -> str:
-    """Source of a notebook's parameters cell: ``name: type = literal  # help (unit)`` lines."""
-    lines = list(RUN_CELL)
-    for name in names_of(chapter):
-        field = Parameters.model_fields[name]
-        kind = _type_name(field).replace("date", "str")  # a cell holds dates as ISO text
-        unit = f" ({_unit(field)})" if _unit(field) else ""
-        lines.append(f"{name}: {kind} = {_literal(field.default)}  # {field.description}{unit}")
-    return "\n".join(lines)
-
-
 def describe(values: Parameters | None = None) -> pd.DataFrame:
     """One row a parameter: ``name, type, default, range, unit, help, chapters``.
 
@@ -291,24 +272,17 @@ def describe(values: Parameters | None = None) -> pd.DataFrame:
     rows = []
     for name, field in Parameters.model_fields.items():
         chapters = _chapters(field)
-        row = {"name": name, "type": _type_name(field), "default": _literal(field.default)}
+        row = {"name": name, "type": type_name(field), "default": literal(field.default)}
         if values is not None:
-            row["value"] = _literal(getattr(values, name))
+            row["value"] = literal(getattr(values, name))
         row |= {
             "range": _range(field),
-            "unit": _unit(field),
+            "unit": unit_of(field),
             "help": field.description or "",
             "chapters": "all" if len(chapters) == len(CHAPTERS) else ", ".join(chapters),
         }
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """A sentence fragment that suggests the nearest valid name, or lists all of them."""
-    valid = sorted(valid)
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(valid)}"
 
 
 def _validate(given: Mapping[str, tuple[str, Any]]) -> Parameters:
@@ -370,62 +344,6 @@ def _parse(text: str) -> Any:
         return text
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key may not be given twice (the standard loader keeps the last)."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode) or key.value in seen:
-            said = "a key must be a word"
-            if isinstance(key, yaml.ScalarNode):
-                said = f"the key '{key.value}' is given twice"
-            raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
-        seen.add(str(key.value))
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-def read_yaml(path: Path, what: str) -> dict[Any, Any]:
-    """Read a YAML file of keys and values; an empty one holds none.
-
-    Parameters
-    ----------
-    path : Path
-    what : str
-        What an error calls it, e.g. ``study.yaml``.
-
-    Raises
-    ------
-    StudyError
-        The file cannot be read, is no YAML, gives a key twice, or is no mapping.
-    """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506
-    except OSError as error:
-        raise StudyError(
-            f"The {what} cannot be read.", where=str(path), found=error.strerror or str(error)
-        ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise StudyError(
-            f"The {what} is no YAML.",
-            where=str(path),
-            found=" ".join(str(error).split())[:300] or type(error).__name__,
-            remedy="Mend the line named above; text with a colon needs quotes.",
-        ) from None
-    if not isinstance(content, dict | None):
-        raise StudyError(
-            f"The {what} holds no keys.",
-            where=str(path),
-            rule="lines of 'name: value'",
-            found=repr(content)[:80],
-        )
-    return content or {}
-
-
 def _kinds(field: FieldInfo) -> tuple[Any, ...]:
     """The types a field admits, ``None`` left out."""
     if typing.get_origin(field.annotation) is Literal:
@@ -444,11 +362,13 @@ def _chapters(field: FieldInfo) -> list[str]:
     return typing.cast("dict[str, list[str]]", field.json_schema_extra)["chapters"]
 
 
-def _unit(field: FieldInfo) -> str:
+def unit_of(field: FieldInfo) -> str:
+    """Unit of a parameter; empty for none."""
     return typing.cast("dict[str, str]", field.json_schema_extra)["unit"]
 
 
-def _type_name(field: FieldInfo) -> str:
+def type_name(field: FieldInfo) -> str:
+    """Type of a parameter as Python writes it."""
     if _words(field):
         return "str"
     annotation = field.annotation
@@ -478,13 +398,13 @@ def _rule(field: FieldInfo) -> str:
     if field is Parameters.model_fields["language"]:
         return f"one of {', '.join(languages())}, the folders of texts"
     names = {"int": "a whole number", "float": "a number", "date": "a date (YYYY-MM-DD)"}
-    kinds = _type_name(field).split(" | ")
+    kinds = type_name(field).split(" | ")
     words = " or ".join(names.get(kind, kind) for kind in kinds if kind != "None")
     limits = f" {_range(field)}" if _range(field) else ""
     return words + limits + (" or null" if "None" in kinds else "")
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     """A value as Python source, dates as ISO text, strings in double quotes."""
     if isinstance(value, dt.date):
         value = value.isoformat()

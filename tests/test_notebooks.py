@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from pmlib import params
+from pmlib.notebooks import parameters_cell
 from pmlib.texts import open_language
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,7 +65,7 @@ def test_the_parameters_cell_is_the_first_code_and_equals_the_schema(name: str) 
     notebook = read(name)
     cells = tagged(notebook, "parameters")
     assert cells == code(notebook)[:1]
-    assert cells[0].source == params.parameters_cell(name[3:-6])  # else: make notebooks
+    assert cells[0].source == parameters_cell(name[3:-6])  # else: make notebooks
 
 
 @EVERY

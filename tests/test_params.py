@@ -10,6 +10,7 @@ import yaml
 
 from pmlib import params
 from pmlib.errors import StudyError
+from pmlib.notebooks import parameters_cell
 from pmlib.params import CHAPTERS, Parameters, resolve
 
 # The names that scripts of others rely on.
@@ -134,13 +135,13 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_parameters_cell_gives_back_the_defaults(chapter: str) -> None:
     namespace: dict[str, object] = {}
-    exec(params.parameters_cell(chapter), namespace)
+    exec(parameters_cell(chapter), namespace)
     assert params.from_namespace(chapter, namespace) == Parameters()
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_parameters_cell_says_where_the_study_the_run_and_the_engine_are(chapter: str) -> None:
-    names = [line.split(":")[0] for line in params.parameters_cell(chapter).splitlines()]
+    names = [line.split(":")[0] for line in parameters_cell(chapter).splitlines()]
     assert names == ["study", "run", "engine", *params.names_of(chapter)]
 
 
@@ -148,7 +149,7 @@ def test_papermill_reads_type_default_and_help_of_a_cell(tmp_path: Path) -> None
     import papermill
 
     cell = nbformat.v4.new_code_cell(
-        params.parameters_cell("segmentation"), metadata={"tags": ["parameters"]}
+        parameters_cell("segmentation"), metadata={"tags": ["parameters"]}
     )
     path = tmp_path / "cell.ipynb"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -161,7 +162,7 @@ def test_papermill_reads_type_default_and_help_of_a_cell(tmp_path: Path) -> None
 
 def test_numpy_scalars_of_a_notebook_are_plain_values() -> None:
     namespace: dict[str, object] = {}
-    exec(params.parameters_cell("segmentation"), namespace)
+    exec(parameters_cell("segmentation"), namespace)
     found = params.from_namespace("segmentation", {**namespace, "n_segments": np.int64(3)})
     assert found.n_segments == 3
     assert isinstance(found.n_segments, int)
@@ -190,12 +191,3 @@ def test_parameters_cannot_be_changed() -> None:
 def test_the_table_shows_the_values_of_a_run() -> None:
     table = params.describe(resolve(assignments=[("k_max", "6")])).set_index("name")
     assert (table.loc["k_max", "value"], table.loc["k_max", "default"]) == ("6", "10")
-
-
-def test_cells_are_rewritten_only_where_they_differ(tmp_path: Path) -> None:
-    cell = nbformat.v4.new_code_cell("seed = 1", metadata={"tags": ["parameters"]})
-    path = tmp_path / "02_segmentation.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-    assert params.write_cells(tmp_path) == [path]
-    assert params.write_cells(tmp_path) == []
-    assert nbformat.read(path, 4).cells[0].source == params.parameters_cell("segmentation")

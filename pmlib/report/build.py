@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
-import io
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
 from bs4 import BeautifulSoup
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pmlib.errors import StudyError
-from pmlib.files import folder_written_whole, read_json, written_whole
+from pmlib.files import read_json, written_whole
 from pmlib.numbers import Number, from_records
-from pmlib.params import CHAPTERS, Parameters, describe
+from pmlib.params import CHAPTERS, Parameters
+from pmlib.report import appendix
 from pmlib.report.bibliography import Bibliography
+from pmlib.report.export import export
 from pmlib.report.numbering import Part, Say, Target, assemble
 from pmlib.report.parts import chapter_exporter, frame_part, frame_table, read_chapter
 from pmlib.schema import TABLES
-from pmlib.tables import heading
 from pmlib.texts import FRAME as PAGE
 from pmlib.texts import Language, open_language
 
@@ -94,14 +92,14 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         "sales": study["value_is"] == "sales",
         "recorded": {table: table in study["tables"] for table in TABLES},
         "world": {parameters.world: True},
-        "settings": _settings(parameters),
-        "channels": _channels(study),
+        "settings": appendix.settings(parameters),
+        "channels": appendix.channels(study),
         "customers": Number("", study["rows"]["customers"], "customers"),
-        "parameters": _parameter_table(parameters, language),
-        "dictionary": _dictionary_table(study),
-        "sources": _source_table(study),
-        "headline": _headline_table(records, language, currency),
-        "validation": _validation_tables(frame) if study["simulated"] else {},
+        "parameters": appendix.parameter_table(parameters, language),
+        "dictionary": appendix.dictionary_table(study),
+        "sources": appendix.source_table(study),
+        "headline": appendix.headline_table(records, language, currency),
+        "validation": appendix.validation_tables(frame) if study["simulated"] else {},
         "table": frame_table(language, currency),
     }
 
@@ -134,7 +132,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         say=say,
         templates=frame / "template",
     )
-    _export(run_dir, parts, targets)
+    export(run_dir, parts, targets)
     report = run_dir / "report.html"
     with written_whole(report) as aside:
         aside.write_text(page, encoding="utf-8")
@@ -151,99 +149,6 @@ def _notebook(run_dir: Path, chapter: str) -> Path:
             remedy="Run the study: python run_all.py",
         )
     return found[0]
-
-
-def _validation_tables(frame: Path) -> dict[str, pd.DataFrame]:
-    """World to the table of what the methods found, missed and imagined over many banks."""
-    kept = pd.read_csv(frame / "validation.csv", keep_default_na=False)  # a world is named null
-    shown = ["meaning", "mean", "low", "high", "banks", "expected"]
-    return {str(world): part[shown] for world, part in kept.groupby("world", sort=False)}
-
-
-def _settings(parameters: Parameters) -> dict[str, Any]:
-    """Numeric parameters as texts quote them: shares in per cent, with the digits they need."""
-    shares = ("confidence_level", "take_up", "control_share")
-    quoted: dict[str, Any] = {"seed": str(parameters.seed)}
-    for name, value in parameters:
-        if name in quoted or isinstance(value, bool) or not isinstance(value, int | float):
-            continue
-        unit = "share" if name in shares else "currency" if name in _MONEY else ""
-        shown = f"{100 * value if unit == 'share' else value:.9g}"
-        decimals = 0 if unit == "currency" else len(shown.partition(".")[2])
-        quoted[name] = Number("", value, unit, decimals=decimals)
-    return quoted
-
-
-_MONEY = ("budget", "default_margin")
-
-
-def _channels(study: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": channel["name"],
-            "cost": Number("", channel["cost"], "currency", decimals=2),
-            "capacity": Number("", channel.get("capacity"), "count"),
-        }
-        for channel in study["channels"]
-    ]
-
-
-def _parameter_table(parameters: Parameters, language: Language) -> pd.DataFrame:
-    table = describe(parameters)[["name", "value", "default", "range", "unit", "help"]]
-    # What a program reads as a literal, a reader need not: null, "a word", 10_000.
-    for column in ("value", "default", "range"):
-        plain = table[column].str.replace(r"(?<=\d)_(?=\d)", ",", regex=True)
-        table[column] = plain.str.replace('"', "").str.replace(r"^(None|null)$", "–", regex=True)
-    table["range"] = [language.conjoin(limits.split(" and ")) for limits in table["range"]]
-    # The schema is in English; another language has words of its own for each parameter.
-    words = language.catalogue["levels"].get("parameter", {})
-    table["help"] = [
-        words.get(name, text) for name, text in zip(table["name"], table["help"], strict=True)
-    ]
-    return table
-
-
-def _dictionary_table(study: Mapping[str, Any]) -> pd.DataFrame:
-    rows = [
-        {
-            "attribute": name,
-            "meaning": attribute["label"],
-            "unit": attribute["unit"],
-            "role": attribute["role"],
-            "known": attribute["known_before_contact"],
-        }
-        for name, attribute in sorted(study["attributes"].items())
-    ]
-    return pd.DataFrame(rows, columns=["attribute", "meaning", "unit", "role", "known"])
-
-
-def _source_table(study: Mapping[str, Any]) -> pd.DataFrame:
-    rows = [
-        {name: str(source.get(name) or "–") for name in ("name", "address", "size", "sha256")}
-        for source in study["sources"]
-    ]
-    return pd.DataFrame(rows, columns=["name", "address", "size", "sha256"])
-
-
-def _headline_table(
-    records: Sequence[Mapping[str, Any]], language: Language, currency: str
-) -> pd.DataFrame:
-    rows = [
-        {
-            "chapter": record["chapter"],
-            "meaning": heading(number.meaning or number.key),
-            "value": language.number(
-                number.value, number.unit, currency=currency, decimals=number.decimals
-            ),
-            "interval": language.interval(number, currency) if number.low is not None else "",
-        }
-        for record, number in sorted(
-            zip(records, from_records(records), strict=True),
-            key=lambda pair: (CHAPTERS.index(pair[0]["chapter"]), pair[1].key),
-        )
-        if isinstance(number, Number)
-    ]
-    return pd.DataFrame(rows, columns=["chapter", "meaning", "value", "interval"])
 
 
 # --- the page around the parts -----------------------------------------------------------------
@@ -369,60 +274,3 @@ def _css_string(text: str) -> Markup:
 def _ours(markup: str) -> Markup:
     """Markup that this package has made, so that the template does not escape it again."""
     return Markup(markup)  # noqa: S704
-
-
-# --- tables and figures as files ---------------------------------------------------------------
-
-
-def _export(run_dir: Path, parts: Sequence[Part], targets: Mapping[str, Target]) -> None:
-    """Write each numbered table as CSV, and each figure as SVG with the CSV behind it.
-
-    The folders ``tables`` and ``figures`` of the run are replaced; the number goes into the name
-    of a file, ``table-4.1-criteria.csv``.
-    """
-    tables: dict[str, bytes] = {}
-    figures: dict[str, bytes] = {}
-    for part in parts:
-        for element in part.soup.find_all("figure", class_=["pm-figure", "pm-table"]):
-            target = targets[str(element["id"])]
-            kind = {"fig": "figure", "tbl": "table"}[target.kind]
-            name = f"{kind}-{target.number}-{target.label.partition('-')[2]}".lower()
-            data = part.csv.get(target.label) or _table_text(element)
-            group = figures if target.kind == "fig" else tables
-            group[f"{name}.csv"] = _without_formulas(data).encode()
-            image = element.find("img")
-            if image is not None:
-                kind, _, content = str(image["src"]).partition(";base64,")
-                group[f"{name}.{kind[11:14]}"] = base64.b64decode(content)
-    for folder, files in (("tables", tables), ("figures", figures)):
-        with folder_written_whole(run_dir / folder) as aside:
-            for name, written in sorted(files.items()):
-                (aside / name).write_bytes(written)
-
-
-def _table_text(figure: Any) -> str:
-    """Read a table of the frame back as CSV."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    for row in figure.select("table:not(.pm-paper) tr"):
-        writer.writerow([cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])])
-    return out.getvalue()
-
-
-def _without_formulas(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would run as a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    for row in csv.reader(io.StringIO(text)):
-        writer.writerow([f"'{cell}" if _is_formula(cell) else cell for cell in row])
-    return out.getvalue()
-
-
-def _is_formula(cell: str) -> bool:
-    if not cell.startswith(("=", "+", "-", "@", "\t")):
-        return False
-    try:
-        float(cell)
-    except ValueError:
-        return True
-    return False

@@ -18,9 +18,8 @@ import pandas as pd
 from pmlib.canon.customers import joined_by, years_since
 from pmlib.canon.holdings import held_products
 from pmlib.engine import collect, day_number, uniform
-from pmlib.errors import StudyError
+from pmlib.errors import StudyError, nearest
 from pmlib.numbers import UNITS
-from pmlib.params import nearest
 from pmlib.segmentation.transforms import Feature, Kind
 from pmlib.studies import Attribute
 

@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 
 from pmlib.engine import collect, open_engine
-from pmlib.errors import StudyError
-from pmlib.params import nearest
-from pmlib.schema import CONTRACTS, HASH, check
+from pmlib.errors import StudyError, nearest
+from pmlib.schema import CONTRACTS, HASH
+from pmlib.studies.contracts import check
 from pmlib.studies.fetch import RawFile
 from pmlib.studies.sources import (
     quoted,

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pmlib.errors import StudyError
-from pmlib.params import nearest, read_yaml, resolve
+from pmlib.errors import StudyError, nearest
+from pmlib.params import resolve
 from pmlib.schema import CONTRACTS, TABLES
+from pmlib.settings_file import read_yaml
 
 STUDIES = Path(__file__).resolve().parents[2] / "data"
 """The folder of the studies that come with the project."""

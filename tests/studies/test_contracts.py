@@ -7,7 +7,8 @@ import narwhals as nw
 import pytest
 
 from pmlib.errors import StudyError
-from pmlib.schema import CONTRACTS, check
+from pmlib.schema import CONTRACTS
+from pmlib.studies.contracts import check
 
 AS_OF = dt.date(2024, 12, 31)
 
