@@ -26,6 +26,8 @@ def settings(parameters: Parameters) -> dict[str, Any]:
     shares = ("confidence_level", "take_up", "control_share")
     quoted: dict[str, Any] = {"seed": str(parameters.seed)}
     for name, value in parameters:
+        if value is None:
+            quoted[name] = None
         if name in quoted or isinstance(value, bool) or not isinstance(value, int | float):
             continue
         unit = "share" if name in shares else "currency" if name in _MONEY else ""

@@ -91,7 +91,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         "simulated": study["simulated"],
         "sales": study["value_is"] == "sales",
         "recorded": {table: table in study["tables"] for table in TABLES},
-        "world": {parameters.world: True},
+        "default_world": parameters.world == "default",
         "settings": appendix.settings(parameters),
         "channels": appendix.channels(study),
         "customers": Number("", study["rows"]["customers"], "customers"),
