@@ -15,8 +15,6 @@ from pmlib.files import (
     write_json,
     written_whole,
 )
-from pmlib.numbers import Number, to_records
-from pmlib.tables import legacy_to_html as to_html
 
 
 def test_frame_comes_back_with_its_tuples(tmp_path):
@@ -80,46 +78,3 @@ def test_unwritable_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StudyError, match="file"):
         write_json(1, tmp_path / "file" / "value.json")
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [
-        (Number("a", 0.359, "share", 0.341, 0.377), "35.9\u00a0% (34.1 to 37.7\u00a0%)"),
-        (Number("b", -12.5, "currency", -20, 3), "−12.50\u00a0EUR (−20 to 3\u00a0EUR)"),
-        (Number("c", 1234.0, "customers"), "1,234 (no interval)"),
-        (Number("d", None, "share"), "– (no interval)"),
-        (Number("e", 0.00001, "share"), "0.0\u00a0% (no interval)"),
-    ],
-)
-def test_number_is_shown_with_unit_and_interval(number, shown):
-    assert f"{number.text('EUR')} ({number.interval('EUR')})" == shown
-
-
-def test_unknown_unit_is_refused():
-    with pytest.raises(ValueError, match="furlongs"):
-        Number("a", 1, "furlongs")
-
-
-def test_table_escapes_what_the_data_hold():
-    html = to_html(pd.DataFrame({"name": ["<script>alert(1)</script>"]}))
-    assert "<script>" not in html
-    assert "&lt;script&gt;" in html
-
-
-def test_table_refuses_a_unit_for_a_column_it_lacks():
-    with pytest.raises(StudyError, match="prise"):
-        to_html(pd.DataFrame({"price": [1.0]}), units={"prise": "currency"})
-
-
-def test_counts_with_a_gap_are_shown_whole():
-    html = to_html(pd.DataFrame({"name": ["a", "b"], "n": [71.0, np.nan]}))
-    assert ">71<" in html
-    assert ">–<" in html
-
-
-def test_published_numbers_do_not_carry_the_last_bits():
-    # Two orders of one sum, as a parallel engine may take them.
-    one, other = sum([0.1] * 10 + [1e8]), sum([1e8] + [0.1] * 10)
-    assert one != other
-    assert to_records([Number("x", one)]) == to_records([Number("x", other)])

@@ -217,7 +217,7 @@ def _render_page(
         language=language.catalogue["language"],
         study=study,
         word=say,
-        words=_ours(_script_words(language)),
+        words=_ours(script_words(language)),
         customers=language.number(study["rows"]["customers"], "customers"),
         seed=parameters.seed,
         parts=shown,
@@ -256,7 +256,7 @@ def _check_offline(page: str) -> None:
         )
 
 
-def _script_words(language: Language) -> str:
+def script_words(language: Language) -> str:
     """Words of the page's script as JSON that cannot end its element."""
     found = {
         name.removeprefix("script."): language.source(PAGE, name)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pmlib.report.build import FRAME
-from pmlib.tables import legacy_to_html as to_html
+from pmlib.report.build import FRAME, script_words
+from pmlib.tables import to_html
+from pmlib.texts import Look, open_language
 
 pytestmark = pytest.mark.browser
 
@@ -23,12 +24,18 @@ RULES = pd.DataFrame(
 
 @pytest.fixture
 def page(browser, tmp_path: Path):
-    table = to_html(RULES, sortable=True, filters=["antecedent", "segment"])
+    look = Look(open_language("en"), "association_analysis", "tbl-browser")
+    look.language.catalogue["tables"]["tbl-browser"] = {
+        "sortable": True, "filters": ["antecedent", "segment"]
+    }  # fmt: skip
+    table = to_html(RULES, look)
     style, script = ((FRAME / "template" / n).read_text() for n in ("style.css", "report.js"))
     path = tmp_path / "table.html"
     path.write_text(
         f'<!doctype html><html lang="en"><style>{style}</style><nav class="side"></nav>'
-        f'<div class="pm-scroll">{table}</div><script>{script}</script></html>'
+        f'<div class="pm-scroll">{table}</div>'
+        f'<script type="application/json" id="words">{script_words(look.language)}</script>'
+        f"<script>{script}</script></html>"
     )
     opened = browser.new_page()
     opened.goto(path.as_uri())

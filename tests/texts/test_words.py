@@ -13,7 +13,7 @@ from jinja2 import Environment, nodes
 from pmlib import params
 from pmlib.texts.language import read_blocks
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SILENT = ("canon", "inference", "profiling", "segmentation", "association", "strategy",
           "evaluation", "truth", "figures")  # fmt: skip
 """Packages in which no string is a sentence; what a command prints is said elsewhere."""

@@ -1,0 +1,41 @@
+"""Data frames as HTML tables: escaped, whole counts whole, in the catalogue's words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+
+from pmlib.errors import StudyError
+from pmlib.tables import to_html
+from pmlib.texts import Look, open_language
+
+
+def table(frame: pd.DataFrame, label: str = "tbl-any") -> BeautifulSoup:
+    look = Look(open_language("en"), "segmentation", label, "EUR")
+    return BeautifulSoup(to_html(look.worded(frame), look), "html.parser")
+
+
+def test_what_the_data_hold_is_escaped():
+    page = table(pd.DataFrame({"name": ["<script>alert(1)</script>"]}))
+    assert page.find("script") is None
+    assert page.th.find_next("th").text == "<script>alert(1)</script>"
+
+
+def test_counts_with_a_gap_are_shown_whole():
+    page = table(pd.DataFrame({"name": ["a", "b"], "rows": [71.0, np.nan]}))
+    assert [cell.text for cell in page.select("td")] == ["71", "–"]
+    assert [cell["data-value"] for cell in page.select("td")] == ["71", ""]
+
+
+def test_sets_of_products_are_joined_and_an_empty_one_is_said():
+    page = table(pd.DataFrame({"antecedent": [("card", "loan"), ()]}))
+    assert [head.text for head in page.select("tbody th")] == ["card + loan", "(none)"]
+
+
+def test_table_filtered_by_a_column_it_lacks_is_refused():
+    look = Look(open_language("en"), "data_profiling", "tbl-columns")
+    assert look.filters == ("table",)
+    with pytest.raises(StudyError, match="filtered by columns"):
+        to_html(pd.DataFrame({"column": ["x"]}), look)
