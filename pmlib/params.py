@@ -68,7 +68,7 @@ def _parameter(
 
 
 class Parameters(BaseModel):
-    """All parameters of a study, validated; see the field descriptions and :func:`describe`."""
+    """All parameters of a study, validated."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -199,12 +199,8 @@ def resolve(
 
     Parameters
     ----------
-    overrides
-        The ``parameters`` of study.yaml.
-    file
-        YAML file of ``name: value`` lines.
-    assignments
-        ``(name, value)`` pairs of the command line, values as text.
+    overrides, file, assignments
+        The ``parameters`` of study.yaml; a YAML file; ``(name, value)`` pairs, values as text.
 
     Raises
     ------
@@ -225,17 +221,10 @@ def resolve(
 def from_namespace(chapter: str, namespace: Mapping[str, Any]) -> Parameters:
     """Parameters of a notebook: what its parameters cell has set, all others at their default.
 
-    Parameters
-    ----------
-    chapter
-        One of :data:`CHAPTERS`.
-    namespace
-        The notebook's variables, ``vars()``.
-
     Raises
     ------
     StudyError
-        If a parameter is missing from the cell or does not fit the schema.
+        A parameter is missing from ``vars()`` of the notebook, or does not fit the schema.
     """
     names = names_of(chapter)
     missing = [name for name in names if name not in namespace]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.canon.contacts import CONTROL
-from pmlib.casebank.generate import AS_OF
+from pmlib.casebank.block import AS_OF
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
 from pmlib.errors import StudyError
 from pmlib.files import read_frame, read_json

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import chi2
 
 from pmlib.casebank import field_test, generate, population
-from pmlib.casebank.generate import AS_OF
+from pmlib.casebank.block import AS_OF
 from pmlib.casebank.world import World
 from pmlib.errors import StudyError
 from pmlib.files import read_json
