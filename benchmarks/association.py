@@ -35,11 +35,13 @@ from pmlib.association import (
 )
 from pmlib.casebank.world import World
 from pmlib.engine import open_engine
+from pmlib.params import Parameters
 from pmlib.truth.rules import draw_baskets, rule_recovery
 
 PRODUCTS = 24
 KINDS = 6
 MIN_SUPPORT = 0.01
+SETTINGS = Parameters(min_support=MIN_SUPPORT, min_confidence=0.1, max_rule_length=3)
 AS_OF = dt.date(2025, 12, 31)
 
 
@@ -155,20 +157,18 @@ def analyse_bank(folder: Path) -> None:
     counted = time.perf_counter()
     itemsets = frequent_itemsets(baskets, min_support=MIN_SUPPORT)
     mined = time.perf_counter()
-    findings = find_rules(baskets, min_support=MIN_SUPPORT, min_confidence=0.1, max_rule_length=3)
+    found = find_rules(baskets, SETTINGS)
     done = time.perf_counter()
     discovery = baskets.part(holdout=False)
-    closed_and_maximal(findings.itemsets, discovery)
-    compare_with_mlxtend(
-        findings.itemsets, discovery, min_support=MIN_SUPPORT, max_length=3, seed=1
-    )
+    closed_and_maximal(found.itemsets, discovery)
+    compare_with_mlxtend(found.itemsets, discovery, min_support=MIN_SUPPORT, max_length=3, seed=1)
     checked = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"  distinct baskets x segment x half  {counted - start:7.1f} s  ({len(baskets.held):,})")
     print(
         f"  frequent itemsets                  {mined - counted:7.1f} s  ({len(itemsets.frame):,})"
     )
-    print(f"  rules found, tested, by segment    {done - mined:7.1f} s  ({len(findings.rules):,})")
+    print(f"  rules found, tested, by segment    {done - mined:7.1f} s  ({len(found.rules):,})")
     print(f"  closed, maximal, check by mlxtend  {checked - done:7.1f} s")
     print(f"  peak memory of the process         {peak:7.2f} GiB")
 
@@ -184,7 +184,6 @@ def bank(n: int) -> None:
 
 def against_truth(n: int, first_seed: int) -> None:
     """Draw banks of each world, segments as they truly are, and compare findings with the truth."""
-    settings = {"min_support": MIN_SUPPORT, "min_confidence": 0.1, "max_rule_length": 3}
     print(f"{n:,} customers a bank, seeds from {first_seed}, mean (standard error):")
     for name, correction, seeds in (
         ("default", "holm", 20), ("default", "bh", 20), ("hard", "holm", 20), ("null", "holm", 200),
@@ -194,19 +193,19 @@ def against_truth(n: int, first_seed: int) -> None:
         rows = []
         for seed in range(first_seed, first_seed + seeds):
             baskets = draw_baskets(world, n_customers=n, seed=seed)
-            findings = find_rules(baskets, correction=correction, **settings)
-            check = rule_recovery(findings, world)
-            true = check.rules["true"]
+            found = find_rules(baskets, SETTINGS.model_copy(update={"correction": correction}))
+            check = rule_recovery(found, world)
+            true, number = check.table["true"], {n.key: n.value for n in check.numbers}
             rows.append(
                 {
-                    "tested": len(findings.rules),
+                    "tested": len(found.rules),
                     "surviving": len(true),
                     "some survives": len(true) > 0,
                     "some false": not true.all(),
                     "false discovery": (~true).sum() / max(len(true), 1),
-                    "recall": check.planted["found"].mean() if len(check.planted) else np.nan,
-                    "decided": check.decided,
-                    "decided wrongly": check.decided_wrongly,
+                    "recall": np.nan if number["rule_recall"] is None else number["rule_recall"],
+                    "decided": number["n_rules_decided"],
+                    "decided wrongly": number["n_rules_decided_wrongly"],
                 }
             )
         table = pd.DataFrame(rows, dtype=float)

@@ -205,7 +205,7 @@ class Chapter:
             self._recorded[record.key] = record
 
     def say(self, block: str, **quotes: Any) -> None:
-        """Show a text block (Markdown), filled in with numbers and facts.
+        """Show a text block (Markdown), filled in with numbers and facts, unless it is empty.
 
         Parameters
         ----------
@@ -221,7 +221,9 @@ class Chapter:
             There is no such block, or it quotes what no chapter recorded.
         """
         if " " not in block:
-            display(Markdown(self._rendered(block, quotes)))
+            text = self._rendered(block, quotes)
+            if text:
+                display(Markdown(text))
             return
         known = {**self._earlier(), **self._recorded}  # legacy
         currency = self.study.currency

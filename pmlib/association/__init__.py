@@ -4,39 +4,43 @@ from __future__ import annotations
 
 from pmlib.association.baskets import Baskets, collect_baskets
 from pmlib.association.crosscheck import compare_with_mlxtend
-from pmlib.association.findings import find_rules
-from pmlib.association.itemsets import closed_and_maximal, condensed_numbers, frequent_itemsets
+from pmlib.association.findings import (
+    FoundRules,
+    HeldProducts,
+    checked_itemsets,
+    found_rules,
+    held_pairs,
+    held_products,
+)
+from pmlib.association.itemsets import closed_and_maximal, frequent_itemsets
 from pmlib.association.measures import measures
 from pmlib.association.order import acquisition_order
-from pmlib.association.prediction import predict_next_product, segments_at
-from pmlib.association.rules import product_pairs
-from pmlib.association.segments import WITHIN, rules_by_segment
-from pmlib.association.wording import (
-    measure_table,
-    named,
-    rule_label,
-    rule_sentences,
-    rule_table,
-)
+from pmlib.association.prediction import next_product, predict_next_product
+from pmlib.association.purchases import segments_at
+from pmlib.association.rules import named, product_pairs
+from pmlib.association.ruleset import RuleSet, find_rules
+from pmlib.association.segments import rules_by_segment
 
 __all__ = [
-    "WITHIN",
     "Baskets",
+    "FoundRules",
+    "HeldProducts",
+    "RuleSet",
     "acquisition_order",
+    "checked_itemsets",
     "closed_and_maximal",
     "collect_baskets",
     "compare_with_mlxtend",
-    "condensed_numbers",
     "find_rules",
+    "found_rules",
     "frequent_itemsets",
-    "measure_table",
+    "held_pairs",
+    "held_products",
     "measures",
     "named",
+    "next_product",
     "predict_next_product",
     "product_pairs",
-    "rule_label",
-    "rule_sentences",
-    "rule_table",
     "rules_by_segment",
     "segments_at",
 ]

@@ -19,7 +19,6 @@ from pmlib.canon.customers import joined_by
 from pmlib.canon.holdings import held_on
 from pmlib.engine import collect, uniform
 from pmlib.errors import StudyError
-from pmlib.numbers import Number
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -124,24 +123,6 @@ class Baskets:
     def segments(self) -> tuple[int, ...]:
         """The segments that occur, ascending."""
         return tuple(int(s) for s in np.unique(self.segment))
-
-    @property
-    def numbers(self) -> tuple[Number, ...]:
-        """Headline numbers."""
-        empty = int(self.customers[~self.held.any(axis=1)].sum())
-        held = int(self.customers @ self.held.sum(axis=1))
-        total = max(self.total, 1)
-        distinct = len(np.unique(pack(self.held), axis=0))
-        return (
-            Number("n_basket_customers", self.total, "customers", meaning="customers analysed"),
-            Number("n_basket_products", len(self.products), "count",
-                   meaning="products of the bank"),
-            Number("n_distinct_baskets", distinct, "count",
-                   meaning="different sets of products that customers hold"),
-            Number("empty_basket_share", empty / total, "share",
-                   meaning="share of customers who hold no product"),
-            Number("basket_size", held / total, "ratio", meaning="mean products a customer"),
-        )  # fmt: skip
 
     def part(self, *, holdout: bool | None = None, segment: int | None = None) -> Baskets:
         """Return the rows of one half, of one segment, or of both."""

@@ -13,8 +13,7 @@ from pmlib.association.itemsets import Itemsets, frequent_itemsets
 from pmlib.association.measures import measures
 from pmlib.association.rules import all_rules
 from pmlib.errors import StudyError
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Number
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
@@ -94,22 +93,19 @@ def compare_with_mlxtend(
             _by_key(measures(rules)[list(_MEASURES)], rules["antecedent"], targets),
             _by_key(theirs[list(_MEASURES.values())], theirs["antecedents"], theirs["consequents"]),
         )
-    table = pd.DataFrame({"compared": ["itemsets", "rules"], "number": [len(supports), len(rules)]})
-    numbers = (
-        Number("itemsets_checked", len(supports), "count",
-               meaning="frequent itemsets with the support that mlxtend finds"),
-        Number("rules_checked", len(rules), "count",
-               meaning="rules with the measures that mlxtend computes"),
-    )  # fmt: skip
-    sample = f"a sample of {baskets.total:,} of " if baskets.total < of_customers else ""
-    text = (
-        f"On {sample}the {of_customers:,} customers of the discovery half the library mlxtend "
-        f"[@raschka2018mlxtend], which takes them one by one, finds the same {len(supports):,} "
-        "sets with the same supports, and computes the same support, confidence, lift, leverage, "
-        f"conviction, Zhang’s measure, Jaccard and Kulczynski for the {len(rules):,} rules of up "
-        f"to {_LONGEST} products that these sets give. A difference would have stopped the chapter."
+    return Finding(
+        pd.DataFrame({"compared": ["itemsets", "rules"], "number": [len(supports), len(rules)]}),
+        (
+            Number("itemsets_checked", len(supports), "count"),
+            Number("rules_checked", len(rules), "count"),
+        ),
+        facts={"crosscheck_on": "sample" if baskets.total < of_customers else "all"},
+        quotes={
+            "compared_customers": Number("", baskets.total, "count"),
+            "discovery_customers": Number("", of_customers, "count"),
+            "longest": _LONGEST,
+        },
     )
-    return Finding(table, numbers, text)
 
 
 def _by_key(values: pd.DataFrame, *products: pd.Series) -> dict[Any, np.ndarray]:

@@ -1,390 +1,361 @@
-"""The whole analysis in one call: found on one half, tested on the other, read by segment."""
+"""What the chapter finds of holdings and rules, products and segments by name."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.association.itemsets import Itemsets, frequent_itemsets
-from pmlib.association.rules import (
-    Candidates,
-    candidate_rules,
-    check_structural_pairs,
-    rules_on_holdout,
-)
-from pmlib.association.segments import ADDS, WITHIN, BySegment, rules_by_segment
-from pmlib.association.wording import rule_label
-from pmlib.numbers import Number, format_number
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pmlib.association.baskets import Baskets
+from pmlib.association.baskets import Baskets, collect_baskets, pack
+from pmlib.association.crosscheck import compare_with_mlxtend
+from pmlib.association.itemsets import closed_and_maximal
+from pmlib.association.measures import MEASURES
+from pmlib.association.rules import named, product_pairs, rule_label
+from pmlib.association.ruleset import RuleSet, find_rules
+from pmlib.association.segments import ADDS, WITHIN
+from pmlib.engine import collect
+from pmlib.numbers import Finding, Number, Phrase, needs
+from pmlib.params import Parameters
+from pmlib.safeguards import suppress
+from pmlib.studies import Study
 
 # A rule whose lift is not surely above this is hardly a reason to choose whom to address.
 _WEAK_LIFT = 1.5
-# Products of a structural pair are one where this share of each one's holders holds the other.
-_ONE = 0.9
+# Most rules, pairs or rows in what is shown of the leading ones.
+_MEASURED, _LINKED, _IN_GRID, _IN_WORDS = 12, 30, 18, 25
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What association analysis found.
-
-    Parameters
-    ----------
-    itemsets : Itemsets
-        Frequent on the discovery half.
-    candidates : Candidates
-        Rules over all customers, before testing.
-    rules : pandas.DataFrame
-        All tested rules, strongest evidence first: the columns of
-        `pmlib.association.rules.rules_on_holdout`, and scope (0: all customers, else the one
-        segment it was found and tested in); of those that survive also the columns of
-        ``by_segment.common``, within (a key of `pmlib.association.segments.WITHIN`) among them.
-    by_segment : BySegment
-        Of the surviving rules, on the hold-out half.
-    correction : str
-    error_rate : float
-    min_support : float
-    """
-
-    itemsets: Itemsets
-    candidates: Candidates
-    rules: pd.DataFrame
-    by_segment: BySegment
-    correction: str
-    error_rate: float
-    min_support: float
-
-    @cached_property
-    def surviving(self) -> pd.DataFrame:
-        """The rules that hold on other customers."""
-        return self.rules[self.rules["survives"]].reset_index(drop=True)
-
-    @cached_property
-    def _same(self) -> dict[str, str]:
-        """Product to the one of the same holders, where structure makes two products one."""
-        sure = self.candidates.structural
-        sure = sure[sure["confidence"] >= _ONE]
-        ends = {(X[0], y) for X, y in zip(sure["antecedent"], sure["consequent"], strict=True)}
-        return {b: a for a, b in sorted(ends, reverse=True) if a < b and (b, a) in ends}
-
-    def leading(self, n: int) -> pd.DataFrame:
-        """Return at most `n` surviving rules, one for each set of products, strongest first.
-
-        A pair of products gives two rules and one test; the one with the higher confidence is
-        kept. Products that structure makes one, like a loan and the order that pays it, count
-        as one where nearly the same customers hold them.
-        """
-        rules = self.surviving.sort_values(
-            ["p_value", "confidence"], ascending=[True, False], kind="stable"
-        )
-        products = [
-            frozenset(self._same.get(product, product) for product in (*X, y))
-            for X, y in zip(rules["antecedent"], rules["consequent"], strict=True)
-        ]
-        repeated = pd.Series(products, dtype=object).duplicated().to_numpy(dtype=bool)
-        return rules[~repeated].head(n).reset_index(drop=True)
-
-    def links(self, n: int) -> pd.DataFrame:
-        """Return the surviving pairs of products over all customers, at most `n`, by lift.
-
-        Returns
-        -------
-        pandas.DataFrame
-            product, other (the first implies the second more surely), lift, lift_low, lift_high,
-            within.
-        """
-        rules = self.leading(len(self.surviving))
-        rules = rules[(rules["scope"] == 0) & (rules["antecedent"].map(len) == 1)]
-        rules = rules.sort_values("lift", ascending=False, kind="stable").head(n)
-        links = rules[["lift", "lift_low", "lift_high", "within"]].reset_index(drop=True)
-        links.insert(0, "product", [X[0] for X in rules["antecedent"]])
-        links.insert(1, "other", rules["consequent"].to_numpy())
-        return links
-
-    def segment_grid(self, n: int) -> pd.DataFrame:
-        """Return the odds ratios of at most `n` leading rules in each segment.
-
-        Returns
-        -------
-        pandas.DataFrame
-            antecedent, consequent, within, segment, odds_ratio, shrunk, shrunk_low, shrunk_high,
-            holds; the rows of one rule stand together.
-        """
-        leading = self.leading(n)[["antecedent", "consequent", "within"]]
-        grid = leading.merge(self.by_segment.cells, on=["antecedent", "consequent"], how="left")
-        shown = ["odds_ratio", "shrunk", "shrunk_low", "shrunk_high", "holds"]
-        return grid[["antecedent", "consequent", "within", "segment", *shown]]
-
-    @property
-    def _strongest(self) -> pd.Series:
-        """Of the surviving rules the one with the largest lift where it was found.
-
-        Choosing by the lift on the hold-out half would choose its luck as well.
-        """
-        return self.surviving.loc[self.surviving["lift_found"].idxmax()]
-
-    @property
-    def _weak(self) -> bool:
-        return bool(self.surviving["lift_low"].max() < _WEAK_LIFT)
-
-    @property
-    def _one_segment(self) -> bool:
-        return self.by_segment.cells["segment"].nunique() < 2
-
-    @property
-    def numbers(self) -> tuple[Number, ...]:
-        """Headline numbers."""
-        kinds = self.surviving["within"]
-        counts = {
-            "n_itemsets": (len(self.itemsets.frame), "frequent itemsets on the discovery half"),
-            "n_rules_tested": (len(self.rules), "rules tested on the hold-out half"),
-            "n_rules_surviving": (len(kinds), "rules that hold on the hold-out half"),
-            "n_rule_sets": (
-                len(self.leading(len(kinds))),
-                "different sets of products in these rules",
-            ),
-            "n_rules_structural": (
-                len(self.candidates.structural),
-                "pairs left out because one product implies the other by construction",
-            ),
-            **{
-                f"n_rules_{kind}": (int((kinds == kind).sum()), f"surviving rules: {meaning}")
-                for kind, meaning in WITHIN.items()
-            },
-        }
-        lift = self._strongest[["lift", "lift_low", "lift_high"]] if len(kinds) else [None] * 3
-        value, low, high = lift
-        # Rounded down: "at least" must stay true.
-        least = np.floor(1e4 * self.surviving["hyper_confidence"].min()) / 1e4
-        return (
-            *(Number(key, count, "count", meaning=text) for key, (count, text) in counts.items()),
-            Number("strongest_lift", value, "ratio", low=low, high=high,
-                   meaning="lift on the hold-out half of the surviving rule with the largest lift "
-                   "on the discovery half"),
-            Number("least_hyper_confidence", least if len(kinds) else None, decimals=4,
-                   meaning="smallest hyper-confidence of a surviving rule"),
-            Number("largest_product_support", self.itemsets.largest_support, "share",
-                   meaning="share of customers who hold the commonest product"),
-        )  # fmt: skip
-
-    def text(self, names: Mapping[str, str]) -> str:
-        """Say what was found (Markdown); `names` gives the products' names."""
-        if not len(self.rules):
-            return self._nothing()
-        alone = int((self.rules["scope"] > 0).sum())
-        method = {"holm": "Holm", "bh": "Benjamini–Hochberg"}[self.correction]
-        text = (
-            f"{len(self.rules):,} rules were tested on customers they were not found on"
-            f"{f' ({alone:,} of them in one segment only)' if alone else ''}; "
-            f"**{len(self.surviving):,}** survive correction for that many tests ({method}, "
-            f"{format_number(self.error_rate, 'share', decimals=0)})."
-        )
-        if not len(self.surviving):
-            return text + " What the discovery half showed does not hold on other customers."
-        text += " They are **{n_rule_sets}** different sets of products"
-        one = " and ".join(f"{names[a]} with {names[b]}" for b, a in self._same.items())
-        text += f" (counted as one: {one})." if one else "."
-        rule = self._strongest
-        lift, low, high = (
-            f"{rule[end]:.{1 if rule['lift'] >= 10 else 2}f}"
-            for end in ("lift", "lift_low", "lift_high")
-        )
-        weak = f" **The associations are weak:** no lift is surely above {_WEAK_LIFT:g}."
-        return (
-            f"{text}{weak if self._weak else ''} The rule with the largest lift where it was "
-            f"found, {rule_label(rule['antecedent'], rule['consequent'], names)}, has a lift of "
-            f"{lift} ({low} to {high}) on the other customers."
-            f"{' Holding one product says little about holding another.' if self._weak else ''}"
-        )
-
-    @property
-    def within_text(self) -> str:
-        """What the rules add to the segments, in words (Markdown)."""
-        if self._one_segment:
-            return "The customers form one segment, so there is nothing to compare rules with."
-        kinds = self.leading(len(self.surviving))["within"]
-        adds, restates = int(kinds.isin(ADDS).sum()), int((kinds == "restates_segments").sum())
-        open_ = len(kinds) - adds - restates
-        parts = [f"**{adds or 'none'}** say more than the segments do"]
-        parts += [f"{restates} mainly restate them"] if restates else []
-        parts += [f"{open_} cannot be decided from these customers"] if open_ else []
-        return f"Of {len(kinds)} sets of products with a surviving rule, {', '.join(parts)}."
-
-    def kinds(self, names: Mapping[str, str]) -> pd.DataFrame:
-        """Count the leading rules of each kind, with the one of strongest evidence.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row a kind: rules (`WITHIN`), sets (of products), example (that rule), odds_ratio
-            (over all customers), common_odds_ratio, common_low, common_high (within segments).
-        """
-        leading = self.leading(len(self.surviving))
-        first = leading.drop_duplicates("within")
-        first = first.sort_values("within", key=lambda kinds: kinds.map(list(WITHIN).index))
-        counted = {
-            "rules": first["within"].map(WITHIN),
-            "sets": first["within"].map(leading["within"].value_counts()),
-            "example": [rule_label(rule.antecedent, rule.consequent, names)
-                        for rule in first.itertuples()],
-        }  # fmt: skip
-        shown = first[["odds_ratio", "common_odds_ratio", "common_low", "common_high"]]
-        return pd.concat([pd.DataFrame(counted, index=first.index), shown], axis=1)
-
-    @property
-    def meaning(self) -> str:
-        """What the findings mean for the bank, in words (Markdown)."""
-        kinds = self.leading(len(self.surviving))["within"]
-        if not len(kinds):
-            return (
-                "Holdings give no ground to prefer one product for holders of another. The plan "
-                "of @sec-strategy-design rests on segments and on observed response alone."
-            )
-        adds = int(kinds.isin(ADDS).sum())
-        weak = "" if not self._weak else (
-            " The associations are weak, though: what a customer holds changes the chance of "
-            "holding another product by little, and offers chosen by it can differ but little."
-        )  # fmt: skip
-        if self._one_segment:
-            return (
-                f"There are no segments that the {len(kinds)} sets of products with a surviving "
-                f"rule could restate or add to.{weak} Whether an offer chosen by rule sells more "
-                "is for the effects of offers to tell (@sec-policies)."
-            )
-        if not adds:
-            return (
-                "No rule is shown to say more than the segments do. Offering by segment uses most "
-                "of them already; offering by rule on top would promise much of that effect twice."
-            )
-        return (
-            f"{adds} of {len(kinds)} sets of products with a surviving rule say more than the "
-            "segments do. For these it can pay to choose the product by what a customer holds, "
-            f"within the segment.{weak} Whether it does is for the effects of offers to tell "
-            "(@sec-policies)."
-        )
-
-    def _nothing(self) -> str:
-        largest = format_number(self.itemsets.largest_support, "share")
-        least = format_number(self.min_support, "share")
-        sets = self.itemsets.frame
-        if not len(sets):
-            return (
-                f"**No rule was found:** no product is held by {least} of customers, the smallest "
-                f"support asked for. The largest support seen is {largest}."
-            )
-        pairs = sets.loc[sets["length"] == 2, "support"]
-        if not len(pairs):
-            return (
-                f"**No rule was found:** no two products are held together by {least} of "
-                f"customers. The largest support of one product is {largest}."
-            )
-        joint = format_number(pairs.max(), "share")
-        return (
-            f"**No rule was found:** two products are held together by up to {joint} of customers, "
-            "but no rule is strong enough and more than chance, structure and shorter rules give."
-        )
-
-
-def find_rules(
-    baskets: Baskets,
-    *,
-    min_support: float,
-    min_confidence: float,
-    max_rule_length: int,
-    error_rate: float = 0.05,
-    correction: Literal["holm", "bh"] = "holm",
-    confidence_level: float = 0.95,
-    structural_pairs: Sequence[tuple[str, str]] = (),
-    max_itemsets: int = 100_000,
-    negligible_odds_ratio: float = 1.1,
-) -> Findings:
-    """Find rules on one half of the customers, test them on the other, read them by segment.
+@dataclass(frozen=True, kw_only=True)
+class HeldProducts(Finding):
+    """What customers hold, and what later questions need to name it.
 
     Parameters
     ----------
     baskets : Baskets
-        Both halves, all segments.
-    min_support : float
-        Share of customers (of a segment's customers, for rules of one segment).
-    min_confidence : float
-        Share.
-    max_rule_length : int
-        Most products in a rule, its consequent included; at least 2.
-    error_rate : float
-        What the correction holds: family-wise error rate (Holm) or false discovery rate (BH).
-    correction : {"holm", "bh"}
-    confidence_level : float
-        Of the intervals.
-    structural_pairs : sequence of (product_id, product_id)
-        The first implies the second by construction: no finding.
-    max_itemsets : int
-        More itemsets than this are an error, raised early.
-    negligible_odds_ratio : float
-        See `pmlib.association.segments.rules_by_segment`.
+    names, families : mapping
+        Product id to name, no two alike, and to family.
+    segments : mapping
+        Segment to name.
+    assigned : narwhals.LazyFrame
+        customer_id, segment.
+    study : pmlib.studies.Study
+    as_of : datetime.date
+    """
+
+    baskets: Baskets
+    names: Mapping[str, str]
+    families: Mapping[str, str]
+    segments: Mapping[int, str]
+    assigned: nw.LazyFrame
+    study: Study
+    as_of: dt.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundRules(Finding):
+    """All that is shown of the rules; its main table is that of `rule_set`, by product id."""
+
+    rule_set: RuleSet
+
+
+@needs("holdings", "products")
+def held_products(
+    tables: Mapping[str, nw.LazyFrame],
+    study: Study,
+    params: Parameters,
+    *,
+    segments: pd.DataFrame,
+    assigned: nw.LazyFrame,
+    as_of: dt.date,
+) -> HeldProducts:
+    """Count the distinct baskets of the customers.
+
+    Parameters
+    ----------
+    tables : mapping
+        Canonical tables: ``customers``, ``holdings`` and ``products``.
+    study : pmlib.studies.Study
+    params : pmlib.params.Parameters
+    segments : pandas.DataFrame
+        segment, name.
+    assigned : narwhals.LazyFrame
+        customer_id, segment of every customer.
+    as_of : datetime.date
 
     Returns
     -------
-    Findings
-
-    Raises
-    ------
-    StudyError
-        `min_support` is out of range, there would be too many itemsets, or a structural pair
-        names an unknown product.
-
-    Notes
-    -----
-    Rules are found over all customers, and then in each segment those that are not found over
-    all. All of them form one family for the correction.
+    HeldProducts
     """
-    check_structural_pairs(structural_pairs, baskets.products)
-    discovery, holdout = baskets.part(holdout=False), baskets.part(holdout=True)
-
-    def mined(part: Baskets) -> tuple[Itemsets, Candidates]:
-        itemsets = frequent_itemsets(
-            part, min_support=min_support, max_length=max_rule_length, max_itemsets=max_itemsets
-        )
-        return itemsets, candidate_rules(
-            itemsets,
-            min_confidence=min_confidence,
-            error_rate=error_rate,
-            structural_pairs=structural_pairs,
-        )
-
-    itemsets, candidates = mined(discovery)
-    scopes = [(0, candidates.frame, holdout)]
-    known = set(zip(candidates.frame["antecedent"], candidates.frame["consequent"], strict=True))
-    for segment in baskets.segments if len(baskets.segments) > 1 else ():
-        found = mined(discovery.part(segment=segment))[1].frame
-        keys = zip(found["antecedent"], found["consequent"], strict=True)
-        fresh = np.array([key not in known for key in keys], dtype=bool)
-        scopes.append((segment, found[fresh].reset_index(drop=True), holdout.part(segment=segment)))
-    rules = rules_on_holdout(
-        scopes, error_rate=error_rate, correction=correction, confidence_level=confidence_level
+    products = collect(tables["products"], sort_by=["product_id"]).set_index("product_id")
+    baskets = collect_baskets(
+        tables["customers"], tables["holdings"], products=products.index.tolist(), as_of=as_of,
+        seed=params.seed, holdout_share=params.holdout_share, segments=assigned,
+    )  # fmt: skip
+    empty = int(baskets.customers[~baskets.held.any(axis=1)].sum())
+    held = int(baskets.customers @ baskets.held.sum(axis=1))
+    total = max(baskets.total, 1)
+    names = products["name"]
+    # A name that two products share is told apart by their ids.
+    names = names.where(~names.duplicated(keep=False), names + " (" + names.index + ")")
+    return HeldProducts(
+        numbers=(
+            Number("n_basket_customers", baskets.total, "customers"),
+            Number("n_basket_products", len(products), "count"),
+            Number("n_distinct_baskets", len(np.unique(pack(baskets.held), axis=0)), "count"),
+            Number("empty_basket_share", empty / total, "share"),
+            Number("basket_size", held / total, "ratio"),
+        ),
+        baskets=baskets,
+        names=names.to_dict(),
+        families=products["family"].to_dict(),
+        segments=segments.set_index("segment")["name"].to_dict(),
+        assigned=assigned,
+        study=study,
+        as_of=as_of,
     )
-    surviving = rules[rules["survives"]].drop_duplicates(["antecedent", "consequent"])
-    by_segment = rules_by_segment(
-        surviving,
-        holdout,
-        error_rate=error_rate,
-        confidence_level=confidence_level,
-        negligible_odds_ratio=negligible_odds_ratio,
+
+
+@needs()
+def held_pairs(held: HeldProducts, params: Parameters) -> Finding:
+    """Measure every pair of products: `pmlib.association.rules.product_pairs`, by name."""
+    pairs = product_pairs(
+        held.baskets,
+        structural_pairs=held.study.structural_pairs,
+        confidence_level=params.confidence_level,
     )
-    rules = rules.merge(by_segment.common, on=["antecedent", "consequent"], how="left")
-    rules["within"] = rules["within"].astype(object).fillna("not_tested")
-    return Findings(
-        itemsets=itemsets,
-        candidates=candidates,
-        rules=rules,
-        by_segment=by_segment,
-        correction=correction,
-        error_rate=error_rate,
-        min_support=min_support,
+    pairs = suppress(pairs, count="n_both", minimum=params.min_group_size)
+    return Finding(named(pairs, held.names))
+
+
+@needs()
+def found_rules(held: HeldProducts, params: Parameters) -> FoundRules:
+    """Find rules on one half of the customers, test them on the other, read them by segment.
+
+    Returns
+    -------
+    FoundRules
+        Its table is that of `pmlib.association.ruleset.RuleSet.rules`. Further tables, by name:
+        *rule-steps*; *structural*; *tested* over all customers, and *rules* of every segment, as
+        far as they may be shown; *measures*; *rule-kinds*; *links* between products; *grid* of
+        rules and segments; *rule-words*.
+    """
+    found = find_rules(held.baskets, params, structural_pairs=held.study.structural_pairs)
+    rules = _rule_table(held, found, minimum=params.min_group_size)
+    shown = ["antecedent", "consequent", "support", "confidence", "lift", "result"]
+    links = named(found.links(_LINKED), held.names)
+    several = len(held.baskets.segments) > 1
+    return FoundRules(
+        found.rules,
+        _numbers(found),
+        _facts(found) | {"rule_correction": params.correction},
+        _quotes(held, found, params) | {"circle": _circle(held, links)},
+        {
+            "rule-steps": found.candidates.steps,
+            "structural": named(found.candidates.structural, held.names),
+            "tested": rules.loc[rules["customers"] == "all", shown],
+            "rules": rules,
+            "measures": _measures(held, found),
+            "rule-kinds": _kinds(held, found) if several else pd.DataFrame(),
+            "links": links,
+            "grid": _grid(held, found) if several else pd.DataFrame(),
+            "rule-words": _in_words(held, found),
+        },
+        rule_set=found,
+    )
+
+
+@needs()
+def checked_itemsets(held: HeldProducts, rules: FoundRules, params: Parameters) -> Finding:
+    """Count closed and maximal itemsets, and mine them once more with mlxtend."""
+    itemsets, discovery = rules.rule_set.itemsets, held.baskets.part(holdout=False)
+    frame = closed_and_maximal(itemsets, discovery)
+    checked = compare_with_mlxtend(
+        itemsets, discovery, min_support=params.min_support, max_length=params.max_rule_length,
+        seed=params.seed,
+    )  # fmt: skip
+    numbers = (
+        Number("n_itemsets_closed", int(frame["closed"].sum()), "count"),
+        Number("n_itemsets_maximal", int(frame["maximal"].sum()), "count"),
+        *checked.numbers,
+    )
+    return Finding(frame, numbers, checked.facts, checked.quotes)
+
+
+def _numbers(found: RuleSet) -> tuple[Number, ...]:
+    kinds = found.surviving["within"]
+    counts = {
+        "n_itemsets": len(found.itemsets.frame),
+        "n_rules_tested": len(found.rules),
+        "n_rules_surviving": len(kinds),
+        "n_rule_sets": len(found.leading(len(kinds))),
+        "n_rules_structural": len(found.candidates.structural),
+        **{f"n_rules_{kind}": int((kinds == kind).sum()) for kind in WITHIN},
+    }
+    lift, low, high = (
+        found.strongest[["lift", "lift_low", "lift_high"]] if len(kinds) else [None] * 3
+    )
+    # Rounded down: "at least" must stay true.
+    least = np.floor(1e4 * found.surviving["hyper_confidence"].min()) / 1e4
+    return (
+        *(Number(key, count, "count") for key, count in counts.items()),
+        Number("strongest_lift", lift, "ratio", low, high),
+        Number("least_hyper_confidence", least if len(kinds) else None, decimals=4),
+        Number("largest_product_support", found.itemsets.largest_support, "share"),
+    )
+
+
+def _facts(found: RuleSet) -> dict[str, str | bool]:
+    """Whether there are rules, and what they add to the segments."""
+    surviving, sets = found.surviving, found.itemsets.frame
+    if len(surviving):
+        adds = surviving["within"].isin(ADDS).any()
+        alone = found.by_segment.cells["segment"].nunique() < 2
+        return {
+            "rules_found": "survive",
+            "rules_within": "one_segment" if alone else "add" if adds else "none_adds",
+            "associations_weak": bool(surviving["lift_low"].max() < _WEAK_LIFT),
+        }
+    if len(found.rules):
+        why = "none_survives"
+    elif not len(sets):
+        why = "no_product"
+    else:
+        why = "none_strong" if (sets["length"] == 2).any() else "no_pair"
+    return {"rules_found": why, "rules_within": "no_rule"}
+
+
+def _quotes(held: HeldProducts, found: RuleSet, params: Parameters) -> dict[str, Any]:
+    sets = found.itemsets.frame
+    joint = sets.loc[sets["length"] == 2, "support"].max()
+    kinds = found.leading(len(found.surviving))["within"]
+    adding, restating = int(kinds.isin(ADDS).sum()), int((kinds == "restates_segments").sum())
+    counts = {
+        "in_one_segment": int((found.rules["scope"] > 0).sum()),
+        "adding": adding,
+        "restating": restating,
+        "undecided": len(kinds) - adding - restating,
+    }
+    quotes = {
+        "min_support": Number("", params.min_support, "share"),
+        "largest_pair_support": Number("", joint, "share"),
+        "error_rate": Number("", params.error_rate, "share", decimals=0),
+        "weak_lift": Number("", _WEAK_LIFT, decimals=1),
+        "same": [{"one": held.names[a], "other": held.names[b]} for b, a in found.same.items()],
+        **{name: Number("", count, "count") for name, count in counts.items() if count},
+    }
+    if not len(kinds):
+        return quotes
+    rule = found.strongest
+    lift, low, high = rule[["lift", "lift_low", "lift_high"]]
+    digits = 1 if lift >= 10 else 2
+    return quotes | {
+        "strongest": _label(held, rule),
+        "its_lift": Number("", lift, "ratio", low, high, decimals=digits),
+    }
+
+
+def _label(held: HeldProducts, rule: Any) -> str:
+    names = [held.names[product] for product in rule.antecedent]
+    return rule_label(names, held.names[rule.consequent])
+
+
+def _circle(held: HeldProducts, links: pd.DataFrame) -> list[str]:
+    """Linked products, those of one family beside each other."""
+    linked = {*links["product"], *links["other"]} if len(links) else set()
+    order = sorted(held.names, key=lambda product: (held.families[product], held.names[product]))
+    return [held.names[product] for product in order if held.names[product] in linked]
+
+
+def _rule_table(held: HeldProducts, found: RuleSet, *, minimum: int) -> pd.DataFrame:
+    """All tested rules as a reader wants to sort and filter them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        antecedent (tuple of names), consequent (name), customers (``all``, or a segment's name),
+        n_both, support, confidence, lift, lift_low, lift_high, lift_found, p_adjusted, result.
+    """
+    rules = found.rules
+    shown = ["n_both", "support", "confidence", "lift", "lift_low", "lift_high", "lift_found"]
+    table = named(rules[["antecedent", "consequent", *shown, "p_adjusted"]], held.names)
+    table.insert(2, "customers", [held.segments[s] if s else "all" for s in rules["scope"]])
+    verdicts = "survives" if len(held.segments) == 1 else rules["within"]
+    table["result"] = np.where(rules["survives"], verdicts, "does_not_survive")
+    return suppress(table, count="n_both", minimum=minimum).drop(columns="suppressed")
+
+
+def _measures(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
+    """Measures of leading rules, without intervals and hyper-confidence: that is near 1 for all."""
+    rules = found.leading(_MEASURED)
+    hidden = ("_low", "_high", "hyper_confidence")
+    table = rules[[name for name in MEASURES if not name.endswith(hidden)]].copy()
+    table.insert(0, "rule", [_label(held, rule) for rule in rules.itertuples()])
+    return table
+
+
+def _kinds(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
+    """Count the leading rules of each kind, with the one of strongest evidence.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a kind: rules (one of `WITHIN`), sets (of products), example (that rule), odds_ratio
+        (over all customers), common_odds_ratio, common_low, common_high (within segments).
+    """
+    leading = found.leading(len(found.surviving))
+    first = leading.drop_duplicates("within")
+    first = first.sort_values("within", key=lambda kinds: kinds.map(WITHIN.index))
+    counted = {
+        "rules": first["within"],
+        "sets": first["within"].map(leading["within"].value_counts()),
+        "example": [_label(held, rule) for rule in first.itertuples()],
+    }
+    shown = first[["odds_ratio", "common_odds_ratio", "common_low", "common_high"]]
+    return pd.concat([pd.DataFrame(counted, index=first.index), shown], axis=1)
+
+
+def _grid(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
+    grid = named(found.segment_grid(_IN_GRID), held.names)
+    return grid.assign(segment=grid["segment"].map(held.segments))
+
+
+def _in_words(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
+    """Each leading rule, and a sentence or two that say it."""
+    cells = found.by_segment.cells.dropna(subset=["odds_ratio"]).sort_values("shrunk")
+    by_rule = dict(list(cells.groupby(["antecedent", "consequent"], sort=False)))
+    rows = []
+    for rule in found.leading(_IN_WORDS).itertuples(index=False):
+        confidence, low, high = rule.confidence, rule.confidence_low, rule.confidence_high
+        digits = 0 if confidence >= 0.1 else 1
+        within: dict[str, Any] = {"odds": _ratio(rule.common_odds_ratio, rule.common_low, rule.common_high)}
+        if rule.within == "differs_between_segments":
+            known = by_rule[rule.antecedent, rule.consequent]
+            for name, cell in (("weakest", known.iloc[0]), ("strongest", known.iloc[-1])):
+                within[name] = held.segments[cell["segment"]]
+                within[f"{name}_odds"] = _ratio(cell["shrunk"])
+        quotes = {
+            "antecedent": [_set_off(held.names[product]) for product in rule.antecedent],
+            "consequent": _set_off(held.names[rule.consequent]),
+            "confidence": Number("", confidence, "share", low, high, decimals=digits),
+            "lift": _ratio(rule.lift),
+            "segment": held.segments[rule.scope] if rule.scope else None,
+            "within": Phrase(f"rule-in-words.{rule.within}", within),
+        }
+        rows.append((_label(held, rule), Phrase("rule-in-words", quotes)))
+    return pd.DataFrame(rows, columns=["rule", "in_words"])
+
+
+def _set_off(name: str) -> str | Phrase:
+    """A name that has a comma or colon of its own stands apart from the sentence."""
+    return Phrase("set-off", {"name": name}) if {",", ":"} & set(name) else name
+
+
+def _ratio(value: float, low: float | None = None, high: float | None = None) -> Number:
+    return Number(
+        "", value, "ratio", low, high, decimals=2 if value < 1 else 1 if value < 10 else 0
     )

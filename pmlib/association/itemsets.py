@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from pmlib.errors import StudyError
-from pmlib.numbers import Number
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
@@ -184,15 +183,6 @@ def closed_and_maximal(itemsets: Itemsets, baskets: Baskets) -> pd.DataFrame:
     frame["closed"] = with_one_more < frame["customers"].to_numpy()
     frame["maximal"] = with_one_more < itemsets.minimum
     return frame
-
-
-def condensed_numbers(frame: pd.DataFrame) -> tuple[Number, ...]:
-    """Count the itemsets of `closed_and_maximal`, as headline numbers."""
-    return (
-        Number("n_itemsets_closed", int(frame["closed"].sum()), "count", meaning="closed itemsets"),
-        Number("n_itemsets_maximal", int(frame["maximal"].sum()), "count",
-               meaning="maximal itemsets"),
-    )  # fmt: skip
 
 
 # Most products whose combinations are counted in one table of 2^k cells.

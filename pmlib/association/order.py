@@ -2,125 +2,128 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.association.rules import named
 from pmlib.canon.holdings import opened_by
 from pmlib.engine import collect, day_number
 from pmlib.inference.many_tests import holm
 from pmlib.inference.proportions import wilson
-from pmlib.numbers import Number, format_number
+from pmlib.numbers import Finding, Number, needs
+from pmlib.safeguards import suppress
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping
+    from pmlib.association.findings import HeldProducts
+    from pmlib.params import Parameters
 
 # A transition is named when it is surely this many times as frequent as expected.
 _OUT_OF_PROPORTION = 1.2
 _ENOUGH = 30  # customers that a transition or a pair needs to be named
+_DRAWN = 24  # transitions
 
 
-@dataclass(frozen=True)
-class Acquisitions:
-    """Order of acquisition.
+@needs("holdings", "products")
+def acquisition_order(
+    tables: Mapping[str, nw.LazyFrame], held: HeldProducts, params: Parameters
+) -> Finding:
+    """Count what customers acquire after what, products by name.
 
     Parameters
     ----------
-    transitions : pandas.DataFrame
-        product, other (the next one acquired), customers, share (of all next acquisitions after
-        `product`), share_low, share_high, expected (customers, if the next product did not depend
-        on the last), ratio (customers / expected), median_gap (days); most customers first.
-    precedence : pandas.DataFrame
-        A row a pair of products: product, other, customers (who acquired both, on different
-        days), share_first (who acquired `product` before `other`), low, high, p_adjusted (that
-        both orders are as common; sign test, Holm), ordered (bool). `product` is the one that
-        more often comes first.
+    tables : mapping
+        Canonical tables, ``holdings`` among them.
+    held : pmlib.association.findings.HeldProducts
+    params : pmlib.params.Parameters
+
+    Returns
+    -------
+    Finding
+        Its table is that of `transitions_and_precedence`, small groups suppressed. Further tables:
+        *flow*, the most frequent transitions; *precedence*. Without rows where no order is known.
     """
-
-    transitions: pd.DataFrame
-    precedence: pd.DataFrame
-
-    @property
-    def numbers(self) -> tuple[Number, ...]:
-        """Headline numbers."""
-        gaps = self.transitions
-        if not len(gaps):
-            return ()
-        return (
-            Number("n_acquisitions_followed", int(gaps["customers"].sum()), "count",
-                   meaning="acquisitions of a product after another one"),
-            Number("n_pairs_ordered", int(self.precedence["ordered"].sum()), "count",
-                   meaning="pairs of products of which one comes first more often than chance"),
-        )  # fmt: skip
-
-    def text(self, names: Mapping[str, str], *, minimum: int) -> str:
-        """Say what comes after what (Markdown).
-
-        Parameters
-        ----------
-        names : mapping
-            Product id to name.
-        minimum : int
-            Customers that a transition or a pair needs to be named.
-        """
-        if not len(self.transitions):
-            return (
-                "The study does not record when products were opened, for two products of one "
-                "customer at least, so nothing can be said of their order."
-            )
-        return f"{self._next_text(names, minimum)} {self._first_text(names, minimum)}".strip()
-
-    def _next_text(self, names: Mapping[str, str], minimum: int) -> str:
-        known = self.transitions[self.transitions["customers"] >= max(minimum, _ENOUGH)]
-        if not len(known):
-            return "Too few customers acquired one product after another to name a transition."
-        ends = self.transitions[["product", "other"]].to_numpy()
-        for product in ends[0]:
-            if (ends == product).any(axis=1).all():
-                return (
-                    f"Every transition leads from or to {names[product]}, so there is no other to "
-                    "compare it with: what is expected equals what is observed."
-                )
-        surely = known["ratio"] * known["share_low"] / known["share"]
-        if surely.max() < _OUT_OF_PROPORTION:
-            return "What is acquired next hardly depends on what was acquired last."
-        top = known.sort_values("ratio", ascending=False, kind="stable").iloc[0]
-        low, high = top["ratio"] * top[["share_low", "share_high"]] / top["share"]
-        return (
-            f"Most out of proportion is **{names[top['other']]} after {names[top['product']]}**: "
-            f"{top['ratio']:.1f} times ({low:.1f} to {high:.1f}) as often as if the next product "
-            f"did not depend on the last, after a median of {top['median_gap']:,.0f} days."
+    minimum, enough = params.min_group_size, max(params.min_group_size, _ENOUGH)
+    following, first = (
+        named(table, held.names)
+        for table in transitions_and_precedence(
+            tables["holdings"],
+            as_of=held.as_of,
+            confidence_level=params.confidence_level,
+            error_rate=params.error_rate,
         )
+    )
+    if not len(following):
+        return Finding(facts={"acquired_next": "no_dates", "acquired_first": "not_told"})
+    numbers = (
+        Number("n_acquisitions_followed", int(following["customers"].sum()), "count"),
+        Number("n_pairs_ordered", int(first["ordered"].sum()), "count"),
+    )
+    next_fact, next_quotes = _what_follows(following, enough)
+    first_fact, first_quotes = _what_comes_first(first, enough)
+    shown = suppress(following, minimum=minimum).drop(columns="suppressed")
+    return Finding(
+        shown.dropna(subset=["customers"]),
+        numbers,
+        {"acquired_next": next_fact, "acquired_first": first_fact},
+        {**next_quotes, **first_quotes, "enough": enough},
+        {
+            "flow": following[following["customers"] >= minimum].head(_DRAWN),
+            "precedence": first[first["customers"] >= minimum],
+        },
+    )
 
-    def _first_text(self, names: Mapping[str, str], minimum: int) -> str:
-        known = self.precedence[self.precedence["customers"] >= max(minimum, _ENOUGH)]
-        ordered = known[known["ordered"]]
-        if not len(known):
-            return ""
-        if not len(ordered):
-            return "Of no pair of products does one surely come first more often."
-        top = ordered.loc[ordered["low"].idxmax()]
-        shares = [format_number(top[name], "share") for name in ("share_first", "low", "high")]
-        return (
-            f"Most surely ordered is {names[top['product']]} before {names[top['other']]}: so for "
-            f"{shares[0]} ({shares[1]} to {shares[2]}) of the customers who opened both. An order "
-            f"is sure for {len(ordered)} of {len(known)} {'pairs' if len(known) > 1 else 'pair'} "
-            f"opened by at least {_ENOUGH} customers."
-        )
+
+def _what_follows(following: pd.DataFrame, enough: int) -> tuple[str, dict[str, Any]]:
+    """Whether a transition is out of proportion, and which one is most."""
+    known = following[following["customers"] >= enough]
+    if not len(known):
+        return "too_few", {}
+    ends = following[["product", "other"]].to_numpy()
+    for product in ends[0]:
+        if (ends == product).any(axis=1).all():
+            return "through_one", {"hub": product}
+    surely = known["ratio"] * known["share_low"] / known["share"]
+    if surely.max() < _OUT_OF_PROPORTION:
+        return "in_proportion", {}
+    top = known.sort_values("ratio", ascending=False, kind="stable").iloc[0]
+    low, high = top["ratio"] * top[["share_low", "share_high"]] / top["share"]
+    return "out_of_proportion", {
+        "last": top["product"],
+        "next": top["other"],
+        "ratio": Number("", top["ratio"], "ratio", low, high, decimals=1),
+        "gap": Number("", top["median_gap"], "days", decimals=0),
+    }
 
 
-def acquisition_order(
+def _what_comes_first(first: pd.DataFrame, enough: int) -> tuple[str, dict[str, Any]]:
+    """Whether a pair of products is surely ordered, and which one most surely."""
+    known = first[first["customers"] >= enough]
+    ordered = known[known["ordered"]]
+    if not len(ordered):
+        return "none_sure" if len(known) else "not_told", {}
+    top = ordered.loc[ordered["low"].idxmax()]
+    return "sure", {
+        "earlier": top["product"],
+        "later": top["other"],
+        "share_first": Number("", top["share_first"], "share", top["low"], top["high"]),
+        "ordered": Number("", len(ordered), "count"),
+        "pairs": Number("", len(known), "count"),
+    }
+
+
+def transitions_and_precedence(
     holdings: nw.LazyFrame,
     *,
     as_of: dt.date,
     confidence_level: float = 0.95,
     error_rate: float = 0.05,
-) -> Acquisitions:
-    r"""Count what customers acquire after what.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    r"""Count which product follows which, and which of two comes first.
 
     Parameters
     ----------
@@ -134,8 +137,15 @@ def acquisition_order(
 
     Returns
     -------
-    Acquisitions
-        Without rows where no order is known.
+    transitions : pandas.DataFrame
+        product, other (the next one acquired), customers, share (of all next acquisitions after
+        `product`), share_low, share_high, expected (customers, if the next product did not depend
+        on the last), ratio (customers / expected), median_gap (days); most customers first.
+    precedence : pandas.DataFrame
+        A row a pair of products: product, other, customers (who acquired both, on different
+        days), share_first (who acquired `product` before `other`), low, high, p_adjusted (that
+        both orders are as common; sign test, Holm), ordered (bool). `product` is the one that
+        more often comes first.
 
     Notes
     -----
@@ -146,9 +156,9 @@ def acquisition_order(
     """
     counted = collect(_ordered_pairs(holdings, as_of), sort_by=["product", "other", "follows"])
     following = counted[counted["follows"]].drop(columns="follows").reset_index(drop=True)
-    return Acquisitions(
-        transitions=_transitions(following, confidence_level),
-        precedence=_precedence(counted, confidence_level, error_rate),
+    return (
+        _transitions(following, confidence_level),
+        _precedence(counted, confidence_level, error_rate),
     )
 
 

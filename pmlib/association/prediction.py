@@ -5,175 +5,68 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.association.baskets import (
-    collect_baskets,
-    unpack,
-    with_baskets,
-    word_names,
-)
+from pmlib.association.baskets import collect_baskets
 from pmlib.association.itemsets import frequent_itemsets
+from pmlib.association.purchases import Purchases, collect_purchases, segments_at
 from pmlib.association.rules import candidate_rules
-from pmlib.canon.customers import joined_by
-from pmlib.canon.holdings import held_on, opened_by, undated
-from pmlib.engine import Engine, collect, day_number
+from pmlib.canon.holdings import undated
+from pmlib.engine import Engine
 from pmlib.inference.learners import boosted_trees, one_thread
 from pmlib.inference.normal import normal_quantile
 from pmlib.inference.proportions import wilson
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
-from pmlib.segmentation import Scorer, assign_customers, customer_features
-from pmlib.studies import Attribute
+from pmlib.numbers import Finding, Number, needs
+from pmlib.segmentation import Scorer
 
-MODELS = {
-    "popularity": "Popularity",
-    "segments": "Popularity in the segment",
-    "rules": "Rules",
-    "segments_rules": "Segments and rules",
-    "boosting": "Gradient boosting",
-}
-"""The rankings that are compared, in the order of the table."""
+if TYPE_CHECKING:
+    from pmlib.association.findings import HeldProducts
+    from pmlib.params import Parameters
 
 _MIN_BUYERS = 50  # in each period; below this no ranking can be told from another
 _PRIOR_BUYERS = 20.0  # weight of the overall rate in a segment's rate, in buyers
 _PRIOR_EVENTS = 5.0  # weight of "no effect" in a rule's factor, in acquisitions
 _DEPTH = 7
 _MANY = 6  # products acquired; of fewer, the first three are nearly all there is to name
-_HISTORY_DAYS = 334
 
 
-@dataclass(frozen=True)
-class Purchases:
-    """What customers held at the start of a period, and what they acquired in it.
-
-    Parameters
-    ----------
-    products : tuple of str
-    held, acquired : numpy.ndarray of bool, shape (rows, products)
-        A row is one combination of segment, basket and acquisitions; customers who acquired
-        nothing are left out.
-    segment, customers : numpy.ndarray of int, shape (rows,)
-    """
-
-    products: tuple[str, ...]
-    held: np.ndarray
-    acquired: np.ndarray
-    segment: np.ndarray
-    customers: np.ndarray
-
-
-def segments_at(
+@needs("holdings", "products")
+def next_product(
     tables: Mapping[str, nw.LazyFrame],
-    attributes: Mapping[str, Attribute],
-    assignments: nw.LazyFrame,
+    held: HeldProducts,
     scorer: Scorer,
+    params: Parameters,
     *,
-    as_of: dt.date,
-    days: int,
     engine: Engine,
-    folder: Path,
-) -> tuple[nw.LazyFrame, str]:
-    """Assign the customers as they were on an earlier day, with the frozen scorer.
-
-    A ranking that is judged on what came after a day must not know segments formed later.
+) -> Finding:
+    """Compare rankings as `predict_next_product` does, with segments as of `segments_at`.
 
     Parameters
     ----------
-    tables, attributes : mapping
-        The study's canonical tables and declared attributes, by name.
-    assignments : narwhals.LazyFrame
-        customer_id, segment as of `as_of`; taken where there is one segment, or where the
-        transactions do not reach back a year before the earlier day.
+    tables : mapping
+        The study's canonical tables.
+    held : pmlib.association.findings.HeldProducts
     scorer : pmlib.segmentation.Scorer
-    as_of : datetime.date
-    days : int
-        From the earlier day to `as_of`.
+    params : pmlib.params.Parameters
     engine : pmlib.engine.Engine
-    folder : pathlib.Path
-        An empty scratch folder that outlives the result.
-
-    Returns
-    -------
-    segments : narwhals.LazyFrame
-        customer_id, segment.
-    text : str
-        As of when they are.
     """
-    if scorer.k == 1:
-        return assignments, "All customers are in one segment: no ranking goes by segment."
-    day = as_of - dt.timedelta(days=days)
-    if "transactions" in tables:
-        first = collect(
-            tables["transactions"].select(first=day_number("booked_on").min()), sort_by=[]
-        )["first"].iloc[0]
-        # The first month of the year may be missing: histories start at the first of a month.
-        if first > day.toordinal() - _HISTORY_DAYS:
-            return assignments, (
-                f"The transactions do not reach a year before {day:%Y-%m-%d}: segments are those "
-                f"of {as_of:%Y-%m-%d}, and rankings that use them know a little of the future."
-            )
-    channels = customer_features(tables, attributes, as_of=as_of).channels
-    then = customer_features(tables, attributes, as_of=day, channels=channels)
-    assigned = assign_customers(then.frame, scorer, engine=engine, folder=folder)
-    text = f"Segments are those that the customers were in on {day:%Y-%m-%d}."
-    return assigned.select("customer_id", "segment"), text
-
-
-def collect_purchases(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    *,
-    products: Sequence[str],
-    start: dt.date,
-    end: dt.date,
-    segments: nw.LazyFrame,
-) -> Purchases:
-    """Count (segment, basket at `start`, acquired by `end`) with one group-by in the engine.
-
-    Parameters
-    ----------
-    customers : narwhals.LazyFrame
-        Those who joined after `start` are left out.
-    holdings : narwhals.LazyFrame
-        customer_id, product_id, opened_on, closed_on.
-    products : sequence of str
-    start, end : datetime.date
-    segments : narwhals.LazyFrame
-        customer_id, segment.
-
-    Returns
-    -------
-    Purchases
-    """
-    products = tuple(sorted(products))
-    opened = holdings.filter(opened_by(end) & ~opened_by(start))
-    table = joined_by(customers, start).select("customer_id", "customer_hash")
-    table = with_baskets(table, holdings.filter(held_on(start)), products)
-    buyers = opened.select("customer_id").unique()
-    table = with_baskets(
-        table.join(buyers, on="customer_id", how="semi"), opened, products, prefix="new"
-    )
-    table = table.join(segments.select("customer_id", "segment"), on="customer_id", how="inner")
-    before, after = (word_names(len(products), prefix) for prefix in ("word", "new"))
-    keys = ["segment", *before, *after]
-    counted = collect(table.group_by(keys).agg(customers=nw.len()), sort_by=keys)
-    held = unpack(counted[before].to_numpy(dtype=np.int64), len(products))
-    acquired = unpack(counted[after].to_numpy(dtype=np.int64), len(products)) & ~held
-    bought = acquired.any(axis=1)
-    return Purchases(
-        products,
-        held[bought],
-        acquired[bought],
-        counted["segment"].to_numpy(dtype=np.int64)[bought],
-        counted["customers"].to_numpy(dtype=np.int64)[bought],
-    )
+    with TemporaryDirectory() as folder:
+        segments, known = segments_at(
+            tables, held.study.attributes, held.assigned, scorer, as_of=held.as_of,
+            days=params.prediction_days, engine=engine, folder=Path(folder),
+        )  # fmt: skip
+        found = predict_next_product(
+            tables["customers"], tables["holdings"], products=list(held.names), segments=segments,
+            as_of=held.as_of, params=params, structural_pairs=held.study.structural_pairs,
+        )  # fmt: skip
+    return replace(found, facts={**found.facts, "segments_known": known})
 
 
 def predict_next_product(
@@ -183,13 +76,8 @@ def predict_next_product(
     products: Sequence[str],
     segments: nw.LazyFrame,
     as_of: dt.date,
-    prediction_days: int,
-    min_support: float,
-    min_confidence: float,
-    max_rule_length: int,
-    seed: int,
+    params: Parameters,
     structural_pairs: Sequence[tuple[str, str]] = (),
-    confidence_level: float = 0.95,
 ) -> Finding:
     r"""Compare rankings of the products a customer does not hold, on a later period.
 
@@ -201,21 +89,17 @@ def predict_next_product(
         customer_id, segment: as known at the start of the later period.
     as_of : datetime.date
         End of the later period.
-    prediction_days : int
-        Length of the later period, and of the earlier one before it.
-    min_support, min_confidence, max_rule_length
-        For the rules.
-    seed : int
+    params : pmlib.params.Parameters
+        prediction_days is the length of the later period, and of the earlier one before it.
     structural_pairs : sequence of (product_id, product_id)
-    confidence_level : float
 
     Returns
     -------
     Finding
-        A row a ranking: ranking; hit_1, hit_3, map_7 with _low and _high (shares); lead, lead_low,
-        lead_high (by how much segments and rules surpass its map_7, on the same customers). With
-        fewer than six products to name there is no hit_3, with one segment no ranking by segment.
-        Empty when it cannot be told.
+        A row a ranking: ranking (level); hit_1, hit_3, map_7 with _low and _high (shares);
+        lead, lead_low, lead_high (by how much segments and rules surpass its map_7, on the same
+        customers). With fewer than six products to name there is no hit_3, with one segment no
+        ranking by segment. Empty when it cannot be told.
 
     Notes
     -----
@@ -242,8 +126,8 @@ def predict_next_product(
     .. [1] Friedman (2001), doi:10.1214/aos/1013203451; scikit-learn's histogram version.
     """
     holdings = holdings.filter(~undated())
-    middle = as_of - dt.timedelta(days=prediction_days)
-    start = middle - dt.timedelta(days=prediction_days)
+    middle = as_of - dt.timedelta(days=params.prediction_days)
+    start = middle - dt.timedelta(days=params.prediction_days)
     earlier, later = (
         collect_purchases(
             customers, holdings, products=products, start=first, end=last, segments=segments
@@ -251,49 +135,54 @@ def predict_next_product(
         for first, last in ((start, middle), (middle, as_of))
     )
     n_earlier, n_later = int(earlier.customers.sum()), int(later.customers.sum())
+    days = {"start": start, "middle": middle, "end": as_of}
     if min(n_earlier, n_later) < _MIN_BUYERS or earlier.acquired.any(axis=0).sum() < 2:
-        text = (
-            f"Only {n_earlier:,} and {n_later:,} customers acquired a product at a known date in "
-            "the earlier and in the later period: too few to compare rankings."
+        return Finding(
+            facts={"next_product": "too_few" if max(n_earlier, n_later) else "no_dates"},
+            quotes={
+                "earlier": Number("", n_earlier, "customers"),
+                "later": Number("", n_later, "customers"),
+            },
         )
-        if not max(n_earlier, n_later):
-            text = (
-                "The study does not record when products were opened, so there is no later period "
-                "to judge a ranking on."
-            )
-        return Finding(pd.DataFrame(columns=["ranking"]), (), text)
     baskets = collect_baskets(
-        customers, holdings, products=products, as_of=middle, seed=seed, segments=segments
+        customers, holdings, products=products, as_of=middle, seed=params.seed, segments=segments
     )
-    itemsets = frequent_itemsets(baskets, min_support=min_support, max_length=max_rule_length)
+    itemsets = frequent_itemsets(
+        baskets, min_support=params.min_support, max_length=params.max_rule_length
+    )
     rules = candidate_rules(
-        itemsets, min_confidence=min_confidence, structural_pairs=structural_pairs
+        itemsets, min_confidence=params.min_confidence, structural_pairs=structural_pairs
     ).frame
-    scores = _scores(earlier, later, rules, seed=seed)
+    scores = _scores(earlier, later, rules, seed=params.seed)
     if len(np.unique(later.segment)) < 2:
         scores = {key: score for key, score in scores.items() if "segments" not in key}
-    table = _compare(scores, later, confidence_level=confidence_level)
+    table = _compare(scores, later, confidence_level=params.confidence_level)
     named = int((earlier.acquired.any(axis=0) | later.acquired.any(axis=0)).sum())
-    depth, where = (3, "among the first three") if named >= _MANY else (1, "first")
+    depth = 3 if named >= _MANY else 1
     if depth == 1:
         table = table.drop(columns=["hit_3", "hit_3_low", "hit_3_high"])
-    hit = f"hit_{depth}"
-    numbers = [
-        Number(f"hit{depth}_{key}", row[hit], "share", row[f"{hit}_low"], row[f"{hit}_high"],
-               meaning=f"buyers whose next product is named {where}: {MODELS[key]}")
-        for key, (_, row) in zip(scores, table.iterrows(), strict=True)
-    ]  # fmt: skip
-    numbers.insert(0, Number("n_next_buyers", n_later, "customers", meaning="judged on"))
-    best, popular = (f"{{hit{depth}_{key}}} ({{hit{depth}_{key}.interval}})"
-                     for key in (_best(scores), "popularity"))  # fmt: skip
-    verdict = _verdict(dict(zip(scores, table.to_dict("records"), strict=True)))
-    text = (
-        f"Learnt from {start:%Y-%m-%d} to {middle:%Y-%m-%d} and judged on {{n_next_buyers}} "
-        f"customers who acquired any of {named} products by {as_of:%Y-%m-%d}, "
-        f"{MODELS[_best(scores)].lower()} name the next product {where} for {best} of them, "
-        f"popularity for {popular}. {verdict}"
-    )
-    return Finding(table, tuple(numbers), text)
+    rows = table.set_index("ranking")
+
+    def number(key: str, ranking: str, name: str, unit: str, decimals: int | None = None) -> Number:
+        value, low, high = rows.loc[ranking, [name, f"{name}_low", f"{name}_high"]]
+        return Number(key, value, unit, low, high, decimals=decimals)
+
+    hits = {key: number(f"hit{depth}_{key}", key, f"hit_{depth}", "share") for key in scores}
+    leads = {f"lead_{key}": number("", key, "lead", "ratio", decimals=3) for key in scores}
+    best = _best(scores)
+    return Finding(
+        table,
+        (Number("n_next_buyers", n_later, "customers"), *hits.values()),
+        facts={
+            "next_product": _verdict(rows),
+            "next_ranking": best,
+            "next_depth": "three" if depth == 3 else "one",
+        },
+        quotes={
+            **days, **leads, "best": hits[best], "popular": hits["popularity"],
+            "products": Number("", named, "count"),
+        },
+    )  # fmt: skip
 
 
 def _best(scores: Iterable[str]) -> str:
@@ -301,28 +190,15 @@ def _best(scores: Iterable[str]) -> str:
     return "segments_rules" if "segments_rules" in scores else "rules"
 
 
-def _verdict(rows: Mapping[str, Mapping[str, float]]) -> str:
-    leads = {
-        key: "{} ({} to {})".format(*(_signed(row[f"lead{end}"]) for end in ("", "_low", "_high")))
-        for key, row in rows.items()
-    }
-    alone = [key for key in ("popularity", "segments", "rules") if key in rows]
-    if not any(rows[key]["lead"] for key in alone):
-        who = "Neither segments nor rules do" if "segments" in rows else "Rules do not do"
-        compared = f"**{who} better here than popularity.**"
-    elif "segments" in rows:
-        surely = min(rows[key]["lead_low"] for key in ("segments", "rules")) > 0
-        compared = (
-            f"By MAP at {_DEPTH} they lead popularity by {leads['popularity']}, segments alone by "
-            f"{leads['segments']} and rules alone by {leads['rules']}: **combined they are "
-            f"{'' if surely else 'not '}surely better than either alone.**"
-        )
-    else:
-        compared = f"By MAP at {_DEPTH} they lead popularity by {leads['popularity']}."
-    return (
-        f"{compared} Against gradient boosting, which does not explain itself, they stand at "
-        f"{leads['boosting']}, by MAP at {_DEPTH}."
-    )
+def _verdict(rows: pd.DataFrame) -> str:
+    """Whether the ranking on trial leads, and where it combines, surely both of its parts."""
+    alone = [key for key in ("popularity", "segments", "rules") if key in rows.index]
+    if not rows.loc[alone, "lead"].any():
+        return "no_better"
+    if "segments" not in alone:
+        return "lead"
+    surely = rows.loc[["segments", "rules"], "lead_low"].min() > 0
+    return "surely" if surely else "not_surely"
 
 
 def _scores(
@@ -400,7 +276,7 @@ def _compare(
     }
     rows: list[dict[str, Any]] = []
     for name, hits in hit.items():
-        row: dict[str, Any] = {"ranking": MODELS[name]}
+        row: dict[str, Any] = {"ranking": name}
         for k in (1, 3):
             number = int(weight @ hits[:, :k].any(axis=1))
             low, high = wilson(np.array([number]), np.array([n]), confidence_level=confidence_level)
@@ -414,10 +290,6 @@ def _compare(
             row |= {label: mean, f"{label}_low": mean - half, f"{label}_high": mean + half}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
 
 
 def _hits(score: np.ndarray, later: Purchases) -> np.ndarray:

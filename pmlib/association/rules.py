@@ -12,6 +12,7 @@ import pandas as pd
 from pmlib.association.measures import measures
 from pmlib.errors import StudyError
 from pmlib.inference.many_tests import benjamini_hochberg, holm
+from pmlib.numbers import Number, Phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +31,7 @@ class Candidates:
         antecedent (tuple of product ids), consequent (product id), n, n_antecedent, n_consequent,
         n_both (customers of the half they were found on), lift.
     steps : pandas.DataFrame
-        step (str), rules (int, left after it), dropped (int).
+        step (level or phrase), rules (int, left after it), dropped (int).
     structural : pandas.DataFrame
         The structural rules left out: antecedent, consequent, confidence, lift.
     """
@@ -38,6 +39,28 @@ class Candidates:
     frame: pd.DataFrame
     steps: pd.DataFrame
     structural: pd.DataFrame
+
+
+def rule_label(antecedent: Iterable[str], consequent: str) -> str:
+    """Write a rule of products by name.
+
+    Examples
+    --------
+    >>> rule_label(("Card", "Savings"), "Insurance")
+    'Card + Savings → Insurance'
+    """
+    return f"{' + '.join(antecedent)} → {consequent}"
+
+
+def named(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Replace product ids by names in the columns that hold products."""
+    shown = frame.copy()
+    for column in {"antecedent", "consequent", "product", "other"} & set(frame):
+        shown[column] = [
+            tuple(names[x] for x in cell) if isinstance(cell, tuple) else names[cell]
+            for cell in frame[column]
+        ]
+    return shown
 
 
 def all_rules(itemsets: Itemsets) -> pd.DataFrame:
@@ -108,20 +131,22 @@ def candidate_rules(
     counts = itemsets.counts
     linked = _linked(structural_pairs)
     frame = all_rules(itemsets)
-    steps = [("All rules from the frequent itemsets", len(frame))]
+    steps: list[tuple[str | Phrase, int]] = [("all", len(frame))]
 
     structural = _where(frame, lambda X, y: any(frozenset((x, y)) in linked for x in X))
     pairs = frame[structural & (frame["antecedent"].map(len) == 1)]
     frame = frame[~structural]
-    steps.append(("Not structural", len(frame)))
+    steps.append(("not_structural", len(frame)))
     frame = frame[frame["n_both"] >= min_confidence * frame["n_antecedent"]]
-    steps.append((f"Confidence of at least {min_confidence:g}", len(frame)))
+    digits = len(f"{min_confidence:g}".partition(".")[2])
+    least = Number("", min_confidence, decimals=digits)
+    steps.append((Phrase("step.confidence", {"least": least}), len(frame)))
     frame = frame[_where(frame, lambda X, y: _is_productive(X, y, counts))]
-    steps.append(("Stronger than every shorter rule (productive)", len(frame)))
+    steps.append(("productive", len(frame)))
     frame = frame[_where(frame, lambda X, _: _is_needed(X, counts))]
-    steps.append(("Not redundant", len(frame)))
+    steps.append(("not_redundant", len(frame)))
     frame = frame[fisher_p_values(frame, counts) <= error_rate]
-    steps.append(("More than chance on the discovery half", len(frame)))
+    steps.append(("beyond_chance", len(frame)))
 
     table = pd.DataFrame(steps, columns=["step", "rules"])
     table["dropped"] = -table["rules"].diff().fillna(0).astype(int)

@@ -14,14 +14,10 @@ from pmlib.inference.normal import normal_quantile
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
 
-WITHIN = {
-    "holds_within": "holds within segments",
-    "restates_segments": "mainly restates the segments",
-    "differs_between_segments": "differs between segments",
-    "undecided": "undecided within segments",
-    "not_tested": "not tested within segments",
-}
-"""What the analysis by segment may say of a rule, and how a reader sees it."""
+WITHIN = (
+    "holds_within", "restates_segments", "differs_between_segments", "undecided", "not_tested",
+)  # fmt: skip
+"""What the analysis by segment may say of a rule."""
 
 ADDS = ("holds_within", "differs_between_segments")
 """Rules that say more than the segments do."""
@@ -41,7 +37,7 @@ class BySegment:
         A row a rule: antecedent, consequent; odds_ratio, odds_ratio_low, odds_ratio_high over all
         customers; common_odds_ratio, common_low, common_high (Mantel–Haenszel, within segments);
         p_common (that it is 1), p_differs (Breslow–Day–Tarone), both adjusted over rules by Holm;
-        within (a key of `WITHIN`).
+        within (one of `WITHIN`).
     cells : pandas.DataFrame
         A row a rule and segment: antecedent, consequent, segment, n, n_antecedent, n_consequent,
         n_both (customers), odds_ratio, low, high (as observed), shrunk, shrunk_low, shrunk_high

@@ -13,9 +13,10 @@ import pandas as pd
 
 from pmlib import association, segmentation, strategy, studies
 from pmlib.engine import Engine, collect, open_engine
+from pmlib.numbers import Finding
 from pmlib.params import Parameters
 from pmlib.studies import Study
-from pmlib.truth.rules import RuleRecovery, check_study
+from pmlib.truth.rules import study_recovery
 from pmlib.truth.segments import kinds_of_customers
 
 ASSIGNMENTS = "assignments.parquet"
@@ -48,7 +49,7 @@ class Chain:
     study : Study
     kinds : pandas.DataFrame
         ``customer_id, segment`` as found, ``kind`` as it is.
-    check : RuleRecovery
+    check : Finding
         Rules against the truth.
     case : strategy.Case
     design : strategy.Design
@@ -59,7 +60,7 @@ class Chain:
     params: Parameters
     study: Study
     kinds: pd.DataFrame
-    check: RuleRecovery
+    check: Finding
     case: strategy.Case
     design: strategy.Design
     plan: pd.DataFrame
@@ -121,7 +122,7 @@ def _segments(
 
 def _rules(
     study: Study, engine: Engine, params: Parameters, folder: Path
-) -> tuple[pd.DataFrame, RuleRecovery]:
+) -> tuple[pd.DataFrame, Finding]:
     products = collect(study.scan("products", engine), sort_by=["product_id"])["product_id"]
     baskets = association.collect_baskets(
         study.scan("customers", engine),
@@ -132,16 +133,9 @@ def _rules(
         holdout_share=params.holdout_share,
         segments=engine.scan(folder / ASSIGNMENTS),
     )
-    findings = association.find_rules(
-        baskets,
-        min_support=params.min_support,
-        min_confidence=params.min_confidence,
-        max_rule_length=params.max_rule_length,
-        error_rate=params.error_rate,
-        correction=params.correction,
-    )
-    check = check_study(findings, study, engine, assignments=folder / ASSIGNMENTS)
-    return findings.rules, check
+    found = association.find_rules(baskets, params)
+    assigned = engine.scan(folder / ASSIGNMENTS)
+    return found.rules, study_recovery(found, study, engine, assigned=assigned)
 
 
 def _contact_plan(

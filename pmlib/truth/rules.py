@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,18 @@ import pandas as pd
 
 from pmlib import casebank
 from pmlib.association.baskets import Baskets
-from pmlib.association.findings import Findings
+from pmlib.association.rules import named
 from pmlib.association.segments import ADDS
 from pmlib.casebank.world import KINDS, World
-from pmlib.numbers import Number
+from pmlib.numbers import Finding, Number, missing, needs
 from pmlib.truth.segments import kind_composition, kinds_of_customers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
+    import narwhals as nw
+
+    from pmlib.association import FoundRules, HeldProducts, RuleSet
     from pmlib.engine import Engine
     from pmlib.studies import Study
 
@@ -28,109 +30,40 @@ if TYPE_CHECKING:
 _EQUAL = 1e-9
 
 
-@dataclass(frozen=True)
-class RuleRecovery:
-    """How findings compare with what is true.
+@needs()
+def check_study(held: HeldProducts, found: FoundRules, engine: Engine) -> Finding:
+    """Compare the rules of a simulated study with its truth: `study_recovery`, products by name."""
+    if not held.study.simulated:
+        return missing("truth")
+    check = study_recovery(found.rule_set, held.study, engine, assigned=held.assigned)
+    return replace(check, tables={"planted": named(check.of("planted"), held.names)})
+
+
+def study_recovery(
+    found: RuleSet, study: Study, engine: Engine, *, assigned: nw.LazyFrame
+) -> Finding:
+    """Compare rules with the truth of the simulated study that they were found in.
 
     Parameters
     ----------
-    planted : pandas.DataFrame
-        A row a planted rule: antecedent, consequent, kinds (tuple of the names of the kinds of
-        customers that it applies to), true_lift (over these), found (bool).
-    rules : pandas.DataFrame
-        The surviving rules: antecedent, consequent, scope, within, lift (hold-out half),
-        true_lift, true (bool): every product of the antecedent adds to the probability of the
-        consequent; true_odds_ratio, over all customers, and true_within, common to the true
-        kinds of customers.
-    """
-
-    planted: pd.DataFrame
-    rules: pd.DataFrame
-
-    @property
-    def _adds(self) -> pd.Series:
-        return self.rules["within"].isin(ADDS)
-
-    @property
-    def _restates(self) -> pd.Series:
-        return self.rules["within"] == "restates_segments"
-
-    @property
-    def decided(self) -> int:
-        """Surviving rules said to add to the segments or to restate them."""
-        return int((self._adds | self._restates).sum())
-
-    @property
-    def decided_wrongly(self) -> int:
-        """Of these, those of which the opposite is true within the true kinds of customers."""
-        within = self.rules["true_within"]
-        adds_not = self._adds & (within < 1 + _EQUAL)
-        return int(
-            (adds_not | (self._restates & (within**2 > self.rules["true_odds_ratio"]))).sum()
-        )
-
-    @property
-    def numbers(self) -> tuple[Number, ...]:
-        """Recall of the planted rules; false ones, and false readings, among those that survive."""
-        recall = self.planted["found"].mean() if len(self.planted) else None
-        false = ~self.rules["true"]
-        return (
-            Number("n_rules_planted", len(self.planted), "count", meaning="rules planted"),
-            Number("rule_recall", recall, "share", meaning="share of the planted rules found"),
-            Number("n_rules_false", int(false.sum()), "count",
-                   meaning="surviving rules that are not true"),
-            Number("false_rule_share", false.mean() if len(false) else 0.0, "share",
-                   meaning="share of surviving rules not true"),
-            Number("n_rules_decided", self.decided, "count",
-                   meaning="surviving rules said to add to the segments or to restate them"),
-            Number("n_rules_decided_wrongly", self.decided_wrongly, "count",
-                   meaning="of these, rules of which the opposite is true within the true kinds of "
-                   "customers"),
-        )  # fmt: skip
-
-    @property
-    def text(self) -> str:
-        """What was found, missed and imagined, in words (Markdown)."""
-        found, false = int(self.planted["found"].sum()), int((~self.rules["true"]).sum())
-        planted = f"Of {len(self.planted)} planted rules, {found} were found"
-        text = (
-            f"{planted if len(self.planted) else 'No rules were planted'}; of {len(self.rules)} "
-            f"surviving rules, {false or 'none'} {'is' if false < 2 else 'are'} false."
-        )
-        if self.decided:
-            text += (
-                f" {self.decided} rules are said to add to the segments or to restate them; "
-                f"{self.decided_wrongly or 'none'} of these wrongly, by what is true within the "
-                "true kinds of customers."
-            )
-        return text
-
-
-def check_study(
-    findings: Findings, study: Study, engine: Engine, *, assignments: Path
-) -> RuleRecovery:
-    """Compare the findings of a simulated study with its truth.
-
-    Parameters
-    ----------
-    findings : Findings
+    found : pmlib.association.RuleSet
     study : pmlib.studies.Study
     engine : Engine
-    assignments : pathlib.Path
-        Segment of every customer, as saved by the segmentation.
+    assigned : narwhals.LazyFrame
+        customer_id, segment, as saved by the segmentation.
     """
-    composition = kind_composition(engine.scan(assignments), kinds_of_customers(study, engine))
-    return rule_recovery(findings, casebank.population(study).world, composition=composition)
+    composition = kind_composition(assigned, kinds_of_customers(study, engine))
+    return rule_recovery(found, casebank.population(study).world, composition=composition)
 
 
 def rule_recovery(
-    findings: Findings, world: World, *, composition: np.ndarray | None = None
-) -> RuleRecovery:
-    """Compare findings with the distribution that the baskets were drawn from.
+    found: RuleSet, world: World, *, composition: np.ndarray | None = None
+) -> Finding:
+    """Compare rules with the distribution that the baskets were drawn from.
 
     Parameters
     ----------
-    findings : Findings
+    found : pmlib.association.RuleSet
     world : pmlib.casebank.world.World
     composition : numpy.ndarray, shape (segments, kinds), optional
         Customers of each true kind in each segment (`kind_composition`); by default the segments
@@ -138,7 +71,13 @@ def rule_recovery(
 
     Returns
     -------
-    RuleRecovery
+    Finding
+        The surviving rules: antecedent, consequent, scope, within, lift (hold-out half),
+        true_lift, true (bool): every product of the antecedent adds to the probability of the
+        consequent; true_odds_ratio, over all customers, and true_within, common to the true
+        kinds of customers. The table *planted* has a row a planted rule: antecedent, consequent,
+        kinds (tuple of the names of the kinds of customers that it applies to, or ``all``),
+        true_lift (over these), found (bool).
 
     Notes
     -----
@@ -150,7 +89,7 @@ def rule_recovery(
     if composition is None:
         composition = np.diag(world.shares)
     weights = {0: world.shares, **dict(enumerate(composition, start=1))}
-    rules = findings.surviving[["antecedent", "consequent", "scope", "within", "lift"]].copy()
+    rules = found.surviving[["antecedent", "consequent", "scope", "within", "lift"]].copy()
     keys = list(rules[["antecedent", "consequent", "scope"]].itertuples(index=False, name=None))
     truth = [_truth_of(X, y, world, weights[scope]) for X, y, scope in keys]
     rules["true_lift"] = [lift for lift, _ in truth]
@@ -159,9 +98,9 @@ def rule_recovery(
     rules["true_odds_ratio"], rules["true_within"] = odds.T
 
     home = composition.argmax(axis=0) + 1  # the segment that holds most customers of each kind
-    cells = findings.by_segment.cells
+    cells = found.by_segment.cells
     cells = cells.loc[cells["holds"], ["antecedent", "consequent", "segment"]]
-    found = {*keys, *cells.itertuples(index=False, name=None)}
+    holding = {*keys, *cells.itertuples(index=False, name=None)}
     rows = []
     for rule in world.rules:
         X, y = tuple(sorted(rule.antecedent)), rule.consequent
@@ -170,10 +109,39 @@ def rule_recovery(
             X, y, world, np.isin(np.arange(len(world.shares)), rule.kinds) * world.shares
         )
         scopes = [0] if everywhere else [home[kind] for kind in rule.kinds]
-        kinds = ("all",) if everywhere else tuple(KINDS[kind] for kind in rule.kinds)
-        rows.append((X, y, kinds, lift, any((X, y, scope) in found for scope in scopes)))
+        kinds = "all" if everywhere else tuple(KINDS[kind] for kind in rule.kinds)
+        rows.append((X, y, kinds, lift, any((X, y, scope) in holding for scope in scopes)))
     columns = ["antecedent", "consequent", "kinds", "true_lift", "found"]
-    return RuleRecovery(pd.DataFrame(rows, columns=columns).astype({"found": bool}), rules)
+    return _judged(rules, pd.DataFrame(rows, columns=columns).astype({"found": bool}))
+
+
+def _judged(rules: pd.DataFrame, planted: pd.DataFrame) -> Finding:
+    """Recall of the planted rules; false ones, and false readings, among those that survive."""
+    n_planted, n_found = len(planted), int(planted["found"].sum())
+    n_false = int((~rules["true"]).sum())
+    adds, restates = rules["within"].isin(ADDS), rules["within"] == "restates_segments"
+    decided, within = int((adds | restates).sum()), rules["true_within"]
+    # The opposite is true within the true kinds of customers.
+    adds_not, more_is_left = within < 1 + _EQUAL, within**2 > rules["true_odds_ratio"]
+    wrongly = int(((adds & adds_not) | (restates & more_is_left)).sum())
+    return Finding(
+        rules,
+        (
+            Number("n_rules_planted", n_planted, "count"),
+            Number("rule_recall", n_found / n_planted if n_planted else None, "share"),
+            Number("n_rules_false", n_false, "count"),
+            Number("false_rule_share", n_false / max(len(rules), 1), "share"),
+            Number("n_rules_decided", decided, "count"),
+            Number("n_rules_decided_wrongly", wrongly, "count"),
+        ),
+        facts={
+            "rules_planted": n_planted > 0,
+            "rules_judged": "some_false" if n_false else "all_true",
+            "rule_readings": "some_wrong" if wrongly else "all_right" if decided else "none",
+        },
+        quotes={"planted_found": Number("", n_found, "count")},
+        tables={"planted": planted},
+    )
 
 
 def draw_baskets(

@@ -93,14 +93,14 @@ def measure(params: Parameters) -> dict[str, float]:
         measured = {
             "segments_found": float(k),
             "right_number": float(k == (1 if params.world == "null" else 6)),
-            "rules_surviving": float(len(bank.check.rules)),
-            "any_rule": float(len(bank.check.rules) > 0),
+            "rules_surviving": float(len(bank.check.table)),
+            "any_rule": float(len(bank.check.table) > 0),
             "planned_customers": float(bank.plan["customer_id"].nunique()),
         }
-        if len(bank.check.rules):
-            measured["false_rules"] = float((~bank.check.rules["true"]).mean())
-        if len(bank.check.planted):
-            measured["rule_recall"] = float(bank.check.planted["found"].mean())
+        if len(bank.check.table):
+            measured["false_rules"] = float((~bank.check.table["true"]).mean())
+        if len(bank.check.of("planted")):
+            measured["rule_recall"] = float(bank.check.of("planted")["found"].mean())
         if params.world != "null":
             measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
             comparison = strategy.compare(bank.case)

@@ -1,0 +1,143 @@
+"""What customers held on a day, acquired after it, and which segment they were in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import narwhals as nw
+import numpy as np
+
+from pmlib.association.baskets import unpack, with_baskets, word_names
+from pmlib.canon.customers import joined_by
+from pmlib.canon.holdings import held_on, opened_by
+from pmlib.engine import Engine, collect, day_number
+from pmlib.segmentation import Scorer, assign_customers, customer_features
+from pmlib.studies import Attribute
+
+_HISTORY_DAYS = 334
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """What customers held at the start of a period, and what they acquired in it.
+
+    Parameters
+    ----------
+    products : tuple of str
+    held, acquired : numpy.ndarray of bool, shape (rows, products)
+        A row is one combination of segment, basket and acquisitions; customers who acquired
+        nothing are left out.
+    segment, customers : numpy.ndarray of int, shape (rows,)
+    """
+
+    products: tuple[str, ...]
+    held: np.ndarray
+    acquired: np.ndarray
+    segment: np.ndarray
+    customers: np.ndarray
+
+
+def segments_at(
+    tables: Mapping[str, nw.LazyFrame],
+    attributes: Mapping[str, Attribute],
+    assigned: nw.LazyFrame,
+    scorer: Scorer,
+    *,
+    as_of: dt.date,
+    days: int,
+    engine: Engine,
+    folder: Path,
+) -> tuple[nw.LazyFrame, str]:
+    """Assign the customers as they were on an earlier day, with the frozen scorer.
+
+    A ranking that is judged on what came after a day must not know segments formed later.
+
+    Parameters
+    ----------
+    tables, attributes : mapping
+        The study's canonical tables and declared attributes, by name.
+    assigned : narwhals.LazyFrame
+        customer_id, segment as of `as_of`; taken where there is one segment, or where the
+        transactions do not reach back a year before the earlier day.
+    scorer : pmlib.segmentation.Scorer
+    as_of : datetime.date
+    days : int
+        From the earlier day to `as_of`.
+    engine : pmlib.engine.Engine
+    folder : pathlib.Path
+        An empty scratch folder that outlives the result.
+
+    Returns
+    -------
+    segments : narwhals.LazyFrame
+        customer_id, segment.
+    known : {"one", "later", "then"}
+        Whether there is one segment, or they are those of `as_of`, or of the earlier day.
+    """
+    if scorer.k == 1:
+        return assigned, "one"
+    day = as_of - dt.timedelta(days=days)
+    if "transactions" in tables:
+        first = collect(
+            tables["transactions"].select(first=day_number("booked_on").min()), sort_by=[]
+        )["first"].iloc[0]
+        # The first month of the year may be missing: histories start at the first of a month.
+        if first > day.toordinal() - _HISTORY_DAYS:
+            return assigned, "later"
+    channels = customer_features(tables, attributes, as_of=as_of).channels
+    then = customer_features(tables, attributes, as_of=day, channels=channels)
+    segments = assign_customers(then.frame, scorer, engine=engine, folder=folder)
+    return segments.select("customer_id", "segment"), "then"
+
+
+def collect_purchases(
+    customers: nw.LazyFrame,
+    holdings: nw.LazyFrame,
+    *,
+    products: Sequence[str],
+    start: dt.date,
+    end: dt.date,
+    segments: nw.LazyFrame,
+) -> Purchases:
+    """Count (segment, basket at `start`, acquired by `end`) with one group-by in the engine.
+
+    Parameters
+    ----------
+    customers : narwhals.LazyFrame
+        Those who joined after `start` are left out.
+    holdings : narwhals.LazyFrame
+        customer_id, product_id, opened_on, closed_on.
+    products : sequence of str
+    start, end : datetime.date
+    segments : narwhals.LazyFrame
+        customer_id, segment.
+
+    Returns
+    -------
+    Purchases
+    """
+    products = tuple(sorted(products))
+    opened = holdings.filter(opened_by(end) & ~opened_by(start))
+    table = joined_by(customers, start).select("customer_id", "customer_hash")
+    table = with_baskets(table, holdings.filter(held_on(start)), products)
+    buyers = opened.select("customer_id").unique()
+    table = with_baskets(
+        table.join(buyers, on="customer_id", how="semi"), opened, products, prefix="new"
+    )
+    table = table.join(segments.select("customer_id", "segment"), on="customer_id", how="inner")
+    before, after = (word_names(len(products), prefix) for prefix in ("word", "new"))
+    keys = ["segment", *before, *after]
+    counted = collect(table.group_by(keys).agg(customers=nw.len()), sort_by=keys)
+    held = unpack(counted[before].to_numpy(dtype=np.int64), len(products))
+    acquired = unpack(counted[after].to_numpy(dtype=np.int64), len(products)) & ~held
+    bought = acquired.any(axis=1)
+    return Purchases(
+        products,
+        held[bought],
+        acquired[bought],
+        counted["segment"].to_numpy(dtype=np.int64)[bought],
+        counted["customers"].to_numpy(dtype=np.int64)[bought],
+    )

@@ -1,0 +1,93 @@
+"""Which product next: rankings judged on a later period."""
+
+from __future__ import annotations
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmlib.association import predict_next_product
+from pmlib.association.prediction import _compare
+from pmlib.association.purchases import Purchases
+from pmlib.engine import DuckDBEngine
+from tests.association.examples import AS_OF, SETTINGS, customers, holdings
+
+
+def test_hits_and_average_precision_by_hand() -> None:
+    later = Purchases(
+        products=("a", "b", "c", "d"),
+        held=np.array([[True, False, False, False], [False, False, False, False]]),
+        acquired=np.array([[False, False, True, True], [False, True, False, False]]),
+        segment=np.array([1, 1]),
+        customers=np.array([1, 3]),
+    )
+    # Ranking d, c, b, a; the first customer holds a already.
+    scores = {"segments_rules": np.tile([0.1, 0.2, 0.3, 0.4], (2, 1))}
+    row = _compare(scores, later, confidence_level=0.95).iloc[0]
+    assert row["hit_1"] == pytest.approx(1 / 4)
+    assert row["hit_3"] == pytest.approx(1.0)
+    # (1/1 + 2/2) / 2 for the first, 1/3 for each of the three others.
+    assert row["map_7"] == pytest.approx((1 + 3 / 3) / 4)
+
+
+@pytest.fixture(scope="module")
+def bank() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Segment 1 buys s1, segment 2 buys s2, and whoever holds x buys y, in both years."""
+    rng = np.random.default_rng(5)
+    n = 4_000
+    segment = 1 + np.arange(n) % 2
+    has_x = rng.random(n) < 0.3
+    rows = [(int(c), "x", "2020-01-01", None) for c in np.flatnonzero(has_x)]
+    for c in range(n):
+        # A fifth of the customers never buy y, so that x and y also differ as a stock.
+        buys = "y" if has_x[c] and rng.random() < 0.8 else f"s{segment[c]}"
+        year = 2020 if rng.random() < 0.4 else rng.integers(2022, 2025)
+        rows.append((c, buys, f"{year}-0{rng.integers(1, 10)}-15", None))
+    return (
+        customers(n),
+        holdings(rows),
+        pd.DataFrame({"customer_id": np.arange(n), "segment": segment}),
+    )
+
+
+def test_segments_and_rules_together_name_the_next_product(
+    engine: DuckDBEngine, bank: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+) -> None:
+    people, held, segments = map(engine.from_pandas, bank)
+    found = predict_next_product(
+        people, held, products=["x", "y", "s1", "s2"], segments=segments, as_of=AS_OF,
+        params=SETTINGS,
+    )  # fmt: skip
+    hit = found.table.set_index("ranking")["hit_1"]
+    assert hit["segments_rules"] > hit["segments"] + 0.1
+    assert hit["segments_rules"] > hit["rules"] + 0.1
+    assert hit["rules"] > hit["popularity"] + 0.1
+    assert found.facts == {
+        "next_product": "surely", "next_ranking": "segments_rules", "next_depth": "one",
+    }  # fmt: skip
+    # Three products were acquired (x was held before): all rankings name them among three.
+    assert found.quotes["products"].value == 3
+    assert "hit_3" not in found.table
+    alone = predict_next_product(
+        people, held, products=["x", "y", "s1", "s2"], as_of=AS_OF,
+        segments=segments.with_columns(segment=nw.lit(1)),
+        params=SETTINGS,
+    )  # fmt: skip
+    assert alone.table["ranking"].tolist() == ["popularity", "rules", "boosting"]
+    assert alone.table["lead"].iloc[1] == 0
+    assert (alone.facts["next_product"], alone.facts["next_ranking"]) == ("lead", "rules")
+    assert {number.key for number in alone.numbers} > {"hit1_rules", "hit1_popularity"}
+
+
+def test_undated_holdings_do_not_tell_the_future(engine: DuckDBEngine) -> None:
+    rows = [(c, p, day, None) for c in range(400) for p, day in (("a", "2024-05-01"), ("b", None))]
+    found = predict_next_product(
+        engine.from_pandas(customers(400)), engine.from_pandas(holdings(rows)),
+        products=["a", "b"],
+        segments=engine.from_pandas(pd.DataFrame({"customer_id": range(400), "segment": 1})),
+        as_of=AS_OF, params=SETTINGS,
+    )  # fmt: skip
+    assert found.table.empty
+    assert found.facts == {"next_product": "too_few"}
+    assert [found.quotes[name].value for name in ("earlier", "later")] == [0, 400]

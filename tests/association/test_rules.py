@@ -1,0 +1,61 @@
+"""Rules worth a test, and the test that every product of one must pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import fisher_exact
+
+from pmlib.association import Baskets, frequent_itemsets, product_pairs
+from pmlib.association.rules import candidate_rules, fisher_p_values
+
+
+def test_fisher_p_value_is_the_largest_of_all_that_must_be_rejected() -> None:
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame(rng.random((300, 2)) < 0.5, columns=["a", "b"])
+    table["y"] = rng.random(300) < 0.2 + 0.2 * table["a"] + 0.25 * (table["a"] & table["b"])
+    counted = frequent_itemsets(Baskets.from_table(table), min_support=0.001).counts
+    rule = pd.DataFrame({"antecedent": [("a", "b")], "consequent": ["y"]})
+
+    def fisher(frame: pd.DataFrame, x: pd.Series) -> float:
+        return fisher_exact(pd.crosstab(x, frame["y"]), alternative="greater").pvalue
+
+    holders_a, holders_b = table[table["a"]], table[table["b"]]
+    expected = max(
+        fisher(table, table["a"] & table["b"]),
+        fisher(holders_a, holders_a["b"]),
+        fisher(holders_b, holders_b["a"]),
+    )
+    assert fisher_p_values(rule, counted)[0] == pytest.approx(expected)
+
+
+def test_unproductive_and_redundant_rules_are_not_tested() -> None:
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame({"a": rng.random(2_000) < 0.5, "noise": rng.random(2_000) < 0.5})
+    table["y"] = table["a"] & (rng.random(2_000) < 0.7)
+    table["copy"] = table["a"]
+    found = candidate_rules(
+        frequent_itemsets(Baskets.from_table(table), min_support=0.01), min_confidence=0.0
+    )
+    assert ("a",) in set(found.frame.loc[found.frame["consequent"] == "y", "antecedent"])
+    assert all(len(X) == 1 for X in found.frame["antecedent"])
+
+
+def test_structural_pairs_are_left_out_in_both_directions_and_through_others() -> None:
+    table = pd.DataFrame(
+        {"a": [1, 1, 0, 0, 0], "b": [1, 1, 1, 0, 0], "c": [1, 1, 1, 1, 0]}, dtype=bool
+    )
+    itemsets = frequent_itemsets(Baskets.from_table(table), min_support=0.2)
+    found = candidate_rules(itemsets, min_confidence=0.0, structural_pairs=[("a", "b"), ("b", "c")])
+    assert found.frame.empty
+    assert len(found.structural) == 6
+
+
+def test_pairs_count_everyone(two_segments: Baskets) -> None:
+    pairs = product_pairs(two_segments, structural_pairs=[("f", "e")]).set_index(
+        ["product", "other"]
+    )
+    assert len(pairs) == 15
+    assert pairs.loc[("e", "f"), "structural"]
+    assert pairs.loc[("c", "d"), "n_both"] == two_segments.count([("c", "d")])[0]
