@@ -332,7 +332,9 @@ def _in_words(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
     for rule in found.leading(_IN_WORDS).itertuples(index=False):
         confidence, low, high = rule.confidence, rule.confidence_low, rule.confidence_high
         digits = 0 if confidence >= 0.1 else 1
-        within: dict[str, Any] = {"odds": _ratio(rule.common_odds_ratio, rule.common_low, rule.common_high)}
+        within: dict[str, Any] = {
+            "odds": _ratio(rule.common_odds_ratio, rule.common_low, rule.common_high)
+        }
         if rule.within == "differs_between_segments":
             known = by_rule[rule.antecedent, rule.consequent]
             for name, cell in (("weakest", known.iloc[0]), ("strongest", known.iloc[-1])):

@@ -14,7 +14,7 @@ from pmlib.association.baskets import Baskets
 from pmlib.association.rules import named
 from pmlib.association.segments import ADDS
 from pmlib.casebank.world import KINDS, World
-from pmlib.numbers import Finding, Number, missing, needs
+from pmlib.numbers import Finding, Level, Number, Phrase, missing, needs
 from pmlib.truth.segments import kind_composition, kinds_of_customers
 
 if TYPE_CHECKING:
@@ -36,7 +36,12 @@ def check_study(held: HeldProducts, found: FoundRules, engine: Engine) -> Findin
     if not held.study.simulated:
         return missing("truth")
     check = study_recovery(found.rule_set, held.study, engine, assigned=held.assigned)
-    return replace(check, tables={"planted": named(check.of("planted"), held.names)})
+    planted = named(check.of("planted"), held.names)
+    planted["kinds"] = [
+        Phrase("planted-kinds", {"kinds": [Level("kind", kind) for kind in kinds]})
+        for kinds in planted["kinds"]
+    ]
+    return replace(check, tables={"planted": planted})
 
 
 def study_recovery(
@@ -76,7 +81,7 @@ def rule_recovery(
         true_lift, true (bool): every product of the antecedent adds to the probability of the
         consequent; true_odds_ratio, over all customers, and true_within, common to the true
         kinds of customers. The table *planted* has a row a planted rule: antecedent, consequent,
-        kinds (tuple of the names of the kinds of customers that it applies to, or ``all``),
+        kinds (tuple of the names of the kinds of customers that it applies to, or of ``all``),
         true_lift (over these), found (bool).
 
     Notes
@@ -109,7 +114,7 @@ def rule_recovery(
             X, y, world, np.isin(np.arange(len(world.shares)), rule.kinds) * world.shares
         )
         scopes = [0] if everywhere else [home[kind] for kind in rule.kinds]
-        kinds = "all" if everywhere else tuple(KINDS[kind] for kind in rule.kinds)
+        kinds = ("all",) if everywhere else tuple(KINDS[kind] for kind in rule.kinds)
         rows.append((X, y, kinds, lift, any((X, y, scope) in holding for scope in scopes)))
     columns = ["antecedent", "consequent", "kinds", "true_lift", "found"]
     return _judged(rules, pd.DataFrame(rows, columns=columns).astype({"found": bool}))
