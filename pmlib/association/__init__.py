@@ -9,15 +9,15 @@ from pmlib.association.findings import (
     HeldProducts,
     checked_itemsets,
     found_rules,
-    held_pairs,
     held_products,
+    product_pairs,
 )
 from pmlib.association.itemsets import closed_and_maximal, frequent_itemsets
 from pmlib.association.measures import measures
 from pmlib.association.order import acquisition_order
-from pmlib.association.prediction import next_product, predict_next_product
+from pmlib.association.prediction import next_product
 from pmlib.association.purchases import segments_at
-from pmlib.association.rules import named, product_pairs
+from pmlib.association.rules import named
 from pmlib.association.ruleset import RuleSet, find_rules
 from pmlib.association.segments import rules_by_segment
 
@@ -34,12 +34,10 @@ __all__ = [
     "find_rules",
     "found_rules",
     "frequent_itemsets",
-    "held_pairs",
     "held_products",
     "measures",
     "named",
     "next_product",
-    "predict_next_product",
     "product_pairs",
     "rules_by_segment",
     "segments_at",

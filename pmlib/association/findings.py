@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import narwhals as nw
@@ -14,8 +15,8 @@ import pandas as pd
 from pmlib.association.baskets import Baskets, collect_baskets, pack
 from pmlib.association.crosscheck import compare_with_mlxtend
 from pmlib.association.itemsets import closed_and_maximal
-from pmlib.association.measures import MEASURES
-from pmlib.association.rules import named, product_pairs, rule_label
+from pmlib.association.measures import MEASURES, measures
+from pmlib.association.rules import linked_pairs, named, rule_label
 from pmlib.association.ruleset import RuleSet, find_rules
 from pmlib.association.segments import ADDS, WITHIN
 from pmlib.engine import collect
@@ -121,15 +122,31 @@ def held_products(
 
 
 @needs()
-def held_pairs(held: HeldProducts, params: Parameters) -> Finding:
-    """Measure every pair of products: `pmlib.association.rules.product_pairs`, by name."""
-    pairs = product_pairs(
-        held.baskets,
-        structural_pairs=held.study.structural_pairs,
-        confidence_level=params.confidence_level,
-    )
-    pairs = suppress(pairs, count="n_both", minimum=params.min_group_size)
-    return Finding(named(pairs, held.names))
+def product_pairs(held: HeldProducts, params: Parameters) -> Finding:
+    """Measure every pair of products.
+
+    Returns
+    -------
+    Finding
+        A row a pair: product, other (names), n, n_antecedent, n_consequent, n_both (customers),
+        expected (customers, if independent), lift, lift_low, lift_high, structural (bool),
+        suppressed (bool).
+    """
+    baskets, linked = held.baskets, linked_pairs(held.study.structural_pairs)
+    pairs = list(combinations(baskets.products, 2))
+    counts = baskets.count([(product,) for product in baskets.products])
+    single = dict(zip(baskets.products, counts, strict=True))
+    frame = pd.DataFrame(pairs, columns=["product", "other"])
+    frame["n"] = baskets.total
+    frame["n_antecedent"] = frame["product"].map(single).astype("int64")
+    frame["n_consequent"] = frame["other"].map(single).astype("int64")
+    frame["n_both"] = baskets.count(pairs)
+    frame["expected"] = frame["n_antecedent"] * frame["n_consequent"] / max(baskets.total, 1)
+    columns = ["lift", "lift_low", "lift_high"]
+    frame[columns] = measures(frame, confidence_level=params.confidence_level)[columns]
+    frame["structural"] = [frozenset(pair) in linked for pair in pairs]
+    shown = suppress(frame, count="n_both", minimum=params.min_group_size)
+    return Finding(named(shown, held.names))
 
 
 @needs()
@@ -147,7 +164,7 @@ def found_rules(held: HeldProducts, params: Parameters) -> FoundRules:
     found = find_rules(held.baskets, params, structural_pairs=held.study.structural_pairs)
     rules = _rule_table(held, found, minimum=params.min_group_size)
     shown = ["antecedent", "consequent", "support", "confidence", "lift", "result"]
-    links = named(found.links(_LINKED), held.names)
+    links = _links(held, found)
     several = len(held.baskets.segments) > 1
     return FoundRules(
         found.rules,
@@ -319,9 +336,24 @@ def _kinds(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(counted, index=first.index), shown], axis=1)
 
 
+def _links(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
+    """Surviving pairs over all customers, by lift; `product` implies `other` the more surely."""
+    rules = found.leading(len(found.surviving))
+    rules = rules[(rules["scope"] == 0) & (rules["antecedent"].map(len) == 1)]
+    rules = rules.sort_values("lift", ascending=False, kind="stable").head(_LINKED)
+    links = rules[["lift", "lift_low", "lift_high", "within"]].reset_index(drop=True)
+    links.insert(0, "product", [X[0] for X in rules["antecedent"]])
+    links.insert(1, "other", rules["consequent"].to_numpy())
+    return named(links, held.names)
+
+
 def _grid(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
-    grid = named(found.segment_grid(_IN_GRID), held.names)
-    return grid.assign(segment=grid["segment"].map(held.segments))
+    """Odds ratios of leading rules (rows that stand together) in each segment."""
+    leading = found.leading(_IN_GRID)[["antecedent", "consequent", "within"]]
+    grid = leading.merge(found.by_segment.cells, on=["antecedent", "consequent"], how="left")
+    shown = ["odds_ratio", "shrunk", "shrunk_low", "shrunk_high", "holds"]
+    grid = grid[["antecedent", "consequent", "within", "segment", *shown]]
+    return named(grid.assign(segment=grid["segment"].map(held.segments)), held.names)
 
 
 def _in_words(held: HeldProducts, found: RuleSet) -> pd.DataFrame:

@@ -32,31 +32,41 @@ _DRAWN = 24  # transitions
 def acquisition_order(
     tables: Mapping[str, nw.LazyFrame], held: HeldProducts, params: Parameters
 ) -> Finding:
-    """Count what customers acquire after what, products by name.
+    r"""Count what customers acquire after what, products by name.
 
     Parameters
     ----------
     tables : mapping
-        Canonical tables, ``holdings`` among them.
+        Canonical tables; of ``holdings`` customer_id, product_id, opened_on. Products closed since
+        count too; those without an opening date do not.
     held : pmlib.association.findings.HeldProducts
     params : pmlib.params.Parameters
 
     Returns
     -------
     Finding
-        Its table is that of `transitions_and_precedence`, small groups suppressed. Further tables:
-        *flow*, the most frequent transitions; *precedence*. Without rows where no order is known.
+        A row a transition, most customers first: product, other (the next one acquired),
+        customers, share (of all next acquisitions after `product`), share_low, share_high,
+        expected (customers, if the next product did not depend on the last), ratio (customers /
+        expected), median_gap (days); small groups suppressed. Table *flow*: the most frequent of
+        these. Table *precedence*, a row a pair: product, other, customers (who acquired both, on
+        different days), share_first (who acquired `product`, which more often comes first, before
+        `other`), low, high, p_adjusted (that both orders are as common; sign test, Holm), ordered
+        (bool). Without rows where no order is known.
+
+    Notes
+    -----
+    Only the first opening of each product counts. The next acquisition is what was opened on the
+    next later day on which anything was opened; products opened on the same day have no order.
+    Expected counts fit the rows' and columns' totals with an empty diagonal (quasi-independence):
+    :math:`e_{ab} = r_a c_b` for :math:`a \neq b`, by iterative proportional fitting.
     """
     minimum, enough = params.min_group_size, max(params.min_group_size, _ENOUGH)
-    following, first = (
-        named(table, held.names)
-        for table in transitions_and_precedence(
-            tables["holdings"],
-            as_of=held.as_of,
-            confidence_level=params.confidence_level,
-            error_rate=params.error_rate,
-        )
-    )
+    pairs = _ordered_pairs(tables["holdings"], held.as_of)
+    counted = collect(pairs, sort_by=["product", "other", "follows"])
+    following = counted[counted["follows"]].drop(columns="follows").reset_index(drop=True)
+    following = named(_transitions(following, params.confidence_level), held.names)
+    first = named(_precedence(counted, params.confidence_level, params.error_rate), held.names)
     if not len(following):
         return Finding(facts={"acquired_next": "no_dates", "acquired_first": "not_told"})
     numbers = (
@@ -114,52 +124,6 @@ def _what_comes_first(first: pd.DataFrame, enough: int) -> tuple[str, dict[str, 
         "ordered": Number("", len(ordered), "count"),
         "pairs": Number("", len(known), "count"),
     }
-
-
-def transitions_and_precedence(
-    holdings: nw.LazyFrame,
-    *,
-    as_of: dt.date,
-    confidence_level: float = 0.95,
-    error_rate: float = 0.05,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    r"""Count which product follows which, and which of two comes first.
-
-    Parameters
-    ----------
-    holdings : narwhals.LazyFrame
-        customer_id, product_id, opened_on. Products closed since count too; those without an
-        opening date do not.
-    as_of : datetime.date
-    confidence_level : float
-    error_rate : float
-        Family-wise error rate of the sign tests.
-
-    Returns
-    -------
-    transitions : pandas.DataFrame
-        product, other (the next one acquired), customers, share (of all next acquisitions after
-        `product`), share_low, share_high, expected (customers, if the next product did not depend
-        on the last), ratio (customers / expected), median_gap (days); most customers first.
-    precedence : pandas.DataFrame
-        A row a pair of products: product, other, customers (who acquired both, on different
-        days), share_first (who acquired `product` before `other`), low, high, p_adjusted (that
-        both orders are as common; sign test, Holm), ordered (bool). `product` is the one that
-        more often comes first.
-
-    Notes
-    -----
-    Only the first opening of each product counts. The next acquisition is what was opened on the
-    next later day on which anything was opened; products opened on the same day have no order.
-    Expected counts fit the rows' and columns' totals with an empty diagonal (quasi-independence):
-    :math:`e_{ab} = r_a c_b` for :math:`a \neq b`, by iterative proportional fitting.
-    """
-    counted = collect(_ordered_pairs(holdings, as_of), sort_by=["product", "other", "follows"])
-    following = counted[counted["follows"]].drop(columns="follows").reset_index(drop=True)
-    return (
-        _transitions(following, confidence_level),
-        _precedence(counted, confidence_level, error_rate),
-    )
 
 
 def _ordered_pairs(holdings: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:

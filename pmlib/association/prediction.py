@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,52 +46,19 @@ def next_product(
     *,
     engine: Engine,
 ) -> Finding:
-    """Compare rankings as `predict_next_product` does, with segments as of `segments_at`.
+    r"""Compare rankings of the products a customer does not hold, on a later period.
 
     Parameters
     ----------
     tables : mapping
         The study's canonical tables.
     held : pmlib.association.findings.HeldProducts
+        The later period ends on its day.
     scorer : pmlib.segmentation.Scorer
-    params : pmlib.params.Parameters
-    engine : pmlib.engine.Engine
-    """
-    with TemporaryDirectory() as folder:
-        segments, known = segments_at(
-            tables, held.study.attributes, held.assigned, scorer, as_of=held.as_of,
-            days=params.prediction_days, engine=engine, folder=Path(folder),
-        )  # fmt: skip
-        found = predict_next_product(
-            tables["customers"], tables["holdings"], products=list(held.names), segments=segments,
-            as_of=held.as_of, params=params, structural_pairs=held.study.structural_pairs,
-        )  # fmt: skip
-    return replace(found, facts={**found.facts, "segments_known": known})
-
-
-def predict_next_product(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    *,
-    products: Sequence[str],
-    segments: nw.LazyFrame,
-    as_of: dt.date,
-    params: Parameters,
-    structural_pairs: Sequence[tuple[str, str]] = (),
-) -> Finding:
-    r"""Compare rankings of the products a customer does not hold, on a later period.
-
-    Parameters
-    ----------
-    customers, holdings : narwhals.LazyFrame
-    products : sequence of str
-    segments : narwhals.LazyFrame
-        customer_id, segment: as known at the start of the later period.
-    as_of : datetime.date
-        End of the later period.
+        Gives the segments at the start of the later period (`segments_at`).
     params : pmlib.params.Parameters
         prediction_days is the length of the later period, and of the earlier one before it.
-    structural_pairs : sequence of (product_id, product_id)
+    engine : pmlib.engine.Engine
 
     Returns
     -------
@@ -125,17 +92,33 @@ def predict_next_product(
     ----------
     .. [1] Friedman (2001), doi:10.1214/aos/1013203451; scikit-learn's histogram version.
     """
-    holdings = holdings.filter(~undated())
-    middle = as_of - dt.timedelta(days=params.prediction_days)
-    start = middle - dt.timedelta(days=params.prediction_days)
+    middle = held.as_of - dt.timedelta(days=params.prediction_days)
+    with TemporaryDirectory() as folder:
+        segments, known = segments_at(
+            middle, tables, held, scorer, engine=engine, folder=Path(folder)
+        )
+        found = _judged_rankings(tables, held, params, segments=segments, middle=middle)
+    return replace(found, facts={**found.facts, "segments_known": known})
+
+
+def _judged_rankings(
+    tables: Mapping[str, nw.LazyFrame],
+    held: HeldProducts,
+    params: Parameters,
+    *,
+    segments: nw.LazyFrame,
+    middle: dt.date,
+) -> Finding:
+    customers, holdings = tables["customers"], tables["holdings"].filter(~undated())
+    products, start = list(held.names), middle - dt.timedelta(days=params.prediction_days)
     earlier, later = (
         collect_purchases(
             customers, holdings, products=products, start=first, end=last, segments=segments
         )
-        for first, last in ((start, middle), (middle, as_of))
+        for first, last in ((start, middle), (middle, held.as_of))
     )
     n_earlier, n_later = int(earlier.customers.sum()), int(later.customers.sum())
-    days = {"start": start, "middle": middle, "end": as_of}
+    days = {"start": start, "middle": middle, "end": held.as_of}
     if min(n_earlier, n_later) < _MIN_BUYERS or earlier.acquired.any(axis=0).sum() < 2:
         return Finding(
             facts={"next_product": "too_few" if max(n_earlier, n_later) else "no_dates"},
@@ -151,7 +134,9 @@ def predict_next_product(
         baskets, min_support=params.min_support, max_length=params.max_rule_length
     )
     rules = candidate_rules(
-        itemsets, min_confidence=params.min_confidence, structural_pairs=structural_pairs
+        itemsets,
+        min_confidence=params.min_confidence,
+        structural_pairs=held.study.structural_pairs,
     ).frame
     scores = _scores(earlier, later, rules, seed=params.seed)
     if len(np.unique(later.segment)) < 2:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -15,7 +16,9 @@ from pmlib.canon.customers import joined_by
 from pmlib.canon.holdings import held_on, opened_by
 from pmlib.engine import Engine, collect, day_number
 from pmlib.segmentation import Scorer, assign_customers, customer_features
-from pmlib.studies import Attribute
+
+if TYPE_CHECKING:
+    from pmlib.association.findings import HeldProducts
 
 _HISTORY_DAYS = 334
 
@@ -40,59 +43,6 @@ class Purchases:
     customers: np.ndarray
 
 
-def segments_at(
-    tables: Mapping[str, nw.LazyFrame],
-    attributes: Mapping[str, Attribute],
-    assigned: nw.LazyFrame,
-    scorer: Scorer,
-    *,
-    as_of: dt.date,
-    days: int,
-    engine: Engine,
-    folder: Path,
-) -> tuple[nw.LazyFrame, str]:
-    """Assign the customers as they were on an earlier day, with the frozen scorer.
-
-    A ranking that is judged on what came after a day must not know segments formed later.
-
-    Parameters
-    ----------
-    tables, attributes : mapping
-        The study's canonical tables and declared attributes, by name.
-    assigned : narwhals.LazyFrame
-        customer_id, segment as of `as_of`; taken where there is one segment, or where the
-        transactions do not reach back a year before the earlier day.
-    scorer : pmlib.segmentation.Scorer
-    as_of : datetime.date
-    days : int
-        From the earlier day to `as_of`.
-    engine : pmlib.engine.Engine
-    folder : pathlib.Path
-        An empty scratch folder that outlives the result.
-
-    Returns
-    -------
-    segments : narwhals.LazyFrame
-        customer_id, segment.
-    known : {"one", "later", "then"}
-        Whether there is one segment, or they are those of `as_of`, or of the earlier day.
-    """
-    if scorer.k == 1:
-        return assigned, "one"
-    day = as_of - dt.timedelta(days=days)
-    if "transactions" in tables:
-        first = collect(
-            tables["transactions"].select(first=day_number("booked_on").min()), sort_by=[]
-        )["first"].iloc[0]
-        # The first month of the year may be missing: histories start at the first of a month.
-        if first > day.toordinal() - _HISTORY_DAYS:
-            return assigned, "later"
-    channels = customer_features(tables, attributes, as_of=as_of).channels
-    then = customer_features(tables, attributes, as_of=day, channels=channels)
-    segments = assign_customers(then.frame, scorer, engine=engine, folder=folder)
-    return segments.select("customer_id", "segment"), "then"
-
-
 def collect_purchases(
     customers: nw.LazyFrame,
     holdings: nw.LazyFrame,
@@ -104,20 +54,15 @@ def collect_purchases(
 ) -> Purchases:
     """Count (segment, basket at `start`, acquired by `end`) with one group-by in the engine.
 
+    Customers who joined after `start` are left out.
+
     Parameters
     ----------
-    customers : narwhals.LazyFrame
-        Those who joined after `start` are left out.
-    holdings : narwhals.LazyFrame
-        customer_id, product_id, opened_on, closed_on.
+    customers, holdings : narwhals.LazyFrame
     products : sequence of str
     start, end : datetime.date
     segments : narwhals.LazyFrame
         customer_id, segment.
-
-    Returns
-    -------
-    Purchases
     """
     products = tuple(sorted(products))
     opened = holdings.filter(opened_by(end) & ~opened_by(start))
@@ -141,3 +86,50 @@ def collect_purchases(
         counted["segment"].to_numpy(dtype=np.int64)[bought],
         counted["customers"].to_numpy(dtype=np.int64)[bought],
     )
+
+
+def segments_at(
+    day: dt.date,
+    tables: Mapping[str, nw.LazyFrame],
+    held: HeldProducts,
+    scorer: Scorer,
+    *,
+    engine: Engine,
+    folder: Path,
+) -> tuple[nw.LazyFrame, str]:
+    """Assign the customers as they were on an earlier day, with the frozen scorer.
+
+    A ranking that is judged on what came after a day must not know segments formed later. Those of
+    the study's day are taken where there is one segment, or where the transactions do not reach
+    back a year before the earlier day.
+
+    Parameters
+    ----------
+    day : datetime.date
+    tables : mapping
+        The study's canonical tables.
+    held : pmlib.association.findings.HeldProducts
+    scorer : pmlib.segmentation.Scorer
+    engine : pmlib.engine.Engine
+    folder : pathlib.Path
+        An empty scratch folder that outlives the result.
+
+    Returns
+    -------
+    segments : narwhals.LazyFrame
+        customer_id, segment.
+    known : {"one", "later", "then"}
+        Whether there is one segment, or they are those of the study's day, or of the earlier one.
+    """
+    if scorer.k == 1:
+        return held.assigned, "one"
+    if "transactions" in tables:
+        booked = tables["transactions"].select(first=day_number("booked_on").min())
+        # The first month of the year may be missing: histories start at the first of a month.
+        if collect(booked, sort_by=[])["first"].iloc[0] > day.toordinal() - _HISTORY_DAYS:
+            return held.assigned, "later"
+    attributes = held.study.attributes
+    channels = customer_features(tables, attributes, as_of=held.as_of).channels
+    then = customer_features(tables, attributes, as_of=day, channels=channels)
+    segments = assign_customers(then.frame, scorer, engine=engine, folder=folder)
+    return segments.select("customer_id", "segment"), "then"

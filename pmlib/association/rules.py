@@ -129,7 +129,7 @@ def candidate_rules(
     doi:10.1007/s10994-007-5006-x; Hämäläinen & Webb 2019, doi:10.1007/s10618-018-0590-x).
     """
     counts = itemsets.counts
-    linked = _linked(structural_pairs)
+    linked = linked_pairs(structural_pairs)
     frame = all_rules(itemsets)
     steps: list[tuple[str | Phrase, int]] = [("all", len(frame))]
 
@@ -285,7 +285,7 @@ def check_structural_pairs(pairs: Iterable[tuple[str, str]], products: Sequence[
         )
 
 
-def _linked(pairs: Sequence[tuple[str, str]]) -> set[frozenset[str]]:
+def linked_pairs(pairs: Sequence[tuple[str, str]]) -> set[frozenset[str]]:
     """Pairs of products one of which implies the other, directly or through others."""
     implied = {(a, b) for a, b in pairs}
     while True:
@@ -318,35 +318,3 @@ def _is_needed(X: tuple[str, ...], counts: dict[frozenset[str], int]) -> bool:
 
 def _lift(rules: pd.DataFrame) -> pd.Series:
     return rules["n_both"] / rules["n_antecedent"] / rules["n_consequent"] * rules["n"]
-
-
-def product_pairs(
-    baskets: Baskets,
-    *,
-    structural_pairs: Sequence[tuple[str, str]] = (),
-    confidence_level: float = 0.95,
-) -> pd.DataFrame:
-    """Measure every pair of products.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a pair: product, other (the first before the second), n, n_antecedent, n_consequent,
-        n_both (customers), expected (customers, if independent), lift, lift_low, lift_high,
-        structural (bool).
-    """
-    linked = _linked(structural_pairs)
-    pairs = list(combinations(baskets.products, 2))
-    single = dict(
-        zip(baskets.products, baskets.count([(p,) for p in baskets.products]), strict=True)
-    )
-    frame = pd.DataFrame(pairs, columns=["product", "other"])
-    frame["n"] = baskets.total
-    frame["n_antecedent"] = frame["product"].map(single).astype("int64")
-    frame["n_consequent"] = frame["other"].map(single).astype("int64")
-    frame["n_both"] = baskets.count(pairs)
-    frame["expected"] = frame["n_antecedent"] * frame["n_consequent"] / max(baskets.total, 1)
-    columns = ["lift", "lift_low", "lift_high"]
-    frame[columns] = measures(frame, confidence_level=confidence_level)[columns]
-    frame["structural"] = [frozenset(pair) in linked for pair in pairs]
-    return frame

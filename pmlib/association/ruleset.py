@@ -82,37 +82,6 @@ class RuleSet:
         repeated = pd.Series(products, dtype=object).duplicated().to_numpy(dtype=bool)
         return rules[~repeated].head(n).reset_index(drop=True)
 
-    def links(self, n: int) -> pd.DataFrame:
-        """Return the surviving pairs of products over all customers, at most `n`, by lift.
-
-        Returns
-        -------
-        pandas.DataFrame
-            product, other (the first implies the second more surely), lift, lift_low, lift_high,
-            within.
-        """
-        rules = self.leading(len(self.surviving))
-        rules = rules[(rules["scope"] == 0) & (rules["antecedent"].map(len) == 1)]
-        rules = rules.sort_values("lift", ascending=False, kind="stable").head(n)
-        links = rules[["lift", "lift_low", "lift_high", "within"]].reset_index(drop=True)
-        links.insert(0, "product", [X[0] for X in rules["antecedent"]])
-        links.insert(1, "other", rules["consequent"].to_numpy())
-        return links
-
-    def segment_grid(self, n: int) -> pd.DataFrame:
-        """Return the odds ratios of at most `n` leading rules in each segment.
-
-        Returns
-        -------
-        pandas.DataFrame
-            antecedent, consequent, within, segment, odds_ratio, shrunk, shrunk_low, shrunk_high,
-            holds; the rows of one rule stand together.
-        """
-        leading = self.leading(n)[["antecedent", "consequent", "within"]]
-        grid = leading.merge(self.by_segment.cells, on=["antecedent", "consequent"], how="left")
-        shown = ["odds_ratio", "shrunk", "shrunk_low", "shrunk_high", "holds"]
-        return grid[["antecedent", "consequent", "within", "segment", *shown]]
-
     @property
     def strongest(self) -> pd.Series:
         """Of the surviving rules the one with the largest lift where it was found.

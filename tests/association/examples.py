@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
@@ -25,13 +26,14 @@ def held_as(
     *,
     segments: Sequence[str] = ("First", "Second"),
     structural_pairs: Sequence[tuple[str, str]] = (),
+    assigned: nw.LazyFrame | None = None,
 ) -> HeldProducts:
     """Baskets as the chapter holds them; products are called by their ids unless named."""
     names = names or {product: product for product in baskets.products}
     named = dict(zip(baskets.segments, segments, strict=False))
     study = SimpleNamespace(structural_pairs=structural_pairs, simulated=True)
     return HeldProducts(
-        baskets=baskets, names=names, families=names, segments=named, assigned=None,  # type: ignore[arg-type]
+        baskets=baskets, names=names, families=names, segments=named, assigned=assigned,  # type: ignore[arg-type]
         study=study, as_of=AS_OF,  # type: ignore[arg-type]
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from pmlib.association import (
     checked_itemsets,
     found_rules,
     held_products,
+    product_pairs,
 )
 from pmlib.numbers import Fact, Finding
 from pmlib.texts import open_language
@@ -144,3 +145,11 @@ def test_without_holdings_all_that_follows_is_absent(
     assert held.absent == rules.absent == order.absent
     assert held.absent.quotes == {"tables": ["holdings", "products"]}
     assert "Without a record of what customers hold" in told("rules-mean", rules)
+
+
+def test_pairs_count_everyone(two_segments: Baskets) -> None:
+    held = held_as(two_segments, structural_pairs=[("f", "e")])
+    pairs = product_pairs(held, SETTINGS).table.set_index(["product", "other"])
+    assert len(pairs) == 15
+    assert pairs.loc[("e", "f"), "structural"]
+    assert pairs.loc[("c", "d"), "n_both"] == two_segments.count([("c", "d")])[0]

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from pmlib.association import Baskets, acquisition_order
-from pmlib.association.order import transitions_and_precedence
 from pmlib.engine import DuckDBEngine
 from pmlib.numbers import Finding
-from tests.association.examples import AS_OF, SETTINGS, held_as, holdings
+from tests.association.examples import SETTINGS, held_as, holdings
 
 
-def order_of(engine: DuckDBEngine, rows: list[tuple]) -> Finding:
+def order_of(engine: DuckDBEngine, rows: list[tuple], *, minimum: int = 10) -> Finding:
     """Order of acquisition, products called by their ids in capitals."""
     nobody = Baskets((), *[np.zeros(0)] * 4)
     held = held_as(nobody, {product: product.upper() for _, product, _, _ in rows})
     tables = {"holdings": engine.from_pandas(holdings(rows)), "products": None}
-    return acquisition_order(tables, held, SETTINGS)
+    params = SETTINGS.model_copy(update={"min_group_size": minimum})
+    return acquisition_order(tables, held, params)
 
 
 def test_transitions_by_hand(engine: DuckDBEngine) -> None:
@@ -29,16 +29,16 @@ def test_transitions_by_hand(engine: DuckDBEngine) -> None:
         (2, "b", "2024-01-01", None), (2, "a", "2024-01-31", None), (2, "c", "2024-01-31", None),
         (3, "a", None, None), (3, "b", "2024-01-01", None),
     ]  # fmt: skip
-    found, precedence = transitions_and_precedence(engine.from_pandas(holdings(rows)), as_of=AS_OF)
-    table = found.set_index(["product", "other"])[["customers", "median_gap"]]
+    found = order_of(engine, rows, minimum=1)
+    table = found.table.set_index(["product", "other"])[["customers", "median_gap"]]
     # Customer 2 opened a and c on one day: both follow b, neither follows the other.
     assert table.to_dict("index") == {
-        ("a", "b"): {"customers": 2, "median_gap": 15.0},
-        ("b", "a"): {"customers": 1, "median_gap": 30.0},
-        ("b", "c"): {"customers": 2, "median_gap": 40.0},
+        ("A", "B"): {"customers": 2, "median_gap": 15.0},
+        ("B", "A"): {"customers": 1, "median_gap": 30.0},
+        ("B", "C"): {"customers": 2, "median_gap": 40.0},
     }
-    first = precedence.set_index(["product", "other"])["share_first"].to_dict()
-    assert first == pytest.approx({("a", "b"): 2 / 3, ("a", "c"): 1.0, ("b", "c"): 1.0})
+    first = found.of("precedence").set_index(["product", "other"])["share_first"].to_dict()
+    assert first == pytest.approx({("A", "B"): 2 / 3, ("A", "C"): 1.0, ("B", "C"): 1.0})
 
 
 def test_expected_transitions_keep_the_totals(engine: DuckDBEngine) -> None:
@@ -47,7 +47,7 @@ def test_expected_transitions_keep_the_totals(engine: DuckDBEngine) -> None:
     rows = [
         (c, p, day, None) for c, row in enumerate(days) for p, day in zip("abcd", row, strict=True)
     ]
-    found, _ = transitions_and_precedence(engine.from_pandas(holdings(rows)), as_of=AS_OF)
+    found = order_of(engine, rows).table
     for side in ("product", "other"):
         totals = found.groupby(side)[["customers", "expected"]].sum()
         np.testing.assert_allclose(totals["expected"], totals["customers"], rtol=1e-6)

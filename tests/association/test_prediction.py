@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import narwhals as nw
+from collections.abc import Sequence
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from pmlib.association import predict_next_product
+from pmlib.association import Baskets, next_product
 from pmlib.association.prediction import _compare
 from pmlib.association.purchases import Purchases
 from pmlib.engine import DuckDBEngine
-from tests.association.examples import AS_OF, SETTINGS, customers, holdings
+from pmlib.numbers import Finding
+from tests.association.examples import SETTINGS, customers, held_as, holdings
 
 
 def test_hits_and_average_precision_by_hand() -> None:
@@ -51,43 +54,55 @@ def bank() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     )
 
 
+def ranked(
+    engine: DuckDBEngine,
+    people: pd.DataFrame,
+    held: pd.DataFrame,
+    segments: pd.DataFrame,
+    products: Sequence[str],
+) -> Finding:
+    """Rankings judged with the segments given; a scorer of one segment takes them as they are."""
+    tables = {"customers": people, "holdings": held, "products": pd.DataFrame({"product_id": [""]})}
+    known = held_as(
+        Baskets((), *[np.zeros(0)] * 4), {product: product for product in products},
+        assigned=engine.from_pandas(segments),
+    )  # fmt: skip
+    lazy = {name: engine.from_pandas(table) for name, table in tables.items()}
+    return next_product(lazy, known, SimpleNamespace(k=1), SETTINGS, engine=engine)
+
+
 def test_segments_and_rules_together_name_the_next_product(
     engine: DuckDBEngine, bank: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 ) -> None:
-    people, held, segments = map(engine.from_pandas, bank)
-    found = predict_next_product(
-        people, held, products=["x", "y", "s1", "s2"], segments=segments, as_of=AS_OF,
-        params=SETTINGS,
-    )  # fmt: skip
+    people, held, segments = bank
+    found = ranked(engine, people, held, segments, ["x", "y", "s1", "s2"])
     hit = found.table.set_index("ranking")["hit_1"]
     assert hit["segments_rules"] > hit["segments"] + 0.1
     assert hit["segments_rules"] > hit["rules"] + 0.1
     assert hit["rules"] > hit["popularity"] + 0.1
-    assert found.facts == {
-        "next_product": "surely", "next_ranking": "segments_rules", "next_depth": "one",
-    }  # fmt: skip
+    facts = ("next_product", "next_ranking", "next_depth")
+    assert [found.facts[name] for name in facts] == ["surely", "segments_rules", "one"]
     # Three products were acquired (x was held before): all rankings name them among three.
     assert found.quotes["products"].value == 3
     assert "hit_3" not in found.table
-    alone = predict_next_product(
-        people, held, products=["x", "y", "s1", "s2"], as_of=AS_OF,
-        segments=segments.with_columns(segment=nw.lit(1)),
-        params=SETTINGS,
-    )  # fmt: skip
+    alone = ranked(engine, people, held, segments.assign(segment=1), ["x", "y", "s1", "s2"])
     assert alone.table["ranking"].tolist() == ["popularity", "rules", "boosting"]
     assert alone.table["lead"].iloc[1] == 0
-    assert (alone.facts["next_product"], alone.facts["next_ranking"]) == ("lead", "rules")
+    assert [alone.facts[name] for name in facts] == ["lead", "rules", "one"]
     assert {number.key for number in alone.numbers} > {"hit1_rules", "hit1_popularity"}
 
 
 def test_undated_holdings_do_not_tell_the_future(engine: DuckDBEngine) -> None:
     rows = [(c, p, day, None) for c in range(400) for p, day in (("a", "2024-05-01"), ("b", None))]
-    found = predict_next_product(
-        engine.from_pandas(customers(400)), engine.from_pandas(holdings(rows)),
-        products=["a", "b"],
-        segments=engine.from_pandas(pd.DataFrame({"customer_id": range(400), "segment": 1})),
-        as_of=AS_OF, params=SETTINGS,
-    )  # fmt: skip
+    segments = pd.DataFrame({"customer_id": range(400), "segment": 1})
+    found = ranked(engine, customers(400), holdings(rows), segments, ["a", "b"])
     assert found.table.empty
-    assert found.facts == {"next_product": "too_few"}
+    assert found.facts == {"next_product": "too_few", "segments_known": "one"}
     assert [found.quotes[name].value for name in ("earlier", "later")] == [0, 400]
+
+
+def test_without_opening_dates_no_ranking_can_be_judged(engine: DuckDBEngine) -> None:
+    rows = [(c, p, None, None) for c in range(60) for p in "ab"]
+    segments = pd.DataFrame({"customer_id": range(60), "segment": 1})
+    found = ranked(engine, customers(60), holdings(rows), segments, ["a", "b"])
+    assert found.facts["next_product"] == "no_dates"

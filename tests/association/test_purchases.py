@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from pmlib.association import segments_at
+from pmlib.association import Baskets, segments_at
 from pmlib.association.purchases import collect_purchases
 from pmlib.engine import DuckDBEngine
-from tests.association.examples import AS_OF, customers, holdings
+from tests.association.examples import AS_OF, customers, held_as, holdings
 
 
 def test_purchases_leave_out_what_was_held_before(engine: DuckDBEngine) -> None:
@@ -41,9 +41,10 @@ def test_segments_of_an_earlier_day_when_there_are_none(
 ) -> None:
     booked = pd.DataFrame({"customer_id": [0], "booked_on": pd.to_datetime([first])})
     assignments = engine.from_pandas(pd.DataFrame({"customer_id": [0], "segment": [1]}))
+    held = held_as(Baskets.from_table(pd.DataFrame({"card": [True]})), assigned=assignments)
     frame, known = segments_at(
-        {"transactions": engine.from_pandas(booked)}, {}, assignments, SimpleNamespace(k=k),
-        as_of=AS_OF, days=366, engine=engine, folder=tmp_path,
+        AS_OF - dt.timedelta(days=366), {"transactions": engine.from_pandas(booked)}, held,
+        SimpleNamespace(k=k), engine=engine, folder=tmp_path,
     )  # fmt: skip
     assert known == expected
     assert frame is assignments

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
 
-from pmlib.association import Baskets, frequent_itemsets, product_pairs
+from pmlib.association import Baskets, frequent_itemsets
 from pmlib.association.rules import candidate_rules, fisher_p_values
 
 
@@ -50,12 +50,3 @@ def test_structural_pairs_are_left_out_in_both_directions_and_through_others() -
     found = candidate_rules(itemsets, min_confidence=0.0, structural_pairs=[("a", "b"), ("b", "c")])
     assert found.frame.empty
     assert len(found.structural) == 6
-
-
-def test_pairs_count_everyone(two_segments: Baskets) -> None:
-    pairs = product_pairs(two_segments, structural_pairs=[("f", "e")]).set_index(
-        ["product", "other"]
-    )
-    assert len(pairs) == 15
-    assert pairs.loc[("e", "f"), "structural"]
-    assert pairs.loc[("c", "d"), "n_both"] == two_segments.count([("c", "d")])[0]
