@@ -127,7 +127,7 @@ class Phrase:
     """
 
     block: str
-    quotes: Mapping[str, Any] = field(default_factory=dict)
+    quotes: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,11 @@ from pmlib.profiling.concentration import concentration, customer_values
 from pmlib.profiling.contacts import contact_responses, wasted_contacts
 from pmlib.profiling.course import repeated_contacts, response_drift
 from pmlib.profiling.customers import age_by_gender, customer_structure
-from pmlib.profiling.feature_time import LEAK_SUSPECT, audit_feature_time
+from pmlib.profiling.feature_time import audit_feature_time
 from pmlib.profiling.holdings import penetration_by_age, product_penetration
-from pmlib.profiling.implications import implications
 from pmlib.profiling.quality import data_quality, notes
 
 __all__ = [
-    "LEAK_SUSPECT",
     "age_by_gender",
     "audit_feature_time",
     "concentration",
@@ -25,7 +23,6 @@ __all__ = [
     "customer_structure",
     "customer_values",
     "data_quality",
-    "implications",
     "monthly_activity",
     "notes",
     "penetration_by_age",

@@ -15,7 +15,7 @@ from pmlib.canon.customers import joined_by
 from pmlib.canon.holdings import held_products
 from pmlib.engine import collect, day_number
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Number
+from pmlib.numbers import Finding, Level, Number, Phrase
 from pmlib.profiling.quality import count_rows, iso_day
 
 # Totals are counted in bins of this relative width, so that what leaves the engine stays small;
@@ -31,50 +31,31 @@ _SUMMARY = (
 
 
 @dataclass(frozen=True)
-class Concentration:
-    """How unequally the customers contribute.
-
-    Attributes
-    ----------
-    curve : pandas.DataFrame
-        Lorenz curves: ``measure``, ``customers`` (share, poorest first), ``value`` (their share
-        of the total).
-    summary : pandas.DataFrame
-        ``measure``, ``among`` whom and how many ``customers``, ``mean`` a customer (currency),
-        ``without`` (share of customers who contribute nothing), ``gini`` and ``top_share`` (of
-        the most valuable 20 %), each with ``_low`` and ``_high``.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    curve: pd.DataFrame
-    summary: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
-@dataclass(frozen=True)
 class Measure:
     """A measure of what customers contribute.
 
     Attributes
     ----------
-    key, name : str
-        For numbers and for readers.
+    key : str
+        ``margin``, ``money_in`` or ``campaign_value``.
     totals : narwhals.LazyFrame
         ``customer_id``, ``value`` (currency); customers who contribute nothing may be absent.
     n_customers : int
         All customers of whom the measure speaks, those who contribute nothing included.
-    among : str
-        Who these are.
+    first, last : str, optional
+        Days between which it is counted (ISO).
     """
 
     key: str
-    name: str
     totals: nw.LazyFrame
     n_customers: int
-    among: str = "customers"
+    first: str | None = None
+    last: str | None = None
+
+    @property
+    def name(self) -> Phrase:
+        """What it measures."""
+        return Phrase(f"measure.{self.key}", {"first": self.first, "last": self.last})
 
 
 def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tuple[Measure, ...]:
@@ -99,8 +80,8 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
     if "holdings" in tables and "products" in tables:
         held = held_products(tables["holdings"], as_of)
         held = held.join(tables["products"], on="product_id", how="inner")
-        total, name = _total(held, "annual_margin"), "annual margin of the products held"
-        found.append(Measure("margin", name, total, count_rows(customers)))
+        total = _total(held, "annual_margin")
+        found.append(Measure("margin", total, count_rows(customers)))
     if "transactions" in tables:
         dated = tables["transactions"].with_columns(_day=day_number("booked_on"))
         dated = dated.filter(nw.col("_day") <= as_of.toordinal())
@@ -112,20 +93,17 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
             there = joined_by(customers, dt.date.fromordinal(first))
             recent = dated.filter((nw.col("amount") > 0) & (day >= first))
             total = _total(recent.join(there, on="customer_id", how="semi"), "amount")
-            name = f"money received from {iso_day(first)} to {iso_day(last)}"
-            found.append(
-                Measure("money_in", name, total, count_rows(there), "customers there throughout")
-            )
+            days = iso_day(first), iso_day(last)
+            found.append(Measure("money_in", total, count_rows(there), *days))
     if "contacts" in tables:
-        total, name = _total(tables["contacts"], "value"), "purchases in the outcome windows"
-        among = "customers in campaigns, control groups included"
-        found.append(Measure("campaign_value", name, total, count_rows(total), among))
+        total = _total(tables["contacts"], "value")
+        found.append(Measure("campaign_value", total, count_rows(total)))
     return tuple(found)
 
 
 def concentration(
     measures: Sequence[Measure], *, confidence_level: float = 0.95, minimum: int = 10
-) -> Concentration:
+) -> Finding:
     """Lorenz curve, Gini index and share of the top fifth, for each measure of value.
 
     Parameters
@@ -137,21 +115,28 @@ def concentration(
     minimum : int
         No point of the curve sets fewer customers apart.
 
+    Returns
+    -------
+    Finding
+        ``measure``, ``among`` whom and how many ``customers``, ``mean`` a customer (currency),
+        ``without`` (share of customers who contribute nothing), ``gini`` and ``top_share`` (of
+        the most valuable 20 %), each with ``_low`` and ``_high``. Further table: *curve*, Lorenz
+        curves with ``measure``, ``customers`` (share, poorest first), ``value`` (their share of
+        the total).
+
     Notes
     -----
     Intervals are asymptotic, by linearisation: the Gini index after Davidson (2009, Journal of
     Econometrics 150, 30-40), the ordinate of the Lorenz curve after Beach and Davidson (1983,
     Review of Economic Studies 50, 723-735). A measure that is negative for some customers has
-    no Lorenz curve and is left out; the text says so.
+    no Lorenz curve and is left out, which its sentence says.
     """
     z = normal_quantile(confidence_level)
     curves, rows, numbers, sentences = [], [], [], []
     for measure in measures:
         bins = _bins(measure)
         if bins is None:
-            sentences.append(
-                f"There is no curve of the {measure.name}: some customers' totals are negative."
-            )
+            sentences.append(Phrase("concentration.negative", {"measure": measure.name}))
             continue
         n, x = bins["n"].to_numpy(float), bins["mean"].to_numpy(float)
         if not (n * x).sum() > 0:
@@ -159,7 +144,7 @@ def concentration(
         gini, gini_se = _gini(n, x)
         top, top_se = _top_share(n, x, _TOP)
         values = (
-            measure.name, measure.among, int(n.sum()), (n * x).sum() / n.sum(),
+            measure.name, measure.key, int(n.sum()), (n * x).sum() / n.sum(),
             n[x == 0].sum() / n.sum(),
             gini, max(gini - z * gini_se, 0.0), min(gini + z * gini_se, 1.0),
             top, max(top - z * top_se, 0.0), min(top + z * top_se, 1.0),
@@ -167,41 +152,29 @@ def concentration(
         rows.append(dict(zip(_SUMMARY, values, strict=True)))
         if rows[-1]["without"] < _TOO_FEW:
             curves.append(_curve(n, x, minimum).assign(measure=measure.name))
-        found, sentence = _in_words(measure, rows[-1])
+        found, sentence = _headline(measure, rows[-1])
         numbers += found
         sentences.append(sentence)
     summary = pd.DataFrame(rows, columns=_SUMMARY)
     empty = pd.DataFrame(columns=["measure", "customers", "value"])
     curve = pd.concat(curves, ignore_index=True)[list(empty.columns)] if curves else empty
-    text = " ".join(sentences) or "The tables hold no measure of what a customer contributes."
-    return Concentration(curve, summary, tuple(numbers), text)
+    quotes = {"measures": sentences}
+    return Finding(summary, tuple(numbers), quotes=quotes, tables={"curve": curve})
 
 
-def _in_words(measure: Measure, row: Mapping[str, Any]) -> tuple[list[Number], str]:
-    key, name = measure.key, measure.name
-    numbers = [
-        Number(f"gini_{key}", row["gini"], "", row["gini_low"], row["gini_high"],
-               meaning=f"Gini index of the {name}", decimals=3),
-    ]  # fmt: skip
-    if row["without"] > 1 - _TOP:
-        numbers.append(
-            Number(f"contributors_{key}", 1 - row["without"], "share",
-                   meaning=f"{measure.among} with any {name}")
-        )  # fmt: skip
-        return numbers, (
-            f"All of the {name} comes from {{contributors_{key}}} of the {measure.among}, so the "
-            "top fifth tells nothing there."
-        )
-    numbers.append(
-        Number(f"top20_{key}", row["top_share"], "share", row["top_share_low"],
-               row["top_share_high"],
-               meaning=f"share of the top 20 % of the {measure.among} in the {name}")
-    )  # fmt: skip
-    return numbers, (
-        f"The top fifth of the {measure.among} account for {{top20_{key}}} "
-        f"({{top20_{key}.interval}}) of the {name} (Gini index {{gini_{key}}}, "
-        f"{{gini_{key}.interval}})."
+def _headline(measure: Measure, row: Mapping[str, Any]) -> tuple[list[Number], Phrase]:
+    """Numbers of a measure, and the sentence that quotes them."""
+    key, about = measure.key, {"first": measure.first, "last": measure.last}
+    gini = Number(
+        f"gini_{key}", row["gini"], "", row["gini_low"], row["gini_high"], decimals=3, about=about
     )
+    quotes = {"measure": measure.name, "among": Level("among", key), "gini": gini}
+    if row["without"] > 1 - _TOP:
+        some = Number(f"contributors_{key}", 1 - row["without"], "share", about=about)
+        return [gini, some], Phrase("concentration.few", {**quotes, "contributors": some})
+    ends = row["top_share_low"], row["top_share_high"]
+    top = Number(f"top20_{key}", row["top_share"], "share", *ends, about=about)
+    return [gini, top], Phrase("concentration.top", {**quotes, "top": top})
 
 
 def _total(rows: nw.LazyFrame, column: str) -> nw.LazyFrame:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import narwhals as nw
@@ -12,20 +11,11 @@ import pandas as pd
 
 from pmlib.canon.contacts import CONTROL, answered, campaigns, made
 from pmlib.engine import collect, day_number
-from pmlib.numbers import Number
+from pmlib.numbers import Finding, Level, Number, needs
 from pmlib.profiling.quality import iso_day, suppress_each, with_rate
 from pmlib.safeguards import EXCLUSIONS, count_exclusions, exclusions, suppress
 
-_ANY_PRODUCT = "(no product named)"
 _SUMS = ["contacts", "answered", "responded", "cost", "costed", "answered_cost"]
-
-REASONS = {
-    "already_held": "held the product already",
-    "unsuitable": "product riskier than the customer tolerates",
-    "opted_out": "customer objects to marketing",
-    "any": "any of these",
-}
-"""Reasons for which a contact is wasted, in words."""
 
 
 def controlled_tests(contacts: nw.LazyFrame) -> list[str]:
@@ -65,56 +55,40 @@ def without(contacts: nw.LazyFrame, campaigns: Sequence[str]) -> nw.LazyFrame:
 # --- response -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Responses:
-    """Response to past contacts.
-
-    Attributes
-    ----------
-    campaigns : pandas.DataFrame
-        ``campaign``, ``arm``, ``first`` and ``last`` day (ISO), ``contacts``, ``answered`` (the
-        outcome is known), ``responded``, ``rate`` with ``low`` and ``high`` (Wilson), ``cost``,
-        ``cost_per_sale`` with ``cost_low`` and ``cost_high`` (currency; NaN where not recorded),
-        ``suppressed``. In order of time; arm ``control`` was deliberately not contacted.
-    offers : pandas.DataFrame
-        The same a ``campaign``, ``arm``, ``product``, ``channel``, without dates.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    campaigns: pd.DataFrame
-    offers: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
+@needs("contacts")
 def contact_responses(
-    contacts: nw.LazyFrame,
-    *,
-    products: nw.LazyFrame | None = None,
-    confidence_level: float = 0.95,
-    minimum: int = 10,
-) -> Responses:
+    tables: Mapping[str, nw.LazyFrame], *, confidence_level: float = 0.95, minimum: int = 10
+) -> Finding:
     """Response and cost a sale of past contacts, by campaign and by product and channel.
 
     Parameters
     ----------
-    contacts : narwhals.LazyFrame
-    products : narwhals.LazyFrame, optional
-        Gives the products' names.
+    tables : mapping
+        Canonical tables: ``contacts``, and ``products`` for their names.
     confidence_level : float
         Confidence level.
     minimum : int
         Cells with fewer contacts are suppressed.
+
+    Returns
+    -------
+    Finding
+        ``campaign``, ``arm``, ``first`` and ``last`` day (ISO), ``contacts``, ``answered`` (the
+        outcome is known), ``responded``, ``rate`` with ``low`` and ``high`` (Wilson), ``cost``,
+        ``cost_per_sale`` with ``cost_low`` and ``cost_high`` (currency; NaN where not recorded),
+        ``suppressed``. In order of time; arm ``control`` was deliberately not contacted. Further
+        tables: *campaigns*, the same without ``last`` and ``suppressed``; *offers*, the same a
+        ``campaign``, ``arm``, ``product`` and ``channel`` (empty where none is named), without
+        dates.
     """
+    contacts = tables["contacts"]
     counted = _counts(contacts)
-    names = {} if products is None else dict(
-        collect(products.select("product_id", "name"), sort_by=["product_id"]).to_numpy()
-    )  # fmt: skip
-    product = counted["product"].map(lambda key: names.get(key, key), na_action="ignore")
-    counted["product"] = product.where(counted["product"].notna(), _ANY_PRODUCT)
-    counted["channel"] = counted["channel"].where(counted["channel"].notna(), "(none)")
+    names = {}
+    if "products" in tables:
+        named = tables["products"].select("product_id", "name")
+        names = dict(collect(named, sort_by=["product_id"]).to_numpy())
+    counted["product"] = counted["product"].fillna("").map(lambda key: names.get(key, key))
+    counted["channel"] = counted["channel"].fillna("")
     keys = ["campaign", "arm", "product", "channel"]
     campaigns = counted.groupby(keys[:2], as_index=False).agg(
         {"first": "min", "last": "max", **dict.fromkeys(_SUMS, "sum")}
@@ -125,18 +99,23 @@ def contact_responses(
         ["_order", "product", "arm", "channel"], kind="stable"
     )
     tests = controlled_tests(contacts)
-    numbers, text = _response_text(campaigns, tests, confidence_level)
+    numbers, facts = _response(campaigns, tests, confidence_level)
     days = campaigns.pop("first").map(iso_day), campaigns.pop("last").map(iso_day)
     campaigns = _with_costs(campaigns, confidence_level)
     campaigns.insert(2, "first", days[0])
     campaigns.insert(3, "last", days[1])
     offers = _with_costs(offers[[*keys, *_SUMS]], confidence_level)
     shown = partial(suppress, count="contacts", minimum=minimum)
-    return Responses(
-        shown(campaigns, by=keys[:2]).reset_index(drop=True),
-        shown(offers, by=keys).reset_index(drop=True),
-        numbers,
-        text,
+    campaigns = shown(campaigns, by=keys[:2]).reset_index(drop=True)
+    return Finding(
+        campaigns,
+        tuple(numbers),
+        facts,
+        quotes={"tests": tests},
+        tables={
+            "campaigns": campaigns.drop(columns=["last", "suppressed"]),
+            "offers": shown(offers, by=keys).reset_index(drop=True),
+        },
     )
 
 
@@ -177,164 +156,103 @@ def _with_costs(table: pd.DataFrame, confidence_level: float) -> pd.DataFrame:
     return table.drop(columns=["costed", "answered_cost"])
 
 
-def _response_text(
+def _response(
     campaigns: pd.DataFrame, tests: Sequence[str], confidence_level: float
-) -> tuple[tuple[Number, ...], str]:
+) -> tuple[list[Number], dict[str, str]]:
+    """Response of all marketing together, tests with a control group apart."""
     left_out, tested = campaigns["arm"] == CONTROL, campaigns["campaign"].isin(tests)
 
     def together(rows: pd.Series) -> pd.Series:
         return _with_costs(campaigns.loc[rows, _SUMS].sum().to_frame().T, confidence_level).iloc[0]
 
-    def response(key: str, row: pd.Series, meaning: str) -> Number:
-        return Number(key, row["rate"], "share", row["low"], row["high"], meaning=meaning)
+    def response(key: str, row: pd.Series) -> Number:
+        return Number(key, row["rate"], "share", row["low"], row["high"])
 
     usual, control = together(~left_out & ~tested), together(left_out)
     if not usual["contacts"]:
-        return (), "No customer was contacted."
-    n = campaigns.loc[~tested, "campaign"].nunique()
+        return [], {"past_outcomes": "no_contacts"}
     numbers = [
-        Number("past_campaigns", n, "count", meaning="campaigns on record"),
-        Number("past_contacts", int(usual["contacts"]), "count", meaning="past contacts"),
+        Number("past_campaigns", campaigns.loc[~tested, "campaign"].nunique(), "count"),
+        Number("past_contacts", int(usual["contacts"]), "count"),
     ]
-    text = (
-        f"On record: {{past_campaigns}} {'campaigns' if n > 1 else 'campaign'} and "
-        "{past_contacts} contacts"
-    )
     if not usual["answered"]:
-        return tuple(numbers), f"{text}; no outcome is recorded."
-    numbers.append(response("past_response", usual, "past contacts answered by a purchase"))
-    text += ", of which {past_response} ({past_response.interval}) led to a purchase."
+        return numbers, {"past_outcomes": "unknown"}
+    numbers.append(response("past_response", usual))
     if not np.isnan(usual["cost_per_sale"]):
-        numbers.append(
-            Number("past_cost_per_sale", usual["cost_per_sale"], "currency", usual["cost_low"],
-                   usual["cost_high"], meaning="contact cost a sale in past campaigns")
-        )  # fmt: skip
-        text += (
-            " Contacts cost {past_cost_per_sale} a sale ({past_cost_per_sale.interval}), counting "
-            "the sales that would have come anyway."
-        )
-    if not control["answered"]:
-        return tuple(numbers), (
-            f"{text} Nobody was deliberately left out, so how many would have bought anyway is "
-            "unknown."
-        )
-    meaning = "purchases of customers deliberately not contacted"
-    numbers.append(response("past_response_control", control, meaning))
-    bought = "{past_response_control} ({past_response_control.interval})"
-    if not tests:
-        return tuple(numbers), (
-            f"{text} Of the customers deliberately not contacted, {bought} bought anyway: a "
-            "response is not an effect."
-        )
-    meaning = "contacts of tests with a control group answered by a purchase"
-    numbers.append(response("past_response_tests", together(~left_out & tested), meaning))
-    return tuple(numbers), (
-        f"{text} Tests with a control group are not counted here: {', '.join(tests)}. There "
-        "{past_response_tests} ({past_response_tests.interval}) of the contacted bought, and "
-        f"{bought} of those deliberately not contacted: a response is not an effect."
-    )
+        ends = usual["cost_low"], usual["cost_high"]
+        numbers.append(Number("past_cost_per_sale", usual["cost_per_sale"], "currency", *ends))
+    facts = {"past_outcomes": "known", "past_control": "some" if control["answered"] else "none"}
+    if control["answered"]:
+        numbers.append(response("past_response_control", control))
+        if tests:
+            numbers.append(response("past_response_tests", together(~left_out & tested)))
+    return numbers, facts
 
 
 # --- waste --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Waste:
-    """Past contacts that should not have been made.
-
-    Attributes
-    ----------
-    reasons : pandas.DataFrame
-        ``reason`` (in words), ``contacts`` for which the data can tell, ``wasted``, ``share``
-        with ``low`` and ``high`` (Wilson), ``cost`` (currency), ``suppressed``. Contacts may
-        have several reasons.
-    campaigns : pandas.DataFrame
-        The same a ``campaign``.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    reasons: pd.DataFrame
-    campaigns: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
+@needs("contacts")
 def wasted_contacts(
-    contacts: nw.LazyFrame,
-    *,
-    customers: nw.LazyFrame,
-    products: nw.LazyFrame | None = None,
-    holdings: nw.LazyFrame | None = None,
-    confidence_level: float = 0.95,
-    minimum: int = 10,
-) -> Waste:
+    tables: Mapping[str, nw.LazyFrame], *, confidence_level: float = 0.95, minimum: int = 10
+) -> Finding:
     """Count past contacts to holders, to those the product does not suit, and to objectors.
 
     Parameters
     ----------
-    contacts, customers : narwhals.LazyFrame
-    products, holdings : narwhals.LazyFrame, optional
-        Without them some reasons cannot be told; the text says which.
+    tables : mapping
+        Canonical tables: ``contacts`` and ``customers``; without ``products`` and ``holdings``
+        some reasons cannot be told.
     confidence_level : float
         Confidence level.
     minimum : int
         Smallest number of customers that may be shown.
+
+    Returns
+    -------
+    Finding
+        ``reason`` (level), ``contacts`` for which the data can tell, ``wasted``, ``share`` with
+        ``low`` and ``high`` (Wilson), ``cost`` (currency). Contacts may have several reasons.
+        Further table: *campaigns*, the same a ``campaign``, with ``suppressed``.
     """
+    contacts = tables["contacts"]
     flagged = exclusions(
         made(contacts),
-        customers=customers,
-        products=products,
-        holdings=holdings,
+        customers=tables["customers"],
+        products=tables.get("products"),
+        holdings=tables.get("holdings"),
         on="contacted_on",
     )
-    usual = without(flagged, controlled_tests(contacts))
-    reasons = count_exclusions(usual, cost="cost", confidence_level=confidence_level)
-    campaigns = _in_time(
-        count_exclusions(
-            flagged, by=["campaign_id"], cost="cost", confidence_level=confidence_level
-        ),
-        contacts,
-    )
-    known = set(reasons.loc[reasons["known"] > 0, "reason"]) & set(EXCLUSIONS)
-    untold = [REASONS[name] for name in EXCLUSIONS if name not in known]
-    total = reasons.set_index("reason")
-    text = f"What these data do not tell of any contact: {'; '.join(untold)}." if untold else ""
-    if not known:
-        nothing = _waste_table(reasons.iloc[:0], minimum)
-        return Waste(nothing, nothing.assign(campaign=pd.Series(dtype=object)), (), text)
+    count = partial(count_exclusions, cost="cost", confidence_level=confidence_level)
+    total = count(without(flagged, controlled_tests(contacts)))
+    campaigns = _in_time(count(flagged, by=["campaign_id"]), contacts)
+    told = total[(total["known"] > 0) & total["reason"].isin(EXCLUSIONS)]
+    untold = [Level("reason", name) for name in EXCLUSIONS if name not in set(told["reason"])]
+    if told.empty:
+        return Finding(quotes={"untold": untold})
+    wasted = total.set_index("reason").loc["any"]
     numbers = [
-        Number(
-            f"waste_{name}_share", total["share"][name], "share", total["low"][name],
-            total["high"][name], meaning=f"past contacts: {REASONS[name]}",
-        )
-        for name in EXCLUSIONS if name in known
-    ]  # fmt: skip
-    numbers.append(
-        Number("waste_share", total["share"]["any"], "share", total["low"]["any"],
-               total["high"]["any"], meaning="past contacts that should not have been made")
-    )  # fmt: skip
-    shown = [
-        f"{REASONS[name]}: {{waste_{name}_share}}"
-        + (f" of the {known_n:,.0f} for which that is known" if known_n < total_n else "")
-        for name in EXCLUSIONS if name in known
-        for known_n, total_n in [total.loc[name, ["known", "offers"]]]
-    ]  # fmt: skip
-    sentence = (
-        "Of these contacts {waste_share} ({waste_share.interval}) should not have been made "
-        f"({'; '.join(shown)}; some for several reasons)."
-    )
-    cost = total["cost"]["any"]
-    if cost > 0:
-        numbers.append(Number("waste_cost", cost, "currency", meaning="cost of these contacts"))
-        sentence += " They cost {waste_cost}."
-    keep = [*[name for name in EXCLUSIONS if name in known], "any"]
-    return Waste(
-        _waste_table(reasons[reasons["reason"].isin(keep)], minimum),
-        _waste_table(campaigns[campaigns["reason"].isin(keep)], minimum),
+        Number(f"waste_{row.reason}_share", row.share, "share", row.low, row.high)
+        for row in told.itertuples()
+    ]
+    numbers.append(Number("waste_share", wasted["share"], "share", wasted["low"], wasted["high"]))
+    if wasted["cost"] > 0:
+        numbers.append(Number("waste_cost", wasted["cost"], "currency"))
+    reasons = [
+        {
+            "reason": Level("reason", row.reason),
+            "share": Number("", row.share, "share"),
+            "of": Number("", row.known, "count") if row.known < row.offers else None,
+        }
+        for row in told.itertuples()
+    ]
+    shown = [*told["reason"], "any"]
+    return Finding(
+        _waste_table(total[total["reason"].isin(shown)], minimum).drop(columns="suppressed"),
         tuple(numbers),
-        f"{sentence} {text}".strip(),
+        facts={"waste": "some" if wasted["excluded"] else "none"},
+        quotes={"reasons": reasons, "untold": untold},
+        tables={"campaigns": _waste_table(campaigns[campaigns["reason"].isin(shown)], minimum)},
     )
 
 
@@ -356,7 +274,6 @@ def _waste_table(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
     table = table.rename(
         columns={"campaign_id": "campaign", "known": "contacts", "excluded": "wasted"}
     ).drop(columns="offers")
-    table["reason"] = table["reason"].map(REASONS)
     # Reasons overlap and do not add up, so a small count cannot be found from the others.
     each = ["campaign", "reason"] if "campaign" in table else "reason"
     return suppress_each(table, each, minimum=minimum, count="wasted", keep=("contacts",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -11,23 +12,24 @@ import pandas as pd
 from pmlib.engine import collect
 from pmlib.inference.normal import normal_quantile
 from pmlib.inference.proportions import newcombe
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Number, Phrase, needs
 from pmlib.profiling.contacts import answers, controlled_tests, without
 from pmlib.profiling.customers import band
-from pmlib.profiling.quality import count_rows, iso_day, literal, with_rate
+from pmlib.profiling.quality import count_rows, iso_day, with_rate
 from pmlib.safeguards import suppress
 
+if TYPE_CHECKING:
+    from pmlib.studies import Attribute
+
 _PARTS = 10
-_SHOWN = "{{{0}}}, {{{0}.interval}}"
-_NOT_CAUSAL = "Who is contacted again is not random, so this does not show what repeating does."
+_COUNTS = ("calls", "contacts")  # units of attributes that count contacts
 
 
+@needs("contacts")
 def repeated_contacts(
-    contacts: nw.LazyFrame,
+    tables: Mapping[str, nw.LazyFrame],
     *,
-    customers: nw.LazyFrame | None = None,
-    counters: Mapping[str, str] | None = None,
+    attributes: Mapping[str, Attribute] | None = None,
     most: int = 6,
     confidence_level: float = 0.95,
     minimum: int = 10,
@@ -38,12 +40,10 @@ def repeated_contacts(
 
     Parameters
     ----------
-    contacts : narwhals.LazyFrame
-        Control rows are left out.
-    customers : narwhals.LazyFrame, optional
-        Needed for `counters`.
-    counters : mapping, optional
-        Attribute of the customers that counts contacts, to its label.
+    tables : mapping
+        Canonical tables: ``contacts``, whose control rows are left out, and ``customers``.
+    attributes : mapping, optional
+        Name to ``Attribute`` of the study; those in calls or contacts count contacts.
     most : int
         This contact and all later ones are taken together.
     confidence_level : float
@@ -60,58 +60,37 @@ def repeated_contacts(
         later contacts and the first is Mantel and Haenszel's within series, with the variance
         of Greenland and Robins (1985, Biometrics 41, 55-68).
     """
-    outcomes = answers(contacts)
+    outcomes = answers(tables["contacts"])
     numbered = outcomes.with_columns(
         contact=nw.col("_day").cum_count().over("customer_id", order_by=["_day", "campaign_id"]),
         series=nw.col("campaign_id"),
     )
     table = _by_number(numbered, most, confidence_level)
-    if not table.empty and table["contact"].max() == 1 and counters and customers is not None:
-        return _counted(
-            outcomes,
-            customers,
-            counters,
-            most=most,
-            confidence_level=confidence_level,
-            minimum=minimum,
-        )
-    if table.empty or table["contact"].max() == 1:
-        return Finding(table.iloc[:0], (), "No customer was contacted more than once on record.")
-    number, verdict = _compared("repetition_change", table, confidence_level, "within a campaign")
-    text = (
-        f"Within a campaign, response to later contacts was {verdict} that to the first "
-        f"({_SHOWN.format(number.key)}). {_NOT_CAUSAL}"
-    )
-    return Finding(_shown(table, minimum), (number,), text)
-
-
-def _counted(
-    outcomes: nw.LazyFrame,
-    customers: nw.LazyFrame,
-    counters: Mapping[str, str],
-    *,
-    most: int,
-    confidence_level: float,
-    minimum: int,
-) -> Finding:
-    """The course by attributes that count contacts."""
-    parts, numbers = [], []
-    text = "The records hold one contact a customer; the contacts that the bank counted stand in."
+    if not table.empty and table["contact"].max() > 1:
+        number, verdict = _compared("repetition_change", table, confidence_level)
+        return Finding(_shown(table, minimum), (number,), {"repetition": verdict})
+    counters = {
+        name: attribute.label
+        for name, attribute in (attributes or {}).items()
+        if attribute.unit in _COUNTS
+    }
+    if table.empty or not counters:
+        return Finding(facts={"repetition": "once"})
+    parts, numbers, facts, sentences = [], [], {"repetition": "counted"}, []
     for name, label in counters.items():
         counted = outcomes.join(
-            customers.select("customer_id", contact=nw.col(name)).drop_nulls("contact"),
+            tables["customers"].select("customer_id", contact=nw.col(name)).drop_nulls("contact"),
             on="customer_id",
             how="inner",
         ).with_columns(series=nw.lit(label))
         parts.append(_by_number(counted, most, confidence_level))
-        number, verdict = _compared(f"repetition_change_{name}", parts[-1], confidence_level, label)
+        key = f"repetition_change_{name}"
+        number, verdict = _compared(key, parts[-1], confidence_level, label=label)
         numbers.append(number)
-        text += (
-            f" {literal(label)}: response to higher counts was {verdict} that to the lowest "
-            f"({_SHOWN.format(number.key)})."
-        )
+        facts[f"repetition_{name}"] = verdict
+        sentences.append(Phrase(f"repetition.{verdict}", {"label": label, "change": number}))
     table = _shown(pd.concat(parts, ignore_index=True), minimum)
-    return Finding(table, tuple(numbers), f"{text} {_NOT_CAUSAL}")
+    return Finding(table, tuple(numbers), facts, quotes={"counters": sentences})
 
 
 def _shown(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
@@ -121,12 +100,11 @@ def _shown(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
 
 
 def _compared(
-    key: str, table: pd.DataFrame, confidence_level: float, series: str
+    key: str, table: pd.DataFrame, confidence_level: float, **about: str
 ) -> tuple[Number, str]:
     change, low, high = _later_less_first(table, confidence_level)
-    verdict = "below" if high < 0 else "above" if low > 0 else "not surely different from"
-    meaning = f"response to later contacts less the first: {series}"
-    return Number(key, change, "points", low, high, meaning=meaning), verdict
+    verdict = "below" if high < 0 else "above" if low > 0 else "open"
+    return Number(key, change, "points", low, high, about=about), verdict
 
 
 def _by_number(numbered: nw.LazyFrame, most: int, confidence_level: float) -> pd.DataFrame:
@@ -176,8 +154,9 @@ def _later_less_first(table: pd.DataFrame, confidence_level: float) -> tuple[flo
     return difference / weight, difference / weight - half, difference / weight + half
 
 
+@needs("contacts")
 def response_drift(
-    contacts: nw.LazyFrame, *, confidence_level: float = 0.95, minimum: int = 10
+    tables: Mapping[str, nw.LazyFrame], *, confidence_level: float = 0.95, minimum: int = 10
 ) -> Finding:
     """Response over time: contacts in order of their day, cut into ten parts of equal size.
 
@@ -185,8 +164,9 @@ def response_drift(
 
     Parameters
     ----------
-    contacts : narwhals.LazyFrame
-        Control rows are left out, and so are tests where there is other marketing.
+    tables : mapping
+        Canonical tables: ``contacts``; control rows are left out, and so are tests where there is
+        other marketing.
     confidence_level : float
         Confidence level.
     minimum : int
@@ -200,12 +180,12 @@ def response_drift(
         Newcombe's interval [@newcombe1998difference].
     """
     columns = ["tenth", "first", "last", "contacts", "responded", "rate", "low", "high"]
+    contacts = tables["contacts"]
     rows = answers(without(contacts, controlled_tests(contacts)))
     days = collect(rows.group_by("_day").agg(n=nw.len()), sort_by=["_day"])
     total = int(days["n"].sum())
     if len(days) < 2 or total < _PARTS * minimum:
-        why = "all contacts fall on one day" if len(days) < 2 else "there are too few contacts"
-        return Finding(pd.DataFrame(columns=columns), (), f"No course over time: {why}.")
+        return Finding(facts={"response_course": "one_day" if len(days) < 2 else "too_few"})
     before = (
         rows.group_by("_day")
         .agg(_n=nw.len())
@@ -238,32 +218,16 @@ def response_drift(
     counts = (tenth[[name]] for tenth in (end, start) for name in ("responded", "contacts"))
     found = newcombe(*counts, confidence_level=confidence_level)
     change, low, high = found.effect[0], found.low[0], found.high[0]
-    numbers = (
-        Number("response_first_tenth", start["rate"], "share", start["low"], start["high"],
-               meaning="response to the first tenth of the contacts"),
-        Number("response_last_tenth", end["rate"], "share", end["low"], end["high"],
-               meaning="response to the last tenth of the contacts"),
-        Number("response_change", change, "points", low, high,
-               meaning="response of the last tenth less the first"),
-    )  # fmt: skip
-    moved = low > 0 or high < 0
-    if moved:
-        verb = "rose" if low > 0 else "fell"
-        text = f"Response {verb} from {{response_first_tenth}} to {{response_last_tenth}}"
-    else:
-        text = (
-            "Response was {response_first_tenth} at first and {response_last_tenth} at last, no "
-            "more apart than chance allows"
-        )
-    text += " (change {response_change}, {response_change.interval})."
-    if count_rows(rows.select("campaign_id").unique()) > 1:
-        text += (
-            " The parts mix campaigns with different products and rules of choice, so this is the "
-            "course of the marketing, not of the customers."
-        )
-    elif moved:
-        text += (
-            " A model judged on a random part of such contacts is judged on the time it was "
-            "trained in; it must be judged on later contacts."
-        )
-    return Finding(table, numbers, text)
+    several = count_rows(rows.select("campaign_id").unique()) > 1
+    return Finding(
+        table,
+        (
+            Number("response_first_tenth", start["rate"], "share", start["low"], start["high"]),
+            Number("response_last_tenth", end["rate"], "share", end["low"], end["high"]),
+            Number("response_change", change, "points", low, high),
+        ),
+        facts={
+            "response_course": "rose" if low > 0 else "fell" if high < 0 else "level",
+            "course_over": "campaigns" if several else "one_campaign",
+        },
+    )

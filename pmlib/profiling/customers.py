@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import narwhals as nw
@@ -15,8 +14,7 @@ import pandas as pd
 from pmlib.canon.customers import ADULT, age, completed_years
 from pmlib.engine import collect
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Level, Number, Phrase, missing
 from pmlib.profiling.quality import count_rows, suppress_each, with_rate
 from pmlib.safeguards import k_anonymity, suppress
 
@@ -24,11 +22,14 @@ if TYPE_CHECKING:
     from pmlib.studies import Attribute
 
 AGE_EDGES = (ADULT, 25, 35, 45, 55, 65, 75)
-"""Lower ends of the age bands, after "under 18"."""
+"""Lower ends of the age bands, after those under 18."""
 
 TENURE_EDGES = (1, 2, 5, 10, 15, 20)
-"""Lower ends of the bands of years with the bank, after "under 1"."""
+"""Lower ends of the bands of years with the bank, after those under 1."""
 
+_AGE, _TENURE = Level("dimension", "age"), Level("dimension", "tenure")
+_NOT_KNOWN = Level("band", "not_known")
+_FLAGS = (Level("band", "no"), Level("band", "yes"))
 _MOST_LEVELS = 12  # a text with more levels is shown by its commonest and the rest together
 
 
@@ -41,57 +42,34 @@ def band(value: nw.Expr, edges: Sequence[float]) -> nw.Expr:
 
 
 def band_names(edges: tuple[int, ...]) -> list[str]:
-    """Names of the bands that `band` numbers.
+    """Names of the bands that `band` numbers; the outermost are levels.
 
     Examples
     --------
     >>> band_names((18, 25))
-    ['under 18', '18–24', '25 and over']
+    ['under_18', '18–24', 'from_25']
     """
     inner = [
         f"{low}–{high - 1}" if high > low + 1 else f"{low}"
         for low, high in itertools.pairwise(edges)
     ]
-    return [f"under {edges[0]}", *inner, f"{edges[-1]} and over"]
-
-
-@dataclass(frozen=True)
-class Structure:
-    """Composition of the customers.
-
-    Attributes
-    ----------
-    levels : pandas.DataFrame
-        ``dimension`` (age, gender, region, years with the bank, and each declared attribute),
-        ``role``, ``level``, ``customers``, ``share`` with ``low`` and ``high`` (Wilson),
-        ``suppressed``. Dimensions and levels in the order in which to show them.
-    amounts : pandas.DataFrame
-        Numeric attributes with many values: ``attribute``, ``role``, ``unit``, ``customers``,
-        ``mean`` with ``low`` and ``high``, ``sd``, ``p10``, ``median``, ``p90``.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    levels: pd.DataFrame
-    amounts: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
+    return [f"under_{edges[0]}", *inner, f"from_{edges[-1]}"]
 
 
 def customer_structure(
-    customers: nw.LazyFrame,
+    tables: Mapping[str, nw.LazyFrame],
     *,
     as_of: dt.date,
     attributes: Mapping[str, Attribute] | None = None,
     confidence_level: float = 0.95,
     minimum: int = 10,
-) -> Structure:
+) -> Finding:
     """Describe the customers by age, gender, region, tenure and every declared attribute.
 
     Parameters
     ----------
-    customers : narwhals.LazyFrame
+    tables : mapping
+        Canonical tables: ``customers``.
     as_of : datetime.date
         Ages and tenures are counted to this day.
     attributes : mapping, optional
@@ -100,19 +78,31 @@ def customer_structure(
         Confidence level.
     minimum : int
         Smallest number of customers that may be shown; smaller cells are suppressed.
+
+    Returns
+    -------
+    Finding
+        ``dimension`` (age, gender, region, tenure as levels, and the label of each declared
+        attribute), ``role``, ``level`` (of ours, or a name from the data), ``customers``,
+        ``share`` with ``low`` and ``high`` (Wilson), ``suppressed``; dimensions and levels in the
+        order in which to show them.
+        Further table: *amounts*, numeric attributes with many values: ``attribute``, ``role``,
+        ``unit``, ``customers``, ``mean`` with ``low`` and ``high``, ``sd``, ``p10``, ``median``,
+        ``p90``.
     """
+    customers = tables["customers"]
     schema = customers.collect_schema()
     parts, amounts = [], []
     if "birth_date" in schema.names():
-        parts.append(_banded(customers, age(as_of), AGE_EDGES, "Age"))
+        parts.append(_banded(customers, age(as_of), AGE_EDGES, _AGE))
     parts += [
-        _by_level(customers, name, name.capitalize(), "descriptor")
+        _by_level(customers, name, Level("dimension", name), "descriptor")
         for name in ("gender", "region")
         if name in schema.names()
     ]
     if "joined_on" in schema.names():
         years = completed_years("joined_on", as_of)
-        parts.append(_banded(customers, years, TENURE_EDGES, "Years with the bank"))
+        parts.append(_banded(customers, years, TENURE_EDGES, _TENURE))
     for name, attribute in (attributes or {}).items():
         if name not in schema.names():
             continue
@@ -122,34 +112,29 @@ def customer_structure(
         else:
             parts.append(_by_level(customers, name, attribute.label, attribute.role))
     levels = _finish(parts, confidence_level, minimum)
-    n = count_rows(customers)
-    numbers = [Number("customers", n, "customers", meaning="customers in the study")]
-    text = "The study describes {customers} customers."
-    for dimension, key, what in (
-        ("Age", "commonest_age_band", "the commonest age band is {commonest_age_band}"),
-        (
-            "Years with the bank",
-            "commonest_tenure",
-            "the commonest time with the bank is {commonest_tenure} years",
-        ),
-    ):
-        shown = levels[(levels["dimension"] == dimension) & ~levels["suppressed"]]
+    numbers = [Number("customers", count_rows(customers), "customers")]
+    quotes = {}
+    for dimension, key in ((_AGE, "commonest_age_band"), (_TENURE, "commonest_tenure")):
+        known = (levels["dimension"] == dimension) & (levels["level"] != _NOT_KNOWN)
+        shown = levels[known & ~levels["suppressed"]]
         if len(shown):
-            top = str(shown.loc[shown["customers"].idxmax(), "level"])
-            numbers.append(Number(key, top, meaning=f"level with most customers: {dimension}"))
-            text = f"{text[:-1]}; {what}."
+            top = shown.loc[shown["customers"].idxmax(), "level"]
+            numbers.append(Number(key, top.code))
+            quotes[key] = top
     columns = ["attribute", "role", "unit", "customers", "mean", "low", "high", "sd"]
     table = pd.DataFrame(amounts, columns=[*columns, "p10", "median", "p90"])
-    return Structure(levels, table, tuple(numbers), text)
+    return Finding(levels, tuple(numbers), quotes=quotes, tables={"amounts": table})
 
 
-def age_by_gender(customers: nw.LazyFrame, *, as_of: dt.date, minimum: int = 10) -> Finding | None:
+def age_by_gender(
+    tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date, minimum: int = 10
+) -> Finding:
     """Cross-table of age band and gender, small cells suppressed.
 
     Parameters
     ----------
-    customers : narwhals.LazyFrame
-        Those whose age or gender is not known are left out.
+    tables : mapping
+        Canonical tables: ``customers``; those whose age or gender is not known are left out.
     as_of : datetime.date
         Ages are counted to this day.
     minimum : int
@@ -157,12 +142,13 @@ def age_by_gender(customers: nw.LazyFrame, *, as_of: dt.date, minimum: int = 10)
 
     Returns
     -------
-    Finding or None
-        ``age_band`` (from young to old), ``gender``, ``customers``, ``suppressed``. None when
+    Finding
+        ``age_band`` (from young to old), ``gender``, ``customers``, ``suppressed``. Absent when
         there is no ``birth_date`` or no ``gender``.
     """
+    customers = tables["customers"]
     if not {"birth_date", "gender"} <= set(customers.collect_schema().names()):
-        return None
+        return missing("age-and-gender")
     counted = collect(
         customers.with_columns(_band=band(age(as_of), AGE_EDGES))
         .filter(~nw.col("_band").is_null() & ~nw.col("gender").is_null())
@@ -173,19 +159,19 @@ def age_by_gender(customers: nw.LazyFrame, *, as_of: dt.date, minimum: int = 10)
     names = band_names(AGE_EDGES)
     counted.insert(0, "age_band", [names[int(position)] for position in counted.pop("_band")])
     table = suppress(counted, minimum=minimum, by=("age_band", "gender"))
-    numbers = (
-        Number("age_gender_k", k_anonymity(table), "customers",
-               meaning="smallest cell shown in the table of age and gender"),
-        Number("age_gender_suppressed", int(table["suppressed"].sum()), "count",
-               meaning="cells suppressed in the table of age and gender"),
-    )  # fmt: skip
-    text = "No cell shown holds fewer than {age_gender_k} customers [@sweeney2002kanonymity]; "
-    hidden = "{age_gender_suppressed} of the cells" if table["suppressed"].any() else "none"
-    return Finding(table, numbers, f"{text}{hidden} had to be suppressed.")
+    hidden = int(table["suppressed"].sum())
+    return Finding(
+        table,
+        (
+            Number("age_gender_k", k_anonymity(table), "customers"),
+            Number("age_gender_suppressed", hidden, "count"),
+        ),
+        facts={"age_gender_cells": "hidden" if hidden else "shown"},
+    )
 
 
 def _banded(
-    customers: nw.LazyFrame, value: nw.Expr, edges: tuple[int, ...], dimension: str
+    customers: nw.LazyFrame, value: nw.Expr, edges: tuple[int, ...], dimension: Level
 ) -> pd.DataFrame:
     table = collect(
         customers.select(_band=band(value, edges)).group_by("_band").agg(customers=nw.len()),
@@ -193,15 +179,17 @@ def _banded(
     )
     counts = dict(zip(table["_band"], table["customers"], strict=True))
     names = band_names(edges)
-    rows = [(names[i], counts[i]) for i in range(len(names)) if i in counts]
+    rows = [(Level("band", names[i]), counts[i]) for i in range(len(names)) if i in counts]
     unknown = table.loc[table["_band"].isna(), "customers"].sum()
     if unknown:
-        rows.append(("not known", unknown))
+        rows.append((_NOT_KNOWN, unknown))
     frame = pd.DataFrame(rows, columns=["level", "customers"])
     return frame.assign(dimension=dimension, role="descriptor")
 
 
-def _by_level(customers: nw.LazyFrame, name: str, label: str, role: str) -> pd.DataFrame:
+def _by_level(
+    customers: nw.LazyFrame, name: str, dimension: Level | str, role: str
+) -> pd.DataFrame:
     """Customers by level, commonest first; numbers and flags in their own order."""
     kind = customers.collect_schema()[name]
     table = collect(
@@ -212,21 +200,23 @@ def _by_level(customers: nw.LazyFrame, name: str, label: str, role: str) -> pd.D
     if kind.is_numeric():
         known = known.assign(level=[f"{value:g}" for value in known["level"]])
     elif kind == nw.Boolean:
-        known = known.assign(level=["yes" if value else "no" for value in known["level"]])
+        known = known.assign(level=[_FLAGS[bool(value)] for value in known["level"]])
     else:
         known = known.sort_values("customers", ascending=False, kind="stable")
     if len(known) > _MOST_LEVELS:
         rest = known.iloc[_MOST_LEVELS - 1 :]
-        others = {"level": f"{len(rest)} others", "customers": rest["customers"].sum()}
-        known = pd.concat([known.iloc[: _MOST_LEVELS - 1], pd.DataFrame([others])])
-    frame = pd.concat([known, unknown.assign(level="not known")], ignore_index=True)
-    return frame.assign(dimension=label, role=role)
+        others = Phrase("other-levels", {"levels": Number("", len(rest), "count")})
+        row = pd.DataFrame([{"level": others, "customers": rest["customers"].sum()}])
+        known = pd.concat([known.iloc[: _MOST_LEVELS - 1], row])
+    frame = pd.concat([known, unknown.assign(level=_NOT_KNOWN)], ignore_index=True)
+    return frame.assign(dimension=dimension, role=role)
 
 
 def _finish(parts: list[pd.DataFrame], confidence_level: float, minimum: int) -> pd.DataFrame:
     columns = ["dimension", "role", "level", "customers"]
     levels = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns, dtype=float)
-    total = levels.groupby("dimension")["customers"].transform("sum")
+    levels = levels.astype({"dimension": object, "level": object})  # levels, or names from the data
+    total = levels.groupby("dimension", sort=False)["customers"].transform("sum")
     levels = with_rate(levels, "customers", total, confidence_level=confidence_level)
     return suppress_each(levels, "dimension", minimum=minimum)
 

@@ -11,10 +11,8 @@ import pandas as pd
 
 from pmlib.engine import collect, uniform
 from pmlib.inference.ranking import area_interval, roc_area
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Number
 from pmlib.profiling.contacts import answers
-from pmlib.profiling.quality import literal
 
 if TYPE_CHECKING:
     from pmlib.studies import Attribute
@@ -26,9 +24,8 @@ _HALVES = 20170  # stream of the halves that texts are ordered by
 
 
 def audit_feature_time(
+    tables: Mapping[str, nw.LazyFrame],
     attributes: Mapping[str, Attribute],
-    customers: nw.LazyFrame,
-    contacts: nw.LazyFrame | None = None,
     *,
     confidence_level: float = 0.95,
 ) -> Finding:
@@ -40,11 +37,11 @@ def audit_feature_time(
 
     Parameters
     ----------
+    tables : mapping
+        Canonical tables: ``customers``, and ``contacts`` where there are any; their control rows
+        are left out.
     attributes : mapping
         Name to ``Attribute`` of the study.
-    customers : narwhals.LazyFrame
-    contacts : narwhals.LazyFrame, optional
-        Past contacts; control rows are left out.
     confidence_level : float
         Confidence level of the intervals.
 
@@ -53,10 +50,12 @@ def audit_feature_time(
     Finding
         ``attribute``, ``label``, ``role``, ``known_before`` (the contact), ``auc`` with ``low``
         and ``high`` (how well it alone tells takers from others among the contacted; NaN without
-        contacts), ``verdict``. What is known too late comes first, then what tells most.
+        contacts), ``verdict`` (level). What is known too late comes first, then what tells most.
+        Further table: *measured*, its rows that have an AUC.
     """
     records = []
-    outcomes = None if contacts is None else answers(contacts)
+    customers = tables["customers"]
+    outcomes = answers(tables["contacts"]) if "contacts" in tables else None
     schema = customers.collect_schema()
     for name, attribute in attributes.items():
         if name not in schema.names():
@@ -83,39 +82,35 @@ def audit_feature_time(
         ["known_before", "_strength"], ascending=[True, False], kind="stable"
     )[columns]
     late = table[~table["known_before"].astype(bool)]
-    numbers = (
-        Number("n_attributes", len(table), "count", meaning="declared attributes of customers"),
-        Number("n_late_attributes", len(late), "count", meaning="known only after the contact"),
+    # Taken alone, these would tell takers from others: what leakage looks like.
+    telling = late[(late["low"] > 0.5) | (late["high"] < 0.5)]
+    return Finding(
+        table,
+        (
+            Number("n_attributes", len(table), "count"),
+            Number("n_late_attributes", len(late), "count"),
+        ),
+        facts={"attributes_known": "none" if table.empty else "before" if late.empty else "late"},
+        quotes={
+            "late": late["label"].tolist(),
+            "telling": [
+                {"label": row.label, "auc": Number("", max(row.auc, 1 - row.auc), decimals=2)}
+                for row in telling.itertuples()
+            ],
+            "suspect": LEAK_SUSPECT,
+        },
+        tables={"measured": table.dropna(subset=["auc"])},
     )
-    if table.empty:
-        text = "The study declares no attributes beyond the reserved ones: nothing can leak."
-    elif late.empty:
-        text = "The study declares {n_attributes} attributes, all of them known before a contact."
-    else:
-        text = (
-            f"Of {{n_attributes}} declared attributes {{n_late_attributes}} became known only "
-            f"during or after the contact ({literal('; '.join(late['label']))}); no method uses "
-            "them."
-        )
-        shown = late[(late["low"] > 0.5) | (late["high"] < 0.5)]
-        if len(shown):
-            alone = (f"“{row.label}” (AUC {max(row.auc, 1 - row.auc):.2f})"
-                     for row in shown.itertuples())  # fmt: skip
-            text += (
-                f" Taken alone, {literal(' and '.join(alone))} would tell takers from others: this "
-                "is what leakage looks like."
-            )
-    return Finding(table, numbers, text)
 
 
 def _verdict(attribute: Attribute, auc: float) -> str:
     if not attribute.known_before_contact:
-        return "not used: known too late"
+        return "late"
     if attribute.role == "sensitive":
-        return "used to check fairness only"
+        return "sensitive"
     if max(auc, 1 - auc) >= LEAK_SUSPECT:
-        return "usable; unusually strong, check when it is known"
-    return "usable" if attribute.role == "feature" else "usable, but forms no segments"
+        return "suspect"
+    return "usable" if attribute.role == "feature" else "descriptor"
 
 
 def _auc(

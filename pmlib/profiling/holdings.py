@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import narwhals as nw
 import numpy as np
@@ -13,59 +13,46 @@ from pmlib.canon.customers import age
 from pmlib.canon.holdings import held_products
 from pmlib.engine import collect
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Level, Number, missing, needs
 from pmlib.profiling.customers import AGE_EDGES, band, band_names
-from pmlib.profiling.quality import count_rows, literal, suppress_each, with_rate
+from pmlib.profiling.quality import count_rows, suppress_each, with_rate
 from pmlib.safeguards import suppress
 
 
-@dataclass(frozen=True)
-class Penetration:
-    """What the customers hold.
-
-    Attributes
-    ----------
-    products : pandas.DataFrame
-        ``product_id``, ``name``, ``family``, ``customers`` who hold it, ``share`` of all with
-        ``low`` and ``high`` (Wilson), ``suppressed``; commonest first.
-    per_customer : pandas.DataFrame
-        ``products`` held, ``customers``, ``share``, ``low``, ``high``, ``suppressed``.
-    numbers : tuple of Number
-    text : str
-        Markdown.
-    """
-
-    products: pd.DataFrame
-    per_customer: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
+@needs("holdings", "products")
 def product_penetration(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    products: nw.LazyFrame,
+    tables: Mapping[str, nw.LazyFrame],
     *,
     as_of: dt.date,
     confidence_level: float = 0.95,
     minimum: int = 10,
-) -> Penetration:
+) -> Finding:
     """Share of the customers who hold each product, and how many products each holds.
 
     Parameters
     ----------
-    customers, holdings, products : narwhals.LazyFrame
+    tables : mapping
+        Canonical tables: ``customers``, ``holdings`` and ``products``.
     as_of : datetime.date
         Holdings open on this day count.
     confidence_level : float
         Confidence level.
     minimum : int
         Smallest number of customers that may be shown.
+
+    Returns
+    -------
+    Finding
+        ``product_id``, ``name``, ``family``, ``customers`` who hold it, ``share`` of all with
+        ``low`` and ``high`` (Wilson), ``suppressed``; commonest first. Further table:
+        *per_customer* with ``products`` held, ``customers``, ``share``, ``low``, ``high``,
+        ``suppressed``.
     """
-    held = held_products(holdings, as_of)
-    n = count_rows(customers)
-    catalogue = collect(products.select("product_id", "name", "family"), sort_by=["product_id"])
+    held = held_products(tables["holdings"], as_of)
+    n = count_rows(tables["customers"])
+    catalogue = collect(
+        tables["products"].select("product_id", "name", "family"), sort_by=["product_id"]
+    )
     holders = collect(held.group_by("product_id").agg(customers=nw.len()), sort_by=["product_id"])
     table = catalogue.merge(holders, on="product_id", how="left")
     table["customers"] = table["customers"].fillna(0)
@@ -90,42 +77,34 @@ def product_penetration(
     )
     per_customer = with_rate(per_customer, "customers", n, confidence_level=confidence_level)
     top, never, empty = table.iloc[0], table[table["customers"] == 0], per_customer.iloc[0]
-    numbers = (
-        Number("n_products", len(table), "count", meaning="products of the catalogue"),
-        Number("products_per_customer", mean, "", mean - half, mean + half,
-               meaning="products a customer holds on average"),
-        Number("no_product_share", empty["share"], "share", empty["low"], empty["high"],
-               meaning="customers without product"),
-        Number("commonest_product", str(top["name"]), meaning="product that most customers hold"),
-        Number("commonest_product_share", top["share"], "share", top["low"], top["high"],
-               meaning="customers who hold the commonest product"),
-    )  # fmt: skip
-    text = (
-        "A customer holds {products_per_customer} of {n_products} products on average "
-        "({products_per_customer.interval}); {no_product_share} hold none. The commonest product, "
-        "{commonest_product}, is held by {commonest_product_share} "
-        "({commonest_product_share.interval})."
+    return Finding(
+        table,
+        (
+            Number("n_products", len(table), "count"),
+            Number("products_per_customer", mean, "", mean - half, mean + half),
+            Number("no_product_share", empty["share"], "share", empty["low"], empty["high"]),
+            Number("commonest_product", str(top["name"])),
+            Number("commonest_product_share", top["share"], "share", top["low"], top["high"]),
+        ),
+        quotes={"never": never["name"].tolist()},
+        tables={"per_customer": suppress(per_customer, minimum=minimum, by=("products",))},
     )
-    if len(never):
-        text += f" Nobody holds {literal(', '.join(never['name']))}."
-    per_customer = suppress(per_customer, minimum=minimum, by=("products",))
-    return Penetration(table, per_customer, numbers, text)
 
 
+@needs("holdings", "products")
 def penetration_by_age(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    products: nw.LazyFrame,
+    tables: Mapping[str, nw.LazyFrame],
     *,
     as_of: dt.date,
     confidence_level: float = 0.95,
     minimum: int = 10,
-) -> Finding | None:
+) -> Finding:
     """Share of each age band that holds each product, small cells suppressed.
 
     Parameters
     ----------
-    customers, holdings, products : narwhals.LazyFrame
+    tables : mapping
+        Canonical tables: ``customers``, ``holdings`` and ``products``.
     as_of : datetime.date
         Holdings and ages are those of this day.
     confidence_level : float
@@ -135,23 +114,24 @@ def penetration_by_age(
 
     Returns
     -------
-    Finding or None
+    Finding
         ``product_id``, ``name``, ``age_band`` (from young to old within a product, commonest
         product first), ``customers`` of the band who hold it, ``share`` of the band with ``low``
-        and ``high`` (Wilson), ``suppressed``. None when there is no ``birth_date``.
+        and ``high`` (Wilson), ``suppressed``. Absent when there is no ``birth_date``.
     """
+    customers = tables["customers"]
     if "birth_date" not in customers.collect_schema().names():
-        return None
+        return missing("ages")
     aged = customers.select("customer_id", band=band(age(as_of), AGE_EDGES)).drop_nulls("band")
     people = collect(aged.group_by("band").agg(people=nw.len()), sort_by=["band"])
     holders = collect(
-        held_products(holdings, as_of)
+        held_products(tables["holdings"], as_of)
         .join(aged, on="customer_id", how="inner")
         .group_by("product_id", "band")
         .agg(customers=nw.len()),
         sort_by=["product_id", "band"],
     )
-    catalogue = collect(products.select("product_id", "name"), sort_by=["product_id"])
+    catalogue = collect(tables["products"].select("product_id", "name"), sort_by=["product_id"])
     table = catalogue.merge(people, how="cross").merge(
         holders, on=["product_id", "band"], how="left"
     )
@@ -169,20 +149,20 @@ def penetration_by_age(
     shown = table.dropna(subset=["share"]).groupby("name", sort=False)["share"]
     spread = shown.max() - shown.min()
     if spread.empty:
-        return Finding(table, (), "All cells are too small to be shown.")
+        return Finding(table, facts={"age_penetration": "hidden"})
     name = str(spread.idxmax())
     part = table[table["name"] == name].dropna(subset=["share"])
     most, least = part.loc[part["share"].idxmax()], part.loc[part["share"].idxmin()]
-    numbers = (
-        Number("age_product", name, meaning="product whose penetration differs most by age"),
-        Number("age_product_most", most["share"], "share", most["low"], most["high"],
-               meaning="its penetration in the age band where it is highest"),
-        Number("age_product_least", least["share"], "share", least["low"], least["high"],
-               meaning="its penetration in the age band where it is lowest"),
-    )  # fmt: skip
-    text = (
-        "Penetration differs most by age for {age_product}: {age_product_most} "
-        f"({{age_product_most.interval}}) of those aged {most['age_band']}, {{age_product_least}} "
-        f"({{age_product_least.interval}}) of those aged {least['age_band']}."
+    return Finding(
+        table,
+        (
+            Number("age_product", name),
+            Number("age_product_most", most["share"], "share", most["low"], most["high"]),
+            Number("age_product_least", least["share"], "share", least["low"], least["high"]),
+        ),
+        facts={"age_penetration": "shown"},
+        quotes={
+            "most_band": Level("age_band", most["age_band"]),
+            "least_band": Level("age_band", least["age_band"]),
+        },
     )
-    return Finding(table, numbers, text)

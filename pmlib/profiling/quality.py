@@ -337,11 +337,6 @@ def iso_day(number: float | None) -> str | None:
     )
 
 
-def literal(text: str) -> str:
-    """Make a text of the study safe inside a sentence whose ``{key}`` are filled in later."""
-    return text.replace("{", "{{").replace("}", "}}")
-
-
 def _short(value: float | None) -> str | None:
     if value is None or pd.isna(value):
         return None

@@ -122,6 +122,11 @@ class Words:
         """Return the words of several levels."""
         return [self.language.level(kind, code) for code in codes]
 
+    def of(self, value: Any) -> str:
+        """Return the words of a level, a phrase or a number; a name from the data as it is."""
+        context = Context(self.language, self.chapter, currency=self.currency, plain=True)
+        return str(context.quoted(value))
+
     def number(self, value: Any, unit: str = "", decimals: int | None = None) -> str:
         """Write a number, without its unit, in this language's form."""
         return self.language.bare(value, unit, decimals)

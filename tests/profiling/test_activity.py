@@ -1,0 +1,36 @@
+"""Activity by month, against cases counted by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+
+from pmlib import profiling
+
+AS_OF = dt.date(2025, 6, 30)
+
+
+def test_activity_counts_customers_and_money_by_month(lazy):
+    days = ["2025-01-01", "2025-01-31", "2025-02-10", "2025-02-27", "2025-03-05"]
+    customers = lazy(
+        pd.DataFrame({"customer_id": ["a", "b"], "joined_on": ["2020-01-01", "2025-02-01"]})
+    )
+    transactions = lazy(
+        pd.DataFrame(
+            {
+                "customer_id": ["a", "a", "a", "b", "b"],
+                "booked_on": days,
+                "amount": [100.0, -30.0, 50.0, 20.0, -5.0],
+            }
+        )
+    )
+    months = profiling.monthly_activity(
+        {"customers": customers, "transactions": transactions}, as_of=AS_OF, minimum=1
+    ).table
+    months = months.set_index("month")
+    assert months["active"].to_dict() == {"2025-01": 1, "2025-02": 2, "2025-03": 1}
+    assert months["customers"].to_dict() == {"2025-01": 1, "2025-02": 2, "2025-03": 2}
+    assert months["money_in"].to_dict() == {"2025-01": 100, "2025-02": 70, "2025-03": 0}
+    assert months["money_out"].to_dict() == {"2025-01": 30, "2025-02": 0, "2025-03": 5}
+    assert months["whole"].to_dict() == {"2025-01": True, "2025-02": True, "2025-03": False}
