@@ -194,7 +194,7 @@ class Chapter:
         """
         for record in found:
             if not record.meaning:
-                record = replace(record, meaning=self.language.described(record))  # noqa: PLW2901
+                record = replace(record, meaning=self.language.described(record, self.name))  # noqa: PLW2901
             if self._recorded.get(record.key, record) != record:
                 raise StudyError(
                     "Two headline numbers share one key.",
@@ -205,7 +205,7 @@ class Chapter:
             self._recorded[record.key] = record
 
     def say(self, block: str, **quotes: Any) -> None:
-        """Show a text block (Markdown), filled in with numbers and facts.
+        """Show a text block (Markdown), filled in with numbers and facts; if empty, nothing.
 
         Parameters
         ----------
@@ -221,7 +221,9 @@ class Chapter:
             There is no such block, or it quotes what no chapter recorded.
         """
         if " " not in block:
-            display(Markdown(self._rendered(block, quotes)))
+            text = self._rendered(block, quotes)
+            if text:
+                display(Markdown(text))
             return
         known = {**self._earlier(), **self._recorded}  # legacy
         currency = self.study.currency
@@ -237,6 +239,10 @@ class Chapter:
                 remedy="Record the number first.",
             ) from None
         display(Markdown(text))
+
+    def words(self, phrase: Phrase) -> str:
+        """Form the words of a phrase, for a name that is kept: from then on it is data."""
+        return self._rendered(phrase.block, phrase.quotes, plain=True)
 
     def _rendered(self, block: str, quotes: Mapping[str, Any], *, plain: bool = False) -> str:
         known = {**self._earlier(), **self._recorded, **quotes}
