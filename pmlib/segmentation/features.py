@@ -93,8 +93,12 @@ class FeatureTable(Finding):
         where = "parameter features"
         for name in wanted:
             if name not in known or wanted.count(name) > 1:
-                what = "A feature to cluster on is unknown or given twice."
-                raise StudyError(what, where=where, rule=nearest(name, known), found=name)
+                raise StudyError(
+                    "A feature to cluster on is unknown or given twice.",
+                    where=where,
+                    rule=nearest(name, known),
+                    found=name,
+                )
         if not wanted:
             raise StudyError("No feature to cluster on is named.", where=where)
         chosen = tuple(known[name] for name in wanted)

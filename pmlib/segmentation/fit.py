@@ -126,9 +126,12 @@ def _check_sample(sample: pd.DataFrame) -> None:
             found=f"{len(repeated)} repeated rows, e.g. customer {repeated.iloc[0]}",
         )
     if len(sample) < 20:
-        what = "There are too few customers to look for segments."
-        found = f"{len(sample)} customers"
-        raise StudyError(what, where="customers", rule="at least 20 customers", found=found)
+        raise StudyError(
+            "There are too few customers to look for segments.",
+            where="customers",
+            rule="at least 20 customers",
+            found=f"{len(sample)} customers",
+        )
 
 
 def _largest_k(matrix: np.ndarray, k_max: int) -> int:

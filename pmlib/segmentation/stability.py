@@ -102,7 +102,7 @@ def verdict(jaccard: float) -> str:
         return "very_stable"
     if jaccard >= STABLE:
         return "stable"
-    return "doubtful" if jaccard >= NOT_TRUSTED else "not_to_be_trusted"
+    return "doubtful" if jaccard >= NOT_TRUSTED else "untrusted"
 
 
 def best_jaccard(labels: np.ndarray, again: np.ndarray, k: int) -> np.ndarray:
