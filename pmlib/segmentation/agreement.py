@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import collect
+from pmlib.engine import add_up
 from pmlib.inference.learners import one_thread
 from pmlib.inference.normal import normal_scores
 from pmlib.numbers import Finding, Level, Number, Phrase
@@ -40,9 +40,9 @@ def cross_tabulate(
         equal partitions, 0 on average for unrelated ones.
     """
     keys = ["segment", other]
-    cells = assigned.select(*keys).group_by(*keys).agg(nw.len().alias("customers"))
-    counts = collect(cells, sort_by=keys)
-    grid = counts.pivot_table("customers", *keys, fill_value=0).to_numpy(dtype=float)
+    grid = (
+        add_up(assigned, keys).pivot_table("customers", *keys, fill_value=0).to_numpy(dtype=float)
+    )
     n = grid.sum()
     drawn = np.random.default_rng(seed).multinomial(int(n), grid.ravel() / n, size=200)
     resampled = [rand_index(cells.reshape(grid.shape)) for cells in drawn]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.canon.holdings import undated
-from pmlib.engine import Engine, collect
+from pmlib.engine import Engine, add_up, collect, flag
 from pmlib.inference.proportions import wilson
 from pmlib.numbers import Finding, Number, Phrase, missing
 from pmlib.params import Parameters
@@ -85,9 +85,7 @@ def compare_dates(
     share = low = high = None
     if k > 1:
         share = float(stayed / both)
-        ends = wilson(
-            np.array([stayed]), np.array([both]), confidence_level=params.confidence_level
-        )
+        ends = wilson([stayed], [both], confidence_level=params.confidence_level)
         low, high = (float(end[0]) for end in ends)
     undated = _undated_share(tables.get("holdings"))
     return Finding(
@@ -137,24 +135,21 @@ def reading(value: float) -> str:
 
 def _bin_counts(assigned: nw.LazyFrame, cuts: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     """Customers at or below each cut and above the last, for each encoded column, in one pass."""
-    columns, names = [nw.lit(1).alias("one")], {}
-    for index, ends in cuts.items():
-        for position, end in enumerate(ends):
-            name = f"c{index}_{position}"
-            names[index, position] = name
-            hit = nw.col(f"z{index}") <= float(end)
-            columns.append(nw.when(hit).then(nw.lit(1)).otherwise(nw.lit(0)).alias(name))
-    totals = [nw.col("one").sum(), *(nw.col(name).sum() for name in names.values())]
-    row = collect(assigned.select(*columns).select(*totals), sort_by=[]).iloc[0]
+    hits = {
+        f"c{index}_{position}": flag(nw.col(f"z{index}") <= float(end))
+        for index, ends in cuts.items()
+        for position, end in enumerate(ends)
+    }
+    row = add_up(assigned.with_columns(one=nw.lit(1)), ["one"], hits).iloc[0]
     return {
-        index: np.diff([0, *(row[names[index, i]] for i in range(len(ends))), row["one"]])
+        index: np.diff([0, *(row[f"c{index}_{i}"] for i in range(len(ends))), row["customers"]])
         for index, ends in cuts.items()
     }
 
 
 def _sizes(assigned: nw.LazyFrame, k: int) -> np.ndarray:
-    sizes = collect(assigned.group_by("segment").agg(nw.len().alias("n")), sort_by=["segment"])
-    return sizes.set_index("segment")["n"].reindex(range(1, k + 1), fill_value=0).to_numpy()
+    sizes = add_up(assigned, ["segment"]).set_index("segment")["customers"]
+    return sizes.reindex(range(1, k + 1), fill_value=0).to_numpy()
 
 
 def _migration(then: nw.LazyFrame, now: nw.LazyFrame) -> pd.DataFrame:
@@ -163,8 +158,7 @@ def _migration(then: nw.LazyFrame, now: nw.LazyFrame) -> pd.DataFrame:
         part.select("customer_id", nw.col("segment").alias(key))
         for part, key in zip((then, now), keys, strict=True)
     )
-    pairs = before.join(after, on="customer_id", how="inner").group_by(*keys)
-    return collect(pairs.agg(nw.len().alias("customers")), sort_by=keys)
+    return add_up(before.join(after, on="customer_id", how="inner"), keys)
 
 
 def _publishable(migration: pd.DataFrame, minimum: int) -> pd.DataFrame:

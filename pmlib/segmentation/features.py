@@ -17,7 +17,7 @@ import pandas as pd
 
 from pmlib.canon.customers import joined_by, years_since
 from pmlib.canon.holdings import held_products
-from pmlib.engine import collect, day_number, uniform
+from pmlib.engine import add_up, collect, day_number, flag, uniform
 from pmlib.errors import StudyError, nearest
 from pmlib.numbers import UNITS, Finding
 from pmlib.segmentation.transforms import Feature, Kind
@@ -65,6 +65,11 @@ class FeatureTable(Finding):
     channels: tuple[str, ...] = ()
 
     @property
+    def all(self) -> tuple[Feature, ...]:
+        """Features and descriptors."""
+        return (*self.features, *self.descriptors)
+
+    @property
     def tied(self) -> frozenset[str]:
         """Descriptors that are made of the products held, whose number may form segments."""
         if BREADTH not in {feature.name for feature in self.features}:
@@ -88,7 +93,7 @@ class FeatureTable(Finding):
         """
         if names.strip() == "all":
             return self
-        known = {feature.name: feature for feature in (*self.features, *self.descriptors)}
+        known = {feature.name: feature for feature in self.all}
         wanted = [name.strip() for name in names.split(",") if name.strip()]
         where = "parameter features"
         for name in wanted:
@@ -242,10 +247,9 @@ def payment_channels(window: nw.LazyFrame) -> list[str]:
     The least used is left out, since shares add up to one.
     """
     paid = window.filter((nw.col("amount") < 0) & ~nw.col("channel").is_null())
-    counts = collect(paid.group_by("channel").agg(nw.len().alias("n")), sort_by=["channel"])
-    counts = counts[counts["n"] >= CHANNEL_SHARE * counts["n"].sum()]
-    ranked = counts.sort_values("n", ascending=False, kind="stable")["channel"].tolist()
-    return ranked[:-1]
+    counts = add_up(paid, ["channel"]).set_index("channel")["customers"]
+    counts = counts[counts >= CHANNEL_SHARE * counts.sum()]
+    return counts.sort_values(ascending=False, kind="stable").index.tolist()[:-1]
 
 
 def _from_transactions(
@@ -257,7 +261,7 @@ def _from_transactions(
         nw.col("customer_id", "booked_on"),
         nw.when(amount > 0).then(amount).otherwise(nw.lit(0.0)).alias("credit"),
         nw.when(is_payment).then(amount * -1.0).otherwise(nw.lit(0.0)).alias("debit"),
-        nw.when(is_payment).then(nw.lit(1)).otherwise(nw.lit(0)).alias("payment"),
+        flag(is_payment).alias("payment"),
     ]
     totals = [
         nw.len().cast(nw.Float64).alias("n_transactions"),
@@ -278,7 +282,7 @@ def _from_transactions(
     ]
     for index, channel in enumerate(channels):
         hit = is_payment & (nw.col("channel") == channel)
-        parts.append(nw.when(hit).then(nw.lit(1)).otherwise(nw.lit(0)).alias(f"in_{index}"))
+        parts.append(flag(hit).alias(f"in_{index}"))
         totals.append(nw.col(f"in_{index}").sum())
         share = nw.col(f"in_{index}").cast(nw.Float64) / nw.col("payments").cast(nw.Float64)
         name = f"share_{index + 1}_{_slug(channel)}"

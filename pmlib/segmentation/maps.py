@@ -6,7 +6,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import collect
+from pmlib.engine import add_up
 from pmlib.numbers import Finding, Number
 from pmlib.segmentation.fit import Segmentation
 
@@ -54,8 +54,7 @@ def map_segments(
             score = score + (nw.col(f"z{index}") - float(mean[index])) * float(axes[axis, index])
         squares.append(((score - float(low[axis])) / float(widths[axis])).floor().alias(name))
     keys = ["segment", "x", "y"]
-    placed = assigned.select("segment", *squares).group_by(*keys)
-    counts = collect(placed.agg(nw.len().alias("customers")), sort_by=keys)
+    counts = add_up(assigned.select("segment", *squares), keys)
     counts = counts[counts["customers"] >= min_group_size].reset_index(drop=True)
     for axis, name in enumerate(("x", "y")):
         counts[name] = low[axis] + (counts[name].astype(float) + 0.5) * widths[axis]

@@ -14,7 +14,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import collect
+from pmlib.engine import add_up, flag
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Number
 from pmlib.segmentation.features import FeatureTable
@@ -77,7 +77,7 @@ def profile_segments(
     sums, levels = _sums(assigned, features, result)
     k = result.scorer.k
     sums = sums.set_index("segment").reindex(range(1, k + 1)).fillna(0.0)
-    candidates = {f.name: f for f in (*features.features, *features.descriptors)}
+    candidates = {f.name: f for f in features.all}
     known = [f for f in VALUE_FEATURES if f in candidates and sums[f"s_{f}"].sum() > 0]
     value = candidates[known[0]] if known else None
     segments = _sizes(sums, value)
@@ -97,6 +97,7 @@ def profile_segments(
     for table in (segments, means, standardised):
         table.insert(1, "name", table["segment"].map(names))
     verdict, quotes = _witnesses(effects)
+    verdict = verdict if k > 1 else "one_segment"
     return Finding(
         segments,
         _numbers(segments, effects, value),
@@ -110,29 +111,18 @@ def _sums(
     assigned: nw.LazyFrame, features: FeatureTable, result: Segmentation
 ) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
     """One pass: a row a segment with counts, sums and sums of squares of everything."""
-    candidates = (*features.features, *features.descriptors)
-    between = nw.when(nw.col("silhouette") < BORDERLINE).then(nw.lit(1)).otherwise(nw.lit(0))
-    columns = [nw.col("segment"), between.alias("borderline")]
-    totals = [nw.len().alias("customers"), nw.col("borderline").sum()]
     levels = _levels(assigned, features)
-
-    def total(name: str, value: nw.Expr) -> None:
-        columns.append(value.alias(name))
-        totals.append(nw.col(name).sum())
-
-    for index in range(len(result.encoder.columns)):
-        total(f"z{index}", nw.col(f"z{index}"))
-    for feature in candidates:
-        column = nw.col(feature.name)
-        known = nw.when(column.is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
-        total(f"n_{feature.name}", known)
+    values = {"borderline": flag(nw.col("silhouette") < BORDERLINE)}
+    values |= {f"z{index}": nw.col(f"z{index}") for index in range(len(result.encoder.columns))}
+    for feature in features.all:
+        name, column = feature.name, nw.col(feature.name)
+        values[f"n_{name}"] = flag(~column.is_null())
         if feature.kind == "number":
-            total(f"s_{feature.name}", column.fill_null(0.0))
-            total(f"q_{feature.name}", (column * column).fill_null(0.0))
-        for index, level in enumerate(levels.get(feature.name, ())):
-            hit = nw.when(column == level).then(nw.lit(1)).otherwise(nw.lit(0))
-            total(f"l{index}_{feature.name}", hit)
-    table = collect(assigned.select(*columns).group_by("segment").agg(*totals), sort_by=["segment"])
+            values[f"s_{name}"] = column.fill_null(0.0)
+            values[f"q_{name}"] = (column * column).fill_null(0.0)
+        for index, level in enumerate(levels.get(name, ())):
+            values[f"l{index}_{name}"] = flag(column == level)
+    table = add_up(assigned, ["segment"], values)
     return table.astype(float).astype({"segment": int}), levels
 
 
@@ -141,11 +131,11 @@ def _levels(
 ) -> dict[str, tuple[str, ...]]:
     """The most frequent levels of each category (rarer ones are not shown)."""
     levels = {}
-    for feature in (*features.features, *features.descriptors):
+    for feature in features.all:
         if feature.kind == "category":
-            known = assigned.filter(~nw.col(feature.name).is_null()).group_by(feature.name)
-            counts = collect(known.agg(nw.len().alias("n")), sort_by=[feature.name])
-            counts = counts.sort_values("n", ascending=False, kind="stable")
+            known = assigned.filter(~nw.col(feature.name).is_null())
+            counts = add_up(known, [feature.name])
+            counts = counts.sort_values("customers", ascending=False, kind="stable")
             levels[feature.name] = tuple(counts[feature.name].head(limit))
     return levels
 
@@ -186,7 +176,7 @@ def _describe(
     """Means with intervals by segment, and the effect size of each feature."""
     z = normal_quantile(confidence_level)
     means, effects = [], []
-    for feature in (*features.features, *features.descriptors):
+    for feature in features.all:
         name = feature.name
         tied = name in features.tied or on_features.get(name, 0.0) > TIED
         role = ROLES[2 if name in used else 1 if tied else 0]

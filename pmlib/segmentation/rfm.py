@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import collect
+from pmlib.engine import add_up, flag
 from pmlib.numbers import Finding, Number, missing
 from pmlib.safeguards import suppress
 from pmlib.segmentation.agreement import rand_index
@@ -58,7 +58,7 @@ def score_rfm(
         partition explains, corrected for the number of its groups. Absent when there is no
         behaviour to score.
     """
-    present = set(_INPUTS) <= {f.name for f in (*features.features, *features.descriptors)}
+    present = set(_INPUTS) <= {f.name for f in features.all}
     if not present or sample["n_transactions"].max() <= 0:
         return missing("nothing_to_score")
     total = nw.col("money_in") + nw.col("money_out")
@@ -72,15 +72,13 @@ def score_rfm(
     scores = ["recency_score", "frequency_score", "monetary_score"]
     keys = ["segment", *scores]
     held_out = [f for f in features.descriptors if f.kind == "number" and sample[f.name].std() > 0]
-    columns = [nw.col(*keys, "monetary")]
-    totals = [nw.len().alias("customers"), nw.col("monetary").sum()]
+    values = {"monetary": nw.col("monetary")}
     for name in (feature.name for feature in held_out):
         centred = nw.col(name) - float(sample[name].mean())
-        known = nw.when(centred.is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
-        values = {"n": known, "s": centred.fill_null(0.0), "q": (centred * centred).fill_null(0.0)}
-        columns += [value.alias(f"{part}_{name}") for part, value in values.items()]
-        totals += [nw.col(f"{part}_{name}").sum() for part in values]
-    cells = collect(scored.select(*columns).group_by(*keys).agg(*totals), sort_by=keys)
+        values[f"n_{name}"] = flag(~centred.is_null())
+        values[f"s_{name}"] = centred.fill_null(0.0)
+        values[f"q_{name}"] = (centred * centred).fill_null(0.0)
+    cells = add_up(scored, keys, values)
     cells = cells.astype(float).astype(dict.fromkeys(keys, int))
     grid = cells.groupby(scores[:2], as_index=False)[["customers", "monetary"]].sum()
     grid["monetary"] /= grid["customers"]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.canon.holdings import held_on
-from pmlib.engine import collect
+from pmlib.engine import add_up, flag
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, Phrase, missing
 from pmlib.params import Parameters
@@ -57,31 +57,21 @@ def lifetime_value(
     if MARGIN not in features.descriptors or "holdings" not in tables:
         return missing("no_margins")
     margin = nw.col(MARGIN.name)
-    known = assigned.select("segment", margin, (margin * margin).alias("square"))
-    totals = [nw.len().alias("customers"), margin.sum(), nw.col("square").sum()]
-    margins = collect(known.group_by("segment").agg(*totals), sort_by=["segment"])
+    margins = add_up(assigned, ["segment"], {"margin": margin, "square": margin * margin})
     before = features.as_of - dt.timedelta(days=WINDOW_DAYS)
-    held = (
-        tables["holdings"]
-        .filter(held_on(before))
-        .select(
-            "customer_id",
-            nw.when(held_on(features.as_of)).then(nw.lit(1)).otherwise(nw.lit(0)).alias("kept"),
-        )
-    )
+    held = tables["holdings"].filter(held_on(before))
+    held = held.select("customer_id", kept=flag(held_on(features.as_of)))
     each = held.group_by("customer_id").agg(nw.len().alias("had"), nw.col("kept").sum())
     each = each.join(assigned.select("customer_id", "segment"), on="customer_id", how="inner")
     had, kept = nw.col("had"), nw.col("kept")
-    products = {"hh": had * had, "hk": had * kept, "kk": kept * kept}
-    each = each.select("segment", "had", "kept", *(v.alias(name) for name, v in products.items()))
-    totals = [nw.col(name).sum() for name in ("had", "kept", *products)]
-    sums = collect(each.group_by("segment").agg(*totals), sort_by=["segment"])
+    products = {"had": had, "kept": kept, "hh": had * had, "hk": had * kept, "kk": kept * kept}
+    sums = add_up(each, ["segment"], products).drop(columns="customers")
     sums = sums.astype(float).astype({"segment": int})
     table = margins.merge(sums, on="segment", how="left", validate="one_to_one")
     if table["had"].isna().any() or (table["had"] <= 0).any():
         return missing("no_retention")
     n = table["customers"]
-    mean = table[MARGIN.name] / n
+    mean = table["margin"] / n
     variance = (table["square"] / n - mean**2).clip(lower=0) / n
     retention = table["kept"] / table["had"]
     residual = table["kk"] - 2 * retention * table["hk"] + retention**2 * table["hh"]
@@ -136,7 +126,7 @@ def segment_cards(profile: Finding, lifetime: Finding, features: FeatureTable) -
     if len(profile.table) == 1:
         return missing("one_segment")
     means, standardised, effects = map(profile.of, ("means", "standardised", "effects"))
-    labels = {f.name: f.label for f in (*features.features, *features.descriptors)}
+    labels = {f.name: f.label for f in features.all}
     bank = _bank_means(means)
     held_out = effects.loc[
         (effects["role"] != ROLES[2])

@@ -9,7 +9,7 @@ import numpy as np
 
 from pmlib import casebank
 from pmlib.casebank.world import KINDS
-from pmlib.engine import collect
+from pmlib.engine import add_up
 from pmlib.numbers import Finding, missing
 from pmlib.segmentation import cross_tabulate
 
@@ -60,9 +60,7 @@ def kind_composition(assignments: nw.LazyFrame, kinds: nw.LazyFrame) -> np.ndarr
     numpy.ndarray of int, shape (segments, kinds)
     """
     joined = assignments.select("customer_id", "segment").join(kinds, on="customer_id", how="inner")
-    counted = collect(
-        joined.group_by("segment", "kind").agg(customers=nw.len()), sort_by=["segment", "kind"]
-    )
+    counted = add_up(joined, ["segment", "kind"])
     composition = np.zeros((int(counted["segment"].max()), len(KINDS)), dtype=int)
     composition[counted["segment"] - 1, counted["kind"] - 1] = counted["customers"]
     return composition
