@@ -59,9 +59,8 @@ def ours(folder: Path) -> int:
     engine = open_engine()
     frame = engine.scan(folder / "features.parquet")
     sample = draw_sample(frame, size=5_000, seed=SEED)
-    result = segment(
-        sample, known(engine, folder).features, k_max=K_MAX, n_bootstrap=100, seed=SEED
-    )
+    params = Parameters(k_max=K_MAX, n_bootstrap=100, seed=SEED)
+    result = segment(sample, known(engine, folder).features, params)
     scratch = Path(tempfile.mkdtemp(dir=folder))
     assign_customers(frame, result.scorer, engine=engine, folder=scratch)
     return result.scorer.k
@@ -132,10 +131,7 @@ def claim(params: Parameters, folder: Path, engine: Engine) -> tuple[float, int,
     )  # fmt: skip
     if not test.rejected:
         return test.p_value, 1, 0.0
-    result = segment(
-        sample, features.features, k_max=params.k_max, n_bootstrap=params.n_bootstrap,
-        min_stability=params.min_stability, error_rate=params.error_rate, seed=params.seed,
-    )  # fmt: skip
+    result = segment(sample, features.features, params)
     assigned = assign_customers(features.frame, result.scorer, engine=engine, folder=folder)
     found = collect(assigned.select("customer_id", "segment"), sort_by=["customer_id"])
     kinds = pd.read_parquet(folder / "truth" / "customers.parquet").set_index("customer_id")

@@ -194,7 +194,7 @@ class Chapter:
         """
         for record in found:
             if not record.meaning:
-                record = replace(record, meaning=self.language.described(record))  # noqa: PLW2901
+                record = replace(record, meaning=self.language.described(record, self.name))  # noqa: PLW2901
             if self._recorded.get(record.key, record) != record:
                 raise StudyError(
                     "Two headline numbers share one key.",
@@ -239,6 +239,10 @@ class Chapter:
                 remedy="Record the number first.",
             ) from None
         display(Markdown(text))
+
+    def words(self, phrase: Phrase) -> str:
+        """Form the words of a phrase, for a name that is kept: from then on it is data."""
+        return self._rendered(phrase.block, phrase.quotes, plain=True)
 
     def _rendered(self, block: str, quotes: Mapping[str, Any], *, plain: bool = False) -> str:
         known = {**self._earlier(), **self._recorded, **quotes}

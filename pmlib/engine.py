@@ -10,7 +10,7 @@ and seeded random numbers (`uniform`).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -238,6 +238,33 @@ def least(*expressions: nw.Expr) -> nw.Expr:
 def greatest(*expressions: nw.Expr) -> nw.Expr:
     """Largest of one or more expressions, row by row."""
     return nw.max_horizontal(*expressions) if len(expressions) > 1 else expressions[0]
+
+
+def flag(condition: nw.Expr) -> nw.Expr:
+    """1 where a condition holds, else 0, also where it is not known."""
+    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0))
+
+
+def add_up(
+    frame: nw.LazyFrame, by: Sequence[str], values: Mapping[str, nw.Expr] | None = None
+) -> pd.DataFrame:
+    """Count the rows of each group, and add up expressions over them, in one pass.
+
+    Parameters
+    ----------
+    frame : narwhals.LazyFrame
+    by : sequence of str
+        At least one column.
+    values : mapping of str to narwhals.Expr
+
+    Returns
+    -------
+    pandas.DataFrame
+        `by`, ``customers`` (rows) and a column a sum, sorted by `by`.
+    """
+    values = values or {}
+    totals = [nw.len().alias("customers"), *(nw.col(name).sum() for name in values)]
+    return collect(frame.select(*by, **values).group_by(*by).agg(*totals), sort_by=by)
 
 
 def uniform(hash_column: str, *, seed: int) -> nw.Expr:

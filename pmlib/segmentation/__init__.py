@@ -2,10 +2,10 @@
 
 `features` describes customers as of a date in the engine; `transforms` makes a matrix of them;
 `homogeneity` asks whether there are segments at all, `criteria` how many, `stability` whether they
-would come back; `fit` does all that on a sample and leaves a frozen `scorer`, which names
-the segments and assigns every customer in the engine; `profiles` says what the segments are,
-`value` what they are worth, `rfm` what the marketer's baseline says, `agreement` and `drift` how
-far they depend on choices and on the date.
+would come back; `fit` does all that on a sample and leaves a frozen `scorer`, which assigns every
+customer in the engine; `names` says what segments are called; `profiles` what they are, `maps`
+where they lie, `value` what they are worth, `rfm` what the marketer's baseline says, `agreement`
+and `drift` how far they depend on choices and on the date.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from __future__ import annotations
 from pmlib.segmentation.agreement import cross_tabulate, vary_choices
 from pmlib.segmentation.drift import compare_dates
 from pmlib.segmentation.features import FeatureTable, customer_features, draw_sample
-from pmlib.segmentation.fit import Segmentation, keep_names, segment
-from pmlib.segmentation.profiles import map_segments, profile_segments
+from pmlib.segmentation.fit import Segmentation, segment
+from pmlib.segmentation.maps import map_segments
+from pmlib.segmentation.names import name_segments
+from pmlib.segmentation.profiles import profile_segments
 from pmlib.segmentation.rfm import score_rfm
 from pmlib.segmentation.scorer import Scorer, assign_customers
 from pmlib.segmentation.transforms import Feature, fit_encoder
@@ -31,9 +33,9 @@ __all__ = [
     "customer_features",
     "draw_sample",
     "fit_encoder",
-    "keep_names",
     "lifetime_value",
     "map_segments",
+    "name_segments",
     "profile_segments",
     "score_rfm",
     "segment",

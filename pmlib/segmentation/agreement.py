@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import collect
+from pmlib.engine import add_up
 from pmlib.inference.learners import one_thread
 from pmlib.inference.normal import normal_scores
-from pmlib.numbers import Number
+from pmlib.numbers import Finding, Level, Number, Phrase
 from pmlib.segmentation.clustering import ALGORITHMS, cluster
 from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.transforms import TRANSFORMS, Encoder, fit_encoder
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """Two partitions of the same customers.
-
-    Parameters
-    ----------
-    numbers : tuple of Number
-        The adjusted Rand index [@hubert1985partitions] with its interval: 1 for equal partitions,
-        0 on average for unrelated ones.
-    text : str
-        The same in words (Markdown).
-    """
-
-    numbers: tuple[Number, ...]
-    text: str
-
-
 def cross_tabulate(
     assigned: nw.LazyFrame, *, other: str, confidence_level: float = 0.95, seed: int = 0
-) -> Agreement:
+) -> Finding:
     """Cross-tabulate the segments with another partition, in the engine.
 
     Parameters
@@ -49,28 +32,28 @@ def cross_tabulate(
     confidence_level : float
         The interval resamples the cross-table's cells.
     seed : int
+
+    Returns
+    -------
+    Finding
+        The number is the adjusted Rand index [@hubert1985partitions] with its interval: 1 for
+        equal partitions, 0 on average for unrelated ones.
     """
     keys = ["segment", other]
-    cells = assigned.select(*keys).group_by(*keys).agg(nw.len().alias("customers"))
-    counts = collect(cells, sort_by=keys)
-    grid = counts.pivot_table("customers", *keys, fill_value=0).to_numpy(dtype=float)
+    grid = (
+        add_up(assigned, keys).pivot_table("customers", *keys, fill_value=0).to_numpy(dtype=float)
+    )
     n = grid.sum()
     drawn = np.random.default_rng(seed).multinomial(int(n), grid.ravel() / n, size=200)
     resampled = [rand_index(cells.reshape(grid.shape)) for cells in drawn]
     tail = (1 - confidence_level) / 2
     low, high = (float(end) for end in np.quantile(resampled, [tail, 1 - tail]))
-    number = Number(
-        f"agreement_with_{other}", rand_index(grid), low=low, high=high, decimals=2,
-        meaning=f"Adjusted Rand index between the segments and {other}",
-    )  # fmt: skip
-    if len(grid) == 1:
-        return Agreement((number,), f"With one segment there is nothing to agree with {other} on.")
-    text = (
-        f"Segments ({len(grid)}) and {other} ({grid.shape[1]} groups) agree with an adjusted Rand "
-        f"index of {{{number.key}}} (interval {{{number.key}.interval}}); 1 would be the same "
-        "partition, 0 is what chance gives."
+    return Finding(
+        numbers=(
+            Number(f"agreement_with_{other}", rand_index(grid), low=low, high=high, decimals=2),
+        ),
+        quotes={"segments_counted": len(grid), "groups": grid.shape[1]},
     )
-    return Agreement((number,), text)
 
 
 def rand_index(counts: np.ndarray) -> float:
@@ -100,7 +83,7 @@ def vary_choices(
     *,
     confidence_level: float = 0.95,
     n_bootstrap: int = 50,
-) -> pd.DataFrame:
+) -> Finding:
     """Cluster the sample again with one choice changed at a time, at the same number of segments.
 
     Parameters
@@ -114,8 +97,8 @@ def vary_choices(
 
     Returns
     -------
-    pandas.DataFrame
-        ``choice, agreement, low, high``: adjusted Rand index with the segments used
+    Finding
+        ``choice`` (phrase), ``agreement, low, high``: adjusted Rand index with the segments used
         [@hubert1985partitions]; the lowest agreement first. Empty when there is one segment.
     """
     from sklearn.metrics import adjusted_rand_score
@@ -123,7 +106,7 @@ def vary_choices(
     columns = ["choice", "agreement", "low", "high"]
     k, algorithm = result.scorer.k, result.scorer.clustering.algorithm
     if k == 1:
-        return pd.DataFrame(columns=columns)
+        return Finding()
     generator = np.random.default_rng(result.seed)
     tail = (1 - confidence_level) / 2
     rows = []
@@ -135,28 +118,34 @@ def vary_choices(
         ends = np.quantile(drawn, [tail, 1 - tail])
         rows.append((choice, adjusted_rand_score(result.labels, labels), *ends))
     table = pd.DataFrame(rows, columns=columns)
-    return table.sort_values("agreement", kind="stable", ignore_index=True)
+    table = table.sort_values("agreement", kind="stable", ignore_index=True)
+    most = table.iloc[0]
+    agreement = Number("", most["agreement"], decimals=2)
+    return Finding(table, quotes={"choice": most["choice"], "agreement": agreement})
 
 
 def _alternatives(
     sample: pd.DataFrame, result: Segmentation
-) -> Iterator[tuple[str, np.ndarray, str | None]]:
+) -> Iterator[tuple[Phrase, np.ndarray, str | None]]:
     encoder, algorithm = result.encoder, result.scorer.clustering.algorithm
     for other in ALGORITHMS:
         if other != algorithm:
-            yield f"algorithm {other}", result.matrix, other
+            yield (
+                Phrase("choice.algorithm", {"algorithm": Level("algorithm", other)}),
+                result.matrix,
+                other,
+            )
     logged = any(column.log for column in encoder.columns)
     for transform in TRANSFORMS:
         encoded = fit_encoder(sample, encoder.features, transform=transform)
         if any(column.log for column in encoded.columns) != logged:
-            words = "with logarithms" if transform == "log" else "without logarithms"
-            yield words, encoded.encode(sample), None
-    yield "without winsorising", _open_ended(encoder, sample), None
-    yield "ranks in place of amounts", _ranks(result.matrix, encoder), None
+            yield Phrase(f"choice.{transform}"), encoded.encode(sample), None
+    yield Phrase("choice.open_ended"), _open_ended(encoder, sample), None
+    yield Phrase("choice.ranks"), _ranks(result.matrix, encoder), None
     if len(encoder.features) > 2:
         for feature, block in zip(encoder.features, encoder.blocks, strict=True):
             left_out = np.delete(result.matrix, np.arange(block.start, block.stop), axis=1)
-            yield f"without {feature.label}", left_out, None
+            yield Phrase("choice.without", {"feature": feature.label()}), left_out, None
 
 
 def _open_ended(encoder: Encoder, sample: pd.DataFrame) -> np.ndarray:

@@ -34,15 +34,6 @@ banks without segments the rule chose none, and the test of homogeneity alone re
 with six kinds of customers it chose six in 4, five in the other.
 """
 
-HEADINGS = {
-    "k": "Segments", "reference_mean": "Reference", "excess": "Excess of silhouette",
-    "excess_sd": "Excess, sd", "min_jaccard": "Least Jaccard",
-    "calinski_harabasz": "Calinski–Harabasz", "davies_bouldin": "Davies–Bouldin",
-    "gap_se": "Gap, standard error", "bic": "BIC", "ari_mixture": "Agreement with mixture",
-    "ari_ward": "Agreement with Ward", "eligible": "Passes the rule",
-}  # fmt: skip
-"""What a reader sees in place of the columns of `Criteria`."""
-
 
 @dataclass(frozen=True)
 class Criteria:
@@ -65,6 +56,11 @@ class Criteria:
     bic_choice: int
     silhouette_choice: int
     chosen: int
+
+    def row(self, k: int) -> pd.Series | None:
+        """The criteria of one number of segments; None for one segment, and beyond the table."""
+        rows = self.table.set_index("k")
+        return rows.loc[k] if k > 1 and k in rows.index else None
 
 
 def compare_numbers(

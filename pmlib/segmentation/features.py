@@ -17,9 +17,9 @@ import pandas as pd
 
 from pmlib.canon.customers import joined_by, years_since
 from pmlib.canon.holdings import held_products
-from pmlib.engine import collect, day_number, uniform
+from pmlib.engine import add_up, collect, day_number, flag, uniform
 from pmlib.errors import StudyError, nearest
-from pmlib.numbers import UNITS
+from pmlib.numbers import UNITS, Finding
 from pmlib.segmentation.transforms import Feature, Kind
 from pmlib.studies import Attribute
 
@@ -29,8 +29,7 @@ WINDOW_DAYS = 365
 CHANNEL_SHARE = 0.05
 """A channel with a smaller share of payments is no feature."""
 
-MARGIN = Feature("annual_margin", "annual margin", "currency", "number", "high value", "low value",
-                 0.0)  # fmt: skip
+MARGIN = Feature("annual_margin", "annual_margin", "currency", fill=0.0)
 BREADTH = "n_products"
 HOLDS = "holds_"
 """Begins the names of features that tell whether a product family is held."""
@@ -42,9 +41,9 @@ _RESERVED = ("customer_id", "customer_hash", "birth_date", "gender", "region", "
              "risk_tolerance", "marketing_opt_out")  # fmt: skip
 
 
-@dataclass(frozen=True)
-class FeatureTable:
-    """Customers as of a date.
+@dataclass(frozen=True, kw_only=True)
+class FeatureTable(Finding):
+    """Customers as of a date; its fact tells whether anything is known of their behaviour.
 
     Parameters
     ----------
@@ -57,8 +56,6 @@ class FeatureTable:
     as_of : datetime.date
     channels : tuple of str
         Payment channels that have a feature.
-    note : str
-        Why nothing is known of behaviour, where transactions are recorded but none in the year.
     """
 
     frame: nw.LazyFrame
@@ -66,7 +63,11 @@ class FeatureTable:
     descriptors: tuple[Feature, ...]
     as_of: dt.date
     channels: tuple[str, ...] = ()
-    note: str = ""
+
+    @property
+    def all(self) -> tuple[Feature, ...]:
+        """Features and descriptors."""
+        return (*self.features, *self.descriptors)
 
     @property
     def tied(self) -> frozenset[str]:
@@ -92,13 +93,17 @@ class FeatureTable:
         """
         if names.strip() == "all":
             return self
-        known = {feature.name: feature for feature in (*self.features, *self.descriptors)}
+        known = {feature.name: feature for feature in self.all}
         wanted = [name.strip() for name in names.split(",") if name.strip()]
         where = "parameter features"
         for name in wanted:
             if name not in known or wanted.count(name) > 1:
-                what = "A feature to cluster on is unknown or given twice."
-                raise StudyError(what, where=where, rule=nearest(name, known), found=name)
+                raise StudyError(
+                    "A feature to cluster on is unknown or given twice.",
+                    where=where,
+                    rule=nearest(name, known),
+                    found=name,
+                )
         if not wanted:
             raise StudyError("No feature to cluster on is named.", where=where)
         chosen = tuple(known[name] for name in wanted)
@@ -133,12 +138,13 @@ def customer_features(
     FeatureTable
     """
     customers, features, descriptors = _from_customers(tables["customers"], attributes, as_of)
-    note = ""
+    facts = {} if "transactions" in tables else {"behaviour": "unrecorded"}
+    quotes: dict[str, dt.date | None] = {}
     if "transactions" in tables:
         window = _window(tables["transactions"], as_of)
         if channels is None:
             channels = payment_channels(window)
-            note = _no_behaviour(tables["transactions"], as_of)
+            facts, quotes = _behaviour(tables["transactions"], as_of)
         behaviour, found = _from_transactions(window, as_of, channels)
         customers = customers.join(behaviour, on="customer_id", how="left")
         features = found + features
@@ -156,8 +162,10 @@ def customer_features(
         for feature in (*features, *descriptors)
     ]
     frame = customers.select("customer_id", "customer_hash", *columns)
-    channels = tuple(channels or ())
-    return FeatureTable(frame, tuple(features), tuple(descriptors), as_of, channels, note)
+    return FeatureTable(
+        frame=frame, features=tuple(features), descriptors=tuple(descriptors), as_of=as_of,
+        channels=tuple(channels or ()), facts=facts, quotes=quotes,
+    )  # fmt: skip
 
 
 def _from_customers(
@@ -171,15 +179,13 @@ def _from_customers(
     if "joined_on" in schema:
         customers = joined_by(customers, as_of)
         columns.append((today - day_number("joined_on")).cast(nw.Float64).alias("tenure"))
-        features.append(
-            Feature("tenure", "tenure in days", "days", high="long tenure", low="short tenure")
-        )
+        features.append(Feature("tenure", "tenure", "days"))
     if "birth_date" in schema:
         columns.append(years_since("birth_date", as_of).alias("age"))
-        descriptors.append(Feature("age", "age in years", high="older", low="younger"))
+        descriptors.append(Feature("age", "age"))
     if "risk_tolerance" in schema:
         columns.append(nw.col("risk_tolerance").cast(nw.Float64))
-        descriptors.append(Feature("risk_tolerance", "risk tolerance (1 to 5)"))
+        descriptors.append(Feature("risk_tolerance", "risk_tolerance"))
     for name in ("region", "gender"):
         if name in schema:
             columns.append(nw.col(name))
@@ -189,12 +195,12 @@ def _from_customers(
             continue
         kind, column = _typed(name, schema[name])
         columns.append(column)
-        unit, label = attribute.unit, attribute.label
+        about: dict[str, object] = {"label": attribute.label, "part": attribute.unit in _PARTS}
+        unit = attribute.unit
         if unit not in UNITS:
-            label, unit = (label if unit in label.lower() else f"{label} ({unit})"), ""
-        words = attribute.label[:1].lower() + attribute.label[1:]
-        much, little = ("more", "less") if attribute.unit in _PARTS else ("high", "low")
-        feature = Feature(name, label, unit, kind, f"{much} {words}", f"{little} {words}")
+            about["unit"] = "" if unit in attribute.label.lower() else unit
+            unit = ""
+        feature = Feature(name, unit=unit, kind=kind, about=about)
         (features if attribute.role == "feature" else descriptors).append(feature)
     return customers.select(*columns), features, descriptors
 
@@ -216,16 +222,13 @@ def _window(transactions: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
     )
 
 
-def _no_behaviour(transactions: nw.LazyFrame, as_of: dt.date) -> str:
-    """Say so when no transaction was booked in the year before a date."""
+def _behaviour(
+    transactions: nw.LazyFrame, as_of: dt.date
+) -> tuple[dict[str, str], dict[str, dt.date | None]]:
+    """Tell whether a transaction was booked in the year before a date, and the last day of one."""
     _, last = day_range(transactions.filter(nw.col("booked_on") <= nw.lit(as_of)), "booked_on")
-    if last is not None and last > as_of - dt.timedelta(days=WINDOW_DAYS):
-        return ""
-    seen = "" if last is None else f" (the last is of {last})"
-    return (
-        f"No transaction was booked in the year before {as_of}{seen}: nothing is known of "
-        "behaviour, and segments could show only in what remains."
-    )
+    known = last is not None and last > as_of - dt.timedelta(days=WINDOW_DAYS)
+    return {"behaviour": "known" if known else "none"}, {"as_of": as_of, "last_booked": last}
 
 
 def day_range(table: nw.LazyFrame, column: str) -> tuple[dt.date | None, dt.date | None]:
@@ -244,10 +247,9 @@ def payment_channels(window: nw.LazyFrame) -> list[str]:
     The least used is left out, since shares add up to one.
     """
     paid = window.filter((nw.col("amount") < 0) & ~nw.col("channel").is_null())
-    counts = collect(paid.group_by("channel").agg(nw.len().alias("n")), sort_by=["channel"])
-    counts = counts[counts["n"] >= CHANNEL_SHARE * counts["n"].sum()]
-    ranked = counts.sort_values("n", ascending=False, kind="stable")["channel"].tolist()
-    return ranked[:-1]
+    counts = add_up(paid, ["channel"]).set_index("channel")["customers"]
+    counts = counts[counts >= CHANNEL_SHARE * counts.sum()]
+    return counts.sort_values(ascending=False, kind="stable").index.tolist()[:-1]
 
 
 def _from_transactions(
@@ -259,7 +261,7 @@ def _from_transactions(
         nw.col("customer_id", "booked_on"),
         nw.when(amount > 0).then(amount).otherwise(nw.lit(0.0)).alias("credit"),
         nw.when(is_payment).then(amount * -1.0).otherwise(nw.lit(0.0)).alias("debit"),
-        nw.when(is_payment).then(nw.lit(1)).otherwise(nw.lit(0)).alias("payment"),
+        flag(is_payment).alias("payment"),
     ]
     totals = [
         nw.len().cast(nw.Float64).alias("n_transactions"),
@@ -273,27 +275,20 @@ def _from_transactions(
         (as_of.toordinal() - day_number("last")).cast(nw.Float64).alias("recency"),
     ]
     features = [
-        Feature("money_in", "money in, last year", "currency", "number",
-                "high inflow", "low inflow", 0.0),
-        Feature("money_out", "money out, last year", "currency", "number",
-                "high spending", "low spending", 0.0),
-        Feature("n_transactions", "transactions, last year", "count", "number",
-                "many transactions", "few transactions", 0.0),
-        Feature("recency", "days since last transaction", "days", "number",
-                "long inactive", "recently active", float(WINDOW_DAYS)),
-    ]  # fmt: skip
+        Feature("money_in", "money_in", "currency", fill=0.0),
+        Feature("money_out", "money_out", "currency", fill=0.0),
+        Feature("n_transactions", "n_transactions", "count", fill=0.0),
+        Feature("recency", "recency", "days", fill=float(WINDOW_DAYS)),
+    ]
     for index, channel in enumerate(channels):
         hit = is_payment & (nw.col("channel") == channel)
-        parts.append(nw.when(hit).then(nw.lit(1)).otherwise(nw.lit(0)).alias(f"in_{index}"))
+        parts.append(flag(hit).alias(f"in_{index}"))
         totals.append(nw.col(f"in_{index}").sum())
         share = nw.col(f"in_{index}").cast(nw.Float64) / nw.col("payments").cast(nw.Float64)
         name = f"share_{index + 1}_{_slug(channel)}"
         # Without any payment the share is not known, and filled with the median.
         final.append(nw.when(nw.col("payments") > 0).then(share).alias(name))
-        features.append(
-            Feature(name, f"{channel} share of payments", "share", "number",
-                    f"{channel} payers", f"little {channel} use")
-        )  # fmt: skip
+        features.append(Feature(name, "channel", "share", about={"channel": channel}))
     return window.select(*parts).group_by("customer_id").agg(*totals).select(*final), features
 
 
@@ -306,8 +301,7 @@ def _from_holdings(
 ) -> tuple[nw.LazyFrame, list[Feature], list[Feature]]:
     held = held_products(tables["holdings"], as_of)
     totals = [nw.len().cast(nw.Float64).alias(BREADTH)]
-    breadth = [Feature(BREADTH, "products held", "count", "number",
-                       "many products", "few products", 0.0)]  # fmt: skip
+    breadth = [Feature(BREADTH, "n_products", "count", fill=0.0)]
     descriptors: list[Feature] = []
     if "products" in tables:
         products = tables["products"].select("product_id", "family", "annual_margin")
@@ -322,10 +316,7 @@ def _from_holdings(
             hit = nw.when(nw.col("family") == family).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
             held = held.with_columns(hit.alias(name))
             totals.append(nw.col(name).max())
-            descriptors.append(
-                Feature(name, f"{family} product held", "share", "number", f"holds {family}",
-                        f"no {family}", 0.0)
-            )  # fmt: skip
+            descriptors.append(Feature(name, "family", "share", fill=0.0, about={"family": family}))
     return held.group_by("customer_id").agg(*totals), breadth, descriptors
 
 

@@ -6,14 +6,14 @@ segments say beyond them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import collect
-from pmlib.numbers import Number
+from pmlib.engine import add_up, flag
+from pmlib.numbers import Finding, Number, missing
 from pmlib.safeguards import suppress
 from pmlib.segmentation.agreement import rand_index
 from pmlib.segmentation.features import FeatureTable
@@ -23,49 +23,8 @@ _INPUTS = ("recency", "n_transactions", "money_in", "money_out")
 LEAD = 0.01
 """Share of variance by which the segments must explain more than the cells to count as ahead."""
 
-BANDS = ("low (3 to 6)", "middle (7 to 11)", "high (12 to 15)")
-"""Sums of the three scores, in three bands."""
-
-_COMPARED = (
-    "For {rfm_beaten} of the {rfm_compared} attributes held out of the clustering, the segments "
-    "explain more of the variance than the 125 RFM cells by at least a hundredth. The contest is "
-    "unequal: the scores see neither tenure nor channels. The two partitions agree with an "
-    "adjusted Rand index of {rfm_agreement}."
-)
-_TIED = (
-    " Margin and product families favour the segments: they are made of the products held, whose "
-    "number may form segments but not cells."
-)
-_ONE_SEGMENT = "With one segment there is nothing to compare the scores with; they stand alone."
-
-
-@dataclass(frozen=True)
-class Rfm:
-    """RFM scores of all customers beside the segments.
-
-    Parameters
-    ----------
-    grid : pandas.DataFrame
-        ``recency_score, frequency_score, customers, monetary`` (mean money in and out a year);
-        missing where too few customers stand behind it.
-    bands : pandas.DataFrame
-        ``segment, band, share`` (of the segment): segments against bands of the sum of the three
-        scores; missing where too few customers stand behind it.
-    explained : pandas.DataFrame
-        ``label, segments, rfm``: share of the variance of attributes held out of the clustering
-        that each partition explains, corrected for the number of its groups.
-    """
-
-    grid: pd.DataFrame
-    bands: pd.DataFrame
-    explained: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-    @property
-    def found(self) -> bool:
-        """Whether scores could be formed."""
-        return len(self.grid) > 0
+BANDS = ("low", "middle", "high")
+"""Sums of the three scores: 3 to 6, 7 to 11, 12 to 15."""
 
 
 def score_rfm(
@@ -73,8 +32,9 @@ def score_rfm(
     features: FeatureTable,
     sample: pd.DataFrame,
     *,
+    names: Sequence[str],
     min_group_size: int = 10,
-) -> Rfm:
+) -> Finding:
     """Score all customers in the engine and compare with the segments.
 
     Parameters
@@ -84,17 +44,23 @@ def score_rfm(
     features : FeatureTable
     sample : pandas.DataFrame
         Gives the fifths; a value equal to the upper end of one belongs to it.
+    names : sequence of str
+        Segment 1 first.
     min_group_size : int
 
     Returns
     -------
-    Rfm
-        Without rows when there is no behaviour to score: no transactions in the year.
+    Finding
+        ``recency_score, frequency_score, customers, monetary`` (mean money in and out a year);
+        missing where too few customers stand behind it. *bands*: ``segment, band`` (level of the
+        sum of the three scores), ``share`` of the segment; missing likewise. *rfm*: ``label,
+        segments, rfm``: share of the variance of attributes held out of the clustering that each
+        partition explains, corrected for the number of its groups. Absent when there is no
+        behaviour to score.
     """
-    present = set(_INPUTS) <= {f.name for f in (*features.features, *features.descriptors)}
+    present = set(_INPUTS) <= {f.name for f in features.all}
     if not present or sample["n_transactions"].max() <= 0:
-        text = "The study has no transactions in the year: there is nothing to score."
-        return Rfm(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), (), text)
+        return missing("nothing_to_score")
     total = nw.col("money_in") + nw.col("money_out")
     recency = _score(nw.col("recency"), sample["recency"])
     scored = assigned.with_columns(
@@ -106,15 +72,13 @@ def score_rfm(
     scores = ["recency_score", "frequency_score", "monetary_score"]
     keys = ["segment", *scores]
     held_out = [f for f in features.descriptors if f.kind == "number" and sample[f.name].std() > 0]
-    columns = [nw.col(*keys, "monetary")]
-    totals = [nw.len().alias("customers"), nw.col("monetary").sum()]
+    values = {"monetary": nw.col("monetary")}
     for name in (feature.name for feature in held_out):
         centred = nw.col(name) - float(sample[name].mean())
-        known = nw.when(centred.is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
-        values = {"n": known, "s": centred.fill_null(0.0), "q": (centred * centred).fill_null(0.0)}
-        columns += [value.alias(f"{part}_{name}") for part, value in values.items()]
-        totals += [nw.col(f"{part}_{name}").sum() for part in values]
-    cells = collect(scored.select(*columns).group_by(*keys).agg(*totals), sort_by=keys)
+        values[f"n_{name}"] = flag(~centred.is_null())
+        values[f"s_{name}"] = centred.fill_null(0.0)
+        values[f"q_{name}"] = (centred * centred).fill_null(0.0)
+    cells = add_up(scored, keys, values)
     cells = cells.astype(float).astype(dict.fromkeys(keys, int))
     grid = cells.groupby(scores[:2], as_index=False)[["customers", "monetary"]].sum()
     grid["monetary"] /= grid["customers"]
@@ -124,28 +88,26 @@ def score_rfm(
     bands.loc[bands["customers"] < min_group_size, "share"] = np.nan
     explained = pd.DataFrame(
         [
-            (f.label, _explained(cells, ["segment"], f.name), _explained(cells, scores, f.name))
+            (f.label(), _explained(cells, ["segment"], f.name), _explained(cells, scores, f.name))
             for f in held_out
         ],
         columns=["label", "segments", "rfm"],
     )
     table = cells.pivot_table("customers", "segment", scores, aggfunc="sum", fill_value=0)
-    ari = rand_index(table.to_numpy())
     best = int((explained["segments"] - explained["rfm"] >= LEAD).sum())
-    return Rfm(
-        grid=suppress(grid.astype({"customers": int}), minimum=min_group_size, by=scores[:2]),
-        bands=bands.drop(columns="customers"),
-        explained=explained.sort_values("segments", ascending=False, ignore_index=True),
-        numbers=(
-            Number("rfm_agreement", ari, decimals=2,
-                   meaning="Adjusted Rand index between the segments and the 125 RFM cells"),
-            Number("rfm_beaten", best, "count",
-                   meaning="Held-out attributes that segments explain clearly better than RFM"),
-            Number("rfm_compared", len(explained), "count",
-                   meaning="Attributes held out that segments and RFM cells were compared on"),
+    return Finding(
+        suppress(grid.astype({"customers": int}), minimum=min_group_size, by=scores[:2]),
+        (
+            Number("rfm_agreement", rand_index(table.to_numpy()), decimals=2),
+            Number("rfm_beaten", best, "count"),
+            Number("rfm_compared", len(explained), "count"),
         ),
-        text=(_COMPARED + _TIED * bool(features.tied)) if len(table) > 1 else _ONE_SEGMENT,
-    )  # fmt: skip
+        quotes={"names": names, "made_of_products": bool(features.tied)},
+        tables={
+            "bands": bands.drop(columns="customers"),
+            "rfm": explained.sort_values("segments", ascending=False, ignore_index=True),
+        },
+    )
 
 
 def _score(value: nw.Expr, sample: pd.Series) -> nw.Expr:

@@ -87,22 +87,22 @@ def segment_stability(
     table = pd.DataFrame({"segment": np.arange(1, k + 1), "jaccard": mean})
     table["jaccard_low"] = np.maximum(mean - half, 0.0)
     table["jaccard_high"] = np.minimum(mean + half, 1.0)
-    return table.assign(verdict=[verdict(value) for value in mean] if k > 1 else "one segment")
+    return table.assign(verdict=[verdict(value) for value in mean] if k > 1 else "one_segment")
 
 
 def verdict(jaccard: float) -> str:
-    """Hennig's reading of a cluster's mean Jaccard similarity.
+    """Hennig's reading of a cluster's mean Jaccard similarity (a level).
 
     Examples
     --------
     >>> verdict(0.9)
-    'very stable'
+    'very_stable'
     """
     if jaccard >= VERY_STABLE:
-        return "very stable"
+        return "very_stable"
     if jaccard >= STABLE:
         return "stable"
-    return "doubtful" if jaccard >= NOT_TRUSTED else "not to be trusted"
+    return "doubtful" if jaccard >= NOT_TRUSTED else "untrusted"
 
 
 def best_jaccard(labels: np.ndarray, again: np.ndarray, k: int) -> np.ndarray:

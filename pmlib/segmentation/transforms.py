@@ -10,8 +10,8 @@ near-duplicates are dropped and named.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import narwhals as nw
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.errors import StudyError
+from pmlib.numbers import Level, Number, Phrase
 from pmlib.segmentation.clustering import require_one_of
 
 TRANSFORMS = ("log", "standard")
@@ -35,25 +36,41 @@ class Feature:
     ----------
     name : str
         Column.
-    label : str
-        What a reader sees, e.g. ``money in``.
+    words : str
+        The text blocks ``feature.<words>``, its label, and ``trait.<words>.high`` and ``.low``,
+        what a segment is called that has much or little of it. By default those of a declared
+        attribute, which are the study's own words.
     unit : str
         One of `pmlib.numbers.UNITS`.
     kind : {"number", "category"}
-    high, low : str
-        Words for a segment that has much or little of it; by default ``high``/``low`` and label.
     fill : float, optional
         Value of customers without one (the longest recency, no transactions); by default the
         median.
+    about : mapping
+        What its texts quote of the data, such as the name of a channel.
     """
 
     name: str
-    label: str
+    words: str = "declared"
     unit: str = ""
     kind: Kind = "number"
-    high: str = ""
-    low: str = ""
     fill: float | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def label(self, level: str | None = None) -> Phrase:
+        """Label of the feature, or of one level of a category."""
+        own = Phrase(f"feature.{self.words}", {"label": self.name, "unit": "", **self.about})
+        if level is None:
+            return own
+        return Phrase("feature.level", {"feature": own, "level": Level("category", level)})
+
+    def trait(self, level: str | None, *, much: bool) -> Phrase:
+        """What a segment is called that has much or little of it, or mostly one level."""
+        if level is not None:
+            block = f"trait.{level}" if level in ("yes", "no") else "trait.level"
+            return Phrase(block, {"feature": self.label(), "level": Level("category", level)})
+        quotes = {"label": self.name, "part": False, **self.about}
+        return Phrase(f"trait.{self.words}.{'high' if much else 'low'}", quotes)
 
 
 @dataclass(frozen=True)
@@ -86,8 +103,8 @@ class Encoder:
     levels : dict
         Category to its own levels; a level `OTHER` stands for all that are not listed.
     report : pandas.DataFrame
-        One row a candidate feature: ``feature, label, treatment, missing, skewness, winsorised``
-        (shares of customers).
+        One row a candidate feature: ``feature, label, treatment`` (level or phrase), ``missing,
+        skewness, winsorised`` (shares of customers).
     """
 
     columns: tuple[EncodedColumn, ...]
@@ -105,13 +122,10 @@ class Encoder:
         ]
 
     @property
-    def labels(self) -> list[str]:
+    def labels(self) -> list[Phrase]:
         """What a reader sees of each column."""
-        known = {feature.name: feature.label for feature in self.features}
-        return [
-            known[column.feature] + ("" if column.level is None else f": {column.level}")
-            for column in self.columns
-        ]
+        known = {feature.name: feature for feature in self.features}
+        return [known[column.feature].label(column.level) for column in self.columns]
 
     def encode(self, sample: pd.DataFrame) -> np.ndarray:
         """Return the matrix of a sample, shape (n, columns)."""
@@ -207,35 +221,36 @@ def fit_encoder(
     for feature in features:
         values = sample[feature.name]
         row: dict[str, Any] = {
-            "feature": feature.name, "label": feature.label, "treatment": "",
+            "feature": feature.name, "label": feature.label(), "treatment": "",
             "missing": float(values.isna().mean()), "skewness": np.nan, "winsorised": np.nan,
         }  # fmt: skip
         rows.append(row)
         if values.isna().all():
-            row["treatment"] = "dropped: no value at all"
+            row["treatment"] = "empty"
         elif feature.kind == "category":
             known = _frequent_levels(values, min_level_share)
             columns = _category_columns(feature, values, known)
             if len(columns) < 2:
-                row["treatment"] = "dropped: the same for all customers"
+                row["treatment"] = "constant"
                 continue
             levels[feature.name] = known
-            row["treatment"] = f"one column a level ({len(columns)})"
+            row["treatment"] = Phrase("treatment.levels", {"levels": len(columns)})
             kept.append((feature, columns))
         else:
             column, row["skewness"], row["winsorised"] = _number_column(
                 feature, values, log=transform == "log", winsor=winsor
             )
             if column is None:
-                row["treatment"] = "dropped: the same for (almost) all customers"
+                row["treatment"] = "nearly_constant"
                 continue
             encoded = Encoder((column,), (feature,), {}, pd.DataFrame()).encode(sample)[:, 0]
             alike = {name: np.corrcoef(encoded, other)[0, 1] for name, other in numbers.items()}
             twin = next((name for name, r in alike.items() if abs(r) > max_correlation), None)
             if twin:
-                row["treatment"] = f"dropped: near-duplicate of {twin} (r = {alike[twin]:.2f})"
+                r = Number("", alike[twin], decimals=2)
+                row["treatment"] = Phrase("treatment.twin", {"twin": twin, "r": r})
                 continue
-            row["treatment"] = "signed log1p" if column.log else "as it is"
+            row["treatment"] = "log" if column.log else "as_it_is"
             numbers[feature.name] = encoded
             kept.append((feature, [column]))
     if not kept:
@@ -243,7 +258,7 @@ def fit_encoder(
             "No feature is left to cluster on.",
             where="features",
             rule="at least one feature that differs between customers",
-            found="; ".join(f"{row['feature']} {row['treatment']}" for row in rows) or "none",
+            found="; ".join(f"{row['feature']}: {row['treatment']}" for row in rows) or "none",
             remedy="Choose other features, or declare attributes with the role feature.",
         )
     return Encoder(

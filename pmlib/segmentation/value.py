@@ -3,53 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from pmlib.canon.holdings import held_on
-from pmlib.engine import collect
+from pmlib.engine import add_up, flag
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import format_number
+from pmlib.numbers import Finding, Level, Number, Phrase, missing
+from pmlib.params import Parameters
 from pmlib.segmentation.features import MARGIN, WINDOW_DAYS, FeatureTable
-from pmlib.segmentation.profiles import ROLES, Profile
-
-
-@dataclass(frozen=True)
-class LifetimeValue:
-    """Lifetime value a customer by segment.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``segment, customers, margin`` (a year), ``retention`` (share of products still held a year
-        later), ``value, low, high``.
-    text : str
-        What the figures rest on (Markdown).
-    """
-
-    table: pd.DataFrame
-    text: str
-
-    @property
-    def found(self) -> bool:
-        """Whether margins are known."""
-        return len(self.table) > 0
+from pmlib.segmentation.profiles import ROLES, SMALL
 
 
 def lifetime_value(
+    tables: Mapping[str, nw.LazyFrame],
     assigned: nw.LazyFrame,
     features: FeatureTable,
-    tables: Mapping[str, nw.LazyFrame],
+    params: Parameters,
     *,
-    as_of: dt.date,
-    years: int,
-    discount_rate: float,
-    confidence_level: float = 0.95,
-) -> LifetimeValue:
+    names: Sequence[str],
+) -> Finding:
     r"""Estimate the lifetime value of a customer of each segment [@gupta2006clv].
 
     .. math:: m \sum_{t=0}^{T-1} \left( \frac{r}{1 + d} \right)^t
@@ -59,69 +36,63 @@ def lifetime_value(
 
     Parameters
     ----------
+    tables : mapping
+        ``holdings``.
     assigned : narwhals.LazyFrame
         All customers, from `assign_customers`.
     features : FeatureTable
-    tables : mapping
-        ``holdings``.
-    as_of : datetime.date
-    years : int
-        T.
-    discount_rate : float
-        d, a year.
-    confidence_level : float
-        The interval (delta method) covers the spread of margins over customers and of retention,
-        with a customer's products counted together; not changes of behaviour to come.
+    params : pmlib.params.Parameters
+        ``value_years`` (T), ``discount_rate`` (d, a year) and ``confidence_level``. The interval
+        (delta method) covers the spread of margins over customers and of retention, with a
+        customer's products counted together; not changes of behaviour to come.
+    names : sequence of str
+        Segment 1 first.
+
+    Returns
+    -------
+    Finding
+        ``segment, name, customers, margin`` (a year), ``retention`` (share of products still held
+        a year later), ``value, low, high``. Absent where margins or retention are not known.
     """
     if MARGIN not in features.descriptors or "holdings" not in tables:
-        return LifetimeValue(pd.DataFrame(), "The study records no margins of products held.")
+        return missing("no_margins")
     margin = nw.col(MARGIN.name)
-    known = assigned.select("segment", margin, (margin * margin).alias("square"))
-    totals = [nw.len().alias("customers"), margin.sum(), nw.col("square").sum()]
-    margins = collect(known.group_by("segment").agg(*totals), sort_by=["segment"])
-    before = as_of - dt.timedelta(days=WINDOW_DAYS)
-    held = (
-        tables["holdings"]
-        .filter(held_on(before))
-        .select(
-            "customer_id",
-            nw.when(held_on(as_of)).then(nw.lit(1)).otherwise(nw.lit(0)).alias("kept"),
-        )
-    )
+    margins = add_up(assigned, ["segment"], {"margin": margin, "square": margin * margin})
+    before = features.as_of - dt.timedelta(days=WINDOW_DAYS)
+    held = tables["holdings"].filter(held_on(before))
+    held = held.select("customer_id", kept=flag(held_on(features.as_of)))
     each = held.group_by("customer_id").agg(nw.len().alias("had"), nw.col("kept").sum())
     each = each.join(assigned.select("customer_id", "segment"), on="customer_id", how="inner")
     had, kept = nw.col("had"), nw.col("kept")
-    products = {"hh": had * had, "hk": had * kept, "kk": kept * kept}
-    each = each.select("segment", "had", "kept", *(v.alias(name) for name, v in products.items()))
-    totals = [nw.col(name).sum() for name in ("had", "kept", *products)]
-    sums = collect(each.group_by("segment").agg(*totals), sort_by=["segment"])
+    products = {"had": had, "kept": kept, "hh": had * had, "hk": had * kept, "kk": kept * kept}
+    sums = add_up(each, ["segment"], products).drop(columns="customers")
     sums = sums.astype(float).astype({"segment": int})
     table = margins.merge(sums, on="segment", how="left", validate="one_to_one")
     if table["had"].isna().any() or (table["had"] <= 0).any():
-        text = "Some segment held no product a year ago: retention is not known."
-        return LifetimeValue(pd.DataFrame(), text)
+        return missing("no_retention")
     n = table["customers"]
-    mean = table[MARGIN.name] / n
+    mean = table["margin"] / n
     variance = (table["square"] / n - mean**2).clip(lower=0) / n
     retention = table["kept"] / table["had"]
     residual = table["kk"] - 2 * retention * table["hk"] + retention**2 * table["hh"]
     retention_variance = residual.clip(lower=0) / table["had"] ** 2
-    factor, slope = _annuity(retention.to_numpy(), years=years, discount_rate=discount_rate)
+    years, rate = params.value_years, params.discount_rate
+    factor, slope = _annuity(retention.to_numpy(), years=years, discount_rate=rate)
     value = mean * factor
-    half = normal_quantile(confidence_level) * np.sqrt(
+    half = normal_quantile(params.confidence_level) * np.sqrt(
         factor**2 * variance + (mean * slope) ** 2 * retention_variance
     )
-    text = (
-        f"Value over {years} years at a discount rate of {100 * discount_rate:.1f} % a year, if "
-        "margins stay and products are given up at the past year's rate; products yet to be sold "
-        "are not counted."
+    columns = {"segment": table["segment"], "name": [names[i - 1] for i in table["segment"]],
+               "customers": n.astype(int), "margin": mean, "retention": retention, "value": value,
+               "low": value - half, "high": value + half}  # fmt: skip
+    return Finding(
+        pd.DataFrame(columns),
+        quotes={
+            "years": years,
+            "discount_rate": Number("", rate, "share"),
+            "all_kept": bool((retention == 1).all()),
+        },
     )
-    if (retention == 1).all():
-        text += " No product was given up in the past year, so every product is taken to stay."
-    columns = {"segment": table["segment"], "customers": n.astype(int), "margin": mean,
-               "retention": retention, "value": value, "low": value - half,
-               "high": value + half}  # fmt: skip
-    return LifetimeValue(pd.DataFrame(columns), text)
 
 
 def _annuity(
@@ -134,84 +105,94 @@ def _annuity(
     return (kept**t).sum(axis=0), slope
 
 
-def segment_cards(profile: Profile, lifetime: LifetimeValue, *, currency: str) -> pd.DataFrame:
+def segment_cards(profile: Finding, lifetime: Finding, features: FeatureTable) -> Finding:
     """Write a card for each segment.
 
     Parameters
     ----------
-    profile : Profile
-    lifetime : LifetimeValue
-    currency : str
+    profile : Finding
+        From `profile_segments`.
+    lifetime : Finding
+        From `lifetime_value`; may be absent.
+    features : FeatureTable
 
     Returns
     -------
-    pandas.DataFrame
-        ``segment`` (number and name), ``size``, ``worth``, ``stands_out`` (the features that set it
-        apart, mean against the bank's), ``otherwise`` (attributes held out), ``certainty``.
+    Finding
+        ``segment`` (number and name), and phrases: ``size``, ``worth``, ``stands_out`` (the
+        features that set it apart, mean against the bank's), ``otherwise`` (attributes held out),
+        ``certainty``. Absent when there is one segment.
     """
-    bank = _bank_means(profile.means)
-    effects = profile.effects[profile.effects["role"] != ROLES[2]]
-    held_out = effects.loc[effects["effect"] >= 0.01, "feature"]
-    if profile.value_feature is not None:  # stands under "worth"
-        held_out = held_out[held_out != profile.value_feature.name]
+    if len(profile.table) == 1:
+        return missing("one_segment")
+    means, standardised, effects = map(profile.of, ("means", "standardised", "effects"))
+    labels = {f.name: f.label for f in features.all}
+    bank = _bank_means(means)
+    held_out = effects.loc[
+        (effects["role"] != ROLES[2])
+        & (effects["effect"] >= SMALL)
+        & (effects["feature"] != profile.quotes["value_feature"]),  # stands under "worth"
+        "feature",
+    ]
     rows = []
-    for row in profile.segments.itertuples():
-        size = f"{format_number(row.customers, 'customers')} customers"
-        certainty = row.stability
-        if len(profile.segments) > 1:
-            border = f"{format_number(row.borderline, 'share')} of customers on the border"
-            certainty += f" (Jaccard {row.jaccard:.2f}); {border}"
-        mine = profile.means[profile.means["segment"] == row.segment]
-        order = profile.standardised[profile.standardised["segment"] == row.segment]
+    for row in profile.table.itertuples():
+        mine = means[means["segment"] == row.segment]
+        order = standardised[standardised["segment"] == row.segment]
         order = order.reindex(order["z"].abs().sort_values(ascending=False, kind="stable").index)
+        customers, share = Number("", row.customers, "customers"), Number("", row.share, "share")
+        certainty = {
+            "stability": Level("stability", row.stability),
+            "jaccard": Number("", row.jaccard, decimals=2),
+            "borderline": Number("", row.borderline, "share"),
+        }
         rows.append(
             {
                 "segment": f"{row.segment} {row.name}",
-                "size": f"{size}, {format_number(row.share, 'share')}",
-                "worth": _worth(row, profile, lifetime, currency),
-                "stands_out": _compared(mine, bank, order["feature"].unique()[:3], currency),
-                "otherwise": _compared(mine, bank, held_out[:3], currency),
-                "certainty": certainty,
+                "size": Phrase("card.size", {"customers": customers, "share": share}),
+                "worth": _worth(row, profile, lifetime),
+                "stands_out": _compared(mine, bank, order["feature"].unique()[:3], labels),
+                "otherwise": _compared(mine, bank, held_out[:3], labels),
+                "certainty": Phrase("card.certainty", certainty),
             }
         )
-    return pd.DataFrame(rows)
+    return Finding(pd.DataFrame(rows))
 
 
 def _bank_means(means: pd.DataFrame) -> pd.Series:
+    """Mean of all customers by feature and level."""
     weighted = means.assign(total=means["mean"] * means["customers"])
-    sums = weighted.groupby("label", sort=False)[["total", "customers"]].sum()
+    sums = weighted.groupby(["feature", "level"], sort=False)[["total", "customers"]].sum()
     return sums["total"] / sums["customers"].clip(lower=1)
 
 
-def _compared(mine: pd.DataFrame, bank: pd.Series, features: Sequence[str], currency: str) -> str:
+def _compared(
+    mine: pd.DataFrame,
+    bank: pd.Series,
+    names: Sequence[str],
+    labels: Mapping[str, Callable[[str | None], Phrase]],
+) -> Phrase:
     """The segment's mean beside the bank's; of a category the level that differs most."""
     parts = []
-    for feature in features:
-        rows = mine[(mine["feature"] == feature) & mine["mean"].notna()]
+    for name in names:
+        rows = mine[(mine["feature"] == name) & mine["mean"].notna()].set_index("level")
         if rows.empty:
             continue
         # Of two levels that mirror each other, the one the segment has more of.
-        more = rows["mean"] - rows["label"].map(bank)
-        row = rows.loc[(more.abs() + 1e-9 * more).idxmax()]
-        here, all_ = (
-            format_number(float(value), row["unit"], currency=currency)
-            for value in (row["mean"], bank[row["label"]])
-        )
-        parts.append(f"{row['label']} {here} (bank {all_})")
-    return "; ".join(parts) or "nothing by much"
+        whole = bank.loc[name]
+        more = rows["mean"] - whole
+        level = (more.abs() + 1e-9 * more).idxmax()
+        unit = rows.loc[level, "unit"]
+        here, all_ = (Number("", part[level], unit) for part in (rows["mean"], whole))
+        parts.append({"label": labels[name](level or None), "here": here, "bank": all_})
+    return Phrase("card.compared", {"parts": parts})
 
 
-def _worth(row: object, profile: Profile, lifetime: LifetimeValue, currency: str) -> str:
-    parts = []
-    if profile.value_label is not None:
-        mean = format_number(float(row.value), "currency", currency=currency)  # type: ignore[attr-defined]
-        share = format_number(float(row.value_share), "share")  # type: ignore[attr-defined]
-        parts.append(f"{profile.value_label} {mean} a customer, {share} of the bank's")
-    if lifetime.found:
-        mine = lifetime.table.set_index("segment").loc[row.segment]  # type: ignore[attr-defined]
-        low, high, value = (
-            format_number(float(mine[c]), "currency", currency=currency)
-            for c in ("low", "high", "value")
-        )
-        parts.append(f"lifetime value {value} ({low} to {high})")
-    return "; ".join(parts) or "not recorded"
+def _worth(row: Any, profile: Finding, lifetime: Finding) -> Phrase:
+    quotes: dict[str, Any] = {"label": profile.quotes["value"]}
+    if quotes["label"] is not None:
+        quotes["mean"] = Number("", row.value, "currency")
+        quotes["share"] = Number("", row.value_share, "share")
+    if not lifetime.absent:
+        mine = lifetime.table.set_index("segment").loc[row.segment]
+        quotes["value"] = Number("", mine["value"], "currency", mine["low"], mine["high"])
+    return Phrase("card.worth", quotes)

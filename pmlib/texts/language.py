@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from pmlib.errors import StudyError
 from pmlib.markup import escape_markdown, one_line
-from pmlib.numbers import Fact, Level, Number, native
+from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
 from pmlib.texts.views import Context
 
@@ -187,8 +187,8 @@ class Language:
                 return str(levels[name][code])
         return str(code)
 
-    def described(self, record: Number | Fact) -> str:
-        """Meaning of a headline number or a fact.
+    def described(self, record: Number | Fact, chapter: str = FRAME) -> str:
+        """Meaning of a headline number or a fact of a chapter.
 
         Raises
         ------
@@ -202,7 +202,9 @@ class Language:
             listed = ", ".join(entry.get("levels", ["true", "false"]))
         else:
             wrong, listed = entry.get("unit", "") != record.unit, entry.get("unit", "")
-            found |= {name: self.plain_value(value) for name, value in record.about.items()}
+            found |= {
+                name: self.plain_value(value, chapter) for name, value in record.about.items()
+            }
         if wrong:
             raise StudyError(
                 "A number or fact is not what the catalogue says.",
@@ -247,8 +249,10 @@ class Language:
             for section in ("numbers", "facts")
         }
 
-    def plain_value(self, value: Any, *, currency: str = "") -> str:
-        """Show a number, a level or a name from the data."""
+    def plain_value(self, value: Any, chapter: str = FRAME, *, currency: str = "") -> str:
+        """Show a number, a level, a phrase of a chapter or a name from the data."""
+        if isinstance(value, Phrase):
+            return self.render(chapter, value.block, value.quotes, currency=currency, plain=True)
         if isinstance(value, Level):
             return self.level(value.kind, value.code)
         if isinstance(value, Number):

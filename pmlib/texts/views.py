@@ -126,6 +126,9 @@ class Words:
         """Return the words of a level, a phrase or a number; a name from the data as it is."""
         context = Context(self.language, self.chapter, currency=self.currency, plain=True)
         return str(context.quoted(value))
+    def worded(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Put words in the cells of a frame, as in the table beneath the figure."""
+        return Look(self.language, self.chapter, self.label, self.currency).worded(frame)
 
     def number(self, value: Any, unit: str = "", decimals: int | None = None) -> str:
         """Write a number, without its unit, in this language's form."""
@@ -198,12 +201,8 @@ class Look:
         return pd.DataFrame(made, index=frame.index, columns=frame.columns)
 
     def _cell(self, kind: str, value: Any) -> Any:
-        if isinstance(value, Phrase):
-            return self.language.render(
-                self.chapter, value.block, value.quotes, currency=self.currency, plain=True
-            )
-        if isinstance(value, Level | Number):
-            return self.language.plain_value(value, currency=self.currency)
+        if isinstance(value, Level | Number | Phrase):
+            return self.language.plain_value(value, self.chapter, currency=self.currency)
         return self.language.level(kind, value) if isinstance(value, str) else value
 
     def heading(self, name: str) -> str:

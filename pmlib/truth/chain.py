@@ -98,15 +98,7 @@ def _segments(
     tables = {table: study.scan(table, engine) for table in study.tables}
     features = segmentation.customer_features(tables, study.attributes, as_of=study.as_of)
     sample = segmentation.draw_sample(features.frame, size=params.sample_size, seed=params.seed)
-    result = segmentation.segment(
-        sample,
-        features.features,
-        k_max=params.k_max,
-        n_bootstrap=params.n_bootstrap,
-        min_stability=params.min_stability,
-        error_rate=params.error_rate,
-        seed=params.seed,
-    )
+    result = segmentation.segment(sample, features.features, params)
     assigned = segmentation.assign_customers(
         features.frame, result.scorer, engine=engine, folder=folder
     )

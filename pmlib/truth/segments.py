@@ -9,8 +9,9 @@ import numpy as np
 
 from pmlib import casebank
 from pmlib.casebank.world import KINDS
-from pmlib.engine import collect
-from pmlib.segmentation.agreement import Agreement, cross_tabulate
+from pmlib.engine import add_up
+from pmlib.numbers import Finding, missing
+from pmlib.segmentation import cross_tabulate
 
 if TYPE_CHECKING:
     from pmlib.engine import Engine
@@ -27,8 +28,8 @@ def kinds_of_customers(study: Study, engine: Engine) -> nw.LazyFrame:
 
 def agreement_with_kinds(
     assigned: nw.LazyFrame, study: Study, engine: Engine, *, confidence_level: float
-) -> Agreement:
-    """How far the segments agree with the true kinds of customers.
+) -> Finding:
+    """How far the segments agree with the true kinds of customers, if the study is simulated.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def agreement_with_kinds(
     engine : Engine
     confidence_level : float
     """
+    if not study.simulated:
+        return missing("truth")
     both = assigned.join(kinds_of_customers(study, engine), on="customer_id")
     return cross_tabulate(both, other="kind", confidence_level=confidence_level)
 
@@ -57,9 +60,7 @@ def kind_composition(assignments: nw.LazyFrame, kinds: nw.LazyFrame) -> np.ndarr
     numpy.ndarray of int, shape (segments, kinds)
     """
     joined = assignments.select("customer_id", "segment").join(kinds, on="customer_id", how="inner")
-    counted = collect(
-        joined.group_by("segment", "kind").agg(customers=nw.len()), sort_by=["segment", "kind"]
-    )
+    counted = add_up(joined, ["segment", "kind"])
     composition = np.zeros((int(counted["segment"].max()), len(KINDS)), dtype=int)
     composition[counted["segment"] - 1, counted["kind"] - 1] = counted["customers"]
     return composition
