@@ -212,10 +212,10 @@ def control_group(case: Case, design: Design) -> Finding:
     table = pd.DataFrame(rows, columns=columns)
     own = table.loc[table["control_share"] == chosen, "detectable"]
     enough = table.loc[table["detectable"] <= table["expected"], "control_share"]
-    if enough.empty:
-        size = "never_enough"
-    elif chosen == 0:
+    if chosen == 0:
         size = "none_kept"
+    elif enough.empty:
+        size = "never_enough"
     else:
         size = "enough" if chosen >= enough.min() else "too_small"
     decision = "carry_out_as_test" if size == "enough" else "carry_out"

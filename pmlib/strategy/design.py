@@ -87,6 +87,7 @@ def plan_study(case: Case) -> Design:
             Number("groups_planned", len(case.groups.size), "count"),
         ),
         facts={
+            "contactable": "everybody" if case.groups.n_customers == case.total else "some",
             "evidence_kind": effects.kind,
             "plan_outcome": _outcome(case, effects, planned=planned),
         },
