@@ -14,7 +14,7 @@ from pmlib.strategy.effects import CellEffects, ends
 from pmlib.strategy.evidence import CELL
 from pmlib.strategy.limits import blocking_limits
 from pmlib.strategy.plan import GAP_ALLOWED, Plan, greedy, solve
-from pmlib.strategy.policies import design
+from pmlib.strategy.policies import plan_policies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Design(Finding):
 @needs()
 def plan_study(case: Case) -> Design:
     """Plan the combined policy and describe it."""
-    policy = design(case, ["combined"])["combined"]
+    policy = plan_policies(case, ["combined"])["combined"]
     plan, effects = policy.plan, policy.effects
     assert plan is not None
     assert effects is not None

@@ -66,7 +66,7 @@ class Policy:
     effects: CellEffects | None
 
 
-def design(
+def plan_policies(
     problem: Problem, names: Sequence[str] = POLICIES, *, known: CellEffects | None = None
 ) -> dict[str, Policy]:
     """Plan policies within the same limits; what they have in common is estimated once.
@@ -167,7 +167,9 @@ def compare(case: Case) -> Comparison | Finding:
     if not case.evidence.can_be_split:
         return missing("nobody_contacted")
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in POLICIES}
-    designs = [design(replace(case, evidence=case.evidence.of_fold(fold))) for fold in (0, 1)]
+    designs = [
+        plan_policies(replace(case, evidence=case.evidence.of_fold(fold))) for fold in (0, 1)
+    ]
     for policies, others in (designs, designs[::-1]):
         judge = others["combined"].effects  # the finest cells of the other half
         assert judge is not None

@@ -16,8 +16,7 @@ from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, decode
 from pmlib.strategy.design import Design
 from pmlib.strategy.plan import solve
-from pmlib.strategy.policies import RIVALS, Comparison, spread
-from pmlib.strategy.policies import design as plan_policies
+from pmlib.strategy.policies import RIVALS, Comparison, plan_policies, spread
 
 MAX_CUSTOMERS = 40_000
 """Customers whose true responses are looked up; a seeded sample where there are more."""
