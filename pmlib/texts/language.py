@@ -204,7 +204,9 @@ class Language:
             wrong = not isinstance(record.value, bool) and record.value not in entry["levels"]
             listed = ", ".join(entry.get("levels", ["true", "false"]))
         else:
-            wrong, listed = entry.get("unit", "") != record.unit, entry.get("unit", "")
+            units = entry.get("unit", "")  # several, where it depends on the study's outcome
+            wrong = record.unit not in (units if isinstance(units, list) else [units])
+            listed = str(units)
             found |= {name: self.plain_value(value) for name, value in record.about.items()}
         if wrong:
             raise StudyError(
