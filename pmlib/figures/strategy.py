@@ -38,7 +38,7 @@ def shrinkage(found: Finding, words: Words) -> Figure | None:
     marks.reference(axes, x=0, width=0.7)
     unit = found.quotes["unit"]
     form = None if unit == "currency" else guides.POINTS
-    label = words(f"raw.{unit}", effect=Level("effect", found.quotes["effect"]))
+    label = words(f"raw.{unit}", effect=Level("fig-shrinkage.effect", found.quotes["effect"]))
     _with_zero(axes, "x", label, (low, high), form=form, room=0.03)
     ends = (seen["effect"].min(), seen["effect"].max())
     _with_zero(axes, "y", words("shrunk"), ends, form=form, room=0.08)

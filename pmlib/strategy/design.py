@@ -1,4 +1,4 @@
-"""The plan of the study in tables, numbers and facts."""
+"""The plan of the study: its cells, its size, and what it means for the bank."""
 
 from __future__ import annotations
 
