@@ -19,13 +19,7 @@ from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.params import Parameters
 from pmlib.safeguards import suppress
 from pmlib.strategy.catalogue import Catalogue, catalogue, choose_antecedents, useful_rules
-from pmlib.strategy.cells import (
-    Groups,
-    Sources,
-    count_groups,
-    customer_states,
-    eligibility,
-)
+from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states, eligibility
 from pmlib.strategy.effects import CellEffects
 from pmlib.strategy.evidence import (
     Evidence,
