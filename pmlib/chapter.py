@@ -126,8 +126,12 @@ class Chapter:
         return not missing
 
     def load(self, chapter: str, frame: str) -> pd.DataFrame:
-        """Read a data frame that an earlier chapter saved."""
-        return read_frame(self.run / "artifacts" / chapter / f"{frame}.parquet")
+        """Read a data frame that an earlier chapter saved; empty where it had none to save."""
+        folder = self.run / "artifacts" / chapter
+        path = folder / f"{frame}.parquet"
+        if not path.is_file() and (folder / "numbers.json").is_file():
+            return pd.DataFrame()
+        return read_frame(path)
 
     def load_value(self, chapter: str, value: str) -> Any:
         """Read a JSON value that an earlier chapter saved."""
@@ -162,7 +166,9 @@ class Chapter:
         parts : str or Drawing
             In the order of the page: the name of a text block; the label of a table, ``tbl-…``; a
             drawing. A part named as one of the finding's further tables shows that one, any other
-            the main table; a table without rows is not shown.
+            the main table; a table without rows is not shown. ``tbl-sheet-*`` shows every further
+            table whose name starts so, worded as ``tbl-sheet``; its caption quotes what the
+            finding's quotes hold under the table's name.
 
         Raises
         ------
@@ -179,8 +185,13 @@ class Chapter:
         for part in parts:
             if isinstance(part, Drawing):
                 self._draw(finding, part)
+            elif part.endswith("-*"):
+                kind = part.removesuffix("-*")
+                for name in finding.tables:
+                    if f"tbl-{name}".startswith(f"{kind}-"):
+                        self._tabulate(finding, f"tbl-{name}", kind)
             elif part.startswith("tbl-"):
-                self._tabulate(finding, part)
+                self._tabulate(finding, part, part)
             else:
                 self.say(part, **finding.quotes)
 
@@ -274,15 +285,17 @@ class Chapter:
             shown,
         )
 
-    def _tabulate(self, finding: Finding, label: str) -> None:
-        data = finding.of(_checked(label, "tbl-").removeprefix("tbl-"))
+    def _tabulate(self, finding: Finding, label: str, kind: str) -> None:
+        name = _checked(label, "tbl-").removeprefix("tbl-")
+        data = finding.of(name)
         if data.empty:
             return
-        look = Look(self.language, self.name, label, self.study.currency)
+        look = Look(self.language, self.name, kind, self.study.currency)
         shown = look.worded(data)
+        quotes = finding.quotes if kind == label else finding.quotes[name]
         self._show(
             f'<figure class="pm-table" id="{label}">\n'
-            f"<figcaption>{caption_html(self._rendered(label, finding.quotes))}</figcaption>\n"
+            f"<figcaption>{caption_html(self._rendered(kind, quotes))}</figcaption>\n"
             f"{to_html(shown, look)}\n</figure>",
             label,
             shown,
@@ -362,11 +375,13 @@ class Chapter:
     def save(
         self,
         *,
-        frames: Mapping[str, pd.DataFrame] | None = None,
+        frames: Mapping[str, pd.DataFrame | Finding] | None = None,
         values: Mapping[str, Any] | None = None,
-        private: Mapping[str, pd.DataFrame | nw.LazyFrame] | None = None,
+        private: Mapping[str, pd.DataFrame | nw.LazyFrame | Finding] | None = None,
     ) -> None:
         """Write all that this chapter leaves behind, whole or not at all. The last call.
+
+        Of a finding its main table is kept; one that is absent leaves nothing behind.
 
         Parameters
         ----------
@@ -380,13 +395,13 @@ class Chapter:
         """
         public, secret = self.run / "artifacts" / self.name, self.run / "private" / self.name
         with folder_written_whole(secret) as hidden, folder_written_whole(public) as shown:
-            for name, table in (private or {}).items():
+            for name, table in _present(private):
                 path = hidden / f"{name}.parquet"
                 if isinstance(table, pd.DataFrame):
                     write_frame(table, path)
                 else:
                     self.engine.write(table, path)
-            for name, frame in (frames or {}).items():
+            for name, frame in _present(frames):
                 write_frame(frame, shown / f"{name}.parquet")
             for name, value in (values or {}).items():
                 write_json(value, shown / f"{name}.json")
@@ -401,6 +416,15 @@ class Chapter:
                 if path.is_file():
                     self._before |= {found.key: found for found in from_records(read_json(path))}
         return self._before
+
+
+def _present(tables: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """Names and tables, without those of absent findings."""
+    return [
+        (name, table.table if isinstance(table, Finding) else table)
+        for name, table in (tables or {}).items()
+        if not (isinstance(table, Finding) and table.absent)
+    ]
 
 
 def _checked(label: str, prefix: str) -> str:

@@ -2,34 +2,26 @@
 
 `case` brings the study's tables together; `catalogue` says what can be offered, `cells` to how
 many customers of which cell, `evidence` and `effects` with what effect. `programme` and `plan`
-choose, `policies` compares, `sensitivity` tells what the plan depends on, `contacts` draws the
-customers and sizes the control group.
+choose, `policies` compares, `limits` and `sensitivity` tell what the plan depends on, `contacts`
+draws the customers and sizes the control group.
 """
 
 from __future__ import annotations
 
-from pmlib.strategy.blackbox import black_box
-from pmlib.strategy.case import Case, eligibility_table, missing_for_plan, open_case
+from pmlib.strategy.blackbox import with_black_box
+from pmlib.strategy.case import Case, eligibility_table, open_case
 from pmlib.strategy.contacts import contact_plan, control_group, export_csv
-from pmlib.strategy.design import (
-    Design,
-    flow,
-    meaning,
-    offer_matrix,
-    plan_study,
-    shrinkage_table,
-)
-from pmlib.strategy.fairness import PlanCheck, check_plan
+from pmlib.strategy.design import Design, meaning, plan_size, plan_study
+from pmlib.strategy.fairness import check_plan
+from pmlib.strategy.limits import limit_costs
 from pmlib.strategy.policies import Comparison, compare
-from pmlib.strategy.sensitivity import budget_curve, limit_costs, plan_text, survival
-from pmlib.strategy.sheets import strategy_sheet
+from pmlib.strategy.sensitivity import budget_curve, survival
+from pmlib.strategy.sheets import strategy_sheets
 
 __all__ = [
     "Case",
     "Comparison",
     "Design",
-    "PlanCheck",
-    "black_box",
     "budget_curve",
     "check_plan",
     "compare",
@@ -37,15 +29,12 @@ __all__ = [
     "control_group",
     "eligibility_table",
     "export_csv",
-    "flow",
     "limit_costs",
     "meaning",
-    "missing_for_plan",
-    "offer_matrix",
     "open_case",
+    "plan_size",
     "plan_study",
-    "plan_text",
-    "shrinkage_table",
-    "strategy_sheet",
+    "strategy_sheets",
     "survival",
+    "with_black_box",
 ]

@@ -17,12 +17,12 @@ import pandas as pd
 from pmlib.engine import collect, day_number, uniform
 from pmlib.inference.learners import boosted_trees, one_thread
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Number, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states, decode
 from pmlib.strategy.evidence import contact_rows
 from pmlib.strategy.plan import solve
+from pmlib.strategy.policies import Comparison, verdict
 
 MAX_ROWS = 40_000
 """Pilot contacts used at most: the learner needs customers one by one."""
@@ -30,25 +30,28 @@ MAX_ROWS = 40_000
 _STREAM = 4005
 
 
-def black_box(case: Case, *, combined: float) -> Finding:
-    """Learn on one half of the pilot, plan and judge on the other, and the other way round.
+@needs()
+def with_black_box(case: Case, comparison: Comparison) -> Comparison:
+    """Add the black box to the policies compared, where a randomised pilot can teach it.
 
+    It learns on one half of the pilot, plans and is judged on the other, and the other way round.
     The judge is inverse propensity weighting: of the customers of the other half who happened to
     get what the black box would have chosen for them, or were its control.
 
     Parameters
     ----------
     case : Case
-        Its evidence is a randomised pilot.
-    combined : float
-        Held-out profit of the combined policy, currency.
+    comparison : Comparison
+        Of the same case.
 
     Returns
     -------
-    Finding
-        Table: one row like those of `pmlib.strategy.policies.Comparison`: ``policy, promised,
-        held_out, low, high, contacts, spend``.
+    Comparison
+        With the row ``black_box``, which has no ``combined_more``, its profit, and whether it
+        earns more than the combined policy.
     """
+    if case.evidence.kind != "uplift":
+        return comparison
     rows, state = _sample(case)
     names = [c for c in rows.columns if c.startswith("x_")]
     results = []
@@ -64,17 +67,15 @@ def black_box(case: Case, *, combined: float) -> Finding:
     half = z * np.sqrt(judged_twice["variance"]).mean()
     low, high = mean["held_out"] - half, mean["held_out"] + half
     told = mean[["promised", "held_out", "contacts", "spend"]].to_dict()
-    row = pd.DataFrame([{"policy": "black box", **told, "low": low, "high": high}])
-    what = "Profit of a black-box uplift learner on contacts it did not learn from"
-    number = Number("profit_black_box", mean["held_out"], "currency", low, high, what)
-    against = "{profit_black_box} ({profit_black_box.interval}) against {profit_combined}"
-    if low > combined:
-        text = f"The black box earns **more** ({against}): the cells are too coarse."
-    elif high < combined:
-        text = f"The black box earns **less** than the combined policy: {against}."
-    else:
-        text = f"The black box **cannot be told apart** from the combined policy: {against}."
-    return Finding(row, (number,), text)
+    row = pd.DataFrame([{"policy": "black_box", **told, "low": low, "high": high}])
+    combined = comparison.held_out("combined")
+    number = Number("profit_black_box", mean["held_out"], "currency", low, high)
+    return replace(
+        comparison,
+        table=pd.concat([comparison.table, row], ignore_index=True),
+        numbers=(*comparison.numbers, number),
+        facts={**comparison.facts, "black_box": verdict(low - combined, high - combined)},
+    )
 
 
 def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:

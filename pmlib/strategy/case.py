@@ -15,16 +15,11 @@ from pmlib.association.baskets import collect_baskets
 from pmlib.canon.holdings import with_sales
 from pmlib.engine import Engine, collect
 from pmlib.errors import StudyError
+from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.params import Parameters
 from pmlib.safeguards import suppress
 from pmlib.strategy.catalogue import Catalogue, catalogue, choose_antecedents, useful_rules
-from pmlib.strategy.cells import (
-    Groups,
-    Sources,
-    count_groups,
-    customer_states,
-    eligibility,
-)
+from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states, eligibility
 from pmlib.strategy.effects import CellEffects
 from pmlib.strategy.evidence import (
     Evidence,
@@ -112,6 +107,8 @@ class Case(Problem):
         ``segment, name, customers`` and what else chapter 2 says of each.
     product_names : mapping
         Product to its name, of all products.
+    has_rules : bool
+        Whether any rule survived its test, whatever it points to.
     """
 
     study: Study
@@ -122,11 +119,7 @@ class Case(Problem):
     eligible: pd.DataFrame
     segments: pd.DataFrame
     product_names: Mapping[str, str]
-
-    @property
-    def currency(self) -> str:
-        """The study's currency."""
-        return self.study.currency
+    has_rules: bool
 
     @property
     def total(self) -> int:
@@ -142,20 +135,20 @@ class Case(Problem):
     def unit(self) -> str:
         """Unit of an effect: of a difference of rates, of a rate, or the currency."""
         if self.evidence.outcome != "response":
-            return self.currency
-        return "points" if self.evidence.kind == "uplift" else "per cent"
+            return "currency"
+        return "points" if self.evidence.kind == "uplift" else "share"
 
     @property
-    def assumed(self) -> str:
+    def assumed(self) -> Phrase:
         """What stands in for an interval where nobody was contacted yet."""
         margin = self.params.default_margin
-        money = "" if margin is None else f", margin {margin:,.0f} {self.currency}"
-        return f"assumed: take-up {100 * self.params.take_up:g} %{money}"
-
-    def told(self, key: str) -> str:
-        """Quote a headline number with its interval, or with what was assumed instead."""
-        known = self.evidence.kind != "association"
-        return f"{{{key}}} ({f'{{{key}.interval}}' if known else self.assumed})"
+        return Phrase(
+            "assumed",
+            {
+                "take_up": rough_share(self.params.take_up, 6),
+                "margin": Number("", margin, "currency", decimals=0),
+            },
+        )
 
     @property
     def not_recorded(self) -> tuple[str, ...]:
@@ -164,7 +157,7 @@ class Case(Problem):
         rated = self.catalogue.products["risk_rating"].notna().any()
         known = {
             "objection": "marketing_opt_out" in names,
-            "cool-down": self.sources.contacts is not None,
+            "cool_down": self.sources.contacts is not None,
             "suitability": "risk_tolerance" in names and rated,
             "holding": self.sources.holdings is not None,
         }
@@ -175,31 +168,22 @@ class Case(Problem):
         return len(self.groups.segments) == 1 and not self.catalogue.antecedents
 
 
-def missing_for_plan(study: Study) -> str:
-    """Say what a study lacks that any plan needs; empty where nothing is missing."""
-    if not (study.has("contacts") or study.has("holdings", "products")):
-        return (
-            "This study has neither past contacts nor products with their holders: nothing is "
-            "known of any offer, so there is nothing to plan."
-        )
-    if not study.channels:
-        return (
-            "This study declares no channels with their costs, so no contact can be planned; "
-            "`channels` in study.yaml is the place for them."
-        )
-    return ""
+def rough_share(value: float, digits: int) -> Number:
+    """Quote a share with at most so many significant digits of its per cent."""
+    decimals = len(f"{100 * value:.{digits}g}".partition(".")[2])
+    return Number("", value, "share", decimals=decimals)
 
 
 def open_case(
     study: Study,
     engine: Engine,
     params: Parameters,
+    segments: pd.DataFrame,
+    rules: pd.DataFrame,
     *,
     as_of: dt.date,
-    segments: pd.DataFrame,
     assignments: Path,
-    rules: pd.DataFrame | None,
-) -> Case:
+) -> Case | Finding:
     """Bring together segments, rules, contacts and limits.
 
     Products on offer are those that customers were contacted for; in a study without contacts,
@@ -210,20 +194,29 @@ def open_case(
     study : pmlib.studies.Study
     engine : pmlib.engine.Engine
     params : pmlib.params.Parameters
-    as_of : datetime.date
-        Day of the plan.
     segments : pandas.DataFrame
         ``segment, name, customers`` of chapter 2.
+    rules : pandas.DataFrame
+        Rules of chapter 3; without columns where the study has no holdings.
+    as_of : datetime.date
+        Day of the plan.
     assignments : pathlib.Path
         ``customer_id, segment`` of every customer, Parquet.
-    rules : pandas.DataFrame or None
-        Rules of chapter 3; None where the study has no holdings.
+
+    Returns
+    -------
+    Case or Finding
+        An absent finding where the study lacks what any plan needs.
 
     Raises
     ------
     StudyError
         There is nothing to offer, no one to offer it to, or a limit makes no sense.
     """
+    if not (study.has("contacts") or study.has("holdings", "products")):
+        return missing("no_offers")
+    if not study.channels:
+        return missing("no_channels")
     tables = {
         name: study.scan(name, engine) if study.has(name) else None
         for name in ("customers", "holdings", "contacts", "products")
@@ -239,7 +232,7 @@ def open_case(
         contacts=tables["contacts"],
         as_of=as_of,
     )
-    rules = pd.DataFrame(columns=_RULE_COLUMNS) if rules is None else rules
+    rules = pd.DataFrame(columns=_RULE_COLUMNS) if rules.empty else rules
     known = (
         pd.DataFrame(columns=["product_id"])
         if tables["products"] is None
@@ -307,15 +300,17 @@ def open_case(
         error_rate=params.error_rate,
         segments=segments,
         product_names=dict(zip(known["product_id"], known.get("name", ()), strict=False)),
+        has_rules=bool(rules["survives"].any()),
     )
 
 
-def eligibility_table(case: Case) -> pd.DataFrame:
+@needs()
+def eligibility_table(case: Case) -> Finding:
     """The eligibility of a case for publication: no count below `min_group_size` people.
 
     Returns
     -------
-    pandas.DataFrame
+    Finding
         ``product`` (name), ``customers, not_contactable`` (under age, objecting or in cool-down),
         ``held, unsuitable, eligible``; NaN where a count is too small or nothing is recorded.
     """
@@ -333,7 +328,7 @@ def eligibility_table(case: Case) -> pd.DataFrame:
     for column, rule in (("held", "holding"), ("unsuitable", "suitability")):
         if rule in case.not_recorded:
             table[column] = np.nan
-    return table
+    return Finding(table)
 
 
 _RULE_COLUMNS = ["antecedent", "consequent", "scope", "lift", "survives", "within"]

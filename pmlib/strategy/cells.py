@@ -28,7 +28,7 @@ from pmlib.strategy.catalogue import Catalogue
 NOT_ELIGIBLE, ELIGIBLE, HOLDS = 0, 1, 2
 """State of a product for a customer; HOLDS is eligible, and holding an antecedent."""
 
-RULES_OF_CONTACT = ("objection", "cool-down", "suitability")
+RULES_OF_CONTACT = ("objection", "cool_down", "suitability")
 """Rules that can be lifted on paper, to see what they cost."""
 
 # States are written as digits of a base-3 number: 32 digits stay below 2**53, exact everywhere.
@@ -160,7 +160,7 @@ def customer_states(
         as base-3 digits.
     """
     frame = _flagged(sources, catalogue, cool_down=cool_down).filter(nw.col("minor") == 0)
-    for rule, column in (("objection", "objects"), ("cool-down", "cooling")):
+    for rule, column in (("objection", "objects"), ("cool_down", "cooling")):
         if rule not in lifted:
             frame = frame.filter(nw.col(column) == 0)
     states = []

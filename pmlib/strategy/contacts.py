@@ -19,13 +19,11 @@ import pyarrow.parquet
 from pmlib.canon.contacts import CONTROL
 from pmlib.engine import Engine, uniform
 from pmlib.inference.power import detectable_mean, detectable_rate
-from pmlib.numbers import Number, format_number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import HOLDS, Groups, encode
 from pmlib.strategy.design import Design
-from pmlib.strategy.evidence import Evidence
 from pmlib.strategy.plan import Plan
 
 _ORDER_STREAM, _ARM_STREAM = 4002, 4003
@@ -37,6 +35,7 @@ POWER = 0.8
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 
 
+@needs()
 def contact_plan(case: Case, design: Design) -> nw.LazyFrame:
     """Draw the contact plan of a study's design; see `draw_contacts`."""
     return draw_contacts(
@@ -45,7 +44,7 @@ def contact_plan(case: Case, design: Design) -> nw.LazyFrame:
         design.plan,
         case.catalogue,
         case.engine,
-        cells=design.cells,
+        cells=design.table,
         control_share=case.control_share,
         seed=case.params.seed,
     )
@@ -154,8 +153,10 @@ _KEYS = ["segment", "holds", "product_id", "channel"]
 
 
 def export_csv(parquet: Path) -> Path:
-    """Copy a contact plan to CSV for a CRM, a batch at a time; the copy stands beside it."""
+    """Copy a contact plan, where one was drawn, to CSV for a CRM, a batch at a time; beside it."""
     csv = parquet.with_suffix(".csv")
+    if not parquet.is_file():
+        return csv
     source = pyarrow.parquet.ParquetFile(parquet)
     with pyarrow.csv.CSVWriter(csv, source.schema_arrow) as writer:
         for batch in source.iter_batches():
@@ -163,6 +164,7 @@ def export_csv(parquet: Path) -> Path:
     return csv
 
 
+@needs()
 def control_group(case: Case, design: Design) -> Finding:
     """Tabulate what control groups of several sizes can show about a plan.
 
@@ -174,13 +176,14 @@ def control_group(case: Case, design: Design) -> Finding:
     Finding
         Table: ``control_share, offered, control, detectable, expected``: smallest uplift that can
         be shown and uplift expected, in the outcome's unit (sales or currency a contact). Without
-        a control on record ``expected`` is the whole response, or what was assumed.
+        a control on record ``expected`` is the whole response, or what was assumed. Facts: whether
+        the control is large enough, and whether to carry the plan out or to test it.
     """
-    evidence = case.evidence
-    cells = design.cells[design.cells["planned"] > 0]
+    evidence, chosen = case.evidence, case.control_share
+    cells = design.planned
+    if cells.empty:
+        return missing("no_plan")
     planned = int(cells["planned"].sum())
-    if planned == 0:
-        return Finding(pd.DataFrame(), (), "The plan is empty, so no control group is needed.")
     weights = cells["planned"] / planned
     expected = float((weights * cells["effect"]).sum())
     # Mean and variance of the outcome in each arm, for the products as planned.
@@ -191,57 +194,47 @@ def control_group(case: Case, design: Design) -> Finding:
         arm: weights @ of_arm.droplevel("control").reindex(cells["product_id"]).to_numpy()
         for arm, of_arm in moments.groupby("control")
     }
-    base = arms[True][0] if evidence.kind == "uplift" else expected
+    measured, is_rate = evidence.kind == "uplift", evidence.outcome == "response"
+    base = arms[True][0] if measured else expected
     rows = []
-    for share in sorted({*SHARES, case.control_share} - {0.0}):
+    for share in sorted({*SHARES, chosen} - {0.0}):
         control = int(np.ceil(planned * share))
         offered = planned - control
-        if evidence.outcome == "response":
+        if is_rate:
             found = detectable_rate(offered, control, base=base, error_rate=case.error_rate)
         else:
             found = detectable_mean(
-                arms[False][1] / max(offered, 1), arms[evidence.kind == "uplift"][1] / control,
+                arms[False][1] / max(offered, 1), arms[measured][1] / control,
                 error_rate=case.error_rate,
             )  # fmt: skip
         rows.append((share, offered, control, found, expected))
     columns = ["control_share", "offered", "control", "detectable", "expected"]
     table = pd.DataFrame(rows, columns=columns)
-    return Finding(table, *_described(table, evidence, case.control_share, base))
-
-
-def _described(
-    table: pd.DataFrame, evidence: Evidence, control_share: float, base: float
-) -> tuple[tuple[Number, ...], str]:
-    unit = "points" if evidence.outcome == "response" else "currency"
-    own = table.loc[table["control_share"] == control_share, "detectable"]
-    numbers = [
-        Number("minimum_detectable_uplift", own.iloc[0] if len(own) else None, unit,
-               meaning="Smallest uplift that the campaign shows with power 80 %")
-    ]  # fmt: skip
-    expected, what = table["expected"].iloc[0], "Uplift a contact that the plan expects"
-    start, word, key = "", "expected", "expected_uplift"
-    if evidence.kind != "uplift":
-        word, key = "assumed", "assumed_uplift"
-        if evidence.kind == "response":
-            word, key = "that offers cause at most", "possible_uplift"
-        what = f"Uplift a contact {word}"
-        start = (
-            f"The control is taken to buy at the rate of the plan, {format_number(base, 'share')}. "
-        )
-    numbers.append(Number(key, expected, unit, meaning=what))
+    own = table.loc[table["control_share"] == chosen, "detectable"]
     enough = table.loc[table["detectable"] <= table["expected"], "control_share"]
-    if enough.empty:
-        text = (
-            "**No control group up to half the plan** is large enough: the test will probably not "
-            f"show the {{{key}}} {word}."
-        )
-    elif control_share == 0:
-        text = "The plan keeps **no control**: what it causes cannot be measured afterwards."
-    elif control_share >= enough.min():
-        text = f"The control group is **large enough** to show the {{{key}}} {word}."
+    if chosen == 0:
+        size = "none_kept"
+    elif enough.empty:
+        size = "never_enough"
     else:
-        text = (
-            "The control group is **too small**: the test will probably not show the "
-            f"{{{key}}} {word}; {enough.min():.0%} would do."
-        )
-    return tuple(numbers), start + text
+        size = "enough" if chosen >= enough.min() else "too_small"
+    decision = "carry_out_as_test" if size == "enough" else "carry_out"
+    unit = "points" if is_rate else "currency"
+    uplift = Number(_COUNTED_ON[evidence.kind], expected, unit)
+    return Finding(
+        table,
+        (Number("minimum_detectable_uplift", own.iloc[0] if len(own) else None, unit), uplift),
+        facts={"control_size": size, "plan_decision": decision if measured else "test"},
+        quotes={
+            "counted_on": Phrase(f"counted-on.{evidence.kind}", {"uplift": uplift}),
+            "base": Number("", base, "share" if is_rate else "currency"),
+            "sufficient": Number("", enough.min() if len(enough) else None, "share", decimals=0),
+            "control_share": chosen,
+            "unit": unit,
+        },
+    )
+
+
+_COUNTED_ON = {
+    "uplift": "expected_uplift", "response": "possible_uplift", "association": "assumed_uplift"
+}  # fmt: skip

@@ -7,8 +7,8 @@ by planning once more with equal offer rates.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -17,8 +17,7 @@ import pandas as pd
 from pmlib.canon.contacts import made
 from pmlib.canon.customers import ADULT, age_of
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Number, format_number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Level, Number, needs
 from pmlib.safeguards import count_exclusions, exclusions, offer_rates, suppress
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import count_groups
@@ -31,34 +30,19 @@ BANDS = (30, 45, 60)
 """Ages at which bands begin; the first band ends below the first of them."""
 
 LABELS = (
-    f"under {BANDS[0]}",
-    *(f"{low} to {high - 1}" for low, high in pairwise(BANDS)),
-    f"{BANDS[-1]} and over",
+    f"under_{BANDS[0]}",
+    *(f"{low}_to_{high - 1}" for low, high in pairwise(BANDS)),
+    f"{BANDS[-1]}_and_over",
 )
 
-NOT_KNOWN = "not known"
+NOT_KNOWN = "not_known"
+
+CHECKS = ("holding", "suitability", "objection")
+"""What the finished plan is checked for, where it is recorded."""
 
 
-@dataclass(frozen=True)
-class PlanCheck(Finding):
-    """Violations of a contact plan, offer rates of groups of customers, and what equal ones cost.
-
-    The table has ``trait, group, customers, offered, rate, low, high, rate_eligible`` (among those
-    who may be offered anything); no group smaller than ``min_group_size``. It is empty where the
-    study knows neither gender nor age.
-
-    Parameters
-    ----------
-    equal : pandas.DataFrame
-        ``trait, difference`` (largest difference of offer rates allowed, share; NaN: any),
-        ``profit`` (currency), ``cost`` (profit given up, currency) with ``low, high``, and
-        ``cost_share``. Empty where there is no plan or no trait.
-    """
-
-    equal: pd.DataFrame
-
-
-def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> PlanCheck:
+@needs()
+def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     """Count forbidden offers, compare offer rates of groups, and price making them equal.
 
     Parameters
@@ -68,6 +52,16 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> PlanCheck:
         The plan that `contacts` were drawn for.
     contacts : narwhals.LazyFrame
         The contact plan, see `draw_contacts`.
+
+    Returns
+    -------
+    Finding
+        ``trait, group, customers, offered, rate, low, high, rate_eligible`` (among those who may
+        be offered anything); no group smaller than ``min_group_size``; empty where the study knows
+        neither gender nor age. Further table *equal-rates*: ``trait, difference`` (largest
+        difference of offer rates allowed, share; NaN: any), ``profit`` (currency), ``cost``
+        (profit given up, currency) with ``low, high``, and ``cost_share``; empty where there is no
+        plan or no trait. Facts: whether the plan is lawful, and whether offer rates differ.
     """
     study = case.study
     offers = made(contacts)
@@ -81,47 +75,35 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> PlanCheck:
     counted = count_exclusions(flagged).set_index("reason")
     violations = int(counted.loc["any", "excluded"])
     rates, equal = _rates(case, offers), pd.DataFrame()
-    checks = {
-        "holding": "who hold the product",
-        "suitability": "for whom it is unsuitable",
-        "objection": "who object",
+    unseen = [rule for rule in CHECKS if rule in case.not_recorded]
+    numbers = [Number("plan_violations", violations, "count")]
+    facts: dict[str, str | bool] = {"plan_lawful": violations == 0, "offer_rates": "not_known"}
+    quotes: dict[str, Any] = {
+        "checked": [Level("plan_check", rule) for rule in CHECKS if rule not in unseen],
+        "unseen": [Level("limit", rule) for rule in unseen],
+        "several_segments": len(case.segments) > 1,
+        "adult": ADULT,
+        "assumed": case.assumed,
+        "equal_rates": [],
     }
-    missing = [rule for rule in checks if rule in case.not_recorded]
-    what = "Planned offers to holders, unsuitable or objecting customers"
-    numbers = [Number("plan_violations", violations, "count", meaning=what)]
-    start = "{plan_violations} planned offers go" if violations else "No planned offer goes"
-    checked = ", or ".join(words for rule, words in checks.items() if rule not in missing)
-    text = f"{start} to customers {checked}. " if checked else ""
-    if missing:
-        text += f"Not recorded, so it cannot be checked: {', '.join(missing)}. "
-    if rates.empty:
-        text += "The study knows neither gender nor age."
-        return PlanCheck(rates, tuple(numbers), text, equal)
-    gap, half, words = _widest(rates, case.params.confidence_level)
-    what = "Largest difference of offer rates between groups of gender or age"
-    numbers.append(Number("offer_rate_gap", gap, "points", gap - half, gap + half, what))
-    ways = "segments and eligibility" if len(case.segments) > 1 else "eligibility"
-    text += (
-        f"The widest difference of offer rates is {words}: {{offer_rate_gap}} "
-        "({offer_rate_gap.interval}). The plan does not use gender directly, and age only to leave "
-        f"out those under {ADULT}, but {ways} can follow both."
-    )
-    if design.planned.empty:
-        return PlanCheck(rates, tuple(numbers), text, equal)
-    equal = price_of_equality(case, design, rates)
-    costs = []
-    for row in equal[equal["difference"] == 0].itertuples():
-        key = f"equal_rates_cost_{row.trait}"
-        what = f"Expected profit given up if offer rates were equal by {row.trait}"
-        numbers.append(
-            Number(key, row.cost, "currency", *ends(row.cost, row.high - row.cost), what)
-        )
-        share = format_number(row.cost_share, "share")
-        lost = f"{case.told(key)}, {share} of the expected profit"
-        costs.append(f"by {row.trait} would cost {lost if row.cost > 0 else 'nothing'}")
-    if costs:
-        text += f" Equal offer rates {'; '.join(costs)}."
-    return PlanCheck(rates, tuple(numbers), text, equal)
+    if not rates.empty:
+        gap, half, quotes["between"] = _widest(rates, case.params.confidence_level)
+        numbers.append(Number("offer_rate_gap", gap, "points", gap - half, gap + half))
+        facts["offer_rates"] = "differ" if gap > 0 else "alike"
+    if not rates.empty and not design.planned.empty:
+        equal = price_of_equality(case, design, rates)
+        for row in equal[equal["difference"] == 0].itertuples():
+            cost = Number(
+                f"equal_rates_cost_{row.trait}",
+                row.cost,
+                "currency",
+                *ends(row.cost, row.high - row.cost),
+            )
+            numbers.append(cost)
+            share = Number("", row.cost_share, "share")
+            told = {"trait": Level("trait", row.trait), "cost": cost, "share": share}
+            quotes["equal_rates"].append({**told, "free": row.cost <= 0})
+    return Finding(rates, tuple(numbers), facts=facts, quotes=quotes, tables={"equal-rates": equal})
 
 
 def price_of_equality(case: Case, design: Design, rates: pd.DataFrame) -> pd.DataFrame:
@@ -136,15 +118,15 @@ def price_of_equality(case: Case, design: Design, rates: pd.DataFrame) -> pd.Dat
     case : Case
     design : Design
     rates : pandas.DataFrame
-        The table of a `PlanCheck`.
+        The main table of `check_plan`.
 
     Returns
     -------
     pandas.DataFrame
-        See `PlanCheck.equal`.
+        *equal-rates* of `check_plan`.
     """
-    position = case.catalogue.positions(design.cells)
-    margin = design.cells["margin"].to_numpy() * case.made
+    position = case.catalogue.positions(design.table)
+    margin = design.table["margin"].to_numpy() * case.made
     rows = []
     for trait, of_trait in rates[rates["group"] != NOT_KNOWN].groupby("trait", sort=False):
         if len(of_trait) < 2:
@@ -256,15 +238,17 @@ def _band(age: nw.Expr) -> nw.Expr:
     return label
 
 
-def _widest(rates: pd.DataFrame, confidence_level: float) -> tuple[float, float, str]:
+def _widest(rates: pd.DataFrame, confidence_level: float) -> tuple[float, float, dict[str, Any]]:
     """Largest difference within a trait, half its interval (Wald), and between whom."""
     z = normal_quantile(confidence_level)
-    found = (0.0, 0.0, "none")
+    found: tuple[float, float, dict[str, Any]] = (0.0, 0.0, {})
     for trait, groups in rates.groupby("trait"):
         most, least = groups.loc[groups["rate"].idxmax()], groups.loc[groups["rate"].idxmin()]
         gap = float(most["rate"] - least["rate"])
         variance = sum(g["rate"] * (1 - g["rate"]) / g["customers"] for g in (most, least))
         if gap >= found[0]:
-            words = f"of {trait}, {most['group']} against {least['group']}"
-            found = (gap, float(z * np.sqrt(variance)), words)
+            ends_of = {"most": most["group"], "least": least["group"]}
+            told = {end: Level("tbl-offer-rates.group", group) for end, group in ends_of.items()}
+            between = {"trait": Level("trait", str(trait)), **told}
+            found = (gap, float(z * np.sqrt(variance)), between)
     return found

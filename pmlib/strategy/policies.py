@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Level, Number, Phrase, missing, needs
 from pmlib.strategy.case import Case, Problem
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.effects import CellEffects, estimate
@@ -34,6 +34,9 @@ KNOWS = {
 """What each policy looks at; ``random`` looks at nothing and estimates nothing."""
 
 POLICIES = ("random", *KNOWS)
+
+RIVALS = ("segments", "rules")
+"""Policies that combining must beat, both, for the claim of precision marketing to hold."""
 
 SAME = 0.99
 """Two halves that share this much of their contacts plan the same."""
@@ -63,7 +66,7 @@ class Policy:
     effects: CellEffects | None
 
 
-def design(
+def plan_policies(
     problem: Problem, names: Sequence[str] = POLICIES, *, known: CellEffects | None = None
 ) -> dict[str, Policy]:
     """Plan policies within the same limits; what they have in common is estimated once.
@@ -126,13 +129,15 @@ def spread(plan: Plan, groups: Groups) -> np.ndarray:
     return contacts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison(Finding):
     """Policies judged on contacts they were not planned on.
 
     The table has ``policy, promised`` (NaN where both halves planned the same, for what they
     promise is then what they judge), ``held_out, low, high`` (currency), ``contacts, spend``
     (currency), and ``combined_more, more_low, more_high``: what the combined policy earns more.
+    Facts: whether combining can be tested, how it does against each rival, and whether what was
+    promised can be held against other contacts.
 
     Parameters
     ----------
@@ -146,12 +151,9 @@ class Comparison(Finding):
         """Held-out profit of a policy, currency."""
         return float(self.table.set_index("policy").loc[policy, "held_out"])
 
-    def with_row(self, row: pd.DataFrame) -> Comparison:
-        """Add a policy that was judged elsewhere."""
-        return replace(self, table=pd.concat([self.table, row], ignore_index=True))
 
-
-def compare(case: Case) -> Comparison:
+@needs()
+def compare(case: Case) -> Comparison | Finding:
     """Plan every policy on one half of the contacts and judge it on the other, both ways round.
 
     The judge uses raw effects of the other half, which no policy has seen, so they neither
@@ -160,10 +162,14 @@ def compare(case: Case) -> Comparison:
     Returns
     -------
     Comparison
-        Every entry is a mean over the two halves.
+        Every entry is a mean over the two halves; absent where nobody was contacted yet.
     """
+    if not case.evidence.can_be_split:
+        return missing("nobody_contacted")
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in POLICIES}
-    designs = [design(replace(case, evidence=case.evidence.of_fold(fold))) for fold in (0, 1)]
+    designs = [
+        plan_policies(replace(case, evidence=case.evidence.of_fold(fold))) for fold in (0, 1)
+    ]
     for policies, others in (designs, designs[::-1]):
         judge = others["combined"].effects  # the finest cells of the other half
         assert judge is not None
@@ -201,8 +207,12 @@ def compare(case: Case) -> Comparison:
     contacts = {
         name: (designs[0][name].contacts + designs[1][name].contacts) / 2 for name in POLICIES
     }
-    numbers, text = _described(table, case, agree["combined"])
-    return Comparison(table.rename_axis("policy").reset_index(), numbers, text, contacts)
+    return Comparison(
+        table.rename_axis("policy").reset_index(),
+        _headlines(table, agree["combined"]),
+        *_verdicts(table, case, agree["combined"]),
+        contacts=contacts,
+    )
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:
@@ -210,68 +220,55 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.minimum(a, b).sum() / max(a.sum(), b.sum(), 1e-12))
 
 
-def _described(rows: pd.DataFrame, case: Case, agree: float) -> tuple[tuple[Number, ...], str]:
-    circular = case.evidence.restates_holdings and bool(case.catalogue.antecedents)
-    tested = len(case.groups.segments) > 1 and bool(case.catalogue.antecedents) and not circular
-    numbers = [
-        Number("combining_tested", tested, meaning="Whether contacts can test that combining pays"),
-        Number("halves_agree", agree, "share",
-               meaning="Share of contacts of the combined policy that both halves plan alike"),
-    ]  # fmt: skip
-    for name, row in rows.iterrows():
-        what = f"Profit of the policy '{name}' on contacts it was not planned on"
-        mean, low, high = row[["held_out", "low", "high"]]
-        numbers.append(Number(f"profit_{name}", mean, "currency", low, high, what))
-    for name in ("mass", "segments", "rules"):
-        more, low, high = rows.loc[name, ["combined_more", "more_low", "more_high"]]
-        what = f"Held-out profit of the combined policy beyond '{name}'"
-        numbers.append(Number(f"combined_more_than_{name}", more, "currency", low, high, what))
+def _headlines(rows: pd.DataFrame, agree: float) -> tuple[Number, ...]:
+    def told(key: str, name: str, columns: list[str]) -> Number:
+        value, low, high = rows.loc[name, columns]
+        return Number(f"{key}_{name}", value, "currency", low, high)
+
+    more = ["combined_more", "more_low", "more_high"]
     promised = None if agree >= SAME else rows.loc["combined", "promised"]
-    numbers.append(
-        Number("promised_profit", promised, "currency", meaning="Profit promised when planning")
+    return (
+        Number("halves_agree", agree, "share"),
+        *(told("profit", name, ["held_out", "low", "high"]) for name in POLICIES),
+        *(told("combined_more_than", name, more) for name in ("mass", *RIVALS)),
+        Number("promised_profit", promised, "currency"),
     )
-    told = (
-        " Both halves plan the same contacts, so what one promises is by arithmetic, but for "
-        "shrinking, what the other judges: the choice of offers was **not tested**."
-    )
-    told = told if agree >= SAME else ""
-    if circular:
-        return tuple(numbers), (
-            "Who responded and who holds the product offered are the same customers here, and the "
-            "rules were found among them. So these contacts are **no test** of combining, "
-            f"whatever the figure shows.{told}"
-        )
-    named = {"mass": "one mass offer"}
-    what, start = "the plan", "With one segment and no rules all policies that look at cells are "
-    start += "one and the same. "
-    if not case.has_one_cell():
-        named = {"segments": "segments alone", "rules": "rules alone", **named}
-        what, start = "combining segments and rules", ""
-    found: dict[str, list[str]] = {"more": [], "less": [], "same": [], "open": []}
-    for name, text in named.items():
-        low, high = rows.loc[name, ["more_low", "more_high"]]
-        verdict = "more" if low > 0 else "less" if high < 0 else "open" if low < high else "same"
-        key = f"combined_more_than_{name}"
-        quoted = text if verdict == "same" else f"{text} ({{{key}}}, {{{key}.interval}})"
-        found[verdict].append(quoted)
-    sentences = [
-        f"{what} earns **{verdict}** than {_and(found[verdict])}"
-        for verdict in ("more", "less")
-        if found[verdict]
-    ]
-    if found["same"]:
-        sentences.append(f"in this study {what} is the same policy as {_and(found['same'])}")
-    if found["open"]:
-        sentences.append(
-            f"against {_and(found['open'])} the interval of the difference includes zero: "
-            "these contacts **cannot tell** which is better"
-        )
-    text = "; ".join(sentences)
-    return tuple(numbers), f"{start}{text[:1].upper()}{text[1:]}.{told}"
 
 
-def _and(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def verdict(low: float, high: float) -> str:
+    """Whether a difference is shown to be more or less than zero, zero for certain, or open."""
+    if low > 0:
+        return "more"
+    if high < 0:
+        return "less"
+    return "open" if low < high else "same"
+
+
+def _verdicts(
+    rows: pd.DataFrame, case: Case, agree: float
+) -> tuple[dict[str, str | bool], dict[str, Any]]:
+    """Facts, and the rivals that sentences name, by verdict."""
+    facts: dict[str, str | bool] = {"combining_tested": _testable(case)}
+    named: dict[str, list[Level | Phrase]] = {kind: [] for kind in ("more", "less", "same", "open")}
+    for name in (*RIVALS, "mass"):
+        value, low, high = rows.loc[name, ["combined_more", "more_low", "more_high"]]
+        facts[f"combined_against_{name}"] = found = verdict(low, high)
+        if name == "mass" or not case.has_one_cell():
+            rival, gain = Level("rival", name), Number("", value, "currency", low, high)
+            told = Phrase("rival-and-gain", {"rival": rival, "gain": gain})
+            named[found].append(rival if found == "same" else told)
+    nothing = rows.loc["combined", "contacts"] == 0
+    facts["promise"] = "nothing" if nothing else "same_halves" if agree >= SAME else "tested"
+    return facts, {"one_cell": case.has_one_cell(), **named}
+
+
+def _testable(case: Case) -> str:
+    has_rules, several = bool(case.catalogue.antecedents), len(case.groups.segments) > 1
+    if case.evidence.restates_holdings and has_rules:
+        return "circular"
+    if several and has_rules:
+        return "tested"
+    return "no_rule" if several and case.has_rules else "nothing_to_combine"
 
 
 def profit(contacts: np.ndarray, judge: CellEffects, problem: Problem) -> tuple[float, float]:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from pmlib.numbers import Number, Quoted, format_number
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import ends
 
-_YARDSTICK = {
-    "uplift": "uplift over the control group",
-    "response": "response (no control was ever kept)",
-    "association": "assumed sales a contact (no contact has tested it)",
-}
-
 # A difference below this is rounding: cells can be shrunk to one and the same effect.
 _ROUNDING = 1e-9
 
-_EFFECT = {"uplift": "uplift", "response": "response", "association": "assumed sales a contact"}
+
+@needs()
+def strategy_sheets(case: Case, design: Design) -> Finding:
+    """Write the sheets of all segments.
+
+    Returns
+    -------
+    Finding
+        A table *sheet-<segment>* each; see `strategy_sheet`.
+    """
+    numbers, names = case.segments["segment"], case.segments["name"]
+    return Finding(
+        tables={f"sheet-{s}": strategy_sheet(case, design, segment=int(s)) for s in numbers},
+        quotes={f"sheet-{s}": {"segment": name} for s, name in zip(numbers, names, strict=True)},
+    )
 
 
 def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
@@ -35,102 +45,105 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``aspect, statement, rests_on``.
+        ``aspect`` (code), ``statement`` (phrase), ``rests_on`` (code).
     """
     about = case.segments.set_index("segment").loc[segment]
-    cells = design.cells[design.cells["segment"] == segment]
+    cells = design.table[design.table["segment"] == segment]
     planned = cells[cells["planned"] > 0]
-    who = f"{about['customers']:,.0f} customers, {_share(about['customers'] / case.total)} of all"
-    if "value_share" in about and pd.notna(about["value_share"]):
-        who += f", who bring {_share(about['value_share'])} of the value"
-    rows, columns = [("Who", who, "segments")], ["aspect", "statement", "rests_on"]
+    who = {
+        "customers": Number("", int(about["customers"]), "customers"),
+        "share": _share(about["customers"] / case.total),
+        "value_share": _share(about.get("value_share")),
+    }
+    rows, columns = [("who", _told("who", **who), "segments")], ["aspect", "statement", "rests_on"]
     if planned.empty:
         best = cells["expected_profit"].max()
-        money = f"{_money(best, case)} a contact"
-        why = f"the budget earns more elsewhere (best here: {money})"
-        why = why if best > 0 else f"the best offer is expected to bring {money}"
-        rows.append(("Offer", f"none: {why}", "effects of offers"))
+        why = "none-elsewhere" if best > 0 else "none-loses"
+        rows.append(("offer", _told(why, best=_money(best)), "effects"))
         return pd.DataFrame(rows, columns=columns)
     first = str(planned.groupby("product_id")["offers"].sum().idxmax())
     rules = _rules(case, segment, first)
     named = planned.assign(product=planned["product_id"].map(case.names))
-    rows += [
-        ("Need", _need(case, segment, first), "eligibility, rules" if rules else "eligibility"),
-        ("Positioning", _positioning(case, design, segment, first), "effects of offers"),
-        ("Products", _counts(named, "product", case), "plan"),
-    ]  # fmt: skip
-    offers = planned["offers"]
-    sales = float((offers * planned["effect"]).sum())
-    spend = float((offers * planned["cost"]).sum())
-    margin = float((offers * planned["effect"] * planned["margin"]).sum())
-    price = f"{_money(spend, case)} of contacts bring {_money(margin, case)}"
-    if sales > 0 and case.evidence.outcome == "response":
-        sale = "an additional sale" if case.evidence.kind == "uplift" else "a sale"
-        costs, brings = _money(spend / sales, case), _money(margin / sales, case)
-        price = f"{sale} costs {costs} in contacts and brings {brings} a year"
     of_first = planned[planned["product_id"] == first]
-    addressed = of_first.loc[of_first["holds"], "planned"].sum() / of_first["planned"].sum()
+    addressed = float(of_first.loc[of_first["holds"], "planned"].sum() / of_first["planned"].sum())
     cited = rules if addressed >= 0.5 else []  # a message must fit most of those who get it
-    here = (design.cells["segment"] == segment).to_numpy()
-    weight = np.where(here, design.cells["offers"], 0.0)
-    uplift = _rates(design, weight / max(weight.sum(), 1), case)
-    level = case.params.confidence_level
-    half = design.effects.half_width(weight * design.cells["margin"].to_numpy(), level)
-    profit = margin - spend
-    profit_told = Number("profit", profit, "currency", *ends(profit, half))
-    yardstick = f"{_YARDSTICK[case.evidence.kind]} of {uplift}; profit "
-    yardstick += _with_interval(profit_told, case)
-    yardstick += f" ({case.assumed})" if profit_told.low is None else ""
+    need = "eligibility_rules" if rules else "eligibility"
     rows += [
-        ("Price", price, "plan, margins"),
-        ("Channel", _counts(planned, "channel", case), "plan"),
-        ("Timing", _timing(case), "limits"),
-        ("Message", _message(case, first, cited, float(addressed)),
-         "rules, plan" if cited else "plan"),
-        ("Yardstick", yardstick, "plan"),
-    ]  # fmt: skip
+        ("need", _need(case, segment, first), need),
+        ("positioning", _positioning(case, design, segment, first), "effects"),
+        ("products", _counts(named, "product", case), "plan"),
+        ("price", _price(planned, case), "plan_margins"),
+        ("channel", _counts(planned, "channel", case), "plan"),
+        ("timing", _timing(case), "limits"),
+        ("message", _message(case, first, cited, addressed), "rules_plan" if cited else "plan"),
+        ("yardstick", _yardstick(case, design, segment), "plan"),
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _need(case: Case, segment: int, product: str) -> str:
+def _told(block: str, **quotes: Any) -> Phrase:
+    return Phrase(f"sheet.{block}", quotes)
+
+
+def _need(case: Case, segment: int, product: str) -> Phrase:
     groups = case.groups
     of_product = groups.state[:, groups.products.index(product)]
     inside = groups.segment == segment
     eligible = int(groups.size[inside & (of_product != NOT_ELIGIBLE)].sum())
     holding = int(groups.size[inside & (of_product == HOLDS)].sum())
-    text = f"{eligible:,} may be offered {case.names[product]}"
-    if _rules(case, segment, product):
-        text += f"; {_share(holding / eligible)} of them already hold what goes with it"
-    return text
+    return _told(
+        "need",
+        eligible=Number("", eligible, "customers"),
+        product=case.names[product],
+        holding=_share(holding / eligible if _rules(case, segment, product) else None),
+    )
 
 
-def _positioning(case: Case, design: Design, segment: int, product: str) -> str:
+def _positioning(case: Case, design: Design, segment: int, product: str) -> Phrase:
     """Mean effect of the product's offers here and elsewhere, through the channels planned."""
-    cells = design.cells
+    cells = design.table
     inside = (cells["segment"] == segment).to_numpy()
     offers = cells["product_id"] == product
     used = cells.loc[offers & inside & (cells["planned"] > 0), "channel"]
     of_product = np.where(offers & cells["channel"].isin(used), cells["eligible"], 0.0)
-    here = of_product * inside / (of_product * inside).sum()
-    word = _EFFECT[case.evidence.kind]
-    text = f"{case.names[product]}: {word} of {_rates(design, here, case)}"
-    elsewhere = of_product * ~inside
+    here, elsewhere = of_product * inside, of_product * ~inside
+    here /= here.sum()
+    quotes = {
+        "product": case.names[product],
+        "effect": Level("effect", case.evidence.kind),
+        "here": _mean_effect(design, here, case),
+    }
     if not elsewhere.any():
-        return text
+        return _told("positioning", **quotes)
     elsewhere /= elsewhere.sum()
-    effect = cells["effect"].to_numpy()
-    difference = float((here - elsewhere) @ effect)
+    difference = float((here - elsewhere) @ cells["effect"].to_numpy())
     half = design.effects.half_width(here - elsewhere, case.params.confidence_level)
-    word = "more than" if difference > 0 else "less than"
-    word = word if abs(difference) > half + _ROUNDING else "not shown to differ from"
-    return f"{text}, {word} {_rates(design, elsewhere, case)} in the other segments"
+    shown = abs(difference) > half + _ROUNDING
+    verdict = ("more" if difference > 0 else "less") if shown else "open"
+    return _told(
+        f"positioning-{verdict}", **quotes, elsewhere=_mean_effect(design, elsewhere, case)
+    )
 
 
-def _timing(case: Case) -> str:
-    rest = f"{case.params.cool_down} days or more after a customer's last contact, "
-    rest = rest if case.params.cool_down else ""
-    most = case.params.contact_limit
-    return f"first possible day {case.sources.as_of}; {rest}at most {most} each"
+def _price(planned: pd.DataFrame, case: Case) -> Phrase:
+    offers = planned["offers"]
+    sales = float((offers * planned["effect"]).sum())
+    spend, margin = _spend_and_margin(planned)
+    if sales > 0 and case.evidence.outcome == "response":
+        sale = "sale-caused" if case.evidence.kind == "uplift" else "sale"
+        return _told(sale, costs=_money(spend / sales), brings=_money(margin / sales))
+    return _told("contacts", costs=_money(spend), brings=_money(margin))
+
+
+def _spend_and_margin(planned: pd.DataFrame) -> tuple[float, float]:
+    offers = planned["offers"]
+    margin = (offers * planned["effect"] * planned["margin"]).sum()
+    return float((offers * planned["cost"]).sum()), float(margin)
+
+
+def _timing(case: Case) -> Phrase:
+    params, day = case.params, case.sources.as_of.isoformat()
+    return _told("timing", day=day, rest=params.cool_down, most=params.contact_limit)
 
 
 def _rules(case: Case, segment: int, product: str) -> list[tuple[str, ...]]:
@@ -141,47 +154,58 @@ def _rules(case: Case, segment: int, product: str) -> list[tuple[str, ...]]:
     return [a for a in found if not any(set(b) < set(a) for b in found)]
 
 
-def _message(case: Case, product: str, rules: list[tuple[str, ...]], addressed: float) -> str:
+def _message(case: Case, product: str, rules: list[tuple[str, ...]], addressed: float) -> Phrase:
+    held = [
+        Phrase("all-of", {"products": [case.product_names.get(a, a) for a in antecedent]})
+        for antecedent in rules
+    ]
     name = case.names[product]
-    if not rules:
-        return f"{name} on its own merits"
-    held = " or ".join(
-        " and ".join(case.product_names.get(a, a) for a in antecedent) for antecedent in rules
-    )
-    return (
-        f"{name}: {_share(addressed)} of those planned already hold what goes with it; "
-        f"refer to their {held}"
+    if not held:
+        return _told("message", product=name)
+    return _told("message-refers", product=name, addressed=_share(addressed), held=held)
+
+
+def _yardstick(case: Case, design: Design, segment: int) -> Phrase:
+    cells = design.table
+    here = (cells["segment"] == segment).to_numpy()
+    weight = np.where(here, cells["offers"], 0.0)
+    spend, margin = _spend_and_margin(cells[here])
+    load = weight * cells["margin"].to_numpy()
+    half = design.effects.half_width(load, case.params.confidence_level)
+    profit = Number("", margin - spend, "currency", *ends(margin - spend, half))
+    return _told(
+        f"yardstick-{case.evidence.kind}",
+        effect=_mean_effect(design, weight / max(weight.sum(), 1), case),
+        profit=Phrase("estimate", {"n": profit}),
+        assumed=case.assumed,
     )
 
 
-def _counts(planned: pd.DataFrame, by: str, case: Case) -> str:
+def _counts(planned: pd.DataFrame, by: str, case: Case) -> Phrase:
     """Offers by product or channel, and how many customers more are held out as control."""
     offers = planned.groupby(by)["offers"].sum().sort_values(ascending=False)
     least = case.params.min_group_size
-    shown = offers[offers >= least]
     control = int((planned["planned"] - planned["offers"]).sum())
-    text = "; ".join(f"{name} to {n:,.0f}" for name, n in shown.items())
-    if control == 0:
-        return text
-    held_out = f"fewer than {least}" if control < least else f"{control:,}"
-    return f"{text} (and {held_out} held out as control)"
+    few = Phrase("fewer", {"least": least})
+    return _told(
+        "offers",
+        offers=[
+            {"name": name, "n": Number("", int(n), "count")}
+            for name, n in offers[offers >= least].items()
+        ],
+        control=(few if control < least else Number("", control, "count")) if control else None,
+    )
 
 
-def _rates(design: Design, weight: np.ndarray, case: Case) -> str:
-    mean = float(weight @ design.cells["effect"])
+def _mean_effect(design: Design, weight: np.ndarray, case: Case) -> Phrase:
+    mean = float(weight @ design.table["effect"])
     half = design.effects.half_width(weight, case.params.confidence_level)
-    unit = {"points": "points", "per cent": "share"}.get(case.unit, "currency")
-    return _with_interval(Number("rate", mean, unit, *ends(mean, half)), case)
+    return Phrase("estimate", {"n": Number("", mean, case.unit, *ends(mean, half))})
 
 
-def _with_interval(number: Number, case: Case) -> str:
-    quoted = Quoted(number, case.currency)
-    return str(quoted) if number.low is None else f"{quoted} ({quoted.interval})"
+def _share(value: float | None) -> Number:
+    return Number("", None if value is None or np.isnan(value) else float(value), "share")
 
 
-def _share(value: float) -> str:
-    return format_number(float(value), "share")
-
-
-def _money(value: float, case: Case) -> str:
-    return format_number(float(value), "currency", currency=case.currency)
+def _money(value: float) -> Number:
+    return Number("", float(value), "currency")

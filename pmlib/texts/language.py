@@ -171,6 +171,9 @@ class Language:
         joined = self.forms["comma"].join(front)
         return self.forms[form].format(first=joined, last=last)
 
+    def _conjoin_shown(self, items: Iterable[Any], form: str = "and") -> Markup:
+        return Markup(self.conjoin(map(_shown, items), form))  # noqa: S704 - escaped one by one
+
     # --- the catalogue ------------------------------------------------------------------------
 
     def level(self, kind: str, code: Any) -> str:
@@ -201,7 +204,9 @@ class Language:
             wrong = not isinstance(record.value, bool) and record.value not in entry["levels"]
             listed = ", ".join(entry.get("levels", ["true", "false"]))
         else:
-            wrong, listed = entry.get("unit", "") != record.unit, entry.get("unit", "")
+            units = entry.get("unit", "")  # several, where it depends on the study's outcome
+            wrong = record.unit not in (units if isinstance(units, list) else [units])
+            listed = str(units)
             found |= {
                 name: self.plain_value(value, chapter) for name, value in record.about.items()
             }
@@ -329,7 +334,7 @@ class Language:
         try:
             if key not in self._templates:
                 environment = _environment(plain=plain)
-                environment.filters["conjoin"] = self.conjoin
+                environment.filters["conjoin"] = self.conjoin if plain else self._conjoin_shown
                 self._templates[key] = environment.from_string(self.source(chapter, block))
             context = Context(self, chapter, currency=currency, plain=plain)
             known = {name: context.quoted(value) for name, value in quotes.items()}

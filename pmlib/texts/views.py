@@ -126,6 +126,7 @@ class Words:
         """Return the words of a level, a phrase or a number; a name from the data as it is."""
         context = Context(self.language, self.chapter, currency=self.currency, plain=True)
         return str(context.quoted(value))
+
     def worded(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Put words in the cells of a frame, as in the table beneath the figure."""
         return Look(self.language, self.chapter, self.label, self.currency).worded(frame)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import narwhals as nw
 import pandas as pd
 
 from pmlib import association, segmentation, strategy, studies
@@ -80,12 +81,14 @@ def chain(params: Parameters) -> Iterator[Chain]:
                 study,
                 engine,
                 params,
+                segments,
+                rules,
                 as_of=study.as_of,
-                segments=segments,
                 assignments=folder / ASSIGNMENTS,
-                rules=rules,
             )
+            assert isinstance(case, strategy.Case)
             design = strategy.plan_study(case)
+            assert isinstance(design, strategy.Design)
             plan = _contact_plan(case, design, engine, folder)
             yield Chain(params, study, kinds, check, case, design, plan)
         finally:
@@ -134,6 +137,7 @@ def _contact_plan(
     case: strategy.Case, design: strategy.Design, engine: Engine, folder: Path
 ) -> pd.DataFrame:
     contacts = strategy.contact_plan(case, design)
+    assert isinstance(contacts, nw.LazyFrame)
     engine.write(contacts, folder / "contact_plan.parquet")
     return collect(
         engine.scan(folder / "contact_plan.parquet"), sort_by=["customer_id", "product_id"]

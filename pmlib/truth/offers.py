@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,104 +10,79 @@ import pandas as pd
 from pmlib import casebank
 from pmlib.casebank.world import World
 from pmlib.engine import collect, uniform
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Number, missing, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, decode
-from pmlib.strategy.effects import CellEffects
+from pmlib.strategy.design import Design
 from pmlib.strategy.plan import solve
-from pmlib.strategy.policies import Comparison, design, spread
+from pmlib.strategy.policies import RIVALS, Comparison, plan_policies, spread
 
 MAX_CUSTOMERS = 40_000
 """Customers whose true responses are looked up; a seeded sample where there are more."""
 
 _STREAM = 4006
 
-OTHERS = ("segments", "rules")
-"""Policies that combining is measured against."""
 
-
-@dataclass(frozen=True)
-class OracleComparison(Finding):
-    """Policies against the truth.
-
-    Parameters
-    ----------
-    differences : pandas.DataFrame
-        What the combined policy earns more than ``policy`` (currency): ``estimate, low, high`` on
-        held-out contacts, ``true_half`` of the same plans, ``covered``, and ``true_whole`` of the
-        plans made on the whole pilot. Empty without a comparison.
-    verdict : str
-        The same in words.
-    """
-
-    differences: pd.DataFrame
-    verdict: str
-
-
-def compare_with_oracle(
-    case: Case, comparison: Comparison | None = None, *, known: CellEffects | None = None
-) -> OracleComparison:
+def compare_with_oracle(case: Case, design: Design, comparison: Comparison) -> Finding:
     """Compare policies with the oracle, which knows the true effect of every cell.
 
     Parameters
     ----------
     case : Case
-        Of a simulated study.
-    comparison : Comparison, optional
+    design : Design
+        Of the same case.
+    comparison : Comparison
         Of the same case; its differences are set beside their truth.
-    known : CellEffects, optional
-        Of the same case, where they are estimated already.
 
     Returns
     -------
-    OracleComparison
-        Table: ``policy, expected, true, oracle`` (currency), ``share`` of the oracle's profit.
+    Finding
+        ``policy, expected, true, oracle`` (currency), ``share`` of the oracle's profit. Further
+        table *true-differences*: what the combined policy earns more than ``policy`` (currency):
+        ``estimate, low, high`` on held-out contacts, ``true_half`` of the same plans, ``covered``,
+        and ``true_whole`` of the plans made on the whole pilot. Facts: whether any contact pays,
+        and whether the intervals hold the truth. Absent where the study is real.
     """
+    if isinstance(case, Case) and case.study.truth is None:
+        return missing("real")
+    return _compared(case, design, comparison)
+
+
+@needs()
+def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
     margin = case.catalogue.products["margin"].to_numpy()[:, None]
     cost = case.catalogue.channels["cost"].to_numpy()
     value = (true_effects(case) * margin - cost) * case.made
     best = solve(case.groups, value, *case.costs_and_limits())
     oracle = float((spread(best, case.groups) * value).sum())
-    policies = design(case, known=known)
     rows = [
         (name, policy.promised, float((policy.contacts * value).sum()), oracle)
-        for name, policy in policies.items()
+        for name, policy in plan_policies(case, known=design.effects).items()
     ]
     table = pd.DataFrame(rows, columns=["policy", "expected", "true", "oracle"])
     table["share"] = (table["true"] / oracle) if oracle > 0 else np.nan
     true, shares = table.set_index("policy")["true"], table.set_index("policy")["share"]
-    more = {name: true["combined"] - true[name] for name in OTHERS}
-    differences = pd.DataFrame() if comparison is None else gains(comparison, value, more)
-    on_cells = "True profit of the plan as a share of the oracle's on the same cells"
-    beyond = "True profit of the combined policy beyond"
-    told = [
-        ("profit_combined", true["combined"], "True profit of the plan"),
-        ("share_combined", shares["combined"], on_cells),
-    ]
-    for name in OTHERS:
-        like = f"The same for the policy that looks at {name} only"
-        told.append((f"share_{name}", shares[name], like))
-    for name in OTHERS:
-        whole = f"{beyond} '{name}', planned on the whole pilot"
-        told.append((f"combined_more_than_{name}", more[name], whole))
-    for row in differences.itertuples():
-        half = f"{beyond} '{row.policy}', mean of the plans made on each half of the pilot"
-        told.append((f"half_combined_more_than_{row.policy}", row.true_half, half))
-    numbers = tuple(
-        Number(f"true_{key}", amount, "share" if "share" in key else "currency", meaning=meaning)
-        for key, amount, meaning in told
+    more = {name: true["combined"] - true[name] for name in RIVALS}
+    differences = gains(comparison, value, more)
+    half = differences.set_index("policy")
+    return Finding(
+        table,
+        (
+            Number("true_profit_combined", true["combined"], "currency"),
+            *(Number(f"true_share_{n}", shares[n], "share") for n in ("combined", *RIVALS)),
+            *(Number(f"true_combined_more_than_{n}", more[n], "currency") for n in RIVALS),
+            *(
+                Number(f"true_half_combined_more_than_{n}", half.loc[n, "true_half"], "currency")
+                for n in RIVALS
+            ),
+        ),
+        facts={
+            "contacts_pay": oracle > 0,
+            **{f"interval_holds_{n}": bool(half.loc[n, "covered"]) for n in RIVALS},
+        },
+        tables={"true-differences": differences},
     )
-    if oracle <= 0:
-        text = "In truth **no contact pays**; the oracle contacts nobody."
-    else:
-        text = (
-            "In truth the plan earns {true_profit_combined}: {true_share_combined} of what an "
-            "oracle earns that knows the true effect in every cell; segments alone reach "
-            "{true_share_segments}, rules alone {true_share_rules}."
-        )
-    return OracleComparison(table, numbers, text, differences, _verdict(differences))
 
 
 def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float]) -> pd.DataFrame:
@@ -125,35 +99,17 @@ def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float])
     Returns
     -------
     pandas.DataFrame
-        See `OracleComparison.differences`.
+        *true-differences* of `compare_with_oracle`.
     """
-    judged = comparison.table.set_index("policy").loc[list(OTHERS)]
+    judged = comparison.table.set_index("policy").loc[list(RIVALS)]
     made = comparison.contacts
-    half = [float(((made["combined"] - made[name]) * value).sum()) for name in OTHERS]
+    half = [float(((made["combined"] - made[name]) * value).sum()) for name in RIVALS]
     table = judged[["combined_more", "more_low", "more_high"]].reset_index()
     table.columns = ["policy", "estimate", "low", "high"]
     table["true_half"] = half
     table["covered"] = table["true_half"].between(table["low"], table["high"])
-    table["true_whole"] = [whole[name] for name in OTHERS]
+    table["true_whole"] = [whole[name] for name in RIVALS]
     return table
-
-
-def _verdict(differences: pd.DataFrame) -> str:
-    if differences.empty:
-        return ""
-    parts = [
-        f"{start} {row.policy} alone held-out contacts put it at "
-        f"{{combined_more_than_{row.policy}}} ({{combined_more_than_{row.policy}.interval}}); "
-        f"the truth of the same plans is {{true_half_combined_more_than_{row.policy}}}, which "
-        f"the interval {'holds' if row.covered else '**misses**'}. "
-        for start, row in zip(("over", "Over"), differences.itertuples(), strict=True)
-    ]
-    return (
-        f"The gain of combining: {''.join(parts)}Those plans were each made on half of the "
-        "pilot. The gain of plans made on the whole pilot is another quantity, which no held-out "
-        "contact judged: it is {true_combined_more_than_segments} over segments alone and "
-        "{true_combined_more_than_rules} over rules alone."
-    )
 
 
 def true_effects(case: Case) -> np.ndarray:

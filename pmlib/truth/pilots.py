@@ -18,7 +18,7 @@ from pmlib.strategy.catalogue import Catalogue, catalogue
 from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import solve
-from pmlib.strategy.policies import POLICIES, design, spread
+from pmlib.strategy.policies import POLICIES, plan_policies, spread
 from pmlib.strategy.programme import Limits
 from pmlib.studies import Channel
 from pmlib.truth.offers import mean_effects, response_chances
@@ -192,7 +192,7 @@ def value_of_policies(
             problem = Problem(
                 catalogue=bank.catalogue, evidence=evidence, groups=bank.groups, limits=limits
             )
-            for name, policy in design(problem, policies).items():
+            for name, policy in plan_policies(problem, policies).items():
                 profit = float((policy.contacts * bank.value).sum())
                 share = profit / oracle if oracle > 0 else float("nan")
                 contacts = float(policy.contacts.sum())

@@ -104,11 +104,12 @@ def measure(params: Parameters) -> dict[str, float]:
         if params.world != "null":
             measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
             comparison = strategy.compare(bank.case)
-            truth = compare_with_oracle(bank.case, comparison, known=bank.design.effects)
+            assert isinstance(comparison, strategy.Comparison)
+            truth = compare_with_oracle(bank.case, bank.design, comparison)
             for policy, share in truth.table.set_index("policy")["share"].items():
                 if f"share_{policy}" in MEASURES:
                     measured[f"share_{policy}"] = float(share)
-            for row in truth.differences.itertuples():
+            for row in truth.of("true-differences").itertuples():
                 measured[f"covers_more_than_{row.policy}"] = float(row.covered)
         if len(bank.plan):
             measured |= _field(bank)
@@ -144,7 +145,7 @@ def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
         ``world`` (`COVERAGE`), ``measure, mean, low, high, banks`` (campaigns).
     """
     with chain(params) as bank:
-        gain = bank.design.cells.set_index("cell")["expected_profit"]
+        gain = bank.design.table.set_index("cell")["expected_profit"]
         population = potential_outcomes(bank.study, bank.plan).assign(
             **bank.plan[["customer_id", "cell", "segment"]], score=bank.plan["cell"].map(gain)
         )

@@ -18,7 +18,7 @@ def test_gain_of_combining_beside_its_truth_by_hand():
             "more_low": [4.0, 0.0], "more_high": [12.0, 12.0],
         }
     )  # fmt: skip
-    made = strategy.Comparison(judged, (), "", {k: np.array(v) for k, v in contacts.items()})
+    made = strategy.Comparison(judged, contacts={k: np.array(v) for k, v in contacts.items()})
     found = gains(made, np.array([2.0, 3.0]), {"segments": 1.0, "rules": 7.0})
     table = found.set_index("policy")
     assert table["true_half"].to_dict() == {"segments": 5.0, "rules": 20.0}

@@ -1,0 +1,56 @@
+"""What can be offered: the antecedents that tell most, and margins."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmlib.association.baskets import Baskets
+from pmlib.errors import StudyError
+from pmlib.strategy.catalogue import catalogue, choose_antecedents
+from tests.strategy.banks import PARAMETERS, PRODUCTS, SMALL_CHANNELS, open_case, study_of, tables
+
+
+def test_antecedents_are_the_rules_that_tell_most() -> None:
+    # Hand-made: in both segments holders of b want y twice as often; c is held by nearly all.
+    held = np.array(list(product([False, True], repeat=3)))  # columns b, c, y
+    weight = [40, 20, 360, 180, 20, 20, 180, 180]
+    baskets = Baskets(
+        products=("b", "c", "y"),
+        held=np.vstack([held, held]),
+        customers=np.array(weight * 2),
+        segment=np.repeat([1, 2], 8),
+        holdout=np.ones(16, dtype=bool),
+    )
+    rules = pd.DataFrame(
+        {
+            "antecedent": [("b",), ("c",), ("b", "c"), ("b",)],
+            "consequent": "y",
+            "scope": [0, 0, 0, 2],
+            "lift": [1.25, 1.01, 1.2, 1.3],
+            "survives": True,
+            "within": ["holds_within", "holds_within", "restates_segments", "not_tested"],
+        }
+    )
+    found = choose_antecedents(rules, baskets, offered=["y"])
+    assert found == {"y": ((0, ("b",)), (2, ("b",)))}
+
+
+def test_missing_margin_is_named() -> None:
+    products = PRODUCTS.assign(annual_margin=[10.0, np.nan, 50.0])
+    with pytest.raises(StudyError, match="annual_margin: fund"):
+        catalogue(products, SMALL_CHANNELS, offered=["fund", "loan"])
+
+
+def test_a_missing_margin_is_named(tmp_path, engine):
+    frames = tables()
+    frames["products"].loc[1, "annual_margin"] = np.nan
+    study = study_of(tmp_path / "margin", frames)
+    with pytest.raises(StudyError, match="annual_margin: fund"):
+        open_case(study, engine)
+    params = PARAMETERS.model_copy(update={"default_margin": 25.0})
+    margins = open_case(study, engine, params).catalogue.products.set_index("product_id")["margin"]
+    assert margins["fund"] == 25.0

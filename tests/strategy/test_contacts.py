@@ -1,0 +1,104 @@
+"""The contact plan, row by row, against the plan and the raw tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmlib import strategy
+from pmlib.engine import DuckDBEngine, collect
+from pmlib.strategy.cells import count_groups, customer_states
+from pmlib.strategy.contacts import draw_contacts, export_csv
+from pmlib.strategy.plan import solve
+from pmlib.strategy.programme import Limits
+from tests.strategy.banks import PARAMETERS, menu, small_bank, tables
+
+
+@pytest.mark.parametrize("contact_limit", [1, 2])
+def test_contacts_are_drawn_as_planned(engine: DuckDBEngine, contact_limit: int) -> None:
+    sources, truth = small_bank(engine)
+    offers = menu()
+    states = customer_states(sources, offers, cool_down=30)
+    groups = count_groups(states, offers, segments=(1, 2, 3))
+    value = np.random.default_rng(1).uniform(0.5, 3, (3, 2, 2, 2))
+    limits = Limits(400.0, (120.0, 50.0), contact_limit)
+    plan = solve(groups, value, np.array([0.5, 5.0]), limits)
+    index = pd.MultiIndex.from_product(
+        [(1, 2, 3), (False, True), offers.product_ids, offers.channel_names],
+        names=["segment", "holds", "product_id", "channel"],
+    )
+    cells = index.to_frame(index=False).assign(cell=range(len(index)))
+    drawn = collect(
+        draw_contacts(
+            states, groups, plan, offers, engine, cells=cells, control_share=0.25, seed=5
+        ),
+        sort_by=["customer_id", "product_id"],
+    )
+    planned = pd.Series(plan.contacts.ravel(), index=cells["cell"])
+    counts = drawn.groupby("cell").size().reindex(cells["cell"], fill_value=0)
+    assert (counts == planned).all()
+    assert not drawn.duplicated(["customer_id", "product_id"]).any()
+    assert drawn.groupby("customer_id").size().max() <= contact_limit
+    who = drawn.merge(truth, on="customer_id", suffixes=("", "_true"))
+    assert who["reachable"].all()
+    assert all(row[row["product_id"]] > 0 for _, row in who.iterrows())
+    control = (drawn["arm"] == "control").groupby(drawn["cell"]).sum()
+    assert (control == np.ceil(planned[control.index] * 0.25)).all()
+    assert drawn["propensity"].between(0, 1, inclusive="right").all()
+
+
+def test_propensities_are_those_of_repeated_draws(engine: DuckDBEngine) -> None:
+    sources, _ = small_bank(engine, n=120)
+    offers = menu()
+    states = customer_states(sources, offers, cool_down=30)
+    groups = count_groups(states, offers, segments=(1, 2, 3))
+    plan = solve(
+        groups, np.full((3, 2, 2, 2), 1.0), np.array([0.5, 5.0]), Limits(20.0, (40.0, 9.0), 1)
+    )
+    index = pd.MultiIndex.from_product(
+        [(1, 2, 3), (False, True), offers.product_ids, offers.channel_names],
+        names=["segment", "holds", "product_id", "channel"],
+    )
+    cells = index.to_frame(index=False).assign(cell=range(len(index)))
+    draws = pd.concat(
+        collect(
+            draw_contacts(
+                states, groups, plan, offers, engine, cells=cells, control_share=0.3, seed=s
+            ),
+            sort_by=["customer_id"],
+        )
+        for s in range(20)
+    )
+    seen = draws.groupby(["customer_id", "product_id", "channel", "arm"]).agg(
+        times=("propensity", "size"), p=("propensity", "first")
+    )
+    error = (seen["times"] / 20 - seen["p"]) / np.sqrt(seen["p"] * (1 - seen["p"]) / 20 + 1e-9)
+    assert abs(error[seen["p"].between(0.05, 0.95)].mean()) < 0.3
+
+
+def test_contact_plan_keeps_every_limit(case, design, engine, tmp_path):
+    """Row by row, against the raw tables and not against what the plan was made from."""
+    params = PARAMETERS
+    contacts = strategy.contact_plan(case, design)
+    rows = collect(contacts, sort_by=["customer_id"])
+    raw = tables()
+    people = raw["customers"].set_index("customer_id").loc[rows["customer_id"]]
+    assert not people["marketing_opt_out"].any()
+    rating = rows["product_id"].map({"fund": 2}).fillna(0).to_numpy()
+    assert (people["risk_tolerance"].to_numpy() >= rating).all()
+    held = set(zip(raw["holdings"]["customer_id"], raw["holdings"]["product_id"], strict=True))
+    assert not held & set(zip(rows["customer_id"], rows["product_id"], strict=True))
+    assert rows.groupby("customer_id").size().max() <= params.contact_limit
+    offers = rows[rows["arm"] == "offer"]
+    assert offers["channel"].map({"email": 0.5, "phone": 5.0}).sum() <= params.budget
+    assert (offers["channel"] == "phone").sum() <= 400
+    cells = rows.groupby(["segment", "product_id", rows["cell"].map(
+        design.table.set_index("cell")["holds"])]).size()  # fmt: skip
+    assert cells.min() >= params.min_contacts
+
+    parquet = tmp_path / "contact_plan.parquet"
+    engine.write(contacts, parquet)
+    copied = pd.read_csv(export_csv(parquet)).sort_values("customer_id", ignore_index=True)
+    assert copied["customer_id"].tolist() == rows["customer_id"].tolist()
+    assert copied["propensity"].to_numpy() == pytest.approx(rows["propensity"].to_numpy())

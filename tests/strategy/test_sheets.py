@@ -1,0 +1,85 @@
+"""Strategy sheets quote the plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pmlib import strategy
+from pmlib.numbers import Number
+from pmlib.strategy.sheets import strategy_sheet
+from pmlib.texts import Look, open_language
+
+
+def statements(case: strategy.Case, design: strategy.Design, segment: int = 1) -> dict:
+    """Phrase of each aspect."""
+    return strategy_sheet(case, design, segment=segment).set_index("aspect")["statement"].to_dict()
+
+
+def counts(phrase) -> dict[str, int]:
+    return {offer["name"]: offer["n"].value for offer in phrase.quotes["offers"]}
+
+
+def test_sheets_quote_the_plan(case, design):
+    for segment in (1, 2):
+        told = statements(case, design, segment)
+        planned = design.planned[design.planned["segment"] == segment]
+        fund = planned.loc[planned["product_id"] == "fund", "offers"].sum()
+        assert counts(told["products"])["Fund"] == fund
+        control = (planned["planned"] - planned["offers"]).sum()
+        assert told["products"].quotes["control"].value == control
+        assert told["message"].quotes["held"][0].quotes == {"products": ["Card"]}
+        through = planned.groupby("channel")["offers"].sum()
+        assert counts(told["channel"]) == through[through >= 10].to_dict()
+
+
+def test_sheets_read_well(case, design):
+    found = strategy.strategy_sheets(case, design)
+    assert list(found.tables) == ["sheet-1", "sheet-2"]
+    assert found.quotes["sheet-2"] == {"segment": "Odd"}
+    look = Look(open_language("en"), "strategy_design", "tbl-sheet", "EUR")
+    shown = look.worded(found.of("sheet-1")).set_index("aspect")
+    assert shown.loc["Who", "statement"].startswith("2,000 customers, 50.0")
+    assert "refer to their Card" in shown.loc["Message", "statement"]
+    assert shown.loc["Message", "rests_on"] == "rules, plan"
+
+
+def test_a_rule_is_cited_only_where_most_fall_under_it(case, design):
+    """Of 100 planned customers 49 or 50 hold the antecedent; the bound is half."""
+    cells = design.table.assign(planned=0, offers=0)
+    fund = cells[(cells["product_id"] == "fund") & (cells["segment"] == 1)]
+    holders, others = (fund.index[fund["holds"] == holds][0] for holds in (True, False))
+    for held, cited in ((49, False), (50, True)):
+        made = cells.copy()
+        made.loc[[holders, others], ["planned", "offers"]] = [[held, held], [100 - held] * 2]
+        sheet = strategy_sheet(case, replace(design, table=made), segment=1).set_index("aspect")
+        message = sheet.loc["message"]
+        assert message["statement"].block == ("sheet.message-refers" if cited else "sheet.message")
+        assert message["rests_on"] == ("rules_plan" if cited else "plan")
+
+
+def test_interval_of_an_uplift_against_hand_computation(case, design):
+    """One cell planned: its effect and standard error are those of the yardstick."""
+    cells = design.table.assign(planned=0, offers=0)
+    cells.loc[0, ["planned", "offers"]] = 100
+    segment = int(cells.loc[0, "segment"])
+    told = statements(case, replace(design, table=cells), segment)
+    found: Number = told["yardstick"].quotes["effect"].quotes["n"]
+    effect, se = cells.loc[0, "effect"], cells.loc[0, "se"]
+    assert found.value == pytest.approx(effect)
+    ends = (effect - 1.96 * se, effect + 1.96 * se)
+    assert (found.low, found.high) == pytest.approx(ends, abs=1e-5)
+
+
+def test_effects_shrunk_to_one_are_not_told_apart(case, design):
+    """All cells share one effect; what rounding leaves of its variance is below zero."""
+    effects = replace(design.effects, covariance=-1e-18 * np.eye(len(design.table)))
+    same = replace(design, table=design.table.assign(effect=0.05), effects=effects)
+    assert statements(case, same)["positioning"].block == "sheet.positioning-open"
+
+
+def test_a_segment_without_offers_gets_a_sheet_that_says_why(case, design):
+    empty = replace(design, table=design.table.assign(planned=0, offers=0))
+    assert statements(case, empty)["offer"].block == "sheet.none-elsewhere"
