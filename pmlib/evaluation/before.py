@@ -11,13 +11,12 @@ from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.checks import design_matrix
 from pmlib.evaluation.effects import compare_arms, customer_codes, outcomes_of
 from pmlib.evaluation.learners import Expected
-from pmlib.evaluation.sections import in_section
 from pmlib.inference.means import weighted_difference, weighted_mean
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Finding, Level, Number
+from pmlib.numbers import Finding, Level, Number, needs
 
 
-@in_section("cuped")
+@needs(section="cuped")
 def cuped(
     contacts: pd.DataFrame,
     expected: Expected | None = None,
@@ -88,7 +87,7 @@ def cuped(
     return Finding(table, tuple(numbers), facts, {"more_customers": more})
 
 
-@in_section("before-after")
+@needs(section="before-after")
 def before_after(
     contacts: pd.DataFrame, *, before: pd.Series | None = None, confidence_level: float = 0.95
 ) -> Finding:

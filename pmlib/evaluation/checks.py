@@ -15,8 +15,7 @@ from scipy.special import chdtrc
 
 from pmlib.canon.contacts import CONTROL
 from pmlib.errors import StudyError
-from pmlib.evaluation.sections import in_section
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Finding, Number, needs
 
 # Sample-ratio mismatch is searched for in every campaign, so its threshold is strict.
 SAMPLE_RATIO_LEVEL = 0.001
@@ -72,14 +71,14 @@ def require_randomised(contacts: pd.DataFrame) -> None:
     outcome = contacts["responded"].astype(float)
     known = outcome.dropna()
     if known.nunique() < 2:
-        found = "no outcome is known" if known.empty else f"all known outcomes are {known.iloc[0]}"
         raise StudyError(
             "The outcome does not vary, so no effect can be estimated.",
             where=f"{where}.responded",
             rule="some customers respond and some do not",
-            found=found,
+            found="no outcome is known" if known.empty
+            else f"all known outcomes are {known.iloc[0]}",
             remedy="Wait for the outcome window to close, or check the outcome's coding.",
-        )
+        )  # fmt: skip
     empty = [arm for arm, rows in outcome.groupby(contacts["arm"]) if rows.notna().sum() == 0]
     if empty:
         raise StudyError(
@@ -122,7 +121,7 @@ def expected_shares(contacts: pd.DataFrame) -> pd.Series:
     return promised / promised.sum()
 
 
-@in_section("campaign-checks")
+@needs(section="campaign-checks")
 def check_campaign(
     contacts: pd.DataFrame,
     *,
@@ -181,16 +180,13 @@ def check_campaign(
     size = size.sort_values(ascending=False, kind="stable")
     largest = float(size.iloc[0]) if len(size) else None
     most = differences[differences["attribute"].isin(size.index[:_MOST_SHOWN])]
+    drawn, alike = ratio_p >= SAMPLE_RATIO_LEVEL, missing_p >= SAMPLE_RATIO_LEVEL
     facts = {
-        "campaign_checks": "passed",
-        "sample_ratio": "as_drawn" if ratio_p >= SAMPLE_RATIO_LEVEL else "mismatch",
-        "outcomes_known": "alike" if missing_p >= SAMPLE_RATIO_LEVEL else "unlike",
+        "campaign_checks": "passed" if drawn and alike else "stopped",
+        "sample_ratio": "as_drawn" if drawn else "mismatch",
+        "outcomes_known": "all" if known.all() else "alike" if alike else "unlike",
         "arms_balance": "not_recorded",
     }
-    if "mismatch" in facts.values() or "unlike" in facts.values():
-        facts["campaign_checks"] = "stopped"
-    if known.all():
-        facts["outcomes_known"] = "all"
     quotes: dict[str, Any] = {
         "limit": Number("", LARGE_IMBALANCE, decimals=1),
         "strict": Number("", SAMPLE_RATIO_LEVEL, decimals=3),

@@ -22,23 +22,15 @@ from pmlib.evaluation.money import (
     slug,
     totals,
 )
-from pmlib.evaluation.sections import in_section
 from pmlib.inference.many_tests import holm
 from pmlib.inference.means import Moments, Spending, effective_number, newcombe_spending, welch
 from pmlib.inference.proportions import newcombe
-from pmlib.numbers import Finding, Level, Number, Phrase
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
 
 ANY_OFFER = "any_offer"
 
 # Of columns: the arm, and the control that it is compared with.
 _ENDS = ("", "_control")
-
-
-def unit_of(outcome: str, largest: float) -> str:
-    """Unit of an outcome's mean: currency for money, a share for what is 0 or 1."""
-    if outcome in ("value", "profit"):
-        return "currency"
-    return "share" if largest <= 1 else ""
 
 
 def outcomes_of(contacts: pd.DataFrame, further: Sequence[str] = ()) -> pd.DataFrame:
@@ -59,7 +51,7 @@ def outcomes_of(contacts: pd.DataFrame, further: Sequence[str] = ()) -> pd.DataF
     return outcomes
 
 
-@in_section("intention-to-treat")
+@needs(section="intention-to-treat")
 def intention_to_treat(
     contacts: pd.DataFrame,
     *,
@@ -127,22 +119,33 @@ def intention_to_treat(
     return Finding(table, numbers + more, facts | decided, quotes, tables)
 
 
+def _in_units(row: Any, key: str = "") -> tuple[Number, Number, Number]:
+    """Mean of an arm and of what it is compared with, and their difference with its interval."""
+    unit = "currency" if row.outcome in ("value", "profit") else "share"
+    if unit == "share" and max(row.mean, row.mean_control) > 1:
+        unit = ""
+    about: dict[str, Any] = {
+        "outcome": Level("campaign_outcome", row.outcome), "arm": Level("arm", row.arm)
+    }  # fmt: skip
+    gap = "points" if unit == "share" else unit
+    effect = Number(key, row.effect, gap, row.low, row.high, about=about)
+    return Number("", row.mean, unit, about=about), Number("", row.mean_control, unit), effect
+
+
 def _rows_shown(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """Effects, or offers against each other, with each outcome in its unit."""
-    rows = []
-    for row in table.to_dict("records"):
-        unit = unit_of(row["outcome"], max(row["mean"], row["mean_control"]))
-        gap = "points" if unit == "share" else unit
-        effect = Number("", row["effect"], gap, row["low"], row["high"])
-        among = "against" if "against" in row else "customers"
-        other = "other_mean" if "against" in row else "control_mean"
-        p_value = "p_adjusted" if "against" in row else "p_value"
+    between, rows = "against" in table, []
+    among, other, p_value = (
+        ("against", "other_mean", "p_adjusted") if between
+        else ("customers", "control_mean", "p_value")
+    )  # fmt: skip
+    for row in table.itertuples():
+        mean, mean_other, effect = _in_units(row)
         rows.append(
             {
-                "outcome": names.get(row["outcome"], row["outcome"]), "arm": row["arm"],
-                among: row[among], "arm_mean": Number("", row["mean"], unit),
-                other: Number("", row["mean_control"], unit), "effect": effect,
-                "interval": Phrase("interval", {"n": effect}), p_value: row[p_value],
+                "outcome": names.get(row.outcome, row.outcome), "arm": row.arm,
+                among: getattr(row, among), "arm_mean": mean, other: mean_other, "effect": effect,
+                "interval": Phrase("interval", {"n": effect}), p_value: getattr(row, p_value),
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
@@ -208,7 +211,7 @@ def compare_arms(
             counts = [(part["mean" + end] * part["effective" + end], part["effective" + end])
                       for end in _ENDS]  # fmt: skip
             found = newcombe(*counts[0], *counts[1], confidence_level=confidence_level)
-        elif name == "mostly zero":
+        elif name == "mostly_zero":
             spent = [Spending(*(part[f + end] for f in Spending._fields)) for end in _ENDS]
             found = newcombe_spending(*spent, confidence_level=confidence_level)
         else:
@@ -300,31 +303,26 @@ def _moments(
 
 
 def _kind(outcome: pd.Series) -> str:
-    """What decides the interval: ``binary``, ``mostly zero`` or ``measured``."""
+    """What decides the interval: ``binary``, ``mostly_zero`` or ``measured``."""
     known = outcome.dropna()
     if known.isin((0.0, 1.0)).all():
         return "binary"
-    return "mostly zero" if (known == 0).mean() > 0.5 else "measured"
+    return "mostly_zero" if (known == 0).mean() > 0.5 else "measured"
 
 
 def _headline(table: pd.DataFrame, money: pd.DataFrame) -> tuple[Number, ...]:
     """Numbers of the first arm (all offers together) under plain keys, of others with suffix."""
-    first, numbers = table["arm"].iloc[0], []
+    suffix = {arm: f"_{slug(arm)}" for arm in table["arm"]} | {table["arm"].iloc[0]: ""}
+    numbers = []
     for row in table.itertuples():
-        suffix = "" if row.arm == first else f"_{slug(row.arm)}"
-        unit = unit_of(row.outcome, max(row.mean, row.mean_control))
-        about: dict[str, Any] = {
-            "outcome": Level("campaign_outcome", row.outcome), "arm": Level("arm", row.arm)
-        }  # fmt: skip
-        numbers.append(
-            Number(f"effect_{slug(row.outcome)}{suffix}", row.effect,
-                   "points" if unit == "share" else unit, row.low, row.high, about=about)
-        )  # fmt: skip
+        key = f"effect_{slug(row.outcome)}{suffix[row.arm]}"
+        mean, control, effect = _in_units(row, key)
+        numbers.append(effect)
         if row.outcome == "responded":
-            numbers.append(Number(f"response_offer{suffix}", row.mean, "share", about=about))
-            if not suffix:
-                numbers.append(Number("response_control", row.mean_control, "share"))
-    for row in money_rows(money).itertuples():
-        suffix = "" if row.arm == first else f"_{slug(row.arm)}"
-        numbers.append(replace(row.estimate, key=row.quantity + suffix))
+            numbers.append(replace(mean, key=f"response_offer{suffix[row.arm]}"))
+            numbers += [replace(control, key="response_control")] if not suffix[row.arm] else []
+    numbers += [
+        replace(row.estimate, key=row.quantity + suffix[row.arm])
+        for row in money_rows(money).itertuples()
+    ]
     return tuple(numbers)

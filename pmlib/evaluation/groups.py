@@ -9,13 +9,12 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from pmlib.evaluation.effects import ANY_OFFER, compare_arms
-from pmlib.evaluation.sections import in_section
 from pmlib.inference.many_tests import holm
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Finding, Number, needs
 
 
-@in_section("effect-by-segment")
+@needs(section="effect-by-segment")
 def effects_by(
     contacts: pd.DataFrame,
     group: str,

@@ -17,8 +17,8 @@ import pandas as pd
 
 from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.effects import customer_codes, outcomes_of
-from pmlib.evaluation.sections import in_section
 from pmlib.inference.learners import boosted_trees, one_thread
+from pmlib.numbers import needs
 
 # Customers an arm that models learn from, drawn at random beyond: small trees gain no more.
 _MOST_ROWS = 100_000
@@ -100,7 +100,7 @@ class Expected:
         return gamma
 
 
-@in_section("uplift-ranking")
+@needs(section="uplift-ranking")
 def candidate_rankings(
     expected: Expected, planned: pd.DataFrame | None = None
 ) -> dict[str, np.ndarray]:
@@ -126,7 +126,7 @@ def candidate_rankings(
     return ranked
 
 
-@in_section("uplift-ranking")
+@needs(section="uplift-ranking")
 def expect(
     contacts: pd.DataFrame,
     training: pd.DataFrame | None,

@@ -7,11 +7,10 @@ import pandas as pd
 
 from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.effects import customer_codes
-from pmlib.evaluation.sections import in_section
 from pmlib.inference.means import weighted_difference
 from pmlib.inference.normal import normal_quantile
 from pmlib.inference.power import detectable_mean, power
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Finding, Number, needs
 
 N_LOOKS = 10
 
@@ -43,7 +42,7 @@ def sequence_radius(count: np.ndarray, *, error_rate: float, aimed_at: float) ->
     return np.sqrt(2 * scaled / (count**2 * rho2) * np.log(np.sqrt(scaled) / error_rate))
 
 
-@in_section("interim-looks")
+@needs(section="interim-looks")
 def interim_looks(
     contacts: pd.DataFrame, *, error_rate: float = 0.05, seed: int, looks: int = N_LOOKS
 ) -> Finding:
@@ -123,7 +122,7 @@ def false_alarms(looks: int, *, error_rate: float, seed: int) -> pd.DataFrame:
     return pd.DataFrame({"looks": count, "plain": seen[0], "sequence": seen[1]})
 
 
-@in_section("interim-looks")
+@needs(section="interim-looks")
 def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> Finding:
     """Chance to show an effect, by size of campaign, with this one's control share and base rate.
 

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pmlib.evaluation.learners import Expected
-from pmlib.evaluation.sections import in_section
 from pmlib.inference.means import from_influence
-from pmlib.numbers import Finding, Level, Number
+from pmlib.numbers import Finding, Level, Number, needs
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly_robust", "inverse_propensity"
 
@@ -23,7 +22,7 @@ Policy = Mapping[str, np.ndarray]
 """Arm to the probability with which each customer gets it; the rest is not contacted."""
 
 
-@in_section("policy-values")
+@needs(section="policy-values")
 def candidate_policies(
     expected: Expected, rankings: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, np.ndarray]]:
@@ -59,7 +58,7 @@ def candidate_policies(
     return policies
 
 
-@in_section("policy-values")
+@needs(section="policy-values")
 def policy_values(
     expected: Expected, policies: Mapping[str, Policy], *, confidence_level: float = 0.95
 ) -> Finding:

@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 
 from pmlib.errors import StudyError
-from pmlib.evaluation.sections import in_section
 from pmlib.inference.learners import boosted_trees, one_thread
 from pmlib.inference.proportions import wilson
 from pmlib.inference.ranking import auc_interval
-from pmlib.numbers import Finding, Level, Number, missing
+from pmlib.numbers import Finding, Level, Number, missing, needs
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -58,7 +57,7 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
     return {"regression": logistic, "boosting": boosting}
 
 
-@in_section("targeting-over-time")
+@needs(section="targeting-over-time")
 def judge_over_time(
     contacts: pd.DataFrame,
     features: Sequence[str],
@@ -122,20 +121,10 @@ def judge_over_time(
     rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, confidence_level)
     drift = _drift(contacts["contacted_on"], y, confidence_level)
     best = auc.groupby("split")["auc"].max()
-    models = [
-        {"model": Level("model", model)} | {
-            row.split: Number("", row.auc, "ratio", decimals=3) for row in rows.itertuples()
-        } | {"found": Number("", _middle(gains, model)["found"], "share")}
-        for model, rows in auc.groupby("model", sort=False)
-    ]  # fmt: skip
-    quotes = {
-        "models": models,
-        "first": Number("", drift["response"].iloc[0], "share"),
-        "last": Number("", drift["response"].iloc[-1], "share"),
-    }
+    first, last = (Number("", drift["response"].iloc[end], "share") for end in (0, -1))
     facts = {"random_split": "flatters" if best[RANDOM] > best[LATER] else "does_not"}
     tables = {"drift": drift, "rolling": rolling, "gains": gains}
-    return Finding(auc, _numbers(auc, gains), facts, quotes, tables)
+    return Finding(auc, _numbers(auc, gains), facts, {"first": first, "last": last}, tables)
 
 
 def gains_table(
@@ -172,7 +161,7 @@ def gains_table(
     return table
 
 
-@in_section("targeting-over-time")
+@needs(section="targeting-over-time")
 def profit_curve(
     targeting: Finding,
     contacts: pd.DataFrame,
@@ -216,12 +205,9 @@ def profit_curve(
         "bought": Number("", response.iloc[-1], "share"),
         "model": Level("model", best["model"]),
     }
-    return Finding(
-        curve,
-        (Number("profit_best_depth", best["depth"], "share", decimals=0),),
-        {"calling_pays": "everybody" if best["depth"] == 1 else "the_best"},
-        quotes,
-    )
+    facts = {"calling_pays": "everybody" if best["depth"] == 1 else "the_best"}
+    depth = Number("profit_best_depth", best["depth"], "share", decimals=0)
+    return Finding(curve, (depth,), facts, quotes)
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -229,8 +215,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     out = {}
     for column in frame:
         values = frame[column]
-        numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        if numeric:
+        if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             out[column] = values.astype(float).fillna(values.median())
         else:
             out[column] = values.astype(object).where(values.notna(), "unknown").astype(str)
@@ -292,19 +277,13 @@ def _drift(dates: pd.Series, bought: np.ndarray, confidence_level: float) -> pd.
     return table.drop(columns="buyers")
 
 
-def _middle(gains: pd.DataFrame, model: str) -> pd.Series:
-    """Row of the better half by one model."""
-    return gains[(gains["depth"] == 0.5) & (gains["model"] == model)].iloc[0]
-
-
 def _numbers(auc: pd.DataFrame, gains: pd.DataFrame) -> tuple[Number, ...]:
-    numbers = []
-    for model, rows in auc.groupby("model", sort=False):
-        half = _middle(gains, model)
-        numbers += [
-            Number(f"auc_{row.split}_{model}", row.auc, "ratio", row.low, row.high, decimals=3)
-            for row in rows.itertuples()
-        ]
-        numbers.append(Number(f"found_in_best_half_{model}", half["found"], "share",
-                              half["found_low"], half["found_high"]))  # fmt: skip
-    return tuple(numbers)
+    areas = [
+        Number(f"auc_{row.split}_{row.model}", row.auc, "ratio", row.low, row.high, decimals=3)
+        for row in auc.itertuples()
+    ]
+    found = [
+        Number(f"found_in_best_half_{row.model}", row.found, "share", row.found_low, row.found_high)
+        for row in gains[gains["depth"] == 0.5].itertuples()
+    ]
+    return (*areas, *found)

@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 from pmlib.evaluation.learners import Expected
-from pmlib.evaluation.sections import in_section
 from pmlib.inference.means import from_influence
-from pmlib.numbers import Finding, Level, Number, Phrase
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
 
 DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)
 
@@ -124,7 +123,7 @@ def qini_curve(
     return pd.DataFrame(rows, columns=["depth", "gain", "gain_low", "gain_high", "random"])
 
 
-@in_section("uplift-ranking")
+@needs(section="uplift-ranking")
 def judge_rankings(
     expected: Expected, scores: Mapping[str, np.ndarray], *, confidence_level: float = 0.95
 ) -> Finding:
