@@ -19,24 +19,8 @@ from pmlib.evaluation.targeting import gains_table, judge_over_time, profit_curv
 from pmlib.evaluation.uplift import judge_rankings, rank_weighted_effect
 
 __all__ = [
-    "before_after",
-    "candidate_policies",
-    "candidate_rankings",
-    "check_campaign",
-    "cuped",
-    "effects_by",
-    "expect",
-    "gains_table",
-    "intention_to_treat",
-    "interim_looks",
-    "judge_over_time",
-    "judge_rankings",
-    "open_campaign",
-    "policy_values",
-    "power_curve",
-    "profit_curve",
-    "rank_prospects",
-    "rank_weighted_effect",
-    "read_results",
-    "readable",
-]
+    "before_after", "candidate_policies", "candidate_rankings", "check_campaign", "cuped",
+    "effects_by", "expect", "gains_table", "intention_to_treat", "interim_looks",
+    "judge_over_time", "judge_rankings", "open_campaign", "policy_values", "power_curve",
+    "profit_curve", "rank_prospects", "rank_weighted_effect", "read_results", "readable",
+]  # fmt: skip

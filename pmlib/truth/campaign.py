@@ -129,7 +129,7 @@ def rankings_beside_truth(
     policies: Mapping[str, Policy],
     values: Finding,
 ) -> Finding:
-    """Rankings, and values of policies, beside the truth.
+    """Rankings and values of policies beside the truth: the same weights on true profits.
 
     Parameters
     ----------
@@ -143,14 +143,24 @@ def rankings_beside_truth(
     Returns
     -------
     Finding
-        As `true_rankings`; further table *truth-policies*, as `true_policies`.
+        ``ranking, measure, estimate, low, high, truth, covered``; further table *truth-policies*
+        with ``policy, estimator, value, low, high, truth, covered``.
     """
     if not study.simulated or isinstance(expected, Finding):
         return missing("no_truth")
-    outcomes = potential_outcomes(study, expected.judged)
-    earned = true_policies(outcomes, policies, values.table)
-    found = true_rankings(outcomes, scores, rankings.table)
-    return Finding(found, tables={"truth-policies": earned})
+    profit = _profit(potential_outcomes(study, expected.judged))
+    own = rankings.table[["ranking", "measure", "estimate", "low", "high"]]
+    areas = [
+        rank_weighted_effect(profit, scores[row.ranking], measure=row.measure).effect
+        for row in own.itertuples()
+    ]
+    earned = values.table[["policy", "estimator", "value", "low", "high"]]
+    mean = {
+        name: float(np.mean(profit * sum(policy.values()))) if policy else 0.0
+        for name, policy in policies.items()
+    }
+    tables = {"truth-policies": _beside(earned, earned["policy"].map(mean))}
+    return Finding(_beside(own, areas), tables=tables)
 
 
 def true_groups(
@@ -175,61 +185,6 @@ def true_groups(
     true = (outcomes["p1"] - outcomes["p0"]).groupby(contacts[group]).mean()
     table = estimates[[group, "effect", "low", "high"]].rename(columns={"effect": "estimate"})
     return _beside(table, table[group].map(true))
-
-
-def true_rankings(
-    outcomes: pd.DataFrame, rankings: Mapping[str, np.ndarray], table: pd.DataFrame
-) -> pd.DataFrame:
-    """Qini area and AUTOC of rankings, beside the truth: the same weights on true effects.
-
-    Parameters
-    ----------
-    outcomes : DataFrame
-        As `potential_outcomes`, rows as the scores.
-    rankings : mapping of str to ndarray
-    table : DataFrame
-        As that of `judge_rankings`, of profit.
-
-    Returns
-    -------
-    DataFrame
-        ``ranking, measure, estimate, low, high, truth, covered``.
-    """
-    profit = _profit(outcomes)
-    own = table[["ranking", "measure", "estimate", "low", "high"]]
-    true = [
-        rank_weighted_effect(profit, rankings[row.ranking], measure=row.measure).effect
-        for row in own.itertuples()
-    ]
-    return _beside(own, true)
-
-
-def true_policies(
-    outcomes: pd.DataFrame, policies: Mapping[str, Policy], table: pd.DataFrame
-) -> pd.DataFrame:
-    """Policy values beside the truth.
-
-    Parameters
-    ----------
-    outcomes : DataFrame
-        As `potential_outcomes`, rows as the policies' probabilities.
-    policies : mapping of str to Policy
-        Of one arm.
-    table : DataFrame
-        As the table of `policy_values`, of profit.
-
-    Returns
-    -------
-    DataFrame
-        ``policy, estimator, value, low, high, truth, covered``.
-    """
-    profit = _profit(outcomes)
-    true = {
-        name: float(np.mean(profit * sum(policy.values()))) if policy else 0.0
-        for name, policy in policies.items()
-    }
-    own = table[["policy", "estimator", "value", "low", "high"]]
-    return _beside(own, own["policy"].map(true))
 
 
 def beside_truth(numbers: Sequence[Number], truth: Mapping[str, float]) -> pd.DataFrame:
