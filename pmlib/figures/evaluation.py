@@ -217,7 +217,8 @@ def gains(found: Finding, words: Words) -> Figure:
     for axes, name in ((left, "found"), (right, "lift")):
         _by_depth(axes, found.of("gains"), name, words)
         axes.set_ylim(0)
-        axes.set_title(words(f"{name}-title"))
+    left.set_title(words("found-title"))
+    right.set_title(words("lift-title"))
     left.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1, ls=":")
     marks.reference(right, y=1, colour="muted", width=1, style=":")
     guides.values(left, "y", words("found"), form=guides.PER_CENT)

@@ -42,6 +42,7 @@ def sentences(source: str) -> list[str]:
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and id(node) not in passed
+        and " " in node.value.strip()  # else a code, such as a key or a label
         and len(re.findall(r"[A-Za-zäöüé]{2,}", node.value)) > MOST_WORDS
     ]
 
