@@ -19,6 +19,7 @@ import pandas as pd
 
 from pmlib.evaluation import (
     candidate_policies,
+    candidate_rankings,
     check_campaign,
     cuped,
     effects_by,
@@ -86,9 +87,9 @@ def speed(n: int) -> None:
     total = sum(timed(name, run)[1] for name, run in steps)
     expected, seconds = timed("models", lambda: expect(contacts, None, features, seed=1))
     total += seconds
-    ranked = expected.rankings()
+    ranked = candidate_rankings(expected)
     gamma = expected.any_scores()
-    total += timed("rankings", lambda: judge_rankings(gamma, ranked, unit="currency"))[1]
+    total += timed("rankings", lambda: judge_rankings(expected, ranked))[1]
     policies = candidate_policies(expected, ranked)
     total += timed("policies", lambda: policy_values(expected, policies))[1]
     print(f"{'all of ' + format(n, ',') + ' contacts':<44}{total:8.2f} s\n")
@@ -118,7 +119,8 @@ def compare(contacts: pd.DataFrame, gamma: np.ndarray, score: np.ndarray) -> Non
         return np.std([one.effect for one in found], ddof=1)
 
     def analytic() -> np.ndarray:
-        return effects_by(contacts, "segment").of("profit")["standard_error"].to_numpy()
+        table = effects_by(contacts, "segment").table
+        return table.loc[table["outcome"] == "profit", "standard_error"].to_numpy()
 
     def influence() -> float:
         rank = rank_weighted_effect(gamma, score, measure=MEASURES[0])

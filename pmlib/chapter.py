@@ -162,7 +162,7 @@ class Chapter:
         Parameters
         ----------
         finding : Finding
-            One that is absent says why, once, and nothing else.
+            One that is absent says why, once, and nothing else; its facts are kept.
         parts : str or Drawing
             In the order of the page: the name of a text block; the label of a table, ``tbl-…``; a
             drawing. A part named as one of the finding's further tables shows that one, any other
@@ -175,13 +175,13 @@ class Chapter:
         StudyError
             A text, a column, a number or a fact has no words in the catalogue.
         """
+        self.record([*finding.numbers, *(Fact(k, v) for k, v in finding.facts.items())])
         if finding.absent:
             if finding.absent not in self._said:
                 self._said.append(finding.absent)
                 source = self._rendered(finding.absent.block, finding.absent.quotes)
                 display(HTML(f'<p class="pm-absent">{caption_html(source)}</p>'))
             return
-        self.record([*finding.numbers, *(Fact(k, v) for k, v in finding.facts.items())])
         for part in parts:
             if isinstance(part, Drawing):
                 self._draw(finding, part)
@@ -391,16 +391,17 @@ class Chapter:
             Name to JSON value.
         private : mapping
             Name to customer-level table (a data frame, or a lazy frame written by the engine);
-            goes to the run's ``private`` folder, never into the report.
+            goes to the run's ``private`` folder, never into the report. One without columns, as an
+            absent finding has, is not written.
         """
         public, secret = self.run / "artifacts" / self.name, self.run / "private" / self.name
         with folder_written_whole(secret) as hidden, folder_written_whole(public) as shown:
             for name, table in _present(private):
                 path = hidden / f"{name}.parquet"
-                if isinstance(table, pd.DataFrame):
-                    write_frame(table, path)
-                else:
+                if not isinstance(table, pd.DataFrame):
                     self.engine.write(table, path)
+                elif len(table.columns):
+                    write_frame(table, path)
             for name, frame in _present(frames):
                 write_frame(frame, shown / f"{name}.parquet")
             for name, value in (values or {}).items():

@@ -175,7 +175,7 @@ def missing(reason: str, **quotes: Any) -> Finding:
     return Finding(absent=Phrase(f"absent.{reason}", quotes))
 
 
-def needs(*names: str) -> Callable[[Callable[P, R]], Callable[P, R | Finding]]:
+def needs(*names: str, section: str = "") -> Callable[[Callable[P, R]], Callable[P, R | Finding]]:
     """Let a function of a study's tables answer with an absent finding where one is missing.
 
     An argument that is itself an absent finding is answered in the same way, so that a notebook
@@ -186,6 +186,8 @@ def needs(*names: str) -> Callable[[Callable[P, R]], Callable[P, R | Finding]]:
     names : str
         Tables that the mapping ``tables``, the first argument, must have; none where the
         function takes findings only.
+    section : str
+        A reason that quotes a ``section`` is told anew in this one, any other once.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R | Finding]:
@@ -193,7 +195,9 @@ def needs(*names: str) -> Callable[[Callable[P, R]], Callable[P, R | Finding]]:
         def answer(*args: P.args, **kwargs: P.kwargs) -> R | Finding:
             for given in (*args, *kwargs.values()):
                 if isinstance(given, Finding) and given.absent:
-                    return Finding(absent=given.absent)
+                    quotes = given.absent.quotes
+                    told = {"section": section} if "section" in quotes else {}
+                    return Finding(absent=Phrase(given.absent.block, {**quotes, **told}))
             lacking = [name for name in names if name not in args[0]]  # type: ignore[operator]
             return missing("tables", tables=lacking) if lacking else function(*args, **kwargs)
 

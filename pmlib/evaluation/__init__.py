@@ -1,16 +1,16 @@
 """Campaign evaluation: what a campaign caused, or, without control, how well it was aimed.
 
 `campaign` finds the contacts (from the simulator, the study, or a file of `results`); `checks`
-come before `effects` and `groups`; `before`, `uplift`, `policies` and `looks` go deeper;
-`targeting` and `prospects` serve studies without control.
+come before `effects`, with their `money`, and `groups`; `before`, `uplift`, `policies` and `looks`
+go deeper; `targeting` and `prospects` serve studies without control.
 """
 
 from pmlib.evaluation.before import before_after, cuped
-from pmlib.evaluation.campaign import open_campaign
+from pmlib.evaluation.campaign import open_campaign, readable
 from pmlib.evaluation.checks import check_campaign
 from pmlib.evaluation.effects import intention_to_treat
 from pmlib.evaluation.groups import effects_by
-from pmlib.evaluation.learners import expect
+from pmlib.evaluation.learners import candidate_rankings, expect
 from pmlib.evaluation.looks import interim_looks, power_curve
 from pmlib.evaluation.policies import candidate_policies, policy_values
 from pmlib.evaluation.prospects import rank_prospects
@@ -19,22 +19,8 @@ from pmlib.evaluation.targeting import gains_table, judge_over_time, profit_curv
 from pmlib.evaluation.uplift import judge_rankings, rank_weighted_effect
 
 __all__ = [
-    "before_after",
-    "candidate_policies",
-    "check_campaign",
-    "cuped",
-    "effects_by",
-    "expect",
-    "gains_table",
-    "intention_to_treat",
-    "interim_looks",
-    "judge_over_time",
-    "judge_rankings",
-    "open_campaign",
-    "policy_values",
-    "power_curve",
-    "profit_curve",
-    "rank_prospects",
-    "rank_weighted_effect",
-    "read_results",
-]
+    "before_after", "candidate_policies", "candidate_rankings", "check_campaign", "cuped",
+    "effects_by", "expect", "gains_table", "intention_to_treat", "interim_looks",
+    "judge_over_time", "judge_rankings", "open_campaign", "policy_values", "power_curve",
+    "profit_curve", "rank_prospects", "rank_weighted_effect", "read_results", "readable",
+]  # fmt: skip

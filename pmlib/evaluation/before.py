@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -10,17 +10,18 @@ import pandas as pd
 from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.checks import design_matrix
 from pmlib.evaluation.effects import compare_arms, customer_codes, outcomes_of
+from pmlib.evaluation.learners import Expected
 from pmlib.inference.means import weighted_difference, weighted_mean
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Number, percent
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Level, Number, needs
 
 
+@needs(section="cuped")
 def cuped(
     contacts: pd.DataFrame,
+    expected: Expected | None = None,
     *,
-    covariates: Sequence[str],
-    predictions: Mapping[str, np.ndarray] | None = None,
+    covariates: Iterable[str],
     confidence_level: float = 0.95,
 ) -> Finding:
     r"""Adjust outcomes for covariates of the time before the contact [@deng2013cuped].
@@ -34,10 +35,11 @@ def cuped(
     ----------
     contacts : DataFrame
         ``arm, responded, value, cost`` and the covariates.
-    covariates : sequence of str
+    expected : Expected, optional
+        What models expect of each customer: further covariates, where they were learnt on an
+        *earlier* campaign.
+    covariates : iterable of str
         Columns known before the contact.
-    predictions : mapping of str to ndarray, optional
-        Further covariates, such as a response expected by a model of *another* campaign.
 
     Returns
     -------
@@ -48,9 +50,9 @@ def cuped(
     outcomes = outcomes_of(contacts)
     outcomes = outcomes[[name for name in ("responded", "profit") if name in outcomes]]
     known = outcomes["responded"].notna().to_numpy()
-    design = design_matrix(contacts[list(covariates)][known], covariates)
-    for name, values in (predictions or {}).items():
-        design[name] = np.asarray(values, float)[known]
+    design = design_matrix(contacts[known], list(covariates))
+    if expected is not None and expected.learnt_on == "earlier_campaign":
+        design = design.assign(**expected.response)  # of those whose outcome is known
     x, y = design.to_numpy(), outcomes.to_numpy()[known]
     treated = (contacts["arm"] != CONTROL).to_numpy()[known]
     weight, customers = weights_of(contacts).to_numpy()[known], customer_codes(contacts)[known]
@@ -70,32 +72,22 @@ def cuped(
             rows.append((outcome, adjusted, effect, error, effect - z * error, effect + z * error))
     columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
     table = pd.DataFrame(rows, columns=columns)
-    return Finding(table, *_removed(table))
-
-
-def _removed(table: pd.DataFrame) -> tuple[tuple[Number, ...], str]:
-    numbers, parts, most = [], [], 0.0
+    numbers, most = [], 0.0
     for outcome, part in table.groupby("outcome", sort=False):
-        raw, sharp = (part[part["adjusted"] == flag].iloc[0] for flag in (False, True))
-        saved = 1 - (sharp["standard_error"] / raw["standard_error"]) ** 2
-        most, key = max(most, saved), f"cuped_variance_removed_{outcome}"
+        raw, adjusted = (part[part["adjusted"] == flag].iloc[0] for flag in (False, True))
+        removed = 1 - (adjusted["standard_error"] / raw["standard_error"]) ** 2
+        most, unit = max(most, removed), "currency" if outcome == "profit" else "points"
         numbers += [
-            Number(f"cuped_effect_{outcome}", sharp["effect"],
-                   "currency" if outcome == "profit" else "points", sharp["low"], sharp["high"],
-                   f"effect on {outcome} per customer, adjusted for what was known before"),
-            Number(key, saved, "share",
-                   meaning=f"variance of the effect on {outcome} that the adjustment removes"),
+            Number(f"cuped_effect_{outcome}", adjusted["effect"], unit, adjusted["low"],
+                   adjusted["high"]),
+            Number(f"cuped_variance_removed_{outcome}", removed, "share"),
         ]  # fmt: skip
-        name = "response" if outcome == "responded" else outcome
-        parts.append(f"{{{key}}} of the variance of the effect on {name}")
-    gain = (
-        f"as if the campaign had had {percent(1 / (1 - most) - 1)} more customers."
-        if most > 0.005
-        else "next to nothing, so the plain comparison is as good."
-    )
-    return tuple(numbers), f"What was known before removes {' and '.join(parts)}: {gain}"
+    facts = {"cuped_gain": "some" if most > 0.005 else "nothing"}
+    more = Number("", 1 / (1 - most) - 1, "share", decimals=0)
+    return Finding(table, tuple(numbers), facts, {"more_customers": more})
 
 
+@needs(section="before-after")
 def before_after(
     contacts: pd.DataFrame, *, before: pd.Series | None = None, confidence_level: float = 0.95
 ) -> Finding:
@@ -113,8 +105,8 @@ def before_after(
     Returns
     -------
     Finding
-        ``method, outcome`` (value or response), ``effect, low, high`` per contacted customer. Its
-        text also quotes the headline effect of `intention_to_treat`.
+        ``method`` (``before_after``, ``control``), ``outcome`` (value or response), ``effect, low,
+        high`` per contacted customer.
     """
     outcomes = outcomes_of(contacts)
     name = "value" if "value" in outcomes else "responded"
@@ -133,28 +125,19 @@ def before_after(
     randomised = table[table["outcome"] == name].iloc[0]
     low, high = change[0] - z * change[1], change[0] + z * change[1]
     rows = [
-        ("before and after", name, change[0], low, high),
-        ("against control", name, *randomised[["effect", "low", "high"]]),
+        ("before_after", name, change[0], low, high),
+        ("control", name, *randomised[["effect", "low", "high"]]),
     ]
     table = pd.DataFrame(rows, columns=["method", "outcome", "effect", "low", "high"])
     # What before and after adds: the control group's outcome, less what the treated had before.
     added, half = kept[0] - had[0], z * float(np.hypot(kept[1], had[1]))
+    about = {"outcome": Level("campaign_outcome", name)}
     numbers = (
-        Number("before_after_effect", change[0], unit, low, high,
-               f"{name} per contacted customer, after less before"),
-        Number("before_after_error", added, unit, added - half, added + half,
-               f"what before and after adds to the randomised effect on {name}"),
-    )  # fmt: skip
-    why = (
-        "Nobody was offered what they held, so nothing was sold before: the difference is what "
-        "the control group earned without any contact, and is counted as caused."
-        if before is None
-        else "It is what the control group brought afterwards less what the contacted had brought "
-        "before: a change without any contact."
+        Number("before_after_effect", change[0], unit, low, high, about=about),
+        Number("before_after_error", added, unit, added - half, added + half, about=about),
     )
-    text = (
-        "Per contacted customer, before and after says {before_after_effect}, the control group "
-        f"{{effect_{name}}}. The difference is {{before_after_error}} "
-        f"({{before_after_error.interval}}). {why}"
-    )
-    return Finding(table, numbers, text)
+    facts = {
+        "time_before": "nothing_sold" if before is None else "recorded",
+        "time_before_in": name,
+    }
+    return Finding(table, numbers, facts, {"randomised": Number("", randomised["effect"], unit)})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
@@ -18,58 +18,53 @@ from pmlib.canon.holdings import surely_held_before
 from pmlib.engine import collect, day_number, uniform
 from pmlib.errors import StudyError
 from pmlib.evaluation.results import read_results
+from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.schema import CONTRACTS
 
 if TYPE_CHECKING:
     from pmlib.engine import Engine
+    from pmlib.params import Parameters
     from pmlib.studies import Study
 
-Kind = Literal["randomised", "uncontrolled", "none"]
-
 DAYS_BEFORE = 90
-"""Length of the pre-period whose transactions serve as covariates."""
-
-_NO_CAMPAIGN = (
-    "so there is no campaign to evaluate; the sections below say how one would be evaluated."
-)
+"""Length of the pre-period whose transactions serve as covariates; the texts name it."""
 
 # Seeded draws of this chapter have streams of their own, apart from those of other chapters.
 _SPLIT_STREAM, _ORDER_STREAM = 5001, 5002
 
 
-@dataclass(frozen=True)
-class Campaign:
+@dataclass(frozen=True, kw_only=True)
+class Campaign(Finding):
     """Contacts of one campaign, one row an assignment.
+
+    Its fact ``campaign_kind`` is ``randomised`` (a control group and known propensities),
+    ``uncontrolled`` (contacts only), ``nothing_planned`` or ``no_contacts``.
 
     Attributes
     ----------
-    kind : str
-        ``randomised`` (a control group and known propensities), ``uncontrolled`` (contacts
-        only) or ``none``.
     contacts : DataFrame
-        The canonical columns, ``segment``, one column a covariate, ``arm_propensity``
-        (probability of the row's arm, its product and channel being given), ``order`` (0-1, a
-        seeded random number) and ``half`` (0 or 1, a seeded split of customers); in the order
-        of time.
+        The canonical columns, ``segment`` and ``segment_name``, one column a covariate,
+        ``arm_propensity`` (probability of the row's arm, its product and channel being given),
+        ``order`` (0-1, a seeded random number) and ``half`` (0 or 1, a seeded split of
+        customers); in the order of time.
     training : DataFrame or None
         Contacts of an earlier randomised campaign, same columns, to learn rankings from.
     covariates : mapping of str to str
-        Columns known before the contact, and what a reader calls them.
+        Columns known before the contact, and what the study calls them.
     sensitive : tuple of str
         Covariates that describe and check but must not target.
     outcomes : mapping of str to str
-        Further outcome columns, and what a reader calls them.
-    text : str
-        Where the contacts come from.
+        Further outcome columns, and what the study calls them.
+    planned : DataFrame or None
+        Cells of the plan that the campaign carried out, with ``expected_profit``.
     """
 
-    kind: Kind
-    contacts: pd.DataFrame
-    training: pd.DataFrame | None
+    contacts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    training: pd.DataFrame | None = None
     covariates: Mapping[str, str]
-    sensitive: tuple[str, ...]
-    outcomes: Mapping[str, str]
-    text: str
+    sensitive: tuple[str, ...] = ()
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    planned: pd.DataFrame | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -77,23 +72,23 @@ class Campaign:
         return tuple(name for name in self.covariates if name not in self.sensitive)
 
     @property
-    def spans_time(self) -> bool:
-        """Whether contacts can be split into earlier and later ones."""
-        return self.kind == "uncontrolled" and bool(np.ptp(self.contacts["contact_day"]) > 0)
+    def randomised(self) -> pd.DataFrame | Finding:
+        """The contacts, or why they can show no effect."""
+        if self.absent:
+            return Finding(absent=self.absent)
+        if self.facts["campaign_kind"] != "randomised":
+            return missing("no_control", section="")
+        return self.contacts
 
     @property
-    def absent(self) -> str:
-        """Why nothing can be said about effects."""
-        if self.kind == "uncontrolled":
-            return "The contacts have no control group, so there is nothing to show here."
-        return "The checks stopped the reading, so nothing is shown here."
-
-    @property
-    def absent_targeting(self) -> str:
-        """Why targeting over time is not judged."""
-        if self.kind == "uncontrolled":
-            return "All contacts bear one date, so there are no later ones to judge a ranking on."
-        return "This campaign has a control group, which answers more than a ranking can."
+    def later(self) -> pd.DataFrame | Finding:
+        """The contacts, or why there are no later ones to judge a ranking of earlier ones on."""
+        if self.absent:
+            return Finding(absent=self.absent)
+        if self.facts["campaign_kind"] == "randomised":
+            return missing("has_control")
+        spread = np.ptp(self.contacts["contact_day"]) > 0
+        return self.contacts if spread else missing("one_date")
 
     def before(self, column: str | None, ratio: float) -> pd.Series | None:
         """What `value` would have been before the contact, had the period been as long.
@@ -110,7 +105,7 @@ class Campaign:
         StudyError
             There is no such covariate.
         """
-        if column is None or self.kind == "none":
+        if column is None or self.absent:
             return None
         if column not in self.covariates:
             raise StudyError(
@@ -121,120 +116,97 @@ class Campaign:
             )
         return ratio * self.contacts[column].astype(float)
 
-    def read_prospects(self, table: nw.LazyFrame) -> pd.DataFrame:
-        """People not contacted yet: ``customer_id``, features and, if known, ``responded``."""
-        there = table.collect_schema().names()
-        columns = [n for n in ("customer_id", *self.features, "responded") if n in there]
-        return collect(table.select(*columns), sort_by=["customer_id"])
 
-    def with_names(self, segments: pd.DataFrame) -> pd.DataFrame:
-        """`contacts` with ``segment_name``.
-
-        Parameters
-        ----------
-        segments : DataFrame
-            ``segment, name``.
-        """
-        if self.kind == "none":
-            return self.contacts
-        names = segments.set_index("segment")["name"]
-        return self.contacts.assign(segment_name=self.contacts["segment"].map(names))
+@needs()
+def readable(contacts: pd.DataFrame, checks: Finding) -> pd.DataFrame | Finding:
+    """Return the contacts, or why they are not read further."""
+    if checks.facts["campaign_checks"] == "stopped":
+        return missing("checks_stopped", section="")
+    return contacts
 
 
 def open_campaign(
     study: Study,
     engine: Engine,
+    params: Parameters,
     *,
-    assignments: Path,
-    plan: Path | None = None,
-    results: str | None = None,
-    seed: int,
+    load: Callable[[str, str], pd.DataFrame],
+    load_private: Callable[[str, str], Path],
 ) -> Campaign:
     """Find what there is to evaluate: returned results, the simulator's field test, or contacts.
 
     Parameters
     ----------
-    assignments : Path
-        Segment of every customer, as saved by the segmentation.
-    plan : Path, optional
-        The contact plan; needed for `results` and for a simulated bank.
-    results : str, optional
-        CSV of a real campaign that carried out the plan.
-    seed : int
-        Of the simulated field test and of the seeded splits.
+    params : Parameters
+        ``campaign_results`` names the CSV of a real campaign that carried out the plan; ``seed``
+        is that of the simulated field test and of the seeded splits.
+    load, load_private : callable
+        Read what an earlier chapter left: ``segments``, ``assignments`` and, where the plan was
+        carried out, ``contact_plan`` and its ``cells``.
 
     Raises
     ------
     StudyError
         The results do not match the plan.
     """
-    covariates = _Covariates(study, engine, assignments, seed)
+    known = _Covariates(
+        study, engine, load_private("segmentation", "assignments"),
+        load("segmentation", "segments").set_index("segment")["name"], params.seed,
+    )  # fmt: skip
     latest = _latest_randomised(study, engine)
-    if plan is not None:
+    outcomes = {name: outcome.label for name, outcome in study.outcomes.items()}
+    if study.simulated or params.campaign_results:
+        plan = load_private("strategy_design", "contact_plan")
         planned = collect(engine.scan(plan), sort_by=["customer_id", "product_id"])
         if planned.empty:
-            text = f"The plan contacts nobody, {_NO_CAMPAIGN}"
-            return covariates.campaign("none", planned, None, {}, text)
-        contacts, text = _carried_out(study, planned, results=results, seed=seed)
+            return known.campaign("nothing_planned", absent=Phrase("absent.nothing_planned"))
+        contacts, quotes = _carried_out(study, planned, params)
+        source = {"campaign_source": "returned" if params.campaign_results else "field_test"}
         if not (contacts["arm"] == CONTROL).any():
-            text += " The plan kept no control group: what the contacts caused cannot be known."
-            return covariates.campaign("uncontrolled", covariates.joined(contacts), None, {}, text)
-        training = None if latest is None else covariates.joined(_past(study, engine, latest))
-        return covariates.campaign("randomised", covariates.joined(contacts), training, {}, text)
+            return known.campaign("uncontrolled", contacts, facts=source, quotes=quotes)
+        return known.campaign(
+            "randomised", contacts, facts=source, quotes=quotes,
+            training=None if latest is None else known.joined(_past(study, engine, latest)),
+            planned=load("strategy_design", "cells"),
+        )  # fmt: skip
     if not study.has("contacts"):
-        text = f"This study records no contacts, {_NO_CAMPAIGN}"
-        return covariates.campaign("none", pd.DataFrame(), None, {}, text)
-    outcomes = {name: outcome.label for name, outcome in study.outcomes.items()}
+        return known.campaign("no_contacts", absent=Phrase("absent.no_contacts"))
     recorded = _past(study, engine, latest)
-    contacts = covariates.joined(recorded)
     if latest is not None:
-        text = f"The latest randomised campaign of the study, *{latest}*, is evaluated."
-        if recorded["cost"].max() > 0 and not study.simulated:
-            text += " Contact costs that it does not record are those declared for the channel."
-        return covariates.campaign("randomised", contacts, None, outcomes, text)
-    text = (
-        "The study's contacts have no control group drawn with known probabilities: what they "
-        "caused cannot be known, but how well a ranking would have found the buyers can."
-    )
-    contacted = contacts[contacts["arm"] != CONTROL].reset_index(drop=True)
-    return covariates.campaign("uncontrolled", contacted, None, outcomes, text)
+        return known.campaign(
+            "randomised", recorded, facts={"campaign_source": "recorded"}, outcomes=outcomes,
+            quotes={"campaign": latest, "costs_declared": recorded["cost"].max() > 0},
+        )  # fmt: skip
+    made = recorded[recorded["arm"] != CONTROL].reset_index(drop=True)
+    source = {"campaign_source": "all_contacts"}
+    return known.campaign("uncontrolled", made, facts=source, outcomes=outcomes)
 
 
 def _carried_out(
-    study: Study, planned: pd.DataFrame, *, results: str | None, seed: int
-) -> tuple[pd.DataFrame, str]:
-    """Contacts of the plan: from the field, or from the simulator."""
-    if results:
-        costs = {channel.name: channel.cost for channel in study.channels}
-        contacts = read_results(Path(results), planned, as_of=study.as_of, costs=costs)
-        text = "The results of the campaign in the field were joined to the plan."
+    study: Study, planned: pd.DataFrame, params: Parameters
+) -> tuple[pd.DataFrame, dict[str, Number]]:
+    """Contacts of the plan, from the field or from the simulator, and what is told of them."""
+    if params.campaign_results:
+        file, costs = Path(params.campaign_results), {c.name: c.cost for c in study.channels}
+        contacts = read_results(file, planned, as_of=study.as_of, costs=costs)
     else:
-        contacts = casebank.field_test(study, planned, seed=seed)
+        contacts = casebank.field_test(study, planned, seed=params.seed)
         # The plan knows the channel a control customer would have been contacted through.
         contacts["channel"] = planned["channel"].to_numpy()
-        text = (
-            "The contact plan was carried out in the simulated bank: planned customers of the "
-            "offer arm were contacted, those of the control arm were not."
-        )
     # Arms were drawn cell by cell in exact numbers, so the probability of an arm is its share.
     size, whole = (planned.groupby(by)["arm"].transform("size") for by in (["cell", "arm"], "cell"))
     contacts = contacts.assign(
         cell=planned["cell"].to_numpy(), arm_propensity=(size / whole).to_numpy(float)
     )
-    several = planned["customer_id"].nunique()
-    if several < len(planned):
-        text += (
-            f" Its {len(planned):,} offers went to {several:,} customers: each offer counts, and "
-            "intervals take the customer as the unit."
-        )
+    told, customers = {}, planned["customer_id"].nunique()
+    if customers < len(planned):
+        told = {"offers": Number("", len(planned)), "customers": Number("", customers)}
+    # Customers of cells too small to hold both arms compare with nobody.
     alone = contacts["arm_propensity"] == 1
     if alone.any() and not alone.all():
-        text += (
-            f" {int(alone.sum()):,} customers of cells too small to hold both arms are left out, "
-            "because nobody there compares with them."
-        )
+        told["left_out"] = Number("", int(alone.sum()))
         contacts = contacts[~alone].reset_index(drop=True)
-    return contacts, text
+    return contacts, told
 
 
 def _latest_randomised(study: Study, engine: Engine) -> str | None:
@@ -273,6 +245,10 @@ def _arm_propensity(contacts: pd.DataFrame, propensity: pd.Series) -> pd.Series:
     return share if (spread < 1e-9).all() else propensity
 
 
+_DATED = {"years_old": "birth_date", "tenure": "joined_on"}
+"""Covariates counted in years since a date."""
+
+
 @dataclass(frozen=True)
 class _Covariates:
     """What a study knows of each customer that the contact could not have changed."""
@@ -280,21 +256,27 @@ class _Covariates:
     study: Study
     engine: Engine
     assignments: Path
+    segments: pd.Series
     seed: int
 
-    def campaign(
-        self, kind: Kind, contacts: pd.DataFrame, training: pd.DataFrame | None,
-        outcomes: Mapping[str, str], text: str,
-    ) -> Campaign:  # fmt: skip
-        attributes = self.study.attributes
+    def campaign(self, kind: str, contacts: pd.DataFrame | None = None, **found: Any) -> Campaign:
+        """Make a campaign of contacts, or one that is absent."""
+        attributes, names = self.study.attributes, self.names()
         sensitive = tuple(
-            name for name in self.labels()
+            name for name in names
             if name == "gender" or (name in attributes and attributes[name].role == "sensitive")
         )  # fmt: skip
-        return Campaign(kind, contacts, training, self.labels(), sensitive, outcomes, text)
+        facts = {
+            "campaign_kind": kind, "profit_counts": self.study.value_is, **found.pop("facts", {}),
+        }  # fmt: skip
+        if contacts is not None:
+            joined = self.joined(contacts)
+            joined["segment_name"] = joined["segment"].map(self.segments)
+            found["contacts"] = joined
+        return Campaign(facts=facts, covariates=names, sensitive=sensitive, **found)
 
-    def labels(self) -> dict[str, str]:
-        """Covariates and what a reader calls them.
+    def names(self) -> dict[str, str]:
+        """Covariates and what the study calls them: its own name, or a code of the catalogue.
 
         Raises
         ------
@@ -302,22 +284,16 @@ class _Covariates:
             An attribute bears the name of a column of contacts.
         """
         there = self.study.scan("customers", self.engine).collect_schema().names()
-        labels = {}
-        if "birth_date" in there:
-            labels["years_old"] = "age (years)"
-        if "joined_on" in there:
-            labels["tenure"] = "tenure (years)"
-        labels |= {name: name.replace("_", " ")
-                   for name in ("gender", "region", "risk_tolerance") if name in there}  # fmt: skip
-        labels |= {name: attribute.label for name, attribute in self.study.attributes.items()
-                   if attribute.known_before_contact
-                   and name not in CONTRACTS["contacts"].columns}  # fmt: skip
-        if self.study.has("holdings"):
-            labels["products_held"] = "products held"
+        codes = [name for name, source in _DATED.items() if source in there]
+        codes += [name for name in ("gender", "region", "risk_tolerance") if name in there]
+        names = {name: name for name in codes}
+        names |= {name: attribute.label for name, attribute in self.study.attributes.items()
+                  if attribute.known_before_contact
+                  and name not in CONTRACTS["contacts"].columns}  # fmt: skip
+        counted = ["products_held"] if self.study.has("holdings") else []
         if self.study.has("transactions"):
-            labels["payments_before"] = f"transactions, last {DAYS_BEFORE} days"
-            labels["money_in_before"] = f"money in, last {DAYS_BEFORE} days"
-        return labels
+            counted += ["payments_before", "money_in_before"]
+        return names | {name: name for name in counted}
 
     def joined(self, contacts: pd.DataFrame) -> pd.DataFrame:
         """Contacts with segment, covariates as of the day of contact, and the seeded draws."""
@@ -327,9 +303,8 @@ class _Covariates:
         keys = pd.DataFrame({"customer_id": contacts["customer_id"], "contact_day": day})
         rows = self.engine.from_pandas(keys.drop_duplicates())
         customers = self.study.scan("customers", self.engine)
-        labels = self.labels()
-        own = {"years_old": "birth_date", "tenure": "joined_on"}
-        plain = [n for n in labels if n in customers.collect_schema().names()]
+        names = self.names()
+        plain = [n for n in names if n in customers.collect_schema().names()]
         frame = (
             rows.join(customers, on="customer_id", how="left")
             .select(
@@ -338,7 +313,7 @@ class _Covariates:
                 half=(uniform("customer_hash", seed=self.seed + _SPLIT_STREAM) < 0.5)
                 .cast(nw.Int64),
                 **{name: years_since(source, nw.col("contact_day"))
-                   for name, source in own.items() if name in labels},
+                   for name, source in _DATED.items() if name in names},
             )
             .join(self.engine.scan(self.assignments).select("customer_id", "segment"),
                   on="customer_id", how="left")
@@ -346,7 +321,7 @@ class _Covariates:
         for part in (self._held(rows), self._moved(rows)):
             if part is not None:
                 frame = frame.join(part, on=["customer_id", "contact_day"], how="left")
-        counts = [n for n in ("products_held", "payments_before", "money_in_before") if n in labels]
+        counts = [n for n in ("products_held", "payments_before", "money_in_before") if n in names]
         if counts:
             frame = frame.with_columns(*[nw.col(n).fill_null(0).cast(nw.Float64) for n in counts])
         known = collect(frame, sort_by=["customer_id", "contact_day"])

@@ -7,7 +7,7 @@ wrong are measured, reported and, when grave, stop the reading.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,42 +15,13 @@ from scipy.special import chdtrc
 
 from pmlib.canon.contacts import CONTROL
 from pmlib.errors import StudyError
-from pmlib.numbers import Number, format_number
+from pmlib.numbers import Finding, Number, needs
 
 # Sample-ratio mismatch is searched for in every campaign, so its threshold is strict.
 SAMPLE_RATIO_LEVEL = 0.001
 LARGE_IMBALANCE = 0.1
 
-
-@dataclass(frozen=True)
-class CampaignChecks:
-    """What the checks found.
-
-    Attributes
-    ----------
-    arms : DataFrame
-        ``arm, customers, share, expected_share, outcome_known`` (shares 0-1), one row an arm.
-    balance : DataFrame
-        ``attribute, arm, difference``: mean of the arm minus mean of control in standard
-        deviations; one row a covariate (or level) and treated arm.
-    passed : bool
-        False stops the reading: the arms are not those that chance would have made.
-    numbers : tuple of Number
-    text : str
-        What was found, Markdown.
-    """
-
-    arms: pd.DataFrame
-    balance: pd.DataFrame
-    passed: bool
-    numbers: tuple[Number, ...]
-    text: str
-
-    def largest_differences(self, n: int = 25) -> pd.DataFrame:
-        """Rows of `balance` of the `n` attributes that differ most in any arm."""
-        size = self.balance["difference"].abs().groupby(self.balance["attribute"]).max()
-        names = size.sort_values(ascending=False, kind="stable").index[:n]
-        return self.balance[self.balance["attribute"].isin(names)].reset_index(drop=True)
+_MOST_SHOWN = 25
 
 
 def require_randomised(contacts: pd.DataFrame) -> None:
@@ -100,14 +71,14 @@ def require_randomised(contacts: pd.DataFrame) -> None:
     outcome = contacts["responded"].astype(float)
     known = outcome.dropna()
     if known.nunique() < 2:
-        found = "no outcome is known" if known.empty else f"all known outcomes are {known.iloc[0]}"
         raise StudyError(
             "The outcome does not vary, so no effect can be estimated.",
             where=f"{where}.responded",
             rule="some customers respond and some do not",
-            found=found,
+            found="no outcome is known" if known.empty
+            else f"all known outcomes are {known.iloc[0]}",
             remedy="Wait for the outcome window to close, or check the outcome's coding.",
-        )
+        )  # fmt: skip
     empty = [arm for arm, rows in outcome.groupby(contacts["arm"]) if rows.notna().sum() == 0]
     if empty:
         raise StudyError(
@@ -150,25 +121,33 @@ def expected_shares(contacts: pd.DataFrame) -> pd.Series:
     return promised / promised.sum()
 
 
+@needs(section="campaign-checks")
 def check_campaign(
     contacts: pd.DataFrame,
     *,
-    covariates: Sequence[str] = (),
-    labels: Mapping[str, str] | None = None,
+    covariates: Mapping[str, str] | Sequence[str] = (),
     error_rate: float = 0.05,
-) -> CampaignChecks:
+) -> Finding:
     """Check sample ratio, balance and completeness of a randomised campaign.
 
     Parameters
     ----------
     contacts : DataFrame
         ``customer_id, arm, propensity, responded`` and the covariates.
-    covariates : sequence of str
-        Columns known before the contact: numbers, booleans or categories.
-    labels : mapping, optional
-        Covariate to the name a reader sees.
+    covariates : mapping of str to str, or sequence of str
+        Columns known before the contact (numbers, booleans or categories), and what the study
+        calls them.
     error_rate : float
         Level of the tests of balance and completeness.
+
+    Returns
+    -------
+    Finding
+        ``arm, customers, share, expected_share, outcome_known`` (shares 0-1), one row an arm.
+        Further tables: *differences* with ``attribute, arm, difference`` (mean of the arm minus
+        mean of control in standard deviations), one row a covariate (or level) and treated arm;
+        *balance*, those of the attributes that differ most. The fact ``campaign_checks`` is
+        ``stopped`` where the arms are not those that chance would have made.
 
     Raises
     ------
@@ -196,30 +175,43 @@ def check_campaign(
     if not known.all():
         table = pd.crosstab(contacts["arm"], known) * (units.sum() / counts.sum())
         missing_p = float(chi2_contingency(table).pvalue)
-    balance, balance_p = _balance(contacts, covariates, labels or {})
-    largest = float(balance["difference"].abs().max()) if len(balance) else None
+    differences, balance_p = _balance(contacts, covariates)
+    size = differences["difference"].abs().groupby(differences["attribute"]).max()
+    size = size.sort_values(ascending=False, kind="stable")
+    largest = float(size.iloc[0]) if len(size) else None
+    most = differences[differences["attribute"].isin(size.index[:_MOST_SHOWN])]
+    drawn, alike = ratio_p >= SAMPLE_RATIO_LEVEL, missing_p >= SAMPLE_RATIO_LEVEL
+    facts = {
+        "campaign_checks": "passed" if drawn and alike else "stopped",
+        "sample_ratio": "as_drawn" if drawn else "mismatch",
+        "outcomes_known": "all" if known.all() else "alike" if alike else "unlike",
+        "arms_balance": "not_recorded",
+    }
+    quotes: dict[str, Any] = {
+        "limit": Number("", LARGE_IMBALANCE, decimals=1),
+        "strict": Number("", SAMPLE_RATIO_LEVEL, decimals=3),
+        "ratio_p": Number("", ratio_p, decimals=2),
+    }
+    if largest is not None and balance_p is not None:
+        facts["arms_balance"] = "as_chance" if balance_p >= error_rate else "beyond_chance"
+        facts["arms_imbalance"] = "small" if largest < LARGE_IMBALANCE else "large"
+        quotes["joint_p"] = Number("", balance_p, decimals=2)
     numbers = (
-        Number("sample_ratio_p", ratio_p, decimals=3, meaning="p-value of sample-ratio mismatch"),
-        Number("largest_imbalance", largest, decimals=3,
-               meaning="largest standardised difference between an arm and control"),
-        Number("balance_p", balance_p, decimals=3, meaning="p-value of the joint test of balance"),
-        Number("outcome_known", float(known.mean()), "share", meaning="rows with known outcome"),
-    )  # fmt: skip
-    return CampaignChecks(
-        arms.reset_index(names="arm"),
-        balance,
-        min(ratio_p, missing_p) >= SAMPLE_RATIO_LEVEL,
-        numbers,
-        _check_text(ratio_p, largest, balance_p, known, missing_p, error_rate),
+        Number("sample_ratio_p", ratio_p, decimals=3),
+        Number("largest_imbalance", largest, decimals=3),
+        Number("balance_p", balance_p, decimals=3),
+        Number("outcome_known", float(known.mean()), "share"),
     )
+    tables = {"balance": most.reset_index(drop=True), "differences": differences}
+    return Finding(arms.reset_index(names="arm"), numbers, facts, quotes, tables)
 
 
 def _balance(
-    contacts: pd.DataFrame, covariates: Sequence[str], labels: Mapping[str, str]
+    contacts: pd.DataFrame, covariates: Mapping[str, str] | Sequence[str]
 ) -> tuple[pd.DataFrame, float | None]:
     """Standardised differences, and one joint chi-square test over all covariates and arms."""
     columns = ["attribute", "arm", "difference"]
-    design = design_matrix(contacts, covariates, labels)
+    design = design_matrix(contacts, covariates)
     if design.empty:
         return pd.DataFrame(columns=columns), None
     x = design.to_numpy()
@@ -260,7 +252,7 @@ def rows_a_customer(contacts: pd.DataFrame) -> float:
 
 
 def design_matrix(
-    frame: pd.DataFrame, covariates: Sequence[str], labels: Mapping[str, str] | None = None
+    frame: pd.DataFrame, covariates: Mapping[str, str] | Sequence[str]
 ) -> pd.DataFrame:
     """Covariates as numbers: categories as one column a level but the first, missing as a level.
 
@@ -271,12 +263,13 @@ def design_matrix(
     Returns
     -------
     DataFrame
-        Float columns named after the labels; constant columns are left out.
+        Float columns, constant ones left out. They are named by what the study calls the
+        covariate, as ``gender``, ``gender: M`` and ``age unknown``.
     """
-    labels = labels or {}
+    names = covariates if isinstance(covariates, Mapping) else {}
     parts: dict[str, pd.Series] = {}
     for column in covariates:
-        values, label = frame[column], labels.get(column, column)
+        values, label = frame[column], names.get(column, column)
         if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             parts[label] = (values.astype(float).rank(pct=True)).fillna(0.5)
             if values.isna().any():
@@ -288,36 +281,3 @@ def design_matrix(
                 parts[f"{label}: {level}"] = pd.Series(codes == at, frame.index)
     design = pd.DataFrame(parts, index=frame.index, dtype=float)
     return design.loc[:, (design != design.iloc[0]).any()]
-
-
-def _check_text(
-    ratio_p: float, largest: float | None, balance_p: float | None, known: pd.Series,
-    missing_p: float, error_rate: float,
-) -> str:  # fmt: skip
-    stops = "**The reading stops here.** "
-    ratio = f"The arms have the sizes that were drawn (p = {ratio_p:.2f})."
-    if ratio_p < SAMPLE_RATIO_LEVEL:
-        ratio = (
-            f"{stops}The arms are not of the sizes that were drawn (sample-ratio mismatch, "
-            f"p = {ratio_p:.2g}): customers were lost or moved after the assignment, so the arms "
-            "no longer compare."
-        )
-    balance = "No attribute known before the contact is recorded, so balance is not shown."
-    if largest is not None and balance_p is not None:
-        verdict = "as chance would leave them" if balance_p >= error_rate else "further than chance"
-        size = "none" if largest < LARGE_IMBALANCE else "at least one"
-        balance = (
-            f"Attributes known before the contact lie {verdict} (joint p = {balance_p:.2f}); "
-            f"{size} differs by {LARGE_IMBALANCE} standard deviations or more "
-            f"(largest {largest:.3f})."
-        )
-    share = format_number(known.mean(), "share")
-    complete = f"Outcomes are known for {share} of rows, alike in all arms."
-    if known.all():
-        complete = "Every outcome is known."
-    elif missing_p < SAMPLE_RATIO_LEVEL:
-        complete = (
-            f"{stops}Outcomes are known for {share} of rows, and not equally in all arms "
-            f"(p = {missing_p:.2g})."
-        )
-    return f"{ratio} {balance} {complete}"

@@ -6,124 +6,31 @@ Every customer counts in the arm it was assigned to, whether the contact reached
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.errors import StudyError
+from pmlib.evaluation.money import (
+    best_offer,
+    campaign_decision,
+    interval_facts,
+    money_rows,
+    slug,
+    totals,
+)
 from pmlib.inference.many_tests import holm
 from pmlib.inference.means import Moments, Spending, effective_number, newcombe_spending, welch
 from pmlib.inference.proportions import newcombe
-from pmlib.numbers import Number, format_number, percent
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
 
-ANY_OFFER = "any offer"
+ANY_OFFER = "any_offer"
 
 # Of columns: the arm, and the control that it is compared with.
 _ENDS = ("", "_control")
-
-
-@dataclass(frozen=True)
-class CampaignEffects:
-    """Effects of the arms against control.
-
-    Attributes
-    ----------
-    table : DataFrame
-        ``outcome, arm, customers, customers_control, mean, mean_control, effect,
-        standard_error, low, high, p_value``, one row an outcome and arm. Outcomes are per
-        customer: ``responded`` (share), ``value`` and ``profit`` (currency), further recorded
-        outcomes under their own name.
-    money : DataFrame
-        ``arm, customers, cost, incremental_sales, incremental_sales_low, …_high``, then
-        ``incremental_profit``, ``roi`` and ``cost_per_sale``, likewise with intervals; totals over
-        the arm's customers. Empty when no value is recorded.
-    between : DataFrame
-        Each two offers: the columns of `table`, ``_control`` being those of the arm ``against``,
-        and ``p_adjusted`` (Holm over all pairs of one outcome). Empty when there is one offer.
-    confidence_level : float
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    money: pd.DataFrame
-    between: pd.DataFrame
-    confidence_level: float
-    numbers: tuple[Number, ...]
-    text: str
-
-    def overall(self, outcome: str) -> tuple[float, float, float]:
-        """Effect of the first arm (all offers together) on an outcome, and its interval."""
-        row = self.table[self.table["outcome"] == outcome].iloc[0]
-        return float(row["effect"]), float(row["low"]), float(row["high"])
-
-    def shown(
-        self, names: Mapping[str, str], *, currency: str, between: bool = False
-    ) -> pd.DataFrame:
-        """`table`, or `between`, for a reader, each outcome in its unit.
-
-        Parameters
-        ----------
-        names : mapping of str to str
-            Further outcomes and what a reader calls them.
-        """
-        level = f"{percent(self.confidence_level)} interval"
-        rows = []
-        for row in (self.between if between else self.table).itertuples():
-            unit = unit_of(row.outcome, max(row.mean, row.mean_control))
-            gap = "points" if unit == "share" else unit
-            rows.append(
-                {
-                    "outcome": names.get(row.outcome, row.outcome), "arm": row.arm,
-                    **({"against": row.against} if between else {"customers": row.customers}),
-                    "arm_mean": format_number(row.mean, unit, currency=currency),
-                    "other_mean" if between else "control_mean":
-                        format_number(row.mean_control, unit, currency=currency),
-                    "effect": format_number(row.effect, gap, currency=currency),
-                    level: Number("", row.effect, gap, row.low, row.high).interval(currency),
-                    "p_adjusted" if between else "p_value":
-                        format_number(row.p_adjusted if between else row.p_value, "p"),
-                }
-            )  # fmt: skip
-        return pd.DataFrame(rows)
-
-    def money_shown(self, *, currency: str) -> pd.DataFrame:
-        """`money` for a reader: one row a quantity and arm with its interval, in its unit."""
-        level = f"{percent(self.confidence_level)} interval"
-        rows = [
-            {"quantity": _QUANTITIES[number.key][1], "arm": row["arm"],
-             "customers": row["customers"], "estimate": number.text(currency),
-             level: number.interval(currency)}
-            for row in self.money.to_dict("records") for number in _totals(row)
-        ]  # fmt: skip
-        return pd.DataFrame(rows)
-
-
-_QUANTITIES = {
-    "incremental_sales": ("count", "sales that would not have happened without the campaign"),
-    "incremental_profit": ("currency", "profit that the campaign added, after contact cost"),
-    "roi": ("share", "incremental profit over contact cost"),
-    "cost_per_sale": ("currency", "contact cost per incremental sale"),
-}
-"""Unit and meaning of the totals over an arm's customers."""
-
-
-def _totals(row: Mapping[str, float]) -> list[Number]:
-    """Those of one row of `CampaignEffects.money` that are known, with their intervals."""
-    return [
-        Number(key, row[key], unit, row[f"{key}_low"], row[f"{key}_high"],
-               f"{meaning} ({row['arm']})", 0 if unit == "count" else None)
-        for key, (unit, meaning) in _QUANTITIES.items() if not np.isnan(row[key])
-    ]  # fmt: skip
-
-
-def unit_of(outcome: str, largest: float) -> str:
-    """Unit of an outcome's mean: currency for money, a share for what is 0 or 1."""
-    if outcome in ("value", "profit"):
-        return "currency"
-    return "share" if largest <= 1 else ""
 
 
 def outcomes_of(contacts: pd.DataFrame, further: Sequence[str] = ()) -> pd.DataFrame:
@@ -144,18 +51,19 @@ def outcomes_of(contacts: pd.DataFrame, further: Sequence[str] = ()) -> pd.DataF
     return outcomes
 
 
+@needs(section="intention-to-treat")
 def intention_to_treat(
     contacts: pd.DataFrame,
     *,
-    outcomes: Sequence[str] = (),
+    outcomes: Mapping[str, str] | Sequence[str] = (),
     confidence_level: float = 0.95,
-    sales: bool = False,
-) -> CampaignEffects:
+    value_is: str = "margin",
+) -> Finding:
     """Effect of each arm against control, and what it earned; of offers against each other too.
 
     Proportions take Newcombe's interval [@newcombe1998difference], money that few customers
     spend its like (`newcombe_spending`), other outcomes Welch's. With several
-    treated arms a first row ``any offer`` pools them. Where the probability of an arm differed
+    treated arms a first row ``any_offer`` pools them. Where the probability of an arm differed
     between customers (column ``arm_propensity``), rows are weighted by its inverse. Rows with
     unknown outcome are left out (`check_campaign` says how many).
 
@@ -163,10 +71,22 @@ def intention_to_treat(
     ----------
     contacts : DataFrame
         ``arm, responded, value, cost``; one row an assignment.
-    outcomes : sequence of str
-        Further outcome columns: booleans or numbers.
-    sales : bool
-        ``value`` is what customers spent, not what it earned; the text says so.
+    outcomes : mapping of str to str, or sequence of str
+        Further outcome columns (booleans or numbers), and what the study calls them.
+    value_is : str
+        What ``value`` is: ``margin``, or ``sales``, what customers spent, of which the margin is
+        told that the campaign needs to pay.
+
+    Returns
+    -------
+    Finding
+        ``outcome, arm, customers, customers_control, mean, mean_control, effect,
+        standard_error, low, high, p_value``, one row an outcome and arm. Outcomes are per
+        customer: ``responded`` (share), ``value`` and ``profit`` (currency), further recorded
+        outcomes under their own name. Further tables: *totals*, as `money.totals`; *between*,
+        each two offers: the columns of the main table, ``_control`` being those of the arm
+        ``against``, and ``p_adjusted`` (Holm over all pairs of one outcome); *effects*,
+        *arms-compared* and *money* have the same in units, for the reader.
 
     Raises
     ------
@@ -180,16 +100,55 @@ def intention_to_treat(
     from the intervals of the effects. Where the interval of incremental sales reaches zero,
     cost per incremental sale has no upper end.
     """
-    table = compare_arms(contacts, [], outcomes, confidence_level)
-    money = _money(contacts, table)
-    text = _text(table.iloc[0], money.iloc[0] if len(money) else None, sales=sales)
-    numbers, between = _headline(table, money), pd.DataFrame()
+    table = compare_arms(contacts, [], tuple(outcomes), confidence_level)
+    money = totals(contacts, table, pooled=ANY_OFFER)
+    numbers, facts = _headline(table, money), interval_facts(table, money)
+    between = pd.DataFrame()
+    quotes: dict[str, Any] = {}
     if ANY_OFFER in set(table["arm"]):
-        between = compare_arms(contacts, [], outcomes, confidence_level, between=True)
+        between = compare_arms(contacts, [], tuple(outcomes), confidence_level, between=True)
         between["p_adjusted"] = between.groupby("outcome")["p_value"].transform(holm)
-        best, verdict = _best_arm(between, money, 1 - confidence_level)
-        numbers, text = numbers + best, f"{text} {verdict}"
-    return CampaignEffects(table, money, between, confidence_level, numbers, text)
+        best, facts["best_offer"], quotes = best_offer(between, money, 1 - confidence_level)
+        numbers += best
+    more, decided = campaign_decision(numbers, value_is=value_is)
+    names = outcomes if isinstance(outcomes, Mapping) else {}
+    tables = {
+        "totals": money, "between": between, "money": money_rows(money),
+        "effects": _rows_shown(table, names), "arms-compared": _rows_shown(between, names),
+    }  # fmt: skip
+    return Finding(table, numbers + more, facts | decided, quotes, tables)
+
+
+def _in_units(row: Any, key: str = "") -> tuple[Number, Number, Number]:
+    """Mean of an arm and of what it is compared with, and their difference with its interval."""
+    unit = "currency" if row.outcome in ("value", "profit") else "share"
+    if unit == "share" and max(row.mean, row.mean_control) > 1:
+        unit = ""
+    about: dict[str, Any] = {
+        "outcome": Level("campaign_outcome", row.outcome), "arm": Level("arm", row.arm)
+    }  # fmt: skip
+    gap = "points" if unit == "share" else unit
+    effect = Number(key, row.effect, gap, row.low, row.high, about=about)
+    return Number("", row.mean, unit, about=about), Number("", row.mean_control, unit), effect
+
+
+def _rows_shown(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Effects, or offers against each other, with each outcome in its unit."""
+    between, rows = "against" in table, []
+    among, other, p_value = (
+        ("against", "other_mean", "p_adjusted") if between
+        else ("customers", "control_mean", "p_value")
+    )  # fmt: skip
+    for row in table.itertuples():
+        mean, mean_other, effect = _in_units(row)
+        rows.append(
+            {
+                "outcome": names.get(row.outcome, row.outcome), "arm": row.arm,
+                among: getattr(row, among), "arm_mean": mean, other: mean_other, "effect": effect,
+                "interval": Phrase("interval", {"n": effect}), p_value: getattr(row, p_value),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def compare_arms(
@@ -214,7 +173,7 @@ def compare_arms(
     Returns
     -------
     DataFrame
-        As `CampaignEffects.table`, the columns `by` in front; between arms with ``against``.
+        As that of `intention_to_treat`, the columns `by` in front; between arms with ``against``.
 
     Raises
     ------
@@ -252,7 +211,7 @@ def compare_arms(
             counts = [(part["mean" + end] * part["effective" + end], part["effective" + end])
                       for end in _ENDS]  # fmt: skip
             found = newcombe(*counts[0], *counts[1], confidence_level=confidence_level)
-        elif name == "mostly zero":
+        elif name == "mostly_zero":
             spent = [Spending(*(part[f + end] for f in Spending._fields)) for end in _ENDS]
             found = newcombe_spending(*spent, confidence_level=confidence_level)
         else:
@@ -344,115 +303,26 @@ def _moments(
 
 
 def _kind(outcome: pd.Series) -> str:
-    """What decides the interval: ``binary``, ``mostly zero`` or ``measured``."""
+    """What decides the interval: ``binary``, ``mostly_zero`` or ``measured``."""
     known = outcome.dropna()
     if known.isin((0.0, 1.0)).all():
         return "binary"
-    return "mostly zero" if (known == 0).mean() > 0.5 else "measured"
-
-
-def _money(contacts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Totals over each arm's customers: what the campaign added, and at what cost."""
-    profit = table[table["outcome"] == "profit"].set_index("arm")
-    sales = table[table["outcome"] == "responded"].set_index("arm")
-    rows = []
-    for arm in profit.index:
-        own = contacts["arm"] != CONTROL if arm == ANY_OFFER else contacts["arm"] == arm
-        cost, n = float(contacts.loc[own, "cost"].astype(float).sum()), int(own.sum())
-        row: dict[str, float] = {"customers": n, "cost": cost}
-        for end in ("", "_low", "_high"):
-            column = end[1:] or "effect"
-            row[f"incremental_sales{end}"] = float(sales.loc[arm, column]) * n
-            row[f"incremental_profit{end}"] = float(profit.loc[arm, column]) * n
-            row[f"roi{end}"] = row[f"incremental_profit{end}"] / cost if cost else np.nan
-        for end, of in (("", ""), ("_low", "_high"), ("_high", "_low")):
-            sold = row[f"incremental_sales{of}"]
-            row[f"cost_per_sale{end}"] = cost / sold if sold > 0 else np.inf
-        rows.append({"arm": arm, **row})
-    return pd.DataFrame(rows)
-
-
-def _slug(name: str) -> str:
-    return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+    return "mostly_zero" if (known == 0).mean() > 0.5 else "measured"
 
 
 def _headline(table: pd.DataFrame, money: pd.DataFrame) -> tuple[Number, ...]:
     """Numbers of the first arm (all offers together) under plain keys, of others with suffix."""
-    first = table["arm"].iloc[0]
+    suffix = {arm: f"_{slug(arm)}" for arm in table["arm"]} | {table["arm"].iloc[0]: ""}
     numbers = []
     for row in table.itertuples():
-        suffix = "" if row.arm == first else f"_{_slug(row.arm)}"
-        unit = unit_of(row.outcome, max(row.mean, row.mean_control))
-        unit = "points" if unit == "share" else unit
-        label = f"on {row.outcome} per customer, {row.arm} against control"
-        numbers.append(Number(f"effect_{_slug(row.outcome)}{suffix}", row.effect, unit, row.low,
-                              row.high, f"effect {label}"))  # fmt: skip
+        key = f"effect_{slug(row.outcome)}{suffix[row.arm]}"
+        mean, control, effect = _in_units(row, key)
+        numbers.append(effect)
         if row.outcome == "responded":
-            numbers.append(Number(f"response_offer{suffix}", row.mean, "share",
-                                  meaning=f"response in arm {row.arm}"))  # fmt: skip
-            if not suffix:
-                numbers.append(Number("response_control", row.mean_control, "share",
-                                      meaning="response in the control group"))  # fmt: skip
-    for row in money.to_dict("records"):
-        suffix = "" if row["arm"] == first else f"_{_slug(row['arm'])}"
-        numbers += [replace(number, key=number.key + suffix) for number in _totals(row)]
+            numbers.append(replace(mean, key=f"response_offer{suffix[row.arm]}"))
+            numbers += [replace(control, key="response_control")] if not suffix[row.arm] else []
+    numbers += [
+        replace(row.estimate, key=row.quantity + suffix[row.arm])
+        for row in money_rows(money).itertuples()
+    ]
     return tuple(numbers)
-
-
-def _best_arm(
-    between: pd.DataFrame, money: pd.DataFrame, error_rate: float
-) -> tuple[tuple[Number, ...], str]:
-    """The offer that earns most, or sells most where no value is known, and its lead."""
-    outcome = "profit" if len(money) else "responded"
-    own = between[between["outcome"] == outcome]
-    arms = pd.concat([own.set_index("arm")["mean"], own.set_index("against")["mean_control"]])
-    best = arms.idxmax()
-    pairs = own[(own["arm"] == best) | (own["against"] == best)]
-    shown = bool((pairs["p_adjusted"] < error_rate).all())
-    lead = pairs.loc[pairs["effect"].abs().idxmin()]
-    second, ends = lead["against"], (lead["effect"], lead["low"], lead["high"])
-    if second == best:
-        second, ends = lead["arm"], (-lead["effect"], -lead["high"], -lead["low"])
-    what, unit = ("profit", "currency") if len(money) else ("response", "points")
-    numbers = [
-        Number("best_arm", best if shown else None,
-               meaning=f"offer shown to bring the most {what} per customer"),
-        Number("best_arm_lead", ends[0], unit, *ends[1:],
-               f"{what} per customer of {best} less that of {second}"),
-    ]  # fmt: skip
-    if len(money):
-        row = money[money["arm"] == best].iloc[0].to_dict()
-        totals = [n for n in _totals(row) if n.key in ("incremental_profit", "roi")]
-        numbers += [replace(n, key=f"best_arm_{n.key.split('_')[-1]}") for n in totals]
-    return tuple(numbers), (
-        f"Of the offers, **{best}** comes first in {what} per customer, {{best_arm_lead}} ahead of "
-        f"{second} (interval {{best_arm_lead.interval}})"
-        f"{'' if shown else ', which chance could make'}."
-    )
-
-
-def _text(effect: pd.Series, money: pd.Series | None, *, sales: bool) -> str:
-    """Read the response effect and the money of all offers together."""
-    more = "more often" if effect["effect"] > 0 else "no more often"
-    shown = effect["low"] > 0 or effect["high"] < 0
-    text = (
-        f"Contacted customers respond {more} than the control group: {{effect_responded}} "
-        f"(interval {{effect_responded.interval}}){'' if shown else ', which chance could make'}."
-    )
-    if money is None:
-        return text + " Values or costs are not fully recorded, so profit cannot be computed."
-    verdict = (
-        "The campaign paid" if money["incremental_profit_low"] > 0
-        else "The campaign lost money" if money["incremental_profit_high"] < 0
-        else "Whether the campaign paid is not settled"
-    )  # fmt: skip
-    if sales:
-        verdict += " in sales (margins are not known)"
-    text += (
-        f" {verdict}: {'sales less contact cost' if sales else 'incremental profit'} "
-        "{incremental_profit}, "
-        "interval {incremental_profit.interval}."
-    )
-    if np.isnan(money["roi"]):
-        return text
-    return text + " That is {roi} of what the contacts cost ({roi.interval})."

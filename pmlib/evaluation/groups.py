@@ -1,8 +1,8 @@
-"""Effects by group (segment, product): corrected for looking at many, tested for equality."""
+"""Effects by segment: corrected for looking at many, and tested for equality."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 import pandas as pd
@@ -11,80 +11,82 @@ from scipy.special import chdtrc
 from pmlib.evaluation.effects import ANY_OFFER, compare_arms
 from pmlib.inference.many_tests import holm
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Number, format_number, percent
+from pmlib.numbers import Finding, Number, needs
 
 
-@dataclass(frozen=True)
-class GroupEffects:
-    """Effects by group (segment, product, …) with correction for looking at many.
-
-    Attributes
-    ----------
-    table : DataFrame
-        As `CampaignEffects.table` with the group's column in front and ``p_adjusted`` (Holm over
-        all rows of one outcome).
-    heterogeneity : DataFrame
-        ``outcome, arm, groups, statistic, p_value``: Cochran's Q of equal effects.
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    heterogeneity: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-    def of(self, outcome: str) -> pd.DataFrame:
-        """Rows of one outcome, all offers apart when there are several arms."""
-        own = self.table[self.table["outcome"] == outcome]
-        return own[own["arm"] != ANY_OFFER].reset_index(drop=True)
-
-    @property
-    def several(self) -> bool:
-        """Whether there are groups to compare."""
-        return len(set(self.table.iloc[:, 0])) > 1
-
-    def shown(self, outcome: str) -> pd.DataFrame:
-        """`of` for a reader: without standard errors and the outcome's name."""
-        own = self.of(outcome).drop(columns=["outcome", "standard_error"])
-        return own.assign(
-            **{p: [format_number(v, "p") for v in own[p]] for p in ("p_value", "p_adjusted")}
-        )
-
-
+@needs(section="effect-by-segment")
 def effects_by(
     contacts: pd.DataFrame,
     group: str,
     *,
-    name: str | None = None,
+    overall: Finding | None = None,
     confidence_level: float = 0.95,
     error_rate: float = 0.05,
     minimum: int = 10,
-) -> GroupEffects:
-    """Effects in each group, Holm-corrected, with a test of whether they differ.
+) -> Finding:
+    """Effects in each segment, Holm-corrected, with a test of whether they differ.
 
     Parameters
     ----------
     contacts : DataFrame
         As `intention_to_treat`, with the column `group`.
-    name : str, optional
-        What a reader calls a group; by default the column's name.
+    overall : Finding, optional
+        What `intention_to_treat` found, to be drawn beside.
     minimum : int
         Groups with fewer customers in either arm are left out.
+
+    Returns
+    -------
+    Finding
+        As `intention_to_treat` with the column `group` in front and ``p_adjusted`` (Holm over all
+        rows of one outcome). Further tables: *responded*, its rows of the effect on response and,
+        where there are several groups, *profit-by-segment*, both without all offers together
+        where there are several; *heterogeneity* with ``outcome, arm, groups, statistic,
+        p_value``: Cochran's Q of equal effects.
     """
     table = compare_arms(contacts, [group], (), confidence_level)
     table = table[table[["customers", "customers_control"]].min(axis=1) >= minimum]
     table = table.reset_index(drop=True)
     if table.empty:
-        text = f"No {name or group} has {minimum} customers or more in both arms."
-        return GroupEffects(table.assign(p_adjusted=[]), pd.DataFrame(), (), text)
+        return Finding(
+            facts={"segment_effects": "too_small"}, quotes={"minimum": Number("", minimum)}
+        )
     table["p_adjusted"] = table.groupby("outcome")["p_value"].transform(holm)
     heterogeneity = pd.DataFrame(
         {"outcome": outcome, "arm": arm, **_cochran(part, confidence_level)}
         for (outcome, arm), part in table.groupby(["outcome", "arm"], sort=False)
     )
-    numbers, text = _group_findings(table, heterogeneity, name or group, error_rate)
-    return GroupEffects(table, heterogeneity, numbers, text)
+    arm = table["arm"].iloc[0]
+    own = table[(table["outcome"] == "responded") & (table["arm"] == arm)]
+    p = float(heterogeneity.set_index(["outcome", "arm"]).loc[("responded", arm), "p_value"])
+    known = not np.isnan(p)
+    quotes = {
+        "groups": Number("", len(own)), "error_rate": Number("", error_rate, "share", decimals=0),
+        # Two digits that tell, however small it is.
+        "p": Number("", p, decimals=max(2, 1 - math.floor(math.log10(max(p, 1e-12)))))
+        if known else None,
+        "overall": [] if overall is None
+        else overall.table.iloc[0][["effect", "low", "high"]].astype(float).tolist(),
+    }  # fmt: skip
+    numbers = (
+        Number("segment_with_effect", int((own["p_adjusted"] < error_rate).sum()), "count"),
+        Number("segment_heterogeneity_p", p if known else None, decimals=3),
+    )
+    single = table[table["arm"] != ANY_OFFER]
+    several = len(set(table[group])) > 1
+    profit = single[(single["outcome"] == "profit") & several]
+    verdict = "differ" if p < error_rate else "not_shown"
+    return Finding(
+        table,
+        numbers,
+        {"segment_effects": verdict if len(own) > 1 else "one_segment"},
+        quotes,
+        {
+            "heterogeneity": heterogeneity,
+            "responded": single[single["outcome"] == "responded"].reset_index(drop=True),
+            "profit-by-segment": profit.drop(columns=["outcome", "standard_error"]),
+        },
+    )
 
 
 def _cochran(part: pd.DataFrame, confidence_level: float) -> dict[str, float | int]:
@@ -100,30 +102,3 @@ def _cochran(part: pd.DataFrame, confidence_level: float) -> dict[str, float | i
     freedom = len(usable) - 1
     p = float(chdtrc(freedom, statistic)) if freedom > 0 else np.nan
     return {"groups": len(usable), "statistic": statistic, "p_value": p}
-
-
-def _group_findings(
-    table: pd.DataFrame, tests: pd.DataFrame, group: str, error_rate: float
-) -> tuple[tuple[Number, ...], str]:
-    """Summarise the first arm's response effects."""
-    arm = table["arm"].iloc[0]
-    own = table[(table["outcome"] == "responded") & (table["arm"] == arm)]
-    found = int((own["p_adjusted"] < error_rate).sum())
-    p = float(tests.set_index(["outcome", "arm"]).loc[("responded", arm), "p_value"])
-    numbers = (
-        Number(f"{group}_with_effect", found, "count",
-               meaning=f"{group}s whose response effect survives Holm's correction"),
-        Number(f"{group}_heterogeneity_p", None if np.isnan(p) else p, decimals=3,
-               meaning=f"p-value of equal response effects over {group}s"),
-    )  # fmt: skip
-    if len(own) < 2:
-        return numbers, f"There is one {group} only, so effects cannot be compared."
-    differ = (
-        f"The effects differ between {group}s"
-        if p < error_rate
-        else f"That the effects differ between {group}s is not shown"
-    )
-    return numbers, (
-        f"After correction {found} of {len(own)} {group}s show an effect on response at the "
-        f"{percent(error_rate)} level. {differ} (Cochran's Q, p = {p:.2g})."
-    )

@@ -18,6 +18,7 @@ import pandas as pd
 from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.effects import customer_codes, outcomes_of
 from pmlib.inference.learners import boosted_trees, one_thread
+from pmlib.numbers import needs
 
 # Customers an arm that models learn from, drawn at random beyond: small trees gain no more.
 _MOST_ROWS = 100_000
@@ -42,8 +43,8 @@ class Expected:
         The outcome as it came.
     unit : str
         ``currency`` or ``points``.
-    text : str
-        Where the models come from.
+    learnt_on : str
+        ``earlier_campaign``, or ``other_half`` of the customers.
     """
 
     judged: pd.DataFrame
@@ -51,7 +52,7 @@ class Expected:
     outcome: dict[str, np.ndarray]
     observed: np.ndarray
     unit: str
-    text: str
+    learnt_on: str
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -67,33 +68,6 @@ class Expected:
         """Expected gain of an arm over control; of the best arm when none is named."""
         gains = [self.outcome[a] - self.outcome[CONTROL] for a in self.arms]
         return np.max(gains, axis=0) if arm is None else self.outcome[arm] - self.outcome[CONTROL]
-
-    def axis(self, quantity: str, currency: str) -> str:
-        """Label of an axis that shows the outcome per customer."""
-        unit = f"{currency} of profit" if self.unit == "currency" else "responses"
-        return f"{quantity} ({unit} per customer)"
-
-    def rankings(self, planned: pd.DataFrame | None = None) -> dict[str, np.ndarray]:
-        """Scores to rank the judged customers by.
-
-        Parameters
-        ----------
-        planned : DataFrame, optional
-            ``cell, expected_profit`` of the plan: adds the plan's own ranking, in front.
-
-        Returns
-        -------
-        dict
-            ``plan`` (if given), ``uplift`` (the models' expected gain) and ``response`` (the
-            models' probability to respond when contacted, which counts those who buy anyway).
-        """
-        ranked = {}
-        if planned is not None:
-            known = planned.set_index("cell")["expected_profit"]
-            ranked["plan"] = self.judged["cell"].map(known).to_numpy(float)
-        ranked["uplift"] = self.uplift()
-        ranked["response"] = np.max([self.response[arm] for arm in self.arms], axis=0)
-        return ranked
 
     def any_scores(self) -> np.ndarray:
         """Mean score over the treated arms: the effect of an offer drawn at random."""
@@ -126,6 +100,33 @@ class Expected:
         return gamma
 
 
+@needs(section="uplift-ranking")
+def candidate_rankings(
+    expected: Expected, planned: pd.DataFrame | None = None
+) -> dict[str, np.ndarray]:
+    """Scores to rank the judged customers by.
+
+    Parameters
+    ----------
+    planned : DataFrame, optional
+        ``cell, expected_profit`` of the plan: adds the plan's own ranking, in front.
+
+    Returns
+    -------
+    dict
+        ``plan`` (if given), ``uplift`` (the models' expected gain) and ``response`` (the
+        models' probability to respond when contacted, which counts those who buy anyway).
+    """
+    ranked = {}
+    if planned is not None:
+        profit = planned.set_index("cell")["expected_profit"]
+        ranked["plan"] = expected.judged["cell"].map(profit).to_numpy(float)
+    ranked["uplift"] = expected.uplift()
+    ranked["response"] = np.max([expected.response[arm] for arm in expected.arms], axis=0)
+    return ranked
+
+
+@needs(section="uplift-ranking")
 def expect(
     contacts: pd.DataFrame,
     training: pd.DataFrame | None,
@@ -150,11 +151,11 @@ def expect(
         Columns known before the contact.
     """
     if training is None:
-        text = "Models were learnt on one half of the customers and are judged on the other."
+        learnt_on = "other_half"
         known = contacts["responded"].notna()
         training, judged = (contacts[(contacts["half"] == half) & known] for half in (0, 1))
     else:
-        text = "Models were learnt on the earlier randomised campaign and are judged on this one."
+        learnt_on = "earlier_campaign"
         training = training[training["responded"].notna()]
         judged = contacts[contacts["responded"].notna()]
     judged = judged.reset_index(drop=True)
@@ -174,7 +175,7 @@ def expect(
     outcomes = outcomes_of(judged)
     if "profit" not in outcomes:
         observed = outcomes["responded"].to_numpy()
-        return Expected(judged, response, response, observed, "points", text)
+        return Expected(judged, response, response, observed, "points", learnt_on)
     bought = training[training["responded"].astype(bool)]
     overall = float(bought["value"].astype(float).mean())
     worth = (
@@ -183,7 +184,8 @@ def expect(
     value = overall if worth is None else worth.fillna(overall).to_numpy(float)
     cost = {arm: _cost(contacts, arm, judged) for arm in arms}
     outcome = {arm: response[arm] * value - cost[arm] for arm in arms}
-    return Expected(judged, response, outcome, outcomes["profit"].to_numpy(), "currency", text)
+    observed = outcomes["profit"].to_numpy()
+    return Expected(judged, response, outcome, observed, "currency", learnt_on)
 
 
 def _cost(contacts: pd.DataFrame, arm: str, judged: pd.DataFrame) -> np.ndarray:

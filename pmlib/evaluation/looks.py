@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
@@ -12,34 +10,12 @@ from pmlib.evaluation.effects import customer_codes
 from pmlib.inference.means import weighted_difference
 from pmlib.inference.normal import normal_quantile
 from pmlib.inference.power import detectable_mean, power
-from pmlib.numbers import Number, format_number, percent
+from pmlib.numbers import Finding, Number, needs
 
 N_LOOKS = 10
 
 # Paths simulated for the rate of false alarms: standard error of the rate below 0.2 points.
 _PATHS = 20_000
-
-
-@dataclass(frozen=True)
-class Looks:
-    """Interim looks at the effect on response.
-
-    Attributes
-    ----------
-    table : DataFrame
-        ``look, customers, effect, low, high`` (the plain interval at each look), ``always_low,
-        always_high`` (the confidence sequence).
-    alarms : DataFrame
-        ``looks, plain, sequence``: chance of a false alarm at any of so many looks when there is
-        no effect, if one stops at the first interval without zero.
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    alarms: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
 
 
 def sequence_radius(count: np.ndarray, *, error_rate: float, aimed_at: float) -> np.ndarray:
@@ -66,9 +42,10 @@ def sequence_radius(count: np.ndarray, *, error_rate: float, aimed_at: float) ->
     return np.sqrt(2 * scaled / (count**2 * rho2) * np.log(np.sqrt(scaled) / error_rate))
 
 
+@needs(section="interim-looks")
 def interim_looks(
     contacts: pd.DataFrame, *, error_rate: float = 0.05, seed: int, looks: int = N_LOOKS
-) -> Looks:
+) -> Finding:
     """The effect on response at equally spaced looks, with and without correction.
 
     Customers are taken in the order of contact, those of one day in a seeded random order.
@@ -79,6 +56,12 @@ def interim_looks(
         ``arm, responded, contacted_on, order``.
     seed : int
         Of the simulated false alarms.
+
+    Returns
+    -------
+    Finding
+        ``look, customers, effect, low, high`` (the plain interval at each look), ``always_low,
+        always_high`` (the confidence sequence). Further table: *alarms*, as `false_alarms`.
     """
     known = contacts["responded"].notna()
     order = np.lexsort((contacts["order"][known], contacts["contacted_on"][known]))
@@ -102,11 +85,28 @@ def interim_looks(
         }
     )  # fmt: skip
     alarms = false_alarms(looks, error_rate=error_rate, seed=seed)
-    return Looks(table, alarms, *_described(table, alarms, error_rate))
+    last, rate = table.iloc[-1], alarms.iloc[-1]
+    sure = table[(table["always_low"] > 0) | (table["always_high"] < 0)]
+    first = int(sure["look"].iloc[0]) if len(sure) else None
+    about = {"looks": Number("", looks)}
+    numbers = (
+        Number("effect_always_valid", last["effect"], "points", last["always_low"],
+               last["always_high"]),
+        Number("false_alarms_plain", rate["plain"], "share", decimals=0, about=about),
+        Number("look_of_certainty", first, "count"),
+    )  # fmt: skip
+    quotes = {
+        "looks": Number("", looks),
+        "error_rate": Number("", error_rate, "share", decimals=0),
+        "false_alarms_sequence": Number("", rate["sequence"], "share"),
+    }
+    return Finding(table, numbers, quotes=quotes, tables={"alarms": alarms})
 
 
 def false_alarms(looks: int, *, error_rate: float, seed: int) -> pd.DataFrame:
-    """Chance of at least one false alarm in the first 1 to `looks` looks, by simulation.
+    """Chance of a false alarm in the first 1 to `looks` looks where nothing is caused, simulated.
+
+    Whoever looks stops at the first interval without zero.
 
     Returns
     -------
@@ -122,53 +122,17 @@ def false_alarms(looks: int, *, error_rate: float, seed: int) -> pd.DataFrame:
     return pd.DataFrame({"looks": count, "plain": seen[0], "sequence": seen[1]})
 
 
-def _described(
-    table: pd.DataFrame, alarms: pd.DataFrame, error_rate: float
-) -> tuple[tuple[Number, ...], str]:
-    last, rate = table.iloc[-1], alarms.iloc[-1]
-    sure = table[(table["always_low"] > 0) | (table["always_high"] < 0)]
-    first = int(sure["look"].iloc[0]) if len(sure) else None
-    numbers = (
-        Number("effect_always_valid", last["effect"], "points", last["always_low"],
-               last["always_high"], "effect on response with an interval valid at every look"),
-        Number("false_alarms_plain", rate["plain"], "share", decimals=0,
-               meaning=f"false alarms when looking {len(table)} times without correction"),
-        Number("look_of_certainty", first, "count",
-               meaning="first look at which the confidence sequence excludes zero"),
-    )  # fmt: skip
-    text = (
-        f"Whoever looks {len(table)} times and stops at the first plain interval without zero is "
-        "wrong in {false_alarms_plain} of campaigns that cause nothing, not in "
-        f"{percent(error_rate)}; the confidence sequence keeps to "
-        f"{format_number(rate['sequence'], 'share')}. "
-    )
-    excludes = f"It excludes zero from look {first} of {len(table)} on."
-    return numbers, text + ("At no look does it exclude zero." if first is None else excludes)
-
-
-@dataclass(frozen=True)
-class PowerCurve:
-    """Power of a campaign like this one.
-
-    Attributes
-    ----------
-    table : DataFrame
-        ``effect`` (difference in response), ``customers``, ``power``.
-    customers : int
-        Size of this campaign.
-    text : str
-    """
-
-    table: pd.DataFrame
-    customers: int
-    text: str
-
-
-def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> PowerCurve:
+@needs(section="interim-looks")
+def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> Finding:
     """Chance to show an effect, by size of campaign, with this one's control share and base rate.
 
     Two-sided test of two proportions in the normal approximation; effects of a quarter, half and
     the whole of the smallest one that this campaign shows with power 80 %, and twice it.
+
+    Returns
+    -------
+    Finding
+        ``effect`` (difference in response), ``customers``, ``power``.
     """
     known = contacts["responded"].notna()
     treated = contacts["arm"][known] != CONTROL
@@ -192,9 +156,9 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> PowerCur
         error = np.sqrt(sum(variances(effect)) / sizes)
         shown = power(effect, error, error_rate=error_rate)
         rows.append(pd.DataFrame({"effect": effect, "customers": sizes, "power": shown}))
-    text = (
-        f"With {n:,} customers, {percent(1 - share)} of them in control, this campaign shows a "
-        f"difference of {100 * detectable:.2f} points or more with power 80 %; half of that needs "
-        "about four times the customers."
-    )
-    return PowerCurve(pd.concat(rows, ignore_index=True), n, text)
+    quotes = {
+        "customers": Number("", n),
+        "control": Number("", 1 - share, "share", decimals=0),
+        "detectable": Number("", detectable, "points"),
+    }
+    return Finding(pd.concat(rows, ignore_index=True), quotes=quotes)

@@ -14,15 +14,15 @@ import pandas as pd
 
 from pmlib.evaluation.learners import Expected
 from pmlib.inference.means import from_influence
-from pmlib.numbers import Number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Level, Number, needs
 
-DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly robust", "inverse propensity"
+DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly_robust", "inverse_propensity"
 
 Policy = Mapping[str, np.ndarray]
 """Arm to the probability with which each customer gets it; the rest is not contacted."""
 
 
+@needs(section="policy-values")
 def candidate_policies(
     expected: Expected, rankings: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, np.ndarray]]:
@@ -37,8 +37,8 @@ def candidate_policies(
     Returns
     -------
     dict
-        Name to policy. With several arms, whoever is contacted gets the arm that the models
-        expect most of; "best expected" contacts only where they expect a gain.
+        Code to policy. With several arms, whoever is contacted gets the arm that the models
+        expect most of; ``all_with_an_expected_gain`` contacts only where they expect a gain.
     """
     n, arms = len(expected.judged), expected.arms
     best = np.argmax([expected.uplift(arm) for arm in arms], axis=0)
@@ -46,18 +46,19 @@ def candidate_policies(
     ones = np.ones(n)
     policies: dict[str, dict[str, np.ndarray]] = {"nobody": {}}
     for arm in arms:
-        policies["everybody" if len(arms) == 1 else f"everybody by {arm}"] = {arm: ones}
-    policies["half at random"] = {arm: ones / 2 / len(arms) for arm in arms}
+        policies["everybody" if len(arms) == 1 else f"everybody_by_{arm}"] = {arm: ones}
+    policies["half_at_random"] = {arm: ones / 2 / len(arms) for arm in arms}
     for name, score in rankings.items():
         # Ties at the cut are broken by the order of rows, which is not that of outcomes.
         half = np.zeros(n)
         half[np.argsort(-score, kind="stable")[: n // 2]] = 1.0
-        policies[f"best half by {name}"] = {arm: half * chosen[arm] for arm in arms}
+        policies[f"best_half_by_{name}"] = {arm: half * chosen[arm] for arm in arms}
     gain = (expected.uplift() > 0).astype(float)
-    policies["all with an expected gain"] = {arm: gain * chosen[arm] for arm in arms}
+    policies["all_with_an_expected_gain"] = {arm: gain * chosen[arm] for arm in arms}
     return policies
 
 
+@needs(section="policy-values")
 def policy_values(
     expected: Expected, policies: Mapping[str, Policy], *, confidence_level: float = 0.95
 ) -> Finding:
@@ -72,7 +73,8 @@ def policy_values(
     -------
     Finding
         ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``:
-        gain over contacting nobody, per customer, in the outcome's unit.
+        gain over contacting nobody, per customer, in the outcome's unit. Quoted are the best
+        policy and those that this campaign cannot tell from it (paired).
 
     Notes
     -----
@@ -99,41 +101,23 @@ def policy_values(
     table = pd.DataFrame(rows, columns=columns)
     robust = table[table["estimator"] == DOUBLY_ROBUST]
     numbers = tuple(
-        Number("policy_" + "_".join(row.policy.replace("_", " ").split()), row.value,
-               expected.unit, row.low, row.high,
-               f"gain of contacting {row.policy} over nobody, per customer")
+        Number(f"policy_{row.policy.replace(' ', '_')}", row.value, expected.unit, row.low,
+               row.high, about={"candidate": Level("candidate", row.policy)})
         for row in robust.itertuples() if row.policy != "nobody"
     )  # fmt: skip
-    return Finding(table, numbers, _text(robust, robust_scores, expected, confidence_level))
-
-
-def _text(
-    table: pd.DataFrame,
-    scores: Mapping[str, np.ndarray],
-    expected: Expected,
-    confidence_level: float,
-) -> str:
-    """Name the best policy and those that this campaign cannot tell from it (paired)."""
-    best = table.loc[table["value"].idxmax(), "policy"]
-    if best == "nobody" or table["low"].max() <= 0:
-        return "No policy is shown to earn more than contacting nobody."
+    best = str(robust.loc[robust["value"].idxmax(), "policy"])
+    if best == "nobody" or robust["low"].max() <= 0:
+        return Finding(table, numbers, {"best_policy": "nobody"})
     rivals = []
-    for name, own in scores.items():
-        lead = scores[best] - own
+    for name, own in robust_scores.items():
+        lead = robust_scores[best] - own
         found = from_influence(
             lead.mean(), lead, expected.customers, confidence_level=confidence_level
         )
         if name != best and found.low <= 0:
-            rivals.append(name)
-    what = "profit" if expected.unit == "currency" else "response"
-    text = f"The highest {what} comes from the policy **{best}**"
-    if rivals:
-        text += f"; on the same customers it cannot be told from: {', '.join(rivals)}."
-    else:
-        text += ", and it is ahead of every other policy on the same customers."
-    if best.startswith("everybody"):
-        text += (
-            " Everybody means the customers of this campaign, in the offer and the control arms; "
-            "of others it says nothing."
-        )
-    return text
+            rivals.append(Level("candidate", name))
+    facts = {
+        "best_policy": "tied" if rivals else "ahead",
+        "best_policy_reach": "everybody" if best.startswith("everybody") else "some",
+    }
+    return Finding(table, numbers, facts, {"best": Level("candidate", best), "rivals": rivals})

@@ -6,75 +6,68 @@ looked at, and where it is known it only judges the ranking afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.engine import collect
 from pmlib.errors import StudyError
 from pmlib.evaluation.targeting import classifiers, gains_table, typed
 from pmlib.inference.learners import one_thread
 from pmlib.inference.proportions import wilson
 from pmlib.inference.ranking import auc_interval
-from pmlib.numbers import Number, percent
+from pmlib.numbers import Finding, Number, missing, needs
 
 BEST_SHARE = 0.2
 """Share of prospects that can be approached; the criterion of choice is buyers found in it."""
 
 _FOLDS, _REPEATS = 5, 2
-_PAIR = ("shrunken logistic regression", "gradient boosting")
+_PAIR = ("shrunken_regression", "boosting")
 
 
-@dataclass(frozen=True)
-class Prospects:
-    """A ranking of prospects.
-
-    Attributes
-    ----------
-    candidates : DataFrame
-        ``model, found, standard_error, auc, chosen``: cross-validated share of buyers among the
-        best `BEST_SHARE`, and AUC.
-    gains : DataFrame
-        As `gains_table`, of the chosen model on contacted customers it was not learnt from.
-    ranking : DataFrame
-        ``customer_id, rank`` (1 is first), ``score``: customer-level, never for the report.
-    numbers : tuple of Number
-    text : str
-    """
-
-    candidates: pd.DataFrame
-    gains: pd.DataFrame
-    ranking: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-
+@needs("prospects")
 def rank_prospects(
+    tables: Mapping[str, nw.LazyFrame],
     contacts: pd.DataFrame,
-    prospects: pd.DataFrame,
     features: Sequence[str],
     *,
     seed: int,
     confidence_level: float = 0.95,
-) -> Prospects:
+) -> Finding:
     """Choose a model on the contacted, then rank the prospects.
 
     Parameters
     ----------
+    tables : mapping
+        Canonical tables; ``prospects`` has ``customer_id``, features and, where known,
+        ``responded``.
     contacts : DataFrame
         ``responded`` and features.
-    prospects : DataFrame
-        ``customer_id``, the features and, where known, ``responded``.
     features : sequence of str
         Known before the contact; those that prospects lack are not used.
+
+    Returns
+    -------
+    Finding
+        ``model, found, standard_error, auc, chosen``: cross-validated share of buyers among the
+        best `BEST_SHARE`, and AUC. Further tables: *gains*, as `gains_table`, of the chosen model
+        on contacted customers it was not learnt from; *ranking* with ``customer_id, rank`` (1 is
+        first), ``score``: customer-level, never for the report.
 
     Raises
     ------
     StudyError
         No common feature, or not enough buyers for every fold.
     """
-    used = [name for name in features if name in prospects]
+    if contacts.empty:
+        return missing("no_contacts")
+    there = tables["prospects"].collect_schema().names()
+    used = [name for name in features if name in there]
+    columns = [name for name in ("customer_id", *used, "responded") if name in there]
+    prospects = collect(tables["prospects"].select(*columns), sort_by=["customer_id"])
     y = contacts["responded"].astype(bool).to_numpy()
     if not used or min(y.sum(), (~y).sum()) < _FOLDS:
         raise StudyError(
@@ -85,7 +78,7 @@ def rank_prospects(
     both = typed(pd.concat([contacts[used], prospects[used]], ignore_index=True))
     x, new = both.iloc[: len(y)], both.iloc[len(y) :]
     candidates, unseen = _cross_validated(x, y, seed)
-    chosen = candidates.loc[candidates["found"].idxmax(), "model"]
+    chosen = str(candidates.loc[candidates["found"].idxmax(), "model"])
     candidates["chosen"] = candidates["model"] == chosen
     gains = gains_table(unseen[chosen], y, confidence_level=confidence_level).assign(model=chosen)
     with one_thread():
@@ -100,8 +93,24 @@ def rank_prospects(
         }
     )
     known = prospects["responded"].to_numpy()[order] if "responded" in prospects else None
-    numbers, text = _judged(candidates, ranking, known, confidence_level)
-    return Prospects(candidates, gains, ranking, numbers, text)
+    best = candidates[candidates["chosen"]].iloc[0]
+    near = candidates["found"] + candidates["standard_error"] > best["found"]
+    numbers = [
+        Number("prospects_ranked", len(ranking), "customers"),
+        Number("prospects_found_cv", best["found"], "share"),
+    ]
+    facts: dict[str, str | bool] = {
+        "prospects_model": chosen,
+        "prospects_model_lead": "close" if near.sum() > 1 else "clear",
+        "prospects_scored": known is not None and not pd.isna(known).any(),
+    }
+    quotes: dict[str, Any] = {"best_share": Number("", BEST_SHARE, "share", decimals=0)}
+    if facts["prospects_scored"]:
+        found, scored = _scored(np.asarray(known, bool), confidence_level)
+        numbers.append(found)
+        quotes |= scored
+    tables = {"gains": gains, "ranking": ranking}
+    return Finding(candidates, tuple(numbers), facts, quotes, tables)
 
 
 def _all_scores(
@@ -114,13 +123,13 @@ def _all_scores(
     from sklearn.preprocessing import OneHotEncoder
 
     models = classifiers(x, seed=seed)
-    columns = models.pop("logistic regression")[0]
+    columns = models.pop("regression")[0]
     models[_PAIR[0]] = make_pipeline(columns, LogisticRegression(C=0.01, max_iter=1000))
     rare = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=20)
-    models["naive Bayes"] = make_pipeline(rare, BernoulliNB())
+    models["naive_bayes"] = make_pipeline(rare, BernoulliNB())
     scores = {name: m.fit(x, y).predict_proba(new)[:, 1] for name, m in models.items()}
     ranks = [pd.Series(scores[name]).rank(pct=True).to_numpy() for name in _PAIR]
-    return scores | {f"mean rank of {_PAIR[0]} and {_PAIR[1]}": np.mean(ranks, axis=0)}
+    return scores | {"mean_rank": np.mean(ranks, axis=0)}
 
 
 def _cross_validated(
@@ -158,38 +167,16 @@ def _cross_validated(
     return summary.reset_index(), unseen
 
 
-def _judged(
-    candidates: pd.DataFrame,
-    ranking: pd.DataFrame,
-    known: np.ndarray | None,
-    confidence_level: float,
-) -> tuple[tuple[Number, ...], str]:
-    best = candidates[candidates["chosen"]].iloc[0]
-    n, first = len(ranking), round(BEST_SHARE * len(ranking))
-    numbers = [
-        Number("prospects_ranked", n, "customers", meaning="people ranked who were not contacted"),
-        Number("prospects_model", best["model"], meaning="model chosen by cross-validation"),
-        Number("prospects_found_cv", best["found"], "share",
-               meaning="buyers among the best fifth, cross-validated on the contacted"),
-    ]  # fmt: skip
-    near = candidates["found"] + candidates["standard_error"] > best["found"]
-    close = "; others come within a standard error" if near.sum() > 1 else ""
-    text = (
-        "By cross-validation on the contacted, {prospects_model} finds most buyers in its best "
-        f"{percent(BEST_SHARE)}: {{prospects_found_cv}} of them{close}. The {{prospects_ranked}} "
-        "prospects are ranked by it; the ranking is in the run's private folder."
-    )
-    answers = pd.Series(known, dtype=object)
-    if known is None or answers.isna().any():
-        return tuple(numbers), text + " What they did is not known here, so it is not scored."
-    buyers = answers.astype(bool).to_numpy()
-    found, total = int(buyers[:first].sum()), int(buyers.sum())
+def _scored(buyers: np.ndarray, confidence_level: float) -> tuple[Number, dict[str, Number]]:
+    """Count the buyers among the best, and what the text compares them with."""
+    first, total = round(BEST_SHARE * len(buyers)), int(buyers.sum())
+    found = int(buyers[:first].sum())
     low, high = wilson(np.array([found]), np.array([total]), confidence_level=confidence_level)
-    meaning = f"buyers among the best {first} prospects, of {total}"
-    numbers.append(
-        Number("prospects_found", found, "count", low[0] * total, high[0] * total, meaning, 0)
-    )
-    return tuple(numbers), (
-        f"{text} Among the best {first:,} are {{prospects_found}} of the {total} buyers; at random "
-        f"it would be {total * BEST_SHARE:.1f}."
-    )
+    quotes = {
+        "first": Number("", first),
+        "total": Number("", total),
+        "by_chance": Number("", total * BEST_SHARE, decimals=1),
+    }
+    number = Number("prospects_found", found, "count", low[0] * total, high[0] * total,
+                    decimals=0, about=quotes)  # fmt: skip
+    return number, quotes

@@ -66,36 +66,43 @@ def read_results(
     joined = rows.merge(planned, on=key, how="left", suffixes=("", "_planned"), indicator=True)
     unknown = joined["_merge"] == "left_only"
     known = ~unknown
+    nothing = pd.Series(0.0, joined.index)
     faults = {
-        "not in the plan": unknown,
-        "more than once in the file": joined.duplicated(key, keep="first"),
-        "in another arm than was drawn": known & (joined["arm"] != joined["arm_planned"]),
-        "contacted before the plan": joined["contacted_on"] <= pd.Timestamp(as_of),
-        "in the offer arm without a day of contact": known
-        & (joined["arm"] != CONTROL) & joined["contacted_on"].isna() & joined["responded"].notna(),
-        "with a response but no value": joined.get("value", pd.Series(0.0, joined.index)).isna()
+        "unplanned": unknown,
+        "repeated": joined.duplicated(key, keep="first"),
+        "other_arm": known & (joined["arm"] != joined["arm_planned"]),
+        "early": joined["contacted_on"] <= pd.Timestamp(as_of),
+        "no_day": known & (joined["arm"] != CONTROL) & joined["contacted_on"].isna()
+        & joined["responded"].notna(),
+        "no_value": joined.get("value", nothing).isna()
         & (joined["responded"] == True),  # noqa: E712 - unknown responses are None
-        "in control, yet with a contact cost": (joined["arm"] == CONTROL)
-        & (joined.get("cost", pd.Series(0.0, joined.index)).fillna(0) != 0),
+        "cost": (joined["arm"] == CONTROL) & (joined.get("cost", nothing).fillna(0) != 0),
     }  # fmt: skip
     if "product_id" in rows and key == ["customer_id"]:
-        faults["offered another product than planned"] = (
-            known
-            & joined["product_id"].notna()
-            & (joined["product_id"] != joined["product_id_planned"])
-        )
-    found = [
-        f"{int(rule.sum()):,} {'row' if rule.sum() == 1 else 'rows'} {what} "
-        f"(for example {', '.join(joined.loc[rule, 'customer_id'].head(3))})"
-        for what, rule in faults.items()
-        if rule.any()
-    ]
-    if found:
+        faults["other_product"] = known & joined["product_id"].notna() & (
+            joined["product_id"] != joined["product_id_planned"]
+        )  # fmt: skip
+    if any(rule.any() for rule in faults.values()):
         raise StudyError(
             "The results do not match the plan.",
             where=str(file),
             rule=f"each of the {len(rows):,} rows is one planned contact, in the arm drawn for it",
-            found="; ".join(found),
+            found="; ".join(
+                f"{int(rule.sum()):,} {'row' if rule.sum() == 1 else 'rows'} {what} "
+                f"(for example {', '.join(joined.loc[rule, 'customer_id'].head(3))})"
+                for fault, what in {
+                    "unplanned": "not in the plan",
+                    "repeated": "more than once in the file",
+                    "other_arm": "in another arm than was drawn",
+                    "early": "contacted before the plan",
+                    "no_day": "in the offer arm without a day of contact",
+                    "no_value": "with a response but no value",
+                    "cost": "in control, yet with a contact cost",
+                    "other_product": "offered another product than planned",
+                }.items()
+                for rule in [faults.get(fault, ~known & known)]
+                if rule.any()
+            ),
             remedy="Mend or remove these rows; an arm changed by hand breaks the comparison, so "
             "keep such customers in the arm that was drawn.",
         )
@@ -144,25 +151,27 @@ def _read(file: Path) -> pd.DataFrame:
     outcome = rows["responded"].map(lambda cell: cell if cell is None else cell.lower())
     known = outcome.notna()
     values = outcome.isin(_TRUE).where(known, None).astype(object)
-    _refuse(file, "responded", known & ~outcome.isin(_TRUE | _FALSE), rows, "yes or no, 1 or 0")
+    _refuse(file, "responded", known & ~outcome.isin(_TRUE | _FALSE), rows)
     rows["responded"] = values
     days = pd.to_datetime(rows["contacted_on"], format="%Y-%m-%d", errors="coerce")
-    _refuse(file, "contacted_on", days.isna() & rows["contacted_on"].notna(), rows, "YYYY-MM-DD")
+    _refuse(file, "contacted_on", days.isna() & rows["contacted_on"].notna(), rows)
     rows["contacted_on"] = days
     for name in ("cost", "value"):
         if name in rows:
             numbers = pd.to_numeric(rows[name], errors="coerce").astype(float)
             bad = ~numbers.abs().lt(float("inf")) & rows[name].notna()
-            _refuse(file, name, bad, rows, "a number")
+            _refuse(file, name, bad, rows)
             rows[name] = numbers
     return rows
 
 
-def _refuse(file: Path, column: str, bad: pd.Series, rows: pd.DataFrame, rule: str) -> None:
+def _refuse(file: Path, column: str, bad: pd.Series, rows: pd.DataFrame) -> None:
     if bad.any():
         raise StudyError(
             "A value in the results cannot be read.",
             where=f"{file}, column {column}",
-            rule=rule,
+            rule={"responded": "yes or no, 1 or 0", "contacted_on": "YYYY-MM-DD"}.get(
+                column, "a number"
+            ),
             found=f"{int(bad.sum()):,} rows, first {rows.loc[bad, column].iloc[0]!r}",
         )

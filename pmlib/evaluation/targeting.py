@@ -8,7 +8,6 @@ because it lets the model learn from the very weeks it is judged on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,42 +18,13 @@ from pmlib.errors import StudyError
 from pmlib.inference.learners import boosted_trees, one_thread
 from pmlib.inference.proportions import wilson
 from pmlib.inference.ranking import auc_interval
-from pmlib.numbers import Number, format_number
-from pmlib.numbers import WordedFinding as Finding
+from pmlib.numbers import Finding, Level, Number, missing, needs
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 DEPTHS = np.round(np.arange(0.05, 1.001, 0.05), 2)
-LATER, RANDOM = "later contacts", "random contacts"
-
-
-@dataclass(frozen=True)
-class Targeting:
-    """How well a ranking finds later buyers.
-
-    Attributes
-    ----------
-    drift : DataFrame
-        ``tenth, first_contact, last_contact, contacts, response, low, high``: response over time.
-    auc : DataFrame
-        ``split, model, contacts, buyers, auc, low, high``; split is later or random contacts.
-    rolling : DataFrame
-        ``window, first_contact, last_contact, model, contacts, buyers, auc, low, high``: trained
-        on all contacts before each window.
-    gains : DataFrame
-        ``model, depth, contacts, buyers, found, found_low, found_high, lift, lift_low,
-        lift_high`` on the later contacts; found is the share of buyers among the best `depth`.
-    numbers : tuple of Number
-    text : str
-    """
-
-    drift: pd.DataFrame
-    auc: pd.DataFrame
-    rolling: pd.DataFrame
-    gains: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
+LATER, RANDOM = "later", "random"
 
 
 def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
@@ -84,9 +54,10 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
         make_column_transformer((codes, text), ("passthrough", numbers)),
         boosted_trees(learning_rate=0.05, leaves=15, smallest_leaf=50, stops_early=True, seed=seed),
     )
-    return {"logistic regression": logistic, "gradient boosting": boosting}
+    return {"regression": logistic, "boosting": boosting}
 
 
+@needs(section="targeting-over-time")
 def judge_over_time(
     contacts: pd.DataFrame,
     features: Sequence[str],
@@ -95,7 +66,7 @@ def judge_over_time(
     training_share: float = 0.7,
     windows: int = 4,
     confidence_level: float = 0.95,
-) -> Targeting:
+) -> Finding:
     """Train on the first contacts, judge on the later ones, with a random split beside it.
 
     Parameters
@@ -109,6 +80,15 @@ def judge_over_time(
         Share of contacts, the earliest, to train on.
     windows : int
         Later windows for the rolling judgement, of equal numbers of contacts; 0 for none.
+
+    Returns
+    -------
+    Finding
+        ``split`` (later or random contacts), ``model, contacts, buyers, auc, low, high``. Further
+        tables: *drift*, the response over time, with ``tenth, first_contact, last_contact,
+        contacts, response, low, high``; *rolling*, trained on all contacts before each window,
+        with ``window, first_contact, last_contact, model, contacts, buyers, auc, low, high``;
+        *gains* on the later contacts, as `gains_table`, with ``model``.
 
     Raises
     ------
@@ -140,7 +120,11 @@ def judge_over_time(
     auc, gains = pd.DataFrame(rows), pd.concat(parts, ignore_index=True)
     rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, confidence_level)
     drift = _drift(contacts["contacted_on"], y, confidence_level)
-    return Targeting(drift, auc, rolling, gains, _numbers(auc, gains), _text(auc, drift))
+    best = auc.groupby("split")["auc"].max()
+    first, last = (Number("", drift["response"].iloc[end], "share") for end in (0, -1))
+    facts = {"random_split": "flatters" if best[RANDOM] > best[LATER] else "does_not"}
+    tables = {"drift": drift, "rolling": rolling, "gains": gains}
+    return Finding(auc, _numbers(auc, gains), facts, {"first": first, "last": last}, tables)
 
 
 def gains_table(
@@ -177,8 +161,13 @@ def gains_table(
     return table
 
 
+@needs(section="targeting-over-time")
 def profit_curve(
-    gains: pd.DataFrame, *, margin: float, cost: float, confidence_level: float = 0.95
+    targeting: Finding,
+    contacts: pd.DataFrame,
+    *,
+    margin: float | None,
+    confidence_level: float = 0.95,
 ) -> Finding:
     """Profit of contacting the best ranked, were each sale due to its contact.
 
@@ -186,10 +175,12 @@ def profit_curve(
 
     Parameters
     ----------
-    gains : DataFrame
-        As `gains_table`, with ``model``.
-    margin, cost : float
-        Currency a sale, currency a contact.
+    targeting : Finding
+        With *gains*, as `judge_over_time`.
+    contacts : DataFrame
+        With their ``cost``, of which the mean is taken.
+    margin : float or None
+        Currency a sale; None where it is not known.
 
     Returns
     -------
@@ -197,6 +188,10 @@ def profit_curve(
         ``model, depth, contacts, profit, profit_low, profit_high``, with Wilson's interval of the
         response among those contacted.
     """
+    if margin is None:
+        return missing("no_margin")
+    cost = float(contacts["cost"].mean())
+    gains = targeting.of("gains")
     low, high = wilson(gains["buyers"], gains["contacts"], confidence_level=confidence_level)
     curve, response = (
         gains[["model", "depth", "contacts"]].copy(),
@@ -205,22 +200,14 @@ def profit_curve(
     for end, share in (("", response), ("_low", low), ("_high", high)):
         curve[f"profit{end}"] = gains["contacts"] * (share * margin - cost)
     best = curve.loc[curve["profit"].idxmax()]
-    number = Number("profit_best_depth", best["depth"], "share", decimals=0,
-                    meaning="share of the later contacts at which profit is highest")  # fmt: skip
-    text = (
-        "At the assumed margin and cost profit is highest when the best {profit_best_depth} are "
-        f"called, ranked by {best['model']}."
-    )
-    if best["depth"] == 1:
-        pays, bought = (
-            format_number(share, "share") for share in (cost / margin, response.iloc[-1])
-        )
-        text = (
-            f"At the assumed margin and cost calling everybody earns most: a call pays from a "
-            f"response of {pays}, and {bought} of the later customers bought. A ranking then only "
-            "says whom to call first."
-        )
-    return Finding(curve, (number,), text)
+    quotes = {
+        "pays": Number("", cost / margin, "share"),
+        "bought": Number("", response.iloc[-1], "share"),
+        "model": Level("model", best["model"]),
+    }
+    facts = {"calling_pays": "everybody" if best["depth"] == 1 else "the_best"}
+    depth = Number("profit_best_depth", best["depth"], "share", decimals=0)
+    return Finding(curve, (depth,), facts, quotes)
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -228,8 +215,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     out = {}
     for column in frame:
         values = frame[column]
-        numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        if numeric:
+        if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             out[column] = values.astype(float).fillna(values.median())
         else:
             out[column] = values.astype(object).where(values.notna(), "unknown").astype(str)
@@ -292,38 +278,12 @@ def _drift(dates: pd.Series, bought: np.ndarray, confidence_level: float) -> pd.
 
 
 def _numbers(auc: pd.DataFrame, gains: pd.DataFrame) -> tuple[Number, ...]:
-    numbers = []
-    middle = gains[gains["depth"] == 0.5].set_index("model")
-    for model, rows in auc.groupby("model", sort=False):
-        key, half = model.split()[-1], middle.loc[model]
-        for row in rows.itertuples():
-            split = row.split.split()[0]
-            meaning = f"AUC of {model} on {row.split}"
-            numbers.append(Number(f"auc_{split}_{key}", row.auc, "ratio", row.low, row.high,
-                                  meaning, 3))  # fmt: skip
-        meaning = f"buyers among the better half, ranked by {model}"
-        numbers.append(Number(f"found_in_best_half_{key}", half["found"], "share",
-                              half["found_low"], half["found_high"], meaning))  # fmt: skip
-    return tuple(numbers)
-
-
-def _text(auc: pd.DataFrame, drift: pd.DataFrame) -> str:
-    parts = []
-    for model in auc["model"].unique():
-        key = model.split()[-1]
-        parts.append(
-            f"{model} ranks later contacts with an AUC of {{auc_later_{key}}}, random ones with "
-            f"{{auc_random_{key}}}, and finds {{found_in_best_half_{key}}} of the later buyers in "
-            "its better half"
-        )
-    text = "; ".join(parts)
-    first, last = (format_number(drift["response"].iloc[end], "share") for end in (0, -1))
-    best = auc.groupby("split")["auc"].max()
-    why = (
-        f"Response moved from {first} in the first tenth of contacts to {last} in the last: on a "
-        "random split a model learns the level of each week from contacts of that week, which no "
-        "bank has when it plans."
-        if best[RANDOM] > best[LATER]
-        else "Here the random split does not flatter."
-    )
-    return f"{text[0].upper()}{text[1:]}. {why}"
+    areas = [
+        Number(f"auc_{row.split}_{row.model}", row.auc, "ratio", row.low, row.high, decimals=3)
+        for row in auc.itertuples()
+    ]
+    found = [
+        Number(f"found_in_best_half_{row.model}", row.found, "share", row.found_low, row.found_high)
+        for row in gains[gains["depth"] == 0.5].itertuples()
+    ]
+    return (*areas, *found)

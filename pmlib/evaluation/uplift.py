@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pmlib.evaluation.learners import Expected
 from pmlib.inference.means import from_influence
-from pmlib.numbers import Number, format_number
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
 
 DEPTHS = np.round(np.arange(0.0, 1.001, 0.05), 2)
 
-MEASURES = ("Qini area", "AUTOC")
+MEASURES = ("qini", "autoc")
 
 # Half-width, in ranks, of the window that tells the effect at the edge of the contacted.
 _EDGE = 0.05
@@ -39,32 +40,6 @@ class RankEffect:
 
     effect: float
     influence: np.ndarray
-
-
-@dataclass(frozen=True)
-class Rankings:
-    """Rankings judged on a randomised campaign.
-
-    Attributes
-    ----------
-    table : DataFrame
-        ``ranking, measure, estimate, standard_error, low, high, p_value``; where there are two
-        rankings or more, also the first's lead over each other, named ``first − other``.
-    curve : DataFrame
-        ``ranking, depth, gain, gain_low, gain_high, random``: effect of contacting the best
-        ranked `depth`, per customer of the whole, and that of as many at random.
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    curve: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str
-
-    def shown(self) -> pd.DataFrame:
-        """`table` for a reader: p-values as text."""
-        return self.table.assign(p_value=[format_number(p, "p") for p in self.table["p_value"]])
 
 
 def rank_weighted_effect(gamma: np.ndarray, score: np.ndarray, *, measure: str) -> RankEffect:
@@ -110,8 +85,8 @@ def _integral_of_minus_log(u: np.ndarray) -> np.ndarray:
 
 
 _WEIGHTS = {
-    "Qini area": (lambda u: 0.5 - u, lambda u: u / 2 - u**2 / 2),
-    "AUTOC": (lambda u: -np.log(u) - 1, _integral_of_minus_log),
+    "qini": (lambda u: 0.5 - u, lambda u: u / 2 - u**2 / 2),
+    "autoc": (lambda u: -np.log(u) - 1, _integral_of_minus_log),
 }
 """Weight of a rank, and its integral from 0."""
 
@@ -148,79 +123,79 @@ def qini_curve(
     return pd.DataFrame(rows, columns=["depth", "gain", "gain_low", "gain_high", "random"])
 
 
+@needs(section="uplift-ranking")
 def judge_rankings(
-    gamma: np.ndarray,
-    scores: Mapping[str, np.ndarray],
-    *,
-    unit: str,
-    customers: np.ndarray | None = None,
-    confidence_level: float = 0.95,
-) -> Rankings:
+    expected: Expected, scores: Mapping[str, np.ndarray], *, confidence_level: float = 0.95
+) -> Finding:
     """Judge rankings by the effects of a randomised campaign.
 
     Parameters
     ----------
-    gamma : ndarray
-        As `rank_weighted_effect`.
+    expected : Expected
+        Gives the doubly robust scores of an offer drawn at random.
     scores : mapping of str to ndarray
         The rankings; the first is compared with each other one, on the same customers.
-    unit : str
-        Unit of the outcome, for the numbers: ``currency`` or ``points``.
-    customers : ndarray, optional
-        As `Expected.customers`; by default each row is a customer.
+
+    Returns
+    -------
+    Finding
+        ``ranking, measure, estimate, standard_error, low, high, p_value``. Further tables:
+        *leads*, with ``against``: the first ranking's lead over each other; *rankings*, both, for
+        the reader; *curve*, as `qini_curve`, with ``ranking``.
     """
+    gamma, customers = expected.any_scores(), expected.customers
     found = {
         (name, measure): rank_weighted_effect(gamma, score, measure=measure)
         for name, score in scores.items()
         for measure in MEASURES
     }
+
+    def row(rank: RankEffect) -> tuple[float, ...]:
+        return from_influence(
+            rank.effect, rank.influence, customers, confidence_level=confidence_level
+        )
+
     first, *others = scores
+    leads = []
     for other in others:
         for measure in MEASURES:
             a, b = found[first, measure], found[other, measure]
             lead = RankEffect(a.effect - b.effect, a.influence - b.influence)
-            found[f"{first} − {other}", measure] = lead
-    rows = [
-        (
-            *of,
-            *from_influence(
-                rank.effect, rank.influence, customers, confidence_level=confidence_level
-            ),
-        )
-        for of, rank in found.items()
-    ]
-    columns = ["ranking", "measure", "estimate", "standard_error", "low", "high", "p_value"]
-    table = pd.DataFrame(rows, columns=columns)
+            leads.append((first, other, measure, *row(lead)))
+    columns = ["measure", "estimate", "standard_error", "low", "high", "p_value"]
+    table = pd.DataFrame(
+        [(*of, *row(rank)) for of, rank in found.items()], columns=["ranking", *columns]
+    )
+    ahead = pd.DataFrame(leads, columns=["ranking", "against", *columns])
+    pairs = [Phrase("lead", _pair(*names)) for names in zip(ahead["ranking"], ahead["against"],
+                                                            strict=True)]  # fmt: skip
+    shown = ahead.drop(columns="against").assign(ranking=pairs)
     curves = {name: qini_curve(gamma, score, customers=customers, confidence_level=confidence_level)
               for name, score in scores.items()}  # fmt: skip
     curve = pd.concat(curves, names=["ranking"]).reset_index("ranking").reset_index(drop=True)
     numbers = tuple(
-        Number(f"{row.measure.split()[0].lower()}_{name.split()[0]}", row.estimate, unit, row.low,
-               row.high, f"{row.measure} of the ranking by {name}, per customer")
-        for name in scores for row in table[table["ranking"] == name].itertuples()
+        Number(f"{of.measure}_{of.ranking}", of.estimate, expected.unit, of.low, of.high,
+               about={"ranking": Level("campaign_ranking", of.ranking)})
+        for of in table.itertuples()
     )  # fmt: skip
-    return Rankings(table, curve, numbers, _text(table, list(scores)))
+    areas = table[table["measure"] == MEASURES[0]]
+    good = areas["low"] > 0
+    quotes = {
+        "good": [Level("campaign_ranking", name) for name in areas.loc[good, "ranking"]],
+        "rest": [Level("campaign_ranking", name) for name in areas.loc[~good, "ranking"]],
+        "verdicts": [
+            Phrase("leads" if of.low > 0 else "trails" if of.high < 0 else "level",
+                   _pair(of.ranking, of.against))
+            for of in ahead[ahead["measure"] == MEASURES[0]].itertuples()
+        ],
+    }  # fmt: skip
+    facts = {
+        "models_learnt_on": expected.learnt_on,
+        "judged_in": "profit" if expected.unit == "currency" else "response",
+    }
+    tables = {"leads": ahead, "curve": curve, "rankings": pd.concat([table, shown])}
+    return Finding(table, numbers, facts, quotes, tables)
 
 
-def _text(table: pd.DataFrame, names: list[str]) -> str:
-    qini = table[table["measure"] == MEASURES[0]].set_index("ranking")
-    good = [name for name in names if qini.loc[name, "low"] > 0]
-    rest = [name for name in names if name not in good]
-    parts = []
-    if good:
-        parts.append(f"Better than chance: ordering by {_listed(good)}.")
-    if rest:
-        parts.append(f"Not shown to be better than chance: ordering by {_listed(rest)}.")
-    for other in names[1:]:
-        lead = qini.loc[f"{names[0]} − {other}"]
-        one, two = f"the ranking by {names[0]}", f"that by {other}"
-        parts.append(
-            f"{one.capitalize()} leads {two}." if lead["low"] > 0
-            else f"{one.capitalize()} trails {two}." if lead["high"] < 0
-            else f"This campaign cannot tell {one} from {two}."
-        )  # fmt: skip
-    return " ".join(parts)
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _pair(one: str, other: str) -> dict[str, Level]:
+    return {"one": Level("campaign_ranking", one), "other": Level("campaign_ranking", other)}

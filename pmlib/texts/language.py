@@ -182,12 +182,18 @@ class Language:
         Parameters
         ----------
         kind : str
-            The category; ``<label of a table>.<column>`` is looked up before ``<column>``.
+            The category; ``<label of a table>.<column>`` is looked up before ``<column>``. A code
+            can be made of others: ``best_half_by_{ranking}`` has the words of its ranking.
         """
         levels = self.catalogue["levels"]
         for name in (kind, kind.rpartition(".")[2]):
             if name in levels and code in levels[name]:
                 return str(levels[name][code])
+            for pattern, compiled in self._composed.get(name, ()):
+                match = compiled.fullmatch(str(code))
+                if match:
+                    parts = {part: self.level(part, c) for part, c in match.groupdict().items()}
+                    return str(levels[name][pattern]).format_map(parts)
         return str(code)
 
     def described(self, record: Number | Fact, chapter: str = FRAME) -> str:
@@ -244,15 +250,11 @@ class Language:
 
     @cached_property
     def _patterns(self) -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-        """Keys with a part in braces, ``profit_{policy}``: longest first, so most telling."""
-        return {
-            section: [
-                (key, re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>\\w+)", re.escape(key))))
-                for key in sorted(self.catalogue[section], key=len, reverse=True)
-                if "{" in key
-            ]
-            for section in ("numbers", "facts")
-        }
+        return {name: _with_parts(self.catalogue[name], r"\\w+") for name in ("numbers", "facts")}
+
+    @cached_property
+    def _composed(self) -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+        return {kind: _with_parts(codes, ".+") for kind, codes in self.catalogue["levels"].items()}
 
     def plain_value(self, value: Any, chapter: str = FRAME, *, currency: str = "") -> str:
         """Show a number, a level, a phrase of a chapter or a name from the data."""
@@ -355,6 +357,15 @@ class Language:
                 remedy="Record the number or fact first, or ask for it with has('key').",
             ) from error
         return one_line(text) if plain else text.strip()
+
+
+def _with_parts(keys: Iterable[Any], part: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Keys with a part in braces, ``profit_{policy}``: longest first, so most telling."""
+    return [
+        (key, re.compile(re.sub(r"\\\{(\w+)\\\}", rf"(?P<\1>{part})", re.escape(key))))
+        for key in sorted(map(str, keys), key=len, reverse=True)
+        if "{" in key
+    ]
 
 
 def _environment(*, plain: bool) -> Environment:

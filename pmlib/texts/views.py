@@ -50,7 +50,7 @@ class Quoted:
 
     def __init__(self, number: Number, language: Language, currency: str) -> None:
         self.value, self.low, self.high = number.value, number.low, number.high
-        self.meaning = number.meaning
+        self.meaning = number.meaning or (language.described(number) if number.key else "")
         self.interval = language.interval(number, currency)
         self.has_interval = number.low is not None and number.high is not None
         self.one = number.value == 1

@@ -10,9 +10,10 @@ import pandas as pd
 
 from pmlib import casebank
 from pmlib.canon.contacts import CONTROL
+from pmlib.evaluation.learners import Expected
 from pmlib.evaluation.policies import Policy
 from pmlib.evaluation.uplift import rank_weighted_effect
-from pmlib.numbers import Number, format_number
+from pmlib.numbers import Finding, Number, Phrase, missing
 
 if TYPE_CHECKING:
     from pmlib.studies import Study
@@ -93,6 +94,75 @@ def true_effects(contacts: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, fl
     }
 
 
+def effects_beside_truth(
+    study: Study, contacts: pd.DataFrame | Finding, effects: Finding, groups: Finding
+) -> Finding:
+    """Headline effects, and effects by segment, beside the truth.
+
+    Parameters
+    ----------
+    contacts : DataFrame or Finding
+        The campaign; absent where it cannot be read.
+    effects, groups : Finding
+        As `intention_to_treat` and `effects_by`.
+
+    Returns
+    -------
+    Finding
+        As `beside_truth`; further table *truth-segments*, as `true_groups`.
+    """
+    if not study.simulated or isinstance(contacts, Finding):
+        return missing("no_truth")
+    outcomes = potential_outcomes(study, contacts)
+    by_segment = pd.DataFrame()
+    if "responded" in groups.tables:
+        by_segment = true_groups(contacts, outcomes, groups.of("responded"), "segment_name")
+    headline = beside_truth(effects.numbers, true_effects(contacts, outcomes))
+    return Finding(headline, tables={"truth-segments": by_segment})
+
+
+def rankings_beside_truth(
+    study: Study,
+    expected: Expected | Finding,
+    scores: Mapping[str, np.ndarray],
+    rankings: Finding,
+    policies: Mapping[str, Policy],
+    values: Finding,
+) -> Finding:
+    """Rankings and values of policies beside the truth: the same weights on true profits.
+
+    Parameters
+    ----------
+    expected : Expected or Finding
+        Has the customers judged; absent where the campaign cannot be read.
+    scores, policies : mapping
+        What was judged.
+    rankings, values : Finding
+        As `judge_rankings` and `policy_values`, of profit.
+
+    Returns
+    -------
+    Finding
+        ``ranking, measure, estimate, low, high, truth, covered``; further table *truth-policies*
+        with ``policy, estimator, value, low, high, truth, covered``.
+    """
+    if not study.simulated or isinstance(expected, Finding):
+        return missing("no_truth")
+    profit = _profit(potential_outcomes(study, expected.judged))
+    own = rankings.table[["ranking", "measure", "estimate", "low", "high"]]
+    areas = [
+        rank_weighted_effect(profit, scores[row.ranking], measure=row.measure).effect
+        for row in own.itertuples()
+    ]
+    earned = values.table[["policy", "estimator", "value", "low", "high"]]
+    mean = {
+        name: float(np.mean(profit * sum(policy.values()))) if policy else 0.0
+        for name, policy in policies.items()
+    }
+    tables = {"truth-policies": _beside(earned, earned["policy"].map(mean))}
+    return Finding(_beside(own, areas), tables=tables)
+
+
 def true_groups(
     contacts: pd.DataFrame, outcomes: pd.DataFrame, estimates: pd.DataFrame, group: str
 ) -> pd.DataFrame:
@@ -117,65 +187,7 @@ def true_groups(
     return _beside(table, table[group].map(true))
 
 
-def true_rankings(
-    outcomes: pd.DataFrame, rankings: Mapping[str, np.ndarray], table: pd.DataFrame
-) -> pd.DataFrame:
-    """Qini area and AUTOC of rankings, beside the truth: the same weights on true effects.
-
-    Parameters
-    ----------
-    outcomes : DataFrame
-        As `potential_outcomes`, rows as the scores.
-    rankings : mapping of str to ndarray
-    table : DataFrame
-        As `Rankings.table`, of profit.
-
-    Returns
-    -------
-    DataFrame
-        ``ranking, measure, estimate, low, high, truth, covered``.
-    """
-    profit = _profit(outcomes)
-    own = table[table["ranking"].isin(list(rankings))]
-    own = own[["ranking", "measure", "estimate", "low", "high"]].reset_index(drop=True)
-    true = [
-        rank_weighted_effect(profit, rankings[row.ranking], measure=row.measure).effect
-        for row in own.itertuples()
-    ]
-    return _beside(own, true)
-
-
-def true_policies(
-    outcomes: pd.DataFrame, policies: Mapping[str, Policy], table: pd.DataFrame
-) -> pd.DataFrame:
-    """Policy values beside the truth.
-
-    Parameters
-    ----------
-    outcomes : DataFrame
-        As `potential_outcomes`, rows as the policies' probabilities.
-    policies : mapping of str to Policy
-        Of one arm.
-    table : DataFrame
-        As the table of `policy_values`, of profit.
-
-    Returns
-    -------
-    DataFrame
-        ``policy, estimator, value, low, high, truth, covered``.
-    """
-    profit = _profit(outcomes)
-    true = {
-        name: float(np.mean(profit * sum(policy.values()))) if policy else 0.0
-        for name, policy in policies.items()
-    }
-    own = table[["policy", "estimator", "value", "low", "high"]]
-    return _beside(own, own["policy"].map(true))
-
-
-def beside_truth(
-    numbers: tuple[Number, ...], truth: dict[str, float], *, currency: str
-) -> pd.DataFrame:
+def beside_truth(numbers: Sequence[Number], truth: Mapping[str, float]) -> pd.DataFrame:
     """Estimates beside the truth, each in its unit.
 
     Returns
@@ -189,11 +201,11 @@ def beside_truth(
             continue
         true = truth[number.key]
         low, high = (np.nan if end is None else end for end in (number.low, number.high))
-        shown = format_number(true, number.unit, currency=currency, decimals=number.decimals)
         rows.append(
             {
-                "quantity": number.meaning, "estimate": number.text(currency),
-                "interval": number.interval(currency), "truth": shown,
+                "quantity": Phrase("quantity", {"n": number}), "estimate": number,
+                "interval": Phrase("interval", {"n": number}),
+                "truth": Number("", true, number.unit, decimals=number.decimals),
                 "covered": bool(low <= true <= high),
             }
         )  # fmt: skip

@@ -48,8 +48,10 @@ def coverage(
     Returns
     -------
     DataFrame
-        ``quantity, campaigns, covered`` (share of intervals that hold the truth) with ``low,
-        high`` (Wilson), ``above_zero`` (share of intervals that claim a gain), ``truth``.
+        ``quantity`` (``response``, ``value``, ``profit``; with a segment, ``profit_2``; a measure
+        of rankings; an estimator of policies), ``campaigns, covered`` (share of intervals that
+        hold the truth) with ``low, high`` (Wilson), ``above_zero`` (share of intervals that claim
+        a gain), ``truth``.
     """
     rng = np.random.default_rng(seed)
     # A policy is a rule fixed beforehand: its cut does not move with the customers drawn.
@@ -82,12 +84,12 @@ def _truth(population: pd.DataFrame) -> dict[str, float]:
         "response": float(uplift.mean()),
         "value": float((uplift * population["margin"]).mean()),
         "profit": float(profit.mean()),
-        "policy, doubly robust": float((profit * best).mean()),
-        "policy, inverse propensity": float((profit * best).mean()),
+        DOUBLY_ROBUST: float((profit * best).mean()),
+        INVERSE_PROPENSITY: float((profit * best).mean()),
     }
     for name, effect in (("response", uplift), ("profit", pd.Series(profit, uplift.index))):
         by_segment = effect.groupby(population["segment"]).mean()
-        truth |= {f"{name}, segment {segment}": float(v) for segment, v in by_segment.items()}
+        truth |= {f"{name}_{segment}": float(v) for segment, v in by_segment.items()}
     truth |= {measure: rank_weighted_effect(profit, score, measure=measure).effect
               for measure in MEASURES}  # fmt: skip
     return truth
@@ -131,13 +133,13 @@ def _read(contacts: pd.DataFrame, confidence_level: float) -> list[tuple[str, fl
     found = [(n, overall.loc[key, "low"], overall.loc[key, "high"]) for n, key in named.items()]
     groups = effects_by(contacts, "segment", confidence_level=confidence_level)
     for name in ("response", "profit"):
-        found += [(f"{name}, segment {row.segment}", row.low, row.high)
-                  for row in groups.of(named[name]).itertuples()]  # fmt: skip
+        own = groups.table[groups.table["outcome"] == named[name]]
+        found += [(f"{name}_{row.segment}", row.low, row.high) for row in own.itertuples()]
     margin, cost = contacts["margin"].to_numpy(), contacts["planned_cost"].to_numpy()
     response = {CONTROL: contacts["m0"].to_numpy(), OFFER: contacts["m1"].to_numpy()}
     outcome = {CONTROL: response[CONTROL] * margin, OFFER: response[OFFER] * margin - cost}
     observed = (contacts["value"] - contacts["cost"]).to_numpy()
-    expected = Expected(contacts, response, outcome, observed, "currency", "")
+    expected = Expected(contacts, response, outcome, observed, "currency", "earlier_campaign")
     gamma, score = expected.scores(OFFER), contacts["score"].to_numpy()
     influences: dict[str, tuple[float, np.ndarray]] = {}
     for measure in MEASURES:
@@ -146,7 +148,7 @@ def _read(contacts: pd.DataFrame, confidence_level: float) -> list[tuple[str, fl
     best = contacts["best"].to_numpy()
     for name in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
         own = best * expected.scores(OFFER, doubly_robust=name == DOUBLY_ROBUST)
-        influences[f"policy, {name}"] = float(own.mean()), own
+        influences[name] = float(own.mean()), own
     for name, estimate in influences.items():
         interval = from_influence(*estimate, expected.customers, confidence_level=confidence_level)
         found.append((name, interval.low, interval.high))

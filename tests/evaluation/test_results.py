@@ -1,23 +1,15 @@
-"""The campaign that is read: returned results are joined to the plan, or refused with counts."""
+"""Returned results are joined to the plan, or refused with counts."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from pmlib.engine import collect
 from pmlib.errors import StudyError
-from pmlib.evaluation import (
-    check_campaign,
-    intention_to_treat,
-    open_campaign,
-    read_results,
-)
+from pmlib.evaluation import read_results
 from pmlib.evaluation.effects import outcomes_of
 
 AS_OF = dt.date(2025, 12, 31)
@@ -139,125 +131,3 @@ def test_results_that_cannot_be_read_are_refused(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(StudyError, match=r"nowhere\.csv"):
         read_results(tmp_path / "nowhere.csv", PLAN, as_of=AS_OF, costs=COSTS)
-
-
-# --- the simulated bank -----------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def bank(casebank, engine, tmp_path_factory):
-    """A small simulated bank with a plan: every other customer, one product each by rule."""
-    customers = collect(casebank.scan("customers", engine), sort_by=["customer_id"])
-    folder = tmp_path_factory.mktemp("plan")
-    rng = np.random.default_rng(1)
-    plan = pd.DataFrame(
-        {
-            "customer_id": customers["customer_id"],
-            "segment": 1 + np.arange(len(customers)) % 3,
-            "product_id": np.where(np.arange(len(customers)) % 2, "credit_card", "mutual_fund"),
-            "channel": "phone",
-            "arm": np.where(rng.random(len(customers)) < 0.3, "control", "offer"),
-        }
-    )
-    plan["propensity"] = np.where(plan["arm"] == "control", 0.3, 0.7)
-    plan["cell"] = plan.groupby(["segment", "product_id"]).ngroup()
-    plan.to_parquet(folder / "plan.parquet")
-    plan[["customer_id", "segment"]].to_parquet(folder / "assignments.parquet")
-    return casebank, engine, folder
-
-
-def opened(bank, **settings):
-    study, engine, folder = bank
-    return open_campaign(
-        study, engine, assignments=folder / "assignments.parquet", seed=3, **settings
-    )
-
-
-def test_the_field_test_passes_the_checks(bank):
-    campaign = opened(bank, plan=bank[2] / "plan.parquet")
-    assert check_campaign(campaign.contacts, covariates=tuple(campaign.covariates)).passed
-
-
-def test_results_of_the_field_are_read_like_the_field_test(bank, tmp_path):
-    simulated = opened(bank, plan=bank[2] / "plan.parquet").contacts
-    file = tmp_path / "results.csv"
-    simulated[["customer_id", "arm", "contacted_on", "responded", "value"]].to_csv(
-        file, index=False
-    )
-    campaign = opened(bank, plan=bank[2] / "plan.parquet", results=str(file))
-    assert "results of the campaign in the field" in campaign.text
-    effects = [intention_to_treat(contacts).table for contacts in (campaign.contacts, simulated)]
-    pd.testing.assert_frame_equal(*effects)
-
-
-def test_the_pilot_is_there_to_learn_from(bank):
-    campaign = opened(bank, plan=bank[2] / "plan.parquet")
-    assert campaign.training is not None
-    assert set(campaign.training["campaign_id"]) == {"pilot"}
-
-
-def test_covariates_are_those_of_the_day_before_the_contact(bank):
-    study, engine, _ = bank
-    campaign = opened(bank, plan=bank[2] / "plan.parquet")
-    pilot = campaign.training.set_index("customer_id")
-    holdings = collect(study.scan("holdings", engine), sort_by=["customer_id", "product_id"])
-    customer = pilot.index[0]
-    own, day = holdings[holdings["customer_id"] == customer], pilot.loc[customer, "contacted_on"]
-    held = (own["opened_on"] < day) & (own["closed_on"].isna() | (own["closed_on"] >= day))
-    assert pilot.loc[customer, "products_held"] == held.sum()
-
-
-def test_without_a_plan_the_latest_randomised_campaign_is_read(bank):
-    campaign = opened(bank)
-    assert campaign.kind == "randomised"
-    assert set(campaign.contacts["campaign_id"]) == {"pilot"}
-
-
-def test_cells_that_cannot_hold_both_arms_are_left_out_and_counted(bank, tmp_path):
-    plan = pd.read_parquet(bank[2] / "plan.parquet")
-    plan.loc[0, ["cell", "arm", "propensity"]] = [99, "control", 0.3]
-    plan.to_parquet(tmp_path / "plan.parquet")
-    campaign = opened(bank, plan=tmp_path / "plan.parquet")
-    assert 99 not in set(campaign.contacts["cell"])
-    assert "1 customers of cells too small" in campaign.text
-
-
-def test_a_plan_of_several_offers_a_customer_says_so(bank, tmp_path):
-    plan = pd.read_parquet(bank[2] / "plan.parquet")
-    again = plan.assign(product_id="life_insurance", cell=plan["cell"] + 50)
-    pd.concat([plan, again]).to_parquet(tmp_path / "plan.parquet")
-    campaign = opened(bank, plan=tmp_path / "plan.parquet")
-    assert "6,000 offers went to 3,000 customers" in campaign.text
-    assert len(campaign.contacts) == 6_000
-
-
-def test_a_control_group_of_unknown_probability_shows_no_effect(bank, tmp_path):
-    study, engine, folder = bank
-    contacts = collect(study.scan("contacts", engine), sort_by=["customer_id"])
-    contacts.assign(propensity=np.nan).to_parquet(tmp_path / "contacts.parquet")
-    unknown = replace(study, tables={**study.tables, "contacts": tmp_path / "contacts.parquet"})
-    campaign = opened((unknown, engine, folder))
-    assert campaign.kind == "uncontrolled"
-    assert "known probabilities" in campaign.text
-    assert "control" not in set(campaign.contacts["arm"])
-
-
-def test_an_empty_plan_is_no_campaign(bank, tmp_path):
-    pd.read_parquet(bank[2] / "plan.parquet").head(0).to_parquet(tmp_path / "plan.parquet")
-    campaign = opened(bank, plan=tmp_path / "plan.parquet")
-    assert campaign.kind == "none"
-    assert "contacts nobody" in campaign.text
-
-
-def test_a_plan_without_control_shows_no_effect(bank, tmp_path):
-    plan = pd.read_parquet(bank[2] / "plan.parquet").assign(arm="offer", propensity=1.0)
-    plan.to_parquet(tmp_path / "plan.parquet")
-    campaign = opened(bank, plan=tmp_path / "plan.parquet")
-    assert campaign.kind == "uncontrolled"
-    assert "kept no control group" in campaign.text
-
-
-def test_an_unknown_attribute_of_the_time_before_is_refused(bank):
-    campaign = opened(bank)
-    with pytest.raises(StudyError, match="no such attribute"):
-        campaign.before("turnover", 1.0)

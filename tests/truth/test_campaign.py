@@ -37,7 +37,7 @@ def test_a_field_test_is_read_near_the_truth(casebank, contacts):
     # Within four standard errors: a miss is a fault, not bad luck.
     row = effects.table.set_index("outcome").loc["responded"]
     assert abs(row["effect"] - truth["effect_responded"]) < 4 * row["standard_error"]
-    assert len(beside_truth(effects.numbers, truth, currency="EUR")) == 6
+    assert len(beside_truth(effects.numbers, truth)) == 6
 
 
 def test_potential_outcomes_are_those_of_the_world(casebank, contacts):

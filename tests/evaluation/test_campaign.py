@@ -1,0 +1,147 @@
+"""The campaign that is read, found in a simulated bank: its contacts and what was known before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmlib.engine import collect
+from pmlib.errors import StudyError
+from pmlib.evaluation import check_campaign, intention_to_treat, open_campaign, readable
+from pmlib.numbers import Fact, Phrase
+from pmlib.params import Parameters
+from pmlib.texts import open_language
+
+
+@pytest.fixture(scope="module")
+def bank(casebank, engine, tmp_path_factory):
+    """A small simulated bank with a plan: every other customer, one product each by rule."""
+    customers = collect(casebank.scan("customers", engine), sort_by=["customer_id"])
+    folder = tmp_path_factory.mktemp("plan")
+    rng = np.random.default_rng(1)
+    plan = pd.DataFrame(
+        {
+            "customer_id": customers["customer_id"],
+            "segment": 1 + np.arange(len(customers)) % 3,
+            "product_id": np.where(np.arange(len(customers)) % 2, "credit_card", "mutual_fund"),
+            "channel": "phone",
+            "arm": np.where(rng.random(len(customers)) < 0.3, "control", "offer"),
+        }
+    )
+    plan["propensity"] = np.where(plan["arm"] == "control", 0.3, 0.7)
+    plan["cell"] = plan.groupby(["segment", "product_id"]).ngroup()
+    plan[["customer_id", "segment"]].to_parquet(folder / "assignments.parquet")
+    return casebank, engine, folder, plan
+
+
+def opened(bank, plan=None, *, results=None):
+    """The campaign of a bank as its chapters left it; without a plan, that of its records."""
+    study, engine, folder, _ = bank
+    if plan is None:
+        study = replace(study, simulated=False)
+    else:
+        plan.to_parquet(folder / "contact_plan.parquet")
+    frames = {"segments": pd.DataFrame({"segment": [1, 2, 3], "name": ["A", "B", "C"]}),
+              "cells": pd.DataFrame({"cell": [], "expected_profit": []})}  # fmt: skip
+    return open_campaign(
+        study, engine, Parameters(seed=3, campaign_results=results),
+        load=lambda _, frame: frames[frame],
+        load_private=lambda _, table: folder / f"{table}.parquet",
+    )  # fmt: skip
+
+
+def test_the_field_test_passes_the_checks(bank):
+    campaign = opened(bank, bank[3])
+    checks = check_campaign(campaign.contacts, covariates=campaign.covariates)
+    assert checks.facts["campaign_checks"] == "passed"
+    assert set(campaign.contacts["segment_name"]) == {"A", "B", "C"}
+
+
+def test_results_of_the_field_are_read_like_the_field_test(bank, tmp_path):
+    simulated = opened(bank, bank[3]).contacts
+    file = tmp_path / "results.csv"
+    simulated[["customer_id", "arm", "contacted_on", "responded", "value"]].to_csv(
+        file, index=False
+    )
+    campaign = opened(bank, bank[3], results=str(file))
+    assert campaign.facts["campaign_source"] == "returned"
+    effects = [intention_to_treat(contacts).table for contacts in (campaign.contacts, simulated)]
+    pd.testing.assert_frame_equal(*effects)
+
+
+def test_the_pilot_is_there_to_learn_from(bank):
+    campaign = opened(bank, bank[3])
+    assert campaign.training is not None
+    assert set(campaign.training["campaign_id"]) == {"pilot"}
+
+
+def test_covariates_are_those_of_the_day_before_the_contact(bank):
+    study, engine, *_ = bank
+    campaign = opened(bank, bank[3])
+    pilot = campaign.training.set_index("customer_id")
+    holdings = collect(study.scan("holdings", engine), sort_by=["customer_id", "product_id"])
+    customer = pilot.index[0]
+    own, day = holdings[holdings["customer_id"] == customer], pilot.loc[customer, "contacted_on"]
+    held = (own["opened_on"] < day) & (own["closed_on"].isna() | (own["closed_on"] >= day))
+    assert pilot.loc[customer, "products_held"] == held.sum()
+
+
+def test_without_a_plan_the_latest_randomised_campaign_is_read(bank):
+    campaign = opened(bank)
+    assert campaign.facts["campaign_kind"] == "randomised"
+    assert campaign.later.absent == Phrase("absent.has_control")
+    assert set(campaign.contacts["campaign_id"]) == {"pilot"}
+
+
+def test_cells_that_cannot_hold_both_arms_are_left_out_and_counted(bank):
+    plan = bank[3].copy()
+    plan.loc[0, ["cell", "arm", "propensity"]] = [99, "control", 0.3]
+    campaign = opened(bank, plan)
+    assert 99 not in set(campaign.contacts["cell"])
+    assert campaign.quotes["left_out"].value == 1
+
+
+def test_a_plan_of_several_offers_a_customer_says_so(bank):
+    again = bank[3].assign(product_id="life_insurance", cell=bank[3]["cell"] + 50)
+    campaign = opened(bank, pd.concat([bank[3], again]))
+    facts = {key: Fact(key, value) for key, value in campaign.facts.items()}
+    text = open_language("en").render("campaign_evaluation", "campaign", facts | campaign.quotes)
+    assert "6,000 offers went to 3,000 customers" in text
+    assert len(campaign.contacts) == 6_000
+
+
+def test_a_control_group_of_unknown_probability_shows_no_effect(bank, tmp_path):
+    study, engine, *others = bank
+    contacts = collect(study.scan("contacts", engine), sort_by=["customer_id"])
+    contacts.assign(propensity=np.nan).to_parquet(tmp_path / "contacts.parquet")
+    unknown = replace(study, tables={**study.tables, "contacts": tmp_path / "contacts.parquet"})
+    campaign = opened((unknown, engine, *others))
+    assert campaign.facts["campaign_kind"] == "uncontrolled"
+    assert campaign.facts["campaign_source"] == "all_contacts"
+    assert "control" not in set(campaign.contacts["arm"])
+
+
+def test_an_empty_plan_is_no_campaign(bank):
+    campaign = opened(bank, bank[3].head(0))
+    assert campaign.facts["campaign_kind"] == "nothing_planned"
+    checks = check_campaign(campaign.randomised)
+    assert checks.absent == campaign.absent == Phrase("absent.nothing_planned")
+
+
+def test_a_plan_without_control_shows_no_effect_and_says_so_in_each_section(bank):
+    campaign = opened(bank, bank[3].assign(arm="offer", propensity=1.0))
+    assert campaign.facts["campaign_kind"] == "uncontrolled"
+    assert campaign.facts["campaign_source"] == "field_test"
+    checks = check_campaign(campaign.randomised)
+    effects = intention_to_treat(readable(campaign.randomised, checks))
+    assert checks.absent.block == effects.absent.block == "absent.no_control"
+    assert checks.absent != effects.absent
+
+
+def test_an_unknown_attribute_of_the_time_before_is_refused(bank):
+    campaign = opened(bank)
+    with pytest.raises(StudyError, match="no such attribute"):
+        campaign.before("turnover", 1.0)

@@ -1,0 +1,45 @@
+"""People not contacted yet are ranked by models of those who were."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pmlib.errors import StudyError
+from pmlib.evaluation import rank_prospects
+
+
+def test_prospects_are_ranked_by_a_model_of_the_contacted(lazy, trial):
+    contacts, people = trial(2_000), trial(1_000, seed=9)
+    for frame in (contacts, people):
+        frame["responded"] = frame["x"] > 0.19
+    tables = {"prospects": lazy(people[["customer_id", "x", "noise"]])}
+    result = rank_prospects(tables, contacts, ["x", "noise"], seed=1)
+    first = people.set_index("customer_id").loc[result.of("ranking")["customer_id"].head(30), "x"]
+    assert first.min() > 0.15
+    assert result.table["chosen"].sum() == 1
+    assert not result.facts["prospects_scored"]
+
+
+def test_known_answers_of_prospects_score_the_ranking(lazy, trial):
+    contacts, people = trial(2_000), trial(1_000, seed=9)
+    for frame in (contacts, people):
+        frame["responded"] = frame["x"] > 0.19
+    tables = {"prospects": lazy(people[["customer_id", "x", "responded"]])}
+    result = rank_prospects(tables, contacts, ["x"], seed=1)
+    found = {number.key: number.value for number in result.numbers}["prospects_found"]
+    assert found == people["responded"].sum()
+
+
+def test_prospects_without_common_features_are_refused(lazy, trial):
+    tables = {"prospects": lazy(pd.DataFrame({"customer_id": [1]}))}
+    with pytest.raises(StudyError, match="Prospects cannot be ranked"):
+        rank_prospects(tables, trial(100), ["x"], seed=1)
+
+
+def test_without_prospects_or_contacts_nobody_is_ranked(lazy):
+    tables = {"prospects": lazy(pd.DataFrame({"customer_id": [1]}))}
+    reasons = [
+        rank_prospects(given, pd.DataFrame(), ["x"], seed=1).absent.block for given in ({}, tables)
+    ]
+    assert reasons == ["absent.tables", "absent.no_contacts"]
