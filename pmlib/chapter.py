@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 from IPython.display import HTML, Markdown, display
-from matplotlib.figure import Figure
 
 from pmlib import params as parameters
 from pmlib import studies
@@ -31,11 +30,10 @@ from pmlib.numbers import (
     Finding,
     Number,
     Phrase,
-    Quoted,
     from_records,
     to_records,
 )
-from pmlib.tables import legacy_to_html, to_html
+from pmlib.tables import to_html
 from pmlib.texts import Look, Words, open_language
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -110,20 +108,6 @@ class Chapter:
     def tables(self) -> dict[str, nw.LazyFrame]:
         """All canonical tables of the study, opened."""
         return {name: self.scan(name) for name in self.study.tables}
-
-    def has(self, *tables: str) -> bool:
-        """Tell whether the study has these tables; if not, say so to the reader."""
-        missing = [table for table in tables if not self.study.has(table)]
-        if missing:
-            named = " and ".join(f"<em>{html.escape(table)}</em>" for table in missing)
-            plural = "tables" if len(missing) > 1 else "table"
-            display(
-                HTML(
-                    f'<p class="pm-absent">This study has no {plural} {named}, '
-                    "so there is nothing to show here.</p>"
-                )
-            )
-        return not missing
 
     def load(self, chapter: str, frame: str) -> pd.DataFrame:
         """Read a data frame that an earlier chapter saved; empty where it had none to save."""
@@ -231,25 +215,9 @@ class Chapter:
         StudyError
             There is no such block, or it quotes what no chapter recorded.
         """
-        if " " not in block:
-            text = self._rendered(block, quotes)
-            if text:
-                display(Markdown(text))
-            return
-        known = {**self._earlier(), **self._recorded}  # legacy
-        currency = self.study.currency
-        try:
-            text = block.format_map(
-                {k: Quoted(n, currency) for k, n in known.items() if isinstance(n, Number)}
-            )
-        except KeyError as error:
-            raise StudyError(
-                "A sentence quotes a number that no chapter recorded.",
-                where=f"{self.name}: {block!r}",
-                found=str(error),
-                remedy="Record the number first.",
-            ) from None
-        display(Markdown(text))
+        text = self._rendered(block, quotes)
+        if text:
+            display(Markdown(text))
 
     def words(self, phrase: Phrase) -> str:
         """Form the words of a phrase, for a name that is kept: from then on it is data."""
@@ -299,70 +267,6 @@ class Chapter:
             f"{to_html(shown, look)}\n</figure>",
             label,
             shown,
-        )
-
-    def figure(
-        self, figure: Figure, label: str, *, caption: str, alt: str, data: pd.DataFrame
-    ) -> None:
-        """Show a figure with its caption, a text alternative and the table behind it.
-
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure
-        label : str
-            Starts with ``fig-``; ``@label`` refers to it anywhere in the report.
-        caption, alt : str
-            What it shows; what a reader who cannot see it needs.
-        data : pandas.DataFrame
-            The numbers drawn: aggregates only.
-        """
-        source = base64.b64encode(to_svg(figure)).decode()
-        self._show(
-            f'<figure class="pm-figure" id="{_checked(label, "fig-")}">\n'
-            f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
-            f"<figcaption>{html.escape(caption, quote=False)}</figcaption>\n"
-            f'<details class="pm-data"><summary>Data behind this figure</summary>\n'
-            f"{legacy_to_html(data, currency=self.study.currency)}\n</details>\n</figure>",
-            label,
-            data,
-        )
-
-    def table(
-        self,
-        frame: pd.DataFrame,
-        label: str,
-        *,
-        caption: str,
-        units: Mapping[str, str] | None = None,
-        names: Mapping[str, str] | None = None,
-        decimals: Mapping[str, int] | None = None,
-        sortable: bool = False,
-        filters: Sequence[str] = (),
-    ) -> None:
-        """Show a table with its caption; `pmlib.tables.to_html` tells the settings.
-
-        Parameters
-        ----------
-        frame : pandas.DataFrame
-            Aggregates only.
-        label : str
-            Starts with ``tbl-``.
-        caption : str
-        """
-        table = legacy_to_html(
-            frame,
-            units=units,
-            names=names,
-            decimals=decimals,
-            currency=self.study.currency,
-            sortable=sortable,
-            filters=filters,
-        )
-        self._show(
-            f'<figure class="pm-table" id="{_checked(label, "tbl-")}">\n'
-            f"<figcaption>{html.escape(caption, quote=False)}</figcaption>\n{table}\n</figure>",
-            label,
-            frame,
         )
 
     def _show(self, fragment: str, label: str, data: pd.DataFrame) -> None:

@@ -11,7 +11,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import mistune
-from bs4 import BeautifulSoup, Tag
 from latex2mathml.converter import convert
 
 from pmlib.errors import StudyError
@@ -19,7 +18,6 @@ from pmlib.errors import StudyError
 if TYPE_CHECKING:
     from re import Match
 
-    from bs4.element import PageElement
 
 CITATION = r"\[(?P<cite_keys>@[A-Za-z][\w:-]*[^\]\[]*)\]"
 REFERENCE = r"(?<![\w@])@(?P<ref_label>(?:fig|tbl|sec|eq)-[A-Za-z0-9_-]*[A-Za-z0-9])"
@@ -58,14 +56,6 @@ def caption_html(source: str) -> str:
     '<em>Lift</em> of each pair of products'
     """
     return to_html(one_line(source)).strip().removeprefix("<p>").removesuffix("</p>")
-
-
-def mark_caption(caption: Tag) -> None:
-    """Put the marks of citations, references and formulas into a caption that is HTML already."""
-    for text in list(caption.find_all(string=True)):
-        pieces = _MARKS.sub(_mark, html.escape(str(text), quote=False))
-        if pieces != html.escape(str(text), quote=False):
-            text.replace_with(*_fragments(pieces))
 
 
 def mathml(latex: str, *, display: bool) -> str:
@@ -148,10 +138,6 @@ def _cite_mark(keys: str) -> str:
 
 def _ref_mark(label: str) -> str:
     return f'<a class="pm-ref" href="#{label}"></a>'
-
-
-def _fragments(markup: str) -> list[PageElement]:
-    return [node.extract() for node in list(BeautifulSoup(markup, "html.parser").contents)]
 
 
 class _Renderer(mistune.HTMLRenderer):

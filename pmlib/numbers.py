@@ -5,7 +5,6 @@ Nothing here is worded: `pmlib.texts` turns numbers, levels and phrases into a l
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import wraps
@@ -62,22 +61,6 @@ class Number:
             raise ValueError(f"unit of {self.key!r} must be one of {UNITS}, not {self.unit!r}")
         for name in ("value", "low", "high"):
             object.__setattr__(self, name, native(getattr(self, name)))
-
-    # legacy, until the chapters word nothing
-    def text(self, currency: str = "") -> str:
-        """Show the value with its unit."""
-        return format_number(self.value, self.unit, currency=currency, decimals=self.decimals)
-
-    def interval(self, currency: str = "") -> str:
-        """Show the interval with its unit, e.g. ``12.1 to 14.0 %``."""
-        if self.low is None or self.high is None:
-            return "no interval"
-        low, high = (
-            format_number(end, self.unit, currency=currency, decimals=self.decimals)
-            for end in (self.low, self.high)
-        )
-        suffix = _suffix(self.unit, currency)
-        return f"{low.removesuffix(suffix)} to {high}" if suffix else f"{low} to {high}"
 
 
 @dataclass(frozen=True)
@@ -232,123 +215,3 @@ def from_records(records: Iterable[Mapping[str, Any]]) -> list[Number | Fact]:
         names = kind.__dataclass_fields__
         made.append(kind(**{k: v for k, v in record.items() if k in names}))
     return made
-
-
-# --- legacy, until the chapters word nothing ---
-
-_DECIMALS = {"share": 1, "points": 2, "currency": 2, "days": 0, "months": 0}
-
-
-def format_number(
-    value: float | int | str | bool | None,  # noqa: FBT001 - a yes or no to show
-    unit: str = "",
-    *,
-    currency: str = "",
-    decimals: int | None = None,
-) -> str:
-    r"""Write a value as a reader expects to see it.
-
-    Thousands are set apart by a comma, negative numbers carry a true minus sign.
-
-    Examples
-    --------
-    >>> format_number(0.1234, "share")
-    '12.3\xa0%'
-    >>> format_number(-1234567.8, "currency", currency="CZK")
-    '−1,234,568\xa0CZK'
-    >>> format_number(0.00681, "points")
-    '0.68\xa0points'
-    >>> format_number(4500, "customers")
-    '4,500'
-    >>> format_number(3e-9, "p")
-    '< 0.001'
-    """
-    value = native(value)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) and math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if unit == "p":
-        return "< 0.001" if value < 0.001 else f"{value:.3f}"
-    if unit in ("share", "points"):
-        value = 100 * value
-    if decimals is None:
-        decimals = _default_decimals(value, unit)
-    shown = f"{value:,.{decimals}f}"
-    if float(shown.replace(",", "")) == 0:
-        shown = shown.removeprefix("-")
-    return shown.replace("-", "−") + _suffix(unit, currency)
-
-
-def _default_decimals(value: float, unit: str) -> int:
-    if isinstance(value, int) and unit not in ("share", "points"):
-        return 0
-    if unit == "currency" and abs(value) >= 1000:
-        return 0
-    if unit in ("customers", "count") and float(value).is_integer():
-        return 0
-    if unit in _DECIMALS:
-        return _DECIMALS[unit]
-    size = abs(value)
-    return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 0.1 or size == 0 else 4
-
-
-def _suffix(unit: str, currency: str) -> str:
-    # A no-break space keeps the number and its unit on one line.
-    return {
-        "share": "\u00a0%",
-        "points": "\u00a0points",
-        "currency": f"\u00a0{currency}" if currency else "",
-    }.get(unit, "")
-
-
-def percent(share: float) -> str:
-    r"""Write a share in whole per cent.
-
-    Examples
-    --------
-    >>> percent(0.05)
-    '5\xa0%'
-    """
-    return format_number(share, "share", decimals=0)
-
-
-class Quoted:
-    """A number inside a text: itself with its unit, ``.interval`` with its unit, and bare parts.
-
-    Parameters
-    ----------
-    number : Number
-    currency : str
-        What stands behind amounts of money.
-    """
-
-    def __init__(self, number: Number, currency: str) -> None:
-        self.value, self.low, self.high = number.value, number.low, number.high
-        self.meaning = number.meaning
-        self.interval = number.interval(currency)
-        self._text = number.text(currency)
-
-    def __str__(self) -> str:
-        return self._text
-
-
-@dataclass(frozen=True)
-class WordedFinding:
-    """An answer to one question of a chapter: a table, its headline numbers, what they say.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Whoever makes it tells the columns.
-    numbers : tuple of Number
-    text : str
-    """
-
-    table: pd.DataFrame
-    numbers: tuple[Number, ...]
-    text: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import html
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from pmlib.errors import StudyError
-from pmlib.numbers import format_number
 from pmlib.texts import Look
 
 
@@ -118,89 +116,3 @@ def _element(
             cells.append(f"<td{attributes}>{shown}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return "\n".join([*lines, "</tbody>", "</table>"])
-
-
-# --- legacy, until the notebooks word nothing ---
-
-
-def legacy_to_html(
-    frame: pd.DataFrame,
-    *,
-    units: Mapping[str, str] | None = None,
-    names: Mapping[str, str] | None = None,
-    decimals: Mapping[str, int] | None = None,
-    currency: str = "",
-    sortable: bool = False,
-    filters: Sequence[str] = (),
-) -> str:
-    """Write a data frame as an accessible HTML table.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The rows to show; the index is not shown. The first column heads each row.
-    units : mapping, optional
-        Column to a unit of `pmlib.numbers.UNITS`.
-    names : mapping, optional
-        Column to the heading a reader sees; by default the name with spaces.
-    decimals : mapping, optional
-        Column to digits after the point.
-    currency : str
-        What stands behind amounts of money.
-    sortable : bool
-        Mark the table so that the report lets the reader sort and search it.
-    filters : sequence of str
-        Columns for which the report offers a list to choose from.
-
-    Returns
-    -------
-    str
-        A ``<table>`` element. Numbers carry their raw value in ``data-value``.
-
-    Raises
-    ------
-    StudyError
-        `units`, `names`, `decimals` or `filters` name a column that the frame lacks.
-
-    """
-    units, names = units or {}, names or {}
-    return _element(
-        frame,
-        heading=lambda column: names.get(column, heading(column)),
-        cell=lambda column, value, digits: cell_text(
-            value, units.get(column, ""), currency, digits
-        ),
-        units=units,
-        decimals=decimals or {},
-        sortable=sortable,
-        filters=filters,
-    )
-
-
-def heading(column: str) -> str:
-    """Turn a column's name into a heading.
-
-    Examples
-    --------
-    >>> heading("smallest_share")
-    'Smallest share'
-    """
-    words = column.replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
-def cell_text(value: Any, unit: str = "", currency: str = "", decimals: int | None = None) -> str:
-    """Show one cell: sets of products with a plus sign, dates in ISO form, missing as a dash.
-
-    Examples
-    --------
-    >>> cell_text(("card", "loan"))
-    'card + loan'
-    """
-    if isinstance(value, tuple):
-        return " + ".join(map(str, value)) if value else "(none)"
-    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
-        return "–"
-    if isinstance(value, dt.datetime | dt.date):
-        return value.strftime("%Y-%m-%d")
-    return format_number(value, unit, currency=currency, decimals=decimals)

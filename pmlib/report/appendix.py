@@ -10,7 +10,6 @@ import pandas as pd
 
 from pmlib.numbers import Number, from_records
 from pmlib.params import CHAPTERS, Parameters, describe
-from pmlib.tables import heading
 from pmlib.texts import Language
 
 
@@ -99,7 +98,7 @@ def headline_table(
     rows = [
         {
             "chapter": record["chapter"],
-            "meaning": heading(number.meaning or number.key),
+            "meaning": number.meaning[:1].upper() + number.meaning[1:],
             "value": language.number(
                 number.value, number.unit, currency=currency, decimals=number.decimals
             ),

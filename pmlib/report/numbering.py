@@ -18,7 +18,6 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import AttributeValueList
 
 from pmlib.errors import StudyError
-from pmlib.markup import mark_caption
 from pmlib.numbers import DIGITS, Number
 from pmlib.report.bibliography import Bibliography
 
@@ -142,12 +141,6 @@ def _number(part: Part, say: Say) -> Iterable[Target]:
                 remedy="Show pictures with chapter.figure(…, caption=…, alt=…).",
             )
     yield from _number_headings(part, say)
-    # LEGACY-MARKS
-    for text in (
-        *part.soup.find_all("figcaption"),
-        *part.soup.find_all("p", class_="pm-absent"),
-    ):
-        mark_caption(text)
     counts = dict.fromkeys(_KINDS, 0)
     for element in part.soup.find_all(
         ["figure", "div"], class_=["pm-figure", "pm-table", "pm-equation"]
