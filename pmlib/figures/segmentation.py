@@ -44,7 +44,7 @@ def criteria(found: Finding, words: Words) -> Figure:
     bic.plot(table["k"], table["bic"] / 1000, **points)
     names = ("silhouette", "jaccard", "gap", "bic")
     for panel, name in zip(axes.flat, names, strict=True):
-        panel.set(title=words(f"{name}-title"), ylabel=words(name))
+        panel.set(title=words(f"title.{name}"), ylabel=words(name))
         panel.axvline(len(found.quotes["names"]), color=COLOURS["good"], linewidth=5, alpha=0.25,
                       zorder=0)  # fmt: skip
         panel.set_xticks(table["k"])
