@@ -229,28 +229,17 @@ def _amount(
     customers: nw.LazyFrame, name: str, attribute: Attribute, confidence_level: float
 ) -> dict[str, object]:
     value = nw.col(name).cast(nw.Float64)
-    row = collect(
-        customers.select(
-            n=value.count(),
-            mean=value.mean(),
-            sd=value.std(),
-            p10=value.quantile(0.1, "linear"),
-            median=value.quantile(0.5, "linear"),
-            p90=value.quantile(0.9, "linear"),
-        ),
-        sort_by=(),
-    ).iloc[0]
-    half = normal_quantile(confidence_level) * row["sd"] / np.sqrt(row["n"])
+    quantiles = {"p10": 0.1, "median": 0.5, "p90": 0.9}
+    wanted = {key: value.quantile(at, "linear") for key, at in quantiles.items()}
+    wanted |= {"customers": value.count(), "mean": value.mean(), "sd": value.std()}
+    row = collect(customers.select(**wanted), sort_by=()).iloc[0]
+    half = normal_quantile(confidence_level) * row["sd"] / np.sqrt(row["customers"])
     return {
+        **row.to_dict(),
         "attribute": attribute.label,
         "role": attribute.role,
         "unit": attribute.unit,
-        "customers": int(row["n"]),
-        "mean": row["mean"],
+        "customers": int(row["customers"]),
         "low": row["mean"] - half,
         "high": row["mean"] + half,
-        "sd": row["sd"],
-        "p10": row["p10"],
-        "median": row["median"],
-        "p90": row["p90"],
     }
