@@ -16,6 +16,7 @@ from pmlib.texts import Language
 def validation_tables(frame: Path) -> dict[str, pd.DataFrame]:
     """World to the table of what the methods found, missed and imagined over many banks."""
     kept = pd.read_csv(frame / "validation.csv", keep_default_na=False)  # a world is named null
+    kept = kept.rename(columns={"measure": "meaning"})
     shown = ["meaning", "mean", "low", "high", "banks", "expected"]
     return {str(world): part[shown] for world, part in kept.groupby("world", sort=False)}
 
