@@ -13,11 +13,19 @@ from pmlib.params import CHAPTERS, Parameters, describe
 from pmlib.texts import Language
 
 
-def validation_tables(frame: Path) -> dict[str, pd.DataFrame]:
-    """World to the table of what the methods found, missed and imagined over many banks."""
+def validation_tables(frame: Path) -> dict[str, Any]:
+    """What the methods found, missed and imagined over many banks, and how intervals held.
+
+    Returns
+    -------
+    dict
+        ``worlds``, world to table, and the table ``coverage``.
+    """
     kept = pd.read_csv(frame / "validation.csv", keep_default_na=False)  # a world is named null
+    kept = kept.rename(columns={"measure": "meaning"})
     shown = ["meaning", "mean", "low", "high", "banks", "expected"]
-    return {str(world): part[shown] for world, part in kept.groupby("world", sort=False)}
+    worlds = {str(world): part[shown] for world, part in kept.groupby("world", sort=False)}
+    return {"coverage": worlds.pop("coverage"), "worlds": worlds}
 
 
 def settings(parameters: Parameters) -> dict[str, Any]:

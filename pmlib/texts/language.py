@@ -189,9 +189,8 @@ class Language:
         for name in (kind, kind.rpartition(".")[2]):
             if name in levels and code in levels[name]:
                 return str(levels[name][code])
-            for pattern, compiled in self._composed.get(name, ()):
-                match = compiled.fullmatch(str(code))
-                if match:
+            for pattern, compiled in self._patterns.get(name, ()):
+                if match := compiled.fullmatch(str(code)):
                     parts = {part: self.level(part, c) for part, c in match.groupdict().items()}
                     return str(levels[name][pattern]).format_map(parts)
         return str(code)
@@ -237,8 +236,7 @@ class Language:
         if key in entries:
             return entries[key], {}
         for pattern, compiled in self._patterns[section]:
-            match = compiled.fullmatch(key)
-            if match:
+            if match := compiled.fullmatch(key):
                 found = match.groupdict()
                 return entries[pattern], {kind: self.level(kind, c) for kind, c in found.items()}
         raise StudyError(
@@ -250,11 +248,10 @@ class Language:
 
     @cached_property
     def _patterns(self) -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-        return {name: _with_parts(self.catalogue[name], r"\\w+") for name in ("numbers", "facts")}
-
-    @cached_property
-    def _composed(self) -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-        return {kind: _with_parts(codes, ".+") for kind, codes in self.catalogue["levels"].items()}
+        """Keys with a part in braces of numbers, of facts and of each kind of level."""
+        entries = {name: self.catalogue[name] for name in ("numbers", "facts")}
+        entries |= self.catalogue["levels"]
+        return {name: _with_parts(keys) for name, keys in entries.items()}
 
     def plain_value(self, value: Any, chapter: str = FRAME, *, currency: str = "") -> str:
         """Show a number, a level, a phrase of a chapter or a name from the data."""
@@ -359,10 +356,10 @@ class Language:
         return one_line(text) if plain else text.strip()
 
 
-def _with_parts(keys: Iterable[Any], part: str) -> list[tuple[str, re.Pattern[str]]]:
+def _with_parts(keys: Iterable[Any]) -> list[tuple[str, re.Pattern[str]]]:
     """Keys with a part in braces, ``profit_{policy}``: longest first, so most telling."""
     return [
-        (key, re.compile(re.sub(r"\\\{(\w+)\\\}", rf"(?P<\1>{part})", re.escape(key))))
+        (key, re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(key))))
         for key in sorted(map(str, keys), key=len, reverse=True)
         if "{" in key
     ]

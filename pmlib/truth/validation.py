@@ -33,37 +33,25 @@ WORLDS = ("default", "null", "hard")
 TABLE = PROJECT / "reports" / "frame" / "validation.csv"
 """The kept results, shown in the report's appendix."""
 
-MEASURES = {
-    "segments_found": "Segments claimed",
-    "right_number": "Right number of segments",
-    "ari": "Adjusted Rand index with the true segments",
-    "rule_recall": "Planted rules found",
-    "rules_surviving": "Rules that survive",
-    "any_rule": "Some rule survives",
-    "false_rules": "Surviving rules that are not true",
-    "planned_customers": "Customers planned for",
-    "share_combined": "True profit of the plan by segments and rules, share of the oracle's",
-    "share_segments": "True profit planned by segments only, share of the oracle's",
-    "share_rules": "True profit planned by rules only, share of the oracle's",
-    "covers_more_than_segments": "Interval of the held-out gain over segments covers the truth",
-    "covers_more_than_rules": "Interval of the held-out gain over rules covers the truth",
-    "covers_response": "Interval of the effect on response covers the truth",
-    "covers_profit": "Interval of the effect on profit covers the truth",
-}
-"""Measure to what it means; a `coverage` row is named by its quantity."""
+MEASURES = (
+    "segments_found", "right_number", "ari", "rule_recall", "rules_surviving", "any_rule",
+    "false_rules", "planned_customers", "share_combined", "share_segments", "share_rules",
+    "covers_more_than_segments", "covers_more_than_rules", "covers_response", "covers_profit",
+)  # fmt: skip
+"""What is measured on a bank; a `coverage` row is named by its quantity. The texts have words."""
 
 EXPECTED = {
     ("default", "segments_found"): "6",
     ("default", "right_number"): "most",
-    ("default", "ari"): "at least 0.9",
-    ("default", "rule_recall"): "at least 0.9",
-    ("default", "false_rules"): "at most 0.05",
-    ("default", "covers_more_than_segments"): "at least 0.93",
-    ("default", "covers_more_than_rules"): "at least 0.93",
+    ("default", "ari"): "at_least_0.9",
+    ("default", "rule_recall"): "at_least_0.9",
+    ("default", "false_rules"): "at_most_0.05",
+    ("default", "covers_more_than_segments"): "at_least_0.93",
+    ("default", "covers_more_than_rules"): "at_least_0.93",
     ("null", "segments_found"): "1",
-    ("null", "right_number"): "at least 0.95",
+    ("null", "right_number"): "at_least_0.95",
     ("null", "rules_surviving"): "0",
-    ("null", "any_rule"): "at most 0.05",
+    ("null", "any_rule"): "at_most_0.05",
     ("null", "planned_customers"): "0",
 }
 """What must hold, by world and measure; coverage should be 0.93 to 0.97; the rest is reported."""
@@ -86,7 +74,7 @@ def measure(params: Parameters) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        `MEASURES` by name; a measure that this bank cannot show is left out.
+        `MEASURES`; a measure that this bank cannot show is left out.
     """
     with chain(params) as bank:
         k = bank.kinds["segment"].nunique()
@@ -151,7 +139,7 @@ def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
         )
     null = population.assign(p1=population["p0"])
     tables = []
-    for label, people in (("", population), (", no effect at all", null)):
+    for label, people in (("", population), ("_without_effect", null)):
         table = coverage(people, campaigns=campaigns, seed=params.seed)
         tables.append(table.assign(world=COVERAGE, measure=table["quantity"] + label))
     names = {"covered": "mean", "campaigns": "banks"}
@@ -226,9 +214,8 @@ def main(banks: int, campaigns: int, customers: int, out: Path) -> None:
             interval_coverage(Parameters(seed=1, **settings), campaigns=campaigns),
         ]
     )
-    table.insert(2, "meaning", [MEASURES.get(name, name) for name in table["measure"]])
     table["expected"] = [
-        "0.93 to 0.97" if world == COVERAGE else EXPECTED.get((world, name), "")
+        "0.93_to_0.97" if world == COVERAGE else EXPECTED.get((world, name), "")
         for world, name in zip(table["world"], table["measure"], strict=True)
     ]
     with written_whole(out) as aside:
