@@ -172,17 +172,17 @@ def frame_part(
 
 
 def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
-    """Make the function ``table(frame, label, caption)`` of the texts around the chapters.
+    """Make the function ``table(frame, label)`` of the texts around the chapters.
 
     It gives a numbered table as one line of HTML: a blank line would end Markdown's HTML block.
     """
 
-    def table(frame: pd.DataFrame, label: str, caption: str) -> Markup:
+    def table(frame: pd.DataFrame, label: str) -> Markup:
         look = Look(language, FRAME, label, currency)
         shown = table_html(look.worded(frame), look).replace("\n", " ")
         return Markup(  # noqa: S704 - pmlib.tables escapes the cells
             f'<figure class="pm-table" id="{label}">'
-            f"<figcaption>{caption_html(caption)}</figcaption>{shown}</figure>"
+            f"<figcaption>{caption_html(language.source(FRAME, label))}</figcaption>{shown}</figure>"
         )
 
     return table

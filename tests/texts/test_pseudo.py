@@ -30,10 +30,12 @@ from pmlib.texts.pseudo import marked, write
 SMALL = [("n_customers", "2000"), ("n_months", "12"), ("sample_size", "600"),
          ("n_bootstrap", "10"), ("k_max", "6"), ("language", PSEUDO)]  # fmt: skip
 WORD = re.compile(r"[A-Za-z]{2,}")
+# What a reader may type: keys and codes of several words, citations, references.
+TYPED = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\[@[^\]]*\]|@(?:fig|tbl|sec|eq)-[\w-]+")
 
 # Code that a reader meets as such: file names and folders, arms, units of currency, formats.
 CODE = {"run", "all", "py", "results", "json", "tables", "figures", "csv", "study", "yaml",
-        "private", "control", "offer", "EUR", "md", "SHA"}  # fmt: skip
+        "private", "control", "offer", "EUR", "md", "SHA", "True", "False"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def unmarked(texts: Iterable[str], own: set[str]) -> dict[str, str]:
     return {
         word: text.strip()[:160]
         for text in texts
-        for word in WORD.findall(unescape(text))
+        for word in WORD.findall(TYPED.sub(" ", unescape(text)))
         if word not in own and word.lower() not in own
     }
 
