@@ -184,6 +184,16 @@ def test_table_is_worded_by_the_catalogue(chapter, shown):
     assert page.table["class"] == ["pm-sortable"]
 
 
+def test_tables_of_one_kind_are_shown_one_by_one(chapter, shown):
+    rows = pd.DataFrame({"share": [0.25]})
+    tables = {"gains-1": rows, "other": rows, "gains-2": rows}
+    quotes = {"gains-1": {"name": "Even"}, "gains-2": {"name": "Odd"}}
+    chapter.show(Finding(tables=tables, quotes=quotes), "tbl-gains-*")
+    figures = [BeautifulSoup(fragment, "html.parser").figure for fragment in shown]
+    assert [figure["id"] for figure in figures] == ["tbl-gains-1", "tbl-gains-2"]
+    assert [figure.figcaption.text for figure in figures] == ["Gains of Even.", "Gains of Odd."]
+
+
 def test_column_without_words_is_an_error(chapter):
     with pytest.raises(StudyError, match="lacks a column"):
         chapter.show(Finding(pd.DataFrame({"rate": [1]}), quotes={"name": "n"}), "tbl-gains")
@@ -216,6 +226,15 @@ def test_saved_artefacts_come_back(chapter):
     assert read_frame(later.load_private("segmentation", "all"))["segment"].tolist() == [1, 2]
     numbers = read_json(chapter.run / "artifacts" / "segmentation" / "numbers.json")
     assert [number["key"] for number in numbers] == ["gain"]
+
+
+def test_absent_findings_leave_nothing_behind(chapter):
+    kept = Finding(pd.DataFrame({"segment": [1]}))
+    chapter.save(frames={"kept": kept, "gone": missing("contacts")})
+    pd.testing.assert_frame_equal(chapter.load("segmentation", "kept"), kept.table)
+    assert chapter.load("segmentation", "gone").empty
+    with pytest.raises(StudyError):  # a chapter that was not run
+        chapter.load("profiling", "gone")
 
 
 def test_failed_save_leaves_the_earlier_artefacts(chapter):

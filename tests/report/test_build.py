@@ -21,7 +21,7 @@ from pmlib.chapter import PROJECT, Chapter
 from pmlib.errors import StudyError
 from pmlib.figures.style import Drawing, new_figure
 from pmlib.files import write_json
-from pmlib.numbers import Finding, Number, to_records
+from pmlib.numbers import Fact, Finding, Number, to_records
 from pmlib.params import CHAPTERS, TEXTS, Parameters
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
@@ -487,29 +487,41 @@ def test_a_small_table_too_wide_for_paper_is_printed_with_rows_for_columns(run: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected", "first", "limit"),
+    ("decision", "first"),
     [
-        ("uplift", 0.05, "Carry out the plan, as a test", True),
-        ("uplift", 0.01, "Carry out the plan", True),  # too faint for the control group
-        ("response", None, "Test the plan", False),  # nobody asks for money for sure buyers
+        ("carry_out_as_test", "Carry out the plan, as a test"),
+        ("carry_out", "Carry out the plan"),
+        ("test", "Test the plan"),
     ],
 )
-def test_decisions_ask_no_more_than_the_evidence_bears(kind, expected, first, limit):
-    numbers = [
-        Number("evidence_kind", kind),
+@pytest.mark.parametrize("limit", [True, False])
+def test_decisions_are_those_of_the_chapters(decision, first, limit):
+    found = [
+        Fact("evidence_kind", "uplift"),
+        Fact("plan_outcome", "made"),
+        Fact("plan_decision", decision),
+        Fact("control_size", "too_small"),
+        Fact("dearest_limit", "capacity"),
+        Fact("limit_to_question", limit),
+        Number("dearest_channel", "phone"),
         Number("planned_contacts", 900, "count"),
+        Number("planned_control", 100, "customers"),
         Number("planned_spend", 100.0, "currency"),
         Number("planned_profit", 500.0, "currency", low=400.0, high=600.0),
-        Number("dearest_limit", "budget"),
         Number("dearest_limit_cost", 300.0, "currency"),
         Number("minimum_detectable_uplift", 0.02, "points"),
-        Number("expected_uplift", expected, "points"),
+        Number("expected_uplift", 0.01, "points"),
     ]
     context = {
-        "study": STUDY, "simulated": True, "settings": Parameters(), "customers": "20,000",
+        "study": STUDY, "simulated": True, "sales": False, "customers": "20,000",
+        "recorded": {"contacts": True},
+        "settings": {"confidence_level": Number("", 0.95, "share", decimals=0)},
     }  # fmt: skip
-    known = {number.key: number for number in numbers} | context
+    known = {record.key: record for record in found} | context
     part = frame_part("abstract", "unnumbered", open_language("en"), known, currency="EUR")
-    rows = [row.th.text for row in part.soup.select("tbody tr")]
-    assert rows[0] == first
-    assert ("Ask whether the dearest limit is needed" in rows) is limit
+    rows = {row.th.text: row.find_all("td")[-1].text for row in part.soup.select("tbody tr")}
+    assert next(iter(rows)) == first
+    told = "the plan solved again without the capacity of phone, which was set before the run"
+    asked = rows.get("Ask whether the dearest limit is needed", "")
+    assert asked.startswith(told) is limit
+    assert "this one is too small to show it" in rows["Keep a control group in every campaign"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,3 +104,23 @@ def test_contact_plan_keeps_every_limit(case, design, engine, tmp_path):
     copied = pd.read_csv(export_csv(parquet)).sort_values("customer_id", ignore_index=True)
     assert copied["customer_id"].tolist() == rows["customer_id"].tolist()
     assert copied["propensity"].to_numpy() == pytest.approx(rows["propensity"].to_numpy())
+
+
+def test_a_plan_is_a_test_where_its_control_can_show_what_it_counts_on(case, design):
+    found = strategy.control_group(case, design)
+    assert found.facts == {"control_size": "enough", "plan_decision": "carry_out_as_test"}
+    detectable, expected = (number.value for number in found.numbers)
+    assert expected >= detectable
+    # With effects a tenth as large no control group up to half the plan would do.
+    faint = replace(design, table=design.table.assign(effect=design.table["effect"] / 10))
+    found = strategy.control_group(case, faint)
+    assert found.facts == {"control_size": "never_enough", "plan_decision": "carry_out"}
+    # Somewhere between, half the plan would do and a tenth does not.
+    some = detectable / expected * 0.8
+    weak = replace(design, table=design.table.assign(effect=some * design.table["effect"]))
+    found = strategy.control_group(case, weak)
+    assert found.facts == {"control_size": "too_small", "plan_decision": "carry_out"}
+    assert found.quotes["sufficient"].value > case.control_share
+    assert strategy.control_group(replace(case, control_share=0.0), design).facts == {
+        "control_size": "none_kept", "plan_decision": "carry_out",
+    }  # fmt: skip
