@@ -180,9 +180,8 @@ def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
     def table(frame: pd.DataFrame, label: str) -> Markup:
         look = Look(language, FRAME, label, currency)
         shown = table_html(look.worded(frame), look).replace("\n", " ")
-        return Markup(  # noqa: S704 - pmlib.tables escapes the cells
-            f'<figure class="pm-table" id="{label}">'
-            f"<figcaption>{caption_html(language.source(FRAME, label))}</figcaption>{shown}</figure>"
-        )
+        caption = caption_html(language.source(FRAME, label))
+        figure = f'<figure class="pm-table" id="{label}"><figcaption>{caption}</figcaption>'
+        return Markup(f"{figure}{shown}</figure>")  # noqa: S704 - pmlib.tables escapes the cells
 
     return table
