@@ -85,7 +85,8 @@ def narrative(chapter: str) -> set[str]:
 
 def test_every_block_of_a_chapter_is_shown() -> None:
     """A block that nothing asks for is a sentence that nobody reads."""
-    code = "".join(path.read_text("utf-8") for path in (ROOT / "pmlib").rglob("*.py"))
+    sources = [*(ROOT / "pmlib").rglob("*.py"), *TEXTS, *(ROOT / "reports").rglob("*.j2")]
+    code = "".join(path.read_text("utf-8").replace("[", "(") for path in sources)
     for chapter in params.CHAPTERS:
         number = params.CHAPTERS.index(chapter) + 1
         code += (ROOT / "notebooks" / f"0{number}_{chapter}.ipynb").read_text("utf-8")
