@@ -24,15 +24,7 @@ from pmlib.errors import StudyError
 from pmlib.figures.style import Drawing, to_svg
 from pmlib.files import folder_written_whole, read_frame, read_json, write_frame, write_json
 from pmlib.markup import caption_html
-from pmlib.numbers import (
-    DIGITS,
-    Fact,
-    Finding,
-    Number,
-    Phrase,
-    from_records,
-    to_records,
-)
+from pmlib.numbers import DIGITS, Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.tables import to_html
 from pmlib.texts import Look, Words, open_language
 

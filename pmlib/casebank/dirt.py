@@ -91,13 +91,11 @@ _CLEANED = {
     "transactions": "SELECT DISTINCT * FROM raw WHERE booked_on <= $as_of ORDER BY ALL",
 }
 _FOUND = {
-    "customers": {
-        "birth dates before 1905 were taken for missing": "birth_date < $oldest",
-    },
+    "customers": {"birth dates before 1905 were taken for missing": "birth_date < $oldest"},
     "holdings": {
         "products closed before they were opened count as closed on the day they were opened": (
             "closed_on < opened_on"
-        ),
+        )
     },
     "transactions": {
         "payments dated after the end of the data were left out": "booked_on > $as_of"

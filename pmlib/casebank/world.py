@@ -39,14 +39,7 @@ _CATALOGUE = (  # one line a product
     ("pension_plan", "Pension plan", "wealth", 2, 70, (0.03, 0.12, 0.20, 0.20, 0.20, 0.02)),
 )  # fmt: skip
 
-KINDS = (
-    "starters",
-    "everyday payers",
-    "families",
-    "self-employed",
-    "affluent savers",
-    "retired",
-)
+KINDS = ("starters", "everyday payers", "families", "self-employed", "affluent savers", "retired")
 _SHARES = {
     "default": (0.18, 0.26, 0.20, 0.10, 0.10, 0.16),
     "hard": (0.42, 0.26, 0.15, 0.09, 0.05, 0.03),

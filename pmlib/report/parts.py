@@ -84,13 +84,7 @@ def read_chapter(
                 csv[shown["label"]] = shown["csv"]
     body, _ = exporter.from_notebook_node(notebook)
     name = re.sub(r"^\d+_", "", path.stem).replace("_", "-")
-    return Part(
-        name,
-        BeautifulSoup(body, "html.parser"),
-        origin=origin,
-        declared=declared,
-        csv=csv,
-    )
+    return Part(name, BeautifulSoup(body, "html.parser"), origin=origin, declared=declared, csv=csv)
 
 
 class _Exporter(HTMLExporter):

@@ -17,13 +17,7 @@ from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies.contracts import check
 from pmlib.studies.fetch import RawFile
-from pmlib.studies.sources import (
-    quoted,
-    register_absent,
-    register_file,
-    register_server,
-    telling,
-)
+from pmlib.studies.sources import quoted, register_absent, register_file, register_server, telling
 from pmlib.studies.spec import StudySpec
 
 
