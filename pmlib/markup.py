@@ -34,15 +34,7 @@ _MARKS = re.compile(f"{CITATION}|{REFERENCE}|{INLINE_MATH}")
 def to_html(source: str) -> str:
     """Render Markdown with formulas, citations, cross references and heading labels.
 
-    Parameters
-    ----------
-    source : str
-        Markdown; raw HTML passes through.
-
-    Raises
-    ------
-    StudyError
-        A formula cannot be turned into MathML.
+    Raw HTML passes through. StudyError where a formula cannot be turned into MathML.
     """
     return str(_MARKDOWN(source))
 

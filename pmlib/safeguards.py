@@ -136,17 +136,8 @@ def _gives_away(sizes: np.ndarray, hidden: np.ndarray, line: np.ndarray, minimum
 def k_anonymity(frame: pd.DataFrame, *, count: str = "customers") -> int:
     """Smallest number of people in a shown cell of a published table [@sweeney2002kanonymity].
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One row a cell; suppressed cells are NaN, empty cells 0.
-    count : str
-        Column with the number of people.
-
-    Returns
-    -------
-    int
-        The table is k-anonymous for this k; 0 if it shows no one.
+    One row a cell; suppressed cells are NaN, empty cells 0. The table is k-anonymous for this k; 0
+    if it shows no one.
     """
     shown = frame[count].dropna()
     shown = shown[shown > 0]
@@ -251,8 +242,6 @@ def count_exclusions(
         Columns to count within.
     cost : str, optional
         Column with the cost of an offer, currency.
-    confidence_level : float
-        Confidence level of the intervals.
 
     Returns
     -------
@@ -304,22 +293,10 @@ def offer_rates(
 ) -> pd.DataFrame:
     """Share of each group that is made an offer.
 
-    Parameters
-    ----------
-    customers : narwhals.LazyFrame
-        One row a customer.
-    group : str
-        Column of the group, e.g. gender or age band; null is a group of its own.
-    offered : str
-        Boolean column.
-    confidence_level : float
-        Confidence level of the Wilson intervals.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``group``, ``customers``, ``offered``, ``rate``, ``low``, ``high``, and ``ratio`` to the
-        rate of all customers together.
+    `customers` has one row a customer, the column `group` (e.g. gender or age band; null is a group
+    of its own) and the Boolean column `offered`. The result has ``group``, ``customers``,
+    ``offered``, ``rate``, ``low``, ``high`` (Wilson), and ``ratio`` to the rate of all customers
+    together.
     """
     table = collect(
         customers.select(group=nw.col(group), offered=nw.col(offered).cast(nw.Int64))

@@ -27,22 +27,10 @@ _FAR_FUTURE = dt.date(2099, 12, 31)
 def soil(
     block: dict[str, pa.Table], *, share: float, rng: np.random.Generator
 ) -> tuple[dict[str, pa.Table], dict[str, int]]:
-    """Damage a block of clean tables.
+    """Damage a block of clean tables; give a new block, and rows damaged by kind of damage.
 
-    Parameters
-    ----------
-    block : dict of str to pyarrow.Table
-        With ``customers``, ``holdings`` and ``transactions``.
-    share : float
-        Of a table's rows, damaged in each way.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    tables : dict of str to pyarrow.Table
-        A new block; rows that appear twice stand at the end of it.
-    damage : dict of str to int
-        Kind of damage to number of rows.
+    `share` of the rows of ``customers``, ``holdings`` and ``transactions`` is damaged in each way.
+    Rows that appear twice stand at the end of a table.
     """
     tables, damage = dict(block), {}
 
@@ -104,20 +92,7 @@ _FOUND = {
 
 
 def clean(raw: Path, tables: Path, *, as_of: dt.date) -> list[str]:
-    """Write clean tables and say, with counts, what was mended.
-
-    Parameters
-    ----------
-    raw, tables : pathlib.Path
-        Folders of damaged and of clean Parquet tables.
-    as_of : datetime.date
-        The last day that the data can know.
-
-    Returns
-    -------
-    list of str
-        A sentence a finding.
-    """
+    """Write clean tables of those in folder `raw` and say, with counts, what was mended."""
     notes = []
     known = {"oldest": OLDEST, "as_of": as_of}
     for name, query in _CLEANED.items():

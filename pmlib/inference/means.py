@@ -40,10 +40,7 @@ def student_p_value(t: ArrayLike, freedom: ArrayLike) -> np.ndarray:
 def effective_number(total: _Sums, squares: _Sums) -> _Sums:
     """Kish's effective number of weighted customers (1965, Survey Sampling, Wiley).
 
-    Parameters
-    ----------
-    total, squares
-        Sum of the weights, and of their squares.
+    From the sum of the weights, and of their squares.
 
     Examples
     --------

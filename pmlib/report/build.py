@@ -40,15 +40,15 @@ VALIDATION = "validation"
 def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     """Build ``report.html`` of a run, and its folders ``tables`` and ``figures``.
 
-    The same run gives the same bytes: of ``run.json`` only the study and the parameters are
-    read, never times or versions.
+    The same run gives the same bytes: of ``run.json`` only the study and the parameters are read,
+    never times or versions.
 
     Parameters
     ----------
     run_dir : Path
         Run folder with ``notebooks/*.ipynb`` (executed), ``results.json`` and ``run.json``.
     frame : Path
-        Folder with the texts around the chapters.
+        Folder with template, style sheet and references.
 
     Returns
     -------

@@ -36,29 +36,12 @@ def check(
     attributes: Iterable[str] = (),
     outcomes: Iterable[str] = (),
 ) -> dict[str, int]:
-    """Check all tables of a study against their contracts.
+    """Check all tables of a study against their contracts; give the rows of each.
 
-    Parameters
-    ----------
-    tables : mapping of str to narwhals.LazyFrame
-        The canonical tables present, by name, on one engine.
-    as_of : datetime.date
-        No date may lie after it.
-    attributes : iterable of str
-        Further columns of `customers`, as declared in study.yaml: numbers, text or flags.
-    outcomes : iterable of str
-        Further columns of `contacts`, likewise.
+    `attributes` and `outcomes` are the further columns of `customers` and of `contacts` that
+    study.yaml declares: numbers, text or flags. No date may lie after `as_of`.
 
-    Returns
-    -------
-    dict of str to int
-        Rows of each table.
-
-    Raises
-    ------
-    StudyError
-        A table has missing, unknown or wrongly typed columns, or rows that break a rule; it
-        names table, column, rule, the number of rows, up to three keys and the remedy.
+    A StudyError names table, column, rule, the number of rows, up to three keys and the remedy.
     """
     if "customers" not in tables:
         raise StudyError(

@@ -30,19 +30,10 @@ _USER_AGENT = "precision-marketing-case-study"
 
 @dataclass(frozen=True)
 class RawFile:
-    """A raw file on this machine, verified.
+    """A raw file on this machine, verified; `size` in bytes.
 
-    Parameters
-    ----------
-    source : Source
-    path : pathlib.Path
-    members : tuple of Member
-        What it holds: all members of an archive, or the one that the file itself is.
-    packed : bool
-        Whether the members lie inside the file.
-    sha256 : str
-    size : int
-        Bytes.
+    `members` is what it holds: all members of an archive, or the one that the file itself is.
+    `packed` says that they lie inside the file.
     """
 
     source: Source
@@ -58,24 +49,11 @@ def obtain(
 ) -> tuple[RawFile, ...]:
     """Get a source's file, or its unpacked members from a mirror.
 
-    Looks in this order: the study's ``raw`` folder, the study's own folder (a file of one's
-    own), the mirror (``<mirror>/<study>/<file>``, or there the members of an archive), and last
-    the address.
+    Looks in this order: the study's ``raw`` folder, the study's own folder (a file of one's own),
+    the mirror (``<mirror>/<study>/<file>``, or there the members of an archive), and last the
+    address. `progress` gets one line of text a step.
 
-    Parameters
-    ----------
-    source : Source
-    folder : pathlib.Path
-        The study's folder.
-    mirror : pathlib.Path or None
-        Folder of copies of raw files, one sub-folder a study.
-    progress : callable
-        Gets one line of text a step.
-
-    Raises
-    ------
-    StudyError
-        The file is missing, cannot be downloaded, or is not the one that is expected.
+    Raises StudyError where the file is missing, cannot be downloaded, or is not the one expected.
     """
     raw = folder / "raw"
     copies = [folder / source.file]
@@ -265,13 +243,7 @@ def _unreachable(source: Source, path: Path, mirror: Path | None, found: str) ->
 
 
 def mirror_folder(mirror: str | Path | None) -> Path | None:
-    """The mirror given, or else that of the environment.
-
-    Raises
-    ------
-    StudyError
-        There is no such folder.
-    """
+    """The mirror given, or else that of the environment; StudyError where it is no folder."""
     named = mirror if mirror is not None else os.environ.get(MIRROR_VARIABLE) or None
     if named is None:
         return None

@@ -22,26 +22,11 @@ from pmlib.studies.spec import StudySpec
 
 
 def ingest(spec: StudySpec, folder: Path, files: Iterable[RawFile], work: Path) -> dict[str, Any]:
-    """Write the canonical tables of a study.
+    """Write ``tables/<name>.parquet`` of a study into the empty folder `work`.
 
-    Parameters
-    ----------
-    spec : StudySpec
-    folder : pathlib.Path
-        The study's folder, where the SQL lies.
-    files : iterable of RawFile
-    work : pathlib.Path
-        An empty folder; ``tables/<name>.parquet`` is written into it.
-
-    Returns
-    -------
-    dict
-        ``notes`` (sentences on the data as they came) and ``raw_rows`` (rows by raw table).
-
-    Raises
-    ------
-    StudyError
-        A raw file cannot be read as declared, or the SQL fails.
+    Returns ``notes`` (sentences on the data as they came) and ``raw_rows`` (rows by raw table).
+    Raises StudyError where a raw file cannot be read as declared, or the SQL, which lies in
+    `folder`, fails.
     """
     staging = work / "staging"
     tables = work / "tables"

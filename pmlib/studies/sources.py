@@ -32,24 +32,10 @@ _BATCH = 50_000
 def register_file(
     connection: duckdb.DuckDBPyConnection, file: RawFile, staging: Path
 ) -> Iterator[tuple[str, int, list[str]]]:
-    """Make the raw tables of a file known under their names.
+    """Make the raw tables of a file known; yield name, rows, and sentences to be noted of each.
 
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-    file : RawFile
-    staging : pathlib.Path
-        Folder for copies that are needed while tables are made.
-
-    Yields
-    ------
-    tuple
-        Name of a raw table, its rows, and sentences to be noted.
-
-    Raises
-    ------
-    StudyError
-        The file is not what study.yaml says it is.
+    `staging` takes copies that are needed while tables are made. Raises StudyError where the file
+    is not what study.yaml says it is.
     """
     if file.size == 0:
         raise StudyError("A raw file is empty.", where=str(file.path), found="0 bytes")

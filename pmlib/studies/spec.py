@@ -222,13 +222,7 @@ def list_studies() -> list[str]:
 
 
 def folder_of(name_or_folder: str | Path) -> Path:
-    """Find a study's folder: a name under ``data/``, or the path of a folder of one's own.
-
-    Raises
-    ------
-    StudyError
-        There is neither.
-    """
+    """Find a study's folder: a name under ``data/``, or the path of a folder of one's own."""
     name = str(name_or_folder)
     if name in list_studies():
         return STUDIES / name

@@ -40,7 +40,6 @@ class Attribute:
 
     Parameters
     ----------
-    label, unit : str
     role : str
         ``feature`` may form segments; ``descriptor`` describes and predicts, but forms no
         segments; ``sensitive`` is kept for checks of fairness.
@@ -69,27 +68,20 @@ class Study:
 
     Attributes
     ----------
-    name, title, description, licence : str
     citation : str
         Key of the bibliography, or empty.
-    simulated : bool
     as_of : datetime.date
         The last day the data know.
-    currency : str
     attributes, outcomes : mapping of str to Attribute
         Further columns of `customers` and of `contacts`.
     structural_pairs : tuple of pairs of str
         The first product implies the second by construction.
-    channels : tuple of Channel
     notes : tuple of str
         Sentences on the data as they came (partial files, duplicates), with counts.
     sources : tuple of mappings
         ``name, address, sha256, size`` of each raw file.
-    folder : pathlib.Path
-    tables : mapping of str to pathlib.Path
-        Canonical tables present.
-    rows : mapping of str to int
-        Rows of each.
+    tables, rows : mapping
+        Canonical tables present, and the rows of each.
     truth : pathlib.Path or None
         Folder of the truth, simulated studies only.
     fingerprint : str
@@ -127,13 +119,7 @@ class Study:
         return all(name in self.tables for name in names)
 
     def scan(self, name: str, engine: Engine) -> nw.LazyFrame:
-        """Open a canonical table on an engine.
-
-        Raises
-        ------
-        StudyError
-            The study has no such table.
-        """
+        """Open a canonical table on an engine; StudyError where the study has no such table."""
         if name not in self.tables:
             raise StudyError(
                 "The study has no such table.",
@@ -311,14 +297,7 @@ def check_study(
 ) -> pd.DataFrame:
     """Prepare a study, which checks its contracts, and describe each column of its tables.
 
-    Parameters
-    ----------
-    name_or_folder : str or path
-        A study under ``data/``, or a folder with a study.yaml.
-    params : pmlib.params.Parameters, optional
-        Simulated studies are generated from them; by default the defaults.
-    mirror, progress
-        As in `prepare`.
+    Parameters and errors as those of `prepare`; a simulated study has the default parameters.
 
     Returns
     -------
@@ -326,11 +305,6 @@ def check_study(
         One row a column: ``table, column, kind, rows, empty`` (cells), ``different`` (values),
         ``smallest, largest`` (numbers and dates only: no text leaves the data), ``role``
         (key, contract, or the attribute's role).
-
-    Raises
-    ------
-    StudyError
-        What `prepare` raises.
     """
     study = prepare(name_or_folder, params or Parameters(), mirror=mirror, progress=progress)
     engine = open_engine("duckdb")

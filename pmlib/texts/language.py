@@ -38,10 +38,7 @@ _DECIMALS = {"share": 1, "points": 2, "currency": 2, "days": 0, "months": 0}
 def read_blocks(path: Path) -> dict[str, str]:
     """Cut a text file into its blocks; what stands before the first has the name ``""``.
 
-    Raises
-    ------
-    StudyError
-        The file cannot be read, or a block occurs twice.
+    StudyError where the file cannot be read, or a block occurs twice.
     """
     try:
         source = path.read_text(encoding="utf-8")
@@ -59,28 +56,14 @@ def read_blocks(path: Path) -> dict[str, str]:
 
 @cache
 def open_language(code: str) -> Language:
-    """Open a language once a process.
-
-    Raises
-    ------
-    StudyError
-        There is no such folder of texts.
-    """
+    """Open a language once a process; StudyError where there is no such folder of texts."""
     return Language(TEXTS / code)
 
 
 class Language:
-    """The words of one language.
+    """The words of one language: a folder with ``catalogue.yaml`` and the text files.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Holds ``catalogue.yaml`` and the text files.
-
-    Raises
-    ------
-    StudyError
-        The folder or its catalogue cannot be read.
+    StudyError where the folder or its catalogue cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -179,11 +162,8 @@ class Language:
     def level(self, kind: str, code: Any) -> str:
         """Words of a level; what the catalogue does not list is a name from the data.
 
-        Parameters
-        ----------
-        kind : str
-            The category; ``<label of a table>.<column>`` is looked up before ``<column>``. A code
-            can be made of others: ``best_half_by_{ranking}`` has the words of its ranking.
+        ``<label of a table>.<column>`` is looked up before ``<column>``. A code can be made of
+        others: ``best_half_by_{ranking}`` has the words of its ranking.
         """
         levels = self.catalogue["levels"]
         for name in (kind, kind.rpartition(".")[2]):
@@ -282,13 +262,7 @@ class Language:
         return frozenset(sections) | {name for name in shown if "." not in name}
 
     def source(self, chapter: str, block: str) -> str:
-        """A block as it is written, of the chapter's file or else of the frame's.
-
-        Raises
-        ------
-        StudyError
-            Neither has such a block.
-        """
+        """A block as it is written, of the chapter's file or else of the frame's, or StudyError."""
         for file in (chapter, FRAME):
             if block in self.blocks(file):
                 return self.blocks(file)[block]

@@ -26,14 +26,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def simulated_study(params: Parameters, folder: Path) -> Study:
-    """Generate a bank in a folder of its own and open it as a study.
-
-    Parameters
-    ----------
-    params : Parameters
-    folder : pathlib.Path
-        An empty folder; nothing is written elsewhere.
-    """
+    """Generate a bank in an empty folder of its own and open it as a study."""
     home = folder / "casebank"
     home.mkdir()
     shutil.copy(PROJECT / "data" / "casebank" / "study.yaml", home)
@@ -44,18 +37,8 @@ def simulated_study(params: Parameters, folder: Path) -> Study:
 class Chain:
     """What the chapters leave behind on one simulated bank.
 
-    Parameters
-    ----------
-    params : Parameters
-    study : Study
-    kinds : pandas.DataFrame
-        ``customer_id, segment`` as found, ``kind`` as it is.
-    check : Finding
-        Rules against the truth.
-    case : strategy.Case
-    design : strategy.Design
-    plan : pandas.DataFrame
-        The contact plan.
+    `kinds` has ``customer_id, segment`` as found, ``kind`` as it is; `check` is the rules against
+    the truth, `plan` the contact plan.
     """
 
     params: Parameters

@@ -27,13 +27,7 @@ _STREAM = 4006
 def compare_with_oracle(case: Case, design: Design, comparison: Comparison) -> Finding:
     """Compare policies with the oracle, which knows the true effect of every cell.
 
-    Parameters
-    ----------
-    case : Case
-    design : Design
-        Of the same case.
-    comparison : Comparison
-        Of the same case; its differences are set beside their truth.
+    `design` and `comparison` are of the same case; differences are set beside their truth.
 
     Returns
     -------
@@ -86,20 +80,10 @@ def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
 
 
 def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float]) -> pd.DataFrame:
-    """What held-out contacts said of combining, and what is true of the same plans.
+    """*true-differences* of `compare_with_oracle`.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    value : numpy.ndarray
-        (L, 2, P, C) true profit of a planned customer, currency.
-    whole : mapping
-        Policy to the true gain of the plans made on the whole pilot, currency.
-
-    Returns
-    -------
-    pandas.DataFrame
-        *true-differences* of `compare_with_oracle`.
+    `value` is the (L, 2, P, C) true profit of a planned customer, `whole` the true gain over each
+    policy of the plans made on the whole pilot, both in currency.
     """
     judged = comparison.table.set_index("policy").loc[list(RIVALS)]
     made = comparison.contacts
