@@ -43,24 +43,18 @@ def soil(
     def put(table: str, column: str, value: pa.Array | pa.Scalar, where: pa.Array) -> None:
         old = tables[table]
         index = old.schema.get_field_index(column)
-        tables[table] = old.set_column(
-            index, old.schema.field(index), pc.if_else(where, value, old[column])
-        )
+        damaged = pc.if_else(where, value, old[column])
+        tables[table] = old.set_column(index, old.schema.field(index), damaged)
 
     for column in ("birth_date", "gender", "region"):
         kind = tables["customers"].schema.field(column).type
-        put(
-            "customers",
-            column,
-            pa.scalar(None, kind),
-            hit("customers", f"missing {column}", column),
-        )
+        where = hit("customers", f"missing {column}", column)
+        put("customers", column, pa.scalar(None, kind), where)
     where = hit("customers", "impossible birth_date", "birth_date")
     put("customers", "birth_date", pa.scalar(_IMPOSSIBLE_BIRTH), where)
     where = hit("holdings", "closed before opened", "closed_on")
-    earlier = pc.subtract(
-        tables["holdings"]["opened_on"].cast(pa.int32()), pa.scalar(400, pa.int32())
-    ).cast(pa.date32())
+    opened = tables["holdings"]["opened_on"].cast(pa.int32())
+    earlier = pc.subtract(opened, pa.scalar(400, pa.int32())).cast(pa.date32())
     put("holdings", "closed_on", earlier, where)
     where = hit("transactions", "booked in the future", "booked_on")
     put("transactions", "booked_on", pa.scalar(_FAR_FUTURE), where)

@@ -67,11 +67,9 @@ def generate(params: Parameters, folder: Path) -> list[str]:
                     soiled = params.dirty_share and name in dirt.SOILED
                     place = hidden if name == "truth" else raw if soiled else tables
                     file = "customers" if name == "truth" else name
-                    writers[name] = stack.enter_context(
-                        pq.ParquetWriter(
-                            place / f"{file}.parquet", table.schema, compression="zstd"
-                        )
-                    )
+                    target = place / f"{file}.parquet"
+                    writer = pq.ParquetWriter(target, table.schema, compression="zstd")
+                    writers[name] = stack.enter_context(writer)
                 writers[name].write_table(table)
     write_json(asdict(world), hidden / "world.json")
     if not params.dirty_share:
@@ -90,10 +88,5 @@ def blocks(world: World, *, n_customers: int, n_months: int) -> Iterator[dict[st
     for start in range(0, n_customers, BLOCK):
         rng = np.random.default_rng([world.seed, start // BLOCK])
         block = Block(world, rng, start, min(BLOCK, n_customers - start), n_months)
-        yield {
-            "customers": block.customers(),
-            "holdings": block.holdings(),
-            "transactions": block.transactions(),
-            "contacts": block.contacts(),
-            "truth": block.truth(),
-        }
+        names = ("customers", "holdings", "transactions", "contacts", "truth")
+        yield {name: getattr(block, name)() for name in names}  # in the order of the draws

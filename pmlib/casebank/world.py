@@ -205,8 +205,7 @@ class World:
         sure_kind, sure = _SURE.get(product_id, (0, 0.0))
         logit = base + segment * sure * (kind == sure_kind)
         if channel is not None:
-            effect = _OFFER_BASE + np.array(effects) + np.array(_CHANNEL_EFFECT[channel])
-            effect = effect[kind]
+            effect = (_OFFER_BASE + np.array(effects) + np.array(_CHANNEL_EFFECT[channel]))[kind]
             in_force = np.zeros(len(kind), dtype=bool)
             for rule in self.rules:
                 if rule.consequent == product_id:
