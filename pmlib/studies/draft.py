@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError
 from pmlib.studies.fetch import RawFile, writable
@@ -203,7 +204,7 @@ def _delimiter(path: Path, where: str) -> str:
 
 
 def _look(
-    connection: duckdb.DuckDBPyConnection, path: Path, declared: dict[str, Any], staging: Path
+    connection: Connection, path: Path, declared: dict[str, Any], staging: Path
 ) -> list[Table]:
     source = Source.model_validate({**declared, "file": path.name})
     members, size = tuple(source.members), path.stat().st_size
@@ -214,7 +215,7 @@ def _look(
     ]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[RawColumn]:
+def _columns(connection: Connection, table: str) -> list[RawColumn]:
     """Look at all columns of a raw table in one scan."""
     relation = connection.table(quoted(table))
     tests = {

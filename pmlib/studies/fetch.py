@@ -26,6 +26,7 @@ _CHUNK = 1 << 20
 _ATTEMPTS = 3
 _TIMEOUT = (10, 60)  # seconds to connect, and between two pieces
 _USER_AGENT = "precision-marketing-case-study"
+_BAR: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False}
 
 
 @dataclass(frozen=True)
@@ -56,25 +57,20 @@ def obtain(
     Raises StudyError where the file is missing, cannot be downloaded, or is not the one expected.
     """
     raw = folder / "raw"
-    copies = [folder / source.file]
+    path, copies = raw / source.file, [folder / source.file]
     if source.url is not None:
-        copies = [raw / source.file, *copies]
-        if mirror is not None:
-            copies.append(mirror / folder.name / source.file)
-    for path in copies:
-        if path.is_file():
-            return (_verified(source, tuple(source.members), path, raw, packed=source.is_archive),)
-    if mirror is not None and source.is_archive:
-        loose = [
-            (member, mirror / folder.name / Path(member.file).name) for member in source.members
-        ]
+        copies = [path, *copies, *([mirror / folder.name / source.file] if mirror else [])]
+    here = next((copy for copy in copies if copy.is_file()), None)
+    if here is None and mirror is not None and source.is_archive:
+        home = mirror / folder.name
+        loose = [(member, home / Path(member.file).name) for member in source.members]
         if all(path.is_file() or member.optional for member, path in loose):
             return tuple(
                 _verified(source, (member,), path, raw, packed=False)
                 for member, path in loose
                 if path.is_file()
             )
-    if source.url is None:
+    if here is None and source.url is None:
         raise StudyError(
             "A raw file is missing.",
             where=str(folder / source.file),
@@ -82,9 +78,10 @@ def obtain(
             found="a folder" if (folder / source.file).is_dir() else "no such file",
             remedy="Put it there, or correct 'file' in study.yaml.",
         )
-    path = raw / source.file
-    _download(source, path, mirror, progress)
-    return (_verified(source, tuple(source.members), path, raw, packed=source.is_archive),)
+    if here is None:
+        _download(source, path, mirror, progress)
+    members = tuple(source.members)
+    return (_verified(source, members, here or path, raw, packed=source.is_archive),)
 
 
 def _verified(
@@ -98,27 +95,23 @@ def _verified(
     known: dict[str, Any] = read_json(book) if book.is_file() else {}
     entry = known.get(label, {})
     stamp = {"path": str(path.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns}
-    if all(entry.get(key) == value for key, value in stamp.items()):
-        found = entry["sha256"]
-    else:
-        found = _sha256(path)
+    unchanged = all(entry.get(key) == value for key, value in stamp.items())
+    found = entry["sha256"] if unchanged else _sha256(path)
     pinned = expected or (entry.get("sha256") if source.url else None)
     size = source.size if label == source.file else None
     if (pinned and found != pinned) or size not in (None, stat.st_size):
         why = f"the sha256 pinned on first use in {book}: {pinned}"
         if expected or not pinned:
             why = f"the sha256 in study.yaml: {expected}" if expected else "the size in study.yaml"
+        remedy = "Replace it by an unaltered copy, or take it out of the mirror."
+        if path.is_relative_to(raw):
+            remedy = "Delete the file and run again to fetch it anew."
         raise StudyError(
             "A raw file is not the one that is expected: it is truncated or altered.",
             where=str(path),
             rule=why,
             found=f"{found} ({stat.st_size:,} bytes" + (f" of {size:,})" if size else ")"),
-            remedy=(
-                "Delete the file and run again to fetch it anew."
-                if path.is_relative_to(raw)
-                else "Replace it by an unaltered copy, or take it out of the mirror."
-            )
-            + ("" if expected else f" If the change is meant, delete {book}."),
+            remedy=remedy + ("" if expected else f" If the change is meant, delete {book}."),
         )
     if entry != {**stamp, "sha256": found}:
         with writable(raw):
@@ -214,11 +207,8 @@ def _receive(source: Source, part: Path) -> None:
         with (
             part.open("ab" if resumed else "wb") as file,
             # disable=None: a bar on a terminal only
-            tqdm(
-                total=total, initial=start, unit="B", unit_scale=True, desc=source.file,
-                disable=None, leave=False,
-            ) as bar,
-        ):  # fmt: skip
+            tqdm(desc=source.file, total=total, initial=start, disable=None, **_BAR) as bar,
+        ):
             # read1 hands over what has arrived: when the line breaks, no piece is lost
             while piece := answer.raw.read1(_CHUNK):
                 file.write(piece)
@@ -229,17 +219,15 @@ def _receive(source: Source, part: Path) -> None:
 
 
 def _unreachable(source: Source, path: Path, mirror: Path | None, found: str) -> StudyError:
+    copy = f"{path.parent.parent.name}/{source.file}"
     return StudyError(
         "A raw file is neither here nor can it be downloaded.",
         where=str(source.url),
         rule=f"{source.file} comes from {path.parent}, from a mirror, or from its address",
-        found=f"{found}; "
-        + (f"no {path.parent.parent.name}/{source.file} in the mirror {mirror}"
-           if mirror else "no mirror given"),
+        found=f"{found}; " + (f"no {copy} in the mirror {mirror}" if mirror else "no mirror given"),
         remedy=f"Connect to the network and run again (what is there is kept), or pass "
-        f"--mirror DIR or set {MIRROR_VARIABLE} to a folder that holds "
-        f"{path.parent.parent.name}/{source.file}.",
-    )  # fmt: skip
+        f"--mirror DIR or set {MIRROR_VARIABLE} to a folder that holds {copy}.",
+    )
 
 
 def mirror_folder(mirror: str | Path | None) -> Path | None:

@@ -9,7 +9,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,13 +167,9 @@ def prepare(
             found=str(params.as_of),
             remedy="Choose an earlier day, or leave as_of at null.",
         )
-    where = mirror_folder(mirror)
-    files = [
-        file
-        for source in spec.sources
-        if source.server is None
-        for file in obtain(source, folder, mirror=where, progress=say)
-    ]
+    where, own = mirror_folder(mirror), [source for source in spec.sources if not source.server]
+    found = [obtain(source, folder, mirror=where, progress=say) for source in own]
+    files = [file for of_source in found for file in of_source]
     fingerprint = _fingerprint(spec, folder, files, params)
     target = folder / "tables" / fingerprint
     if not (target / _MANIFEST).is_file():
@@ -233,18 +229,14 @@ def _tables(folder: Path) -> dict[str, Path]:
 
 def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Parameters) -> str:
     """Hash what the tables depend on: the declaration, the SQL, the raw files, the code."""
-    parts: dict[str, str] = {
-        SPEC_FILE: _digest(folder / SPEC_FILE),
-        **{file: _digest(folder / file) for file in spec.tables.values()},
-        **{str(file.path.name): file.sha256 for file in files},
-    }
+    parts = {file: _digest(folder / file) for file in (SPEC_FILE, *spec.tables.values())}
+    parts |= {file.path.name: file.sha256 for file in files}
     code = [Path(str(module.__file__)) for module in (ingestion, sources, schema)]
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
-    parts |= {f"code {path.parent.name}/{path.name}": _digest(path) for path in code}
-    if spec.simulated:
         settings = {name: getattr(params, name) for name in casebank.PARAMETERS}
         parts["parameters"] = json.dumps(settings, sort_keys=True, default=str)
+    parts |= {f"code {path.parent.name}/{path.name}": _digest(path) for path in code}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -307,11 +299,8 @@ def check_study(
         (key, contract, or the attribute's role).
     """
     study = prepare(name_or_folder, params or Parameters(), mirror=mirror, progress=progress)
-    engine = open_engine("duckdb")
-    try:
+    with closing(open_engine("duckdb")) as engine:
         rows = [row for table in study.tables for row in _describe(study, table, engine)]
-    finally:
-        engine.close()
     return pd.DataFrame(rows, columns=list(_CHECKED))
 
 
@@ -319,16 +308,14 @@ def _describe(study: Study, table: str, engine: Engine) -> list[dict[str, Any]]:
     """Describe all columns of a table in one scan."""
     frame = study.scan(table, engine)
     types = {name: dtype for name, dtype in frame.collect_schema().items() if name != schema.HASH}
-    wanted = []
+    wanted = {}
     for name, dtype in types.items():
         column = nw.col(name)
-        wanted += [
-            column.is_null().cast(nw.Int64).sum().alias(f"empty {name}"),
-            column.n_unique().alias(f"different {name}"),
-        ]
+        wanted[f"empty {name}"] = column.is_null().cast(nw.Int64).sum()
+        wanted[f"different {name}"] = column.n_unique()
         if dtype.is_numeric() or dtype == nw.Date:
-            wanted += [column.min().alias(f"min {name}"), column.max().alias(f"max {name}")]
-    found = collect(frame.select(*wanted), sort_by=()).iloc[0]
+            wanted |= {f"min {name}": column.min(), f"max {name}": column.max()}
+    found = collect(frame.select(**wanted), sort_by=()).iloc[0]
     return [
         {
             "table": table,
@@ -357,7 +344,5 @@ def _role(study: Study, table: str, name: str) -> str:
     contract = schema.CONTRACTS[table]
     if name in contract.key:
         return "key"
-    if name in contract.columns:
-        return "contract"
     described = study.outcomes if table == "contacts" else study.attributes
-    return described[name].role
+    return "contract" if name in contract.columns else described[name].role
