@@ -19,9 +19,6 @@ import pandas as pd
 
 from pmlib.errors import StudyError
 
-HASH_RANGE = 2**32
-"""``customer_hash`` lies in [0, HASH_RANGE)."""
-
 # A prime below 2**31: hash * multiplier stays below 2**63, where the remainder is exact in both
 # engines (floor division is not: Spark divides in double precision).
 _PRIME = 2_147_483_629

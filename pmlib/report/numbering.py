@@ -280,9 +280,8 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target], say: Say) ->
             if _tidy(turned) > size:
                 _mark(table, "pm-screen")
                 table.insert_after(turned)
-        frame = Tag(name="div", attrs={"class": "pm-scroll", "role": "region"})
-        frame["aria-label"] = name
-        table.wrap(frame)
+        frame = {"class": "pm-scroll", "role": "region", "aria-label": name}
+        table.wrap(Tag(name="div", attrs=frame))
 
 
 def _tidy(table: Tag) -> float:

@@ -70,9 +70,8 @@ class Language:
         self.folder = folder
         path = folder / "catalogue.yaml"
         try:
-            self.catalogue: dict[str, Any] = yaml.load(
-                path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
-            )
+            text = path.read_text(encoding="utf-8")
+            self.catalogue: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
         except (OSError, yaml.YAMLError) as error:
             raise StudyError(
                 "The catalogue of a language cannot be read.",
@@ -192,9 +191,7 @@ class Language:
             units = entry.get("unit", "")  # several, where it depends on the study's outcome
             wrong = record.unit not in (units if isinstance(units, list) else [units])
             listed = str(units)
-            found |= {
-                name: self.plain_value(value, chapter) for name, value in record.about.items()
-            }
+            found |= {n: self.plain_value(value, chapter) for n, value in record.about.items()}
         if wrong:
             raise StudyError(
                 "A number or fact is not what the catalogue says.",
@@ -245,10 +242,6 @@ class Language:
 
     # --- texts --------------------------------------------------------------------------------
 
-    def has_block(self, chapter: str, block: str) -> bool:
-        """Tell whether a chapter's file, or the frame's, has a block."""
-        return block in self.blocks(chapter) or block in self.blocks(FRAME)
-
     def blocks(self, chapter: str) -> dict[str, str]:
         """The blocks of a file, as they are written."""
         if chapter not in self._blocks:
@@ -282,13 +275,10 @@ class Language:
         currency: str = "",
         plain: bool = False,
     ) -> str:
-        """Fill in a block.
+        """Fill in a block of a chapter's file.
 
         Parameters
         ----------
-        chapter : str
-            Name of the file.
-        block : str
         quotes : mapping
             Numbers, facts, levels, phrases, names from the data, lists of these: what the block
             may look up.

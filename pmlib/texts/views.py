@@ -99,13 +99,8 @@ class Words:
 
     def __call__(self, name: str, **quotes: Any) -> str:
         """Return the words of one place in the figure, such as the label of an axis."""
-        return self.language.render(
-            self.chapter,
-            f"{self.label}.{name}",
-            {**self.quotes, **quotes},
-            currency=self.currency,
-            plain=True,
-        )
+        block, known = f"{self.label}.{name}", {**self.quotes, **quotes}
+        return self.language.render(self.chapter, block, known, currency=self.currency, plain=True)
 
     def level(self, kind: str, code: Any) -> str:
         """Return the words of a level, or the name from the data."""

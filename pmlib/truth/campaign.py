@@ -54,8 +54,7 @@ def _profit(outcomes: pd.DataFrame) -> np.ndarray:
 def _beside(table: pd.DataFrame, truth: Sequence[float]) -> pd.DataFrame:
     """`table` with the truth, and whether each interval holds it (rounding is no miss)."""
     own = table.assign(truth=truth)
-    held = own["truth"].between(own["low"] - 1e-9, own["high"] + 1e-9)
-    return own.assign(covered=held)
+    return own.assign(covered=own["truth"].between(own["low"] - 1e-9, own["high"] + 1e-9))
 
 
 def true_effects(contacts: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, float]:

@@ -60,16 +60,14 @@ def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
     more = {name: true["combined"] - true[name] for name in RIVALS}
     differences = gains(comparison, value, more)
     half = differences.set_index("policy")
+    halves = half["true_half"]
     return Finding(
         table,
         (
             Number("true_profit_combined", true["combined"], "currency"),
             *(Number(f"true_share_{n}", shares[n], "share") for n in ("combined", *RIVALS)),
             *(Number(f"true_combined_more_than_{n}", more[n], "currency") for n in RIVALS),
-            *(
-                Number(f"true_half_combined_more_than_{n}", half.loc[n, "true_half"], "currency")
-                for n in RIVALS
-            ),
+            *(Number(f"true_half_combined_more_than_{n}", halves[n], "currency") for n in RIVALS),
         ),
         facts={
             "contacts_pay": oracle > 0,
@@ -87,10 +85,9 @@ def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float])
     """
     judged = comparison.table.set_index("policy").loc[list(RIVALS)]
     made = comparison.contacts
-    half = [float(((made["combined"] - made[name]) * value).sum()) for name in RIVALS]
     table = judged[["combined_more", "more_low", "more_high"]].reset_index()
     table.columns = ["policy", "estimate", "low", "high"]
-    table["true_half"] = half
+    table["true_half"] = [float(((made["combined"] - made[n]) * value).sum()) for n in RIVALS]
     table["covered"] = table["true_half"].between(table["low"], table["high"])
     table["true_whole"] = [whole[name] for name in RIVALS]
     return table
