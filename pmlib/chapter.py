@@ -24,15 +24,7 @@ from pmlib.errors import StudyError
 from pmlib.figures.style import Drawing, to_svg
 from pmlib.files import folder_written_whole, read_frame, read_json, write_frame, write_json
 from pmlib.markup import caption_html
-from pmlib.numbers import (
-    DIGITS,
-    Fact,
-    Finding,
-    Number,
-    Phrase,
-    from_records,
-    to_records,
-)
+from pmlib.numbers import DIGITS, Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.tables import to_html
 from pmlib.texts import Look, Words, open_language
 
@@ -80,17 +72,8 @@ class Chapter:
     def open(cls, name: str, namespace: Mapping[str, Any]) -> Chapter:
         """Check the notebook's parameters, prepare its study and open its run folder.
 
-        Parameters
-        ----------
-        name : str
-            The chapter, one of `pmlib.params.CHAPTERS`.
-        namespace : mapping
-            ``vars()`` of the notebook: its parameters cell has been run.
-
-        Raises
-        ------
-        StudyError
-            A parameter, the study or the run folder is not as it must be.
+        `namespace` is ``vars()`` of the notebook: its parameters cell has been run. StudyError
+        where a parameter, the study or the run folder is not as it must be.
         """
         params = parameters.from_namespace(name, namespace)
         study = studies.prepare(str(namespace["study"]), params)
@@ -122,13 +105,7 @@ class Chapter:
         return read_json(self.run / "artifacts" / chapter / f"{value}.json")
 
     def load_private(self, chapter: str, table: str) -> Path:
-        """Return the path of a customer-level table that an earlier chapter saved.
-
-        Raises
-        ------
-        StudyError
-            There is none.
-        """
+        """Path of a customer-level table that an earlier chapter saved; else StudyError."""
         path = self.run / "private" / chapter / f"{table}.parquet"
         if not path.is_file():
             raise StudyError(

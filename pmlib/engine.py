@@ -19,9 +19,6 @@ import pandas as pd
 
 from pmlib.errors import StudyError
 
-HASH_RANGE = 2**32
-"""``customer_hash`` lies in [0, HASH_RANGE)."""
-
 # A prime below 2**31: hash * multiplier stays below 2**63, where the remainder is exact in both
 # engines (floor division is not: Spark divides in double precision).
 _PRIME = 2_147_483_629
@@ -135,18 +132,10 @@ class SparkEngine:
 
 
 def open_engine(name: str = "duckdb") -> Engine:
-    """Start an engine.
+    """Start an engine: ``duckdb``, ``spark`` (a local session) or a Spark master address.
 
-    Parameters
-    ----------
-    name : str
-        ``duckdb``, ``spark`` (a local session) or a Spark master address such as
-        ``spark://host:7077`` or ``local[4]``.
-
-    Raises
-    ------
-    StudyError
-        The name is none of these, or Spark is not installed.
+    Addresses are such as ``spark://host:7077`` or ``local[4]``. StudyError where the name is none
+    of these, or Spark is not installed.
     """
     if name == "duckdb":
         return DuckDBEngine()
@@ -166,18 +155,8 @@ def open_engine(name: str = "duckdb") -> Engine:
 def collect(frame: nw.LazyFrame, *, sort_by: Sequence[str]) -> pd.DataFrame:
     """Bring a small result out of the engine, in a row order that does not vary.
 
-    Parameters
-    ----------
-    frame : narwhals.LazyFrame
-        An aggregate, a sample or a set of cells.
-    sort_by : sequence of str
-        Columns that determine the order (engines return groups in any order); empty for a
-        result of one row.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Default index; decimals as float, text as object dtype.
+    `sort_by` are columns that determine the order (engines return groups in any order); empty for a
+    result of one row. The result has a default index, decimals as float, text as object dtype.
     """
     schema = frame.collect_schema()
     # DuckDB sums whole numbers in 128 bits, which pandas could only hold as floats.
@@ -211,17 +190,8 @@ def _plain(values: pd.Series) -> pd.Series:
 def day_number(column: str) -> nw.Expr:
     """Days since 1 January of the year 1, as `datetime.date.toordinal` counts them.
 
-    Engines subtract dates in different ways; day numbers subtract alike everywhere.
-
-    Parameters
-    ----------
-    column : str
-        A date column.
-
-    Returns
-    -------
-    narwhals.Expr
-        Int64, null where the date is null.
+    Engines subtract dates in different ways; day numbers subtract alike everywhere. Int64, null
+    where the date is null.
     """
     date = nw.col(column)
     past = date.dt.year().cast(nw.Int64) - 1
@@ -250,17 +220,7 @@ def add_up(
 ) -> pd.DataFrame:
     """Count the rows of each group, and add up expressions over them, in one pass.
 
-    Parameters
-    ----------
-    frame : narwhals.LazyFrame
-    by : sequence of str
-        At least one column.
-    values : mapping of str to narwhals.Expr
-
-    Returns
-    -------
-    pandas.DataFrame
-        `by`, ``customers`` (rows) and a column a sum, sorted by `by`.
+    Gives `by`, at least one column, ``customers`` (rows) and a column a sum, sorted by `by`.
     """
     values = values or {}
     totals = [nw.len().alias("customers"), *(nw.col(name).sum() for name in values)]
@@ -270,15 +230,9 @@ def add_up(
 def uniform(hash_column: str, *, seed: int) -> nw.Expr:
     """A uniform number in [0, 1) for each customer, the same in every engine and session.
 
-    The md5 hash stored at ingest is already uniform; a multiplier drawn from the seed and a
-    remainder modulo a prime give an independent-looking permutation for each seed.
-
-    Parameters
-    ----------
-    hash_column : str
-        Integer column in [0, 2**32), usually ``customer_hash``.
-    seed : int
-        Any integer; two purposes (a sample, a split) need two seeds.
+    The md5 hash stored at ingest, an integer in [0, 2**32), is already uniform; a multiplier drawn
+    from the seed and a remainder modulo a prime give an independent-looking permutation for each
+    seed: two purposes (a sample, a split) need two seeds.
     """
     multiplier = 1 + (seed * 1_103_515_245 + 742_938_285) % (2**31 - 2)
     return (nw.col(hash_column).cast(nw.Int64) * multiplier % _PRIME).cast(nw.Float64) / _PRIME

@@ -34,15 +34,7 @@ _MARKS = re.compile(f"{CITATION}|{REFERENCE}|{INLINE_MATH}")
 def to_html(source: str) -> str:
     """Render Markdown with formulas, citations, cross references and heading labels.
 
-    Parameters
-    ----------
-    source : str
-        Markdown; raw HTML passes through.
-
-    Raises
-    ------
-    StudyError
-        A formula cannot be turned into MathML.
+    Raw HTML passes through. StudyError where a formula cannot be turned into MathML.
     """
     return str(_MARKDOWN(source))
 
@@ -80,28 +72,21 @@ def mathml(latex: str, *, display: bool) -> str:
       found:  & in the result
       remedy: Write the formula with simpler commands.
     """
-    rule = "LaTeX that latex2mathml understands"
-    remedy = "Write the formula with simpler commands."
+    cause = None
     try:
         result = convert(latex.strip(), display="block" if display else "inline")
-    except Exception as error:  # the library has no common base class for its errors
+        stray = re.search(r"\\[A-Za-z]*|&", html.unescape(re.sub(r"<[^>]+>", " ", result)))
+        found = f"{stray[0]} in the result" if stray else ""
+    except Exception as error:  # noqa: BLE001 - the library has no common base class for its errors
+        cause, found = error, type(error).__name__
+    if found:
         raise StudyError(
             "A formula cannot be shown.",
             where=latex.strip(),
-            rule=rule,
-            found=type(error).__name__,
-            remedy=remedy,
-        ) from error
-    shown = html.unescape(re.sub(r"<[^>]+>", " ", result))
-    stray = re.search(r"\\[A-Za-z]*|&", shown)
-    if stray:
-        raise StudyError(
-            "A formula cannot be shown.",
-            where=latex.strip(),
-            rule=rule,
-            found=f"{stray[0]} in the result",
-            remedy=remedy,
-        )
+            rule="LaTeX that latex2mathml understands",
+            found=found,
+            remedy="Write the formula with simpler commands.",
+        ) from cause
     return result
 
 

@@ -197,15 +197,9 @@ def resolve(
 ) -> Parameters:
     """Parameters of a run: schema < study.yaml < parameter file < command line.
 
-    Parameters
-    ----------
-    overrides, file, assignments
-        The ``parameters`` of study.yaml; a YAML file; ``(name, value)`` pairs, values as text.
-
-    Raises
-    ------
-    StudyError
-        Names every unknown name and every value that does not fit, at once.
+    `overrides` are the ``parameters`` of study.yaml, `file` is a YAML file, `assignments` are pairs
+    of name and value as text. A StudyError names every unknown name and every value that does not
+    fit, at once.
     """
     given: dict[str, tuple[str, Any]] = {}
     for name, value in (overrides or {}).items():
@@ -221,10 +215,7 @@ def resolve(
 def from_namespace(chapter: str, namespace: Mapping[str, Any]) -> Parameters:
     """Parameters of a notebook: what its parameters cell has set, all others at their default.
 
-    Raises
-    ------
-    StudyError
-        A parameter is missing from ``vars()`` of the notebook, or does not fit the schema.
+    StudyError where a parameter is missing from ``vars()`` of the notebook, or does not fit.
     """
     names = names_of(chapter)
     missing = [name for name in names if name not in namespace]
@@ -251,10 +242,7 @@ def names_of(chapter: str) -> list[str]:
 def describe(values: Parameters | None = None) -> pd.DataFrame:
     """One row a parameter: ``name, type, default, range, unit, help, chapters``.
 
-    Parameters
-    ----------
-    values
-        When given, a column ``value`` holds the values of this run.
+    When `values` are given, a column ``value`` holds those of this run.
     """
     import pandas as pd  # only the table needs it; the command line should start fast
 

@@ -117,13 +117,9 @@ def _lines(frame: pd.DataFrame, by: Sequence[str]) -> list[np.ndarray]:
     if len(by) < 2:
         return [np.arange(len(frame))]
     positions = pd.Series(np.arange(len(frame)), index=frame.index)
-    return [
-        line.to_numpy()
-        for name in by
-        for _, line in positions.groupby(
-            [frame[other] for other in by if other != name], dropna=False
-        )
-    ]
+    others = [[frame[other] for other in by if other != name] for name in by]
+    groups = [positions.groupby(columns, dropna=False) for columns in others]
+    return [line.to_numpy() for grouped in groups for _, line in grouped]
 
 
 def _gives_away(sizes: np.ndarray, hidden: np.ndarray, line: np.ndarray, minimum: int) -> bool:
@@ -136,17 +132,8 @@ def _gives_away(sizes: np.ndarray, hidden: np.ndarray, line: np.ndarray, minimum
 def k_anonymity(frame: pd.DataFrame, *, count: str = "customers") -> int:
     """Smallest number of people in a shown cell of a published table [@sweeney2002kanonymity].
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One row a cell; suppressed cells are NaN, empty cells 0.
-    count : str
-        Column with the number of people.
-
-    Returns
-    -------
-    int
-        The table is k-anonymous for this k; 0 if it shows no one.
+    One row a cell; suppressed cells are NaN, empty cells 0. The table is k-anonymous for this k; 0
+    if it shows no one.
     """
     shown = frame[count].dropna()
     shown = shown[shown > 0]
@@ -191,23 +178,16 @@ def exclusions(
     columns = customers.collect_schema().names()
     tolerance = ["risk_tolerance"] if "risk_tolerance" in columns else []
     has_rating = products is not None and "risk_rating" in products.collect_schema().names()
-    flagged = flagged.join(
-        customers.select(
-            "customer_id",
-            *(nw.col(name).alias(f"_{name}") for name in tolerance),
-            opted_out=objects(customers),
-        ),
-        on="customer_id",
-        how="left",
-    )
-    unknown = nw.lit(None, dtype=nw.Boolean)
+    known = (nw.col(name).alias(f"_{name}") for name in tolerance)
+    asked = customers.select("customer_id", *known, opted_out=objects(customers))
+    flagged = flagged.join(asked, on="customer_id", how="left")
     if products is not None and has_rating and tolerance:
         rating = products.select("product_id", nw.col("risk_rating").alias("_risk_rating"))
         flagged = flagged.join(rating, on="product_id", how="left").with_columns(
             unsuitable=nw.col("_risk_rating") > nw.col("_risk_tolerance")
         )
     else:
-        flagged = flagged.with_columns(unsuitable=unknown)
+        flagged = flagged.with_columns(unsuitable=nw.lit(None, dtype=nw.Boolean))
     return flagged.select(*offers.collect_schema().names(), *EXCLUSIONS)
 
 
@@ -251,8 +231,6 @@ def count_exclusions(
         Columns to count within.
     cost : str, optional
         Column with the cost of an offer, currency.
-    confidence_level : float
-        Confidence level of the intervals.
 
     Returns
     -------
@@ -291,7 +269,7 @@ def count_exclusions(
     # The sum over no rows is null in every engine; excluding no one cost nothing, if costs exist.
     table.loc[(table["costed"] > 0) & (table["excluded"] == 0), "cost"] = 0.0
     columns = [*by, "reason", "offers", "known", "excluded", "share", "low", "high", "cost"]
-    order = table["reason"].map({name: position for position, name in enumerate(reasons)})
+    order = table["reason"].map(reasons.index)
     table = table.assign(_order=order).sort_values([*by, "_order"], kind="stable")
     return table[columns].reset_index(drop=True)
 
@@ -304,22 +282,10 @@ def offer_rates(
 ) -> pd.DataFrame:
     """Share of each group that is made an offer.
 
-    Parameters
-    ----------
-    customers : narwhals.LazyFrame
-        One row a customer.
-    group : str
-        Column of the group, e.g. gender or age band; null is a group of its own.
-    offered : str
-        Boolean column.
-    confidence_level : float
-        Confidence level of the Wilson intervals.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``group``, ``customers``, ``offered``, ``rate``, ``low``, ``high``, and ``ratio`` to the
-        rate of all customers together.
+    `customers` has one row a customer, the column `group` (e.g. gender or age band; null is a group
+    of its own) and the Boolean column `offered`. The result has ``group``, ``customers``,
+    ``offered``, ``rate``, ``low``, ``high`` (Wilson), and ``ratio`` to the rate of all customers
+    together.
     """
     table = collect(
         customers.select(group=nw.col(group), offered=nw.col(offered).cast(nw.Int64))

@@ -35,21 +35,6 @@ _MONTH_FACTOR = np.array(
     [0.94, 0.92, 0.98, 0.99, 1.0, 1.02, 1.05, 0.97, 0.99, 1.0, 1.04, 1.26]
 )  # payments by calendar month: the Christmas trade, and a summer hump
 
-_CONTACT_TYPE = pa.schema(
-    [
-        ("campaign_id", pa.string()),
-        ("customer_id", pa.string()),
-        ("contacted_on", pa.date32()),
-        ("arm", pa.string()),
-        ("product_id", pa.string()),
-        ("channel", pa.string()),
-        ("cost", pa.float64()),
-        ("propensity", pa.float64()),
-        ("responded", pa.bool_()),
-        ("value", pa.float64()),
-    ]
-)
-
 
 class Block:
     """The customers of one block, as arrays of length n; each method draws one table."""
@@ -249,22 +234,12 @@ class Block:
         who = np.nonzero(sent)[0]
         opened = self.opened[who, product]
         responded = self.held[who, product] & (opened > day) & (opened <= day + OUTCOME_DAYS)
-        margin = self._margin(np.full(len(who), product), who)
-        return pa.table(
-            {
-                "campaign_id": pa.array([name] * len(who), pa.string()),
-                "customer_id": pa.array(self.ids[who], pa.string()),
-                "contacted_on": _dates(np.full(len(who), day)),
-                "arm": pa.array(["offer"] * len(who), pa.string()),
-                "product_id": pa.array([product_id] * len(who), pa.string()),
-                "channel": pa.array([channel] * len(who), pa.string()),
-                "cost": pa.array(np.full(len(who), CHANNEL_COST[channel])),
-                "propensity": pa.nulls(len(who), pa.float64()),
-                "responded": pa.array(responded),
-                "value": pa.array(np.where(responded, margin, 0.0)),
-            },
-            schema=_CONTACT_TYPE,
-        )
+        n = len(who)
+        treated, cannot_be_known = np.full(n, fill_value=True), pa.nulls(n, pa.float64())
+        return self._sent(
+            name, who, np.full(n, day), treated, np.full(n, product),
+            np.full(n, CHANNELS.index(channel)), cannot_be_known, responded,
+        )  # fmt: skip
 
     def _pilot(self) -> pa.Table:
         """The randomised pilot: product uniform over what may be offered, then arm and channel.
@@ -295,27 +270,40 @@ class Block:
                 )
         responded = rng.random(len(who)) < p
         arm_share = np.where(control[who], PILOT_CONTROL, (1 - PILOT_CONTROL) / len(CHANNELS))
-        cost = np.array([CHANNEL_COST[name] for name in CHANNELS])[channel[who]]
-        treated = ~control[who]
-        return pa.table(
-            {
-                "campaign_id": pa.array(["pilot"] * len(who), pa.string()),
-                "customer_id": pa.array(self.ids[who], pa.string()),
-                "contacted_on": _dates(day[who]),
-                "arm": _pick(("offer", CONTROL), control[who].astype(int)),
-                "product_id": _pick(world.product_ids, product),
-                "channel": _pick(CHANNELS, channel[who], null=control[who]),
-                "cost": pa.array(np.where(treated, cost, 0.0)),
-                "propensity": pa.array(arm_share / choices[who]),
-                "responded": pa.array(responded),
-                "value": pa.array(np.where(responded, self._margin(product, who), 0.0)),
-            },
-            schema=_CONTACT_TYPE,
+        propensity = pa.array(arm_share / choices[who])
+        return self._sent(
+            "pilot", who, day[who], ~control[who], product, channel[who], propensity, responded
         )
 
-    def _margin(self, product: np.ndarray, who: np.ndarray) -> np.ndarray:
+    def _sent(
+        self,
+        campaign: str,
+        who: np.ndarray,
+        day: np.ndarray,
+        treated: np.ndarray,
+        product: np.ndarray,
+        channel: np.ndarray,
+        propensity: pa.Array,
+        responded: np.ndarray,
+    ) -> pa.Table:
+        """Contacts in canonical form; products and channels by index, sales with their margin."""
         margin = self.world.products["annual_margin"].to_numpy()[product]
-        return np.round(margin * np.exp(0.3 * self.rng.standard_normal(len(who)) - 0.045), 2)
+        value = np.round(margin * np.exp(0.3 * self.rng.standard_normal(len(who)) - 0.045), 2)
+        cost = np.array([CHANNEL_COST[name] for name in CHANNELS])[channel]
+        return pa.table(
+            {
+                "campaign_id": pa.array([campaign] * len(who), pa.string()),
+                "customer_id": pa.array(self.ids[who], pa.string()),
+                "contacted_on": _dates(day),
+                "arm": _pick((CONTROL, "offer"), treated.astype(int)),
+                "product_id": _pick(self.world.product_ids, product),
+                "channel": _pick(CHANNELS, channel, null=~treated),
+                "cost": pa.array(np.where(treated, cost, 0.0)),
+                "propensity": propensity,
+                "responded": pa.array(responded),
+                "value": pa.array(np.where(responded, value, 0.0)),
+            }
+        )
 
     def truth(self) -> pa.Table:
         """Each customer's kind and basket."""

@@ -27,22 +27,10 @@ _FAR_FUTURE = dt.date(2099, 12, 31)
 def soil(
     block: dict[str, pa.Table], *, share: float, rng: np.random.Generator
 ) -> tuple[dict[str, pa.Table], dict[str, int]]:
-    """Damage a block of clean tables.
+    """Damage a block of clean tables; give a new block, and rows damaged by kind of damage.
 
-    Parameters
-    ----------
-    block : dict of str to pyarrow.Table
-        With ``customers``, ``holdings`` and ``transactions``.
-    share : float
-        Of a table's rows, damaged in each way.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    tables : dict of str to pyarrow.Table
-        A new block; rows that appear twice stand at the end of it.
-    damage : dict of str to int
-        Kind of damage to number of rows.
+    `share` of the rows of ``customers``, ``holdings`` and ``transactions`` is damaged in each way.
+    Rows that appear twice stand at the end of a table.
     """
     tables, damage = dict(block), {}
 
@@ -55,24 +43,18 @@ def soil(
     def put(table: str, column: str, value: pa.Array | pa.Scalar, where: pa.Array) -> None:
         old = tables[table]
         index = old.schema.get_field_index(column)
-        tables[table] = old.set_column(
-            index, old.schema.field(index), pc.if_else(where, value, old[column])
-        )
+        damaged = pc.if_else(where, value, old[column])
+        tables[table] = old.set_column(index, old.schema.field(index), damaged)
 
     for column in ("birth_date", "gender", "region"):
         kind = tables["customers"].schema.field(column).type
-        put(
-            "customers",
-            column,
-            pa.scalar(None, kind),
-            hit("customers", f"missing {column}", column),
-        )
+        where = hit("customers", f"missing {column}", column)
+        put("customers", column, pa.scalar(None, kind), where)
     where = hit("customers", "impossible birth_date", "birth_date")
     put("customers", "birth_date", pa.scalar(_IMPOSSIBLE_BIRTH), where)
     where = hit("holdings", "closed before opened", "closed_on")
-    earlier = pc.subtract(
-        tables["holdings"]["opened_on"].cast(pa.int32()), pa.scalar(400, pa.int32())
-    ).cast(pa.date32())
+    opened = tables["holdings"]["opened_on"].cast(pa.int32())
+    earlier = pc.subtract(opened, pa.scalar(400, pa.int32())).cast(pa.date32())
     put("holdings", "closed_on", earlier, where)
     where = hit("transactions", "booked in the future", "booked_on")
     put("transactions", "booked_on", pa.scalar(_FAR_FUTURE), where)
@@ -91,13 +73,11 @@ _CLEANED = {
     "transactions": "SELECT DISTINCT * FROM raw WHERE booked_on <= $as_of ORDER BY ALL",
 }
 _FOUND = {
-    "customers": {
-        "birth dates before 1905 were taken for missing": "birth_date < $oldest",
-    },
+    "customers": {"birth dates before 1905 were taken for missing": "birth_date < $oldest"},
     "holdings": {
         "products closed before they were opened count as closed on the day they were opened": (
             "closed_on < opened_on"
-        ),
+        )
     },
     "transactions": {
         "payments dated after the end of the data were left out": "booked_on > $as_of"
@@ -106,20 +86,7 @@ _FOUND = {
 
 
 def clean(raw: Path, tables: Path, *, as_of: dt.date) -> list[str]:
-    """Write clean tables and say, with counts, what was mended.
-
-    Parameters
-    ----------
-    raw, tables : pathlib.Path
-        Folders of damaged and of clean Parquet tables.
-    as_of : datetime.date
-        The last day that the data can know.
-
-    Returns
-    -------
-    list of str
-        A sentence a finding.
-    """
+    """Write clean tables of those in folder `raw` and say, with counts, what was mended."""
     notes = []
     known = {"oldest": OLDEST, "as_of": as_of}
     for name, query in _CLEANED.items():

@@ -22,14 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Population:
-    """The customers of one simulated bank, as they are.
+    """The customers of one simulated bank, as they are, and the world they were drawn from.
 
-    Attributes
-    ----------
-    world : World
-        What they were drawn from.
-    customers : pandas.DataFrame
-        customer_id, customer_no, segment (the kind, 1 to 6), basket (bits in catalogue order).
+    `customers` has customer_id, customer_no, segment (the kind, 1 to 6), basket (bits in catalogue
+    order).
     """
 
     world: World
@@ -38,10 +34,7 @@ class Population:
     def look_up(self, customer_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return each customer's kind (n,), from 0, and what is held (n, products).
 
-        Raises
-        ------
-        StudyError
-            A customer is not of this bank.
+        A StudyError names a customer who is not of this bank.
         """
         rows = self.customers.set_index("customer_id").reindex(customer_ids)
         if rows["segment"].isna().any():
@@ -56,13 +49,7 @@ class Population:
 
 
 def population(study: Study) -> Population:
-    """Read who the customers of a simulated study are.
-
-    Raises
-    ------
-    StudyError
-        The study is a real bank: nobody knows its truth.
-    """
+    """Read who the customers of a simulated study are; StudyError for a real bank."""
     if study.truth is None:
         raise StudyError("Only a simulated bank has a known truth.", where=study.name)
     return Population(

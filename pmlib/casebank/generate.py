@@ -41,20 +41,11 @@ def world_of(params: Parameters) -> World:
 
 
 def generate(params: Parameters, folder: Path) -> list[str]:
-    """Write ``tables/*.parquet`` and ``truth/`` of a simulated bank.
+    """Write ``tables/*.parquet`` and ``truth/`` of a simulated bank into a folder.
 
-    Parameters
-    ----------
-    params : pmlib.params.Parameters
-        Those named in `pmlib.casebank.PARAMETERS` are used.
-    folder : pathlib.Path
-        Gets the folders ``tables`` and ``truth``; with a ``dirty_share``, the damaged tables go
-        to ``raw`` first, and `pmlib.casebank.dirt.clean` makes ``tables`` of them.
-
-    Returns
-    -------
-    list of str
-        What cleaning found, a sentence a finding; empty for a clean bank.
+    With a ``dirty_share``, the damaged tables go to ``raw`` first, and `pmlib.casebank.dirt.clean`
+    makes ``tables`` of them. Returns what cleaning found, a sentence a finding. Of `params`, those
+    named in `pmlib.casebank.PARAMETERS` are used.
     """
     world = world_of(params)
     tables, hidden, raw = folder / "tables", folder / "truth", folder / "raw"
@@ -76,11 +67,9 @@ def generate(params: Parameters, folder: Path) -> list[str]:
                     soiled = params.dirty_share and name in dirt.SOILED
                     place = hidden if name == "truth" else raw if soiled else tables
                     file = "customers" if name == "truth" else name
-                    writers[name] = stack.enter_context(
-                        pq.ParquetWriter(
-                            place / f"{file}.parquet", table.schema, compression="zstd"
-                        )
-                    )
+                    target = place / f"{file}.parquet"
+                    writer = pq.ParquetWriter(target, table.schema, compression="zstd")
+                    writers[name] = stack.enter_context(writer)
                 writers[name].write_table(table)
     write_json(asdict(world), hidden / "world.json")
     if not params.dirty_share:
@@ -93,19 +82,11 @@ def generate(params: Parameters, folder: Path) -> list[str]:
 def blocks(world: World, *, n_customers: int, n_months: int) -> Iterator[dict[str, pa.Table]]:
     """Draw a bank block by block.
 
-    Yields
-    ------
-    dict of str to pyarrow.Table
-        ``customers``, ``holdings``, ``transactions``, ``contacts`` in canonical form, and
-        ``truth``: customer_id, customer_no, segment (1 to 6), basket (bits in catalogue order).
+    Each has ``customers``, ``holdings``, ``transactions``, ``contacts`` in canonical form, and
+    ``truth``: customer_id, customer_no, segment (1 to 6), basket (bits in catalogue order).
     """
     for start in range(0, n_customers, BLOCK):
         rng = np.random.default_rng([world.seed, start // BLOCK])
         block = Block(world, rng, start, min(BLOCK, n_customers - start), n_months)
-        yield {
-            "customers": block.customers(),
-            "holdings": block.holdings(),
-            "transactions": block.transactions(),
-            "contacts": block.contacts(),
-            "truth": block.truth(),
-        }
+        names = ("customers", "holdings", "transactions", "contacts", "truth")
+        yield {name: getattr(block, name)() for name in names}  # in the order of the draws

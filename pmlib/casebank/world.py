@@ -39,14 +39,7 @@ _CATALOGUE = (  # one line a product
     ("pension_plan", "Pension plan", "wealth", 2, 70, (0.03, 0.12, 0.20, 0.20, 0.20, 0.02)),
 )  # fmt: skip
 
-KINDS = (
-    "starters",
-    "everyday payers",
-    "families",
-    "self-employed",
-    "affluent savers",
-    "retired",
-)
+KINDS = ("starters", "everyday payers", "families", "self-employed", "affluent savers", "retired")
 _SHARES = {
     "default": (0.18, 0.26, 0.20, 0.10, 0.10, 0.16),
     "hard": (0.42, 0.26, 0.15, 0.09, 0.05, 0.03),
@@ -114,15 +107,10 @@ _OFFER_BASE = 0.35  # every offer moves the log-odds by this, where effects are 
 
 @dataclass(frozen=True)
 class World:
-    """The settings of one simulated bank.
+    """The settings of one simulated bank, a world and a seed.
 
-    Parameters
-    ----------
-    name : {"default", "null", "hard"}
-    seed : int
-    segment_strength, rule_strength, effect_strength : float
-        Factors on the differences between kinds of customers, on the planted rules, and on the
-        effects of offers; 0 removes them. `hard` weakens them further, `null` removes them.
+    The strengths are factors on the differences between kinds of customers, on the planted rules,
+    and on the effects of offers; 0 removes them. `hard` weakens them further, `null` removes them.
     """
 
     name: str
@@ -207,29 +195,17 @@ class World:
     def response_probability(
         self, product_id: str, channel: str | None, held: np.ndarray, kind: np.ndarray
     ) -> np.ndarray:
-        """P(customer buys within the outcome window), not contacted or contacted.
+        """P(customer buys within the outcome window), (n,).
 
-        Parameters
-        ----------
-        product_id : str
-            One of `offered`.
-        channel : str or None
-            One of `CHANNELS`; None for a customer who is not contacted.
-        held : numpy.ndarray of bool, (n, products)
-        kind : numpy.ndarray of int, (n,)
-            Kind of customer, 0 to 5.
-
-        Returns
-        -------
-        numpy.ndarray of float, (n,)
+        For the product offered, one of `offered`, by a channel, one of `CHANNELS`, or None for
+        customers who are not contacted; `held` is (n, products) of bool, `kind` (n,) from 0 to 5.
         """
         base, effects = _OFFERS[product_id]
         segment = self._scale(self.segment_strength, hard=0.8)
         sure_kind, sure = _SURE.get(product_id, (0, 0.0))
         logit = base + segment * sure * (kind == sure_kind)
         if channel is not None:
-            effect = _OFFER_BASE + np.array(effects) + np.array(_CHANNEL_EFFECT[channel])
-            effect = effect[kind]
+            effect = (_OFFER_BASE + np.array(effects) + np.array(_CHANNEL_EFFECT[channel]))[kind]
             in_force = np.zeros(len(kind), dtype=bool)
             for rule in self.rules:
                 if rule.consequent == product_id:
@@ -239,12 +215,9 @@ class World:
         return _expit(logit)
 
     def basket_distribution(self) -> np.ndarray:
-        """P(basket | kind), exactly, for all baskets.
+        """P(basket | kind), exactly, for all baskets, (kinds, 2 ** products).
 
-        Returns
-        -------
-        numpy.ndarray of float, (kinds, 2 ** products)
-            Column ``b`` is the basket that holds product ``j`` where bit ``j`` of ``b`` is set.
+        Column ``b`` is the basket that holds product ``j`` where bit ``j`` of ``b`` is set.
         """
         n = len(self.product_ids)
         held = (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)

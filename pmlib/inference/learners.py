@@ -27,23 +27,16 @@ def boosted_trees(
     categories: Sequence[int] = (),
     stops_early: bool = False,
 ) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
-    """An untrained boosted model; missing values are a level of their own.
+    """An untrained boosted model of classes or a number; missing values are a level of their own.
 
     Parameters
     ----------
-    outcome : {"class", "number"}
-        Classes, predicted with probabilities, or a number.
     learning_rate : float
         Weight of each tree, 0 to 1.
-    seed : int
-    trees : int
-        At most, where it stops early.
-    leaves : int
-        Most leaves of a tree.
+    trees, leaves, bins : int
+        Most trees, leaves of a tree, bins of a column.
     smallest_leaf : int
         Fewest rows in a leaf.
-    bins : int
-        Most bins of a column.
     categories : sequence of int
         Columns whose numbers are codes without order.
     stops_early : bool

@@ -40,10 +40,7 @@ def student_p_value(t: ArrayLike, freedom: ArrayLike) -> np.ndarray:
 def effective_number(total: _Sums, squares: _Sums) -> _Sums:
     """Kish's effective number of weighted customers (1965, Survey Sampling, Wiley).
 
-    Parameters
-    ----------
-    total, squares
-        Sum of the weights, and of their squares.
+    From the sum of the weights, and of their squares.
 
     Examples
     --------
@@ -93,18 +90,12 @@ def from_influence(
     r"""Standard error and t interval of an estimate from its influence values.
 
     Few buyers in a small control group, each with a large weight, make the standard error itself
-    uncertain, and the normal interval too short. The sample variance of n values with kurtosis
-    $k$ varies as that of $2 n / (k - 1)$ normal ones, which gives Student's t its degrees of
-    freedom (Satterthwaite's reasoning without normality).
+    uncertain, and the normal interval too short. The sample variance of n values with kurtosis $k$
+    varies as that of $2 n / (k - 1)$ normal ones, which gives Student's t its degrees of freedom
+    (Satterthwaite's reasoning without normality).
 
-    Parameters
-    ----------
-    value : float
-        The estimate.
-    influence : ndarray
-        Influence of each row; its mean is taken out.
-    customers : ndarray, optional
-        Number of each row's customer, from 0: rows of a customer are added up first.
+    The mean of `influence` is taken out; with `customers`, the number of each row's customer from
+    0, rows of a customer are added up first.
 
     Notes
     -----

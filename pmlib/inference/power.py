@@ -25,34 +25,16 @@ def power(effect: float, standard_error: ArrayLike, *, error_rate: float) -> np.
 def detectable_mean(*variances: float, error_rate: float) -> float:
     """Smallest difference of two means that a two-sided z-test shows with power 0.8.
 
-    Parameters
-    ----------
-    variances : float
-        Of the mean of each arm.
-    error_rate : float
-        Two-sided.
+    `variances` are those of the mean of each arm.
     """
     return float((normal_quantile(1 - error_rate) + ndtri(POWER)) * np.sqrt(sum(variances)))
 
 
 def detectable_rate(offered: int, control: int, *, base: float, error_rate: float) -> float:
-    """Smallest uplift over a rate that a two-sided z-test shows with power 0.8.
+    """Smallest uplift over the rate `base`, 0 to 1, that a two-sided z-test shows with power 0.8.
 
-    The test compares two proportions on Cohen's arcsine scale.
-
-    Parameters
-    ----------
-    offered, control : int
-        Customers in each arm.
-    base : float
-        Rate without an offer, 0 to 1.
-    error_rate : float
-        Two-sided.
-
-    Returns
-    -------
-    float
-        Difference of rates; NaN where no rate up to 1 could be shown.
+    The test compares two proportions, of so many customers in each arm, on Cohen's arcsine scale.
+    NaN where no rate up to 1 could be shown.
     """
     from scipy.optimize import brentq
     from statsmodels.stats.power import NormalIndPower

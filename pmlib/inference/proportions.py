@@ -26,19 +26,9 @@ class Difference(NamedTuple):
 def wilson(
     successes: ArrayLike, trials: ArrayLike, *, confidence_level: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval of proportions [@wilson1927probable].
+    """Wilson's score interval of proportions [@wilson1927probable], from counts.
 
-    Parameters
-    ----------
-    successes, trials : array_like
-        Counts, same length.
-    confidence_level : float
-        Confidence level.
-
-    Returns
-    -------
-    low, high : numpy.ndarray
-        Ends of the interval; NaN where there were no trials or a count is missing.
+    Low and high ends are NaN where there were no trials or a count is missing.
 
     Examples
     --------

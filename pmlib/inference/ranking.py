@@ -32,16 +32,9 @@ def roc_area(counts: nw.LazyFrame) -> Area:
 
     Written out because scikit-learn has no variance and needs a row a customer in memory.
 
-    Parameters
-    ----------
-    counts : narwhals.LazyFrame
-        ``score``, ``events``, ``others``; a score may come several times.
-
-    Returns
-    -------
-    Area
-        NaN without events or without others. With one of either its variance is unknown, and
-        0.25, the largest there can be, is given.
+    `counts` has ``score``, ``events``, ``others``; a score may come several times. The area is NaN
+    without events or without others. With one of either its variance is unknown, and 0.25, the
+    largest there can be, is given.
 
     Notes
     -----
@@ -103,19 +96,9 @@ def area_interval(
 def auc_interval(
     score: np.ndarray, event: np.ndarray, *, confidence_level: float = 0.95
 ) -> tuple[float, float, float]:
-    """Area under the ROC curve of a score with its interval.
+    """Area under the ROC curve of a score with its interval; `event` is Boolean.
 
-    Parameters
-    ----------
-    score : ndarray
-        A row a customer.
-    event : ndarray
-        Boolean.
-
-    Raises
-    ------
-    StudyError
-        All or none of the customers have the event.
+    StudyError where all or none of the customers have the event.
     """
     frame = pd.DataFrame({"score": score, "events": event, "others": ~event})
     area = roc_area(nw.from_native(frame).lazy())

@@ -78,14 +78,8 @@ def parameter_table(parameters: Parameters, language: Language) -> pd.DataFrame:
 def dictionary_table(study: Mapping[str, Any]) -> pd.DataFrame:
     """Attributes that the study declares: ``attribute, meaning, unit, role, known``."""
     rows = [
-        {
-            "attribute": name,
-            "meaning": attribute["label"],
-            "unit": attribute["unit"],
-            "role": attribute["role"],
-            "known": attribute["known_before_contact"],
-        }
-        for name, attribute in sorted(study["attributes"].items())
+        (name, *(declared[key] for key in ("label", "unit", "role", "known_before_contact")))
+        for name, declared in sorted(study["attributes"].items())
     ]
     return pd.DataFrame(rows, columns=["attribute", "meaning", "unit", "role", "known"])
 

@@ -18,18 +18,7 @@ _LATEX = re.compile(r"[\\{}$~`]|--|''")
 
 
 class Bibliography:
-    """The works of one BibTeX file, and which of them a text has cited.
-
-    Parameters
-    ----------
-    path : Path
-        BibTeX file.
-
-    Raises
-    ------
-    StudyError
-        The file is missing or is no BibTeX.
-    """
+    """The works of a BibTeX file, and which of them a text has cited; StudyError if it is none."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -44,18 +33,8 @@ class Bibliography:
     def cite(self, keys: str, *, where: str = "") -> str:
         """Turn the inside of ``[@a; @b, p. 3]`` into a linked author-year citation, as HTML.
 
-        Parameters
-        ----------
-        keys : str
-            Keys with an at sign, divided by semicolons, each with an optional locator after a
-            comma.
-        where : str, optional
-            Part of the report, for the message.
-
-        Raises
-        ------
-        StudyError
-            A key is not in the file.
+        An optional locator stands after a comma. StudyError where a key is not in the file; `where`
+        is the part of the report, for the message.
         """
         links = []
         for item in keys.split(";"):

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,15 +41,15 @@ VALIDATION = "validation"
 def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     """Build ``report.html`` of a run, and its folders ``tables`` and ``figures``.
 
-    The same run gives the same bytes: of ``run.json`` only the study and the parameters are
-    read, never times or versions.
+    The same run gives the same bytes: of ``run.json`` only the study and the parameters are read,
+    never times or versions.
 
     Parameters
     ----------
     run_dir : Path
         Run folder with ``notebooks/*.ipynb`` (executed), ``results.json`` and ``run.json``.
     frame : Path
-        Folder with the texts around the chapters.
+        Folder with template, style sheet and references.
 
     Returns
     -------
@@ -72,18 +73,11 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         about = {"study": study, "as_of": parameters.as_of or study["as_of"]}
         return language.render(PAGE, block, about | quotes, plain=True)
 
-    exporter = chapter_exporter(frame / "template", code=say("code"))
+    templates = frame / "template"
+    exporter = chapter_exporter(templates, code=say("code"))
     origin = say(f"origin.{'simulated' if study['simulated'] else 'real'}")
-    chapters = [
-        read_chapter(
-            _notebook(run_dir, name),
-            exporter,
-            origin=origin,
-            tables=tables,
-            declared=language.labels(name),
-        )
-        for name in CHAPTERS
-    ]
+    read = partial(read_chapter, exporter=exporter, origin=origin, tables=tables)
+    chapters = [read(_notebook(run_dir, c), declared=language.labels(c)) for c in CHAPTERS]
     bibliography = Bibliography(frame / "references.bib")
     recorded = from_records(records)
     known = {found.key: found for found in recorded} | {
@@ -106,11 +100,8 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     def part(name: str, kind: Literal["chapter", "appendix", "unnumbered"]) -> Part:
         return frame_part(name, kind, language, known, currency=currency)
 
-    references = Part(
-        "references",
-        BeautifulSoup(f"<h1>{say('references')}</h1>", "html.parser"),
-        kind="unnumbered",
-    )
+    heading = BeautifulSoup(f"<h1>{say('references')}</h1>", "html.parser")
+    references = Part("references", heading, kind="unnumbered")
     parts = [
         part("abstract", "unnumbered"),
         *(part(name, "chapter") for name in BEFORE),
@@ -123,15 +114,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     targets = assemble(parts, bibliography, say)
     # Only now are all citations known.
     references.soup.append(BeautifulSoup(bibliography.list_html(), "html.parser"))
-    page = _render_page(
-        parts,
-        targets,
-        study=study,
-        parameters=parameters,
-        language=language,
-        say=say,
-        templates=frame / "template",
-    )
+    page = _render_page(parts, targets, study, parameters, language, say, templates)
     export(run_dir, parts, targets)
     report = run_dir / "report.html"
     with written_whole(report) as aside:
@@ -157,7 +140,6 @@ def _notebook(run_dir: Path, chapter: str) -> Path:
 def _render_page(
     parts: Sequence[Part],
     targets: Mapping[str, Target],
-    *,
     study: Mapping[str, Any],
     parameters: Parameters,
     language: Language,
@@ -167,19 +149,15 @@ def _render_page(
     """Put all numbered parts into the page's template; refuse a page that would fetch something."""
     script = (templates / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    numbered = [target for target in targets.values() if target.kind == "sec"]
+    sections = [target for target in numbered if target.number.count(".") == 1]
     contents = [
         {
             "label": part.label,
             "number": part.number,
             "title": part.title,
             "short_title": part.short_title,
-            "sections": [
-                target
-                for target in targets.values()
-                if target.part == part.name
-                and target.kind == "sec"
-                and target.number.count(".") == 1
-            ],
+            "sections": [target for target in sections if target.part == part.name],
         }
         for part in parts
     ]
@@ -201,15 +179,8 @@ def _render_page(
         for part in parts
     ]
     # The contents stand behind the abstract.
-    shown.insert(
-        1,
-        {
-            "name": "contents",
-            "label": "sec-contents",
-            "page": "contents",
-            "running_head": _css_string(say("contents")),
-        },
-    )
+    contents_page = {"name": "contents", "label": "sec-contents", "page": "contents"}
+    shown.insert(1, contents_page | {"running_head": _css_string(say("contents"))})
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
     )

@@ -32,23 +32,10 @@ Say = Callable[..., str]
 class Part:
     """One part of the report: a chapter of the study, or a piece of front or back matter.
 
-    Attributes
-    ----------
-    name : str
-        Slug; the part's label is ``sec-`` and this.
-    soup : bs4.BeautifulSoup
-        Its HTML; `assemble` numbers it in place.
-    kind : {"chapter", "appendix", "unnumbered"}
-    origin : str
-        What its figures and tables say about their data; empty for none.
-    declared : frozenset of str
-        Labels that its cells name; one that was not drawn may still be referred to.
-    csv : dict
-        Label of a figure or table to its data as CSV.
-    number : str
-        ``"3"`` or ``"A"``, set by `assemble`.
-    title : str
-        Text of its first heading, set by `assemble`.
+    `assemble` numbers its HTML in place and sets `number` (``"3"`` or ``"A"``) and `title`. The
+    part's label is ``sec-`` and its name. `origin` is what its figures and tables say about their
+    data; `declared` are labels that its cells name: one that was not drawn may still be referred
+    to; `csv` has the data of each figure and table by label.
     """
 
     name: str
@@ -87,25 +74,10 @@ class Target:
 def assemble(parts: Sequence[Part], bibliography: Bibliography, say: Say) -> dict[str, Target]:
     """Number all parts in place and fill their references and citations.
 
-    Parameters
-    ----------
-    parts : sequence of Part
-        In the order of the report.
-    bibliography : Bibliography
-        Where citations are looked up; it remembers what was cited.
-    say : callable
-        Words of the page.
+    Returns label to target, in the order of the report; the bibliography remembers what was cited.
 
-    Returns
-    -------
-    dict
-        Label to target, in the order of the report.
-
-    Raises
-    ------
-    StudyError
-        Two things share a label, a reference or citation points to nothing, a picture has no
-        text alternative.
+    Raises StudyError where two things share a label, a reference or citation points to nothing, or
+    a picture has no text alternative.
     """
     chapters = iter(range(1, len(parts) + 1))
     letters = iter(string.ascii_uppercase)
@@ -290,15 +262,7 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target], say: Say) ->
     """Give each table header scopes, a frame that scrolls, and a size of type for paper.
 
     A table with many columns and few rows gets a twin with rows for columns, printed in its place.
-
-    Parameters
-    ----------
-    soup : bs4.BeautifulSoup
-        One part of the report; changed in place.
-    targets : mapping
-        Label to target, to name the scrolling frame.
-    say : callable
-        Words of the page.
+    The parsed part is changed in place; `targets` name the scrolling frames.
     """
     for table in soup.find_all("table"):
         size, rows = _tidy(table), len(table.select("tbody tr"))
@@ -316,9 +280,8 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target], say: Say) ->
             if _tidy(turned) > size:
                 _mark(table, "pm-screen")
                 table.insert_after(turned)
-        frame = Tag(name="div", attrs={"class": "pm-scroll", "role": "region"})
-        frame["aria-label"] = name
-        table.wrap(frame)
+        frame = {"class": "pm-scroll", "role": "region", "aria-label": name}
+        table.wrap(Tag(name="div", attrs=frame))
 
 
 def _tidy(table: Tag) -> float:

@@ -25,14 +25,7 @@ from pmlib.texts import FRAME, Language, Look
 
 
 def chapter_exporter(templates: Path, *, code: str) -> HTMLExporter:
-    """Make the exporter for `read_chapter` from a folder with the template ``chapter``.
-
-    Parameters
-    ----------
-    templates : Path
-    code : str
-        The word for folded code.
-    """
+    """Make the exporter for `read_chapter`; `code` is the word for folded code."""
     exporter = _Exporter(template_name="chapter", extra_template_basedirs=[str(templates)])
     exporter.code = code
     return exporter
@@ -46,27 +39,16 @@ def read_chapter(
     tables: Collection[str],
     declared: frozenset[str],
 ) -> Part:
-    """Read an executed notebook.
+    """Read an executed notebook, ``NN_name.ipynb``.
 
-    A cell tagged ``needs-`` and the name of a table is left out where the study has none.
+    A cell tagged ``needs-`` and the name of a table is left out where `tables` lacks it: the
+    study's canonical tables, and ``truth`` where it is simulated. The exporter of
+    `chapter_exporter` is slow to make, so one serves all chapters. `origin` is what figures say
+    about their data; `declared` are the labels of the chapter's texts: what this study lacks may be
+    referred to all the same.
 
-    Parameters
-    ----------
-    path : Path
-        ``NN_name.ipynb``.
-    exporter : HTMLExporter
-        From `chapter_exporter`; slow to make, so one serves all chapters.
-    origin : str
-        What its figures say about their data.
-    tables : collection of str
-        The study's canonical tables; ``truth`` where it is simulated.
-    declared : frozenset of str
-        Labels of the chapter's texts: what this study lacks may be referred to all the same.
-
-    Raises
-    ------
-    StudyError
-        The notebook cannot be read, was not run to its end, or shows a picture without caption.
+    Raises StudyError where the notebook cannot be read, was not run to its end, or shows a picture
+    without caption.
     """
     try:
         notebook = nbformat.read(path, as_version=4)
@@ -84,13 +66,7 @@ def read_chapter(
                 csv[shown["label"]] = shown["csv"]
     body, _ = exporter.from_notebook_node(notebook)
     name = re.sub(r"^\d+_", "", path.stem).replace("_", "-")
-    return Part(
-        name,
-        BeautifulSoup(body, "html.parser"),
-        origin=origin,
-        declared=declared,
-        csv=csv,
-    )
+    return Part(name, BeautifulSoup(body, "html.parser"), origin=origin, declared=declared, csv=csv)
 
 
 class _Exporter(HTMLExporter):
@@ -149,23 +125,10 @@ def frame_part(
     *,
     currency: str,
 ) -> Part:
-    """Fill in one text around the chapters.
+    """Fill in one text around the chapters, a file of the language's folder.
 
-    Parameters
-    ----------
-    name : str
-        Its file in the language's folder.
-    kind : {"chapter", "appendix", "unnumbered"}
-    language : Language
-    known : mapping
-        Numbers and facts by key, and what else the text may speak of.
-    currency : str
-        What stands behind amounts of money.
-
-    Raises
-    ------
-    StudyError
-        There is no such file, or it quotes a number that this study does not have.
+    `known` has numbers and facts by key, and what else the text may speak of. Raises StudyError
+    where there is no such file, or it quotes a number that this study does not have.
     """
     source = language.render(name, "", known, currency=currency)
     return Part(name, BeautifulSoup(to_html(source), "html.parser"), kind=kind)

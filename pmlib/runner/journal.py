@@ -32,10 +32,7 @@ LIBRARIES = (
 class Journal:
     """``run.json``: all that a rerun needs, and the record of each finished stage.
 
-    Parameters
-    ----------
-    request
-        What is about to run; the stages of an earlier run in the same folder are kept.
+    The stages of an earlier run in the same folder are kept.
     """
 
     def __init__(self, request: Request) -> None:
@@ -63,13 +60,7 @@ class Journal:
         )
 
     def require(self, chapter: str) -> None:
-        """Refuse to go on without a chapter.
-
-        Raises
-        ------
-        StudyError
-            The chapter was not finished in this run folder.
-        """
+        """Refuse, by StudyError, to go on without a chapter that was not finished here."""
         if chapter not in self.content["stages"]:
             raise StudyError(
                 "An earlier chapter has not been run here.",
@@ -162,15 +153,7 @@ def _contents(out: Path, files: Iterable[Path]) -> list[tuple[str, str]]:
 
 
 def imported_modules(sources: Iterable[str], *, root: Path = PROJECT) -> list[Path]:
-    """Files of the pmlib modules that Python sources import, directly or through one another.
-
-    Parameters
-    ----------
-    sources
-        Python code.
-    root
-        Folder that holds ``pmlib``.
-    """
+    """Files of the pmlib modules that Python sources import, directly or through one another."""
     found: set[Path] = set()
     queue = [name for source in sources for name in _imports(source)]
     while queue:

@@ -19,7 +19,7 @@ NOTEBOOKS = PROJECT / "notebooks"
 
 @dataclass(frozen=True)
 class Request:
-    """What a run was asked to do.
+    """What a run was asked to do; StudyError where ``first`` comes after ``last``.
 
     Attributes
     ----------
@@ -27,23 +27,12 @@ class Request:
         What ``run.json`` tells of the study; ``name`` and ``fingerprint`` at least.
     source
         How a notebook finds the study: its name, or the absolute path of its folder.
-    values
-        The validated parameters.
     out
         The run folder.
-    engine
-        Name of the engine.
     first, last
         Chapters to start from and to stop after.
     force
         Run stages that are up to date too.
-    notebooks
-        Folder of the notebooks.
-
-    Raises
-    ------
-    StudyError
-        ``first`` comes after ``last``.
     """
 
     study: Mapping[str, Any]
@@ -81,13 +70,7 @@ class Request:
         return self.last == params.CHAPTERS[-1]
 
     def notebook(self, chapter: str) -> Path:
-        """Path of a chapter's notebook.
-
-        Raises
-        ------
-        StudyError
-            There is none, or more than one.
-        """
+        """Path of a chapter's notebook; StudyError where there is none, or more than one."""
         found = sorted(self.notebooks.glob(f"[0-9]*_{chapter}.ipynb"))
         if len(found) != 1:
             raise StudyError(

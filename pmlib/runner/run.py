@@ -36,24 +36,9 @@ ENVIRONMENT = {
 def run(request: Request, *, echo: Callable[[str], None]) -> Path | None:
     """Execute the stages of a request, merge their numbers and build the report.
 
-    Parameters
-    ----------
-    request
-        What to run, with what, and where to.
-    echo
-        Receives one line a stage.
-
-    Returns
-    -------
-    pathlib.Path or None
-        The report; None when the request stops before the last chapter.
-
-    Raises
-    ------
-    StudyError
-        The run folder cannot be written, or an earlier chapter's artefacts are missing.
-    StageError
-        A notebook stopped with an error.
+    `echo` receives one line a stage. Gives the report's path, or None when the request stops before
+    the last chapter. Raises StudyError where the run folder cannot be written, or an earlier
+    chapter's artefacts are missing; StageError where a notebook stopped with an error.
     """
     require_writable(request.out)
     journal = Journal(request)
@@ -118,10 +103,7 @@ def finish(request: Request, journal: Journal, *, echo: Callable[[str], None]) -
 def merge_results(out: Path) -> Path:
     """Merge the chapters' headline numbers into ``results.json``: key -> number and chapter.
 
-    Raises
-    ------
-    StudyError
-        Two chapters use the same key.
+    StudyError where two chapters use the same key.
     """
     merged: dict[str, Mapping[str, Any]] = {}
     for chapter in params.CHAPTERS:
@@ -143,10 +125,7 @@ def merge_results(out: Path) -> Path:
 def require_writable(folder: Path) -> None:
     """Make a folder and try it, so that a run does not fail after minutes of work.
 
-    Raises
-    ------
-    StudyError
-        The folder cannot be made or written to, or holds something else than a run.
+    StudyError where it cannot be made or written to, or holds something else than a run.
     """
     if folder.is_dir():
         inside = {path.name for path in folder.iterdir() if not path.name.startswith(".")}

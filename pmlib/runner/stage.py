@@ -19,20 +19,8 @@ from typing import Any
 class Task:
     """What a worker process needs to execute one notebook.
 
-    Attributes
-    ----------
-    chapter
-        One of `pmlib.params.CHAPTERS`.
-    notebook
-        The source notebook.
-    run
-        The run folder.
-    project
-        Folder that holds ``pmlib``.
-    parameters
-        Values for the notebook's parameters cell.
-    environment
-        Environment variables of the kernel.
+    `run` is the run folder, `project` the folder that holds ``pmlib``; `parameters` are values for
+    the notebook's parameters cell, `environment` the variables of the kernel.
     """
 
     chapter: str
@@ -76,12 +64,8 @@ class StageError(Exception):
 def execute(task: Task) -> tuple[float, Failure | None]:
     """Execute a notebook; put it into the run's ``notebooks`` only when it ended well.
 
-    Returns
-    -------
-    seconds : float
-        Elapsed time.
-    failure : Failure or None
-        None when the notebook ran through and saved its artefacts.
+    Returns the elapsed seconds, and why it failed: None when the notebook ran through and saved its
+    artefacts.
     """
     import nbformat
     import papermill

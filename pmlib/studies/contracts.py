@@ -36,29 +36,12 @@ def check(
     attributes: Iterable[str] = (),
     outcomes: Iterable[str] = (),
 ) -> dict[str, int]:
-    """Check all tables of a study against their contracts.
+    """Check all tables of a study against their contracts; give the rows of each.
 
-    Parameters
-    ----------
-    tables : mapping of str to narwhals.LazyFrame
-        The canonical tables present, by name, on one engine.
-    as_of : datetime.date
-        No date may lie after it.
-    attributes : iterable of str
-        Further columns of `customers`, as declared in study.yaml: numbers, text or flags.
-    outcomes : iterable of str
-        Further columns of `contacts`, likewise.
+    `attributes` and `outcomes` are the further columns of `customers` and of `contacts` that
+    study.yaml declares: numbers, text or flags. No date may lie after `as_of`.
 
-    Returns
-    -------
-    dict of str to int
-        Rows of each table.
-
-    Raises
-    ------
-    StudyError
-        A table has missing, unknown or wrongly typed columns, or rows that break a rule; it
-        names table, column, rule, the number of rows, up to three keys and the remedy.
+    A StudyError names table, column, rule, the number of rows, up to three keys and the remedy.
     """
     if "customers" not in tables:
         raise StudyError(
@@ -74,10 +57,9 @@ def check(
     rows = {}
     for name, contract in CONTRACTS.items():
         if name in tables:
-            frame = tables[name]
-            kinds[name] = _check_columns(name, frame, contract, extra.get(name, ()))
+            kinds[name] = _check_columns(name, tables[name], contract, extra.get(name, ()))
             _check_references(name, contract, tables, kinds)
-            rows[name] = _check_rows(name, frame, contract, tables, kinds[name], as_of)
+            rows[name] = _check_rows(name, contract, tables, kinds[name], as_of)
     return rows
 
 
@@ -182,7 +164,6 @@ def _check_references(
 
 def _check_rows(
     table: str,
-    frame: nw.LazyFrame,
     contract: Contract,
     tables: Mapping[str, nw.LazyFrame],
     kinds: Mapping[str, str],
@@ -190,15 +171,14 @@ def _check_rows(
 ) -> int:
     """Check all rules of a table in one scan; return its number of rows."""
     rules = list(_rules(table, contract, kinds, tables, as_of))
-    joined = frame
+    joined = tables[table]
     for name in {name for rule in rules for name in rule.needs}:
         target, key = str(contract.columns[name].refers_to).split(".")
         known = tables[target].select(nw.col(key).alias(name)).unique()
         joined = joined.join(known.with_columns(nw.lit(1).alias(_found(name))), on=name, how="left")
     # Marks become columns before they are summed: a window cannot stand within an aggregate.
-    marks = joined.select(
-        *[rule.broken.cast(nw.Int64).alias(f"r{i}") for i, rule in enumerate(rules)]
-    )
+    broken_by = [rule.broken.cast(nw.Int64).alias(f"r{i}") for i, rule in enumerate(rules)]
+    marks = joined.select(*broken_by)
     sums = [nw.col(f"r{i}").sum() for i in range(len(rules))]
     row = collect(marks.select(nw.len().alias("rows"), *sums), sort_by=()).iloc[0]
     rows = int(row["rows"])
@@ -237,7 +217,10 @@ def _rules(
         if name in kinds:
             yield from _column_rules(name, column, present)
             if column.kind == "date":
-                yield from _date_rules(name, as_of)
+                late, early = nw.col(name) > nw.lit(as_of), nw.col(name) < nw.lit(EARLIEST)
+                remedy = "Mend the dates, leave the rows out, or correct as_of in study.yaml."
+                yield _Rule(name, f"not after {as_of}, the study's as_of", late, remedy)
+                yield _Rule(name, f"not before {EARLIEST}", early, "Turn fillers into null.")
     for name, kind in kinds.items():
         if kind == "number":
             infinite = ~nw.col(name).is_finite()
@@ -271,14 +254,6 @@ def _column_rules(name: str, column: Column, present: Collection[str]) -> Iterab
         yield _out_of_range(name, column)
 
 
-def _date_rules(name: str, as_of: dt.date) -> Iterable[_Rule]:
-    late = nw.col(name) > nw.lit(as_of)
-    remedy = "Mend the dates, leave the rows out, or correct as_of in study.yaml."
-    yield _Rule(name, f"not after {as_of}, the study's as_of", late, remedy)
-    early = nw.col(name) < nw.lit(EARLIEST)
-    yield _Rule(name, f"not before {EARLIEST}", early, "Turn fillers into null.")
-
-
 def _out_of_range(name: str, column: Column) -> _Rule:
     value = nw.col(name)
     parts, words = [], []
@@ -298,13 +273,8 @@ def _some_keys(frame: nw.LazyFrame, rule: _Rule, key: Sequence[str]) -> str:
     # A window cannot stand in a filter of SQL: the mark becomes a column first.
     marked = frame.with_columns(rule.broken.alias("_broken")).filter(nw.col("_broken"))
     few = collect(marked.select(*shown).unique().sort(*key).head(3), sort_by=key)
-    return ", ".join(
-        " / ".join(_short(str(value)) for value in row) for row in few.itertuples(index=False)
-    )
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "…"
+    short = few.map(str).map(lambda text: text if len(text) <= 40 else text[:37] + "…")
+    return ", ".join(map(" / ".join, short.itertuples(index=False)))
 
 
 def _found(name: str) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError
 from pmlib.studies.fetch import RawFile, writable
@@ -71,18 +72,16 @@ def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = 
         for number, path in enumerate(files):
             place = Path(staging) / str(number)
             place.mkdir()
-            declared = _declare(path, folder, names, place)
-            sources.append(declared)
-            tables += _look(connection, path, declared, place)
+            sources.append(_declare(path, folder, names, place))
+            tables += _look(connection, path, sources[-1], place)
     assigned = assign(tables)
     if not assigned:
+        seen = [f"{table.name}: {', '.join(c.name for c in table.columns)}" for table in tables]
         raise StudyError(
             "No file seems to speak of customers.",
             where=", ".join(path.name for path in files),
             rule="a column that identifies a customer, such as customer_id",
-            found="; ".join(f"{t.name}: {', '.join(c.name for c in t.columns)}" for t in tables)[
-                :400
-            ],
+            found="; ".join(seen)[:400],
             remedy="Rename the column to customer_id, or write the study by hand: data/berka is an "
             "example.",
         )
@@ -95,13 +94,8 @@ def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = 
             said.append(f"{kind}.sql from {table.name} ({table.rows:,} rows)" + notes)
         text = _yaml(folder, sources, tables, assigned, as_of)
         (folder / SPEC_FILE).write_text(text, encoding="utf-8")
-    return "\n".join(
-        [
-            f"Drafted {folder / SPEC_FILE}",
-            *(f"  {line}" for line in said),
-            f"Read the lines marked CHECK, then: python run_all.py --study {folder} --check",
-        ]
-    )
+    check = f"Read the lines marked CHECK, then: python run_all.py --study {folder} --check"
+    return "\n".join([f"Drafted {folder / SPEC_FILE}", *(f"  {line}" for line in said), check])
 
 
 # --- what the files are -------------------------------------------------------------------------
@@ -117,22 +111,15 @@ def _declare(path: Path, folder: Path, names: set[str], staging: Path) -> dict[s
     declared: dict[str, Any] = {"file": os.path.relpath(path.resolve(), folder.resolve())}
     kind = kind_of_file(path.name)
     if kind in {"sqlite", "duckdb"}:
-        inner = _tables_in(path, kind)
-        declared["tables"] = {_name(name, names): name for name in inner}
-        return declared
+        return declared | {"tables": {_name(name, names): name for name in _tables_in(path, kind)}}
     declared["table"] = _name(path.stem, names)
     if kind == "text":
         _require_text(path)
-        form: dict[str, Any] = {}
         encoding = _encoding(path)
-        if encoding != "utf-8":
-            form["encoding"] = encoding
         readable = as_utf8(path, encoding, staging / "utf8", str(path))
-        delimiter = _delimiter(readable, str(path))
-        if delimiter != ",":
-            form["delimiter"] = delimiter
-        if form:
-            declared["csv"] = form
+        form = Csv(encoding=encoding, delimiter=_delimiter(readable, str(path)))
+        if form != Csv():
+            declared["csv"] = form.model_dump(exclude_defaults=True)
     return declared
 
 
@@ -217,30 +204,27 @@ def _delimiter(path: Path, where: str) -> str:
 
 
 def _look(
-    connection: duckdb.DuckDBPyConnection, path: Path, declared: dict[str, Any], staging: Path
+    connection: Connection, path: Path, declared: dict[str, Any], staging: Path
 ) -> list[Table]:
     source = Source.model_validate({**declared, "file": path.name})
-    file = RawFile(
-        source, path, tuple(source.members), packed=False, sha256="", size=path.stat().st_size
-    )
+    members, size = tuple(source.members), path.stat().st_size
+    file = RawFile(source, path, members, packed=False, sha256="", size=size)
     return [
         Table(name, rows, _columns(connection, name))
         for name, rows, _ in register_file(connection, file, staging)
     ]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[RawColumn]:
+def _columns(connection: Connection, table: str) -> list[RawColumn]:
     """Look at all columns of a raw table in one scan."""
     relation = connection.table(quoted(table))
-    shown = [*zip(relation.columns, map(str, relation.types), strict=True)]
-    wanted = [expression for name, dtype in shown for expression in _tests(name, dtype)]
-    sample = relation.limit(_SAMPLE).aggregate(", ".join(wanted))
-    values = iter(sample.fetchall()[0])
-    columns = []
-    for name, dtype in shown:
-        filled, distinct, *rest = [next(values) for _ in _tests(name, dtype)]
-        columns.append(_column(name, dtype, filled, distinct, rest))
-    return columns
+    tests = {
+        (name, str(dtype)): _tests(name, str(dtype))
+        for name, dtype in zip(relation.columns, relation.types, strict=True)
+    }
+    wanted = ", ".join(itertools.chain(*tests.values()))
+    values = iter(relation.limit(_SAMPLE).aggregate(wanted).fetchall()[0])
+    return [_column(*column, *itertools.islice(values, len(tests[column]))) for column in tests]
 
 
 def _tests(name: str, dtype: str) -> list[str]:
@@ -248,11 +232,8 @@ def _tests(name: str, dtype: str) -> list[str]:
     own = quoted(name)
     tests = [f"count({own})", f"count(DISTINCT {own})"]
     if dtype != "VARCHAR":
-        return [
-            *tests,
-            f"count(*) FILTER ({own} < 0)" if _typed(dtype) == "number" else "0",
-            f"max({own})" if _typed(dtype) == "date" else "NULL",
-        ]
+        negative = f"count(*) FILTER ({own} < 0)" if _typed(dtype) == "number" else "0"
+        return [*tests, negative, f"max({own})" if _typed(dtype) == "date" else "NULL"]
     tidy = f"trim({own})"
     words = ", ".join(f"'{word}'" for word in _FLAG_WORDS)
     comma = f"regexp_full_match({tidy}, '[-+]?[0-9.]*,[0-9]+|[-+]?[0-9]+')"
@@ -278,7 +259,7 @@ def _typed(dtype: str) -> str:
     return "whole" if dtype.endswith(("INT", "INTEGER")) else kind
 
 
-def _column(name: str, dtype: str, filled: int, distinct: int, rest: list[Any]) -> RawColumn:
+def _column(name: str, dtype: str, filled: int, distinct: int, *rest: Any) -> RawColumn:
     if dtype != "VARCHAR":
         negative, latest = rest
         latest = latest.date() if isinstance(latest, dt.datetime) else latest
@@ -291,8 +272,7 @@ def _column(name: str, dtype: str, filled: int, distinct: int, rest: list[Any]) 
         return RawColumn(name, "empty", own, filled, distinct)
     for form, count, latest in zip(_DATE_FORMATS, dates[::2], dates[1::2], strict=True):
         if count == filled and (form != "%Y%m%d" or _is_day(name, distinct, latest.year)):
-            length = 8 if form == "%Y%m%d" else 10
-            sql = f"strptime(left({own}, {length}), '{form}')::DATE"
+            sql = f"strptime(left({own}, {8 if form == '%Y%m%d' else 10}), '{form}')::DATE"
             said = f"dates as {form}"
             return RawColumn(name, "date", sql, filled, distinct, said, latest=latest.date())
     if whole == filled and not padded:

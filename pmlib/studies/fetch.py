@@ -26,23 +26,15 @@ _CHUNK = 1 << 20
 _ATTEMPTS = 3
 _TIMEOUT = (10, 60)  # seconds to connect, and between two pieces
 _USER_AGENT = "precision-marketing-case-study"
+_BAR: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False}
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """A raw file on this machine, verified.
+    """A raw file on this machine, verified; `size` in bytes.
 
-    Parameters
-    ----------
-    source : Source
-    path : pathlib.Path
-    members : tuple of Member
-        What it holds: all members of an archive, or the one that the file itself is.
-    packed : bool
-        Whether the members lie inside the file.
-    sha256 : str
-    size : int
-        Bytes.
+    `members` is what it holds: all members of an archive, or the one that the file itself is.
+    `packed` says that they lie inside the file.
     """
 
     source: Source
@@ -58,45 +50,27 @@ def obtain(
 ) -> tuple[RawFile, ...]:
     """Get a source's file, or its unpacked members from a mirror.
 
-    Looks in this order: the study's ``raw`` folder, the study's own folder (a file of one's
-    own), the mirror (``<mirror>/<study>/<file>``, or there the members of an archive), and last
-    the address.
+    Looks in this order: the study's ``raw`` folder, the study's own folder (a file of one's own),
+    the mirror (``<mirror>/<study>/<file>``, or there the members of an archive), and last the
+    address. `progress` gets one line of text a step.
 
-    Parameters
-    ----------
-    source : Source
-    folder : pathlib.Path
-        The study's folder.
-    mirror : pathlib.Path or None
-        Folder of copies of raw files, one sub-folder a study.
-    progress : callable
-        Gets one line of text a step.
-
-    Raises
-    ------
-    StudyError
-        The file is missing, cannot be downloaded, or is not the one that is expected.
+    Raises StudyError where the file is missing, cannot be downloaded, or is not the one expected.
     """
     raw = folder / "raw"
-    copies = [folder / source.file]
+    path, copies = raw / source.file, [folder / source.file]
     if source.url is not None:
-        copies = [raw / source.file, *copies]
-        if mirror is not None:
-            copies.append(mirror / folder.name / source.file)
-    for path in copies:
-        if path.is_file():
-            return (_verified(source, tuple(source.members), path, raw, packed=source.is_archive),)
-    if mirror is not None and source.is_archive:
-        loose = [
-            (member, mirror / folder.name / Path(member.file).name) for member in source.members
-        ]
+        copies = [path, *copies, *([mirror / folder.name / source.file] if mirror else [])]
+    here = next((copy for copy in copies if copy.is_file()), None)
+    if here is None and mirror is not None and source.is_archive:
+        home = mirror / folder.name
+        loose = [(member, home / Path(member.file).name) for member in source.members]
         if all(path.is_file() or member.optional for member, path in loose):
             return tuple(
                 _verified(source, (member,), path, raw, packed=False)
                 for member, path in loose
                 if path.is_file()
             )
-    if source.url is None:
+    if here is None and source.url is None:
         raise StudyError(
             "A raw file is missing.",
             where=str(folder / source.file),
@@ -104,9 +78,10 @@ def obtain(
             found="a folder" if (folder / source.file).is_dir() else "no such file",
             remedy="Put it there, or correct 'file' in study.yaml.",
         )
-    path = raw / source.file
-    _download(source, path, mirror, progress)
-    return (_verified(source, tuple(source.members), path, raw, packed=source.is_archive),)
+    if here is None:
+        _download(source, path, mirror, progress)
+    members = tuple(source.members)
+    return (_verified(source, members, here or path, raw, packed=source.is_archive),)
 
 
 def _verified(
@@ -120,27 +95,23 @@ def _verified(
     known: dict[str, Any] = read_json(book) if book.is_file() else {}
     entry = known.get(label, {})
     stamp = {"path": str(path.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns}
-    if all(entry.get(key) == value for key, value in stamp.items()):
-        found = entry["sha256"]
-    else:
-        found = _sha256(path)
+    unchanged = all(entry.get(key) == value for key, value in stamp.items())
+    found = entry["sha256"] if unchanged else _sha256(path)
     pinned = expected or (entry.get("sha256") if source.url else None)
     size = source.size if label == source.file else None
     if (pinned and found != pinned) or size not in (None, stat.st_size):
         why = f"the sha256 pinned on first use in {book}: {pinned}"
         if expected or not pinned:
             why = f"the sha256 in study.yaml: {expected}" if expected else "the size in study.yaml"
+        remedy = "Replace it by an unaltered copy, or take it out of the mirror."
+        if path.is_relative_to(raw):
+            remedy = "Delete the file and run again to fetch it anew."
         raise StudyError(
             "A raw file is not the one that is expected: it is truncated or altered.",
             where=str(path),
             rule=why,
             found=f"{found} ({stat.st_size:,} bytes" + (f" of {size:,})" if size else ")"),
-            remedy=(
-                "Delete the file and run again to fetch it anew."
-                if path.is_relative_to(raw)
-                else "Replace it by an unaltered copy, or take it out of the mirror."
-            )
-            + ("" if expected else f" If the change is meant, delete {book}."),
+            remedy=remedy + ("" if expected else f" If the change is meant, delete {book}."),
         )
     if entry != {**stamp, "sha256": found}:
         with writable(raw):
@@ -236,11 +207,8 @@ def _receive(source: Source, part: Path) -> None:
         with (
             part.open("ab" if resumed else "wb") as file,
             # disable=None: a bar on a terminal only
-            tqdm(
-                total=total, initial=start, unit="B", unit_scale=True, desc=source.file,
-                disable=None, leave=False,
-            ) as bar,
-        ):  # fmt: skip
+            tqdm(desc=source.file, total=total, initial=start, disable=None, **_BAR) as bar,
+        ):
             # read1 hands over what has arrived: when the line breaks, no piece is lost
             while piece := answer.raw.read1(_CHUNK):
                 file.write(piece)
@@ -251,27 +219,19 @@ def _receive(source: Source, part: Path) -> None:
 
 
 def _unreachable(source: Source, path: Path, mirror: Path | None, found: str) -> StudyError:
+    copy = f"{path.parent.parent.name}/{source.file}"
     return StudyError(
         "A raw file is neither here nor can it be downloaded.",
         where=str(source.url),
         rule=f"{source.file} comes from {path.parent}, from a mirror, or from its address",
-        found=f"{found}; "
-        + (f"no {path.parent.parent.name}/{source.file} in the mirror {mirror}"
-           if mirror else "no mirror given"),
+        found=f"{found}; " + (f"no {copy} in the mirror {mirror}" if mirror else "no mirror given"),
         remedy=f"Connect to the network and run again (what is there is kept), or pass "
-        f"--mirror DIR or set {MIRROR_VARIABLE} to a folder that holds "
-        f"{path.parent.parent.name}/{source.file}.",
-    )  # fmt: skip
+        f"--mirror DIR or set {MIRROR_VARIABLE} to a folder that holds {copy}.",
+    )
 
 
 def mirror_folder(mirror: str | Path | None) -> Path | None:
-    """The mirror given, or else that of the environment.
-
-    Raises
-    ------
-    StudyError
-        There is no such folder.
-    """
+    """The mirror given, or else that of the environment; StudyError where it is no folder."""
     named = mirror if mirror is not None else os.environ.get(MIRROR_VARIABLE) or None
     if named is None:
         return None

@@ -7,54 +7,33 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.engine import collect, open_engine
 from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies.contracts import check
 from pmlib.studies.fetch import RawFile
-from pmlib.studies.sources import (
-    quoted,
-    register_absent,
-    register_file,
-    register_server,
-    telling,
-)
+from pmlib.studies.sources import quoted, register_absent, register_file, register_server, telling
 from pmlib.studies.spec import StudySpec
 
 
 def ingest(spec: StudySpec, folder: Path, files: Iterable[RawFile], work: Path) -> dict[str, Any]:
-    """Write the canonical tables of a study.
+    """Write ``tables/<name>.parquet`` of a study into the empty folder `work`.
 
-    Parameters
-    ----------
-    spec : StudySpec
-    folder : pathlib.Path
-        The study's folder, where the SQL lies.
-    files : iterable of RawFile
-    work : pathlib.Path
-        An empty folder; ``tables/<name>.parquet`` is written into it.
-
-    Returns
-    -------
-    dict
-        ``notes`` (sentences on the data as they came) and ``raw_rows`` (rows by raw table).
-
-    Raises
-    ------
-    StudyError
-        A raw file cannot be read as declared, or the SQL fails.
+    Returns ``notes`` (sentences on the data as they came) and ``raw_rows`` (rows by raw table).
+    Raises StudyError where a raw file cannot be read as declared, or the SQL, which lies in
+    `folder`, fails.
     """
-    staging = work / "staging"
-    tables = work / "tables"
+    staging, tables = work / "staging", work / "tables"
     staging.mkdir()
     tables.mkdir()
-    connection = duckdb.connect()
-    try:
+    with duckdb.connect() as connection:
         connection.execute("SET temp_directory = ?", [str(staging / "spill")])
         connection.execute("SET autoinstall_known_extensions = false")
         raw_rows: dict[str, int] = {}
@@ -72,31 +51,25 @@ def ingest(spec: StudySpec, folder: Path, files: Iterable[RawFile], work: Path) 
         for table, sql_file in spec.tables.items():
             _write(connection, table, folder / sql_file, tables / f"{table}.parquet")
         notes += [_note(connection, note.text, note.sql) for note in spec.notes]
-    finally:
-        connection.close()
     shutil.rmtree(staging)
     return {"notes": notes, "raw_rows": raw_rows}
 
 
 def validate(spec: StudySpec, paths: dict[str, Path]) -> dict[str, int]:
     """Check written tables against the contracts; return the rows of each."""
-    engine = open_engine("duckdb")
-    try:
+    with closing(open_engine("duckdb")) as engine:
         rows = check(
             {name: engine.scan(path) for name, path in paths.items()},
             as_of=spec.as_of,
             attributes=spec.attributes,
             outcomes=spec.outcomes,
         )
-        if spec.structural_pairs:
-            known: set[str] = set()
-            if "products" in paths:
-                ids = engine.scan(paths["products"]).select("product_id")
-                known = set(collect(ids, sort_by=())["product_id"].astype(str))
-            _check_pairs(spec, known)
-        return rows
-    finally:
-        engine.close()
+        known: set[str] = set()
+        if spec.structural_pairs and "products" in paths:
+            ids = engine.scan(paths["products"]).select("product_id")
+            known = set(collect(ids, sort_by=())["product_id"].astype(str))
+        _check_pairs(spec, known)
+    return rows
 
 
 def _check_pairs(spec: StudySpec, known: set[str]) -> None:
@@ -112,7 +85,7 @@ def _check_pairs(spec: StudySpec, known: set[str]) -> None:
             )
 
 
-def _write(connection: duckdb.DuckDBPyConnection, table: str, sql: Path, target: Path) -> None:
+def _write(connection: Connection, table: str, sql: Path, target: Path) -> None:
     """Run the SQL of a canonical table and write its result."""
     try:
         query = sql.read_text(encoding="utf-8-sig").strip().rstrip(";")
@@ -126,9 +99,9 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, sql: Path, target:
         ) from None
     try:
         relation = _query(connection, query, where=str(sql))
-        columns = ", ".join(_column(table, n, str(t)) for n, t in
-                            zip(relation.columns, relation.types, strict=True))  # fmt: skip
-        relation.select(columns).write_parquet(str(target), compression="zstd")
+        columns = zip(relation.columns, map(str, relation.types), strict=True)
+        written = ", ".join(_column(table, *column) for column in columns)
+        relation.select(written).write_parquet(str(target), compression="zstd")
     except duckdb.Error as error:
         raise StudyError(
             "The SQL of a table fails.",
@@ -139,9 +112,7 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, sql: Path, target:
         ) from None
 
 
-def _query(
-    connection: duckdb.DuckDBPyConnection, query: str, *, where: str
-) -> duckdb.DuckDBPyRelation:
+def _query(connection: Connection, query: str, *, where: str) -> duckdb.DuckDBPyRelation:
     """Open a query; refuse all that is no query, for the SQL of a study changes nothing."""
     statements = connection.extract_statements(query)
     if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
@@ -179,7 +150,7 @@ def _column(table: str, name: str, dtype: str) -> str:
     return written
 
 
-def _note(connection: duckdb.DuckDBPyConnection, text: str, sql: str | None) -> str:
+def _note(connection: Connection, text: str, sql: str | None) -> str:
     """Fill a note of study.yaml with the number that its SQL counts."""
     if sql is None:
         return text

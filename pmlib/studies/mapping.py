@@ -101,13 +101,10 @@ class Table:
 
 
 def assign(tables: list[Table]) -> dict[str, Table]:
-    """Decide which raw table becomes which canonical one.
+    """Decide which raw table becomes which canonical one, in the order of the contracts.
 
-    Returns
-    -------
-    dict of str to Table
-        In the order of the contracts; empty when no table identifies customers. Where no table
-        has a row for each customer, `customers` is the table whose ids are taken.
+    Empty when no table identifies customers. Where no table has a row for each customer,
+    `customers` is the table whose ids are taken.
     """
     found: dict[str, Table] = {}
     for kind in ("contacts", "transactions", "holdings", "customers", "products"):
@@ -285,13 +282,7 @@ _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIG
 
 
 def sql_of(kind: str, table: Table, as_of: dt.date) -> tuple[str, str]:
-    """Write the SQL of a canonical table.
-
-    Returns
-    -------
-    tuple of str
-        The SQL, and what else is to be said of it (empty, or starting with a semicolon).
-    """
+    """Write the SQL of a canonical table, and what else is to be said of it, after a semicolon."""
     ids_only = not table.columns
     parts: list[tuple[str, str]] = []
     for target, column in CONTRACTS[kind].columns.items():

@@ -21,6 +21,7 @@ from typing import IO
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError
 from pmlib.studies.fetch import RawFile
@@ -30,26 +31,12 @@ _BATCH = 50_000
 
 
 def register_file(
-    connection: duckdb.DuckDBPyConnection, file: RawFile, staging: Path
+    connection: Connection, file: RawFile, staging: Path
 ) -> Iterator[tuple[str, int, list[str]]]:
-    """Make the raw tables of a file known under their names.
+    """Make the raw tables of a file known; yield name, rows, and sentences to be noted of each.
 
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-    file : RawFile
-    staging : pathlib.Path
-        Folder for copies that are needed while tables are made.
-
-    Yields
-    ------
-    tuple
-        Name of a raw table, its rows, and sentences to be noted.
-
-    Raises
-    ------
-    StudyError
-        The file is not what study.yaml says it is.
+    `staging` takes copies that are needed while tables are made. Raises StudyError where the file
+    is not what study.yaml says it is.
     """
     if file.size == 0:
         raise StudyError("A raw file is empty.", where=str(file.path), found="0 bytes")
@@ -70,7 +57,7 @@ def register_file(
 
 
 def register_server(
-    connection: duckdb.DuckDBPyConnection, source: Source, staging: Path
+    connection: Connection, source: Source, staging: Path
 ) -> Iterator[tuple[str, int]]:
     """Copy tables of a PostgreSQL server aside and make them known; yield name and rows."""
     assert source.server is not None
@@ -80,7 +67,7 @@ def register_server(
         yield name, _text(connection, path, Member(file=inner, table=name), staging, inner)
 
 
-def register_absent(connection: duckdb.DuckDBPyConnection, member: Member) -> str:
+def register_absent(connection: Connection, member: Member) -> str:
     """Give the SQL an empty table in place of an optional file; return what is to be noted."""
     columns = ", ".join(f"NULL::VARCHAR AS {quoted(name)}" for name in member.csv.columns or [])
     connection.execute(f"CREATE VIEW {quoted(member.table)} AS SELECT {columns} WHERE FALSE")
@@ -102,9 +89,7 @@ def telling(error: Exception) -> str:
 # --- delimited text -----------------------------------------------------------------------------
 
 
-def _text(
-    connection: duckdb.DuckDBPyConnection, path: Path, member: Member, staging: Path, where: str
-) -> int:
+def _text(connection: Connection, path: Path, member: Member, staging: Path, where: str) -> int:
     form = member.csv
     path = as_utf8(path, form.encoding, staging / f"{member.table}.utf8", where)
     names = form.columns or header(path, form, where)
@@ -214,14 +199,11 @@ def _rows_as_expected(member: Member, rows: int, where: str) -> list[str]:
             found=f"{rows:,} rows",
             remedy="Replace it by an unaltered copy.",
         )
-    note = (
-        f"The raw file {Path(member.file).name} is partial here: {rows:,} of {member.rows:,} "
-        f"rows ({rows / member.rows:.1%}) were seen."
-    )
-    return [note]
+    seen = f"{rows:,} of {member.rows:,} rows ({rows / member.rows:.1%}) were seen"
+    return [f"The raw file {Path(member.file).name} is partial here: {seen}."]
 
 
-def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+def _count(connection: Connection, name: str) -> int:
     return int(connection.table(quoted(name)).count("*").fetchall()[0][0])
 
 
@@ -250,10 +232,8 @@ def _extract(archive: IO[bytes], inner: str, target: Path) -> None:
         names = opened.namelist()
         alike = [name for name in names if Path(name).name == inner]
         if inner in names or len(alike) == 1:  # some archives keep their files in a folder
-            with (
-                opened.open(inner if inner in names else alike[0]) as packed,
-                target.open("wb") as file,
-            ):
+            found = inner if inner in names else alike[0]
+            with opened.open(found) as packed, target.open("wb") as file:
                 shutil.copyfileobj(packed, file)
             return
         nested = next((n for n in names if n.endswith(".zip") and inner.startswith(f"{n}/")), None)
@@ -266,7 +246,7 @@ def _extract(archive: IO[bytes], inner: str, target: Path) -> None:
 # --- files with types ---------------------------------------------------------------------------
 
 
-def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> int:
+def _parquet(connection: Connection, path: Path, name: str) -> int:
     try:
         connection.read_parquet(str(path)).create_view(name)
         return _count(connection, name)
@@ -274,28 +254,21 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> in
         raise _unreadable("a Parquet file", str(path), telling(error)) from None
 
 
-def _duckdb(
-    connection: duckdb.DuckDBPyConnection, path: Path, inner: str, name: str, _: Path
-) -> None:
+def _duckdb(connection: Connection, path: Path, inner: str, name: str, _: Path) -> None:
     base = f"file {path}"
     try:
         attached = connection.execute("SELECT database_name FROM duckdb_databases()").fetchall()
         if (base,) not in attached:
             place = str(path).replace("'", "''")
             connection.execute(f"ATTACH '{place}' AS {quoted(base)} (READ_ONLY)")
-        parts = [quoted(part) for part in inner.split(".")]
-        if len(parts) == 1:
-            parts = ["main", *parts]
-        connection.table(".".join([quoted(base), *parts])).create_view(name)
+        parts = inner.split(".") if "." in inner else ["main", inner]
+        connection.table(".".join(map(quoted, [base, *parts]))).create_view(name)
     except duckdb.Error as error:
-        raise _unreadable(
-            f"a DuckDB file with a table {inner}", str(path), telling(error)
-        ) from None
+        rule = f"a DuckDB file with a table {inner}"
+        raise _unreadable(rule, str(path), telling(error)) from None
 
 
-def _sqlite(
-    connection: duckdb.DuckDBPyConnection, path: Path, inner: str, name: str, staging: Path
-) -> None:
+def _sqlite(connection: Connection, path: Path, inner: str, name: str, staging: Path) -> None:
     target = staging / f"{name}.sqlite.parquet"
     database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
@@ -317,11 +290,9 @@ def _sqlite(
 
 def _as_text(value: object) -> str | None:
     """Write a value of SQLite as text, floats in full, nothing as null."""
-    if value is None or isinstance(value, str):
-        return value
     if isinstance(value, bytes):
         return value.decode()
-    return repr(value)
+    return value if value is None or isinstance(value, str) else repr(value)
 
 
 def _unreadable(rule: str, where: str, found: str) -> StudyError:
@@ -358,9 +329,8 @@ def _copy(server: Server, inner: str, target: Path) -> None:
             where="sources: server",
             remedy="Install it: pip install '.[postgresql]'.",
         ) from None
-    query = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(
-        sql.Identifier(*inner.split("."))
-    )
+    table = sql.Identifier(*inner.split("."))
+    query = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(table)
     try:
         with (
             psycopg.connect(

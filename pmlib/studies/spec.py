@@ -83,12 +83,9 @@ class Server(Strict):
 
 Kind = Literal["text", "parquet", "sqlite", "duckdb", "postgresql"]
 _KINDS: dict[str, Kind] = {
-    ".parquet": "parquet",
-    ".sqlite": "sqlite",
-    ".sqlite3": "sqlite",
-    ".db": "sqlite",
-    ".duckdb": "duckdb",
-}
+    ".parquet": "parquet", ".duckdb": "duckdb",
+    ".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite",
+}  # fmt: skip
 
 
 def kind_of_file(name: str) -> Kind:
@@ -135,9 +132,7 @@ class Source(Strict):
     @property
     def kind(self) -> Kind:
         """What is read, by the file's ending."""
-        if self.server is not None:
-            return "postgresql"
-        return kind_of_file(self.file)
+        return "postgresql" if self.server is not None else kind_of_file(self.file)
 
     @property
     def names(self) -> list[str]:
@@ -222,13 +217,7 @@ def list_studies() -> list[str]:
 
 
 def folder_of(name_or_folder: str | Path) -> Path:
-    """Find a study's folder: a name under ``data/``, or the path of a folder of one's own.
-
-    Raises
-    ------
-    StudyError
-        There is neither.
-    """
+    """Find a study's folder: a name under ``data/``, or the path of a folder of one's own."""
     name = str(name_or_folder)
     if name in list_studies():
         return STUDIES / name
@@ -289,9 +278,8 @@ def _fault(fault: dict[str, Any]) -> str:
         models = [StudySpec] if len(fault["loc"]) == 1 else inner
         known = {name for model in models for name in model.model_fields}
         key = str(fault["loc"][-1])
-        return f"{where}: " + (
-            "this key has no place here" if key in known else f"unknown key, {nearest(key, known)}"
-        )
+        misplaced = "this key has no place here"
+        return f"{where}: {misplaced if key in known else f'unknown key, {nearest(key, known)}'}"
     if fault["type"] == "missing":
         return f"{where}: missing"
     if fault["loc"] and fault["loc"][-1] == "[key]":

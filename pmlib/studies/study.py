@@ -9,7 +9,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,6 @@ class Attribute:
 
     Parameters
     ----------
-    label, unit : str
     role : str
         ``feature`` may form segments; ``descriptor`` describes and predicts, but forms no
         segments; ``sensitive`` is kept for checks of fairness.
@@ -69,27 +68,20 @@ class Study:
 
     Attributes
     ----------
-    name, title, description, licence : str
     citation : str
         Key of the bibliography, or empty.
-    simulated : bool
     as_of : datetime.date
         The last day the data know.
-    currency : str
     attributes, outcomes : mapping of str to Attribute
         Further columns of `customers` and of `contacts`.
     structural_pairs : tuple of pairs of str
         The first product implies the second by construction.
-    channels : tuple of Channel
     notes : tuple of str
         Sentences on the data as they came (partial files, duplicates), with counts.
     sources : tuple of mappings
         ``name, address, sha256, size`` of each raw file.
-    folder : pathlib.Path
-    tables : mapping of str to pathlib.Path
-        Canonical tables present.
-    rows : mapping of str to int
-        Rows of each.
+    tables, rows : mapping
+        Canonical tables present, and the rows of each.
     truth : pathlib.Path or None
         Folder of the truth, simulated studies only.
     fingerprint : str
@@ -127,13 +119,7 @@ class Study:
         return all(name in self.tables for name in names)
 
     def scan(self, name: str, engine: Engine) -> nw.LazyFrame:
-        """Open a canonical table on an engine.
-
-        Raises
-        ------
-        StudyError
-            The study has no such table.
-        """
+        """Open a canonical table on an engine; StudyError where the study has no such table."""
         if name not in self.tables:
             raise StudyError(
                 "The study has no such table.",
@@ -181,13 +167,9 @@ def prepare(
             found=str(params.as_of),
             remedy="Choose an earlier day, or leave as_of at null.",
         )
-    where = mirror_folder(mirror)
-    files = [
-        file
-        for source in spec.sources
-        if source.server is None
-        for file in obtain(source, folder, mirror=where, progress=say)
-    ]
+    where, own = mirror_folder(mirror), [source for source in spec.sources if not source.server]
+    found = [obtain(source, folder, mirror=where, progress=say) for source in own]
+    files = [file for of_source in found for file in of_source]
     fingerprint = _fingerprint(spec, folder, files, params)
     target = folder / "tables" / fingerprint
     if not (target / _MANIFEST).is_file():
@@ -247,18 +229,14 @@ def _tables(folder: Path) -> dict[str, Path]:
 
 def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Parameters) -> str:
     """Hash what the tables depend on: the declaration, the SQL, the raw files, the code."""
-    parts: dict[str, str] = {
-        SPEC_FILE: _digest(folder / SPEC_FILE),
-        **{file: _digest(folder / file) for file in spec.tables.values()},
-        **{str(file.path.name): file.sha256 for file in files},
-    }
+    parts = {file: _digest(folder / file) for file in (SPEC_FILE, *spec.tables.values())}
+    parts |= {file.path.name: file.sha256 for file in files}
     code = [Path(str(module.__file__)) for module in (ingestion, sources, schema)]
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
-    parts |= {f"code {path.parent.name}/{path.name}": _digest(path) for path in code}
-    if spec.simulated:
         settings = {name: getattr(params, name) for name in casebank.PARAMETERS}
         parts["parameters"] = json.dumps(settings, sort_keys=True, default=str)
+    parts |= {f"code {path.parent.name}/{path.name}": _digest(path) for path in code}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -311,14 +289,7 @@ def check_study(
 ) -> pd.DataFrame:
     """Prepare a study, which checks its contracts, and describe each column of its tables.
 
-    Parameters
-    ----------
-    name_or_folder : str or path
-        A study under ``data/``, or a folder with a study.yaml.
-    params : pmlib.params.Parameters, optional
-        Simulated studies are generated from them; by default the defaults.
-    mirror, progress
-        As in `prepare`.
+    Parameters and errors as those of `prepare`; a simulated study has the default parameters.
 
     Returns
     -------
@@ -326,18 +297,10 @@ def check_study(
         One row a column: ``table, column, kind, rows, empty`` (cells), ``different`` (values),
         ``smallest, largest`` (numbers and dates only: no text leaves the data), ``role``
         (key, contract, or the attribute's role).
-
-    Raises
-    ------
-    StudyError
-        What `prepare` raises.
     """
     study = prepare(name_or_folder, params or Parameters(), mirror=mirror, progress=progress)
-    engine = open_engine("duckdb")
-    try:
+    with closing(open_engine("duckdb")) as engine:
         rows = [row for table in study.tables for row in _describe(study, table, engine)]
-    finally:
-        engine.close()
     return pd.DataFrame(rows, columns=list(_CHECKED))
 
 
@@ -345,16 +308,14 @@ def _describe(study: Study, table: str, engine: Engine) -> list[dict[str, Any]]:
     """Describe all columns of a table in one scan."""
     frame = study.scan(table, engine)
     types = {name: dtype for name, dtype in frame.collect_schema().items() if name != schema.HASH}
-    wanted = []
+    wanted = {}
     for name, dtype in types.items():
         column = nw.col(name)
-        wanted += [
-            column.is_null().cast(nw.Int64).sum().alias(f"empty {name}"),
-            column.n_unique().alias(f"different {name}"),
-        ]
+        wanted[f"empty {name}"] = column.is_null().cast(nw.Int64).sum()
+        wanted[f"different {name}"] = column.n_unique()
         if dtype.is_numeric() or dtype == nw.Date:
-            wanted += [column.min().alias(f"min {name}"), column.max().alias(f"max {name}")]
-    found = collect(frame.select(*wanted), sort_by=()).iloc[0]
+            wanted |= {f"min {name}": column.min(), f"max {name}": column.max()}
+    found = collect(frame.select(**wanted), sort_by=()).iloc[0]
     return [
         {
             "table": table,
@@ -383,7 +344,5 @@ def _role(study: Study, table: str, name: str) -> str:
     contract = schema.CONTRACTS[table]
     if name in contract.key:
         return "key"
-    if name in contract.columns:
-        return "contract"
     described = study.outcomes if table == "contacts" else study.attributes
-    return described[name].role
+    return "contract" if name in contract.columns else described[name].role

@@ -38,10 +38,7 @@ _DECIMALS = {"share": 1, "points": 2, "currency": 2, "days": 0, "months": 0}
 def read_blocks(path: Path) -> dict[str, str]:
     """Cut a text file into its blocks; what stands before the first has the name ``""``.
 
-    Raises
-    ------
-    StudyError
-        The file cannot be read, or a block occurs twice.
+    StudyError where the file cannot be read, or a block occurs twice.
     """
     try:
         source = path.read_text(encoding="utf-8")
@@ -59,37 +56,22 @@ def read_blocks(path: Path) -> dict[str, str]:
 
 @cache
 def open_language(code: str) -> Language:
-    """Open a language once a process.
-
-    Raises
-    ------
-    StudyError
-        There is no such folder of texts.
-    """
+    """Open a language once a process; StudyError where there is no such folder of texts."""
     return Language(TEXTS / code)
 
 
 class Language:
-    """The words of one language.
+    """The words of one language: a folder with ``catalogue.yaml`` and the text files.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Holds ``catalogue.yaml`` and the text files.
-
-    Raises
-    ------
-    StudyError
-        The folder or its catalogue cannot be read.
+    StudyError where the folder or its catalogue cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = folder / "catalogue.yaml"
         try:
-            self.catalogue: dict[str, Any] = yaml.load(
-                path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
-            )
+            text = path.read_text(encoding="utf-8")
+            self.catalogue: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
         except (OSError, yaml.YAMLError) as error:
             raise StudyError(
                 "The catalogue of a language cannot be read.",
@@ -179,11 +161,8 @@ class Language:
     def level(self, kind: str, code: Any) -> str:
         """Words of a level; what the catalogue does not list is a name from the data.
 
-        Parameters
-        ----------
-        kind : str
-            The category; ``<label of a table>.<column>`` is looked up before ``<column>``. A code
-            can be made of others: ``best_half_by_{ranking}`` has the words of its ranking.
+        ``<label of a table>.<column>`` is looked up before ``<column>``. A code can be made of
+        others: ``best_half_by_{ranking}`` has the words of its ranking.
         """
         levels = self.catalogue["levels"]
         for name in (kind, kind.rpartition(".")[2]):
@@ -212,9 +191,7 @@ class Language:
             units = entry.get("unit", "")  # several, where it depends on the study's outcome
             wrong = record.unit not in (units if isinstance(units, list) else [units])
             listed = str(units)
-            found |= {
-                name: self.plain_value(value, chapter) for name, value in record.about.items()
-            }
+            found |= {n: self.plain_value(value, chapter) for n, value in record.about.items()}
         if wrong:
             raise StudyError(
                 "A number or fact is not what the catalogue says.",
@@ -265,10 +242,6 @@ class Language:
 
     # --- texts --------------------------------------------------------------------------------
 
-    def has_block(self, chapter: str, block: str) -> bool:
-        """Tell whether a chapter's file, or the frame's, has a block."""
-        return block in self.blocks(chapter) or block in self.blocks(FRAME)
-
     def blocks(self, chapter: str) -> dict[str, str]:
         """The blocks of a file, as they are written."""
         if chapter not in self._blocks:
@@ -282,13 +255,7 @@ class Language:
         return frozenset(sections) | {name for name in shown if "." not in name}
 
     def source(self, chapter: str, block: str) -> str:
-        """A block as it is written, of the chapter's file or else of the frame's.
-
-        Raises
-        ------
-        StudyError
-            Neither has such a block.
-        """
+        """A block as it is written, of the chapter's file or else of the frame's, or StudyError."""
         for file in (chapter, FRAME):
             if block in self.blocks(file):
                 return self.blocks(file)[block]
@@ -308,13 +275,10 @@ class Language:
         currency: str = "",
         plain: bool = False,
     ) -> str:
-        """Fill in a block.
+        """Fill in a block of a chapter's file.
 
         Parameters
         ----------
-        chapter : str
-            Name of the file.
-        block : str
         quotes : mapping
             Numbers, facts, levels, phrases, names from the data, lists of these: what the block
             may look up.

@@ -58,6 +58,7 @@ def _marked_catalogue(catalogue: Mapping[str, Any]) -> dict[str, Any]:
             for key, entry in entries.items()
         }
 
+    helps = {name: field.description or "" for name, field in Parameters.model_fields.items()}
     return {
         **catalogue,
         "language": "en-x-pseudo",
@@ -71,13 +72,7 @@ def _marked_catalogue(catalogue: Mapping[str, Any]) -> dict[str, Any]:
         },
         "levels": {
             kind: {code: marked(str(text)) for code, text in levels.items()}
-            for kind, levels in catalogue["levels"].items()
-        }
-        | {
-            "parameter": {
-                name: marked(field.description or "")
-                for name, field in Parameters.model_fields.items()
-            }
+            for kind, levels in (catalogue["levels"] | {"parameter": helps}).items()
         },
     }
 

@@ -88,14 +88,7 @@ class Verdict:
 class Words:
     """What a figure asks its words of: the blocks ``<label>.<name>`` of its chapter.
 
-    Parameters
-    ----------
-    language : Language
-    chapter, label : str
-        The text file, and the figure's label.
-    quotes : mapping
-        What the words may quote.
-    currency : str
+    `label` is the figure's; the words may quote what `quotes` holds.
     """
 
     language: Language
@@ -106,13 +99,8 @@ class Words:
 
     def __call__(self, name: str, **quotes: Any) -> str:
         """Return the words of one place in the figure, such as the label of an axis."""
-        return self.language.render(
-            self.chapter,
-            f"{self.label}.{name}",
-            {**self.quotes, **quotes},
-            currency=self.currency,
-            plain=True,
-        )
+        block, known = f"{self.label}.{name}", {**self.quotes, **quotes}
+        return self.language.render(self.chapter, block, known, currency=self.currency, plain=True)
 
     def level(self, kind: str, code: Any) -> str:
         """Return the words of a level, or the name from the data."""
@@ -140,14 +128,8 @@ class Words:
 class Look:
     """How a table is shown: the catalogue's headings, units and levels for its columns.
 
-    Parameters
-    ----------
-    language : Language
-    chapter : str
-        Text file whose blocks phrases in cells name.
-    label : str
-        The table's, or that of the figure whose data it holds.
-    currency : str
+    `chapter` is the text file whose blocks phrases in cells name; `label` the table's, or that of
+    the figure whose data it holds.
     """
 
     language: Language
@@ -170,13 +152,7 @@ class Look:
         return tuple(self._table.get("filters", ()))
 
     def column(self, name: str) -> Mapping[str, Any]:
-        """Label, unit and decimals of a column.
-
-        Raises
-        ------
-        StudyError
-            The catalogue lacks it.
-        """
+        """Label, unit and decimals of a column; StudyError where the catalogue lacks it."""
         general = self.language.catalogue["columns"].get(name)
         own = self._table.get("columns", {}).get(name)
         if general is None and own is None:

@@ -22,16 +22,9 @@ if TYPE_CHECKING:
 def potential_outcomes(study: Study, contacts: pd.DataFrame) -> pd.DataFrame:
     """Expected outcomes of each row's customer with and without its own offer.
 
-    Parameters
-    ----------
-    contacts : DataFrame
-        ``customer_id, product_id, channel``; in control the channel that was planned.
-
-    Returns
-    -------
-    DataFrame
-        ``p0, p1`` (probability of buying without and with the offer), ``margin`` (expected
-        currency a sale) and ``cost`` (currency a contact), in the order of `contacts`.
+    `contacts` has ``customer_id, product_id, channel``; in control the channel that was planned.
+    The result has, in their order, ``p0, p1`` (probability of buying without and with the offer),
+    ``margin`` (expected currency a sale) and ``cost`` (currency a contact).
     """
     known = casebank.population(study)
     kind, held = known.look_up(contacts["customer_id"].to_numpy())
@@ -61,24 +54,13 @@ def _profit(outcomes: pd.DataFrame) -> np.ndarray:
 def _beside(table: pd.DataFrame, truth: Sequence[float]) -> pd.DataFrame:
     """`table` with the truth, and whether each interval holds it (rounding is no miss)."""
     own = table.assign(truth=truth)
-    held = own["truth"].between(own["low"] - 1e-9, own["high"] + 1e-9)
-    return own.assign(covered=held)
+    return own.assign(covered=own["truth"].between(own["low"] - 1e-9, own["high"] + 1e-9))
 
 
 def true_effects(contacts: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, float]:
-    """What the headline estimates of a field test should be.
+    """What the headline estimates of a field test should be, by the keys of `intention_to_treat`.
 
-    Parameters
-    ----------
-    contacts : DataFrame
-        ``arm``.
-    outcomes : DataFrame
-        As `potential_outcomes`.
-
-    Returns
-    -------
-    dict
-        Keys as the headline numbers of `intention_to_treat`.
+    `contacts` has the ``arm`` of each row of `outcomes`, which is as `potential_outcomes`.
     """
     treated = (contacts["arm"] != CONTROL).to_numpy()
     uplift = float((outcomes["p1"] - outcomes["p0"]).mean())
@@ -99,17 +81,9 @@ def effects_beside_truth(
 ) -> Finding:
     """Headline effects, and effects by segment, beside the truth.
 
-    Parameters
-    ----------
-    contacts : DataFrame or Finding
-        The campaign; absent where it cannot be read.
-    effects, groups : Finding
-        As `intention_to_treat` and `effects_by`.
-
-    Returns
-    -------
-    Finding
-        As `beside_truth`; further table *truth-segments*, as `true_groups`.
+    The table is as `beside_truth`; the further table *truth-segments* as `true_groups`. `effects`
+    and `groups` are those of `intention_to_treat` and `effects_by`; `contacts` is absent where the
+    campaign cannot be read.
     """
     if not study.simulated or isinstance(contacts, Finding):
         return missing("no_truth")
@@ -131,14 +105,8 @@ def rankings_beside_truth(
 ) -> Finding:
     """Rankings and values of policies beside the truth: the same weights on true profits.
 
-    Parameters
-    ----------
-    expected : Expected or Finding
-        Has the customers judged; absent where the campaign cannot be read.
-    scores, policies : mapping
-        What was judged.
-    rankings, values : Finding
-        As `judge_rankings` and `policy_values`, of profit.
+    `rankings` and `values` are those of `judge_rankings` and `policy_values`, of profit; `expected`
+    has the customers judged, and is absent where the campaign cannot be read.
 
     Returns
     -------
@@ -166,21 +134,10 @@ def rankings_beside_truth(
 def true_groups(
     contacts: pd.DataFrame, outcomes: pd.DataFrame, estimates: pd.DataFrame, group: str
 ) -> pd.DataFrame:
-    """Effects on response by group, beside the truth.
+    """Effects on response by `group`, a column of `contacts`, beside the truth.
 
-    Parameters
-    ----------
-    contacts : DataFrame
-        With the column `group`.
-    outcomes : DataFrame
-        As `potential_outcomes`.
-    estimates : DataFrame
-        `group`, ``effect, low, high``.
-
-    Returns
-    -------
-    DataFrame
-        `group`, ``estimate, low, high, truth, covered``.
+    `outcomes` is as `potential_outcomes`; `estimates` has `group`, ``effect, low, high``; the
+    result `group`, ``estimate, low, high, truth, covered``.
     """
     true = (outcomes["p1"] - outcomes["p0"]).groupby(contacts[group]).mean()
     table = estimates[[group, "effect", "low", "high"]].rename(columns={"effect": "estimate"})
@@ -190,10 +147,7 @@ def true_groups(
 def beside_truth(numbers: Sequence[Number], truth: Mapping[str, float]) -> pd.DataFrame:
     """Estimates beside the truth, each in its unit.
 
-    Returns
-    -------
-    DataFrame
-        ``quantity, estimate, interval, truth, covered``.
+    Columns: ``quantity, estimate, interval, truth, covered``.
     """
     rows = []
     for number in numbers:

@@ -26,14 +26,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def simulated_study(params: Parameters, folder: Path) -> Study:
-    """Generate a bank in a folder of its own and open it as a study.
-
-    Parameters
-    ----------
-    params : Parameters
-    folder : pathlib.Path
-        An empty folder; nothing is written elsewhere.
-    """
+    """Generate a bank in an empty folder of its own and open it as a study."""
     home = folder / "casebank"
     home.mkdir()
     shutil.copy(PROJECT / "data" / "casebank" / "study.yaml", home)
@@ -44,18 +37,8 @@ def simulated_study(params: Parameters, folder: Path) -> Study:
 class Chain:
     """What the chapters leave behind on one simulated bank.
 
-    Parameters
-    ----------
-    params : Parameters
-    study : Study
-    kinds : pandas.DataFrame
-        ``customer_id, segment`` as found, ``kind`` as it is.
-    check : Finding
-        Rules against the truth.
-    case : strategy.Case
-    design : strategy.Design
-    plan : pandas.DataFrame
-        The contact plan.
+    `kinds` has ``customer_id, segment`` as found, ``kind`` as it is; `check` is the rules against
+    the truth, `plan` the contact plan.
     """
 
     params: Parameters
@@ -77,14 +60,9 @@ def chain(params: Parameters) -> Iterator[Chain]:
         try:
             kinds, segments = _segments(study, engine, params, folder)
             rules, check = _rules(study, engine, params, folder)
+            saved = folder / ASSIGNMENTS
             case = strategy.open_case(
-                study,
-                engine,
-                params,
-                segments,
-                rules,
-                as_of=study.as_of,
-                assignments=folder / ASSIGNMENTS,
+                study, engine, params, segments, rules, as_of=study.as_of, assignments=saved
             )
             assert isinstance(case, strategy.Case)
             design = strategy.plan_study(case)
@@ -101,17 +79,15 @@ def _segments(
     tables = {table: study.scan(table, engine) for table in study.tables}
     features = segmentation.customer_features(tables, study.attributes, as_of=study.as_of)
     sample = segmentation.draw_sample(features.frame, size=params.sample_size, seed=params.seed)
-    result = segmentation.segment(sample, features.features, params)
-    assigned = segmentation.assign_customers(
-        features.frame, result.scorer, engine=engine, folder=folder
-    )
+    scorer = segmentation.segment(sample, features.features, params).scorer
+    assigned = segmentation.assign_customers(features.frame, scorer, engine=engine, folder=folder)
     engine.write(assigned.select("customer_id", "segment"), folder / ASSIGNMENTS)
     found = engine.scan(folder / ASSIGNMENTS).join(
         kinds_of_customers(study, engine), on="customer_id", how="inner"
     )
     kinds = collect(found, sort_by=["customer_id"])
     segments = kinds.groupby("segment").size().rename("customers").reset_index()
-    segments["name"] = [result.scorer.names[segment - 1] for segment in segments["segment"]]
+    segments["name"] = [scorer.names[segment - 1] for segment in segments["segment"]]
     return kinds, segments
 
 
@@ -138,7 +114,6 @@ def _contact_plan(
 ) -> pd.DataFrame:
     contacts = strategy.contact_plan(case, design)
     assert isinstance(contacts, nw.LazyFrame)
-    engine.write(contacts, folder / "contact_plan.parquet")
-    return collect(
-        engine.scan(folder / "contact_plan.parquet"), sort_by=["customer_id", "product_id"]
-    )
+    path = folder / "contact_plan.parquet"
+    engine.write(contacts, path)
+    return collect(engine.scan(path), sort_by=["customer_id", "product_id"])

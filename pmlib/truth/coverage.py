@@ -43,7 +43,6 @@ def coverage(
         Campaigns, and customers in each, drawn with replacement.
     control_share : float
         Share of each cell held out, rounded up.
-    seed : int
 
     Returns
     -------

@@ -27,13 +27,7 @@ _STREAM = 4006
 def compare_with_oracle(case: Case, design: Design, comparison: Comparison) -> Finding:
     """Compare policies with the oracle, which knows the true effect of every cell.
 
-    Parameters
-    ----------
-    case : Case
-    design : Design
-        Of the same case.
-    comparison : Comparison
-        Of the same case; its differences are set beside their truth.
+    `design` and `comparison` are of the same case; differences are set beside their truth.
 
     Returns
     -------
@@ -66,16 +60,14 @@ def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
     more = {name: true["combined"] - true[name] for name in RIVALS}
     differences = gains(comparison, value, more)
     half = differences.set_index("policy")
+    halves = half["true_half"]
     return Finding(
         table,
         (
             Number("true_profit_combined", true["combined"], "currency"),
             *(Number(f"true_share_{n}", shares[n], "share") for n in ("combined", *RIVALS)),
             *(Number(f"true_combined_more_than_{n}", more[n], "currency") for n in RIVALS),
-            *(
-                Number(f"true_half_combined_more_than_{n}", half.loc[n, "true_half"], "currency")
-                for n in RIVALS
-            ),
+            *(Number(f"true_half_combined_more_than_{n}", halves[n], "currency") for n in RIVALS),
         ),
         facts={
             "contacts_pay": oracle > 0,
@@ -86,27 +78,16 @@ def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
 
 
 def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float]) -> pd.DataFrame:
-    """What held-out contacts said of combining, and what is true of the same plans.
+    """*true-differences* of `compare_with_oracle`.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    value : numpy.ndarray
-        (L, 2, P, C) true profit of a planned customer, currency.
-    whole : mapping
-        Policy to the true gain of the plans made on the whole pilot, currency.
-
-    Returns
-    -------
-    pandas.DataFrame
-        *true-differences* of `compare_with_oracle`.
+    `value` is the (L, 2, P, C) true profit of a planned customer, `whole` the true gain over each
+    policy of the plans made on the whole pilot, both in currency.
     """
     judged = comparison.table.set_index("policy").loc[list(RIVALS)]
     made = comparison.contacts
-    half = [float(((made["combined"] - made[name]) * value).sum()) for name in RIVALS]
     table = judged[["combined_more", "more_low", "more_high"]].reset_index()
     table.columns = ["policy", "estimate", "low", "high"]
-    table["true_half"] = half
+    table["true_half"] = [float(((made["combined"] - made[n]) * value).sum()) for n in RIVALS]
     table["covered"] = table["true_half"].between(table["low"], table["high"])
     table["true_whole"] = [whole[name] for name in RIVALS]
     return table

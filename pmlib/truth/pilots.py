@@ -31,20 +31,9 @@ CONTROL = 0.3
 class DrawnBank:
     """A simulated bank, as strategy design sees it and as it is.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-    groups : Groups
-    segment : numpy.ndarray
-        (n,) true segment of each customer, from 1.
-    state : numpy.ndarray
-        (n, P) state of each customer for each product.
-    base : numpy.ndarray
-        (n, P) probability of buying without an offer.
-    offered : numpy.ndarray
-        (n, P, C) probability of buying with one.
-    effect : numpy.ndarray
-        (L, 2, P, C) true mean effect of each cell.
+    Of n customers: true `segment` (n,), from 1; `state` (n, P) for each product; probability of
+    buying without an offer, `base` (n, P), and with one, `offered` (n, P, C). `effect` is the true
+    mean effect of each cell, (L, 2, P, C).
     """
 
     catalogue: Catalogue
@@ -63,14 +52,7 @@ class DrawnBank:
 
 
 def draw_bank(world: World, *, n_customers: int, seed: int) -> DrawnBank:
-    """Draw customers from a world, with what is true of every offer to them.
-
-    Parameters
-    ----------
-    world : pmlib.casebank.world.World
-    n_customers : int
-    seed : int
-    """
+    """Draw customers from a world, with what is true of every offer to them."""
     rng = np.random.default_rng([seed, 41])
     kind = rng.choice(len(world.shares), size=n_customers, p=world.shares)
     held = np.zeros((n_customers, len(world.product_ids)), dtype=bool)
@@ -108,12 +90,7 @@ def draw_bank(world: World, *, n_customers: int, seed: int) -> DrawnBank:
 def run_pilot(bank: DrawnBank, *, contacts: int, seed: int) -> Evidence:
     """Draw a randomised pilot: product uniform over what is suitable, channel uniform.
 
-    Parameters
-    ----------
-    bank : DrawnBank
-    contacts : int
-        Rows, control included; customers may be drawn more than once.
-    seed : int
+    It has so many contacts, control included; customers may be drawn more than once.
     """
     rng = np.random.default_rng([seed, 42, contacts])
     n_channels = bank.offered.shape[2]
@@ -157,18 +134,8 @@ def value_of_policies(
     """What each policy truly earns, as a share of what the oracle earns on the same cells.
 
     Budget and capacities grow with the bank: 0.50 a customer, and contacts by e-mail, letter and
-    telephone for 30, 25 and 5 % of customers.
-
-    Parameters
-    ----------
-    world : pmlib.casebank.world.World
-        Its own seed is replaced by `seeds`.
-    pilot_sizes : sequence of int
-        Contacts, control included.
-    seeds : iterable of int
-        Banks drawn.
-    n_customers : int
-    policies : sequence of str
+    telephone for 30, 25 and 5 % of customers. A pilot's size is its contacts, control included; one
+    bank is drawn a seed, which replaces the world's own.
 
     Returns
     -------

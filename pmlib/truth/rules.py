@@ -49,13 +49,7 @@ def study_recovery(
 ) -> Finding:
     """Compare rules with the truth of the simulated study that they were found in.
 
-    Parameters
-    ----------
-    found : pmlib.association.RuleSet
-    study : pmlib.studies.Study
-    engine : Engine
-    assigned : narwhals.LazyFrame
-        customer_id, segment, as saved by the segmentation.
+    `assigned` has customer_id, segment, as saved by the segmentation.
     """
     composition = kind_composition(assigned, kinds_of_customers(study, engine))
     return rule_recovery(found, casebank.population(study).world, composition=composition)
@@ -66,13 +60,8 @@ def rule_recovery(
 ) -> Finding:
     """Compare rules with the distribution that the baskets were drawn from.
 
-    Parameters
-    ----------
-    found : pmlib.association.RuleSet
-    world : pmlib.casebank.world.World
-    composition : numpy.ndarray, shape (segments, kinds), optional
-        Customers of each true kind in each segment (`kind_composition`); by default the segments
-        are the kinds.
+    `composition`, (segments, kinds), counts the customers of each true kind in each segment, as
+    `kind_composition`; by default the segments are the kinds.
 
     Returns
     -------

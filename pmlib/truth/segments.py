@@ -31,13 +31,7 @@ def agreement_with_kinds(
 ) -> Finding:
     """How far the segments agree with the true kinds of customers, if the study is simulated.
 
-    Parameters
-    ----------
-    assigned : narwhals.LazyFrame
-        ``customer_id, segment``.
-    study : pmlib.studies.Study
-    engine : Engine
-    confidence_level : float
+    `assigned` has ``customer_id, segment``.
     """
     if not study.simulated:
         return missing("truth")
@@ -46,18 +40,9 @@ def agreement_with_kinds(
 
 
 def kind_composition(assignments: nw.LazyFrame, kinds: nw.LazyFrame) -> np.ndarray:
-    """Count the customers of each true kind in each segment, in the engine.
+    """Count the customers of each true kind in each segment, (segments, kinds), in the engine.
 
-    Parameters
-    ----------
-    assignments : narwhals.LazyFrame
-        ``customer_id, segment`` (1 to k).
-    kinds : narwhals.LazyFrame
-        As `kinds_of_customers`.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (segments, kinds)
+    `assignments` has ``customer_id, segment`` (1 to k); `kinds` is as `kinds_of_customers`.
     """
     joined = assignments.select("customer_id", "segment").join(kinds, on="customer_id", how="inner")
     counted = add_up(joined, ["segment", "kind"])

@@ -64,17 +64,9 @@ COVERAGE = "coverage"
 
 
 def measure(params: Parameters) -> dict[str, float]:
-    """Run the chain on one bank and compare each finding with the truth.
+    """Run the chain on one simulated bank and compare each finding with the truth.
 
-    Parameters
-    ----------
-    params : Parameters
-        Of a simulated bank.
-
-    Returns
-    -------
-    dict of str to float
-        `MEASURES`; a measure that this bank cannot show is left out.
+    Gives `MEASURES`; a measure that this bank cannot show is left out.
     """
     with chain(params) as bank:
         k = bank.kinds["segment"].nunique()
@@ -120,17 +112,8 @@ def _field(bank: Chain) -> dict[str, float]:
 def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
     """Repeat one bank's campaign many times and count the intervals that hold the truth.
 
-    Parameters
-    ----------
-    params : Parameters
-        Of a simulated bank.
-    campaigns : int
-        With the true effects, and as many with none.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``world`` (`COVERAGE`), ``measure, mean, low, high, banks`` (campaigns).
+    So many campaigns with the true effects, and as many with none. Columns: ``world`` (`COVERAGE`),
+    ``measure, mean, low, high, banks`` (campaigns).
     """
     with chain(params) as bank:
         gain = bank.design.table.set_index("cell")["expected_profit"]
@@ -164,23 +147,9 @@ def validate(
     processes: int = 2,
     progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
-    """Run the chain on many banks.
+    """Run the chain on many banks, one a world and seed, with further parameters as `settings`.
 
-    Parameters
-    ----------
-    worlds : sequence of str
-    seeds : iterable of int
-        One bank a world and seed.
-    settings : mapping
-        Further parameters, e.g. ``n_customers``.
-    processes : int
-    progress : callable, optional
-        Gets one line of text a bank.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``world, measure, mean, low, high, banks``.
+    `progress` gets one line of text a bank. Columns: ``world, measure, mean, low, high, banks``.
     """
     banks = [Parameters(world=world, seed=seed, **settings) for world in worlds for seed in seeds]
     say = progress or (lambda _: None)
