@@ -22,8 +22,8 @@ class Itemsets:
     Parameters
     ----------
     frame : pandas.DataFrame
-        itemset (tuple of product ids), length (int), customers (int), support (share); the
-        longest support first within each length.
+        itemset (tuple of product ids), length, customers, support (share); the largest support
+        first within each length.
     total : int
         Customers, those with empty baskets included.
     minimum : int
@@ -165,7 +165,6 @@ def closed_and_maximal(itemsets: Itemsets, baskets: Baskets) -> pd.DataFrame:
     ----------
     itemsets : Itemsets
         Mined from `baskets`; a limit on length does not disturb the answer.
-    baskets : Baskets
 
     Returns
     -------
@@ -237,13 +236,8 @@ class _Search:
             inside = np.flatnonzero(row)
             kept = weights[inside]
             if kept.sum() >= self.minimum:
-                self._extend(
-                    (*prefix, self.columns[first + j]),
-                    first + j + 1,
-                    head[j + 1 :, inside],
-                    cells[inside],
-                    kept,
-                )
+                longer, others = (*prefix, self.columns[first + j]), head[j + 1 :, inside]
+                self._extend(longer, first + j + 1, others, cells[inside], kept)
 
     def _tabulate(self, prefix: tuple[int, ...], cells: np.ndarray, weights: np.ndarray) -> None:
         """Keep `prefix` with every frequent combination of the tail's columns."""
