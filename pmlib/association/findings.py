@@ -104,14 +104,10 @@ def held_products(
             Number("empty_basket_share", empty / total, "share"),
             Number("basket_size", held / total, "ratio"),
         ),
-        baskets=baskets,
-        names=names.to_dict(),
-        families=products["family"].to_dict(),
-        segments=segments.set_index("segment")["name"].to_dict(),
-        assigned=assigned,
-        study=study,
+        baskets=baskets, names=names.to_dict(), families=products["family"].to_dict(),
+        segments=segments.set_index("segment")["name"].to_dict(), assigned=assigned, study=study,
         as_of=as_of,
-    )
+    )  # fmt: skip
 
 
 @needs()
@@ -146,13 +142,8 @@ def product_pairs(held: HeldProducts, params: Parameters) -> Finding:
 def found_rules(held: HeldProducts, params: Parameters) -> FoundRules:
     """Find rules on one half of the customers, test them on the other, read them by segment.
 
-    Returns
-    -------
-    FoundRules
-        Its table is that of `pmlib.association.ruleset.RuleSet.rules`. Further tables, by name:
-        *rule-steps*; *structural*; *tested* over all customers, and *rules* of every segment, as
-        far as they may be shown; *measures*; *rule-kinds*; *links* between products; *grid* of
-        rules and segments; *rule-words*.
+    Of the tables, *tested* has the rules over all customers and *rules* those of every segment,
+    as far as they may be shown.
     """
     found = find_rules(held.baskets, params, structural_pairs=held.study.structural_pairs)
     rules = _rule_table(held, found, minimum=params.min_group_size)
@@ -202,9 +193,8 @@ def _numbers(found: RuleSet) -> tuple[Number, ...]:
         "n_rules_structural": len(found.candidates.structural),
         **{f"n_rules_{kind}": int((kinds == kind).sum()) for kind in WITHIN},
     }
-    lift, low, high = (
-        found.strongest[["lift", "lift_low", "lift_high"]] if len(kinds) else [None] * 3
-    )
+    ends = ["lift", "lift_low", "lift_high"]
+    lift, low, high = found.strongest[ends] if len(kinds) else [None] * 3
     # Rounded down: "at least" must stay true.
     least = np.floor(1e4 * found.surviving["hyper_confidence"].min()) / 1e4
     return (
@@ -250,13 +240,9 @@ def _quotes(held: HeldProducts, found: RuleSet, params: Parameters) -> dict[str,
     }
     if not len(kinds):
         return quotes
-    rule = found.strongest
-    lift, low, high = rule[["lift", "lift_low", "lift_high"]]
-    digits = 1 if lift >= 10 else 2
-    return quotes | {
-        "strongest": _label(held, rule),
-        "its_lift": Number("", lift, "ratio", low, high, decimals=digits),
-    }
+    lift, low, high = found.strongest[["lift", "lift_low", "lift_high"]]
+    its_lift = Number("", lift, "ratio", low, high, decimals=1 if lift >= 10 else 2)
+    return quotes | {"strongest": _label(held, found.strongest), "its_lift": its_lift}
 
 
 def _label(held: HeldProducts, rule: Any) -> str:
@@ -313,11 +299,10 @@ def _links(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
     """Surviving pairs over all customers, by lift; `product` implies `other` the more surely."""
     rules = found.leading(len(found.surviving))
     rules = rules[(rules["scope"] == 0) & (rules["antecedent"].map(len) == 1)]
-    rules = rules.sort_values("lift", ascending=False, kind="stable").head(_LINKED)
-    links = rules[["lift", "lift_low", "lift_high", "within"]].reset_index(drop=True)
-    links.insert(0, "product", [X[0] for X in rules["antecedent"]])
-    links.insert(1, "other", rules["consequent"].to_numpy())
-    return named(links, held.names)
+    rules = rules.sort_values("lift", ascending=False, kind="stable", ignore_index=True)
+    links = rules.assign(product=rules["antecedent"].str[0], other=rules["consequent"])
+    shown = ["product", "other", "lift", "lift_low", "lift_high", "within"]
+    return named(links[shown].head(_LINKED), held.names)
 
 
 def _grid(held: HeldProducts, found: RuleSet) -> pd.DataFrame:

@@ -91,7 +91,7 @@ def acquisition_order(
 def _what_follows(following: pd.DataFrame, enough: int) -> tuple[str, dict[str, Any]]:
     """Whether a transition is out of proportion, and which one is most."""
     known = following[following["customers"] >= enough]
-    if not len(known):
+    if known.empty:
         return "too_few", {}
     ends = following[["product", "other"]].to_numpy()
     for product in ends[0]:

@@ -29,7 +29,6 @@ class Purchases:
 
     Parameters
     ----------
-    products : tuple of str
     held, acquired : numpy.ndarray of bool, shape (rows, products)
         A row is one combination of segment, basket and acquisitions; customers who acquired
         nothing are left out.
