@@ -57,12 +57,9 @@ class Baskets:
 
     @classmethod
     def from_table(
-        cls,
-        table: pd.DataFrame,
-        *,
-        segment: Sequence[int] | np.ndarray | None = None,
+        cls, table: pd.DataFrame, *, segment: Sequence[int] | np.ndarray | None = None,
         holdout: Sequence[bool] | np.ndarray | None = None,
-    ) -> Baskets:
+    ) -> Baskets:  # fmt: skip
         """Count the distinct rows of a table in memory: customers × products, bool.
 
         `segment` and `holdout` have one value a customer; by default there is one segment (1) and
@@ -123,10 +120,7 @@ class Baskets:
     def count(self, itemsets: Sequence[Iterable[str]], *, by_segment: bool = False) -> np.ndarray:
         """Count the customers who hold every product of each itemset.
 
-        Returns
-        -------
-        numpy.ndarray of int
-            Shape (itemsets,), or (itemsets, segments) if counted within each of `segments`.
+        The shape is (itemsets,), or (itemsets, segments) if counted within each of `segments`.
         """
         if not by_segment:
             rows = (self.customers[inside].sum() for inside in self.holders(itemsets))
@@ -150,15 +144,9 @@ class Baskets:
 
 
 def collect_baskets(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    *,
-    products: Sequence[str],
-    as_of: dt.date,
-    seed: int,
-    holdout_share: float = 0.5,
-    segments: nw.LazyFrame | None = None,
-) -> Baskets:
+    customers: nw.LazyFrame, holdings: nw.LazyFrame, *, products: Sequence[str], as_of: dt.date,
+    seed: int, holdout_share: float = 0.5, segments: nw.LazyFrame | None = None,
+) -> Baskets:  # fmt: skip
     """Count distinct baskets by segment and half with one group-by in the engine.
 
     A customer's basket is what is held at `as_of`: opened on or before that day (or at an unknown

@@ -36,9 +36,6 @@ def compare_with_mlxtend(
     ----------
     itemsets : Itemsets
         Mined from `baskets` with min_support and max_rule_length of `params`.
-    baskets : Baskets
-    params : pmlib.params.Parameters
-        seed is that of the sample.
     max_customers : int
         Of more customers so many are drawn, with replacement, and mined by both libraries.
 

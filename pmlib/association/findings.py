@@ -63,27 +63,19 @@ class FoundRules(Finding):
 
 @needs("holdings", "products")
 def held_products(
-    tables: Mapping[str, nw.LazyFrame],
-    study: Study,
-    params: Parameters,
-    *,
-    segments: pd.DataFrame,
-    assigned: nw.LazyFrame,
-    as_of: dt.date,
-) -> HeldProducts:
+    tables: Mapping[str, nw.LazyFrame], study: Study, params: Parameters, *,
+    segments: pd.DataFrame, assigned: nw.LazyFrame, as_of: dt.date,
+) -> HeldProducts:  # fmt: skip
     """Count the distinct baskets of the customers.
 
     Parameters
     ----------
     tables : mapping
         Canonical tables: ``customers``, ``holdings`` and ``products``.
-    study : pmlib.studies.Study
-    params : pmlib.params.Parameters
     segments : pandas.DataFrame
         segment, name.
     assigned : narwhals.LazyFrame
         customer_id, segment of every customer.
-    as_of : datetime.date
     """
     products = collect(tables["products"], sort_by=["product_id"]).set_index("product_id")
     baskets = collect_baskets(
@@ -123,8 +115,7 @@ def product_pairs(held: HeldProducts, params: Parameters) -> Finding:
     """
     baskets, linked = held.baskets, linked_pairs(held.study.structural_pairs)
     pairs = list(combinations(baskets.products, 2))
-    counts = baskets.count([(product,) for product in baskets.products])
-    single = dict(zip(baskets.products, counts, strict=True))
+    single = pd.Series(baskets.count([(p,) for p in baskets.products]), baskets.products)
     frame = pd.DataFrame(pairs, columns=["product", "other"])
     frame["n"] = baskets.total
     frame["n_antecedent"] = frame["product"].map(single).astype("int64")
@@ -320,11 +311,10 @@ def _in_words(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
     by_rule = dict(list(cells.groupby(["antecedent", "consequent"], sort=False)))
     rows = []
     for rule in found.leading(_IN_WORDS).itertuples(index=False):
-        confidence, low, high = rule.confidence, rule.confidence_low, rule.confidence_high
-        digits = 0 if confidence >= 0.1 else 1
-        within: dict[str, Any] = {
-            "odds": _ratio(rule.common_odds_ratio, rule.common_low, rule.common_high)
-        }
+        confidence = Number("", rule.confidence, "share", rule.confidence_low, rule.confidence_high,
+                            decimals=0 if rule.confidence >= 0.1 else 1)  # fmt: skip
+        odds = _ratio(rule.common_odds_ratio, rule.common_low, rule.common_high)
+        within: dict[str, Any] = {"odds": odds}
         if rule.within == "differs_between_segments":
             known = by_rule[rule.antecedent, rule.consequent]
             for name, cell in (("weakest", known.iloc[0]), ("strongest", known.iloc[-1])):
@@ -333,7 +323,7 @@ def _in_words(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
         quotes = {
             "antecedent": [_set_off(held.names[product]) for product in rule.antecedent],
             "consequent": _set_off(held.names[rule.consequent]),
-            "confidence": Number("", confidence, "share", low, high, decimals=digits),
+            "confidence": confidence,
             "lift": _ratio(rule.lift),
             "segment": held.segments[rule.scope] if rule.scope else None,
             "within": Phrase(f"rule-in-words.{rule.within}", within),

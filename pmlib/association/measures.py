@@ -82,7 +82,11 @@ def measures(counts: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.Data
     lift = _ratio(confidence, s_y)
     leverage = s_xy - s_x * s_y
     low, high = wilson(n_xy, n_x, confidence_level=confidence_level)
-    lift_low, lift_high = _lift_interval(n, s_x, s_y, s_xy, confidence_level=confidence_level)
+    middle = _ratio(s_xy, s_x * s_y)
+    inverse_xy, inverse_x, inverse_y = (_ratio(np.ones_like(s), s) for s in (s_xy, s_x, s_y))
+    variance = _ratio(inverse_xy - inverse_x - inverse_y + 2 * middle - 1, n)
+    # Rounding can leave a variance of -1e-20 where lift is known exactly (X and y coincide).
+    spread = np.exp(normal_quantile(confidence_level) * np.sqrt(np.maximum(variance, 0)))
     either = s_x + s_y - s_xy
     zhang = _ratio(leverage, np.maximum(s_xy * (1 - s_x), s_x * (s_y - s_xy)))
     return pd.DataFrame(
@@ -92,8 +96,8 @@ def measures(counts: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.Data
             "confidence_low": low,
             "confidence_high": high,
             "lift": lift,
-            "lift_low": lift_low,
-            "lift_high": lift_high,
+            "lift_low": middle / spread,
+            "lift_high": middle * spread,
             "leverage": leverage,
             "conviction": np.where(confidence == 1, np.inf, _ratio(1 - s_y, 1 - confidence)),
             "zhang": np.where(np.isnan(zhang) & ~np.isnan(leverage), 0.0, zhang),
@@ -105,17 +109,6 @@ def measures(counts: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.Data
         },
         index=counts.index,
     )
-
-
-def _lift_interval(
-    n: np.ndarray, s_x: np.ndarray, s_y: np.ndarray, s_xy: np.ndarray, *, confidence_level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    lift = _ratio(s_xy, s_x * s_y)
-    inverse_xy, inverse_x, inverse_y = (_ratio(np.ones_like(s), s) for s in (s_xy, s_x, s_y))
-    variance = _ratio(inverse_xy - inverse_x - inverse_y + 2 * lift - 1, n)
-    # Rounding can leave a variance of -1e-20 where lift is known exactly (X and y coincide).
-    spread = np.exp(normal_quantile(confidence_level) * np.sqrt(np.maximum(variance, 0)))
-    return lift / spread, lift * spread
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -39,8 +39,6 @@ def acquisition_order(
     tables : mapping
         Canonical tables; of ``holdings`` customer_id, product_id, opened_on. Products closed since
         count too; those without an opening date do not.
-    held : pmlib.association.findings.HeldProducts
-    params : pmlib.params.Parameters
 
     Returns
     -------
@@ -128,24 +126,18 @@ def _what_comes_first(first: pd.DataFrame, enough: int) -> tuple[str, dict[str, 
 
 def _ordered_pairs(holdings: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
     """Count customers by (earlier product, later product, whether it was the next)."""
-    first = (
-        holdings.filter(opened_by(as_of))
-        .select("customer_id", "product_id", day=day_number("opened_on"))
-        .group_by("customer_id", "product_id")
-        .agg(day=nw.col("day").min())
-    )
-    later = first.select("customer_id", other=nw.col("product_id"), other_day=nw.col("day"))
+    days = {"product": nw.col("product_id"), "day": day_number("opened_on")}
+    opened = holdings.filter(opened_by(as_of)).select("customer_id", **days)
+    first = opened.group_by("customer_id", "product").agg(day=nw.col("day").min())
+    later = first.select("customer_id", other=nw.col("product"), other_day=nw.col("day"))
     pairs = first.join(later, on="customer_id").filter(nw.col("other_day") > nw.col("day"))
     pairs = pairs.with_columns(
-        next_day=nw.col("other_day").min().over("customer_id", "product_id"),
+        next_day=nw.col("other_day").min().over("customer_id", "product"),
         gap=(nw.col("other_day") - nw.col("day")).cast(nw.Float64),
     )
     pairs = pairs.with_columns(follows=nw.col("other_day") == nw.col("next_day"))
-    return (
-        pairs.group_by("product_id", "other", "follows")
-        .agg(customers=nw.len(), median_gap=nw.col("gap").median())
-        .rename({"product_id": "product"})
-    )
+    grouped = pairs.group_by("product", "other", "follows")
+    return grouped.agg(customers=nw.len(), median_gap=nw.col("gap").median())
 
 
 def _transitions(following: pd.DataFrame, confidence_level: float) -> pd.DataFrame:

@@ -39,26 +39,19 @@ _MANY = 6  # products acquired; of fewer, the first three are nearly all there i
 
 @needs("holdings", "products")
 def next_product(
-    tables: Mapping[str, nw.LazyFrame],
-    held: HeldProducts,
-    scorer: Scorer,
-    params: Parameters,
-    *,
+    tables: Mapping[str, nw.LazyFrame], held: HeldProducts, scorer: Scorer, params: Parameters, *,
     engine: Engine,
-) -> Finding:
+) -> Finding:  # fmt: skip
     r"""Compare rankings of the products a customer does not hold, on a later period.
 
     Parameters
     ----------
-    tables : mapping
-        The study's canonical tables.
     held : pmlib.association.HeldProducts
         The later period ends on its day.
     scorer : pmlib.segmentation.Scorer
         Gives the segments at the start of the later period (`segments_at`).
     params : pmlib.params.Parameters
         prediction_days is the length of the later period, and of the earlier one before it.
-    engine : pmlib.engine.Engine
 
     Returns
     -------
@@ -94,21 +87,16 @@ def next_product(
     """
     middle = held.as_of - dt.timedelta(days=params.prediction_days)
     with TemporaryDirectory() as folder:
-        segments, known = segments_at(
-            middle, tables, held, scorer, engine=engine, folder=Path(folder)
-        )
+        scratch = Path(folder)
+        segments, known = segments_at(middle, tables, held, scorer, engine=engine, folder=scratch)
         found = _judged_rankings(tables, held, params, segments=segments, middle=middle)
     return replace(found, facts={**found.facts, "segments_known": known})
 
 
 def _judged_rankings(
-    tables: Mapping[str, nw.LazyFrame],
-    held: HeldProducts,
-    params: Parameters,
-    *,
-    segments: nw.LazyFrame,
-    middle: dt.date,
-) -> Finding:
+    tables: Mapping[str, nw.LazyFrame], held: HeldProducts, params: Parameters, *,
+    segments: nw.LazyFrame, middle: dt.date,
+) -> Finding:  # fmt: skip
     customers, holdings = tables["customers"], tables["holdings"].filter(~undated())
     products, start = list(held.names), middle - dt.timedelta(days=params.prediction_days)
     earlier, later = (

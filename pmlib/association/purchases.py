@@ -43,14 +43,9 @@ class Purchases:
 
 
 def collect_purchases(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    *,
-    products: Sequence[str],
-    start: dt.date,
-    end: dt.date,
-    segments: nw.LazyFrame,
-) -> Purchases:
+    customers: nw.LazyFrame, holdings: nw.LazyFrame, *, products: Sequence[str], start: dt.date,
+    end: dt.date, segments: nw.LazyFrame,
+) -> Purchases:  # fmt: skip
     """Count (segment, basket at `start`, acquired by `end`) with one group-by in the engine.
 
     Customers who joined after `start` are left out.
@@ -73,14 +68,9 @@ def collect_purchases(
 
 
 def segments_at(
-    day: dt.date,
-    tables: Mapping[str, nw.LazyFrame],
-    held: HeldProducts,
-    scorer: Scorer,
-    *,
-    engine: Engine,
-    folder: Path,
-) -> tuple[nw.LazyFrame, str]:
+    day: dt.date, tables: Mapping[str, nw.LazyFrame], held: HeldProducts, scorer: Scorer, *,
+    engine: Engine, folder: Path,
+) -> tuple[nw.LazyFrame, str]:  # fmt: skip
     """Assign the customers as they were on an earlier day, with the frozen scorer.
 
     A ranking that is judged on what came after a day must not know segments formed later. Those of

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pmlib.association.baskets import Baskets
-    from pmlib.association.itemsets import Itemsets
+    from pmlib.association.itemsets import Itemset, Itemsets
     from pmlib.params import Parameters
 
 
@@ -43,13 +43,7 @@ class Candidates:
 
 
 def rule_label(antecedent: Iterable[str], consequent: str) -> str:
-    """Write a rule of products by name.
-
-    Examples
-    --------
-    >>> rule_label(("Card", "Savings"), "Insurance")
-    'Card + Savings → Insurance'
-    """
+    """Write a rule of products by name: ``Card + Savings → Insurance``."""
     return f"{' + '.join(antecedent)} → {consequent}"
 
 
@@ -75,13 +69,13 @@ def all_rules(itemsets: Itemsets) -> pd.DataFrame:
     return _counted(pd.DataFrame(rows, columns=["antecedent", "consequent"]), itemsets.counts)
 
 
-def as_sets(rules: pd.DataFrame) -> list[tuple[frozenset[str], frozenset[str]]]:
+def as_sets(rules: pd.DataFrame) -> list[tuple[Itemset, Itemset]]:
     """Antecedent and consequent of each rule as itemsets."""
     rows = zip(rules["antecedent"], rules["consequent"], strict=True)
     return [(frozenset(X), frozenset({y})) for X, y in rows]
 
 
-def _counted(rules: pd.DataFrame, count: Mapping[frozenset[str], int]) -> pd.DataFrame:
+def _counted(rules: pd.DataFrame, count: Mapping[Itemset, int]) -> pd.DataFrame:
     """Antecedent and consequent, with n, n_antecedent, n_consequent, n_both (customers)."""
     frame = rules[["antecedent", "consequent"]].copy()
     rows = [(count[frozenset()], count[X], count[y], count[X | y]) for X, y in as_sets(rules)]
@@ -149,7 +143,7 @@ def candidate_rules(
     )
 
 
-def fisher_p_values(rules: pd.DataFrame, counts: Mapping[frozenset[str], int]) -> np.ndarray:
+def fisher_p_values(rules: pd.DataFrame, counts: Mapping[Itemset, int]) -> np.ndarray:
     """Test that every product of a rule's antecedent adds to the consequent: a p-value a rule.
 
     `counts` has the customers of each itemset, the empty one included, that is a part of a rule.
@@ -250,15 +244,11 @@ def linked_pairs(pairs: Sequence[tuple[str, str]]) -> set[frozenset[str]]:
         implied |= further
 
 
-def _where(
-    frame: pd.DataFrame, holds: Callable[[frozenset[str], frozenset[str]], bool]
-) -> np.ndarray:
+def _where(frame: pd.DataFrame, holds: Callable[[Itemset, Itemset], bool]) -> np.ndarray:
     return np.array([holds(X, y) for X, y in as_sets(frame)], dtype=bool)
 
 
-def _is_productive(
-    X: frozenset[str], y: frozenset[str], counts: Mapping[frozenset[str], int]
-) -> bool:
+def _is_productive(X: Itemset, y: Itemset, counts: Mapping[Itemset, int]) -> bool:
     smaller = (frozenset(Z) for size in range(len(X)) for Z in combinations(X, size))
     # Cross-multiplied, so that equal confidences compare as equal whole numbers.
     return all(counts[X | y] * counts[Z] > counts[Z | y] * counts[X] for Z in smaller)

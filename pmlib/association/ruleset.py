@@ -71,9 +71,8 @@ class RuleSet:
         kept. Products that structure makes one, like a loan and the order that pays it, count
         as one where nearly the same customers hold them.
         """
-        rules = self.surviving.sort_values(
-            ["p_value", "confidence"], ascending=[True, False], kind="stable"
-        )
+        order = ["p_value", "confidence"]
+        rules = self.surviving.sort_values(order, ascending=[True, False], kind="stable")
         products = [frozenset(self.same.get(p, p) for p in X | y) for X, y in as_sets(rules)]
         repeated = pd.Series(products, dtype=object).duplicated().to_numpy(dtype=bool)
         return rules[~repeated].head(n).reset_index(drop=True)

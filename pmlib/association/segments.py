@@ -118,8 +118,8 @@ def rules_by_segment(rules: pd.DataFrame, baskets: Baskets, params: Parameters) 
         "shrunk_low": np.exp(shrunk - shrunk_half), "shrunk_high": np.exp(shrunk + shrunk_half),
         "p_value": hypergeom.sf(n_xy - 1, n, n_y, n_x),
     }  # fmt: skip
-    cells = rules[["antecedent", "consequent"]]
-    cells = cells.iloc[np.repeat(np.arange(len(rules)), len(segments))].reset_index(drop=True)
+    cells = common.loc[common.index.repeat(len(segments)), ["antecedent", "consequent"]]
+    cells = cells.reset_index(drop=True)
     cells = cells.assign(**{name: values.ravel() for name, values in columns.items()})
     cells["p_adjusted"] = holm(cells["p_value"].to_numpy())
     cells["holds"] = cells["p_adjusted"] <= params.error_rate
@@ -190,10 +190,8 @@ def _shrink(
     estimate: np.ndarray, variance: np.ndarray, centre: np.ndarray, centre_variance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shrink each row's estimates to its centre; DerSimonian and Laird's variance between."""
-    weight = np.where(np.isnan(variance), 0, 1 / variance)
-    known = (weight > 0).sum(axis=1)
-    filled = np.nan_to_num(estimate)
-    total = weight.sum(axis=1)
+    weight, filled = np.where(np.isnan(variance), 0, 1 / variance), np.nan_to_num(estimate)
+    known, total = (weight > 0).sum(axis=1), weight.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (weight * filled).sum(axis=1) / total
         spread = (weight * (filled - mean[:, None]) ** 2).sum(axis=1)
