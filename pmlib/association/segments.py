@@ -119,8 +119,7 @@ def rules_by_segment(rules: pd.DataFrame, baskets: Baskets, params: Parameters) 
         "p_value": hypergeom.sf(n_xy - 1, n, n_y, n_x),
     }  # fmt: skip
     cells = common.loc[common.index.repeat(len(segments)), ["antecedent", "consequent"]]
-    cells = cells.reset_index(drop=True)
-    cells = cells.assign(**{name: values.ravel() for name, values in columns.items()})
+    cells = cells.reset_index(drop=True).assign(**{k: v.ravel() for k, v in columns.items()})
     cells["p_adjusted"] = holm(cells["p_value"].to_numpy())
     cells["holds"] = cells["p_adjusted"] <= params.error_rate
     return BySegment(common=common, cells=cells)
