@@ -161,7 +161,7 @@ def analyse_bank(folder: Path) -> None:
     done = time.perf_counter()
     discovery = baskets.part(holdout=False)
     closed_and_maximal(found.itemsets, discovery)
-    compare_with_mlxtend(found.itemsets, discovery, min_support=MIN_SUPPORT, max_length=3, seed=1)
+    compare_with_mlxtend(found.itemsets, discovery, SETTINGS)
     checked = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"  distinct baskets x segment x half  {counted - start:7.1f} s  ({len(baskets.held):,})")

@@ -17,7 +17,6 @@ from pmlib.association.measures import measures
 from pmlib.association.order import acquisition_order
 from pmlib.association.prediction import next_product
 from pmlib.association.purchases import segments_at
-from pmlib.association.rules import named
 from pmlib.association.ruleset import RuleSet, find_rules
 from pmlib.association.segments import rules_by_segment
 
@@ -36,7 +35,6 @@ __all__ = [
     "frequent_itemsets",
     "held_products",
     "measures",
-    "named",
     "next_product",
     "product_pairs",
     "rules_by_segment",

@@ -57,20 +57,13 @@ class Baskets:
 
     @classmethod
     def from_table(
-        cls,
-        table: pd.DataFrame,
-        *,
-        segment: Sequence[int] | np.ndarray | None = None,
+        cls, table: pd.DataFrame, *, segment: Sequence[int] | np.ndarray | None = None,
         holdout: Sequence[bool] | np.ndarray | None = None,
-    ) -> Baskets:
-        """Count the distinct rows of a table in memory.
+    ) -> Baskets:  # fmt: skip
+        """Count the distinct rows of a table in memory: customers × products, bool.
 
-        Parameters
-        ----------
-        table : pandas.DataFrame of bool, shape (customers, products)
-            Columns are product ids.
-        segment, holdout : array-like, optional
-            One value a customer; by default one segment (1) and no hold-out half.
+        `segment` and `holdout` have one value a customer; by default there is one segment (1) and
+        no hold-out half.
 
         Examples
         --------
@@ -96,23 +89,13 @@ class Baskets:
 
     @classmethod
     def from_counts(cls, products: tuple[str, ...], counted: pd.DataFrame) -> Baskets:
-        """Unpack counted combinations: segment, holdout, customers and the columns of a basket.
+        """Unpack counted combinations: segment, holdout, customers and the columns `word_names`.
 
-        Parameters
-        ----------
-        products : tuple of str
-            Sorted.
-        counted : pandas.DataFrame
-            The basket is in the columns `word_names`.
+        `products` are sorted.
         """
-        words = counted[word_names(len(products))].to_numpy(dtype=np.int64)
-        return cls(
-            products=products,
-            held=unpack(words, len(products)),
-            customers=counted["customers"].to_numpy(dtype=np.int64),
-            segment=counted["segment"].to_numpy(dtype=np.int64),
-            holdout=counted["holdout"].to_numpy(dtype=bool),
-        )
+        customers, segment = (counted[name].to_numpy(np.int64) for name in ("customers", "segment"))
+        held = unpack(counted[word_names(len(products))], len(products))
+        return cls(products, held, customers, segment, counted["holdout"].to_numpy(dtype=bool))
 
     @property
     def total(self) -> int:
@@ -137,16 +120,7 @@ class Baskets:
     def count(self, itemsets: Sequence[Iterable[str]], *, by_segment: bool = False) -> np.ndarray:
         """Count the customers who hold every product of each itemset.
 
-        Parameters
-        ----------
-        itemsets : sequence of iterables of product ids
-        by_segment : bool
-            Count within each of `segments` instead of in total.
-
-        Returns
-        -------
-        numpy.ndarray of int
-            Shape (itemsets,) or (itemsets, segments).
+        The shape is (itemsets,), or (itemsets, segments) if counted within each of `segments`.
         """
         if not by_segment:
             rows = (self.customers[inside].sum() for inside in self.holders(itemsets))
@@ -159,12 +133,7 @@ class Baskets:
         return counts
 
     def holders(self, itemsets: Iterable[Iterable[str]]) -> Iterator[np.ndarray]:
-        """Tell, one itemset after the other, which rows hold all its products.
-
-        Yields
-        ------
-        numpy.ndarray of bool, shape (rows,)
-        """
+        """Tell, one itemset after the other, which rows hold all its products (rows, bool)."""
         words = pack(self.held)
         bits = pack(np.eye(len(self.products), dtype=bool))
         bit_of = dict(zip(self.products, bits, strict=True))
@@ -175,15 +144,9 @@ class Baskets:
 
 
 def collect_baskets(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    *,
-    products: Sequence[str],
-    as_of: dt.date,
-    seed: int,
-    holdout_share: float = 0.5,
-    segments: nw.LazyFrame | None = None,
-) -> Baskets:
+    customers: nw.LazyFrame, holdings: nw.LazyFrame, *, products: Sequence[str], as_of: dt.date,
+    seed: int, holdout_share: float = 0.5, segments: nw.LazyFrame | None = None,
+) -> Baskets:  # fmt: skip
     """Count distinct baskets by segment and half with one group-by in the engine.
 
     A customer's basket is what is held at `as_of`: opened on or before that day (or at an unknown
@@ -192,23 +155,15 @@ def collect_baskets(
     Parameters
     ----------
     customers : narwhals.LazyFrame
-        customer_id, customer_hash; where it has joined_on, customers who joined later are left
-        out.
+        customer_id, customer_hash; where it has joined_on, who joined later is left out.
     holdings : narwhals.LazyFrame
         customer_id, product_id, opened_on, closed_on.
     products : sequence of str
         All product ids of the bank.
-    as_of : datetime.date
-    seed : int
-        Decides which customers form the hold-out half.
-    holdout_share : float
-        Expected share of customers in the hold-out half, 0 to 1.
+    seed, holdout_share : int, float
+        Decide which customers form the hold-out half, and their expected share.
     segments : narwhals.LazyFrame, optional
         customer_id, segment (int) for every customer; by default all are in segment 1.
-
-    Returns
-    -------
-    Baskets
 
     Raises
     ------
@@ -257,76 +212,36 @@ def word_names(n_products: int, prefix: str = "word") -> list[str]:
 
 
 def with_baskets(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    products: Sequence[str],
-    *,
-    prefix: str = "word",
+    customers: nw.LazyFrame, holdings: nw.LazyFrame, products: Sequence[str], prefix: str = "word"
 ) -> nw.LazyFrame:
     """Add each customer's basket as whole numbers, one bit a product.
 
-    Parameters
-    ----------
-    customers : narwhals.LazyFrame
-        customer_id and anything else.
-    holdings : narwhals.LazyFrame
-        customer_id, product_id; several rows of one product count once.
-    products : sequence of str
-        Bit i of the numbers stands for product i.
-    prefix : str
-        The columns are called as by `word_names`; `unpack` reads them.
-
-    Returns
-    -------
-    narwhals.LazyFrame
+    Of holdings, several rows of one product count once. Bit i stands for product i; the columns
+    are called as by `word_names`, and `unpack` reads them.
     """
     # A maximum a product instead of a sum over distinct rows: one pass, no second shuffle.
     flags = {
         f"flag_{i}": nw.when(nw.col("product_id") == product).then(nw.lit(1)).otherwise(nw.lit(0))
         for i, product in enumerate(products)
     }
-    held = holdings.group_by("customer_id").agg(
-        *(flag.max().alias(name) for name, flag in flags.items())
-    )
+    held = holdings.group_by("customer_id").agg(**{n: flag.max() for n, flag in flags.items()})
     bits = [nw.col(name).cast(nw.Int64) * (1 << i % _BITS) for i, name in enumerate(flags)]
     words = {
         name: nw.sum_horizontal(*bits[word * _BITS : (word + 1) * _BITS])
         for word, name in enumerate(word_names(len(products), prefix))
     }
-    held = held.select("customer_id", **words)
-    joined = customers.join(held, on="customer_id", how="left")
-    return joined.with_columns(
-        *(nw.col(name).fill_null(0).cast(nw.Int64).alias(name) for name in words)
-    )
+    joined = customers.join(held.select("customer_id", **words), on="customer_id", how="left")
+    return joined.with_columns(**{n: nw.col(n).fill_null(0).cast(nw.Int64) for n in words})
 
 
-def unpack(words: np.ndarray, n_products: int) -> np.ndarray:
-    """Turn the whole numbers of `with_baskets` back into baskets.
-
-    Parameters
-    ----------
-    words : numpy.ndarray of int, shape (rows, words)
-    n_products : int
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (rows, n_products)
-    """
-    product = np.arange(n_products)
+def unpack(counted: pd.DataFrame, n_products: int) -> np.ndarray:
+    """Turn the columns of `with_baskets` back into baskets: rows × products, bool."""
+    words, product = counted.to_numpy(dtype=np.int64), np.arange(n_products)
     return (words[:, product // _BITS] >> (product % _BITS)) & 1 == 1
 
 
 def pack(held: np.ndarray) -> np.ndarray:
-    """Turn baskets into whole numbers; the inverse of `unpack`.
-
-    Parameters
-    ----------
-    held : numpy.ndarray of bool, shape (rows, products)
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (rows, words)
-    """
+    """Turn baskets, rows × products, into whole numbers; the inverse of `unpack`."""
     n_products = held.shape[1]
     words = np.zeros((math.ceil(n_products / _BITS), len(held)), dtype=np.int64)
     for i in range(n_products):

@@ -17,6 +17,7 @@ from pmlib.numbers import Finding, Number
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
+    from pmlib.params import Parameters
 
 _MEASURES = {
     "support": "support", "confidence": "confidence", "lift": "lift", "leverage": "leverage",
@@ -27,25 +28,14 @@ _LONGEST = 3  # products in a rule that is compared: mlxtend splits longer sets 
 
 
 def compare_with_mlxtend(
-    itemsets: Itemsets,
-    baskets: Baskets,
-    *,
-    min_support: float,
-    max_length: int | None = None,
-    seed: int,
-    max_customers: int = 20_000,
+    itemsets: Itemsets, baskets: Baskets, params: Parameters, *, max_customers: int = 20_000
 ) -> Finding:
     """Mine the same customers with mlxtend's `fpgrowth` and compare all that both compute.
 
     Parameters
     ----------
     itemsets : Itemsets
-        Mined from `baskets` with `min_support` and `max_length`.
-    baskets : Baskets
-    min_support : float
-    max_length : int, optional
-    seed : int
-        Of the sample.
+        Mined from `baskets` with min_support and max_rule_length of `params`.
     max_customers : int
         Of more customers so many are drawn, with replacement, and mined by both libraries.
 
@@ -63,19 +53,19 @@ def compare_with_mlxtend(
 
     of_customers = baskets.total
     if of_customers > max_customers:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(params.seed)
         drawn = rng.multinomial(max_customers, baskets.customers / of_customers)
         baskets = replace(baskets, customers=drawn)
         itemsets = frequent_itemsets(
-            baskets, min_support=min_support, max_length=max_length, max_itemsets=sys.maxsize
-        )
+            baskets, min_support=params.min_support, max_length=params.max_rule_length,
+            max_itemsets=sys.maxsize,
+        )  # fmt: skip
     # Half a customer below the threshold: mlxtend rounds products such as 0.07 * 100 upwards.
     theirs = fpgrowth(
         pd.DataFrame(np.repeat(baskets.held, baskets.customers, axis=0), columns=baskets.products),
         (itemsets.minimum - 0.5) / baskets.total if baskets.total else 1.0,
-        use_colnames=True,
-        max_len=max_length,
-    )
+        use_colnames=True, max_len=params.max_rule_length,
+    )  # fmt: skip
     supports = _by_key(itemsets.frame[["support"]], itemsets.frame["itemset"])
     _compare("support", supports, _by_key(theirs[["support"]], theirs["itemsets"]))
 
@@ -93,12 +83,10 @@ def compare_with_mlxtend(
             _by_key(measures(rules)[list(_MEASURES)], rules["antecedent"], targets),
             _by_key(theirs[list(_MEASURES.values())], theirs["antecedents"], theirs["consequents"]),
         )
+    checked = {"itemsets": len(supports), "rules": len(rules)}
     return Finding(
-        pd.DataFrame({"compared": ["itemsets", "rules"], "number": [len(supports), len(rules)]}),
-        (
-            Number("itemsets_checked", len(supports), "count"),
-            Number("rules_checked", len(rules), "count"),
-        ),
+        pd.DataFrame({"compared": list(checked), "number": list(checked.values())}),
+        tuple(Number(f"{what}_checked", number, "count") for what, number in checked.items()),
         facts={"crosscheck_on": "sample" if baskets.total < of_customers else "all"},
         quotes={
             "compared_customers": Number("", baskets.total, "count"),

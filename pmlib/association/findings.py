@@ -15,7 +15,7 @@ import pandas as pd
 from pmlib.association.baskets import Baskets, collect_baskets, pack
 from pmlib.association.crosscheck import compare_with_mlxtend
 from pmlib.association.itemsets import closed_and_maximal
-from pmlib.association.measures import MEASURES, measures
+from pmlib.association.measures import measures
 from pmlib.association.rules import linked_pairs, named, rule_label
 from pmlib.association.ruleset import RuleSet, find_rules
 from pmlib.association.segments import ADDS, WITHIN
@@ -37,15 +37,12 @@ class HeldProducts(Finding):
 
     Parameters
     ----------
-    baskets : Baskets
     names, families : mapping
         Product id to name, no two alike, and to family.
     segments : mapping
         Segment to name.
     assigned : narwhals.LazyFrame
         customer_id, segment.
-    study : pmlib.studies.Study
-    as_of : datetime.date
     """
 
     baskets: Baskets
@@ -66,31 +63,19 @@ class FoundRules(Finding):
 
 @needs("holdings", "products")
 def held_products(
-    tables: Mapping[str, nw.LazyFrame],
-    study: Study,
-    params: Parameters,
-    *,
-    segments: pd.DataFrame,
-    assigned: nw.LazyFrame,
-    as_of: dt.date,
-) -> HeldProducts:
+    tables: Mapping[str, nw.LazyFrame], study: Study, params: Parameters, *,
+    segments: pd.DataFrame, assigned: nw.LazyFrame, as_of: dt.date,
+) -> HeldProducts:  # fmt: skip
     """Count the distinct baskets of the customers.
 
     Parameters
     ----------
     tables : mapping
         Canonical tables: ``customers``, ``holdings`` and ``products``.
-    study : pmlib.studies.Study
-    params : pmlib.params.Parameters
     segments : pandas.DataFrame
         segment, name.
     assigned : narwhals.LazyFrame
         customer_id, segment of every customer.
-    as_of : datetime.date
-
-    Returns
-    -------
-    HeldProducts
     """
     products = collect(tables["products"], sort_by=["product_id"]).set_index("product_id")
     baskets = collect_baskets(
@@ -111,14 +96,10 @@ def held_products(
             Number("empty_basket_share", empty / total, "share"),
             Number("basket_size", held / total, "ratio"),
         ),
-        baskets=baskets,
-        names=names.to_dict(),
-        families=products["family"].to_dict(),
-        segments=segments.set_index("segment")["name"].to_dict(),
-        assigned=assigned,
-        study=study,
+        baskets=baskets, names=names.to_dict(), families=products["family"].to_dict(),
+        segments=segments.set_index("segment")["name"].to_dict(), assigned=assigned, study=study,
         as_of=as_of,
-    )
+    )  # fmt: skip
 
 
 @needs()
@@ -134,8 +115,7 @@ def product_pairs(held: HeldProducts, params: Parameters) -> Finding:
     """
     baskets, linked = held.baskets, linked_pairs(held.study.structural_pairs)
     pairs = list(combinations(baskets.products, 2))
-    counts = baskets.count([(product,) for product in baskets.products])
-    single = dict(zip(baskets.products, counts, strict=True))
+    single = pd.Series(baskets.count([(p,) for p in baskets.products]), baskets.products)
     frame = pd.DataFrame(pairs, columns=["product", "other"])
     frame["n"] = baskets.total
     frame["n_antecedent"] = frame["product"].map(single).astype("int64")
@@ -153,13 +133,8 @@ def product_pairs(held: HeldProducts, params: Parameters) -> Finding:
 def found_rules(held: HeldProducts, params: Parameters) -> FoundRules:
     """Find rules on one half of the customers, test them on the other, read them by segment.
 
-    Returns
-    -------
-    FoundRules
-        Its table is that of `pmlib.association.ruleset.RuleSet.rules`. Further tables, by name:
-        *rule-steps*; *structural*; *tested* over all customers, and *rules* of every segment, as
-        far as they may be shown; *measures*; *rule-kinds*; *links* between products; *grid* of
-        rules and segments; *rule-words*.
+    Of the tables, *tested* has the rules over all customers and *rules* those of every segment,
+    as far as they may be shown.
     """
     found = find_rules(held.baskets, params, structural_pairs=held.study.structural_pairs)
     rules = _rule_table(held, found, minimum=params.min_group_size)
@@ -191,16 +166,12 @@ def checked_itemsets(held: HeldProducts, rules: FoundRules, params: Parameters) 
     """Count closed and maximal itemsets, and mine them once more with mlxtend."""
     itemsets, discovery = rules.rule_set.itemsets, held.baskets.part(holdout=False)
     frame = closed_and_maximal(itemsets, discovery)
-    checked = compare_with_mlxtend(
-        itemsets, discovery, min_support=params.min_support, max_length=params.max_rule_length,
-        seed=params.seed,
-    )  # fmt: skip
-    numbers = (
-        Number("n_itemsets_closed", int(frame["closed"].sum()), "count"),
-        Number("n_itemsets_maximal", int(frame["maximal"].sum()), "count"),
-        *checked.numbers,
-    )
-    return Finding(frame, numbers, checked.facts, checked.quotes)
+    checked = compare_with_mlxtend(itemsets, discovery, params)
+    kinds = [
+        Number(f"n_itemsets_{kind}", int(frame[kind].sum()), "count")
+        for kind in ("closed", "maximal")
+    ]
+    return Finding(frame, (*kinds, *checked.numbers), checked.facts, checked.quotes)
 
 
 def _numbers(found: RuleSet) -> tuple[Number, ...]:
@@ -213,9 +184,8 @@ def _numbers(found: RuleSet) -> tuple[Number, ...]:
         "n_rules_structural": len(found.candidates.structural),
         **{f"n_rules_{kind}": int((kinds == kind).sum()) for kind in WITHIN},
     }
-    lift, low, high = (
-        found.strongest[["lift", "lift_low", "lift_high"]] if len(kinds) else [None] * 3
-    )
+    ends = ["lift", "lift_low", "lift_high"]
+    lift, low, high = found.strongest[ends] if len(kinds) else [None] * 3
     # Rounded down: "at least" must stay true.
     least = np.floor(1e4 * found.surviving["hyper_confidence"].min()) / 1e4
     return (
@@ -229,21 +199,17 @@ def _numbers(found: RuleSet) -> tuple[Number, ...]:
 def _facts(found: RuleSet) -> dict[str, str | bool]:
     """Whether there are rules, and what they add to the segments."""
     surviving, sets = found.surviving, found.itemsets.frame
-    if len(surviving):
-        adds = surviving["within"].isin(ADDS).any()
-        alone = found.by_segment.cells["segment"].nunique() < 2
-        return {
-            "rules_found": "survive",
-            "rules_within": "one_segment" if alone else "add" if adds else "none_adds",
-            "associations_weak": bool(surviving["lift_low"].max() < _WEAK_LIFT),
-        }
-    if len(found.rules):
-        why = "none_survives"
-    elif not len(sets):
-        why = "no_product"
-    else:
+    if surviving.empty:
         why = "none_strong" if (sets["length"] == 2).any() else "no_pair"
-    return {"rules_found": why, "rules_within": "no_rule"}
+        why = "none_survives" if len(found.rules) else why if len(sets) else "no_product"
+        return {"rules_found": why, "rules_within": "no_rule"}
+    adds = surviving["within"].isin(ADDS).any()
+    alone = found.by_segment.cells["segment"].nunique() < 2
+    return {
+        "rules_found": "survive",
+        "rules_within": "one_segment" if alone else "add" if adds else "none_adds",
+        "associations_weak": bool(surviving["lift_low"].max() < _WEAK_LIFT),
+    }
 
 
 def _quotes(held: HeldProducts, found: RuleSet, params: Parameters) -> dict[str, Any]:
@@ -253,10 +219,8 @@ def _quotes(held: HeldProducts, found: RuleSet, params: Parameters) -> dict[str,
     adding, restating = int(kinds.isin(ADDS).sum()), int((kinds == "restates_segments").sum())
     counts = {
         "in_one_segment": int((found.rules["scope"] > 0).sum()),
-        "adding": adding,
-        "restating": restating,
-        "undecided": len(kinds) - adding - restating,
-    }
+        "adding": adding, "restating": restating, "undecided": len(kinds) - adding - restating,
+    }  # fmt: skip
     quotes = {
         "min_support": Number("", params.min_support, "share"),
         "largest_pair_support": Number("", joint, "share"),
@@ -267,13 +231,9 @@ def _quotes(held: HeldProducts, found: RuleSet, params: Parameters) -> dict[str,
     }
     if not len(kinds):
         return quotes
-    rule = found.strongest
-    lift, low, high = rule[["lift", "lift_low", "lift_high"]]
-    digits = 1 if lift >= 10 else 2
-    return quotes | {
-        "strongest": _label(held, rule),
-        "its_lift": Number("", lift, "ratio", low, high, decimals=digits),
-    }
+    lift, low, high = found.strongest[["lift", "lift_low", "lift_high"]]
+    its_lift = Number("", lift, "ratio", low, high, decimals=1 if lift >= 10 else 2)
+    return quotes | {"strongest": _label(held, found.strongest), "its_lift": its_lift}
 
 
 def _label(held: HeldProducts, rule: Any) -> str:
@@ -289,17 +249,14 @@ def _circle(held: HeldProducts, links: pd.DataFrame) -> list[str]:
 
 
 def _rule_table(held: HeldProducts, found: RuleSet, *, minimum: int) -> pd.DataFrame:
-    """All tested rules as a reader wants to sort and filter them.
+    """All tested rules by name, for readers to sort and filter.
 
-    Returns
-    -------
-    pandas.DataFrame
-        antecedent (tuple of names), consequent (name), customers (``all``, or a segment's name),
-        n_both, support, confidence, lift, lift_low, lift_high, lift_found, p_adjusted, result.
+    customers is ``all``, or a segment's name; result the kind of a surviving rule.
     """
     rules = found.rules
-    shown = ["n_both", "support", "confidence", "lift", "lift_low", "lift_high", "lift_found"]
-    table = named(rules[["antecedent", "consequent", *shown, "p_adjusted"]], held.names)
+    shown = rules[["antecedent", "consequent", "n_both", "support", "confidence", "lift",
+                   "lift_low", "lift_high", "lift_found", "p_adjusted"]]  # fmt: skip
+    table = named(shown, held.names)
     table.insert(2, "customers", [held.segments[s] if s else "all" for s in rules["scope"]])
     verdicts = "survives" if len(held.segments) == 1 else rules["within"]
     table["result"] = np.where(rules["survives"], verdicts, "does_not_survive")
@@ -309,42 +266,34 @@ def _rule_table(held: HeldProducts, found: RuleSet, *, minimum: int) -> pd.DataF
 def _measures(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
     """Measures of leading rules, without intervals and hyper-confidence: that is near 1 for all."""
     rules = found.leading(_MEASURED)
-    hidden = ("_low", "_high", "hyper_confidence")
-    table = rules[[name for name in MEASURES if not name.endswith(hidden)]].copy()
+    table = rules[["support", "confidence", "lift", "leverage", "conviction", "zhang", "jaccard",
+                   "kulczynski", "imbalance_ratio", "hyper_lift"]].copy()  # fmt: skip
     table.insert(0, "rule", [_label(held, rule) for rule in rules.itertuples()])
     return table
 
 
 def _kinds(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
-    """Count the leading rules of each kind, with the one of strongest evidence.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a kind: rules (one of `WITHIN`), sets (of products), example (that rule), odds_ratio
-        (over all customers), common_odds_ratio, common_low, common_high (within segments).
-    """
+    """Count the sets of leading rules of each kind of `WITHIN`, with the one of best evidence."""
     leading = found.leading(len(found.surviving))
     first = leading.drop_duplicates("within")
     first = first.sort_values("within", key=lambda kinds: kinds.map(WITHIN.index))
-    counted = {
-        "rules": first["within"],
-        "sets": first["within"].map(leading["within"].value_counts()),
-        "example": [_label(held, rule) for rule in first.itertuples()],
-    }
-    shown = first[["odds_ratio", "common_odds_ratio", "common_low", "common_high"]]
-    return pd.concat([pd.DataFrame(counted, index=first.index), shown], axis=1)
+    first = first.assign(
+        rules=first["within"],
+        sets=first["within"].map(leading["within"].value_counts()),
+        example=[_label(held, rule) for rule in first.itertuples()],
+    )
+    return first[["rules", "sets", "example",
+                  "odds_ratio", "common_odds_ratio", "common_low", "common_high"]]  # fmt: skip
 
 
 def _links(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
     """Surviving pairs over all customers, by lift; `product` implies `other` the more surely."""
     rules = found.leading(len(found.surviving))
     rules = rules[(rules["scope"] == 0) & (rules["antecedent"].map(len) == 1)]
-    rules = rules.sort_values("lift", ascending=False, kind="stable").head(_LINKED)
-    links = rules[["lift", "lift_low", "lift_high", "within"]].reset_index(drop=True)
-    links.insert(0, "product", [X[0] for X in rules["antecedent"]])
-    links.insert(1, "other", rules["consequent"].to_numpy())
-    return named(links, held.names)
+    rules = rules.sort_values("lift", ascending=False, kind="stable", ignore_index=True)
+    links = rules.assign(product=rules["antecedent"].str[0], other=rules["consequent"])
+    shown = ["product", "other", "lift", "lift_low", "lift_high", "within"]
+    return named(links[shown].head(_LINKED), held.names)
 
 
 def _grid(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
@@ -362,11 +311,10 @@ def _in_words(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
     by_rule = dict(list(cells.groupby(["antecedent", "consequent"], sort=False)))
     rows = []
     for rule in found.leading(_IN_WORDS).itertuples(index=False):
-        confidence, low, high = rule.confidence, rule.confidence_low, rule.confidence_high
-        digits = 0 if confidence >= 0.1 else 1
-        within: dict[str, Any] = {
-            "odds": _ratio(rule.common_odds_ratio, rule.common_low, rule.common_high)
-        }
+        confidence = Number("", rule.confidence, "share", rule.confidence_low, rule.confidence_high,
+                            decimals=0 if rule.confidence >= 0.1 else 1)  # fmt: skip
+        odds = _ratio(rule.common_odds_ratio, rule.common_low, rule.common_high)
+        within: dict[str, Any] = {"odds": odds}
         if rule.within == "differs_between_segments":
             known = by_rule[rule.antecedent, rule.consequent]
             for name, cell in (("weakest", known.iloc[0]), ("strongest", known.iloc[-1])):
@@ -375,7 +323,7 @@ def _in_words(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
         quotes = {
             "antecedent": [_set_off(held.names[product]) for product in rule.antecedent],
             "consequent": _set_off(held.names[rule.consequent]),
-            "confidence": Number("", confidence, "share", low, high, decimals=digits),
+            "confidence": confidence,
             "lift": _ratio(rule.lift),
             "segment": held.segments[rule.scope] if rule.scope else None,
             "within": Phrase(f"rule-in-words.{rule.within}", within),
@@ -390,6 +338,5 @@ def _set_off(name: str) -> str | Phrase:
 
 
 def _ratio(value: float, low: float | None = None, high: float | None = None) -> Number:
-    return Number(
-        "", value, "ratio", low, high, decimals=2 if value < 1 else 1 if value < 10 else 0
-    )
+    digits = 2 if value < 1 else 1 if value < 10 else 0
+    return Number("", value, "ratio", low, high, decimals=digits)

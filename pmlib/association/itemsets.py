@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ from pmlib.errors import StudyError
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
 
+Itemset: TypeAlias = frozenset[str]
+
 
 @dataclass(frozen=True)
 class Itemsets:
@@ -22,8 +24,8 @@ class Itemsets:
     Parameters
     ----------
     frame : pandas.DataFrame
-        itemset (tuple of product ids), length (int), customers (int), support (share); the
-        longest support first within each length.
+        itemset (tuple of product ids), length, customers, support (share); the largest support
+        first within each length.
     total : int
         Customers, those with empty baskets included.
     minimum : int
@@ -38,7 +40,7 @@ class Itemsets:
     largest_support: float
 
     @property
-    def counts(self) -> dict[frozenset[str], int]:
+    def counts(self) -> dict[Itemset, int]:
         """Customers of each itemset, and of the empty one."""
         itemsets = map(frozenset, self.frame["itemset"])
         counts = zip(itemsets, self.frame["customers"].tolist(), strict=True)
@@ -46,12 +48,9 @@ class Itemsets:
 
 
 def frequent_itemsets(
-    baskets: Baskets,
-    *,
-    min_support: float,
-    max_length: int | None = None,
+    baskets: Baskets, *, min_support: float, max_length: int | None = None,
     max_itemsets: int = 100_000,
-) -> Itemsets:
+) -> Itemsets:  # fmt: skip
     r"""Find every itemset with support of at least `min_support`.
 
     Parameters
@@ -63,10 +62,6 @@ def frequent_itemsets(
         Most products in an itemset; by default no limit.
     max_itemsets : int
         More than this many itemsets is an error.
-
-    Returns
-    -------
-    Itemsets
 
     Raises
     ------
@@ -123,21 +118,13 @@ def frequent_itemsets(
     search.run(matrix, weights)
 
     itemsets = [tuple(sorted(baskets.products[j] for j in itemset)) for itemset, _ in search.found]
-    frame = pd.DataFrame(
-        {
-            "itemset": pd.Series(itemsets, dtype=object),
-            "length": pd.Series([len(i) for i in itemsets], dtype=np.int64),
-            "customers": pd.Series([count for _, count in search.found], dtype=np.int64),
-        }
-    )
+    frame = pd.DataFrame({"itemset": pd.Series(itemsets, dtype=object)})
+    frame["length"] = np.array([len(itemset) for itemset in itemsets], dtype=np.int64)
+    frame["customers"] = np.array([count for _, count in search.found], dtype=np.int64)
     frame["support"] = frame["customers"] / max(total, 1)
-    frame = frame.sort_values(["length", "customers", "itemset"], ascending=[True, False, True])
-    return Itemsets(
-        frame=frame.reset_index(drop=True),
-        total=total,
-        minimum=minimum,
-        largest_support=float(single.max(initial=0) / max(total, 1)),
-    )
+    order = ["length", "customers", "itemset"]
+    frame = frame.sort_values(order, ascending=[True, False, True], ignore_index=True)
+    return Itemsets(frame, total, minimum, float(single.max(initial=0) / max(total, 1)))
 
 
 def smallest_count(min_support: float, total: int) -> int:
@@ -165,14 +152,13 @@ def closed_and_maximal(itemsets: Itemsets, baskets: Baskets) -> pd.DataFrame:
     ----------
     itemsets : Itemsets
         Mined from `baskets`; a limit on length does not disturb the answer.
-    baskets : Baskets
 
     Returns
     -------
     pandas.DataFrame
         ``itemsets.frame`` with closed (bool) and maximal (bool).
     """
-    frame = itemsets.frame.copy()
+    frame = itemsets.frame
     with_one_more = np.zeros(len(frame), dtype=np.int64)
     holders = baskets.holders(frame["itemset"])
     for row, (itemset, inside) in enumerate(zip(frame["itemset"], holders, strict=True)):
@@ -180,9 +166,8 @@ def closed_and_maximal(itemsets: Itemsets, baskets: Baskets) -> pd.DataFrame:
         # A product of the itemset itself counts every customer: it is no extension.
         extended[[baskets.products.index(product) for product in itemset]] = 0
         with_one_more[row] = extended.max(initial=0)
-    frame["closed"] = with_one_more < frame["customers"].to_numpy()
-    frame["maximal"] = with_one_more < itemsets.minimum
-    return frame
+    closed, maximal = with_one_more < frame["customers"], with_one_more < itemsets.minimum
+    return frame.assign(closed=closed, maximal=maximal)
 
 
 # Most products whose combinations are counted in one table of 2^k cells.
@@ -215,13 +200,9 @@ class _Search:
         self._extend((), 0, matrix[:head], cells, weights)
 
     def _extend(
-        self,
-        prefix: tuple[int, ...],
-        first: int,
-        head: np.ndarray,
-        cells: np.ndarray,
+        self, prefix: tuple[int, ...], first: int, head: np.ndarray, cells: np.ndarray,
         weights: np.ndarray,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Find the itemsets of `prefix` and any of the columns from `first` on.
 
         `head` (columns from `first` on × rows), `cells` and `weights` are those of the distinct
@@ -237,13 +218,8 @@ class _Search:
             inside = np.flatnonzero(row)
             kept = weights[inside]
             if kept.sum() >= self.minimum:
-                self._extend(
-                    (*prefix, self.columns[first + j]),
-                    first + j + 1,
-                    head[j + 1 :, inside],
-                    cells[inside],
-                    kept,
-                )
+                longer, others = (*prefix, self.columns[first + j]), head[j + 1 :, inside]
+                self._extend(longer, first + j + 1, others, cells[inside], kept)
 
     def _tabulate(self, prefix: tuple[int, ...], cells: np.ndarray, weights: np.ndarray) -> None:
         """Keep `prefix` with every frequent combination of the tail's columns."""

@@ -13,15 +13,6 @@ import pandas as pd
 from pmlib.inference.normal import normal_quantile
 from pmlib.inference.proportions import wilson
 
-COUNTS = ("n", "n_antecedent", "n_consequent", "n_both")
-
-MEASURES = (
-    "support", "confidence", "confidence_low", "confidence_high", "lift", "lift_low", "lift_high",
-    "leverage", "conviction", "zhang", "jaccard", "kulczynski", "imbalance_ratio", "hyper_lift",
-    "hyper_confidence",
-)  # fmt: skip
-"""The columns of `measures`."""
-
 _HYPER_LEVEL = 0.99
 
 
@@ -82,16 +73,22 @@ def measures(counts: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.Data
        support  confidence  lift
     0     0.12         0.6   2.0
     """
-    n, n_x, n_y, n_xy = (counts[name].to_numpy(dtype=float) for name in COUNTS)
+    from scipy.stats import hypergeom
+
+    columns = ("n", "n_antecedent", "n_consequent", "n_both")
+    n, n_x, n_y, n_xy = (counts[name].to_numpy(dtype=float) for name in columns)
     s_x, s_y, s_xy = (_ratio(part, n) for part in (n_x, n_y, n_xy))
     confidence = _ratio(s_xy, s_x)
     lift = _ratio(confidence, s_y)
     leverage = s_xy - s_x * s_y
     low, high = wilson(n_xy, n_x, confidence_level=confidence_level)
-    lift_low, lift_high = _lift_interval(n, s_x, s_y, s_xy, confidence_level=confidence_level)
+    middle = _ratio(s_xy, s_x * s_y)
+    inverse_xy, inverse_x, inverse_y = (_ratio(np.ones_like(s), s) for s in (s_xy, s_x, s_y))
+    variance = _ratio(inverse_xy - inverse_x - inverse_y + 2 * middle - 1, n)
+    # Rounding can leave a variance of -1e-20 where lift is known exactly (X and y coincide).
+    spread = np.exp(normal_quantile(confidence_level) * np.sqrt(np.maximum(variance, 0)))
     either = s_x + s_y - s_xy
     zhang = _ratio(leverage, np.maximum(s_xy * (1 - s_x), s_x * (s_y - s_xy)))
-    hyper_lift, hyper_confidence = _hyper(n, n_x, n_y, n_xy)
     return pd.DataFrame(
         {
             "support": s_xy,
@@ -99,49 +96,22 @@ def measures(counts: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.Data
             "confidence_low": low,
             "confidence_high": high,
             "lift": lift,
-            "lift_low": lift_low,
-            "lift_high": lift_high,
+            "lift_low": middle / spread,
+            "lift_high": middle * spread,
             "leverage": leverage,
             "conviction": np.where(confidence == 1, np.inf, _ratio(1 - s_y, 1 - confidence)),
             "zhang": np.where(np.isnan(zhang) & ~np.isnan(leverage), 0.0, zhang),
             "jaccard": _ratio(s_xy, either),
             "kulczynski": (confidence + _ratio(s_xy, s_y)) / 2,
             "imbalance_ratio": _ratio(np.abs(s_x - s_y), either),
-            "hyper_lift": hyper_lift,
-            "hyper_confidence": hyper_confidence,
+            "hyper_lift": _ratio(n_xy, hypergeom.ppf(_HYPER_LEVEL, n, n_y, n_x)),
+            "hyper_confidence": hypergeom.cdf(n_xy - 1, n, n_y, n_x),
         },
         index=counts.index,
     )
 
 
-def _lift_interval(
-    n: np.ndarray, s_x: np.ndarray, s_y: np.ndarray, s_xy: np.ndarray, *, confidence_level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    lift = _ratio(s_xy, s_x * s_y)
-    variance = _ratio(_inverse(s_xy) - _inverse(s_x) - _inverse(s_y) + 2 * lift - 1, n)
-    # Rounding can leave a variance of -1e-20 where lift is known exactly (X and y coincide).
-    spread = np.exp(normal_quantile(confidence_level) * np.sqrt(np.maximum(variance, 0)))
-    return lift / spread, lift * spread
-
-
-def _hyper(
-    n: np.ndarray, n_x: np.ndarray, n_y: np.ndarray, n_xy: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.stats import hypergeom
-
-    quantile = hypergeom.ppf(_HYPER_LEVEL, n, n_y, n_x)
-    return _ratio(n_xy, quantile), hypergeom.cdf(n_xy - 1, n, n_y, n_x)
-
-
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Divide; missing where the denominator is 0."""
-    numerator, denominator = np.broadcast_arrays(
-        np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
-    )
     out = np.full(numerator.shape, np.nan)
-    np.divide(numerator, denominator, out=out, where=denominator != 0)
-    return out
-
-
-def _inverse(share: np.ndarray) -> np.ndarray:
-    return _ratio(np.ones_like(share), share)
+    return np.divide(numerator, denominator, out=out, where=denominator != 0)

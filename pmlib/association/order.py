@@ -39,8 +39,6 @@ def acquisition_order(
     tables : mapping
         Canonical tables; of ``holdings`` customer_id, product_id, opened_on. Products closed since
         count too; those without an opening date do not.
-    held : pmlib.association.findings.HeldProducts
-    params : pmlib.params.Parameters
 
     Returns
     -------
@@ -91,7 +89,7 @@ def acquisition_order(
 def _what_follows(following: pd.DataFrame, enough: int) -> tuple[str, dict[str, Any]]:
     """Whether a transition is out of proportion, and which one is most."""
     known = following[following["customers"] >= enough]
-    if not len(known):
+    if known.empty:
         return "too_few", {}
     ends = following[["product", "other"]].to_numpy()
     for product in ends[0]:
@@ -128,41 +126,31 @@ def _what_comes_first(first: pd.DataFrame, enough: int) -> tuple[str, dict[str, 
 
 def _ordered_pairs(holdings: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
     """Count customers by (earlier product, later product, whether it was the next)."""
-    opened = holdings.filter(opened_by(as_of))
-    first = (
-        opened.select("customer_id", "product_id", day=day_number("opened_on"))
-        .group_by("customer_id", "product_id")
-        .agg(day=nw.col("day").min())
-    )
-    later = first.select("customer_id", other=nw.col("product_id"), other_day=nw.col("day"))
-    pairs = first.join(later, on="customer_id", how="inner").filter(
-        nw.col("other_day") > nw.col("day")
-    )
+    days = {"product": nw.col("product_id"), "day": day_number("opened_on")}
+    opened = holdings.filter(opened_by(as_of)).select("customer_id", **days)
+    first = opened.group_by("customer_id", "product").agg(day=nw.col("day").min())
+    later = first.select("customer_id", other=nw.col("product"), other_day=nw.col("day"))
+    pairs = first.join(later, on="customer_id").filter(nw.col("other_day") > nw.col("day"))
     pairs = pairs.with_columns(
-        next_day=nw.col("other_day").min().over("customer_id", "product_id"),
+        next_day=nw.col("other_day").min().over("customer_id", "product"),
         gap=(nw.col("other_day") - nw.col("day")).cast(nw.Float64),
     )
     pairs = pairs.with_columns(follows=nw.col("other_day") == nw.col("next_day"))
-    return (
-        pairs.group_by("product_id", "other", "follows")
-        .agg(customers=nw.len(), median_gap=nw.col("gap").median())
-        .rename({"product_id": "product"})
-    )
+    grouped = pairs.group_by("product", "other", "follows")
+    return grouped.agg(customers=nw.len(), median_gap=nw.col("gap").median())
 
 
 def _transitions(following: pd.DataFrame, confidence_level: float) -> pd.DataFrame:
     table = following.astype({"customers": "int64", "median_gap": float})
     after = table.groupby("product")["customers"].transform("sum")
     table["share"] = table["customers"] / after
-    low, high = wilson(table["customers"], after, confidence_level=confidence_level)
-    table["share_low"], table["share_high"] = low, high
+    table["share_low"], table["share_high"] = wilson(
+        table["customers"], after, confidence_level=confidence_level
+    )
     table["expected"] = _quasi_independent(table)
     table["ratio"] = table["customers"] / table["expected"]
-    columns = ["product", "other", "customers", "share", "share_low", "share_high",
-               "expected", "ratio", "median_gap"]  # fmt: skip
-    order = ["customers", "product", "other"]
-    table = table.sort_values(order, ascending=[False, True, True], kind="stable")
-    return table[columns].reset_index(drop=True)
+    table["median_gap"] = table.pop("median_gap")
+    return _sorted_down(table, "customers")
 
 
 def _quasi_independent(table: pd.DataFrame) -> np.ndarray:
@@ -195,11 +183,14 @@ def _precedence(counted: pd.DataFrame, confidence_level: float, error_rate: floa
             rows.append((a, b, total, int(n_first), binomtest(int(n_first), total).pvalue))
     table = pd.DataFrame(rows, columns=["product", "other", "customers", "n_first", "p_value"])
     table["share_first"] = table["n_first"] / table["customers"]
-    low, high = wilson(table["n_first"], table["customers"], confidence_level=confidence_level)
-    table["low"], table["high"] = low, high
+    table["low"], table["high"] = wilson(
+        table["n_first"], table["customers"], confidence_level=confidence_level
+    )
     table["p_adjusted"] = holm(table["p_value"].to_numpy(dtype=float))
     table["ordered"] = table["p_adjusted"] <= error_rate
-    table = table.sort_values(
-        ["share_first", "product", "other"], ascending=[False, True, True], kind="stable"
-    )
-    return table.drop(columns=["n_first", "p_value"]).reset_index(drop=True)
+    return _sorted_down(table.drop(columns=["n_first", "p_value"]), "share_first")
+
+
+def _sorted_down(table: pd.DataFrame, value: str) -> pd.DataFrame:
+    order = [value, "product", "other"]
+    return table.sort_values(order, ascending=[False, True, True], kind="stable", ignore_index=True)

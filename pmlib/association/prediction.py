@@ -39,26 +39,19 @@ _MANY = 6  # products acquired; of fewer, the first three are nearly all there i
 
 @needs("holdings", "products")
 def next_product(
-    tables: Mapping[str, nw.LazyFrame],
-    held: HeldProducts,
-    scorer: Scorer,
-    params: Parameters,
-    *,
+    tables: Mapping[str, nw.LazyFrame], held: HeldProducts, scorer: Scorer, params: Parameters, *,
     engine: Engine,
-) -> Finding:
+) -> Finding:  # fmt: skip
     r"""Compare rankings of the products a customer does not hold, on a later period.
 
     Parameters
     ----------
-    tables : mapping
-        The study's canonical tables.
-    held : pmlib.association.findings.HeldProducts
+    held : pmlib.association.HeldProducts
         The later period ends on its day.
     scorer : pmlib.segmentation.Scorer
         Gives the segments at the start of the later period (`segments_at`).
     params : pmlib.params.Parameters
         prediction_days is the length of the later period, and of the earlier one before it.
-    engine : pmlib.engine.Engine
 
     Returns
     -------
@@ -94,21 +87,16 @@ def next_product(
     """
     middle = held.as_of - dt.timedelta(days=params.prediction_days)
     with TemporaryDirectory() as folder:
-        segments, known = segments_at(
-            middle, tables, held, scorer, engine=engine, folder=Path(folder)
-        )
+        scratch = Path(folder)
+        segments, known = segments_at(middle, tables, held, scorer, engine=engine, folder=scratch)
         found = _judged_rankings(tables, held, params, segments=segments, middle=middle)
     return replace(found, facts={**found.facts, "segments_known": known})
 
 
 def _judged_rankings(
-    tables: Mapping[str, nw.LazyFrame],
-    held: HeldProducts,
-    params: Parameters,
-    *,
-    segments: nw.LazyFrame,
-    middle: dt.date,
-) -> Finding:
+    tables: Mapping[str, nw.LazyFrame], held: HeldProducts, params: Parameters, *,
+    segments: nw.LazyFrame, middle: dt.date,
+) -> Finding:  # fmt: skip
     customers, holdings = tables["customers"], tables["holdings"].filter(~undated())
     products, start = list(held.names), middle - dt.timedelta(days=params.prediction_days)
     earlier, later = (
@@ -118,14 +106,11 @@ def _judged_rankings(
         for first, last in ((start, middle), (middle, held.as_of))
     )
     n_earlier, n_later = int(earlier.customers.sum()), int(later.customers.sum())
-    days = {"start": start, "middle": middle, "end": held.as_of}
     if min(n_earlier, n_later) < _MIN_BUYERS or earlier.acquired.any(axis=0).sum() < 2:
+        buyers = {"earlier": n_earlier, "later": n_later}
         return Finding(
-            facts={"next_product": "too_few" if max(n_earlier, n_later) else "no_dates"},
-            quotes={
-                "earlier": Number("", n_earlier, "customers"),
-                "later": Number("", n_later, "customers"),
-            },
+            facts={"next_product": "too_few" if max(buyers.values()) else "no_dates"},
+            quotes={name: Number("", number, "customers") for name, number in buyers.items()},
         )
     baskets = collect_baskets(
         customers, holdings, products=products, as_of=middle, seed=params.seed, segments=segments
@@ -134,16 +119,14 @@ def _judged_rankings(
         baskets, min_support=params.min_support, max_length=params.max_rule_length
     )
     rules = candidate_rules(
-        itemsets,
-        min_confidence=params.min_confidence,
-        structural_pairs=held.study.structural_pairs,
+        itemsets, min_confidence=params.min_confidence, structural_pairs=held.study.structural_pairs
     ).frame
     scores = _scores(earlier, later, rules, seed=params.seed)
     if len(np.unique(later.segment)) < 2:
         scores = {key: score for key, score in scores.items() if "segments" not in key}
     table = _compare(scores, later, confidence_level=params.confidence_level)
     named = int((earlier.acquired.any(axis=0) | later.acquired.any(axis=0)).sum())
-    depth = 3 if named >= _MANY else 1
+    depth, in_words = (3, "three") if named >= _MANY else (1, "one")
     if depth == 1:
         table = table.drop(columns=["hit_3", "hit_3_low", "hit_3_high"])
     rows = table.set_index("ranking")
@@ -158,14 +141,10 @@ def _judged_rankings(
     return Finding(
         table,
         (Number("n_next_buyers", n_later, "customers"), *hits.values()),
-        facts={
-            "next_product": _verdict(rows),
-            "next_ranking": best,
-            "next_depth": "three" if depth == 3 else "one",
-        },
+        facts={"next_product": _verdict(rows), "next_ranking": best, "next_depth": in_words},
         quotes={
-            **days, **leads, "best": hits[best], "popular": hits["popularity"],
-            "products": Number("", named, "count"),
+            "start": start, "middle": middle, "end": held.as_of, **leads, "best": hits[best],
+            "popular": hits["popularity"], "products": Number("", named, "count"),
         },
     )  # fmt: skip
 
@@ -190,32 +169,22 @@ def _scores(
     earlier: Purchases, later: Purchases, rules: pd.DataFrame, *, seed: int
 ) -> dict[str, np.ndarray]:
     """Scores of the later period's rows, (rows, products), by ranking."""
-    rate = _rate(earlier, np.ones(len(earlier.customers), dtype=bool), None)
-    local = {s: _rate(earlier, earlier.segment == s, rate) for s in np.unique(earlier.segment)}
-
-    def by_segment(period: Purchases) -> np.ndarray:
-        return np.stack([local.get(s, rate) for s in period.segment])
-
-    def overall(period: Purchases) -> np.ndarray:
-        return np.tile(rate, (len(period.held), 1))
-
-    return {
-        "popularity": overall(later),
-        "segments": by_segment(later),
-        "rules": overall(later) * _raised(rules, earlier, later, overall(earlier)),
-        "segments_rules": by_segment(later) * _raised(rules, earlier, later, by_segment(earlier)),
-        "boosting": _boosting(earlier, later, seed=seed),
-    }
-
-
-def _rate(earlier: Purchases, rows: np.ndarray, prior: np.ndarray | None) -> np.ndarray:
-    """Share of buyers without a product who acquired it, shrunk to `prior`."""
-    weight = earlier.customers[rows]
-    acquired = weight @ earlier.acquired[rows]
-    at_risk = weight @ ~earlier.held[rows]
-    if prior is None:
-        return (acquired + 0.5) / (at_risk + 1)
-    return (acquired + _PRIOR_BUYERS * prior) / (at_risk + _PRIOR_BUYERS)
+    # Shares of buyers without a product who acquired it; a segment's is shrunk to the overall one.
+    weight = earlier.customers
+    rate = (weight @ earlier.acquired + 0.5) / (weight @ ~earlier.held + 1)
+    local = {}
+    for s in np.unique(earlier.segment):
+        own = weight * (earlier.segment == s)
+        acquired, at_risk = own @ earlier.acquired, own @ ~earlier.held
+        local[s] = (acquired + _PRIOR_BUYERS * rate) / (at_risk + _PRIOR_BUYERS)
+    alone, raised = {}, {}
+    for plain, ruled, known in (("popularity", "rules", {}), ("segments", "segments_rules", local)):
+        before, after = (
+            np.stack([known.get(s, rate) for s in period.segment]) for period in (earlier, later)
+        )
+        alone[plain] = after
+        raised[ruled] = after * _raised(rules, earlier, later, before)
+    return {**alone, **raised, "boosting": _boosting(earlier, later, seed=seed)}
 
 
 def _raised(
@@ -254,11 +223,8 @@ def _compare(
     weight, n = later.customers, int(later.customers.sum())
     wanted = np.minimum(later.acquired.sum(axis=1), _DEPTH)
     hit = {name: _hits(score, later) for name, score in scores.items()}
-    average = {
-        name: (np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1) * hits).sum(axis=1)
-        / wanted
-        for name, hits in hit.items()
-    }
+    rank = np.arange(1, min(_DEPTH, len(later.products)) + 1)
+    average = {k: (np.cumsum(h, axis=1) / rank * h).sum(axis=1) / wanted for k, h in hit.items()}
     rows: list[dict[str, Any]] = []
     for name, hits in hit.items():
         row: dict[str, Any] = {"ranking": name}
@@ -266,10 +232,8 @@ def _compare(
             number = int(weight @ hits[:, :k].any(axis=1))
             low, high = wilson(np.array([number]), np.array([n]), confidence_level=confidence_level)
             row |= {f"hit_{k}": number / n, f"hit_{k}_low": low[0], f"hit_{k}_high": high[0]}
-        for label, values in (
-            ("map_7", average[name]),
-            ("lead", average[_best(scores)] - average[name]),
-        ):
+        lead = average[_best(scores)] - average[name]
+        for label, values in (("map_7", average[name]), ("lead", lead)):
             mean = float(weight @ values) / n
             half = z * math.sqrt(float(weight @ (values - mean) ** 2)) / n
             row |= {label: mean, f"{label}_low": mean - half, f"{label}_high": mean + half}

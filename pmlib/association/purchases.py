@@ -29,7 +29,6 @@ class Purchases:
 
     Parameters
     ----------
-    products : tuple of str
     held, acquired : numpy.ndarray of bool, shape (rows, products)
         A row is one combination of segment, basket and acquisitions; customers who acquired
         nothing are left out.
@@ -44,59 +43,34 @@ class Purchases:
 
 
 def collect_purchases(
-    customers: nw.LazyFrame,
-    holdings: nw.LazyFrame,
-    *,
-    products: Sequence[str],
-    start: dt.date,
-    end: dt.date,
-    segments: nw.LazyFrame,
-) -> Purchases:
+    customers: nw.LazyFrame, holdings: nw.LazyFrame, *, products: Sequence[str], start: dt.date,
+    end: dt.date, segments: nw.LazyFrame,
+) -> Purchases:  # fmt: skip
     """Count (segment, basket at `start`, acquired by `end`) with one group-by in the engine.
 
     Customers who joined after `start` are left out.
-
-    Parameters
-    ----------
-    customers, holdings : narwhals.LazyFrame
-    products : sequence of str
-    start, end : datetime.date
-    segments : narwhals.LazyFrame
-        customer_id, segment.
     """
     products = tuple(sorted(products))
     opened = holdings.filter(opened_by(end) & ~opened_by(start))
     table = joined_by(customers, start).select("customer_id", "customer_hash")
     table = with_baskets(table, holdings.filter(held_on(start)), products)
     buyers = opened.select("customer_id").unique()
-    table = with_baskets(
-        table.join(buyers, on="customer_id", how="semi"), opened, products, prefix="new"
-    )
+    table = with_baskets(table.join(buyers, on="customer_id", how="semi"), opened, products, "new")
     table = table.join(segments.select("customer_id", "segment"), on="customer_id", how="inner")
     before, after = (word_names(len(products), prefix) for prefix in ("word", "new"))
     keys = ["segment", *before, *after]
     counted = collect(table.group_by(keys).agg(customers=nw.len()), sort_by=keys)
-    held = unpack(counted[before].to_numpy(dtype=np.int64), len(products))
-    acquired = unpack(counted[after].to_numpy(dtype=np.int64), len(products)) & ~held
+    held = unpack(counted[before], len(products))
+    acquired = unpack(counted[after], len(products)) & ~held
+    numbers = (counted[name].to_numpy(dtype=np.int64) for name in ("segment", "customers"))
     bought = acquired.any(axis=1)
-    return Purchases(
-        products,
-        held[bought],
-        acquired[bought],
-        counted["segment"].to_numpy(dtype=np.int64)[bought],
-        counted["customers"].to_numpy(dtype=np.int64)[bought],
-    )
+    return Purchases(products, *(part[bought] for part in (held, acquired, *numbers)))
 
 
 def segments_at(
-    day: dt.date,
-    tables: Mapping[str, nw.LazyFrame],
-    held: HeldProducts,
-    scorer: Scorer,
-    *,
-    engine: Engine,
-    folder: Path,
-) -> tuple[nw.LazyFrame, str]:
+    day: dt.date, tables: Mapping[str, nw.LazyFrame], held: HeldProducts, scorer: Scorer, *,
+    engine: Engine, folder: Path,
+) -> tuple[nw.LazyFrame, str]:  # fmt: skip
     """Assign the customers as they were on an earlier day, with the frozen scorer.
 
     A ranking that is judged on what came after a day must not know segments formed later. Those of
@@ -105,12 +79,6 @@ def segments_at(
 
     Parameters
     ----------
-    day : datetime.date
-    tables : mapping
-        The study's canonical tables.
-    held : pmlib.association.findings.HeldProducts
-    scorer : pmlib.segmentation.Scorer
-    engine : pmlib.engine.Engine
     folder : pathlib.Path
         An empty scratch folder that outlives the result.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pmlib.association.baskets import Baskets
-    from pmlib.association.itemsets import Itemsets
+    from pmlib.association.itemsets import Itemset, Itemsets
+    from pmlib.params import Parameters
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,7 @@ class Candidates:
 
 
 def rule_label(antecedent: Iterable[str], consequent: str) -> str:
-    """Write a rule of products by name.
-
-    Examples
-    --------
-    >>> rule_label(("Card", "Savings"), "Insurance")
-    'Card + Savings → Insurance'
-    """
+    """Write a rule of products by name: ``Card + Savings → Insurance``."""
     return f"{' + '.join(antecedent)} → {consequent}"
 
 
@@ -66,32 +61,27 @@ def named(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
 def all_rules(itemsets: Itemsets) -> pd.DataFrame:
     """Form every rule with one product as consequent from the frequent itemsets.
 
-    Returns
-    -------
-    pandas.DataFrame
-        antecedent, consequent, n, n_antecedent, n_consequent, n_both; in the order of the
-        itemsets, consequents ascending.
+    The columns antecedent, consequent, n, n_antecedent, n_consequent, n_both are in the order of
+    the itemsets, consequents ascending.
     """
-    counts = itemsets.counts
-    rows = [
-        (
-            tuple(p for p in itemset if p != consequent),
-            consequent,
-            counts[frozenset(itemset) - {consequent}],
-            counts[frozenset({consequent})],
-            both,
-        )
-        for itemset, both in zip(
-            itemsets.frame["itemset"], itemsets.frame["customers"], strict=True
-        )
-        if len(itemset) > 1
-        for consequent in itemset
-    ]
-    frame = pd.DataFrame(
-        rows, columns=["antecedent", "consequent", "n_antecedent", "n_consequent", "n_both"]
-    )
-    frame.insert(2, "n", itemsets.total)
-    return frame.astype({"n_antecedent": "int64", "n_consequent": "int64", "n_both": "int64"})
+    long = itemsets.frame.loc[itemsets.frame["length"] > 1, "itemset"]
+    rows = [(tuple(p for p in itemset if p != y), y) for itemset in long for y in itemset]
+    return _counted(pd.DataFrame(rows, columns=["antecedent", "consequent"]), itemsets.counts)
+
+
+def as_sets(rules: pd.DataFrame) -> list[tuple[Itemset, Itemset]]:
+    """Antecedent and consequent of each rule as itemsets."""
+    rows = zip(rules["antecedent"], rules["consequent"], strict=True)
+    return [(frozenset(X), frozenset({y})) for X, y in rows]
+
+
+def _counted(rules: pd.DataFrame, count: Mapping[Itemset, int]) -> pd.DataFrame:
+    """Antecedent and consequent, with n, n_antecedent, n_consequent, n_both (customers)."""
+    frame = rules[["antecedent", "consequent"]].copy()
+    rows = [(count[frozenset()], count[X], count[y], count[X | y]) for X, y in as_sets(rules)]
+    columns = ["n", "n_antecedent", "n_consequent", "n_both"]
+    frame[columns] = np.array(rows, dtype=np.int64).reshape(-1, 4)
+    return frame
 
 
 def candidate_rules(
@@ -108,7 +98,7 @@ def candidate_rules(
     itemsets : Itemsets
         Of the discovery half.
     min_confidence : float
-        Smallest confidence, a share.
+        A share.
     error_rate : float
         A rule whose p-value on the discovery half is above this, uncorrected, is not worth a
         test: each test spared leaves the others more power.
@@ -116,10 +106,6 @@ def candidate_rules(
         The first implies the second by construction. A rule is structural when its consequent
         and a product of its antecedent are such a pair, in either direction, directly or
         through others: both then say the same.
-
-    Returns
-    -------
-    Candidates
 
     Notes
     -----
@@ -129,11 +115,10 @@ def candidate_rules(
     doi:10.1007/s10994-007-5006-x; Hämäläinen & Webb 2019, doi:10.1007/s10618-018-0590-x).
     """
     counts = itemsets.counts
-    linked = linked_pairs(structural_pairs)
-    frame = all_rules(itemsets)
+    linked, frame = linked_pairs(structural_pairs), all_rules(itemsets)
     steps: list[tuple[str | Phrase, int]] = [("all", len(frame))]
 
-    structural = _where(frame, lambda X, y: any(frozenset((x, y)) in linked for x in X))
+    structural = _where(frame, lambda X, y: any(y | {x} in linked for x in X))
     pairs = frame[structural & (frame["antecedent"].map(len) == 1)]
     frame = frame[~structural]
     steps.append(("not_structural", len(frame)))
@@ -143,7 +128,7 @@ def candidate_rules(
     steps.append((Phrase("step.confidence", {"least": least}), len(frame)))
     frame = frame[_where(frame, lambda X, y: _is_productive(X, y, counts))]
     steps.append(("productive", len(frame)))
-    frame = frame[_where(frame, lambda X, _: _is_needed(X, counts))]
+    frame = frame[_where(frame, lambda X, _: all(counts[X - {x}] != counts[X] for x in X))]
     steps.append(("not_redundant", len(frame)))
     frame = frame[fisher_p_values(frame, counts) <= error_rate]
     steps.append(("beyond_chance", len(frame)))
@@ -158,23 +143,11 @@ def candidate_rules(
     )
 
 
-def fisher_p_values(rules: pd.DataFrame, counts: Mapping[frozenset[str], int]) -> np.ndarray:
-    """Test that every product of a rule's antecedent adds to the consequent.
+def fisher_p_values(rules: pd.DataFrame, counts: Mapping[Itemset, int]) -> np.ndarray:
+    """Test that every product of a rule's antecedent adds to the consequent: a p-value a rule.
 
-    Parameters
-    ----------
-    rules : pandas.DataFrame
-        antecedent, consequent.
-    counts : mapping
-        Customers of each itemset, the empty one included, that is a part of a rule.
+    `counts` has the customers of each itemset, the empty one included, that is a part of a rule.
 
-    Returns
-    -------
-    numpy.ndarray
-        A p-value a rule.
-
-    Notes
-    -----
     The null hypothesis of a rule X → y is that some product of X adds nothing. For each x in X,
     Fisher's exact test (one-sided) compares, among the holders of the rest of X, those with and
     without x; for a single product the rest is empty and all customers are compared. A further
@@ -185,11 +158,9 @@ def fisher_p_values(rules: pd.DataFrame, counts: Mapping[frozenset[str], int]) -
     from scipy.stats import hypergeom
 
     tests: list[tuple[int, ...]] = []
-    for row, (X, y) in enumerate(zip(rules["antecedent"], rules["consequent"], strict=True)):
-        whole, target = frozenset(X), frozenset({y})
-        n_x, n_xy = counts[whole], counts[whole | target]
-        rests = {frozenset(), *(whole - {x} for x in X)}
-        tests += [(row, n_xy, counts[rest], counts[rest | target], n_x) for rest in rests]
+    for row, (X, y) in enumerate(as_sets(rules)):
+        rests = {frozenset(), *(X - {x} for x in X)}
+        tests += [(row, counts[X | y], counts[Z], counts[Z | y], counts[X]) for Z in rests]
     rows, n_both, n, n_consequent, n_antecedent = np.array(tests, dtype=np.int64).reshape(-1, 5).T
     p_value = np.zeros(len(rules))
     np.maximum.at(p_value, rows, hypergeom.sf(n_both - 1, n, n_consequent, n_antecedent))
@@ -197,11 +168,7 @@ def fisher_p_values(rules: pd.DataFrame, counts: Mapping[frozenset[str], int]) -
 
 
 def rules_on_holdout(
-    scopes: Iterable[tuple[int, pd.DataFrame, Baskets]],
-    *,
-    error_rate: float = 0.05,
-    correction: Literal["holm", "bh"] = "holm",
-    confidence_level: float = 0.95,
+    scopes: Iterable[tuple[int, pd.DataFrame, Baskets]], params: Parameters
 ) -> pd.DataFrame:
     """Test candidate rules on customers they were not found on.
 
@@ -210,55 +177,43 @@ def rules_on_holdout(
     scopes : iterable of (int, pandas.DataFrame, Baskets)
         Number of a scope (0: all customers, else a segment), its candidate rules (antecedent,
         consequent, lift on the discovery half), and the baskets of its hold-out half.
-    error_rate : float
-        Family-wise error rate (Holm) or false discovery rate (Benjamini–Hochberg) over all rules
-        of all scopes together.
-    correction : {"holm", "bh"}
-    confidence_level : float
-        Of the intervals.
+    params : pmlib.params.Parameters
+        error_rate is held over all rules of all scopes together: the family-wise error rate
+        (Holm 1979) or the false discovery rate (Benjamini & Hochberg 1995).
 
     Returns
     -------
     pandas.DataFrame
         A row a rule, strongest evidence first: antecedent, consequent, scope; the counts and all
         of `pmlib.association.measures.measures` **on the hold-out half**; lift_found (lift on the
-        discovery half); p_value (`fisher_p_values`), p_adjusted;
-        survives (bool).
+        discovery half); p_value (`fisher_p_values`), p_adjusted; survives (bool).
 
     Notes
     -----
-    Correction by Holm (1979) or Benjamini & Hochberg (1995). Only the rules that come this far
-    are corrected for: how many were looked at on the discovery half does not matter, because the
-    hold-out half has not been seen (Webb 2007, doi:10.1007/s10994-007-5006-x).
+    Only the rules that come this far are corrected for: how many were looked at on the discovery
+    half does not matter, because the hold-out half has not been seen (Webb 2007,
+    doi:10.1007/s10994-007-5006-x).
     """
     tested = [
-        _test(candidates, holdout, confidence_level=confidence_level).assign(scope=scope)
+        _test(candidates, holdout, params.confidence_level).assign(scope=scope)
         for scope, candidates, holdout in scopes
     ]
     frame = pd.concat([part for part in tested if len(part)] or tested[:1], ignore_index=True)
     frame.insert(2, "scope", frame.pop("scope").astype("int64"))
-    adjust = holm if correction == "holm" else benjamini_hochberg
+    adjust = holm if params.correction == "holm" else benjamini_hochberg
     frame["p_adjusted"] = adjust(frame["p_value"].to_numpy(dtype=float))
-    frame["survives"] = frame["p_adjusted"] <= error_rate
+    frame["survives"] = frame["p_adjusted"] <= params.error_rate
     frame = frame.sort_values(["p_value", "lift"], ascending=[True, False], kind="stable")
     return frame.reset_index(drop=True)
 
 
-def _test(candidates: pd.DataFrame, holdout: Baskets, *, confidence_level: float) -> pd.DataFrame:
+def _test(candidates: pd.DataFrame, holdout: Baskets, confidence_level: float) -> pd.DataFrame:
     """Measures and p-values of one scope's rules."""
-    rules = [
-        (frozenset(X), frozenset({y}))
-        for X, y in zip(candidates["antecedent"], candidates["consequent"], strict=True)
-    ]
+    rules = as_sets(candidates)
     parts = {(part, y) for X, y in rules for part in (X, frozenset(), *(X - {x} for x in X))}
     needed = list({itemset for part, y in parts for itemset in (part, part | y)} | {frozenset()})
     count = dict(zip(needed, holdout.count(needed).tolist(), strict=True))
-
-    frame = candidates[["antecedent", "consequent"]].copy()
-    frame["n"] = holdout.total
-    counted = [(count[X], count[y], count[X | y]) for X, y in rules]
-    columns = ["n_antecedent", "n_consequent", "n_both"]
-    frame[columns] = np.array(counted, dtype=np.int64).reshape(-1, 3)
+    frame = _counted(candidates, count)
     frame = pd.concat([frame, measures(frame, confidence_level=confidence_level)], axis=1)
     frame["lift_found"] = candidates["lift"]
     frame["p_value"] = fisher_p_values(frame, count)
@@ -266,13 +221,7 @@ def _test(candidates: pd.DataFrame, holdout: Baskets, *, confidence_level: float
 
 
 def check_structural_pairs(pairs: Iterable[tuple[str, str]], products: Sequence[str]) -> None:
-    """Check that structural pairs name products of the bank.
-
-    Raises
-    ------
-    StudyError
-        A pair names a product that the table products does not have.
-    """
+    """Raise a StudyError where a pair names a product that the table products does not have."""
     unknown = [(product, pair) for pair in pairs for product in pair if product not in products]
     if unknown:
         product, pair = unknown[0]
@@ -295,25 +244,14 @@ def linked_pairs(pairs: Sequence[tuple[str, str]]) -> set[frozenset[str]]:
         implied |= further
 
 
-def _where(frame: pd.DataFrame, holds: Callable[[tuple[str, ...], str], bool]) -> np.ndarray:
-    rules = zip(frame["antecedent"], frame["consequent"], strict=True)
-    return np.array([holds(X, y) for X, y in rules], dtype=bool)
+def _where(frame: pd.DataFrame, holds: Callable[[Itemset, Itemset], bool]) -> np.ndarray:
+    return np.array([holds(X, y) for X, y in as_sets(frame)], dtype=bool)
 
 
-def _is_productive(X: tuple[str, ...], y: str, counts: dict[frozenset[str], int]) -> bool:
-    whole, target = frozenset(X), frozenset({y})
-    n_both, n_x = counts[whole | target], counts[whole]
+def _is_productive(X: Itemset, y: Itemset, counts: Mapping[Itemset, int]) -> bool:
+    smaller = (frozenset(Z) for size in range(len(X)) for Z in combinations(X, size))
     # Cross-multiplied, so that equal confidences compare as equal whole numbers.
-    return all(
-        n_both * counts[frozenset(Z)] > counts[frozenset(Z) | target] * n_x
-        for size in range(len(X))
-        for Z in combinations(X, size)
-    )
-
-
-def _is_needed(X: tuple[str, ...], counts: dict[frozenset[str], int]) -> bool:
-    """Whether leaving out any product changes who holds the rest."""
-    return all(counts[frozenset(X) - {x}] != counts[frozenset(X)] for x in X)
+    return all(counts[X | y] * counts[Z] > counts[Z | y] * counts[X] for Z in smaller)
 
 
 def _lift(rules: pd.DataFrame) -> pd.Series:

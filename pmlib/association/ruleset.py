@@ -12,6 +12,7 @@ import pandas as pd
 from pmlib.association.itemsets import Itemsets, frequent_itemsets
 from pmlib.association.rules import (
     Candidates,
+    as_sets,
     candidate_rules,
     check_structural_pairs,
     rules_on_holdout,
@@ -34,10 +35,8 @@ class RuleSet:
 
     Parameters
     ----------
-    itemsets : Itemsets
-        Frequent on the discovery half.
-    candidates : Candidates
-        Rules over all customers, before testing.
+    itemsets, candidates : Itemsets, Candidates
+        Of the discovery half, over all customers, before testing.
     rules : pandas.DataFrame
         All tested rules, strongest evidence first: the columns of
         `pmlib.association.rules.rules_on_holdout`, and scope (0: all customers, else the one
@@ -72,13 +71,9 @@ class RuleSet:
         kept. Products that structure makes one, like a loan and the order that pays it, count
         as one where nearly the same customers hold them.
         """
-        rules = self.surviving.sort_values(
-            ["p_value", "confidence"], ascending=[True, False], kind="stable"
-        )
-        products = [
-            frozenset(self.same.get(product, product) for product in (*X, y))
-            for X, y in zip(rules["antecedent"], rules["consequent"], strict=True)
-        ]
+        order = ["p_value", "confidence"]
+        rules = self.surviving.sort_values(order, ascending=[True, False], kind="stable")
+        products = [frozenset(self.same.get(p, p) for p in X | y) for X, y in as_sets(rules)]
         repeated = pd.Series(products, dtype=object).duplicated().to_numpy(dtype=bool)
         return rules[~repeated].head(n).reset_index(drop=True)
 
@@ -101,15 +96,9 @@ def find_rules(
     baskets : Baskets
         Both halves, all segments.
     params : pmlib.params.Parameters
-        min_support is a share of customers (of a segment's customers, for rules of one segment);
-        error_rate what the correction holds: family-wise error rate (Holm) or false discovery
-        rate (Benjamini–Hochberg).
+        min_support is a share of customers (of a segment's customers, for rules of one segment).
     structural_pairs : sequence of (product_id, product_id)
         The first implies the second by construction: no finding.
-
-    Returns
-    -------
-    RuleSet
 
     Raises
     ------
@@ -142,16 +131,9 @@ def find_rules(
         keys = zip(found["antecedent"], found["consequent"], strict=True)
         fresh = np.array([key not in known for key in keys], dtype=bool)
         scopes.append((segment, found[fresh].reset_index(drop=True), holdout.part(segment=segment)))
-    rules = rules_on_holdout(
-        scopes, error_rate=params.error_rate, correction=params.correction,
-        confidence_level=params.confidence_level,
-    )  # fmt: skip
+    rules = rules_on_holdout(scopes, params)
     surviving = rules[rules["survives"]].drop_duplicates(["antecedent", "consequent"])
-    by_segment = rules_by_segment(
-        surviving, holdout, error_rate=params.error_rate,
-        confidence_level=params.confidence_level,
-        negligible_odds_ratio=params.negligible_odds_ratio,
-    )  # fmt: skip
+    by_segment = rules_by_segment(surviving, holdout, params)
     rules = rules.merge(by_segment.common, on=["antecedent", "consequent"], how="left")
     rules["within"] = rules["within"].astype(object).fillna("not_tested")
     return RuleSet(itemsets=itemsets, candidates=candidates, rules=rules, by_segment=by_segment)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pmlib.association.rules import as_sets
 from pmlib.inference.many_tests import holm
 from pmlib.inference.normal import normal_quantile
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
+    from pmlib.params import Parameters
 
 WITHIN = (
     "holds_within", "restates_segments", "differs_between_segments", "undecided", "not_tested",
@@ -49,14 +51,7 @@ class BySegment:
     cells: pd.DataFrame
 
 
-def rules_by_segment(
-    rules: pd.DataFrame,
-    baskets: Baskets,
-    *,
-    error_rate: float = 0.05,
-    confidence_level: float = 0.95,
-    negligible_odds_ratio: float = 1.1,
-) -> BySegment:
+def rules_by_segment(rules: pd.DataFrame, baskets: Baskets, params: Parameters) -> BySegment:
     r"""Ask of each rule whether it says more than the segments do.
 
     Parameters
@@ -65,15 +60,9 @@ def rules_by_segment(
         antecedent, consequent.
     baskets : Baskets
         Customers the rules were not found on, with their segments.
-    error_rate : float
-        Family-wise error rate over the rules.
-    confidence_level : float
-    negligible_odds_ratio : float
-        A common odds ratio whose whole interval lies below this counts as none.
-
-    Returns
-    -------
-    BySegment
+    params : pmlib.params.Parameters
+        error_rate is family-wise over the rules; a common odds ratio whose whole interval lies
+        below negligible_odds_ratio counts as none.
 
     Notes
     -----
@@ -96,32 +85,27 @@ def rules_by_segment(
     """
     from scipy.stats import hypergeom
 
-    segments = baskets.segments
-    antecedents = [frozenset(X) for X in rules["antecedent"]]
-    targets = [frozenset({y}) for y in rules["consequent"]]
+    segments, ends = baskets.segments, as_sets(rules)
     n = np.broadcast_to(baskets.count([frozenset()], by_segment=True), (len(rules), len(segments)))
-    n_x = baskets.count(antecedents, by_segment=True)
-    n_y = baskets.count(targets, by_segment=True)
-    n_xy = baskets.count(
-        [X | y for X, y in zip(antecedents, targets, strict=True)], by_segment=True
+    n_x, n_y, n_xy = (
+        baskets.count(itemsets, by_segment=True)
+        for itemsets in ([X for X, _ in ends], [y for _, y in ends], [X | y for X, y in ends])
     )
     tables = np.stack([n_xy, n_x - n_xy, n_y - n_xy, n - n_x - n_y + n_xy], axis=-1).astype(float)
 
-    rows = [
-        _common(table, overall, confidence_level=confidence_level)
-        for table, overall in zip(tables, tables.sum(axis=1), strict=True)
-    ]
+    rows = [_common(table, params.confidence_level) for table in tables]
     common = rules[["antecedent", "consequent"]].reset_index(drop=True)
     common = pd.concat([common, pd.DataFrame(rows, columns=list(_COMMON), dtype=float)], axis=1)
     for name in ("p_common", "p_differs"):
         common[name] = holm(common[name].to_numpy())
     common["within"] = [
-        _verdict(row, error_rate, negligible_odds_ratio) for row in common.itertuples(index=False)
+        _verdict(row, params.error_rate, params.negligible_odds_ratio)
+        for row in common.itertuples()
     ]
 
     log_odds, variance = _log_odds(tables)
     centre = np.log(common["common_odds_ratio"].to_numpy(dtype=float))
-    z = normal_quantile(confidence_level)
+    z = normal_quantile(params.confidence_level)
     centre_variance = ((np.log(common["common_high"]) - centre) / z).to_numpy(dtype=float) ** 2
     shrunk, shrunk_variance = _shrink(log_odds, variance, centre, centre_variance)
     half, shrunk_half = z * np.sqrt(variance), z * np.sqrt(shrunk_variance)
@@ -134,11 +118,10 @@ def rules_by_segment(
         "shrunk_low": np.exp(shrunk - shrunk_half), "shrunk_high": np.exp(shrunk + shrunk_half),
         "p_value": hypergeom.sf(n_xy - 1, n, n_y, n_x),
     }  # fmt: skip
-    cells = rules[["antecedent", "consequent"]]
-    cells = cells.iloc[np.repeat(np.arange(len(rules)), len(segments))].reset_index(drop=True)
-    cells = cells.assign(**{name: values.ravel() for name, values in columns.items()})
+    cells = common.loc[common.index.repeat(len(segments)), ["antecedent", "consequent"]]
+    cells = cells.reset_index(drop=True).assign(**{k: v.ravel() for k, v in columns.items()})
     cells["p_adjusted"] = holm(cells["p_value"].to_numpy())
-    cells["holds"] = cells["p_adjusted"] <= error_rate
+    cells["holds"] = cells["p_adjusted"] <= params.error_rate
     return BySegment(common=common, cells=cells)
 
 
@@ -148,22 +131,19 @@ _COMMON = (
 )  # fmt: skip
 
 
-def _common(
-    table: np.ndarray, overall: np.ndarray, *, confidence_level: float
-) -> tuple[float, ...]:
+def _common(table: np.ndarray, confidence_level: float) -> tuple[float, ...]:
     """Overall and common odds ratio of one rule; `table` is segments × (a, b, c, d)."""
     from statsmodels.stats.contingency_tables import StratifiedTable
 
-    log_odds, variance = _log_odds(overall)
+    log_odds, variance = _log_odds(table.sum(axis=0))
     half = normal_quantile(confidence_level) * np.sqrt(variance)
     whole = tuple(float(x) for x in np.exp([log_odds, log_odds - half, log_odds + half]))
 
     def stratified(rows: np.ndarray) -> StratifiedTable | None:
         """Build the strata; nothing where the common odds ratio would be 0, infinite or unknown."""
         a, b, c, d = rows.T
-        if not (a * d).any() or not (b * c).any():
-            return None
-        return StratifiedTable(list(rows.reshape(-1, 2, 2)))
+        known = (a * d).any() and (b * c).any()
+        return StratifiedTable(list(rows.reshape(-1, 2, 2))) if known else None
 
     a, b, c, d = table.T
     n = np.maximum(table.sum(axis=1), 1)
@@ -209,10 +189,8 @@ def _shrink(
     estimate: np.ndarray, variance: np.ndarray, centre: np.ndarray, centre_variance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shrink each row's estimates to its centre; DerSimonian and Laird's variance between."""
-    weight = np.where(np.isnan(variance), 0, 1 / variance)
-    known = (weight > 0).sum(axis=1)
-    filled = np.nan_to_num(estimate)
-    total = weight.sum(axis=1)
+    weight, filled = np.where(np.isnan(variance), 0, 1 / variance), np.nan_to_num(estimate)
+    known, total = (weight > 0).sum(axis=1), weight.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (weight * filled).sum(axis=1) / total
         spread = (weight * (filled - mean[:, None]) ** 2).sum(axis=1)

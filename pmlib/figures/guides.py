@@ -40,15 +40,7 @@ def panel(height: float) -> tuple[Figure, Axes]:
 
 
 def groups(table: pd.DataFrame, column: str) -> Iterator[tuple[Any, pd.DataFrame, str, str]]:
-    """Go through the groups of a table, in order of first row, each with its look.
-
-    Yields
-    ------
-    name : str
-    part : pandas.DataFrame
-        The rows of the group.
-    colour, marker : str
-    """
+    """Yield the groups of a table, in order of first row: name, rows, colour and marker."""
     names = list(dict.fromkeys(table[column]))
     for index, (name, colour) in enumerate(zip(names, segment_colours(len(names)), strict=True)):
         yield name, table[table[column] == name], colour, MARKERS[index % len(MARKERS)]
@@ -60,49 +52,26 @@ def places(names: pd.Series, order: pd.Series) -> np.ndarray:
     return np.array([rows.index(name) for name in names])
 
 
-def rows(axes: Axes, labels: Sequence[object], *, margin: float = 0.5, lines: bool = True) -> Axes:
+def rows(axes: Axes, labels: Sequence[object], *, margin: float = 0.5, lines: bool = True) -> None:
     """Name the rows of a figure, row 0 on top.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    labels : sequence
-    margin : float
-        Room above the first and below the last row, in rows.
-    lines : bool
-        Whether grid lines lead from the labels to the marks.
+    `margin` is the room above the first and below the last row, in rows; `lines` of the grid lead
+    from the labels to the marks.
     """
     axes.set_yticks(np.arange(len(labels)), [str(label) for label in labels])
     axes.set_ylim(len(labels) - 1 + margin, -margin)
     if not lines:
         axes.grid(visible=False, axis="y")
-    return axes
 
 
 def values(
-    axes: Axes,
-    which: Literal["x", "y"],
-    label: str | None = None,
-    *,
-    form: Formatter | None = None,
-    low: float | None = None,
-    high: float | None = None,
+    axes: Axes, which: Literal["x", "y"], label: str | None = None, *,
+    form: Formatter | None = None, low: float | None = None, high: float | None = None,
     ticks: Locator | None = None,
-) -> Axes:
-    """Say what an axis measures, and in what form its numbers are written.
+) -> None:  # fmt: skip
+    """Say what an axis measures, and in what form (`PER_CENT` …) its numbers are written.
 
     Call it after drawing: an end that is not given stays where the data put it.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    which : {"x", "y"}
-    label : str, optional
-    form : matplotlib.ticker.Formatter, optional
-        `PER_CENT`, `THOUSANDS`, `POINTS`.
-    low, high : float, optional
-        Ends of the axis.
-    ticks : matplotlib.ticker.Locator, optional
     """
     axis = axes.xaxis if which == "x" else axes.yaxis
     if label is not None:
@@ -113,23 +82,20 @@ def values(
         axis.set_major_locator(ticks)
     if low is not None or high is not None:
         (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
-    return axes
 
 
-def log_values(axes: Axes, which: Literal["x", "y"], *, form: Formatter) -> Axes:
+def log_values(axes: Axes, which: Literal["x", "y"], *, form: Formatter) -> None:
     """Give an axis a logarithmic scale whose numbers are written in `form`, without formulae."""
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_formatter(form)
     axis.set_minor_formatter(NullFormatter())
-    return axes
 
 
-def sparse_ticks(axes: Axes, labels: Sequence[str], *, most: int = 9) -> Axes:
+def sparse_ticks(axes: Axes, labels: Sequence[str], *, most: int = 9) -> None:
     """Name at most `most` of the places 0, 1, 2 … of the horizontal axis, evenly spaced."""
-    at = np.arange(0, len(labels), max(1, int(np.ceil(len(labels) / most))))
-    axes.set_xticks(at, [labels[int(i)] for i in at])
-    return axes
+    step = max(1, -(-len(labels) // most))
+    axes.set_xticks(np.arange(0, len(labels), step), labels[::step])
 
 
 def key(

@@ -1,7 +1,7 @@
 """The few drawing forms that all figures share: estimates, bars, lines, heat maps, flows.
 
-Each takes an `Axes`, columns of a data frame, and every word as an argument; it draws, computes no
-statistic, and returns the `Axes`.
+Each takes an `Axes`, columns of a data frame, and every word as an argument; it draws and computes
+no statistic. Sizes, widths, caps and gaps are in points; `ends` are the columns of an interval.
 """
 
 from __future__ import annotations
@@ -35,47 +35,22 @@ def _paint(colour: Colour) -> str:
 
 
 def estimates(
-    axes: Axes,
-    table: pd.DataFrame,
-    value: str,
-    at: Anchor,
-    *,
-    colour: Colour,
-    label: str | None = None,
-    ends: Ends = INTERVAL,
-    upright: bool = False,
-    scale: float = 1,
-    marker: str = "o",
-    line: str = "",
-    size: float = 4.5,
-    width: float | None = None,
+    axes: Axes, table: pd.DataFrame, value: str, at: Anchor, *, colour: Colour,
+    label: str | None = None, ends: Ends = INTERVAL, upright: bool = False, scale: float = 1,
+    marker: str = "o", line: str = "", size: float = 4.5, width: float | None = None,
     cap: float = 0,
-) -> Axes:
+) -> None:  # fmt: skip
     """Draw estimates as points with their intervals; without rows nothing, not even in the key.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    table : pandas.DataFrame
-        Columns `value` and `ends`, all times `scale`.
-    at : array
-        Where each row stands: on the vertical axis, or on the horizontal one if `upright`.
-    line : str
-        Style of the line that joins the points; none by default.
-    size, width, cap : float
-        Of the marker, the lines and the ends of the intervals, in points.
+    Values and ends are multiplied by `scale`. Rows stand at `at` on the vertical axis, or on the
+    horizontal one if `upright`; `line` is the style of a line that joins the points.
     """
     if table.empty:
-        return axes
+        return
     middle = scale * table[value]
-    to_ends = distances(table, value, ends) * scale
-    axes.errorbar(
-        at if upright else middle, middle if upright else at,
-        xerr=None if upright else to_ends, yerr=to_ends if upright else None,
-        fmt=marker + line, markersize=size, linewidth=width, capsize=cap, label=label,
-        color=_paint(colour),
-    )  # fmt: skip
-    return axes
+    _errorbar(axes, middle, at, distances(table, value, ends) * scale, upright=upright,
+              fmt=marker + line, markersize=size, linewidth=width, capsize=cap, label=label,
+              color=_paint(colour))  # fmt: skip
 
 
 def distances(table: pd.DataFrame, value: str, ends: Ends = INTERVAL) -> np.ndarray:
@@ -84,182 +59,99 @@ def distances(table: pd.DataFrame, value: str, ends: Ends = INTERVAL) -> np.ndar
     return np.clip(np.vstack([table[value] - table[low], table[high] - table[value]]), 0, None)
 
 
+def _errorbar(
+    axes: Axes, middle: pd.Series, at: Anchor, to_ends: np.ndarray, *, upright: bool, **look: Any
+) -> None:
+    if upright:
+        axes.errorbar(at, middle, yerr=to_ends, **look)
+    else:
+        axes.errorbar(middle, at, xerr=to_ends, **look)
+
+
 def ranges(
-    axes: Axes,
-    table: pd.DataFrame,
-    value: str,
-    at: Anchor,
-    *,
-    colours: Sequence[str],
-    label: str | None = None,
-    ends: Ends = INTERVAL,
-    width: float = 2,
-    alpha: float = 1,
+    axes: Axes, table: pd.DataFrame, value: str, at: Anchor, *, colours: Sequence[str],
+    label: str | None = None, ends: Ends = INTERVAL, width: float = 2, alpha: float = 1,
     size: float = 36,
-) -> Axes:
+) -> None:  # fmt: skip
     """Draw lying estimates on broad lines from end to end, each row in its own colour.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    table : pandas.DataFrame
-        Columns `value` and `ends`.
-    width, size : float
-        Of the lines in points, of the dots in square points.
+    `size` is that of the dots, in square points.
     """
     low, high = ends
     axes.hlines(at, table[low], table[high], color=colours, linewidth=width, alpha=alpha)
     axes.scatter(table[value], at, s=size, color=colours, zorder=3, label=label)
-    return axes
 
 
 def bars(
-    axes: Axes,
-    table: pd.DataFrame,
-    value: str,
-    at: Anchor,
-    *,
-    colour: Colour | Sequence[str] = "main",
-    thickness: float = 0.7,
-    label: str | None = None,
-    ends: Ends | None = None,
-    upright: bool = False,
-) -> Axes:
+    axes: Axes, table: pd.DataFrame, value: str, at: Anchor, *,
+    colour: Colour | Sequence[str] = "main", thickness: float = 0.7, label: str | None = None,
+    ends: Ends | None = None, upright: bool = False,
+) -> None:  # fmt: skip
     """Draw bars, lying unless `upright`, with thin intervals over them where `ends` are given.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    table : pandas.DataFrame
-        Columns `value` and `ends`.
-    at : array
-        Where the middle of each bar stands.
-    thickness : float
-        In units of the axis on which the bars stand.
+    The middle of each bar stands at `at`; `thickness` is in units of that axis.
     """
     draw = axes.bar if upright else axes.barh
     paint = _paint(colour) if isinstance(colour, str) else colour
     draw(at, table[value], thickness, color=paint, label=label)
     if ends is not None:
-        to_ends = distances(table, value, ends)
-        axes.errorbar(
-            at if upright else table[value], table[value] if upright else at,
-            xerr=None if upright else to_ends, yerr=to_ends if upright else None,
-            fmt="none", ecolor=COLOURS["ink"], elinewidth=0.8, capsize=2,
-        )  # fmt: skip
-    return axes
+        _errorbar(axes, table[value], at, distances(table, value, ends), upright=upright,
+                  fmt="none", ecolor=COLOURS["ink"], elinewidth=0.8, capsize=2)  # fmt: skip
 
 
 def notes(
-    axes: Axes,
-    words: Sequence[str],
-    x: Anchor,
-    y: Anchor,
-    *,
-    gap: float = 3,
-    colour: Colour = "ink",
-    size: float = 8,
-) -> Axes:
-    """Write words to the right of points, as at the ends of bars; `gap` and `size` in points."""
+    axes: Axes, words: Sequence[str], x: Anchor, y: Anchor, *,
+    gap: float = 3, colour: Colour = "ink", size: float = 8,
+) -> None:  # fmt: skip
+    """Write words to the right of points, as at the ends of bars."""
     for word, across, up in zip(words, x, y, strict=True):
-        axes.annotate(
-            word, (across, up), xytext=(gap, 0), textcoords="offset points", va="center",
-            fontsize=size, color=_paint(colour),
-        )  # fmt: skip
-    return axes
+        axes.annotate(word, (across, up), xytext=(gap, 0), textcoords="offset points", va="center",
+                      fontsize=size, color=_paint(colour))  # fmt: skip
 
 
 def line(
-    axes: Axes,
-    table: pd.DataFrame,
-    x: str,
-    value: str,
-    *,
-    colour: Colour,
-    label: str | None = None,
-    style: str | tuple = "-",
-    width: float | None = None,
-    ends: Ends | None = None,
-    band: Colour | None = None,
-    alpha: float | None = None,
-) -> Axes:
+    axes: Axes, table: pd.DataFrame, x: str, value: str, *, colour: Colour,
+    label: str | None = None, style: str | tuple = "-", width: float | None = None,
+    ends: Ends | None = None, band: Colour | None = None, alpha: float | None = None,
+) -> None:  # fmt: skip
     """Draw a line, over a band from end to end of its interval where `ends` are given.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    table : pandas.DataFrame
-        Columns `x`, `value` and `ends`.
-    style : str or tuple
-        Line style.
-    band : str, optional
-        Colour of the band; by default that of the line.
-    alpha : float, optional
-        Opacity of the band.
+    `band` and `alpha` are the colour, by default that of the line, and the opacity of the band.
     """
     if ends is not None:
         low, high = table[ends[0]], table[ends[1]]
         axes.fill_between(table[x], low, high, color=_paint(band or colour), alpha=alpha, lw=0)
     axes.plot(table[x], table[value], ls=style, lw=width, color=_paint(colour), label=label)
-    return axes
 
 
 def reference(
-    axes: Axes,
-    *,
-    x: float | None = None,
-    y: float | None = None,
-    colour: Colour = "ink",
-    width: float = 0.8,
-    style: str = "-",
-    label: str | None = None,
-) -> Axes:
+    axes: Axes, *, x: float | None = None, y: float | None = None, colour: Colour = "ink",
+    width: float = 0.8, style: str = "-", label: str | None = None,
+) -> None:  # fmt: skip
     """Draw a line across the axes at a value that others are judged by, as zero or a threshold.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    x, y : float
-        One of the two: an upright line, or a lying one.
+    It is upright at `x`, or lying at `y`.
     """
-    look: dict[str, Any] = {
-        "color": COLOURS[colour],
-        "linewidth": width,
-        "linestyle": style,
-        "label": label,
-    }
+    look: Any = {"color": COLOURS[colour], "linewidth": width, "linestyle": style, "label": label}
     if x is not None:
         axes.axvline(x, **look)
     if y is not None:
         axes.axhline(y, **look)
-    return axes
 
 
 def heat(
-    axes: Axes,
-    grid: pd.DataFrame,
-    *,
-    cells: pd.DataFrame | None,
-    cmap: str,
-    low: float,
-    high: float | None = None,
-    bold: pd.DataFrame | None = None,
-    missing: str = "",
-    turn: float = 0,
-    bar: str = "",
-    ticks: Sequence[str] | None = None,
-) -> Axes:
+    axes: Axes, grid: pd.DataFrame, *, cells: pd.DataFrame | None, cmap: str, low: float,
+    high: float | None = None, bold: pd.DataFrame | None = None, missing: str = "",
+    turn: float = 0, bar: str = "", ticks: Sequence[str] | None = None,
+) -> None:  # fmt: skip
     """Draw a heat map with words in its cells; missing cells stay white.
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     grid : pandas.DataFrame
-        Numbers that give the colours; its index and columns are the labels.
+        Numbers that give the colours, from `low` to `high`; index and columns are the labels.
     cells, bold : pandas.DataFrame, optional
         Text of each cell, and whether it stands out.
-    low, high : float
-        Numbers at the ends of the colours.
     missing : str
         Text of missing cells.
     turn : float
@@ -297,30 +189,22 @@ def heat(
     for label in axes.get_yticklabels():
         label.set_rotation(0)
     axes.set(xlabel="", ylabel="")
-    return axes
 
 
 def colour_bar(
     axes: Axes, colours: ScalarMappable, *, label: str, ticks: Sequence[str] | None = None
-) -> Axes:
+) -> None:
     """Say beside an axes what colours mean, in numbers or in evenly spaced words."""
     bar = axes.figure.colorbar(colours, ax=axes, label=label, pad=0.02)
     bar.outline.set_linewidth(0)
     if ticks is not None:
         bar.set_ticks(list(np.linspace(*colours.get_clim(), len(ticks))), labels=ticks)
-    return axes
 
 
 def ribbon(
-    axes: Axes,
-    x: tuple[float, float],
-    y: tuple[float, float],
-    size: float,
-    *,
-    colour: str | tuple,
-    alpha: float,
-    edge: float = 0,
-) -> Axes:
+    axes: Axes, x: tuple[float, float], y: tuple[float, float], size: float, *,
+    colour: str | tuple, alpha: float, edge: float = 0,
+) -> None:  # fmt: skip
     """Draw a curved band of constant height `size` from (x[0], y[0]) to (x[1], y[1])."""
     (x0, x1), (y0, y1), middle = x, y, sum(x) / 2
     points = [
@@ -328,41 +212,24 @@ def ribbon(
         (x1, y1 + size), (middle, y1 + size), (middle, y0 + size), (x0, y0 + size), (x0, y0),
     ]  # fmt: skip
     codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
-    path = Path(points, codes)
-    axes.add_patch(
-        PathPatch(path, facecolor=colour, edgecolor=COLOURS["muted"], linewidth=edge, alpha=alpha)
-    )
-    return axes
+    axes.add_patch(PathPatch(Path(points, codes), facecolor=colour, edgecolor=COLOURS["muted"],
+                             linewidth=edge, alpha=alpha))  # fmt: skip
 
 
 def stack(
-    axes: Axes,
-    sizes: pd.Series,
-    words: Sequence[str],
-    x: float,
-    *,
-    bottom: float,
-    gap: float,
-    width: float,
-    shift: float,
-    size: float | None = None,
-    plate: bool = False,
-) -> dict[str, float]:
+    axes: Axes, sizes: pd.Series, words: Sequence[str], x: float, *, bottom: float, gap: float,
+    width: float, shift: float, size: float | None = None, plate: bool = False,
+) -> dict[str, float]:  # fmt: skip
     """Draw blocks one above the other, the ends of ribbons, with words beside them.
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     sizes : pandas.Series
         Height of each block, by name.
-    words : sequence of str
-        One a block.
     x, bottom, gap, width : float
         Middle, foot, room between blocks, and breadth, in units of the axes.
     shift : float
         From the middle to the words; below zero they stand to the left.
-    size : float, optional
-        Of the words, in points.
     plate : bool
         Whether words stand on ribbons and need a ground of their own.
 
@@ -372,15 +239,12 @@ def stack(
         Name to foot of its block.
     """
     feet = {}
+    ground = {"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6} if plate else None
     for (name, height), word in zip(sizes.items(), words, strict=True):
         feet[str(name)] = bottom
-        axes.add_patch(
-            Rectangle((x - width / 2, bottom), width, height, facecolor=COLOURS["ink"], lw=0)
-        )
-        axes.text(
-            x + shift, bottom + height / 2, word, ha="right" if shift < 0 else "left", va="center",
-            fontsize=size,
-            bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6} if plate else None,
-        )  # fmt: skip
+        left = x - width / 2
+        axes.add_patch(Rectangle((left, bottom), width, height, facecolor=COLOURS["ink"], lw=0))
+        axes.text(x + shift, bottom + height / 2, word, ha="right" if shift < 0 else "left",
+                  va="center", fontsize=size, bbox=ground)  # fmt: skip
         bottom += height + gap
     return feet

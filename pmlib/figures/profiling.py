@@ -214,15 +214,14 @@ def offers(found: Finding, words: Words) -> Figure | None:
     campaigns = {name: part for name, part, _, _ in guides.groups(shown, "campaign")}
     names = [list(dict.fromkeys(part["row"])) for part in campaigns.values()]
     channels = sorted(shown["channel"].unique())
+    palette = segment_colours(len(channels))
     figure = new_figure(sum(0.26 * len(rows) + 0.45 for rows in names) + 0.7)
     panels = figure.subplots(
         len(campaigns), 1, sharex=True, squeeze=False,
         height_ratios=[len(rows) + 0.6 for rows in names],
     )[:, 0]  # fmt: skip
     for axes, (campaign, own), rows in zip(panels, campaigns.items(), names, strict=True):
-        for i, (channel, colour) in enumerate(
-            zip(channels, segment_colours(len(channels)), strict=True)
-        ):
+        for i, (channel, colour) in enumerate(zip(channels, palette, strict=True)):
             part = own[own["channel"] == channel]
             shift = 0.5 * ((i + 0.5) / len(channels) - 0.5)
             at = guides.places(part["row"], own["row"]) + shift

@@ -6,8 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -15,7 +14,7 @@ from matplotlib.figure import Figure
 from pmlib.numbers import Finding
 from pmlib.texts import Words
 
-P = ParamSpec("P")
+Draw: TypeAlias = Callable[[Finding, Words], Figure | None]
 
 COLOURS = {
     "ink": "#1f2933",
@@ -75,17 +74,6 @@ _HASHED_ID = re.compile(rb'(?<=id=")\w*[0-9a-f]{10}(?=")')
 _LONG_DECIMAL = re.compile(rb"(?<![\d.])-?[1-9]\d*\.\d{4,}")
 
 
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw in the house style without changing matplotlib's settings for anyone else."""
-
-    @wraps(draw)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with mpl.rc_context(_RC):
-            return draw(*args, **kwargs)
-
-    return wrapper
-
-
 @dataclass(frozen=True)
 class Drawing:
     """A figure that a chapter can show: how it is drawn, and which of a finding's tables it draws.
@@ -95,14 +83,15 @@ class Drawing:
     label : str
         ``fig-…``; the texts have its caption, its text alternative and its words under it.
     of : str
-        Name of the finding's table that it draws, and whose numbers are shown beneath.
+        Name of the finding's table that it draws, and whose numbers are shown beneath; its main
+        one by default.
     draw : callable
         ``draw(finding, words)`` gives the figure, or None where nothing is worth drawing.
     """
 
     label: str
     of: str
-    draw: Callable[[Finding, Words], Figure | None]
+    draw: Draw
 
     def __call__(self, finding: Finding, words: Words) -> Figure | None:
         """Draw in the house style without changing matplotlib's settings for anyone else."""
@@ -110,17 +99,8 @@ class Drawing:
             return self.draw(finding, words)
 
 
-def drawing(
-    label: str, *, of: str = ""
-) -> Callable[[Callable[[Finding, Words], Figure | None]], Drawing]:
-    """Make a function of a finding and its words the drawing with a label.
-
-    Parameters
-    ----------
-    label : str
-    of : str
-        The finding's table; its main one by default.
-    """
+def drawing(label: str, *, of: str = "") -> Callable[[Draw], Drawing]:
+    """Make a function of a finding and its words the `Drawing` with a label."""
     return lambda draw: Drawing(label, of, draw)
 
 

@@ -12,16 +12,17 @@ from mlxtend.frequent_patterns import fpgrowth
 from pmlib.association import Baskets, compare_with_mlxtend, frequent_itemsets
 from pmlib.casebank.world import World
 from pmlib.errors import StudyError
+from pmlib.params import Parameters
 from pmlib.truth.rules import draw_baskets
+
+SETTINGS = Parameters(min_support=0.1, max_rule_length=6, seed=1)
 
 
 def test_the_check_on_the_run_compares_itemsets_and_rules() -> None:
     rng = np.random.default_rng(6)
     table = pd.DataFrame(rng.random((500, 6)) < 0.4, columns=list("abcdef"))
     baskets = Baskets.from_table(table)
-    found = compare_with_mlxtend(
-        frequent_itemsets(baskets, min_support=0.1), baskets, min_support=0.1, seed=1
-    )
+    found = compare_with_mlxtend(frequent_itemsets(baskets, min_support=0.1), baskets, SETTINGS)
     expected = fpgrowth(table, 0.1, use_colnames=True)
     # A set of k products gives k rules with one product as consequent.
     sizes = expected["itemsets"].map(len)
@@ -32,8 +33,8 @@ def test_the_check_on_the_run_compares_itemsets_and_rules() -> None:
 def test_the_check_on_a_large_run_draws_a_sample() -> None:
     baskets = draw_baskets(World("default", 1), n_customers=100_000, seed=1)
     found = compare_with_mlxtend(
-        frequent_itemsets(baskets, min_support=0.2, max_length=2), baskets, min_support=0.2,
-        max_length=2, seed=1, max_customers=2_000,
+        frequent_itemsets(baskets, min_support=0.2, max_length=2), baskets,
+        Parameters(min_support=0.2, max_rule_length=2, seed=1), max_customers=2_000,
     )  # fmt: skip
     assert found.facts == {"crosscheck_on": "sample"}
     drawn = [found.quotes[f"{which}_customers"].value for which in ("compared", "discovery")]
@@ -53,4 +54,4 @@ def test_the_check_stops_a_run_where_the_libraries_differ(column: str, value: ob
     frame["support"] = frame["customers"] / 10
     wrong = dataclasses.replace(found, frame=frame)
     with pytest.raises(StudyError, match=r"do not find the same[\s\S]*of 3 differ"):
-        compare_with_mlxtend(wrong, baskets, min_support=0.1, seed=1)
+        compare_with_mlxtend(wrong, baskets, SETTINGS)

@@ -42,13 +42,13 @@ def test_a_rule_restates_the_segments_where_less_than_half_is_surely_left(
         holdout=np.ones(8, dtype=bool),
     )
     rule = pd.DataFrame({"antecedent": [("x",)], "consequent": ["y"]})
-    row = rules_by_segment(rule, baskets).common.iloc[0]
+    row = rules_by_segment(rule, baskets, SETTINGS).common.iloc[0]
     assert (row["odds_ratio"], row["within"]) == (pytest.approx(4.515625), within)
 
 
 def test_common_odds_ratio_is_that_of_statsmodels(two_segments: Baskets) -> None:
     rule = pd.DataFrame({"antecedent": [("c",)], "consequent": ["d"]})
-    found = rules_by_segment(rule, two_segments).common.iloc[0]
+    found = rules_by_segment(rule, two_segments, SETTINGS).common.iloc[0]
     cells = []
     for s in two_segments.segments:
         part = two_segments.part(segment=s)
@@ -65,7 +65,7 @@ def test_small_segments_are_shrunk_towards_the_common_odds_ratio() -> None:
     table = pd.DataFrame({"c": rng.random(6_000) < 0.4})
     table["d"] = rng.random(6_000) < 0.2 + 0.3 * table["c"]
     rule = pd.DataFrame({"antecedent": [("c",)], "consequent": ["d"]})
-    found = rules_by_segment(rule, Baskets.from_table(table, segment=segment))
+    found = rules_by_segment(rule, Baskets.from_table(table, segment=segment), SETTINGS)
     common = found.common["common_odds_ratio"].iloc[0]
     small = found.cells[found.cells["segment"] == 3].iloc[0]
     assert abs(np.log(small["shrunk"] / common)) < abs(np.log(small["odds_ratio"] / common)) / 2
@@ -78,6 +78,7 @@ def test_a_segment_where_nobody_holds_the_product_says_nothing() -> None:
     found = rules_by_segment(
         pd.DataFrame({"antecedent": [("a",)], "consequent": ["b"]}),
         Baskets.from_table(table, segment=segment),
+        SETTINGS,
     )
     assert found.common["within"].tolist() == ["not_tested"]
     assert found.cells["odds_ratio"].isna().all()

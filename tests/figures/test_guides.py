@@ -37,7 +37,7 @@ def test_places_are_rows_in_order_of_first_name():
 
 
 def test_rows_begin_on_top(axes):
-    assert guides.rows(axes, ["first", 2, "third"], margin=0.6) is axes
+    guides.rows(axes, ["first", 2, "third"], margin=0.6)
     assert axes.get_ylim() == (2.6, -0.6)
     assert axes.get_yticks().tolist() == [0, 1, 2]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["first", "2", "third"]

@@ -15,7 +15,9 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import PathPatch, Rectangle
 
 from pmlib.figures import guides, marks
-from pmlib.figures.style import COLOURS, DIVERGING, SEQUENTIAL, new_figure, styled, to_svg
+from pmlib.figures.style import COLOURS, DIVERGING, SEQUENTIAL, drawing, new_figure, to_svg
+from pmlib.numbers import Finding
+from pmlib.texts import Words
 
 MONEY = "R$ a R$"
 
@@ -39,7 +41,7 @@ def segments(axes: Axes) -> list[list[list[float]]]:
 
 @pytest.mark.parametrize("upright", [False, True])
 def test_estimates_are_points_on_their_intervals(axes, table, upright):
-    assert marks.estimates(axes, table, "value", [0, 1], colour="main", upright=upright) is axes
+    marks.estimates(axes, table, "value", [0, 1], colour="main", upright=upright)
     points = axes.lines[0].get_xydata()
     expected = [[0.2, 0], [0.5, 1]]
     np.testing.assert_allclose(points, np.flip(expected, 1) if upright else expected)
@@ -204,14 +206,14 @@ def test_arguments_stay_as_they_were(axes, table, grid):
     pd.testing.assert_frame_equal(grid, before[1])
 
 
-@styled
-def _all_in_money(scale: str) -> mpl.figure.Figure:
+@drawing("fig-money")
+def _all_in_money(found: Finding, _words: Words) -> mpl.figure.Figure:
     table = pd.DataFrame({"x": [120.0, 480.0], "value": [0.2, 0.5], "name": [MONEY, MONEY + "!"]})
     figure, axes = guides.panel(3)
     for name, part, colour, _ in guides.groups(table, "name"):
         marks.line(axes, part, "x", "value", colour=colour, label=name)
     marks.notes(axes, table["name"], table["x"], table["value"])
-    if scale == "log":
+    if found.facts["log"]:
         guides.log_values(axes, "x", form=guides.THOUSANDS)
     guides.values(axes, "x", MONEY)
     axes.set_title(MONEY)
@@ -221,7 +223,8 @@ def _all_in_money(scale: str) -> mpl.figure.Figure:
 
 @pytest.mark.parametrize("scale", ["linear", "log"])
 def test_a_dollar_sign_makes_no_formula(scale):
-    svg = to_svg(_all_in_money(scale)).decode()
+    found = Finding(facts={"log": scale == "log"})
+    svg = to_svg(_all_in_money(found, None)).decode()
     # matplotlib writes the text of each label in a comment: as a formula it would be in parts.
     assert svg.count(f"<!-- {MONEY} -->") == 5
     assert "mathdefault" not in svg

@@ -32,7 +32,7 @@ def test_what_is_said_of_rules_within_segments_is_true() -> None:
     # The truth itself, counted in a bank of ten million: overall and within the kinds.
     large = draw_baskets(world, n_customers=10_000_000, seed=3)
     rows = check.table.drop_duplicates(["antecedent", "consequent"])[::20]
-    counted = rules_by_segment(rows, large).common
+    counted = rules_by_segment(rows, large, SETTINGS).common
     np.testing.assert_allclose(counted["odds_ratio"], rows["true_odds_ratio"], rtol=0.02)
     np.testing.assert_allclose(counted["common_odds_ratio"], rows["true_within"], rtol=0.02)
 
