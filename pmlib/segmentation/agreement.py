@@ -26,33 +26,26 @@ def cross_tabulate(
     Parameters
     ----------
     assigned : narwhals.LazyFrame
-        With ``segment`` and the column `other`.
-    other : str
-        Also names the headline number ``agreement_with_<other>``.
+        With ``segment`` and the column `other`, which also names the number.
     confidence_level : float
         The interval resamples the cross-table's cells.
-    seed : int
 
     Returns
     -------
     Finding
-        The number is the adjusted Rand index [@hubert1985partitions] with its interval: 1 for
-        equal partitions, 0 on average for unrelated ones.
+        The number ``agreement_with_<other>``: adjusted Rand index [@hubert1985partitions] with its
+        interval; 1 for equal partitions, 0 on average for unrelated ones.
     """
-    keys = ["segment", other]
-    grid = (
-        add_up(assigned, keys).pivot_table("customers", *keys, fill_value=0).to_numpy(dtype=float)
-    )
+    counts = add_up(assigned, ["segment", other])
+    grid = counts.pivot_table("customers", "segment", other, fill_value=0).to_numpy(dtype=float)
     n = grid.sum()
     drawn = np.random.default_rng(seed).multinomial(int(n), grid.ravel() / n, size=200)
     resampled = [rand_index(cells.reshape(grid.shape)) for cells in drawn]
     tail = (1 - confidence_level) / 2
     low, high = (float(end) for end in np.quantile(resampled, [tail, 1 - tail]))
+    index = Number(f"agreement_with_{other}", rand_index(grid), low=low, high=high, decimals=2)
     return Finding(
-        numbers=(
-            Number(f"agreement_with_{other}", rand_index(grid), low=low, high=high, decimals=2),
-        ),
-        quotes={"segments_counted": len(grid), "groups": grid.shape[1]},
+        numbers=(index,), quotes={"segments_counted": len(grid), "groups": grid.shape[1]}
     )
 
 
@@ -90,8 +83,6 @@ def vary_choices(
     ----------
     sample : pandas.DataFrame
         The sample that made `result`.
-    result : Segmentation
-    confidence_level : float
     n_bootstrap : int
         Resamples of customers for the interval of the agreement.
 
@@ -103,7 +94,6 @@ def vary_choices(
     """
     from sklearn.metrics import adjusted_rand_score
 
-    columns = ["choice", "agreement", "low", "high"]
     k, algorithm = result.scorer.k, result.scorer.clustering.algorithm
     if k == 1:
         return Finding()
@@ -117,7 +107,7 @@ def vary_choices(
         drawn = [adjusted_rand_score(result.labels[d], labels[d]) for d in draws]
         ends = np.quantile(drawn, [tail, 1 - tail])
         rows.append((choice, adjusted_rand_score(result.labels, labels), *ends))
-    table = pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=["choice", "agreement", "low", "high"])
     table = table.sort_values("agreement", kind="stable", ignore_index=True)
     most = table.iloc[0]
     agreement = Number("", most["agreement"], decimals=2)
@@ -130,11 +120,8 @@ def _alternatives(
     encoder, algorithm = result.encoder, result.scorer.clustering.algorithm
     for other in ALGORITHMS:
         if other != algorithm:
-            yield (
-                Phrase("choice.algorithm", {"algorithm": Level("algorithm", other)}),
-                result.matrix,
-                other,
-            )
+            choice = Phrase("choice.algorithm", {"algorithm": Level("algorithm", other)})
+            yield choice, result.matrix, other
     logged = any(column.log for column in encoder.columns)
     for transform in TRANSFORMS:
         encoded = fit_encoder(sample, encoder.features, transform=transform)
@@ -153,8 +140,7 @@ def _open_ended(encoder: Encoder, sample: pd.DataFrame) -> np.ndarray:
         replace(column, low=-1e300, high=1e300) if column.level is None else column
         for column in encoder.columns
     )
-    matrix = replace(encoder, columns=columns).encode(sample)
-    return _rescaled(matrix, encoder)
+    return _rescaled(replace(encoder, columns=columns).encode(sample), encoder)
 
 
 def _ranks(matrix: np.ndarray, encoder: Encoder) -> np.ndarray:

@@ -42,12 +42,9 @@ def compare_dates(
         As for `customer_features`.
     assigned : narwhals.LazyFrame
         All customers now, from `assign_customers`.
-    features : FeatureTable
-    result : Segmentation
     params : pmlib.params.Parameters
         ``drift_days`` (the earlier date lies so many before that of `features`),
         ``confidence_level``, ``min_group_size``.
-    engine : Engine
 
     Returns
     -------
@@ -71,8 +68,9 @@ def compare_dates(
     }
     before, after = _bin_counts(then, cuts), _bin_counts(assigned, cuts)
     labels = result.encoder.labels
-    rows: list[tuple[Phrase, float]]
-    rows = [(labels[index], psi(before[index], after[index])) for index in cuts]
+    rows: list[tuple[Phrase, float]] = [
+        (labels[index], psi(before[index], after[index])) for index in cuts
+    ]
     largest = max((value for _, value in rows), default=None)
     k = result.scorer.k
     if k > 1:
@@ -80,10 +78,10 @@ def compare_dates(
     stability = pd.DataFrame(rows, columns=["label", "psi"])
     stability["reading"] = [reading(value) for value in stability["psi"]]
     migration = _migration(then, assigned)
-    both = migration["customers"].sum()
-    stayed = migration.loc[migration["segment_then"] == migration["segment_now"], "customers"].sum()
     share = low = high = None
     if k > 1:
+        both = migration["customers"].sum()
+        stayed = migration.query("segment_then == segment_now")["customers"].sum()
         share = float(stayed / both)
         ends = wilson([stayed], [both], confidence_level=params.confidence_level)
         low, high = (float(end[0]) for end in ends)
@@ -123,13 +121,7 @@ def _missing_history(tables: Mapping[str, nw.LazyFrame], earlier: dt.date) -> st
 
 
 def reading(value: float) -> str:
-    """The usual reading of a population stability index (a level).
-
-    Examples
-    --------
-    >>> reading(0.05)
-    'stable'
-    """
+    """The usual reading of a population stability index (a level)."""
     return "stable" if value < PSI_STABLE else "some_shift" if value < PSI_SHIFTED else "shifted"
 
 

@@ -64,30 +64,13 @@ def homogeneity_test(
     error_rate: float,
     seed: int,
 ) -> Homogeneity:
-    """Test homogeneity against clustering.
+    """Test homogeneity against clustering, on at most `TEST_ROWS` random rows of the matrix.
 
-    For each k the mean silhouette of k-means is standardised by its mean and standard deviation
-    over data and references together; the statistic is the largest of these excesses over k. Data
-    and references are treated alike, so the rank of the data's statistic is an exact test when
-    `OneGroup` describes the data.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, p)
-        Encoded features; `TEST_ROWS` random rows of it are tested.
-    blocks : sequence of slice
-        The columns of each feature: one for a number, one a level for a category.
-    k_max : int
-        Largest number of clusters looked at.
-    n_references : int
-        Reference data sets.
-    error_rate : float
-        Error rate of the claim "there are segments".
-    seed : int
-
-    Returns
-    -------
-    Homogeneity
+    For each k up to `k_max` the mean silhouette of k-means is standardised by its mean and standard
+    deviation over data and references together; the statistic is the largest of these excesses over
+    k. Data and references are treated alike, so the rank of the data's statistic is an exact test
+    when `OneGroup` describes the data. `blocks` are the columns of each feature: one for a number,
+    one a level for a category.
     """
     matrix = matrix[subsample(len(matrix), TEST_ROWS, seed=seed)]
     generator = np.random.default_rng(seed)

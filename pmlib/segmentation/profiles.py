@@ -1,4 +1,4 @@
-"""What the segments are: sizes, means, value, effect sizes and a map, on all customers.
+"""What the segments are: sizes, means, value and effect sizes, on all customers.
 
 One pass of the engine gives counts, sums and sums of squares a segment; everything here is
 computed from these. Differences are described by effect sizes. There are no p-values on the
@@ -50,12 +50,8 @@ def profile_segments(
     ----------
     assigned : narwhals.LazyFrame
         All customers, from `assign_customers`.
-    features : FeatureTable
-        Says which columns are features and which are held out.
-    result : Segmentation
     sample : pandas.DataFrame
         The sample that made `result`; tells what held-out attributes follow from the features.
-    confidence_level : float
 
     Returns
     -------
@@ -74,69 +70,72 @@ def profile_segments(
         eta squared of numbers, Cramér's V (squared, to be on the same scale) of categories;
         ``on_features`` (see `explained_by_features`) of what is held out.
     """
-    sums, levels = _sums(assigned, features, result)
     k = result.scorer.k
-    sums = sums.set_index("segment").reindex(range(1, k + 1)).fillna(0.0)
+    levels = _levels(assigned, features)
+    sums = _sums(assigned, features, result, levels)
     candidates = {f.name: f for f in features.all}
     known = [f for f in VALUE_FEATURES if f in candidates and sums[f"s_{f}"].sum() > 0]
     value = candidates[known[0]] if known else None
     segments = _sizes(sums, value)
-    segments["jaccard"] = result.of("stability")["jaccard"].to_numpy()
-    segments["stability"] = result.of("stability")["verdict"].to_numpy()
+    segments[["jaccard", "stability"]] = result.of("stability")[["jaccard", "verdict"]]
     used = {f.name for f in result.encoder.features}
     on_features = {
         f.name: explained_by_features(sample[f.name], result.matrix, result.labels)
         for f in features.descriptors
         if f.name not in used
     }
-    means, effects = _describe(
-        sums, features, used, on_features, levels, confidence_level=confidence_level
-    )
+    means, effects = _describe(sums, features, used, on_features, levels, confidence_level)
     standardised = _standardised(sums, result)
     names = dict(enumerate(result.scorer.names, start=1))
     for table in (segments, means, standardised):
         table.insert(1, "name", table["segment"].map(names))
     verdict, quotes = _witnesses(effects)
-    verdict = verdict if k > 1 else "one_segment"
     return Finding(
         segments,
         _numbers(segments, effects, value),
-        facts={"held_out_effects": verdict},
+        facts={"held_out_effects": verdict if k > 1 else "one_segment"},
         quotes=quotes | {"value": value and value.label(), "value_feature": value and value.name},
         tables={"means": means, "standardised": standardised, "effects": effects},
     )
 
 
 def _sums(
-    assigned: nw.LazyFrame, features: FeatureTable, result: Segmentation
-) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+    assigned: nw.LazyFrame,
+    features: FeatureTable,
+    result: Segmentation,
+    levels: dict[str, tuple[str, ...]],
+) -> pd.DataFrame:
     """One pass: a row a segment with counts, sums and sums of squares of everything."""
-    levels = _levels(assigned, features)
     values = {"borderline": flag(nw.col("silhouette") < BORDERLINE)}
     values |= {f"z{index}": nw.col(f"z{index}") for index in range(len(result.encoder.columns))}
     for feature in features.all:
         name, column = feature.name, nw.col(feature.name)
-        values[f"n_{name}"] = flag(~column.is_null())
         if feature.kind == "number":
-            values[f"s_{name}"] = column.fill_null(0.0)
-            values[f"q_{name}"] = (column * column).fill_null(0.0)
+            values |= moments(name, column)
+        else:
+            values[f"n_{name}"] = flag(~column.is_null())
         for index, level in enumerate(levels.get(name, ())):
             values[f"l{index}_{name}"] = flag(column == level)
-    table = add_up(assigned, ["segment"], values)
-    return table.astype(float).astype({"segment": int}), levels
+    table = add_up(assigned, ["segment"], values).astype(float).astype({"segment": int})
+    return table.set_index("segment").reindex(range(1, result.scorer.k + 1)).fillna(0.0)
 
 
-def _levels(
-    assigned: nw.LazyFrame, features: FeatureTable, limit: int = 30
-) -> dict[str, tuple[str, ...]]:
-    """The most frequent levels of each category (rarer ones are not shown)."""
+def moments(name: str, value: nw.Expr) -> dict[str, nw.Expr]:
+    """What is added up for `eta_squared`: known, value and square as ``n_, s_, q_<name>``."""
+    return {
+        f"n_{name}": flag(~value.is_null()),
+        f"s_{name}": value.fill_null(0.0),
+        f"q_{name}": (value * value).fill_null(0.0),
+    }
+
+
+def _levels(assigned: nw.LazyFrame, features: FeatureTable) -> dict[str, tuple[str, ...]]:
+    """The 30 most frequent levels of each category (rarer ones are not shown)."""
     levels = {}
-    for feature in features.all:
-        if feature.kind == "category":
-            known = assigned.filter(~nw.col(feature.name).is_null())
-            counts = add_up(known, [feature.name])
-            counts = counts.sort_values("customers", ascending=False, kind="stable")
-            levels[feature.name] = tuple(counts[feature.name].head(limit))
+    for name in (feature.name for feature in features.all if feature.kind == "category"):
+        counts = add_up(assigned.filter(~nw.col(name).is_null()), [name])
+        counts = counts.sort_values("customers", ascending=False, kind="stable")
+        levels[name] = tuple(counts[name].head(30))
     return levels
 
 
@@ -170,7 +169,6 @@ def _describe(
     used: set[str],
     on_features: dict[str, float],
     levels: dict[str, tuple[str, ...]],
-    *,
     confidence_level: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Means with intervals by segment, and the effect size of each feature."""
@@ -229,17 +227,9 @@ def explained_by_features(values: pd.Series, matrix: np.ndarray, labels: np.ndar
     """Share of an attribute's variance within segments that the encoded features explain linearly.
 
     Least squares, corrected for the number of columns (adjusted R squared); a category counts as
-    one indicator a level, their variances taken together. Within segments, because an attribute
-    that merely differs between them is a witness, however much the features tell of it; one that
-    does not vary within them is as good as a feature: 1.
-
-    Parameters
-    ----------
-    values : pandas.Series, length n
-        Rows without a value are left out.
-    matrix : ndarray, shape (n, p)
-    labels : ndarray of int, shape (n,)
-        Segment of each row.
+    one indicator a level, their variances taken together; rows without a value are left out. Within
+    segments, because an attribute that merely differs between them is a witness, however much the
+    features tell of it; one that does not vary within them is as good as a feature: 1.
     """
     known = values.notna().to_numpy()
     if pd.api.types.is_numeric_dtype(values):
@@ -275,13 +265,7 @@ def _cramer_squared(counts: np.ndarray) -> float:
 
 
 def effect_size(effect: float) -> str:
-    """Cohen's levels of a share of variance explained.
-
-    Examples
-    --------
-    >>> effect_size(0.08)
-    'medium'
-    """
+    """Cohen's levels of a share of variance explained."""
     if effect < SMALL:
         return "negligible"
     return "small" if effect < MEDIUM else "medium" if effect < LARGE else "large"

@@ -6,6 +6,8 @@ import atexit
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,9 @@ BORDERLINE = 0.1
 
 @dataclass(frozen=True)
 class Scorer:
-    """Encoder and centres: all that is needed to assign a customer.
+    """All that is needed to assign a customer: encoder, centres, and the names, segment 1 first.
 
-    Parameters
-    ----------
-    encoder : Encoder
-    clustering : Clustering
-        Its labels are not kept.
-    names : tuple of str
-        Segment 1 first.
+    The labels of the clustering are not kept.
     """
 
     encoder: Encoder
@@ -48,12 +44,7 @@ class Scorer:
         return customers.with_columns(*self.encoder.expressions())
 
     def classify(self, encoded: nw.LazyFrame) -> nw.LazyFrame:
-        """Add the segment to encoded customers.
-
-        Parameters
-        ----------
-        encoded : narwhals.LazyFrame
-            From `encode`.
+        """Add the segment to customers from `encode`.
 
         Returns
         -------
@@ -101,10 +92,10 @@ class Scorer:
             if self.clustering.whitening is not None:
                 rows = self.clustering.whitening[index]
                 moved = [
-                    _sum([moved[j] * float(row[j]) for j in range(p) if row[j] != 0])
+                    reduce(add, [moved[j] * float(row[j]) for j in range(p) if row[j] != 0])
                     for row in rows
                 ]
-            score = _sum([m * m for m in moved]) + float(self.clustering.offsets[index])
+            score = reduce(add, [m * m for m in moved]) + float(self.clustering.offsets[index])
             result.append(score.alias(names[index]))
         return result
 
@@ -134,13 +125,6 @@ class Scorer:
         return cls(Encoder.from_json(values), clustering, tuple(values["names"]))
 
 
-def _sum(terms: list[nw.Expr]) -> nw.Expr:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
-
-
 def assign_customers(
     customers: nw.LazyFrame, scorer: Scorer, *, engine: Engine, folder: Path | None = None
 ) -> nw.LazyFrame:
@@ -153,8 +137,6 @@ def assign_customers(
     ----------
     customers : narwhals.LazyFrame
         ``customer_id``, the features and whatever else is to be kept.
-    scorer : Scorer
-    engine : Engine
     folder : pathlib.Path, optional
         An empty folder that outlives the result; by default one that goes when the process ends.
 
