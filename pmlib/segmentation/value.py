@@ -40,7 +40,6 @@ def lifetime_value(
         ``holdings``.
     assigned : narwhals.LazyFrame
         All customers, from `assign_customers`.
-    features : FeatureTable
     params : pmlib.params.Parameters
         ``value_years`` (T), ``discount_rate`` (d, a year) and ``confidence_level``. The interval
         (delta method) covers the spread of margins over customers and of retention, with a
@@ -58,8 +57,8 @@ def lifetime_value(
         return missing("no_margins")
     margin = nw.col(MARGIN.name)
     margins = add_up(assigned, ["segment"], {"margin": margin, "square": margin * margin})
-    before = features.as_of - dt.timedelta(days=WINDOW_DAYS)
-    held = tables["holdings"].filter(held_on(before))
+    a_year_ago = features.as_of - dt.timedelta(days=WINDOW_DAYS)
+    held = tables["holdings"].filter(held_on(a_year_ago))
     held = held.select("customer_id", kept=flag(held_on(features.as_of)))
     each = held.group_by("customer_id").agg(nw.len().alias("had"), nw.col("kept").sum())
     each = each.join(assigned.select("customer_id", "segment"), on="customer_id", how="inner")
@@ -77,7 +76,11 @@ def lifetime_value(
     residual = table["kk"] - 2 * retention * table["hk"] + retention**2 * table["hh"]
     retention_variance = residual.clip(lower=0) / table["had"] ** 2
     years, rate = params.value_years, params.discount_rate
-    factor, slope = _annuity(retention.to_numpy(), years=years, discount_rate=rate)
+    # Sum over the years of the discounted retention, and its derivative in the retention.
+    t = np.arange(years)[:, None]
+    discounted = retention.to_numpy() / (1 + rate)
+    factor = (discounted**t).sum(axis=0)
+    slope = (t * discounted ** np.maximum(t - 1, 0)).sum(axis=0) / (1 + rate)
     value = mean * factor
     half = normal_quantile(params.confidence_level) * np.sqrt(
         factor**2 * variance + (mean * slope) ** 2 * retention_variance
@@ -85,36 +88,13 @@ def lifetime_value(
     columns = {"segment": table["segment"], "name": [names[i - 1] for i in table["segment"]],
                "customers": n.astype(int), "margin": mean, "retention": retention, "value": value,
                "low": value - half, "high": value + half}  # fmt: skip
-    return Finding(
-        pd.DataFrame(columns),
-        quotes={
-            "years": years,
-            "discount_rate": Number("", rate, "share"),
-            "all_kept": bool((retention == 1).all()),
-        },
-    )
-
-
-def _annuity(
-    retention: np.ndarray, *, years: int, discount_rate: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum over the years of the discounted retention, and its derivative in the retention."""
-    t = np.arange(years)[:, None]
-    kept = retention / (1 + discount_rate)
-    slope = (t * kept ** np.maximum(t - 1, 0)).sum(axis=0) / (1 + discount_rate)
-    return (kept**t).sum(axis=0), slope
+    quotes = {"years": years, "discount_rate": Number("", rate, "share"),
+              "all_kept": bool((retention == 1).all())}  # fmt: skip
+    return Finding(pd.DataFrame(columns), quotes=quotes)
 
 
 def segment_cards(profile: Finding, lifetime: Finding, features: FeatureTable) -> Finding:
-    """Write a card for each segment.
-
-    Parameters
-    ----------
-    profile : Finding
-        From `profile_segments`.
-    lifetime : Finding
-        From `lifetime_value`; may be absent.
-    features : FeatureTable
+    """Write a card for each segment, from what `profile_segments` and `lifetime_value` found.
 
     Returns
     -------
