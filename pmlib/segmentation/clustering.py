@@ -13,7 +13,7 @@ customers whatever the algorithm.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,12 +106,11 @@ def require_distinct(matrix: np.ndarray, k: int) -> None:
     distinct = len(np.unique(matrix, axis=0))
     if distinct < k:
         raise StudyError(
-            "There are fewer different customers than segments.",
-            where="n_segments",
+            "There are fewer different customers than segments.", where="n_segments",
             rule="at most the number of customers that differ in some feature",
             found=f"{k} segments, {distinct} different customers",
             remedy="Ask for fewer segments, or for more features.",
-        )
+        )  # fmt: skip
 
 
 def fit_mixture(matrix: np.ndarray, k: int, *, seed: int) -> GaussianMixture:
@@ -129,19 +128,15 @@ def _largest_first(draft: Clustering, matrix: np.ndarray) -> Clustering:
     sizes = np.bincount(labels, minlength=k)
     if (sizes == 0).any():
         raise StudyError(
-            "A segment stayed empty.",
-            where="n_segments",
-            rule="each segment has customers",
+            "A segment stayed empty.", where="n_segments", rule="each segment has customers",
             found=f"{(sizes == 0).sum()} of {k} segments without any",
             remedy="Ask for fewer segments, or for the algorithm kmeans.",
-        )
+        )  # fmt: skip
     order = np.argsort(-sizes, kind="stable")
-    return replace(
-        draft,
-        labels=np.argsort(order)[labels],
-        centres=draft.centres[order],
-        whitening=None if whitening is None else whitening[order],
-        offsets=draft.offsets[order],
+    whitening = None if whitening is None else whitening[order]
+    labels = np.argsort(order)[labels]
+    return Clustering(
+        draft.algorithm, labels, draft.centres[order], whitening, draft.offsets[order]
     )
 
 

@@ -45,13 +45,10 @@ class Criteria:
     ``table`` has one row a k = 1, 2, …: ``k, silhouette`` with interval, its one-group reference
     and excess (see `Homogeneity`), ``calinski_harabasz, davies_bouldin, gap, gap_se, bic,
     min_jaccard, smallest_share, ari_mixture, ari_ward, eligible`` (passes the rule). ``chosen`` is
-    what the rule takes, the other choices what each criterion alone would take.
+    what the rule takes.
     """
 
     table: pd.DataFrame
-    gap_choice: int
-    bic_choice: int
-    silhouette_choice: int
     chosen: int
 
     def row(self, k: int) -> pd.Series | None:
@@ -79,7 +76,9 @@ def compare_numbers(
 
     seed = params.seed
     generator = np.random.default_rng(seed)
-    path = _best_path(matrix, k_max, generator=generator)
+    # For each k the partition with the smallest spread within clusters, of a few paths.
+    paths = [kmeans_path(matrix, k_max, generator=generator) for _ in range(4)]
+    path = [min(found, key=lambda one: _within(matrix, one)) for found in zip(*paths, strict=True)]
     rows = subsample(len(matrix), ROWS, seed=seed)
     part = matrix[rows]
     labels = [full[rows] for full in path]
@@ -127,23 +126,7 @@ def compare_numbers(
     )
     passing = table[table["eligible"]]
     one = not homogeneity.rejected or passing.empty
-    return Criteria(
-        table=table,
-        gap_choice=_gap_choice(gap, gap_se),
-        bic_choice=int(table["k"][table["bic"].idxmin()]),
-        silhouette_choice=int(table["k"][table["silhouette"].idxmax()]),
-        chosen=1 if one else int(passing["k"][passing["excess"].idxmax()]),
-    )
-
-
-def _best_path(
-    matrix: np.ndarray, k_max: int, *, generator: np.random.Generator, tries: int = 4
-) -> list[np.ndarray]:
-    """For each k the partition with the smallest spread within clusters, of a few paths."""
-    paths = [kmeans_path(matrix, k_max, generator=generator) for _ in range(tries)]
-    return [
-        min(found, key=lambda labels: _within(matrix, labels)) for found in zip(*paths, strict=True)
-    ]
+    return Criteria(table, 1 if one else int(passing["k"][passing["excess"].idxmax()]))
 
 
 def _gap(
@@ -173,7 +156,7 @@ def _within(matrix: np.ndarray, labels: np.ndarray) -> float:
     return max(float((matrix**2).sum() - explained), 1e-12)
 
 
-def _gap_choice(gap: np.ndarray, gap_se: np.ndarray) -> int:
+def gap_choice(gap: pd.Series, gap_se: pd.Series) -> int:
     """Smallest k with gap(k) >= gap(k + 1) - se(k + 1), else the last."""
-    fits = np.flatnonzero(gap[:-1] >= gap[1:] - gap_se[1:])
-    return int(fits[0]) + 1 if len(fits) else len(gap)
+    fits = gap >= (gap - gap_se).shift(-1)
+    return int(fits.idxmax()) if fits.any() else len(gap)

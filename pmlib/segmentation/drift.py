@@ -88,35 +88,27 @@ def compare_dates(
     undated = _undated_share(tables.get("holdings"))
     return Finding(
         stability.sort_values("psi", ascending=False, kind="stable", ignore_index=True),
-        (
-            Number("stayed_in_segment", share, "share", low=low, high=high),
-            Number("largest_psi", largest, decimals=2),
-        ),
+        (Number("stayed_in_segment", share, "share", low, high),
+         Number("largest_psi", largest, decimals=2)),
         facts={"drift": "untold" if largest is None else reading(largest)},
         quotes={
-            "names": result.scorer.names,
-            "earlier": earlier,
-            "now": features.as_of,
+            "names": result.scorer.names, "earlier": earlier, "now": features.as_of,
             "moving": [f.label() for f in result.encoder.features if f.name in MOVING],
-            "shared": max(WINDOW_DAYS - params.drift_days, 0),
-            "window": WINDOW_DAYS,
+            "shared": max(WINDOW_DAYS - params.drift_days, 0), "window": WINDOW_DAYS,
             "undated": Number("", undated, "share", decimals=0) if undated >= 0.005 else None,
         },
         tables={"migration": _publishable(migration, params.min_group_size)},
-    )
+    )  # fmt: skip
 
 
 def _missing_history(tables: Mapping[str, nw.LazyFrame], earlier: dt.date) -> str:
     """The reason why the study cannot be looked at as of the earlier date; empty if it can."""
     begin = earlier - dt.timedelta(days=WINDOW_DAYS - 31)
-    first = {
-        column: day_range(tables[table], column)[0]
-        for table, column in (("transactions", "booked_on"), ("holdings", "opened_on"))
-        if table in tables
-    }
-    booked = first.get("booked_on")
-    if all(day is None for day in first.values()):
+    dates = {"transactions": "booked_on", "holdings": "opened_on"}
+    first = {name: day_range(tables[name], dates[name])[0] for name in dates if name in tables}
+    if not any(first.values()):
         return "no_dated_behaviour"
+    booked = first.get("transactions")
     return "short_history" if booked is not None and booked > begin else ""
 
 

@@ -71,8 +71,9 @@ class FeatureTable(Finding):
     @property
     def tied(self) -> frozenset[str]:
         """Descriptors that are made of the products held, whose number may form segments."""
-        names = (f.name for f in self.descriptors if BREADTH in {f.name for f in self.features})
-        return frozenset(name for name in names if name == MARGIN.name or name.startswith(HOLDS))
+        names = {f.name for f in self.descriptors}
+        made = {name for name in names if name == MARGIN.name or name.startswith(HOLDS)}
+        return frozenset(made if any(f.name == BREADTH for f in self.features) else ())
 
     def choose(self, names: str) -> FeatureTable:
         """Take these features (names with commas between, or ``all``) and hold all others out.
@@ -233,16 +234,14 @@ def _from_transactions(
     is_payment = amount < 0
     parts = [
         nw.col("customer_id", "booked_on"),
-        nw.when(amount > 0).then(amount).otherwise(nw.lit(0.0)).alias("credit"),
-        nw.when(is_payment).then(amount * -1.0).otherwise(nw.lit(0.0)).alias("debit"),
-        flag(is_payment).alias("payment"),
+        nw.when(amount > 0).then(amount).otherwise(nw.lit(0.0)).alias("money_in"),
+        nw.when(is_payment).then(amount * -1.0).otherwise(nw.lit(0.0)).alias("money_out"),
+        flag(is_payment).alias("payments"),
     ]
     totals = [
         nw.len().cast(nw.Float64).alias("n_transactions"),
         nw.col("booked_on").max().alias("last"),
-        nw.col("credit").sum().alias("money_in"),
-        nw.col("debit").sum().alias("money_out"),
-        nw.col("payment").sum().alias("payments"),
+        nw.col("money_in", "money_out", "payments").sum(),
     ]
     final = [
         nw.col("customer_id", "n_transactions", "money_in", "money_out"),

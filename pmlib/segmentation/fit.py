@@ -14,7 +14,7 @@ from pmlib.inference.learners import one_thread
 from pmlib.numbers import Finding, Number
 from pmlib.params import Parameters
 from pmlib.segmentation.clustering import cluster, require_distinct, subsample
-from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers
+from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers, gap_choice
 from pmlib.segmentation.homogeneity import Homogeneity, homogeneity_test
 from pmlib.segmentation.scorer import Scorer
 from pmlib.segmentation.stability import segment_stability
@@ -111,25 +111,19 @@ def segment(sample: pd.DataFrame, features: Sequence[Feature], params: Parameter
 def _check_sample(sample: pd.DataFrame) -> None:
     repeated = sample.loc[sample["customer_id"].duplicated(), "customer_id"]
     if len(repeated):
-        raise StudyError(
-            "Customers occur more than once.",
-            where="customers.customer_id",
-            rule="one row a customer",
-            found=f"{len(repeated)} repeated rows, e.g. customer {repeated.iloc[0]}",
-        )
+        found = f"{len(repeated)} repeated rows, e.g. customer {repeated.iloc[0]}"
+        raise StudyError("Customers occur more than once.", where="customers.customer_id",
+                         rule="one row a customer", found=found)  # fmt: skip
     if len(sample) < 20:
-        raise StudyError(
-            "There are too few customers to look for segments.",
-            where="customers",
-            rule="at least 20 customers",
-            found=f"{len(sample)} customers",
-        )
+        raise StudyError("There are too few customers to look for segments.",
+                         where="customers", rule="at least 20 customers",
+                         found=f"{len(sample)} customers")  # fmt: skip
 
 
 def _numbers(
     k: int, encoder: Encoder, homogeneity: Homogeneity, criteria: Criteria, stability: pd.DataFrame
 ) -> tuple[Number, ...]:
-    used = criteria.row(k)
+    used, table = criteria.row(k), criteria.table.set_index("k")
     worst = stability.sort_values("jaccard").iloc[0] if k > 1 else None
 
     def estimate(key: str, row: pd.Series | None, column: str, decimals: int) -> Number:
@@ -147,9 +141,9 @@ def _numbers(
         estimate("smallest_jaccard", worst, "jaccard", 2),
         Number("rule_margin", None if used is None else margin(used), decimals=1),
         Number("agreement_with_mixture", None if used is None else used["ari_mixture"], decimals=2),
-        Number("k_by_silhouette", criteria.silhouette_choice, "count"),
-        Number("k_by_gap", criteria.gap_choice, "count"),
-        Number("k_by_bic", criteria.bic_choice, "count"),
+        Number("k_by_silhouette", table["silhouette"].idxmax(), "count"),
+        Number("k_by_gap", gap_choice(table["gap"], table["gap_se"]), "count"),
+        Number("k_by_bic", table["bic"].idxmin(), "count"),
     )
 
 

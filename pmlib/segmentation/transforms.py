@@ -249,12 +249,11 @@ def fit_encoder(
             kept.append((feature, [column]))
     if not kept:
         raise StudyError(
-            "No feature is left to cluster on.",
-            where="features",
+            "No feature is left to cluster on.", where="features",
             rule="at least one feature that differs between customers",
             found="; ".join(f"{row['feature']}: {row['treatment']}" for row in rows) or "none",
             remedy="Choose other features, or declare attributes with the role feature.",
-        )
+        )  # fmt: skip
     chosen = tuple(feature for feature, _ in kept)
     encoded = tuple(column for _, columns in kept for column in columns)
     return Encoder(encoded, chosen, levels, pd.DataFrame(rows))
@@ -266,12 +265,10 @@ def _number_column(
     values = series.to_numpy(dtype=float)
     if np.isinf(values).any():
         raise StudyError(
-            "A feature holds infinite values.",
-            where=feature.name,
-            rule="finite numbers, or missing",
-            found=f"{int(np.isinf(values).sum())} infinite values",
+            "A feature holds infinite values.", where=feature.name,
+            rule="finite numbers, or missing", found=f"{np.isinf(values).sum()} infinite values",
             remedy="Mend the table, or leave the feature out.",
-        )
+        )  # fmt: skip
     fill = feature.fill if feature.fill is not None else float(np.nanmedian(values))
     values = np.where(np.isnan(values), fill, values)
     skewness = float(pd.Series(values).skew()) if np.ptp(values) > 0 else 0.0
@@ -279,12 +276,10 @@ def _number_column(
     values = _signed_log(values) if log else values
     low, high = (float(x) for x in np.quantile(values, [winsor, 1 - winsor]))
     clipped = np.clip(values, low, high)
-    scale = float(clipped.std())
+    centre, scale = float(np.median(clipped)), float(clipped.std())
     if scale <= 1e-9 * max(1.0, abs(low), abs(high)):
         return None, skewness, 0.0
-    column = EncodedColumn(
-        feature.name, None, log, fill, low, high, float(np.median(clipped)), scale
-    )
+    column = EncodedColumn(feature.name, None, log, fill, low, high, centre, scale)
     return column, skewness, float((values != clipped).mean())
 
 
