@@ -22,6 +22,8 @@ from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.scorer import BORDERLINE
 from pmlib.segmentation.transforms import Feature
 
+Levels = dict[str, tuple[str, ...]]
+
 VALUE_FEATURES = ("annual_margin", "money_in")
 """The first of these that a study has measures a customer's value."""
 
@@ -100,22 +102,16 @@ def profile_segments(
 
 
 def _sums(
-    assigned: nw.LazyFrame,
-    features: FeatureTable,
-    result: Segmentation,
-    levels: dict[str, tuple[str, ...]],
+    assigned: nw.LazyFrame, features: FeatureTable, result: Segmentation, levels: Levels
 ) -> pd.DataFrame:
     """One pass: a row a segment with counts, sums and sums of squares of everything."""
     values = {"borderline": flag(nw.col("silhouette") < BORDERLINE)}
     values |= {f"z{index}": nw.col(f"z{index}") for index in range(len(result.encoder.columns))}
     for feature in features.all:
         name, column = feature.name, nw.col(feature.name)
-        if feature.kind == "number":
-            values |= moments(name, column)
-        else:
-            values[f"n_{name}"] = flag(~column.is_null())
-        for index, level in enumerate(levels.get(name, ())):
-            values[f"l{index}_{name}"] = flag(column == level)
+        numbers = moments(name, column) if feature.kind == "number" else {}
+        shares = {f"l{i}_{name}": flag(column == x) for i, x in enumerate(levels.get(name, ()))}
+        values |= {f"n_{name}": flag(~column.is_null()), **numbers, **shares}
     table = add_up(assigned, ["segment"], values).astype(float).astype({"segment": int})
     return table.set_index("segment").reindex(range(1, result.scorer.k + 1)).fillna(0.0)
 
@@ -129,7 +125,7 @@ def moments(name: str, value: nw.Expr) -> dict[str, nw.Expr]:
     }
 
 
-def _levels(assigned: nw.LazyFrame, features: FeatureTable) -> dict[str, tuple[str, ...]]:
+def _levels(assigned: nw.LazyFrame, features: FeatureTable) -> Levels:
     """The 30 most frequent levels of each category (rarer ones are not shown)."""
     levels = {}
     for name in (feature.name for feature in features.all if feature.kind == "category"):
@@ -142,25 +138,24 @@ def _levels(assigned: nw.LazyFrame, features: FeatureTable) -> dict[str, tuple[s
 def _sizes(sums: pd.DataFrame, value: Feature | None) -> pd.DataFrame:
     customers = sums["customers"]
     table = pd.DataFrame({"segment": sums.index, "customers": customers.astype(int)})
-    table["share"] = customers / customers.sum()
-    table["value"] = table["value_share"] = np.nan
-    if value is not None:
-        total = sums[f"s_{value.name}"]
-        table["value"] = total / sums[f"n_{value.name}"].clip(lower=1)
-        table["value_share"] = total / total.sum() if total.sum() > 0 else np.nan
-    table["borderline"] = sums["borderline"] / customers.clip(lower=1)
-    return table.reset_index(drop=True)
+    total, n = (np.nan, 1) if value is None else (sums[f"s_{value.name}"], sums[f"n_{value.name}"])
+    return table.assign(
+        share=customers / customers.sum(),
+        value=total / np.maximum(n, 1),
+        value_share=total / np.sum(total),
+        borderline=sums["borderline"] / customers.clip(lower=1),
+    ).reset_index(drop=True)
 
 
 def _standardised(sums: pd.DataFrame, result: Segmentation) -> pd.DataFrame:
+    customers, encoder = sums["customers"], result.encoder
     rows = []
-    for index, label in enumerate(result.encoder.labels):
+    for index, (column, label) in enumerate(zip(encoder.columns, encoder.labels, strict=True)):
         total = sums[f"z{index}"]
-        z = total / sums["customers"].clip(lower=1) - total.sum() / sums["customers"].sum()
-        feature = result.encoder.columns[index].feature
-        rows.append(z.rename("z").to_frame().assign(feature=feature, label=[label] * len(z)))
-    table = pd.concat(rows).rename_axis("segment").reset_index()
-    return table[["segment", "feature", "label", "z"]]
+        z = total / customers.clip(lower=1) - total.sum() / customers.sum()
+        own = {"segment": z.index, "feature": column.feature, "label": [label] * len(z), "z": z}
+        rows.append(pd.DataFrame(own))
+    return pd.concat(rows, ignore_index=True)
 
 
 def _describe(
@@ -168,7 +163,7 @@ def _describe(
     features: FeatureTable,
     used: set[str],
     on_features: dict[str, float],
-    levels: dict[str, tuple[str, ...]],
+    levels: Levels,
     confidence_level: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Means with intervals by segment, and the effect size of each feature."""
@@ -184,16 +179,13 @@ def _describe(
             hits = {known: sums[f"l{i}_{name}"] for i, known in enumerate(levels[name])}
             shown = {known: (hit, hit) for known, hit in hits.items()}
         for level, (total, square) in shown.items():
-            mean = total / n.clip(lower=1)
-            half = z * np.sqrt((square / n.clip(lower=1) - mean**2).clip(lower=0) / n.clip(lower=1))
+            mean = total / n.where(n > 0)
+            half = z * np.sqrt((square / n.where(n > 0) - mean**2).clip(lower=0) / n)
             unit = feature.unit if feature.kind == "number" else "share"
-            means.append(
-                pd.DataFrame(
-                    {"feature": name, "level": level, "unit": unit, "used": name in used,
-                     "customers": n.astype(int), "mean": mean.where(n > 0),
-                     "low": (mean - half).where(n > 0), "high": (mean + half).where(n > 0)}
-                )
-            )  # fmt: skip
+            columns = {"feature": name, "level": level, "unit": unit, "used": name in used,
+                       "customers": n.astype(int), "mean": mean, "low": mean - half,
+                       "high": mean + half}  # fmt: skip
+            means.append(pd.DataFrame(columns))
         if len(sums) == 1 or n.sum() <= len(sums):
             continue
         if feature.kind == "number":
@@ -208,11 +200,9 @@ def _describe(
              min(effect + half, 1.0), effect_size(effect), on_features.get(name, np.nan))
         )  # fmt: skip
     effects.sort(key=lambda row: (ROLES.index(row[2]), -row[4]))
-    columns = [
-        "feature", "label", "role", "measure", "effect", "low", "high", "size", "on_features",
-    ]  # fmt: skip
+    names = ["feature", "label", "role", "measure", "effect", "low", "high", "size", "on_features"]
     table = pd.concat(means).rename_axis("segment").reset_index()
-    return table, pd.DataFrame(effects, columns=columns)
+    return table, pd.DataFrame(effects, columns=names)
 
 
 def eta_squared(n: pd.Series, s: pd.Series, q: pd.Series) -> float:
@@ -277,27 +267,26 @@ def _numbers(
     largest = segments.loc[segments["share"].idxmax()]
     borderline = float((segments["borderline"] * segments["share"]).sum())
     numbers = [
-        Number("customers_segmented", int(segments["customers"].sum()), "customers"),
-        Number("largest_segment", str(largest["name"])),
-        Number("largest_segment_share", float(largest["share"]), "share"),
+        Number("customers_segmented", segments["customers"].sum(), "customers"),
+        Number("largest_segment", largest["name"]),
+        Number("largest_segment_share", largest["share"], "share"),
         Number("borderline_share", borderline if len(segments) > 1 else None, "share"),
     ]
     if value is not None:
-        ratio = segments["value_share"] / segments["share"]
-        top = segments.loc[ratio.idxmax()]
+        top = segments.loc[(segments["value_share"] / segments["share"]).idxmax()]
         of, worth = "most_valuable_segment", {"value": value.label()}
         numbers += [
-            Number(of, str(top["name"])),
-            Number(f"{of}_share", float(top["share"]), "share"),
-            Number(f"{of}_value_share", float(top["value_share"]), "share", about=worth),
+            Number(of, top["name"]),
+            Number(f"{of}_share", top["share"], "share"),
+            Number(f"{of}_value_share", top["value_share"], "share", about=worth),
         ]
-    held_out = effects[effects["role"] == ROLES[0]]
-    if len(held_out):
-        best = held_out.iloc[0]
+    for best in effects[effects["role"] == ROLES[0]].head(1).itertuples():
+        about = {"label": best.label}
         numbers.append(
-            Number("largest_held_out_effect", float(best["effect"]), "share",
-                   low=float(best["low"]), high=float(best["high"]), about={"label": best["label"]})
-        )  # fmt: skip
+            Number(
+                "largest_held_out_effect", best.effect, "share", best.low, best.high, about=about
+            )
+        )
     return tuple(numbers)
 
 

@@ -56,11 +56,12 @@ class Scorer:
         """
         if self.k == 1:
             return encoded.with_columns(
-                nw.lit(1).cast(nw.Int64).alias("segment"),
-                nw.lit(None).cast(nw.Float64).alias("silhouette"),
+                segment=nw.lit(1).cast(nw.Int64), silhouette=nw.lit(None).cast(nw.Float64)
             )
         names = [f"score_{index}" for index in range(self.k)]
-        scored = encoded.with_columns(*self._scores(names))
+        scored = encoded.with_columns(
+            **{name: self._score(index) for index, name in enumerate(names)}
+        )
         # The two smallest scores, by comparing each score with the smallest before it.
         segment, second = nw.lit(1), nw.lit(1e300)
         for index in range(1, self.k):
@@ -68,10 +69,9 @@ class Scorer:
             score = nw.col(names[index])
             segment = nw.when(score < before).then(nw.lit(index + 1)).otherwise(segment)
             second = least(second, greatest(before, score))
+        smallest = least(*map(nw.col, names))
         ranked = scored.with_columns(
-            segment.cast(nw.Int64).alias("segment"),
-            least(*map(nw.col, names)).alias("score_first"),
-            second.alias("score_second"),
+            segment=segment.cast(nw.Int64), score_first=smallest, score_second=second
         )
         first, second = nw.col("score_first"), nw.col("score_second")
         if self.clustering.whitening is None:
@@ -80,24 +80,19 @@ class Scorer:
             clearness = 1.0 - (first / safe).sqrt()
         else:
             clearness = 1.0 - ((second - first) * -0.5).exp()
-        return ranked.with_columns(clearness.alias("silhouette")).drop(
-            *names, "score_first", "score_second"
-        )
+        ranked = ranked.with_columns(silhouette=clearness)
+        return ranked.drop(*names, "score_first", "score_second")
 
-    def _scores(self, names: list[str]) -> list[nw.Expr]:
-        p = len(self.encoder.columns)
-        result = []
-        for index, centre in enumerate(self.clustering.centres):
-            moved = [nw.col(f"z{j}") - float(centre[j]) for j in range(p)]
-            if self.clustering.whitening is not None:
-                rows = self.clustering.whitening[index]
-                moved = [
-                    reduce(add, [moved[j] * float(row[j]) for j in range(p) if row[j] != 0])
-                    for row in rows
-                ]
-            score = reduce(add, [m * m for m in moved]) + float(self.clustering.offsets[index])
-            result.append(score.alias(names[index]))
-        return result
+    def _score(self, index: int) -> nw.Expr:
+        """Score of a segment, see `pmlib.segmentation.clustering`."""
+        clustering = self.clustering
+        moved = [nw.col(f"z{j}") - float(mean) for j, mean in enumerate(clustering.centres[index])]
+        if clustering.whitening is not None:
+            moved = [
+                reduce(add, [m * float(w) for m, w in zip(moved, row, strict=True) if w != 0])
+                for row in clustering.whitening[index]
+            ]
+        return reduce(add, [m * m for m in moved]) + float(clustering.offsets[index])
 
     def assign_sample(self, sample: pd.DataFrame) -> np.ndarray:
         """Segment (1 to k) of each row of a small frame."""

@@ -215,21 +215,20 @@ def fit_encoder(
     for feature in features:
         values = sample[feature.name]
         row: dict[str, Any] = {
-            "feature": feature.name, "label": feature.label(), "treatment": "",
+            "feature": feature.name, "label": feature.label(), "treatment": "empty",
             "missing": float(values.isna().mean()), "skewness": np.nan, "winsorised": np.nan,
         }  # fmt: skip
         rows.append(row)
         if values.isna().all():
-            row["treatment"] = "empty"
-        elif feature.kind == "category":
+            continue
+        if feature.kind == "category":
             known = _frequent_levels(values)
             columns = _category_columns(feature, values, known)
-            if len(columns) < 2:
-                row["treatment"] = "constant"
-                continue
-            levels[feature.name] = known
-            row["treatment"] = Phrase("treatment.levels", {"levels": len(columns)})
-            kept.append((feature, columns))
+            row["treatment"] = "constant"
+            if len(columns) > 1:
+                row["treatment"] = Phrase("treatment.levels", {"levels": len(columns)})
+                levels[feature.name] = known
+                kept.append((feature, columns))
         else:
             column, row["skewness"], row["winsorised"] = _number_column(
                 feature, values, log=transform == "log", winsor=winsor
