@@ -124,13 +124,17 @@ def customer_features(
         (all but the smallest, since shares add up to one).
     """
     customers, features, descriptors = _from_customers(tables["customers"], attributes, as_of)
-    facts = {} if "transactions" in tables else {"behaviour": "unrecorded"}
-    quotes: dict[str, dt.date | None] = {}
+    facts, quotes = {"behaviour": "unrecorded"}, {}
     if "transactions" in tables:
-        window = _window(tables["transactions"], as_of)
+        begin, booked = as_of - dt.timedelta(days=WINDOW_DAYS), nw.col("booked_on")
+        so_far = tables["transactions"].filter(booked <= nw.lit(as_of))
+        window = so_far.filter(booked > nw.lit(begin))
+        facts = {}
         if channels is None:
             channels = payment_channels(window)
-            facts, quotes = _behaviour(tables["transactions"], as_of)
+            _, last = day_range(so_far, "booked_on")
+            facts = {"behaviour": "known" if last is not None and last > begin else "none"}
+            quotes = {"as_of": as_of, "last_booked": last}
         behaviour, found = _from_transactions(window, as_of, channels)
         customers = customers.join(behaviour, on="customer_id", how="left")
         features = found + features
@@ -173,7 +177,13 @@ def _from_customers(
     for name, attribute in attributes.items():
         if name not in schema or name in _RESERVED or not attribute.known_before_contact:
             continue
-        kind, column = _typed(name, schema[name])
+        kind: Kind = "number" if schema[name].is_numeric() else "category"
+        column = nw.col(name)
+        if kind == "number":
+            column = column.cast(nw.Float64)
+        elif schema[name] == nw.Boolean:
+            yes = nw.when(column).then(nw.lit("yes"))
+            column = yes.when(~column).then(nw.lit("no")).alias(name)
         columns.append(column)
         about: dict[str, object] = {"label": attribute.label, "part": attribute.unit in _PARTS}
         unit = attribute.unit
@@ -183,29 +193,6 @@ def _from_customers(
         feature = Feature(name, unit=unit, kind=kind, about=about)
         (features if attribute.role == "feature" else descriptors).append(feature)
     return joined_by(customers, as_of).select(*columns), features, descriptors
-
-
-def _typed(name: str, dtype: nw.dtypes.DType) -> tuple[Kind, nw.Expr]:
-    if dtype == nw.Boolean:
-        yes = nw.when(nw.col(name)).then(nw.lit("yes"))
-        return "category", yes.when(~nw.col(name)).then(nw.lit("no")).alias(name)
-    if dtype.is_numeric():
-        return "number", nw.col(name).cast(nw.Float64)
-    return "category", nw.col(name)
-
-
-def _window(transactions: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
-    begin, booked = as_of - dt.timedelta(days=WINDOW_DAYS), nw.col("booked_on")
-    return transactions.filter((booked > nw.lit(begin)) & (booked <= nw.lit(as_of)))
-
-
-def _behaviour(
-    transactions: nw.LazyFrame, as_of: dt.date
-) -> tuple[dict[str, str], dict[str, dt.date | None]]:
-    """Tell whether a transaction was booked in the year before a date, and the last day of one."""
-    _, last = day_range(transactions.filter(nw.col("booked_on") <= nw.lit(as_of)), "booked_on")
-    known = last is not None and last > as_of - dt.timedelta(days=WINDOW_DAYS)
-    return {"behaviour": "known" if known else "none"}, {"as_of": as_of, "last_booked": last}
 
 
 def day_range(table: nw.LazyFrame, column: str) -> tuple[dt.date | None, dt.date | None]:

@@ -91,7 +91,6 @@ def new_names(encoder: Encoder, means: np.ndarray, word: Word) -> tuple[str, ...
         return (word(Phrase("name.all")),)
     # Deviations from the mean over segments, so that no segment is named for what all share.
     traits = [_traits(encoder, row) for row in means - means.mean(axis=0)]
-    names: list[str] = []
     for length in range(1, max(map(len, traits)) + 1):
         names = [_joined(found, length, word) for found in traits]
         if len(set(names)) == len(names):

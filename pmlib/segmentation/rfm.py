@@ -81,27 +81,24 @@ def score_rfm(
     bands = cells.assign(band=band).groupby(["segment", "band"], as_index=False)["customers"].sum()
     bands["share"] = bands["customers"] / bands.groupby("segment")["customers"].transform("sum")
     bands.loc[bands["customers"] < min_group_size, "share"] = np.nan
-    explained = pd.DataFrame(
-        [
-            (f.label(), _explained(cells, ["segment"], f.name), _explained(cells, scores, f.name))
-            for f in held_out
-        ],
-        columns=["label", "segments", "rfm"],
-    )
+    rows = [
+        (f.label(), _explained(cells, ["segment"], f.name), _explained(cells, scores, f.name))
+        for f in held_out
+    ]
+    explained = pd.DataFrame(rows, columns=["label", "segments", "rfm"])
     table = cells.pivot_table("customers", "segment", scores, aggfunc="sum", fill_value=0)
     best = int((explained["segments"] - explained["rfm"] >= LEAD).sum())
+    numbers = (
+        Number("rfm_agreement", rand_index(table.to_numpy()), decimals=2),
+        Number("rfm_beaten", best, "count"),
+        Number("rfm_compared", len(explained), "count"),
+    )
+    explained = explained.sort_values("segments", ascending=False, ignore_index=True)
     return Finding(
         suppress(grid.astype({"customers": int}), minimum=min_group_size, by=scores[:2]),
-        (
-            Number("rfm_agreement", rand_index(table.to_numpy()), decimals=2),
-            Number("rfm_beaten", best, "count"),
-            Number("rfm_compared", len(explained), "count"),
-        ),
+        numbers,
         quotes={"names": names, "made_of_products": bool(features.tied)},
-        tables={
-            "bands": bands.drop(columns="customers"),
-            "rfm": explained.sort_values("segments", ascending=False, ignore_index=True),
-        },
+        tables={"bands": bands.drop(columns="customers"), "rfm": explained},
     )
 
 

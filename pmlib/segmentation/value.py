@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -17,6 +17,7 @@ from pmlib.numbers import Finding, Level, Number, Phrase, missing
 from pmlib.params import Parameters
 from pmlib.segmentation.features import MARGIN, WINDOW_DAYS, FeatureTable
 from pmlib.segmentation.profiles import ROLES, SMALL
+from pmlib.segmentation.transforms import Feature
 
 
 def lifetime_value(
@@ -106,50 +107,39 @@ def segment_cards(profile: Finding, lifetime: Finding, features: FeatureTable) -
     if len(profile.table) == 1:
         return missing("one_segment")
     means, standardised, effects = map(profile.of, ("means", "standardised", "effects"))
-    labels = {f.name: f.label for f in features.all}
-    bank = _bank_means(means)
-    held_out = effects.loc[
-        (effects["role"] != ROLES[2])
-        & (effects["effect"] >= SMALL)
-        & (effects["feature"] != profile.quotes["value_feature"]),  # stands under "worth"
-        "feature",
-    ]
+    known = {f.name: f for f in features.all}
+    # Mean of all customers by feature and level.
+    weighted = means.assign(total=means["mean"] * means["customers"])
+    sums = weighted.groupby(["feature", "level"], sort=False)[["total", "customers"]].sum()
+    bank = sums["total"] / sums["customers"].clip(lower=1)
+    told = (effects["role"] != ROLES[2]) & (effects["effect"] >= SMALL)
+    told &= effects["feature"] != profile.quotes["value_feature"]  # stands under "worth"
+    held_out = effects.loc[told, "feature"]
     rows = []
     for row in profile.table.itertuples():
         mine = means[means["segment"] == row.segment]
         order = standardised[standardised["segment"] == row.segment]
-        order = order.reindex(order["z"].abs().sort_values(ascending=False, kind="stable").index)
+        order = order.sort_values("z", key=lambda z: -z.abs(), kind="stable")
         customers, share = Number("", row.customers, "customers"), Number("", row.share, "share")
         certainty = {
             "stability": Level("stability", row.stability),
             "jaccard": Number("", row.jaccard, decimals=2),
             "borderline": Number("", row.borderline, "share"),
         }
-        rows.append(
-            {
-                "segment": f"{row.segment} {row.name}",
-                "size": Phrase("card.size", {"customers": customers, "share": share}),
-                "worth": _worth(row, profile, lifetime),
-                "stands_out": _compared(mine, bank, order["feature"].unique()[:3], labels),
-                "otherwise": _compared(mine, bank, held_out[:3], labels),
-                "certainty": Phrase("card.certainty", certainty),
-            }
-        )
+        card = {
+            "segment": f"{row.segment} {row.name}",
+            "size": Phrase("card.size", {"customers": customers, "share": share}),
+            "worth": _worth(row, profile, lifetime),
+            "stands_out": _compared(mine, bank, order["feature"].unique()[:3], known),
+            "otherwise": _compared(mine, bank, held_out[:3], known),
+            "certainty": Phrase("card.certainty", certainty),
+        }
+        rows.append(card)
     return Finding(pd.DataFrame(rows))
 
 
-def _bank_means(means: pd.DataFrame) -> pd.Series:
-    """Mean of all customers by feature and level."""
-    weighted = means.assign(total=means["mean"] * means["customers"])
-    sums = weighted.groupby(["feature", "level"], sort=False)[["total", "customers"]].sum()
-    return sums["total"] / sums["customers"].clip(lower=1)
-
-
 def _compared(
-    mine: pd.DataFrame,
-    bank: pd.Series,
-    names: Sequence[str],
-    labels: Mapping[str, Callable[[str | None], Phrase]],
+    mine: pd.DataFrame, bank: pd.Series, names: Sequence[str], features: Mapping[str, Feature]
 ) -> Phrase:
     """The segment's mean beside the bank's; of a category the level that differs most."""
     parts = []
@@ -163,7 +153,7 @@ def _compared(
         level = (more.abs() + 1e-9 * more).idxmax()
         unit = rows.loc[level, "unit"]
         here, all_ = (Number("", part[level], unit) for part in (rows["mean"], whole))
-        parts.append({"label": labels[name](level or None), "here": here, "bank": all_})
+        parts.append({"label": features[name].label(level or None), "here": here, "bank": all_})
     return Phrase("card.compared", {"parts": parts})
 
 
