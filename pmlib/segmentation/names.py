@@ -69,7 +69,7 @@ def _earlier_scorer(path: str, sample: pd.DataFrame) -> Scorer:
     where, remedy = "names_from", "Give the scorer.json of a run on the same study."
     try:
         scorer = Scorer.from_json(read_json(Path(path)))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise StudyError(
             "The file is no scorer of an earlier run.", where=where, found=path, remedy=remedy
         ) from error
