@@ -76,8 +76,10 @@ def compare_dates(
     if k > 1:
         rows.append((Phrase("drift.segments"), psi(_sizes(then, k), _sizes(assigned, k))))
     stability = pd.DataFrame(rows, columns=["label", "psi"])
-    stability["reading"] = [reading(value) for value in stability["psi"]]
-    migration = _migration(then, assigned)
+    stability["reading"] = stability["psi"].map(reading)
+    who = then.select("customer_id", segment_then="segment")
+    who = who.join(assigned.select("customer_id", segment_now="segment"), on="customer_id")
+    migration = add_up(who, ["segment_then", "segment_now"])
     share = low = high = None
     if k > 1:
         both = migration["customers"].sum()
@@ -134,15 +136,6 @@ def _bin_counts(assigned: nw.LazyFrame, cuts: dict[int, np.ndarray]) -> dict[int
 def _sizes(assigned: nw.LazyFrame, k: int) -> np.ndarray:
     sizes = add_up(assigned, ["segment"]).set_index("segment")["customers"]
     return sizes.reindex(range(1, k + 1), fill_value=0).to_numpy()
-
-
-def _migration(then: nw.LazyFrame, now: nw.LazyFrame) -> pd.DataFrame:
-    keys = ["segment_then", "segment_now"]
-    before, after = (
-        part.select("customer_id", nw.col("segment").alias(key))
-        for part, key in zip((then, now), keys, strict=True)
-    )
-    return add_up(before.join(after, on="customer_id", how="inner"), keys)
 
 
 def _publishable(migration: pd.DataFrame, minimum: int) -> pd.DataFrame:

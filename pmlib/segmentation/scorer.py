@@ -46,13 +46,10 @@ class Scorer:
     def classify(self, encoded: nw.LazyFrame) -> nw.LazyFrame:
         """Add the segment to customers from `encode`.
 
-        Returns
-        -------
-        narwhals.LazyFrame
-            Also ``segment`` (1 to k; ties go to the lower number) and ``silhouette``: how clearly
-            the customer belongs, 0 midway between two segments, 1 at the centre (the simplified
-            silhouette 1 - d(own centre) / d(next centre); for the mixture one less the odds of the
-            next segment); null when there is one segment.
+        ``segment`` is 1 to k; ties go to the lower number. ``silhouette`` tells how clearly the
+        customer belongs, 0 midway between two segments, 1 at the centre (the simplified silhouette
+        1 - d(own centre) / d(next centre); for the mixture one less the odds of the next segment);
+        null when there is one segment.
         """
         if self.k == 1:
             return encoded.with_columns(
@@ -113,8 +110,8 @@ class Scorer:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Scorer:
         """Read what `to_json` wrote."""
-        centres, offsets = np.array(values["centres"]), np.array(values["offsets"])
         whitening = None if values["whitening"] is None else np.array(values["whitening"])
+        centres, offsets = np.array(values["centres"]), np.array(values["offsets"])
         no_labels = np.zeros(0, dtype=np.int64)
         clustering = Clustering(values["algorithm"], no_labels, centres, whitening, offsets)
         return cls(Encoder.from_json(values), clustering, tuple(values["names"]))
