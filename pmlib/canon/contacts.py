@@ -33,10 +33,6 @@ def campaigns(contacts: nw.LazyFrame) -> pd.DataFrame:
     contacted: it has contacts, a control group, and a propensity in every row. A control group of
     which nobody knows how it was drawn compares with no one.
 
-    Parameters
-    ----------
-    contacts : narwhals.LazyFrame
-
     Returns
     -------
     pandas.DataFrame

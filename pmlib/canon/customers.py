@@ -13,20 +13,10 @@ ADULT = 18
 
 
 def completed_years(column: str, day: dt.date) -> nw.Expr:
-    """Anniversaries of a date that have passed by a day, the day itself included.
+    """Anniversaries of a date column that have passed by a day, the day itself included.
 
-    Who was born on 29 February has the birthday on 1 March in common years.
-
-    Parameters
-    ----------
-    column : str
-        A date column.
-    day : datetime.date
-
-    Returns
-    -------
-    narwhals.Expr
-        Int64, null where the date is null.
+    Who was born on 29 February has the birthday on 1 March in common years. Int64, null where the
+    date is null.
     """
     date = nw.col(column)
     anniversary = date.dt.month().cast(nw.Int64) * 100 + date.dt.day().cast(nw.Int64)
@@ -57,14 +47,8 @@ def years_since(column: str, day: dt.date | nw.Expr) -> nw.Expr:
     """Years with their fraction since a date: a covariate or feature without yearly steps.
 
     Models and distances want the day, not the birthday: of two customers a day apart in age none
-    should count as a year older. Who is an adult is decided by `age` alone.
-
-    Parameters
-    ----------
-    column : str
-        A date column.
-    day : datetime.date or narwhals.Expr
-        One day for all rows, or the day number of each.
+    should count as a year older. Who is an adult is decided by `age` alone. `day` is one day for
+    all rows, or the day number of each.
     """
     number = day.toordinal() if isinstance(day, dt.date) else day
     return (number - day_number(column)).cast(nw.Float64) / 365.25

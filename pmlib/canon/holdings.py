@@ -18,15 +18,7 @@ from pmlib.engine import day_number
 def held_on(day: dt.date | nw.Expr) -> nw.Expr:
     """Whether a holding is held as of a day: at its end, so what was opened on it counts.
 
-    Parameters
-    ----------
-    day : datetime.date or narwhals.Expr
-        One day for all rows, or the day number (`pmlib.engine.day_number`) of each.
-
-    Returns
-    -------
-    narwhals.Expr
-        Boolean, over ``opened_on`` and ``closed_on``.
+    `day` is one day for all rows, or the day number (`pmlib.engine.day_number`) of each.
     """
     if isinstance(day, dt.date):
         opened, closed, at = nw.col("opened_on"), nw.col("closed_on"), nw.lit(day)
@@ -38,14 +30,9 @@ def held_on(day: dt.date | nw.Expr) -> nw.Expr:
 def held_before(day: nw.Expr) -> nw.Expr:
     """Whether a holding was held when a customer was contacted: as of the day before.
 
-    What was opened on the day of the contact may be what the contact sold, and what was closed on
-    it may have been given up because of the contact; neither was known when the customer was
-    chosen.
-
-    Parameters
-    ----------
-    day : narwhals.Expr
-        Day number of the contact.
+    What was opened on the contact's `day` (a day number) may be what the contact sold, and what was
+    closed on it may have been given up because of the contact; neither was known when the customer
+    was chosen.
     """
     return held_on(day - 1)
 
@@ -73,10 +60,7 @@ def held_products(holdings: nw.LazyFrame, day: dt.date) -> nw.LazyFrame:
 def with_sales(holdings: nw.LazyFrame | None, contacts: nw.LazyFrame) -> nw.LazyFrame:
     """Add what customers bought when contacted to the holdings, unless those record it.
 
-    Returns
-    -------
-    narwhals.LazyFrame
-        ``customer_id, product_id, opened_on, closed_on``; a sale opens on the day of its contact.
+    ``customer_id, product_id, opened_on, closed_on``; a sale opens on the day of its contact.
     """
     pair = ["customer_id", "product_id"]
     sold = contacts.filter(nw.col("responded"), ~nw.col("product_id").is_null()).select(

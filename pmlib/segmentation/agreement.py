@@ -15,7 +15,7 @@ from pmlib.inference.normal import normal_scores
 from pmlib.numbers import Finding, Level, Number, Phrase
 from pmlib.segmentation.clustering import ALGORITHMS, cluster
 from pmlib.segmentation.fit import Segmentation
-from pmlib.segmentation.transforms import TRANSFORMS, Encoder, fit_encoder
+from pmlib.segmentation.transforms import TRANSFORMS, fit_encoder
 
 
 def cross_tabulate(
@@ -26,33 +26,26 @@ def cross_tabulate(
     Parameters
     ----------
     assigned : narwhals.LazyFrame
-        With ``segment`` and the column `other`.
-    other : str
-        Also names the headline number ``agreement_with_<other>``.
+        With ``segment`` and the column `other`, which also names the number.
     confidence_level : float
         The interval resamples the cross-table's cells.
-    seed : int
 
     Returns
     -------
     Finding
-        The number is the adjusted Rand index [@hubert1985partitions] with its interval: 1 for
-        equal partitions, 0 on average for unrelated ones.
+        The number ``agreement_with_<other>``: adjusted Rand index [@hubert1985partitions] with its
+        interval; 1 for equal partitions, 0 on average for unrelated ones.
     """
-    keys = ["segment", other]
-    grid = (
-        add_up(assigned, keys).pivot_table("customers", *keys, fill_value=0).to_numpy(dtype=float)
-    )
+    counts = add_up(assigned, ["segment", other])
+    grid = counts.pivot_table("customers", "segment", other, fill_value=0).to_numpy(dtype=float)
     n = grid.sum()
     drawn = np.random.default_rng(seed).multinomial(int(n), grid.ravel() / n, size=200)
     resampled = [rand_index(cells.reshape(grid.shape)) for cells in drawn]
     tail = (1 - confidence_level) / 2
     low, high = (float(end) for end in np.quantile(resampled, [tail, 1 - tail]))
+    index = Number(f"agreement_with_{other}", rand_index(grid), low=low, high=high, decimals=2)
     return Finding(
-        numbers=(
-            Number(f"agreement_with_{other}", rand_index(grid), low=low, high=high, decimals=2),
-        ),
-        quotes={"segments_counted": len(grid), "groups": grid.shape[1]},
+        numbers=(index,), quotes={"segments_counted": len(grid), "groups": grid.shape[1]}
     )
 
 
@@ -64,25 +57,17 @@ def rand_index(counts: np.ndarray) -> float:
     >>> rand_index(np.array([[5, 0], [0, 7]]))
     1.0
     """
-
-    def pairs(cells: np.ndarray) -> float:
-        return float((cells * (cells - 1) / 2).sum())
-
     counts = np.asarray(counts, dtype=float)
-    together = pairs(counts)
-    rows, columns = pairs(counts.sum(axis=1)), pairs(counts.sum(axis=0))
-    chance = rows * columns / pairs(np.array([counts.sum()]))
+    margins = (counts, counts.sum(axis=1), counts.sum(axis=0), counts.sum())
+    together, rows, columns, all_pairs = (float((n * (n - 1) / 2).sum()) for n in margins)
+    chance = rows * columns / all_pairs
     largest = (rows + columns) / 2
     return 1.0 if largest == chance else (together - chance) / (largest - chance)
 
 
 @one_thread()
 def vary_choices(
-    sample: pd.DataFrame,
-    result: Segmentation,
-    *,
-    confidence_level: float = 0.95,
-    n_bootstrap: int = 50,
+    sample: pd.DataFrame, result: Segmentation, *, confidence_level: float = 0.95
 ) -> Finding:
     """Cluster the sample again with one choice changed at a time, at the same number of segments.
 
@@ -90,10 +75,6 @@ def vary_choices(
     ----------
     sample : pandas.DataFrame
         The sample that made `result`.
-    result : Segmentation
-    confidence_level : float
-    n_bootstrap : int
-        Resamples of customers for the interval of the agreement.
 
     Returns
     -------
@@ -103,7 +84,6 @@ def vary_choices(
     """
     from sklearn.metrics import adjusted_rand_score
 
-    columns = ["choice", "agreement", "low", "high"]
     k, algorithm = result.scorer.k, result.scorer.clustering.algorithm
     if k == 1:
         return Finding()
@@ -113,11 +93,11 @@ def vary_choices(
     for choice, matrix, other in _alternatives(sample, result):
         labels = cluster(matrix, k, algorithm=other or algorithm, seed=result.seed).labels
         n = len(labels)
-        draws = [generator.integers(0, n, size=n) for _ in range(n_bootstrap)]
+        draws = [generator.integers(0, n, size=n) for _ in range(50)]
         drawn = [adjusted_rand_score(result.labels[d], labels[d]) for d in draws]
         ends = np.quantile(drawn, [tail, 1 - tail])
         rows.append((choice, adjusted_rand_score(result.labels, labels), *ends))
-    table = pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=["choice", "agreement", "low", "high"])
     table = table.sort_values("agreement", kind="stable", ignore_index=True)
     most = table.iloc[0]
     agreement = Number("", most["agreement"], decimals=2)
@@ -127,47 +107,31 @@ def vary_choices(
 def _alternatives(
     sample: pd.DataFrame, result: Segmentation
 ) -> Iterator[tuple[Phrase, np.ndarray, str | None]]:
+    from scipy.stats import rankdata
+
     encoder, algorithm = result.encoder, result.scorer.clustering.algorithm
     for other in ALGORITHMS:
         if other != algorithm:
-            yield (
-                Phrase("choice.algorithm", {"algorithm": Level("algorithm", other)}),
-                result.matrix,
-                other,
-            )
+            choice = Phrase("choice.algorithm", {"algorithm": Level("algorithm", other)})
+            yield choice, result.matrix, other
     logged = any(column.log for column in encoder.columns)
     for transform in TRANSFORMS:
         encoded = fit_encoder(sample, encoder.features, transform=transform)
         if any(column.log for column in encoded.columns) != logged:
             yield Phrase(f"choice.{transform}"), encoded.encode(sample), None
-    yield Phrase("choice.open_ended"), _open_ended(encoder, sample), None
-    yield Phrase("choice.ranks"), _ranks(result.matrix, encoder), None
+    is_number = np.array([column.level is None for column in encoder.columns])
+    unbounded = tuple(
+        replace(column, low=-1e300, high=1e300) if column.level is None else column
+        for column in encoder.columns
+    )
+    open_ended = replace(encoder, columns=unbounded).encode(sample)
+    # Normal scores of the ranks, ties at their mean rank.
+    ranks = normal_scores(rankdata(result.matrix, axis=0), len(result.matrix))
+    for name, changed in (("open_ended", open_ended), ("ranks", ranks)):
+        # Numbers to variance one again; categories as they are.
+        scaled = (changed - changed.mean(axis=0)) / np.maximum(changed.std(axis=0), 1e-12)
+        yield Phrase(f"choice.{name}"), np.where(is_number, scaled, result.matrix), None
     if len(encoder.features) > 2:
         for feature, block in zip(encoder.features, encoder.blocks, strict=True):
             left_out = np.delete(result.matrix, np.arange(block.start, block.stop), axis=1)
             yield Phrase("choice.without", {"feature": feature.label()}), left_out, None
-
-
-def _open_ended(encoder: Encoder, sample: pd.DataFrame) -> np.ndarray:
-    columns = tuple(
-        replace(column, low=-1e300, high=1e300) if column.level is None else column
-        for column in encoder.columns
-    )
-    matrix = replace(encoder, columns=columns).encode(sample)
-    return _rescaled(matrix, encoder)
-
-
-def _ranks(matrix: np.ndarray, encoder: Encoder) -> np.ndarray:
-    """Normal scores of the ranks, ties at their mean rank; categories as they are."""
-    from scipy.stats import rankdata
-
-    scores = normal_scores(rankdata(matrix, axis=0), len(matrix))
-    kinds = np.array([column.level is None for column in encoder.columns])
-    return _rescaled(np.where(kinds, scores, matrix), encoder)
-
-
-def _rescaled(matrix: np.ndarray, encoder: Encoder) -> np.ndarray:
-    """Numbers to variance one again."""
-    kinds = np.array([column.level is None for column in encoder.columns])
-    spread = np.maximum(matrix.std(axis=0), 1e-12)
-    return np.where(kinds, (matrix - matrix.mean(axis=0)) / spread, matrix)

@@ -13,7 +13,7 @@ customers whatever the algorithm.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,17 +33,8 @@ WARD_ROWS = 3_000
 class Clustering:
     """A partition of the matrix' rows, and what assigns further rows.
 
-    Parameters
-    ----------
-    algorithm : str
-        One of `ALGORITHMS`.
-    labels : ndarray of int, shape (n,)
-        0 to k - 1, the largest cluster first.
-    centres : ndarray, shape (k, p)
-    whitening : ndarray, shape (k, p, p), or None
-        `W_k`; None stands for the identity.
-    offsets : ndarray, shape (k,)
-        `o_k`.
+    ``labels`` are 0 to k - 1, the largest cluster first; ``centres`` (k, p); ``whitening``
+    (k, p, p) the `W_k`, None for the identity; ``offsets`` (k,) the `o_k`.
     """
 
     algorithm: str
@@ -69,18 +60,10 @@ class Clustering:
 
 
 def cluster(matrix: np.ndarray, k: int, *, algorithm: str = "kmeans", seed: int) -> Clustering:
-    """Partition the rows into k clusters.
+    """Partition the encoded rows into k clusters.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, p)
-        Encoded features.
-    k : int
-        Number of clusters.
-    algorithm : str
-        ``kmeans`` (best of ten k-means++ starts), ``mixture`` (Gaussian, full covariances) or
-        ``ward`` (on at most `WARD_ROWS` rows; the others join the nearest centre).
-    seed : int
+    ``kmeans`` is the best of ten k-means++ starts, ``mixture`` Gaussian with full covariances,
+    ``ward`` on at most `WARD_ROWS` rows, where the others join the nearest centre.
 
     Raises
     ------
@@ -123,21 +106,19 @@ def require_distinct(matrix: np.ndarray, k: int) -> None:
     distinct = len(np.unique(matrix, axis=0))
     if distinct < k:
         raise StudyError(
-            "There are fewer different customers than segments.",
-            where="n_segments",
+            "There are fewer different customers than segments.", where="n_segments",
             rule="at most the number of customers that differ in some feature",
             found=f"{k} segments, {distinct} different customers",
             remedy="Ask for fewer segments, or for more features.",
-        )
+        )  # fmt: skip
 
 
 def fit_mixture(matrix: np.ndarray, k: int, *, seed: int) -> GaussianMixture:
     """Fit a Gaussian mixture with full covariances by expectation-maximisation."""
     from sklearn.mixture import GaussianMixture
 
-    return GaussianMixture(
-        k, covariance_type="full", reg_covar=1e-2, max_iter=500, tol=1e-3, random_state=seed
-    ).fit(matrix)
+    model = GaussianMixture(k, reg_covar=1e-2, max_iter=500, random_state=seed)
+    return model.fit(matrix)
 
 
 def _largest_first(draft: Clustering, matrix: np.ndarray) -> Clustering:
@@ -147,19 +128,15 @@ def _largest_first(draft: Clustering, matrix: np.ndarray) -> Clustering:
     sizes = np.bincount(labels, minlength=k)
     if (sizes == 0).any():
         raise StudyError(
-            "A segment stayed empty.",
-            where="n_segments",
-            rule="each segment has customers",
+            "A segment stayed empty.", where="n_segments", rule="each segment has customers",
             found=f"{(sizes == 0).sum()} of {k} segments without any",
             remedy="Ask for fewer segments, or for the algorithm kmeans.",
-        )
+        )  # fmt: skip
     order = np.argsort(-sizes, kind="stable")
-    return replace(
-        draft,
-        labels=np.argsort(order)[labels],
-        centres=draft.centres[order],
-        whitening=None if whitening is None else whitening[order],
-        offsets=draft.offsets[order],
+    whitening = None if whitening is None else whitening[order]
+    labels = np.argsort(order)[labels]
+    return Clustering(
+        draft.algorithm, labels, draft.centres[order], whitening, draft.offsets[order]
     )
 
 
@@ -170,19 +147,8 @@ def kmeans_path(
 
     The solution for k is that for k - 1 with one more centre, the best of a few candidates drawn
     with probability proportional to the squared distance (as k-means++ draws them), then Lloyd's
-    iterations. One path costs about as much as two single runs, which lets the tests below repeat
-    it hundreds of times.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, p)
-    k_max : int
-    generator : numpy.random.Generator
-
-    Returns
-    -------
-    list of ndarray of int, shape (n,)
-        Item k - 1 has labels 0 to k - 1.
+    iterations. One path costs about as much as two single runs, which lets the tests repeat it
+    hundreds of times. Item k - 1 of the list has labels 0 to k - 1, shape (n,).
     """
     n = len(matrix)
     square = (matrix**2).sum(axis=1)
@@ -220,11 +186,9 @@ def _lloyd(
         member = np.zeros((n, k))
         member[rows, labels] = 1.0
         sizes = member.sum(axis=0)
-        centres = np.where(
-            sizes[:, None] > 0, member.T @ matrix / np.maximum(sizes, 1)[:, None], centres
-        )
-    nearest = np.maximum(distance[rows, labels] + square, 0.0)
-    return labels, centres, nearest
+        means = member.T @ matrix / np.maximum(sizes, 1)[:, None]
+        centres = np.where(sizes[:, None] > 0, means, centres)
+    return labels, centres, np.maximum(distance[rows, labels] + square, 0.0)
 
 
 def pairwise_distances(matrix: np.ndarray) -> np.ndarray:
@@ -238,19 +202,10 @@ def pairwise_distances(matrix: np.ndarray) -> np.ndarray:
 
 
 def silhouettes(distance: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Silhouette of each row [@rousseeuw1987silhouettes].
+    """Silhouette of each row [@rousseeuw1987silhouettes]: (b - a) / max(a, b).
 
-    Parameters
-    ----------
-    distance : ndarray, shape (n, n)
-        From `pairwise_distances`.
-    labels : ndarray of int, shape (n,)
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        (b - a) / max(a, b), with a the mean distance to the own and b to the nearest other
-        cluster; 0 for a cluster of one, and for all rows when there is one cluster.
+    a is the mean distance to the own and b to the nearest other cluster; 0 for a cluster of one,
+    and for all rows when there is one cluster.
     """
     present, labels = np.unique(labels, return_inverse=True)
     if len(present) < 2:

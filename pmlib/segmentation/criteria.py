@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from pmlib.inference.normal import normal_quantile
+from pmlib.params import Parameters
 from pmlib.segmentation.clustering import (
     fit_mixture,
     kmeans_path,
@@ -21,6 +22,8 @@ from pmlib.segmentation.stability import path_stability
 
 ROWS = 2_000
 """Rows on which the criteria that need pairwise distances or many refits are computed."""
+
+GAP_REFERENCES = 10  # uniform data sets behind the gap statistic
 
 SMALLEST_SHARE = 0.02
 """A segment below this share of customers is too small to be a market segment."""
@@ -39,22 +42,13 @@ with six kinds of customers it chose six in 4, five in the other.
 class Criteria:
     """The criteria for each number of segments.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a k = 1, 2, …: ``k, silhouette`` with interval, its one-group reference
-        and excess (see `Homogeneity`), ``calinski_harabasz, davies_bouldin, gap, gap_se, bic,
-        min_jaccard, smallest_share, ari_mixture, ari_ward, eligible`` (passes the rule).
-    gap_choice, bic_choice, silhouette_choice : int
-        The number of segments that each criterion alone would take.
-    chosen : int
-        What the rule takes.
+    ``table`` has one row a k = 1, 2, …: ``k, silhouette`` with interval, its one-group reference
+    and excess (see `Homogeneity`), ``calinski_harabasz, davies_bouldin, gap, gap_se, bic,
+    min_jaccard, smallest_share, ari_mixture, ari_ward, eligible`` (passes the rule). ``chosen`` is
+    what the rule takes.
     """
 
     table: pd.DataFrame
-    gap_choice: int
-    bic_choice: int
-    silhouette_choice: int
     chosen: int
 
     def row(self, k: int) -> pd.Series | None:
@@ -64,25 +58,11 @@ class Criteria:
 
 
 def compare_numbers(
-    matrix: np.ndarray,
-    *,
-    homogeneity: Homogeneity,
-    k_max: int,
-    n_bootstrap: int,
-    min_stability: float,
-    confidence_level: float,
-    seed: int,
+    matrix: np.ndarray, homogeneity: Homogeneity, params: Parameters, *, k_max: int
 ) -> Criteria:
-    """Compute every criterion for k = 1 to `k_max` and apply the rule.
+    """Compute every criterion for k = 1 to `k_max` on an encoded sample and apply the rule.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, p)
-        Encoded features of the sample.
-    homogeneity : Homogeneity
-        Its excess enters the table and its verdict the rule.
-    k_max, n_bootstrap, min_stability, confidence_level, seed
-        Parameters of the study.
+    The excess of `homogeneity` enters the table and its verdict the rule.
 
     Notes
     -----
@@ -92,22 +72,21 @@ def compare_numbers(
     [@fraley2002mclust]. Jaccard: [@hennig2007clusterwise]. Agreement of k-means with the mixture
     and with Ward's method: adjusted Rand index [@hubert1985partitions].
     """
-    from sklearn.metrics import (
-        adjusted_rand_score,
-        calinski_harabasz_score,
-        davies_bouldin_score,
-    )
+    from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score, davies_bouldin_score
 
+    seed = params.seed
     generator = np.random.default_rng(seed)
-    path = _best_path(matrix, k_max, generator=generator)
+    # For each k the partition with the smallest spread within clusters, of a few paths.
+    paths = [kmeans_path(matrix, k_max, generator=generator) for _ in range(4)]
+    path = [min(found, key=lambda one: _within(matrix, one)) for found in zip(*paths, strict=True)]
     rows = subsample(len(matrix), ROWS, seed=seed)
     part = matrix[rows]
     labels = [full[rows] for full in path]
     distance = pairwise_distances(part)
     tree = linkage(part, "ward")
     gap, gap_se = _gap(part, labels, generator=generator)
-    jaccard = path_stability(part, labels, n_bootstrap=n_bootstrap, generator=generator)
-    z = normal_quantile(confidence_level)
+    jaccard = path_stability(part, labels, n_bootstrap=params.n_bootstrap, generator=generator)
+    z = normal_quantile(params.confidence_level)
     references = homogeneity.table.set_index("k")
     records = []
     for k in range(1, k_max + 1):
@@ -140,38 +119,18 @@ def compare_numbers(
     table = pd.DataFrame(records, columns=list(records[1]))
     table["eligible"] = (
         (table["k"] > 1)
-        & (table["min_jaccard"] >= min_stability)
+        & (table["min_jaccard"] >= params.min_stability)
         & (table["smallest_share"] >= SMALLEST_SHARE)
         & (table["excess_sd"] > normal_quantile(0.9))  # 5 % in the one tail that counts
         & (table["excess"] >= SMALLEST_EXCESS)
     )
     passing = table[table["eligible"]]
     one = not homogeneity.rejected or passing.empty
-    return Criteria(
-        table=table,
-        gap_choice=_gap_choice(gap, gap_se),
-        bic_choice=int(table["k"][table["bic"].idxmin()]),
-        silhouette_choice=int(table["k"][table["silhouette"].idxmax()]),
-        chosen=1 if one else int(passing["k"][passing["excess"].idxmax()]),
-    )
-
-
-def _best_path(
-    matrix: np.ndarray, k_max: int, *, generator: np.random.Generator, tries: int = 4
-) -> list[np.ndarray]:
-    """For each k the partition with the smallest spread within clusters, of a few paths."""
-    paths = [kmeans_path(matrix, k_max, generator=generator) for _ in range(tries)]
-    return [
-        min(found, key=lambda labels: _within(matrix, labels)) for found in zip(*paths, strict=True)
-    ]
+    return Criteria(table, 1 if one else int(passing["k"][passing["excess"].idxmax()]))
 
 
 def _gap(
-    part: np.ndarray,
-    labels: list[np.ndarray],
-    *,
-    generator: np.random.Generator,
-    n_references: int = 10,
+    part: np.ndarray, labels: list[np.ndarray], *, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gap statistic with uniform references in the box of the principal components."""
     centred = part - part.mean(axis=0)
@@ -179,13 +138,12 @@ def _gap(
     turned = centred @ axes.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     observed = np.log([_within(part, found) for found in labels])
-    references = np.empty((n_references, len(labels)))
+    references = np.empty((GAP_REFERENCES, len(labels)))
     for row in references:
         box = generator.uniform(low, high, size=turned.shape)
-        row[:] = np.log(
-            [_within(box, found) for found in kmeans_path(box, len(labels), generator=generator)]
-        )
-    spread = references.std(axis=0) * np.sqrt(1 + 1 / n_references)
+        path = kmeans_path(box, len(labels), generator=generator)
+        row[:] = np.log([_within(box, found) for found in path])
+    spread = references.std(axis=0) * np.sqrt(1 + 1 / GAP_REFERENCES)
     return references.mean(axis=0) - observed, spread
 
 
@@ -198,7 +156,7 @@ def _within(matrix: np.ndarray, labels: np.ndarray) -> float:
     return max(float((matrix**2).sum() - explained), 1e-12)
 
 
-def _gap_choice(gap: np.ndarray, gap_se: np.ndarray) -> int:
+def gap_choice(gap: pd.Series, gap_se: pd.Series) -> int:
     """Smallest k with gap(k) >= gap(k + 1) - se(k + 1), else the last."""
-    fits = np.flatnonzero(gap[:-1] >= gap[1:] - gap_se[1:])
-    return int(fits[0]) + 1 if len(fits) else len(gap)
+    fits = gap >= (gap - gap_se).shift(-1)
+    return int(fits.idxmax()) if fits.any() else len(gap)

@@ -42,12 +42,9 @@ def compare_dates(
         As for `customer_features`.
     assigned : narwhals.LazyFrame
         All customers now, from `assign_customers`.
-    features : FeatureTable
-    result : Segmentation
     params : pmlib.params.Parameters
         ``drift_days`` (the earlier date lies so many before that of `features`),
         ``confidence_level``, ``min_group_size``.
-    engine : Engine
 
     Returns
     -------
@@ -71,65 +68,54 @@ def compare_dates(
     }
     before, after = _bin_counts(then, cuts), _bin_counts(assigned, cuts)
     labels = result.encoder.labels
-    rows: list[tuple[Phrase, float]]
-    rows = [(labels[index], psi(before[index], after[index])) for index in cuts]
+    rows: list[tuple[Phrase, float]] = [
+        (labels[index], psi(before[index], after[index])) for index in cuts
+    ]
     largest = max((value for _, value in rows), default=None)
     k = result.scorer.k
     if k > 1:
         rows.append((Phrase("drift.segments"), psi(_sizes(then, k), _sizes(assigned, k))))
     stability = pd.DataFrame(rows, columns=["label", "psi"])
-    stability["reading"] = [reading(value) for value in stability["psi"]]
-    migration = _migration(then, assigned)
-    both = migration["customers"].sum()
-    stayed = migration.loc[migration["segment_then"] == migration["segment_now"], "customers"].sum()
+    stability["reading"] = stability["psi"].map(reading)
+    who = then.select("customer_id", segment_then="segment")
+    who = who.join(assigned.select("customer_id", segment_now="segment"), on="customer_id")
+    migration = add_up(who, ["segment_then", "segment_now"])
     share = low = high = None
     if k > 1:
+        both = migration["customers"].sum()
+        stayed = migration.query("segment_then == segment_now")["customers"].sum()
         share = float(stayed / both)
         ends = wilson([stayed], [both], confidence_level=params.confidence_level)
         low, high = (float(end[0]) for end in ends)
     undated = _undated_share(tables.get("holdings"))
     return Finding(
         stability.sort_values("psi", ascending=False, kind="stable", ignore_index=True),
-        (
-            Number("stayed_in_segment", share, "share", low=low, high=high),
-            Number("largest_psi", largest, decimals=2),
-        ),
+        (Number("stayed_in_segment", share, "share", low, high),
+         Number("largest_psi", largest, decimals=2)),
         facts={"drift": "untold" if largest is None else reading(largest)},
         quotes={
-            "names": result.scorer.names,
-            "earlier": earlier,
-            "now": features.as_of,
+            "names": result.scorer.names, "earlier": earlier, "now": features.as_of,
             "moving": [f.label() for f in result.encoder.features if f.name in MOVING],
-            "shared": max(WINDOW_DAYS - params.drift_days, 0),
-            "window": WINDOW_DAYS,
+            "shared": max(WINDOW_DAYS - params.drift_days, 0), "window": WINDOW_DAYS,
             "undated": Number("", undated, "share", decimals=0) if undated >= 0.005 else None,
         },
         tables={"migration": _publishable(migration, params.min_group_size)},
-    )
+    )  # fmt: skip
 
 
 def _missing_history(tables: Mapping[str, nw.LazyFrame], earlier: dt.date) -> str:
     """The reason why the study cannot be looked at as of the earlier date; empty if it can."""
     begin = earlier - dt.timedelta(days=WINDOW_DAYS - 31)
-    first = {
-        column: day_range(tables[table], column)[0]
-        for table, column in (("transactions", "booked_on"), ("holdings", "opened_on"))
-        if table in tables
-    }
-    booked = first.get("booked_on")
-    if all(day is None for day in first.values()):
+    dates = {"transactions": "booked_on", "holdings": "opened_on"}
+    first = {name: day_range(tables[name], dates[name])[0] for name in dates if name in tables}
+    if not any(first.values()):
         return "no_dated_behaviour"
+    booked = first.get("transactions")
     return "short_history" if booked is not None and booked > begin else ""
 
 
 def reading(value: float) -> str:
-    """The usual reading of a population stability index (a level).
-
-    Examples
-    --------
-    >>> reading(0.05)
-    'stable'
-    """
+    """The usual reading of a population stability index (a level)."""
     return "stable" if value < PSI_STABLE else "some_shift" if value < PSI_SHIFTED else "shifted"
 
 
@@ -150,15 +136,6 @@ def _bin_counts(assigned: nw.LazyFrame, cuts: dict[int, np.ndarray]) -> dict[int
 def _sizes(assigned: nw.LazyFrame, k: int) -> np.ndarray:
     sizes = add_up(assigned, ["segment"]).set_index("segment")["customers"]
     return sizes.reindex(range(1, k + 1), fill_value=0).to_numpy()
-
-
-def _migration(then: nw.LazyFrame, now: nw.LazyFrame) -> pd.DataFrame:
-    keys = ["segment_then", "segment_now"]
-    before, after = (
-        part.select("customer_id", nw.col("segment").alias(key))
-        for part, key in zip((then, now), keys, strict=True)
-    )
-    return add_up(before.join(after, on="customer_id", how="inner"), keys)
 
 
 def _publishable(migration: pd.DataFrame, minimum: int) -> pd.DataFrame:

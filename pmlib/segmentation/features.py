@@ -53,7 +53,6 @@ class FeatureTable(Finding):
         Candidates to form segments, the more telling first.
     descriptors : tuple of Feature
         Held out of the clustering.
-    as_of : datetime.date
     channels : tuple of str
         Payment channels that have a feature.
     """
@@ -72,19 +71,12 @@ class FeatureTable(Finding):
     @property
     def tied(self) -> frozenset[str]:
         """Descriptors that are made of the products held, whose number may form segments."""
-        if BREADTH not in {feature.name for feature in self.features}:
-            return frozenset()
-        return frozenset(
-            f.name for f in self.descriptors if f.name == MARGIN.name or f.name.startswith(HOLDS)
-        )
+        names = {f.name for f in self.descriptors}
+        made = {name for name in names if name == MARGIN.name or name.startswith(HOLDS)}
+        return frozenset(made if any(f.name == BREADTH for f in self.features) else ())
 
     def choose(self, names: str) -> FeatureTable:
-        """Take these features to form segments and hold all others out.
-
-        Parameters
-        ----------
-        names : str
-            Names with commas between, or ``all`` for the features as they are.
+        """Take these features (names with commas between, or ``all``) and hold all others out.
 
         Raises
         ------
@@ -98,17 +90,15 @@ class FeatureTable(Finding):
         where = "parameter features"
         for name in wanted:
             if name not in known or wanted.count(name) > 1:
-                raise StudyError(
+                what, rule = (
                     "A feature to cluster on is unknown or given twice.",
-                    where=where,
-                    rule=nearest(name, known),
-                    found=name,
+                    nearest(name, known),
                 )
+                raise StudyError(what, where=where, rule=rule, found=name)
         if not wanted:
             raise StudyError("No feature to cluster on is named.", where=where)
-        chosen = tuple(known[name] for name in wanted)
-        held_out = tuple(feature for feature in known.values() if feature not in chosen)
-        return replace(self, features=chosen, descriptors=held_out)
+        chosen = tuple(known.pop(name) for name in wanted)
+        return replace(self, features=chosen, descriptors=tuple(known.values()))
 
 
 def customer_features(
@@ -132,19 +122,19 @@ def customer_features(
     channels : sequence of str, optional
         Payment channels that become features; by default looked up in the year before `as_of`
         (all but the smallest, since shares add up to one).
-
-    Returns
-    -------
-    FeatureTable
     """
     customers, features, descriptors = _from_customers(tables["customers"], attributes, as_of)
-    facts = {} if "transactions" in tables else {"behaviour": "unrecorded"}
-    quotes: dict[str, dt.date | None] = {}
+    facts, quotes = {"behaviour": "unrecorded"}, {}
     if "transactions" in tables:
-        window = _window(tables["transactions"], as_of)
+        begin, booked = as_of - dt.timedelta(days=WINDOW_DAYS), nw.col("booked_on")
+        so_far = tables["transactions"].filter(booked <= nw.lit(as_of))
+        window = so_far.filter(booked > nw.lit(begin))
+        facts = {}
         if channels is None:
             channels = payment_channels(window)
-            facts, quotes = _behaviour(tables["transactions"], as_of)
+            _, last = day_range(so_far, "booked_on")
+            facts = {"behaviour": "known" if last is not None and last > begin else "none"}
+            quotes = {"as_of": as_of, "last_booked": last}
         behaviour, found = _from_transactions(window, as_of, channels)
         customers = customers.join(behaviour, on="customer_id", how="left")
         features = found + features
@@ -155,45 +145,45 @@ def customer_features(
     if not features:  # a bank of which only its customers are known
         features = [f for f in descriptors if f.name in ("age", "risk_tolerance")]
         descriptors = [f for f in descriptors if f not in features]
-    columns = [
-        nw.col(feature.name)
-        if feature.fill is None
-        else nw.col(feature.name).fill_null(feature.fill)
-        for feature in (*features, *descriptors)
-    ]
-    frame = customers.select("customer_id", "customer_hash", *columns)
+    frame = customers.select("customer_id", "customer_hash", *map(_filled, features + descriptors))
     return FeatureTable(
         frame=frame, features=tuple(features), descriptors=tuple(descriptors), as_of=as_of,
         channels=tuple(channels or ()), facts=facts, quotes=quotes,
     )  # fmt: skip
 
 
+def _filled(feature: Feature) -> nw.Expr:
+    column = nw.col(feature.name)
+    return column if feature.fill is None else column.fill_null(feature.fill)
+
+
 def _from_customers(
     customers: nw.LazyFrame, attributes: Mapping[str, Attribute], as_of: dt.date
 ) -> tuple[nw.LazyFrame, list[Feature], list[Feature]]:
     schema = customers.collect_schema()
-    today = as_of.toordinal()
-    features: list[Feature] = []
-    descriptors: list[Feature] = []
-    columns = [nw.col("customer_id"), nw.col("customer_hash")]
-    if "joined_on" in schema:
-        customers = joined_by(customers, as_of)
-        columns.append((today - day_number("joined_on")).cast(nw.Float64).alias("tenure"))
-        features.append(Feature("tenure", "tenure", "days"))
-    if "birth_date" in schema:
-        columns.append(years_since("birth_date", as_of).alias("age"))
-        descriptors.append(Feature("age", "age"))
-    if "risk_tolerance" in schema:
-        columns.append(nw.col("risk_tolerance").cast(nw.Float64))
-        descriptors.append(Feature("risk_tolerance", "risk_tolerance"))
-    for name in ("region", "gender"):
-        if name in schema:
-            columns.append(nw.col(name))
-            descriptors.append(Feature(name, name, kind="category"))
+    tenure = (as_of.toordinal() - day_number("joined_on")).cast(nw.Float64).alias("tenure")
+    known = (
+        ("joined_on", tenure, Feature("tenure", "tenure", "days")),
+        ("birth_date", years_since("birth_date", as_of).alias("age"), Feature("age", "age")),
+        ("risk_tolerance", nw.col("risk_tolerance").cast(nw.Float64),
+         Feature("risk_tolerance", "risk_tolerance")),
+        ("region", nw.col("region"), Feature("region", "region", kind="category")),
+        ("gender", nw.col("gender"), Feature("gender", "gender", kind="category")),
+    )  # fmt: skip
+    found = [(column, feature) for name, column, feature in known if name in schema]
+    columns = [nw.col("customer_id", "customer_hash"), *(column for column, _ in found)]
+    features = [feature for _, feature in found if feature.name == "tenure"]
+    descriptors = [feature for _, feature in found if feature.name != "tenure"]
     for name, attribute in attributes.items():
         if name not in schema or name in _RESERVED or not attribute.known_before_contact:
             continue
-        kind, column = _typed(name, schema[name])
+        kind: Kind = "number" if schema[name].is_numeric() else "category"
+        column = nw.col(name)
+        if kind == "number":
+            column = column.cast(nw.Float64)
+        elif schema[name] == nw.Boolean:
+            yes = nw.when(column).then(nw.lit("yes"))
+            column = yes.when(~column).then(nw.lit("no")).alias(name)
         columns.append(column)
         about: dict[str, object] = {"label": attribute.label, "part": attribute.unit in _PARTS}
         unit = attribute.unit
@@ -202,43 +192,15 @@ def _from_customers(
             unit = ""
         feature = Feature(name, unit=unit, kind=kind, about=about)
         (features if attribute.role == "feature" else descriptors).append(feature)
-    return customers.select(*columns), features, descriptors
-
-
-def _typed(name: str, dtype: nw.dtypes.DType) -> tuple[Kind, nw.Expr]:
-    if dtype == nw.Boolean:
-        return "category", (
-            nw.when(nw.col(name)).then(nw.lit("yes")).when(~nw.col(name)).then(nw.lit("no"))
-        ).alias(name)
-    if dtype.is_numeric():
-        return "number", nw.col(name).cast(nw.Float64)
-    return "category", nw.col(name)
-
-
-def _window(transactions: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
-    begin = as_of - dt.timedelta(days=WINDOW_DAYS)
-    return transactions.filter(
-        (nw.col("booked_on") > nw.lit(begin)) & (nw.col("booked_on") <= nw.lit(as_of))
-    )
-
-
-def _behaviour(
-    transactions: nw.LazyFrame, as_of: dt.date
-) -> tuple[dict[str, str], dict[str, dt.date | None]]:
-    """Tell whether a transaction was booked in the year before a date, and the last day of one."""
-    _, last = day_range(transactions.filter(nw.col("booked_on") <= nw.lit(as_of)), "booked_on")
-    known = last is not None and last > as_of - dt.timedelta(days=WINDOW_DAYS)
-    return {"behaviour": "known" if known else "none"}, {"as_of": as_of, "last_booked": last}
+    return joined_by(customers, as_of).select(*columns), features, descriptors
 
 
 def day_range(table: nw.LazyFrame, column: str) -> tuple[dt.date | None, dt.date | None]:
     """First and last day in a column of dates; None when it has none."""
     ends = [nw.col(column).min().alias("first"), nw.col(column).max().alias("last")]
-    first, last = collect(table.select(*ends), sort_by=[]).iloc[0]
-    return (
-        None if pd.isna(first) else pd.Timestamp(first).date(),
-        None if pd.isna(last) else pd.Timestamp(last).date(),
-    )
+    row = collect(table.select(*ends), sort_by=[]).iloc[0]
+    first, last = (None if pd.isna(day) else pd.Timestamp(day).date() for day in row)
+    return first, last
 
 
 def payment_channels(window: nw.LazyFrame) -> list[str]:
@@ -259,16 +221,14 @@ def _from_transactions(
     is_payment = amount < 0
     parts = [
         nw.col("customer_id", "booked_on"),
-        nw.when(amount > 0).then(amount).otherwise(nw.lit(0.0)).alias("credit"),
-        nw.when(is_payment).then(amount * -1.0).otherwise(nw.lit(0.0)).alias("debit"),
-        flag(is_payment).alias("payment"),
+        nw.when(amount > 0).then(amount).otherwise(nw.lit(0.0)).alias("money_in"),
+        nw.when(is_payment).then(amount * -1.0).otherwise(nw.lit(0.0)).alias("money_out"),
+        flag(is_payment).alias("payments"),
     ]
     totals = [
         nw.len().cast(nw.Float64).alias("n_transactions"),
         nw.col("booked_on").max().alias("last"),
-        nw.col("credit").sum().alias("money_in"),
-        nw.col("debit").sum().alias("money_out"),
-        nw.col("payment").sum().alias("payments"),
+        nw.col("money_in", "money_out", "payments").sum(),
     ]
     final = [
         nw.col("customer_id", "n_transactions", "money_in", "money_out"),
@@ -313,15 +273,14 @@ def _from_holdings(
             descriptors.append(MARGIN)
         for family in catalogue["family"].dropna().unique():
             name = f"{HOLDS}{_slug(family)}"
-            hit = nw.when(nw.col("family") == family).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
-            held = held.with_columns(hit.alias(name))
+            held = held.with_columns(flag(nw.col("family") == family).cast(nw.Float64).alias(name))
             totals.append(nw.col(name).max())
             descriptors.append(Feature(name, "family", "share", fill=0.0, about={"family": family}))
     return held.group_by("customer_id").agg(*totals), breadth, descriptors
 
 
 def draw_sample(frame: nw.LazyFrame, *, size: int, seed: int) -> pd.DataFrame:
-    """Draw a random sample of customers, the same on every engine.
+    """Draw a random sample of customers, the same on every engine, sorted by ``customer_id``.
 
     Parameters
     ----------
@@ -329,12 +288,6 @@ def draw_sample(frame: nw.LazyFrame, *, size: int, seed: int) -> pd.DataFrame:
         With ``customer_id`` and ``customer_hash``.
     size : int
         Customers wanted; all of them when there are no more.
-    seed : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        Sorted by ``customer_id``.
     """
     count = int(collect(frame.select(nw.len().alias("n")), sort_by=[])["n"].iloc[0])
     drawn = frame.with_columns(uniform("customer_hash", seed=seed).alias("_u"))

@@ -14,7 +14,7 @@ from pmlib.inference.learners import one_thread
 from pmlib.numbers import Finding, Number
 from pmlib.params import Parameters
 from pmlib.segmentation.clustering import cluster, require_distinct, subsample
-from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers
+from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers, gap_choice
 from pmlib.segmentation.homogeneity import Homogeneity, homogeneity_test
 from pmlib.segmentation.scorer import Scorer
 from pmlib.segmentation.stability import segment_stability
@@ -36,7 +36,6 @@ class Segmentation(Finding):
         Segment, 1 to k, of each row of the sample.
     matrix : ndarray, shape (n, p)
         The encoded sample.
-    seed : int
     """
 
     scorer: Scorer
@@ -80,35 +79,28 @@ def segment(sample: pd.DataFrame, features: Sequence[Feature], params: Parameter
     matrix = encoder.encode(sample)
     least, seed = params.n_segments or 2, params.seed
     require_distinct(matrix, least)
-    k_max = _largest_k(matrix, max(params.k_max, least))
+    # No more clusters than a tenth of the customers, or half of the different ones.
+    distinct = len(np.unique(matrix, axis=0))
+    k_max = max(2, min(max(params.k_max, least), distinct // 2, len(matrix) // 10))
     homogeneity = homogeneity_test(
         matrix, encoder.blocks, k_max=k_max, error_rate=params.error_rate, seed=seed,
         n_references=max(params.n_bootstrap, int(np.ceil(1 / params.error_rate)) - 1),
     )  # fmt: skip
-    criteria = compare_numbers(
-        matrix, homogeneity=homogeneity, k_max=k_max, n_bootstrap=params.n_bootstrap, seed=seed,
-        min_stability=params.min_stability, confidence_level=params.confidence_level,
-    )  # fmt: skip
+    criteria = compare_numbers(matrix, homogeneity, params, k_max=k_max)
     k = params.n_segments or criteria.chosen
     clustering = cluster(matrix, k, algorithm=params.algorithm, seed=seed)
-    stability = segment_stability(
-        matrix, clustering, rows=subsample(len(matrix), ROWS, seed=seed), seed=seed,
-        n_bootstrap=params.n_bootstrap, confidence_level=params.confidence_level,
-    )  # fmt: skip
+    rows = subsample(len(matrix), ROWS, seed=seed)
+    stability = segment_stability(matrix, clustering, params, rows=rows)
     names = tuple(map(str, range(1, k + 1)))
+    ends = [f"{name}_{end}" for name in ("silhouette", "reference") for end in ("low", "high")]
+    shown = criteria.table.drop(columns=ends)
     return Segmentation(
         table=criteria.table,
         numbers=_numbers(k, encoder, homogeneity, criteria, stability),
         facts=_facts(k, encoder, homogeneity, criteria),
         quotes=_quotes(k, encoder, homogeneity, criteria)
         | {"names": names, "min_stability": Number("", params.min_stability, decimals=2)},
-        tables={
-            "criteria": criteria.table.drop(
-                columns=["silhouette_low", "silhouette_high", "reference_low", "reference_high"]
-            ),
-            "features": encoder.report,
-            "stability": stability,
-        },
+        tables={"criteria": shown, "features": encoder.report, "stability": stability},
         scorer=Scorer(encoder, clustering, names),
         labels=clustering.labels + 1,
         matrix=matrix,
@@ -119,35 +111,19 @@ def segment(sample: pd.DataFrame, features: Sequence[Feature], params: Parameter
 def _check_sample(sample: pd.DataFrame) -> None:
     repeated = sample.loc[sample["customer_id"].duplicated(), "customer_id"]
     if len(repeated):
-        raise StudyError(
-            "Customers occur more than once.",
-            where="customers.customer_id",
-            rule="one row a customer",
-            found=f"{len(repeated)} repeated rows, e.g. customer {repeated.iloc[0]}",
-        )
+        found = f"{len(repeated)} repeated rows, e.g. customer {repeated.iloc[0]}"
+        raise StudyError("Customers occur more than once.", where="customers.customer_id",
+                         rule="one row a customer", found=found)  # fmt: skip
     if len(sample) < 20:
-        raise StudyError(
-            "There are too few customers to look for segments.",
-            where="customers",
-            rule="at least 20 customers",
-            found=f"{len(sample)} customers",
-        )
-
-
-def _largest_k(matrix: np.ndarray, k_max: int) -> int:
-    """No more clusters than a tenth of the different customers."""
-    distinct = len(np.unique(matrix, axis=0))
-    return max(2, min(k_max, distinct // 2, len(matrix) // 10))
+        raise StudyError("There are too few customers to look for segments.",
+                         where="customers", rule="at least 20 customers",
+                         found=f"{len(sample)} customers")  # fmt: skip
 
 
 def _numbers(
-    k: int,
-    encoder: Encoder,
-    homogeneity: Homogeneity,
-    criteria: Criteria,
-    stability: pd.DataFrame,
+    k: int, encoder: Encoder, homogeneity: Homogeneity, criteria: Criteria, stability: pd.DataFrame
 ) -> tuple[Number, ...]:
-    used = criteria.row(k)
+    used, table = criteria.row(k), criteria.table.set_index("k")
     worst = stability.sort_values("jaccard").iloc[0] if k > 1 else None
 
     def estimate(key: str, row: pd.Series | None, column: str, decimals: int) -> Number:
@@ -155,7 +131,6 @@ def _numbers(
         value, low, high = (None if row is None else float(row[column + end]) for end in ends)
         return Number(key, value, low=low, high=high, decimals=decimals)
 
-    ari = None if used is None else float(used["ari_mixture"])
     return (
         Number("n_segments", k, "count"),
         Number("segments_supported", criteria.chosen, "count"),
@@ -165,30 +140,28 @@ def _numbers(
         estimate("silhouette", used, "silhouette", 3),
         estimate("smallest_jaccard", worst, "jaccard", 2),
         Number("rule_margin", None if used is None else margin(used), decimals=1),
-        Number("agreement_with_mixture", ari, decimals=2),
-        Number("k_by_silhouette", criteria.silhouette_choice, "count"),
-        Number("k_by_gap", criteria.gap_choice, "count"),
-        Number("k_by_bic", criteria.bic_choice, "count"),
+        Number("agreement_with_mixture", None if used is None else used["ari_mixture"], decimals=2),
+        Number("k_by_silhouette", table["silhouette"].idxmax(), "count"),
+        Number("k_by_gap", gap_choice(table["gap"], table["gap_se"]), "count"),
+        Number("k_by_bic", table["bic"].idxmin(), "count"),
     )
 
 
 def _facts(
     k: int, encoder: Encoder, homogeneity: Homogeneity, criteria: Criteria
-) -> dict[str, str | bool]:
+) -> dict[str, str]:
     """Verdicts: are there segments, which number is used, and how clear is the choice."""
-    chosen = criteria.row(k) if k == criteria.chosen else None
+    supported = k == criteria.chosen
+    used = criteria.row(k) if supported else None
+    choice = "none" if used is None else "narrow" if margin(used) < 1 else "clear"
     # A reference with the distribution of a single feature is the data themselves.
     homogeneous = "rejected" if homogeneity.rejected else "kept"
     return {
         "homogeneity": "untestable" if len(encoder.features) == 1 else homogeneous,
         "segments": "found" if criteria.chosen > 1 else "none",
-        "segments_used": "supported" if k == criteria.chosen else "asked",
+        "segments_used": "supported" if supported else "asked",
         "number_of_segments": "several" if k > 1 else "one",
-        "choice_of_segments": "none"
-        if chosen is None
-        else "narrow"
-        if margin(chosen) < 1
-        else "clear",
+        "choice_of_segments": choice,
     }
 
 
@@ -206,9 +179,8 @@ def _quotes(
     }
     used = criteria.row(k)
     if used is not None:
-        spread = used["excess"] / used["excess_sd"]
         quotes["excess"] = Number("", used["excess"], decimals=3)
-        quotes["reference_sd"] = Number("", spread, decimals=4)
+        quotes["reference_sd"] = Number("", used["excess"] / used["excess_sd"], decimals=4)
     return quotes
 
 

@@ -20,27 +20,15 @@ from pmlib.segmentation.clustering import kmeans_path, pairwise_distances, silho
 TEST_ROWS = 1_500
 """Rows on which homogeneity is tested; more gain little power and cost a square."""
 
-Block = slice
-"""Columns of the matrix that stem from one feature."""
-
 
 @dataclass(frozen=True)
 class Homogeneity:
     """Result of the test that the customers form one group.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a k: ``k, reference_mean, reference_sd, reference_low, reference_high`` (5 % and
-        95 % points) of the silhouette of references.
-    statistic : float
-        Largest excess of the data's silhouette over the references' mean, over k, in their
-        standard deviations.
-    p_value : float
-        Share of the references (and the data) with a statistic at least as large.
-    n_references : int
-    error_rate : float
-        The test claims segments when ``p_value <= error_rate``.
+    ``table`` has one row a k: ``k, reference_mean, reference_sd, reference_low, reference_high`` (5
+    % and 95 % points) of the silhouette of references. ``statistic`` is the largest excess of the
+    data's silhouette over the references' mean, over k, in their standard deviations; ``p_value``
+    the share of the references (and the data) with a statistic at least as large.
     """
 
     table: pd.DataFrame
@@ -57,37 +45,20 @@ class Homogeneity:
 
 def homogeneity_test(
     matrix: np.ndarray,
-    blocks: Sequence[Block],
+    blocks: Sequence[slice],
     *,
     k_max: int,
     n_references: int,
     error_rate: float,
     seed: int,
 ) -> Homogeneity:
-    """Test homogeneity against clustering.
+    """Test homogeneity against clustering, on at most `TEST_ROWS` random rows of the matrix.
 
-    For each k the mean silhouette of k-means is standardised by its mean and standard deviation
-    over data and references together; the statistic is the largest of these excesses over k. Data
-    and references are treated alike, so the rank of the data's statistic is an exact test when
-    `OneGroup` describes the data.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, p)
-        Encoded features; `TEST_ROWS` random rows of it are tested.
-    blocks : sequence of slice
-        The columns of each feature: one for a number, one a level for a category.
-    k_max : int
-        Largest number of clusters looked at.
-    n_references : int
-        Reference data sets.
-    error_rate : float
-        Error rate of the claim "there are segments".
-    seed : int
-
-    Returns
-    -------
-    Homogeneity
+    For each k up to `k_max` the mean silhouette of k-means is standardised by its mean and standard
+    deviation over data and references together; the statistic is the largest of these excesses over
+    k. Data and references are treated alike, so the rank of the data's statistic is an exact test
+    when `OneGroup` describes the data. `blocks` are the columns of each feature: one for a number,
+    one a level for a category.
     """
     matrix = matrix[subsample(len(matrix), TEST_ROWS, seed=seed)]
     generator = np.random.default_rng(seed)
@@ -95,27 +66,19 @@ def homogeneity_test(
     found = np.empty((n_references + 1, k_max - 1))
     for index, row in enumerate(found):
         data = reference.draw(generator) if index else matrix
-        row[:] = _silhouette_path(data, k_max, generator)
+        distance = pairwise_distances(data)
+        path = kmeans_path(data, k_max, generator=generator)
+        row[:] = [silhouettes(distance, labels).mean() for labels in path[1:]]
     spread = np.maximum(found.std(axis=0, ddof=1), 1e-12)
     statistics = ((found - found.mean(axis=0)) / spread).max(axis=1)
     null = found[1:]
     table = pd.DataFrame({"k": np.arange(2, k_max + 1), "reference_mean": null.mean(axis=0)})
     table["reference_sd"] = np.maximum(null.std(axis=0, ddof=1), 1e-12)
     table["reference_low"], table["reference_high"] = np.quantile(null, [0.05, 0.95], axis=0)
-    return Homogeneity(
-        table=table,
-        # Shown against the references alone; the test uses the pooled form above.
-        statistic=float(((found[0] - table["reference_mean"]) / table["reference_sd"]).max()),
-        p_value=float((statistics >= statistics[0] - 1e-12).mean()),
-        n_references=n_references,
-        error_rate=error_rate,
-    )
-
-
-def _silhouette_path(matrix: np.ndarray, k_max: int, generator: np.random.Generator) -> list[float]:
-    distance = pairwise_distances(matrix)
-    path = kmeans_path(matrix, k_max, generator=generator)
-    return [float(silhouettes(distance, labels).mean()) for labels in path[1:]]
+    # Shown against the references alone; the test uses the pooled form above.
+    statistic = float(((found[0] - table["reference_mean"]) / table["reference_sd"]).max())
+    p_value = float((statistics >= statistics[0] - 1e-12).mean())
+    return Homogeneity(table, statistic, p_value, n_references, error_rate)
 
 
 @dataclass(frozen=True)
@@ -133,13 +96,13 @@ class OneGroup:
     """
 
     sorted_blocks: tuple[np.ndarray, ...]
-    blocks: tuple[Block, ...]
+    blocks: tuple[slice, ...]
     shapes: tuple[tuple[np.ndarray, np.ndarray], ...]
     correlation: np.ndarray
 
     @classmethod
     def fit(
-        cls, matrix: np.ndarray, blocks: Sequence[Block], *, generator: np.random.Generator
+        cls, matrix: np.ndarray, blocks: Sequence[slice], *, generator: np.random.Generator
     ) -> OneGroup:
         """Learn the shapes, then the latent correlations that give the data's correlations.
 
@@ -220,7 +183,7 @@ def _terms(before: np.ndarray) -> np.ndarray:
     return np.column_stack([before, before**2 - 1])
 
 
-def block_scores(matrix: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
+def block_scores(matrix: np.ndarray, blocks: Sequence[slice]) -> np.ndarray:
     """One number a feature: the value itself, or the mean first component of a category's level."""
     centred = matrix - matrix.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import narwhals as nw
 import numpy as np
 import pandas as pd
@@ -16,23 +19,15 @@ _SQUARES = 26  # of the map, in each direction
 def map_segments(
     assigned: nw.LazyFrame, result: Segmentation, *, min_group_size: int = 10
 ) -> Finding:
-    """Count all customers in the squares of a map.
-
-    Parameters
-    ----------
-    assigned : narwhals.LazyFrame
-        All customers, from `assign_customers`.
-    result : Segmentation
-    min_group_size : int
-        Smallest number of customers of one segment in a square that is shown.
+    """Count all customers, from `assign_customers`, in the squares of a map.
 
     Returns
     -------
     Finding
         ``x, y, segment, customers``: centre of the square on the first two principal components;
-        squares with too few customers of a segment are left out, so nobody can be found on the
-        map. *loadings*: ``label, x, y``: correlation of each encoded feature with the two
-        components. ``quotes["explained"]``: share of the variance of each component.
+        squares with fewer than `min_group_size` customers of a segment are left out, so nobody can
+        be found on the map. *loadings*: ``label, x, y``: correlation of each encoded feature with
+        the two components. ``quotes["explained"]``: share of the variance of each component.
     """
     matrix = result.matrix
     p = matrix.shape[1]
@@ -49,9 +44,9 @@ def map_segments(
     widths = np.maximum((high - low) / _SQUARES, 1e-6)
     squares = []
     for axis, name in enumerate(("x", "y")):
-        score = nw.lit(0.0)
-        for index in range(p):
-            score = score + (nw.col(f"z{index}") - float(mean[index])) * float(axes[axis, index])
+        score = reduce(
+            add, [(nw.col(f"z{i}") - float(mean[i])) * float(axes[axis, i]) for i in range(p)]
+        )
         squares.append(((score - float(low[axis])) / float(widths[axis])).floor().alias(name))
     keys = ["segment", "x", "y"]
     counts = add_up(assigned.select("segment", *squares), keys)

@@ -19,6 +19,8 @@ from pmlib.segmentation.scorer import Scorer
 from pmlib.segmentation.stability import overlaps
 from pmlib.segmentation.transforms import Encoder
 
+Word = Callable[[Phrase], str]
+
 _SHORT = 60
 """A name of two features is no longer than this, in characters."""
 
@@ -29,7 +31,7 @@ _NOTABLE = 0.35
 def name_segments(
     result: Segmentation,
     sample: pd.DataFrame,
-    word: Callable[[Phrase], str],
+    word: Word,
     *,
     earlier: str | None = None,
 ) -> Segmentation:
@@ -40,7 +42,6 @@ def name_segments(
 
     Parameters
     ----------
-    result : Segmentation
     sample : pandas.DataFrame
         The sample that made `result`.
     word : callable
@@ -51,49 +52,45 @@ def name_segments(
     Raises
     ------
     StudyError
-        The earlier scorer cannot be read, or needs features that this study lacks.
+        The earlier file is no scorer, or needs features that this study lacks.
     """
     means = group_means(result.matrix, result.labels - 1, result.scorer.k)
     names = new_names(result.encoder, means, word)
     if earlier is not None:
-        scorer = Scorer.from_json(read_json(Path(earlier)))
-        missing = [f.name for f in scorer.encoder.features if f.name not in sample]
-        if missing:
-            raise StudyError(
-                "The earlier run's segments rest on features that this study lacks.",
-                where="names_from",
-                found=", ".join(missing),
-                remedy="Give the scorer of a run on the same study.",
-            )
-        before = scorer.assign_sample(sample)
-        names = matched_names(result.labels, names, before, scorer.names, word)
-    return replace(
-        result, scorer=replace(result.scorer, names=names), quotes={**result.quotes, "names": names}
-    )
+        before = _earlier_scorer(earlier, sample)
+        names = matched_names(
+            result.labels, names, before.assign_sample(sample), before.names, word
+        )
+    scorer = replace(result.scorer, names=names)
+    return replace(result, scorer=scorer, quotes={**result.quotes, "names": names})
 
 
-def new_names(
-    encoder: Encoder, means: np.ndarray, word: Callable[[Phrase], str]
-) -> tuple[str, ...]:
-    """Name each segment by its most telling features.
+def _earlier_scorer(path: str, sample: pd.DataFrame) -> Scorer:
+    where, remedy = "names_from", "Give the scorer.json of a run on the same study."
+    try:
+        scorer = Scorer.from_json(read_json(Path(path)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StudyError(
+            "The file is no scorer of an earlier run.", where=where, found=path, remedy=remedy
+        ) from error
+    lacking = {column.feature for column in scorer.encoder.columns} - set(sample)
+    if lacking:
+        raise StudyError(
+            "The earlier run's segments rest on features that this study lacks.",
+            where=where, found=", ".join(sorted(lacking)), remedy=remedy,
+        )  # fmt: skip
+    return scorer
 
-    Parameters
-    ----------
-    encoder : Encoder
-    means : ndarray, shape (k, p)
-        Mean of each segment in the encoded features, in standard deviations.
-    word : callable
 
-    Returns
-    -------
-    tuple of str
-        Unique, segment 1 first.
+def new_names(encoder: Encoder, means: np.ndarray, word: Word) -> tuple[str, ...]:
+    """Name each segment by its most telling features, uniquely, segment 1 first.
+
+    `means` (k, p) are those of the segments in the encoded features, in standard deviations.
     """
     if len(means) == 1:
         return (word(Phrase("name.all")),)
     # Deviations from the mean over segments, so that no segment is named for what all share.
     traits = [_traits(encoder, row) for row in means - means.mean(axis=0)]
-    names: list[str] = []
     for length in range(1, max(map(len, traits)) + 1):
         names = [_joined(found, length, word) for found in traits]
         if len(set(names)) == len(names):
@@ -120,7 +117,7 @@ def _traits(encoder: Encoder, deviation: np.ndarray) -> list[Phrase]:
     return notable or [found[0][1]]
 
 
-def _joined(traits: list[Phrase], length: int, word: Callable[[Phrase], str]) -> str:
+def _joined(traits: list[Phrase], length: int, word: Word) -> str:
     """A name of `length` traits; of two in place of one when they are short."""
     name = word(Phrase("name", {"traits": traits[: max(length, 2)]}))
     if length == 1 and len(name) > _SHORT:
@@ -133,32 +130,18 @@ def matched_names(
     names: Sequence[str],
     earlier_labels: np.ndarray,
     earlier_names: Sequence[str],
-    word: Callable[[Phrase], str],
+    word: Word,
 ) -> tuple[str, ...]:
     """Let names follow segments from an earlier run.
 
-    Segments are matched one to one so that the sum of their Jaccard similarities is largest; a
-    match of at least one half keeps the earlier name, all others get their new name.
-
-    Parameters
-    ----------
-    labels, earlier_labels : ndarray of int, shape (n,)
-        Segments 1 to k of the same customers, now and by the earlier scorer.
-    names, earlier_names : sequence of str
-    word : callable
-
-    Returns
-    -------
-    tuple of str
-        Unique, segment 1 first.
+    `labels` and `earlier_labels` are the segments 1 to k of the same customers, now and by the
+    earlier scorer. Segments are matched one to one so that the sum of their Jaccard similarities is
+    largest; a match of at least one half keeps the earlier name, all others get their new name.
     """
     jaccard = overlaps(labels - 1, earlier_labels - 1, (len(names), len(earlier_names)))
     rows, columns = linear_sum_assignment(-jaccard)
-    kept = {
-        int(row): earlier_names[column]
-        for row, column in zip(rows, columns, strict=True)
-        if jaccard[row, column] >= 0.5
-    }
+    pairs = zip(rows, columns, strict=True)
+    kept = {row: earlier_names[column] for row, column in pairs if jaccard[row, column] >= 0.5}
     taken = set(kept.values())
     return tuple(
         kept.get(index, word(Phrase("name.new", {"name": name})) if name in taken else name)

@@ -1,4 +1,4 @@
-"""What the segments are: sizes, means, value, effect sizes and a map, on all customers.
+"""What the segments are: sizes, means, value and effect sizes, on all customers.
 
 One pass of the engine gives counts, sums and sums of squares a segment; everything here is
 computed from these. Differences are described by effect sizes. There are no p-values on the
@@ -21,6 +21,8 @@ from pmlib.segmentation.features import FeatureTable
 from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.scorer import BORDERLINE
 from pmlib.segmentation.transforms import Feature
+
+Levels = dict[str, tuple[str, ...]]
 
 VALUE_FEATURES = ("annual_margin", "money_in")
 """The first of these that a study has measures a customer's value."""
@@ -50,12 +52,8 @@ def profile_segments(
     ----------
     assigned : narwhals.LazyFrame
         All customers, from `assign_customers`.
-    features : FeatureTable
-        Says which columns are features and which are held out.
-    result : Segmentation
     sample : pandas.DataFrame
         The sample that made `result`; tells what held-out attributes follow from the features.
-    confidence_level : float
 
     Returns
     -------
@@ -74,94 +72,90 @@ def profile_segments(
         eta squared of numbers, Cramér's V (squared, to be on the same scale) of categories;
         ``on_features`` (see `explained_by_features`) of what is held out.
     """
-    sums, levels = _sums(assigned, features, result)
     k = result.scorer.k
-    sums = sums.set_index("segment").reindex(range(1, k + 1)).fillna(0.0)
+    levels = _levels(assigned, features)
+    sums = _sums(assigned, features, result, levels)
     candidates = {f.name: f for f in features.all}
     known = [f for f in VALUE_FEATURES if f in candidates and sums[f"s_{f}"].sum() > 0]
     value = candidates[known[0]] if known else None
     segments = _sizes(sums, value)
-    segments["jaccard"] = result.of("stability")["jaccard"].to_numpy()
-    segments["stability"] = result.of("stability")["verdict"].to_numpy()
+    segments[["jaccard", "stability"]] = result.of("stability")[["jaccard", "verdict"]]
     used = {f.name for f in result.encoder.features}
     on_features = {
         f.name: explained_by_features(sample[f.name], result.matrix, result.labels)
         for f in features.descriptors
         if f.name not in used
     }
-    means, effects = _describe(
-        sums, features, used, on_features, levels, confidence_level=confidence_level
-    )
+    means, effects = _describe(sums, features, used, on_features, levels, confidence_level)
     standardised = _standardised(sums, result)
     names = dict(enumerate(result.scorer.names, start=1))
     for table in (segments, means, standardised):
         table.insert(1, "name", table["segment"].map(names))
     verdict, quotes = _witnesses(effects)
-    verdict = verdict if k > 1 else "one_segment"
     return Finding(
         segments,
         _numbers(segments, effects, value),
-        facts={"held_out_effects": verdict},
+        facts={"held_out_effects": verdict if k > 1 else "one_segment"},
         quotes=quotes | {"value": value and value.label(), "value_feature": value and value.name},
         tables={"means": means, "standardised": standardised, "effects": effects},
     )
 
 
 def _sums(
-    assigned: nw.LazyFrame, features: FeatureTable, result: Segmentation
-) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+    assigned: nw.LazyFrame, features: FeatureTable, result: Segmentation, levels: Levels
+) -> pd.DataFrame:
     """One pass: a row a segment with counts, sums and sums of squares of everything."""
-    levels = _levels(assigned, features)
     values = {"borderline": flag(nw.col("silhouette") < BORDERLINE)}
     values |= {f"z{index}": nw.col(f"z{index}") for index in range(len(result.encoder.columns))}
     for feature in features.all:
         name, column = feature.name, nw.col(feature.name)
-        values[f"n_{name}"] = flag(~column.is_null())
-        if feature.kind == "number":
-            values[f"s_{name}"] = column.fill_null(0.0)
-            values[f"q_{name}"] = (column * column).fill_null(0.0)
-        for index, level in enumerate(levels.get(name, ())):
-            values[f"l{index}_{name}"] = flag(column == level)
-    table = add_up(assigned, ["segment"], values)
-    return table.astype(float).astype({"segment": int}), levels
+        numbers = moments(name, column) if feature.kind == "number" else {}
+        shares = {f"l{i}_{name}": flag(column == x) for i, x in enumerate(levels.get(name, ()))}
+        values |= {f"n_{name}": flag(~column.is_null()), **numbers, **shares}
+    table = add_up(assigned, ["segment"], values).astype(float).astype({"segment": int})
+    return table.set_index("segment").reindex(range(1, result.scorer.k + 1)).fillna(0.0)
 
 
-def _levels(
-    assigned: nw.LazyFrame, features: FeatureTable, limit: int = 30
-) -> dict[str, tuple[str, ...]]:
-    """The most frequent levels of each category (rarer ones are not shown)."""
+def moments(name: str, value: nw.Expr) -> dict[str, nw.Expr]:
+    """What is added up for `eta_squared`: known, value and square as ``n_, s_, q_<name>``."""
+    return {
+        f"n_{name}": flag(~value.is_null()),
+        f"s_{name}": value.fill_null(0.0),
+        f"q_{name}": (value * value).fill_null(0.0),
+    }
+
+
+def _levels(assigned: nw.LazyFrame, features: FeatureTable) -> Levels:
+    """The 30 most frequent levels of each category (rarer ones are not shown)."""
     levels = {}
-    for feature in features.all:
-        if feature.kind == "category":
-            known = assigned.filter(~nw.col(feature.name).is_null())
-            counts = add_up(known, [feature.name])
-            counts = counts.sort_values("customers", ascending=False, kind="stable")
-            levels[feature.name] = tuple(counts[feature.name].head(limit))
+    for name in (feature.name for feature in features.all if feature.kind == "category"):
+        counts = add_up(assigned.filter(~nw.col(name).is_null()), [name])
+        counts = counts.sort_values("customers", ascending=False, kind="stable")
+        levels[name] = tuple(counts[name].head(30))
     return levels
 
 
 def _sizes(sums: pd.DataFrame, value: Feature | None) -> pd.DataFrame:
     customers = sums["customers"]
     table = pd.DataFrame({"segment": sums.index, "customers": customers.astype(int)})
-    table["share"] = customers / customers.sum()
-    table["value"] = table["value_share"] = np.nan
-    if value is not None:
-        total = sums[f"s_{value.name}"]
-        table["value"] = total / sums[f"n_{value.name}"].clip(lower=1)
-        table["value_share"] = total / total.sum() if total.sum() > 0 else np.nan
-    table["borderline"] = sums["borderline"] / customers.clip(lower=1)
-    return table.reset_index(drop=True)
+    total, n = (np.nan, 1) if value is None else (sums[f"s_{value.name}"], sums[f"n_{value.name}"])
+    return table.assign(
+        share=customers / customers.sum(),
+        value=total / np.maximum(n, 1),
+        value_share=total / np.sum(total),
+        borderline=sums["borderline"] / customers.clip(lower=1),
+    ).reset_index(drop=True)
 
 
 def _standardised(sums: pd.DataFrame, result: Segmentation) -> pd.DataFrame:
+    customers, encoder = sums["customers"], result.encoder
     rows = []
-    for index, label in enumerate(result.encoder.labels):
+    for index, (column, label) in enumerate(zip(encoder.columns, encoder.labels, strict=True)):
         total = sums[f"z{index}"]
-        z = total / sums["customers"].clip(lower=1) - total.sum() / sums["customers"].sum()
-        feature = result.encoder.columns[index].feature
-        rows.append(z.rename("z").to_frame().assign(feature=feature, label=[label] * len(z)))
-    table = pd.concat(rows).rename_axis("segment").reset_index()
-    return table[["segment", "feature", "label", "z"]]
+        z = total / customers.clip(lower=1) - total.sum() / customers.sum()
+        own = {"segment": z.index, "feature": column.feature, "label": [label] * len(z), "z": z}
+        rows.append(pd.DataFrame(own))
+    return pd.concat(rows, ignore_index=True)
 
 
 def _describe(
@@ -169,8 +163,7 @@ def _describe(
     features: FeatureTable,
     used: set[str],
     on_features: dict[str, float],
-    levels: dict[str, tuple[str, ...]],
-    *,
+    levels: Levels,
     confidence_level: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Means with intervals by segment, and the effect size of each feature."""
@@ -186,16 +179,13 @@ def _describe(
             hits = {known: sums[f"l{i}_{name}"] for i, known in enumerate(levels[name])}
             shown = {known: (hit, hit) for known, hit in hits.items()}
         for level, (total, square) in shown.items():
-            mean = total / n.clip(lower=1)
-            half = z * np.sqrt((square / n.clip(lower=1) - mean**2).clip(lower=0) / n.clip(lower=1))
+            mean = total / n.where(n > 0)
+            half = z * np.sqrt((square / n.where(n > 0) - mean**2).clip(lower=0) / n)
             unit = feature.unit if feature.kind == "number" else "share"
-            means.append(
-                pd.DataFrame(
-                    {"feature": name, "level": level, "unit": unit, "used": name in used,
-                     "customers": n.astype(int), "mean": mean.where(n > 0),
-                     "low": (mean - half).where(n > 0), "high": (mean + half).where(n > 0)}
-                )
-            )  # fmt: skip
+            columns = {"feature": name, "level": level, "unit": unit, "used": name in used,
+                       "customers": n.astype(int), "mean": mean, "low": mean - half,
+                       "high": mean + half}  # fmt: skip
+            means.append(pd.DataFrame(columns))
         if len(sums) == 1 or n.sum() <= len(sums):
             continue
         if feature.kind == "number":
@@ -210,11 +200,9 @@ def _describe(
              min(effect + half, 1.0), effect_size(effect), on_features.get(name, np.nan))
         )  # fmt: skip
     effects.sort(key=lambda row: (ROLES.index(row[2]), -row[4]))
-    columns = [
-        "feature", "label", "role", "measure", "effect", "low", "high", "size", "on_features",
-    ]  # fmt: skip
+    names = ["feature", "label", "role", "measure", "effect", "low", "high", "size", "on_features"]
     table = pd.concat(means).rename_axis("segment").reset_index()
-    return table, pd.DataFrame(effects, columns=columns)
+    return table, pd.DataFrame(effects, columns=names)
 
 
 def eta_squared(n: pd.Series, s: pd.Series, q: pd.Series) -> float:
@@ -229,17 +217,9 @@ def explained_by_features(values: pd.Series, matrix: np.ndarray, labels: np.ndar
     """Share of an attribute's variance within segments that the encoded features explain linearly.
 
     Least squares, corrected for the number of columns (adjusted R squared); a category counts as
-    one indicator a level, their variances taken together. Within segments, because an attribute
-    that merely differs between them is a witness, however much the features tell of it; one that
-    does not vary within them is as good as a feature: 1.
-
-    Parameters
-    ----------
-    values : pandas.Series, length n
-        Rows without a value are left out.
-    matrix : ndarray, shape (n, p)
-    labels : ndarray of int, shape (n,)
-        Segment of each row.
+    one indicator a level, their variances taken together; rows without a value are left out. Within
+    segments, because an attribute that merely differs between them is a witness, however much the
+    features tell of it; one that does not vary within them is as good as a feature: 1.
     """
     known = values.notna().to_numpy()
     if pd.api.types.is_numeric_dtype(values):
@@ -275,13 +255,7 @@ def _cramer_squared(counts: np.ndarray) -> float:
 
 
 def effect_size(effect: float) -> str:
-    """Cohen's levels of a share of variance explained.
-
-    Examples
-    --------
-    >>> effect_size(0.08)
-    'medium'
-    """
+    """Cohen's levels of a share of variance explained."""
     if effect < SMALL:
         return "negligible"
     return "small" if effect < MEDIUM else "medium" if effect < LARGE else "large"
@@ -293,27 +267,26 @@ def _numbers(
     largest = segments.loc[segments["share"].idxmax()]
     borderline = float((segments["borderline"] * segments["share"]).sum())
     numbers = [
-        Number("customers_segmented", int(segments["customers"].sum()), "customers"),
-        Number("largest_segment", str(largest["name"])),
-        Number("largest_segment_share", float(largest["share"]), "share"),
+        Number("customers_segmented", segments["customers"].sum(), "customers"),
+        Number("largest_segment", largest["name"]),
+        Number("largest_segment_share", largest["share"], "share"),
         Number("borderline_share", borderline if len(segments) > 1 else None, "share"),
     ]
     if value is not None:
-        ratio = segments["value_share"] / segments["share"]
-        top = segments.loc[ratio.idxmax()]
+        top = segments.loc[(segments["value_share"] / segments["share"]).idxmax()]
         of, worth = "most_valuable_segment", {"value": value.label()}
         numbers += [
-            Number(of, str(top["name"])),
-            Number(f"{of}_share", float(top["share"]), "share"),
-            Number(f"{of}_value_share", float(top["value_share"]), "share", about=worth),
+            Number(of, top["name"]),
+            Number(f"{of}_share", top["share"], "share"),
+            Number(f"{of}_value_share", top["value_share"], "share", about=worth),
         ]
-    held_out = effects[effects["role"] == ROLES[0]]
-    if len(held_out):
-        best = held_out.iloc[0]
+    for best in effects[effects["role"] == ROLES[0]].head(1).itertuples():
+        about = {"label": best.label}
         numbers.append(
-            Number("largest_held_out_effect", float(best["effect"]), "share",
-                   low=float(best["low"]), high=float(best["high"]), about={"label": best["label"]})
-        )  # fmt: skip
+            Number(
+                "largest_held_out_effect", best.effect, "share", best.low, best.high, about=about
+            )
+        )
     return tuple(numbers)
 
 

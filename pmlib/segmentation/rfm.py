@@ -12,12 +12,12 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import add_up, flag
+from pmlib.engine import add_up
 from pmlib.numbers import Finding, Number, missing
 from pmlib.safeguards import suppress
 from pmlib.segmentation.agreement import rand_index
 from pmlib.segmentation.features import FeatureTable
-from pmlib.segmentation.profiles import eta_squared
+from pmlib.segmentation.profiles import eta_squared, moments
 
 _INPUTS = ("recency", "n_transactions", "money_in", "money_out")
 LEAD = 0.01
@@ -41,12 +41,10 @@ def score_rfm(
     ----------
     assigned : narwhals.LazyFrame
         All customers, from `assign_customers`.
-    features : FeatureTable
     sample : pandas.DataFrame
         Gives the fifths; a value equal to the upper end of one belongs to it.
     names : sequence of str
         Segment 1 first.
-    min_group_size : int
 
     Returns
     -------
@@ -74,10 +72,7 @@ def score_rfm(
     held_out = [f for f in features.descriptors if f.kind == "number" and sample[f.name].std() > 0]
     values = {"monetary": nw.col("monetary")}
     for name in (feature.name for feature in held_out):
-        centred = nw.col(name) - float(sample[name].mean())
-        values[f"n_{name}"] = flag(~centred.is_null())
-        values[f"s_{name}"] = centred.fill_null(0.0)
-        values[f"q_{name}"] = (centred * centred).fill_null(0.0)
+        values |= moments(name, nw.col(name) - float(sample[name].mean()))
     cells = add_up(scored, keys, values)
     cells = cells.astype(float).astype(dict.fromkeys(keys, int))
     grid = cells.groupby(scores[:2], as_index=False)[["customers", "monetary"]].sum()
@@ -86,27 +81,24 @@ def score_rfm(
     bands = cells.assign(band=band).groupby(["segment", "band"], as_index=False)["customers"].sum()
     bands["share"] = bands["customers"] / bands.groupby("segment")["customers"].transform("sum")
     bands.loc[bands["customers"] < min_group_size, "share"] = np.nan
-    explained = pd.DataFrame(
-        [
-            (f.label(), _explained(cells, ["segment"], f.name), _explained(cells, scores, f.name))
-            for f in held_out
-        ],
-        columns=["label", "segments", "rfm"],
-    )
+    rows = [
+        (f.label(), _explained(cells, ["segment"], f.name), _explained(cells, scores, f.name))
+        for f in held_out
+    ]
+    explained = pd.DataFrame(rows, columns=["label", "segments", "rfm"])
     table = cells.pivot_table("customers", "segment", scores, aggfunc="sum", fill_value=0)
     best = int((explained["segments"] - explained["rfm"] >= LEAD).sum())
+    numbers = (
+        Number("rfm_agreement", rand_index(table.to_numpy()), decimals=2),
+        Number("rfm_beaten", best, "count"),
+        Number("rfm_compared", len(explained), "count"),
+    )
+    explained = explained.sort_values("segments", ascending=False, ignore_index=True)
     return Finding(
         suppress(grid.astype({"customers": int}), minimum=min_group_size, by=scores[:2]),
-        (
-            Number("rfm_agreement", rand_index(table.to_numpy()), decimals=2),
-            Number("rfm_beaten", best, "count"),
-            Number("rfm_compared", len(explained), "count"),
-        ),
+        numbers,
         quotes={"names": names, "made_of_products": bool(features.tied)},
-        tables={
-            "bands": bands.drop(columns="customers"),
-            "rfm": explained.sort_values("segments", ascending=False, ignore_index=True),
-        },
+        tables={"bands": bands.drop(columns="customers"), "rfm": explained},
     )
 
 

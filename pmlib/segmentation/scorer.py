@@ -6,6 +6,8 @@ import atexit
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,9 @@ BORDERLINE = 0.1
 
 @dataclass(frozen=True)
 class Scorer:
-    """Encoder and centres: all that is needed to assign a customer.
+    """All that is needed to assign a customer: encoder, centres, and the names, segment 1 first.
 
-    Parameters
-    ----------
-    encoder : Encoder
-    clustering : Clustering
-        Its labels are not kept.
-    names : tuple of str
-        Segment 1 first.
+    The labels of the clustering are not kept.
     """
 
     encoder: Encoder
@@ -48,28 +44,21 @@ class Scorer:
         return customers.with_columns(*self.encoder.expressions())
 
     def classify(self, encoded: nw.LazyFrame) -> nw.LazyFrame:
-        """Add the segment to encoded customers.
+        """Add the segment to customers from `encode`.
 
-        Parameters
-        ----------
-        encoded : narwhals.LazyFrame
-            From `encode`.
-
-        Returns
-        -------
-        narwhals.LazyFrame
-            Also ``segment`` (1 to k; ties go to the lower number) and ``silhouette``: how clearly
-            the customer belongs, 0 midway between two segments, 1 at the centre (the simplified
-            silhouette 1 - d(own centre) / d(next centre); for the mixture one less the odds of the
-            next segment); null when there is one segment.
+        ``segment`` is 1 to k; ties go to the lower number. ``silhouette`` tells how clearly the
+        customer belongs, 0 midway between two segments, 1 at the centre (the simplified silhouette
+        1 - d(own centre) / d(next centre); for the mixture one less the odds of the next segment);
+        null when there is one segment.
         """
         if self.k == 1:
             return encoded.with_columns(
-                nw.lit(1).cast(nw.Int64).alias("segment"),
-                nw.lit(None).cast(nw.Float64).alias("silhouette"),
+                segment=nw.lit(1).cast(nw.Int64), silhouette=nw.lit(None).cast(nw.Float64)
             )
         names = [f"score_{index}" for index in range(self.k)]
-        scored = encoded.with_columns(*self._scores(names))
+        scored = encoded.with_columns(
+            **{name: self._score(index) for index, name in enumerate(names)}
+        )
         # The two smallest scores, by comparing each score with the smallest before it.
         segment, second = nw.lit(1), nw.lit(1e300)
         for index in range(1, self.k):
@@ -77,10 +66,9 @@ class Scorer:
             score = nw.col(names[index])
             segment = nw.when(score < before).then(nw.lit(index + 1)).otherwise(segment)
             second = least(second, greatest(before, score))
+        smallest = least(*map(nw.col, names))
         ranked = scored.with_columns(
-            segment.cast(nw.Int64).alias("segment"),
-            least(*map(nw.col, names)).alias("score_first"),
-            second.alias("score_second"),
+            segment=segment.cast(nw.Int64), score_first=smallest, score_second=second
         )
         first, second = nw.col("score_first"), nw.col("score_second")
         if self.clustering.whitening is None:
@@ -89,24 +77,19 @@ class Scorer:
             clearness = 1.0 - (first / safe).sqrt()
         else:
             clearness = 1.0 - ((second - first) * -0.5).exp()
-        return ranked.with_columns(clearness.alias("silhouette")).drop(
-            *names, "score_first", "score_second"
-        )
+        ranked = ranked.with_columns(silhouette=clearness)
+        return ranked.drop(*names, "score_first", "score_second")
 
-    def _scores(self, names: list[str]) -> list[nw.Expr]:
-        p = len(self.encoder.columns)
-        result = []
-        for index, centre in enumerate(self.clustering.centres):
-            moved = [nw.col(f"z{j}") - float(centre[j]) for j in range(p)]
-            if self.clustering.whitening is not None:
-                rows = self.clustering.whitening[index]
-                moved = [
-                    _sum([moved[j] * float(row[j]) for j in range(p) if row[j] != 0])
-                    for row in rows
-                ]
-            score = _sum([m * m for m in moved]) + float(self.clustering.offsets[index])
-            result.append(score.alias(names[index]))
-        return result
+    def _score(self, index: int) -> nw.Expr:
+        """Score of a segment, see `pmlib.segmentation.clustering`."""
+        clustering = self.clustering
+        moved = [nw.col(f"z{j}") - float(mean) for j, mean in enumerate(clustering.centres[index])]
+        if clustering.whitening is not None:
+            moved = [
+                reduce(add, [m * float(w) for m, w in zip(moved, row, strict=True) if w != 0])
+                for row in clustering.whitening[index]
+            ]
+        return reduce(add, [m * m for m in moved]) + float(clustering.offsets[index])
 
     def assign_sample(self, sample: pd.DataFrame) -> np.ndarray:
         """Segment (1 to k) of each row of a small frame."""
@@ -127,18 +110,11 @@ class Scorer:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Scorer:
         """Read what `to_json` wrote."""
-        centres, offsets = np.array(values["centres"]), np.array(values["offsets"])
         whitening = None if values["whitening"] is None else np.array(values["whitening"])
+        centres, offsets = np.array(values["centres"]), np.array(values["offsets"])
         no_labels = np.zeros(0, dtype=np.int64)
         clustering = Clustering(values["algorithm"], no_labels, centres, whitening, offsets)
         return cls(Encoder.from_json(values), clustering, tuple(values["names"]))
-
-
-def _sum(terms: list[nw.Expr]) -> nw.Expr:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
 
 
 def assign_customers(
@@ -153,8 +129,6 @@ def assign_customers(
     ----------
     customers : narwhals.LazyFrame
         ``customer_id``, the features and whatever else is to be kept.
-    scorer : Scorer
-    engine : Engine
     folder : pathlib.Path, optional
         An empty folder that outlives the result; by default one that goes when the process ends.
 

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from pmlib.inference.normal import normal_quantile
+from pmlib.params import Parameters
 from pmlib.segmentation.clustering import Clustering, fit_mixture, kmeans_path
 
 # Thresholds of Hennig 2007, section 4.
@@ -16,24 +17,11 @@ NOT_TRUSTED, STABLE, VERY_STABLE = 0.6, 0.75, 0.85
 def path_stability(
     part: np.ndarray, labels: list[np.ndarray], *, n_bootstrap: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
-    """Stability of each cluster of each k-means partition under resampling.
+    """Mean stability of each cluster of the k-means partitions for k = 1, 2, … under resampling.
 
     Each resample of the rows is clustered anew; a cluster's score is its Jaccard similarity to the
     most similar new cluster, on the rows that were drawn, averaged over resamples
     [@hennig2007clusterwise].
-
-    Parameters
-    ----------
-    part : ndarray, shape (n, p)
-    labels : list of ndarray
-        Partition for k = 1, 2, …
-    n_bootstrap : int
-    generator : numpy.random.Generator
-
-    Returns
-    -------
-    list of ndarray, shape (k,)
-        Mean similarity of each cluster, for k = 1, 2, …
     """
     n, k_max = len(part), len(labels)
     sums = [np.zeros(k) for k in range(1, k_max + 1)]
@@ -47,34 +35,15 @@ def path_stability(
 
 
 def segment_stability(
-    matrix: np.ndarray,
-    clustering: Clustering,
-    *,
-    rows: np.ndarray,
-    n_bootstrap: int,
-    confidence_level: float = 0.95,
-    seed: int,
+    matrix: np.ndarray, clustering: Clustering, params: Parameters, *, rows: np.ndarray
 ) -> pd.DataFrame:
     """Stability of each segment of a clustering, with the algorithm that made it.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, p)
-    clustering : Clustering
-    rows : ndarray of int
-        The rows that are resampled.
-    n_bootstrap : int
-    confidence_level : float
-    seed : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``segment`` (1 to k), ``jaccard`` (mean over resamples), ``jaccard_low, jaccard_high``
-        (interval of the mean), ``verdict``; no similarity where there is one segment, which would
-        come back by construction.
+    `rows` are those that are resampled. ``segment`` (1 to k), ``jaccard`` (mean over resamples),
+    ``jaccard_low, jaccard_high`` (interval of the mean), ``verdict``; no similarity where there is
+    one segment, which would come back by construction.
     """
-    generator = np.random.default_rng(seed)
+    generator, n_bootstrap = np.random.default_rng(params.seed), params.n_bootstrap
     part, labels, k = matrix[rows], clustering.labels[rows], clustering.k
     found = np.full((n_bootstrap, k), np.nan)
     for row in found if k > 1 else ():
@@ -83,7 +52,8 @@ def segment_stability(
         again = _refit(part[drawn], k, clustering.algorithm, generator)
         row[:] = best_jaccard(labels[kept], again[first], k)
     mean = found.mean(axis=0)
-    half = normal_quantile(confidence_level) * found.std(axis=0, ddof=1) / np.sqrt(n_bootstrap)
+    z = normal_quantile(params.confidence_level)
+    half = z * found.std(axis=0, ddof=1) / np.sqrt(n_bootstrap)
     table = pd.DataFrame({"segment": np.arange(1, k + 1), "jaccard": mean})
     table["jaccard_low"] = np.maximum(mean - half, 0.0)
     table["jaccard_high"] = np.minimum(mean + half, 1.0)
@@ -91,13 +61,7 @@ def segment_stability(
 
 
 def verdict(jaccard: float) -> str:
-    """Hennig's reading of a cluster's mean Jaccard similarity (a level).
-
-    Examples
-    --------
-    >>> verdict(0.9)
-    'very_stable'
-    """
+    """Hennig's reading of a cluster's mean Jaccard similarity (a level)."""
     if jaccard >= VERY_STABLE:
         return "very_stable"
     if jaccard >= STABLE:

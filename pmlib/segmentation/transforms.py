@@ -27,6 +27,12 @@ Kind = Literal["number", "category"]
 OTHER = "other"
 MISSING = "missing"
 
+TWIN = 0.95
+"""Of two columns with a larger |correlation| the later one is dropped."""
+
+RARE = 0.02
+"""Levels of a category with a smaller share of customers are taken together as `OTHER`."""
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -42,7 +48,6 @@ class Feature:
         attribute, which are the study's own words.
     unit : str
         One of `pmlib.numbers.UNITS`.
-    kind : {"number", "category"}
     fill : float, optional
         Value of customers without one (the longest recency, no transactions); by default the
         median.
@@ -95,16 +100,10 @@ class EncodedColumn:
 class Encoder:
     """The frozen way from features to the matrix.
 
-    Parameters
-    ----------
-    columns : tuple of EncodedColumn
-    features : tuple of Feature
-        Those kept, in the order of the columns.
-    levels : dict
-        Category to its own levels; a level `OTHER` stands for all that are not listed.
-    report : pandas.DataFrame
-        One row a candidate feature: ``feature, label, treatment`` (level or phrase), ``missing,
-        skewness, winsorised`` (shares of customers).
+    ``features`` are those kept, in the order of the columns; ``levels`` map a category to its own
+    levels, where `OTHER` stands for all that are not listed; ``report`` has one row a candidate
+    feature: ``feature, label, treatment`` (level or phrase), ``missing, skewness, winsorised``
+    (shares of customers).
     """
 
     columns: tuple[EncodedColumn, ...]
@@ -116,10 +115,8 @@ class Encoder:
     def blocks(self) -> list[slice]:
         """Columns of each kept feature."""
         names = [column.feature for column in self.columns]
-        return [
-            slice(names.index(f.name), names.index(f.name) + names.count(f.name))
-            for f in self.features
-        ]
+        starts = {name: names.index(name) for name in names}
+        return [slice(start, start + names.count(name)) for name, start in starts.items()]
 
     @property
     def labels(self) -> list[Phrase]:
@@ -148,11 +145,7 @@ class Encoder:
         for index, column in enumerate(self.columns):
             source = nw.col(column.feature)
             if column.level is None:
-                value = (
-                    nw.when(source.is_null())
-                    .then(nw.lit(column.fill))
-                    .otherwise(source.cast(nw.Float64))
-                )
+                value = source.cast(nw.Float64).fill_null(column.fill)
                 if column.log:
                     size = (value.abs() + 1.0).log()
                     value = nw.when(value < 0).then(size * -1.0).otherwise(size)
@@ -173,10 +166,17 @@ class Encoder:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Encoder:
-        """Read what `to_json` wrote (the report of the fit is not kept)."""
+        """Read what `to_json` wrote, now or earlier (the report of the fit is not kept).
+
+        Features once had words for labels; what they no longer have is passed over.
+        """
+        known = Feature.__dataclass_fields__
         return cls(
             columns=tuple(EncodedColumn(**column) for column in values["columns"]),
-            features=tuple(Feature(**feature) for feature in values["features"]),
+            features=tuple(
+                Feature(**{key: value for key, value in feature.items() if key in known})
+                for feature in values["features"]
+            ),
             levels={name: tuple(levels) for name, levels in values["levels"].items()},
             report=pd.DataFrame(),
         )
@@ -188,8 +188,6 @@ def fit_encoder(
     *,
     transform: str = "log",
     winsor: float = 0.01,
-    max_correlation: float = 0.95,
-    min_level_share: float = 0.02,
 ) -> Encoder:
     """Learn the encoding on a sample of customers.
 
@@ -203,10 +201,6 @@ def fit_encoder(
         Whether skewed numbers (|skewness| > 1, not shares) go through signed log1p.
     winsor : float
         Share of customers at each end whose values are pulled in.
-    max_correlation : float
-        Of two columns with a larger |correlation| the later one is dropped.
-    min_level_share : float
-        Rarer levels of a category are taken together as ``other``.
 
     Raises
     ------
@@ -221,21 +215,20 @@ def fit_encoder(
     for feature in features:
         values = sample[feature.name]
         row: dict[str, Any] = {
-            "feature": feature.name, "label": feature.label(), "treatment": "",
+            "feature": feature.name, "label": feature.label(), "treatment": "empty",
             "missing": float(values.isna().mean()), "skewness": np.nan, "winsorised": np.nan,
         }  # fmt: skip
         rows.append(row)
         if values.isna().all():
-            row["treatment"] = "empty"
-        elif feature.kind == "category":
-            known = _frequent_levels(values, min_level_share)
+            continue
+        if feature.kind == "category":
+            known = _frequent_levels(values)
             columns = _category_columns(feature, values, known)
-            if len(columns) < 2:
-                row["treatment"] = "constant"
-                continue
-            levels[feature.name] = known
-            row["treatment"] = Phrase("treatment.levels", {"levels": len(columns)})
-            kept.append((feature, columns))
+            row["treatment"] = "constant"
+            if len(columns) > 1:
+                row["treatment"] = Phrase("treatment.levels", {"levels": len(columns)})
+                levels[feature.name] = known
+                kept.append((feature, columns))
         else:
             column, row["skewness"], row["winsorised"] = _number_column(
                 feature, values, log=transform == "log", winsor=winsor
@@ -243,30 +236,26 @@ def fit_encoder(
             if column is None:
                 row["treatment"] = "nearly_constant"
                 continue
-            encoded = Encoder((column,), (feature,), {}, pd.DataFrame()).encode(sample)[:, 0]
-            alike = {name: np.corrcoef(encoded, other)[0, 1] for name, other in numbers.items()}
-            twin = next((name for name, r in alike.items() if abs(r) > max_correlation), None)
+            matrix = Encoder((column,), (feature,), {}, pd.DataFrame()).encode(sample)[:, 0]
+            alike = {name: np.corrcoef(matrix, other)[0, 1] for name, other in numbers.items()}
+            twin = next((name for name, r in alike.items() if abs(r) > TWIN), None)
             if twin:
                 r = Number("", alike[twin], decimals=2)
                 row["treatment"] = Phrase("treatment.twin", {"twin": twin, "r": r})
                 continue
             row["treatment"] = "log" if column.log else "as_it_is"
-            numbers[feature.name] = encoded
+            numbers[feature.name] = matrix
             kept.append((feature, [column]))
     if not kept:
         raise StudyError(
-            "No feature is left to cluster on.",
-            where="features",
+            "No feature is left to cluster on.", where="features",
             rule="at least one feature that differs between customers",
             found="; ".join(f"{row['feature']}: {row['treatment']}" for row in rows) or "none",
             remedy="Choose other features, or declare attributes with the role feature.",
-        )
-    return Encoder(
-        columns=tuple(column for _, columns in kept for column in columns),
-        features=tuple(feature for feature, _ in kept),
-        levels=levels,
-        report=pd.DataFrame(rows),
-    )
+        )  # fmt: skip
+    chosen = tuple(feature for feature, _ in kept)
+    encoded = tuple(column for _, columns in kept for column in columns)
+    return Encoder(encoded, chosen, levels, pd.DataFrame(rows))
 
 
 def _number_column(
@@ -275,12 +264,10 @@ def _number_column(
     values = series.to_numpy(dtype=float)
     if np.isinf(values).any():
         raise StudyError(
-            "A feature holds infinite values.",
-            where=feature.name,
-            rule="finite numbers, or missing",
-            found=f"{int(np.isinf(values).sum())} infinite values",
+            "A feature holds infinite values.", where=feature.name,
+            rule="finite numbers, or missing", found=f"{np.isinf(values).sum()} infinite values",
             remedy="Mend the table, or leave the feature out.",
-        )
+        )  # fmt: skip
     fill = feature.fill if feature.fill is not None else float(np.nanmedian(values))
     values = np.where(np.isnan(values), fill, values)
     skewness = float(pd.Series(values).skew()) if np.ptp(values) > 0 else 0.0
@@ -288,12 +275,10 @@ def _number_column(
     values = _signed_log(values) if log else values
     low, high = (float(x) for x in np.quantile(values, [winsor, 1 - winsor]))
     clipped = np.clip(values, low, high)
-    scale = float(clipped.std())
+    centre, scale = float(np.median(clipped)), float(clipped.std())
     if scale <= 1e-9 * max(1.0, abs(low), abs(high)):
         return None, skewness, 0.0
-    column = EncodedColumn(
-        feature.name, None, log, fill, low, high, float(np.median(clipped)), scale
-    )
+    column = EncodedColumn(feature.name, None, log, fill, low, high, centre, scale)
     return column, skewness, float((values != clipped).mean())
 
 
@@ -311,9 +296,9 @@ def _category_columns(
     ]  # fmt: skip
 
 
-def _frequent_levels(values: pd.Series, min_share: float) -> tuple[str, ...]:
+def _frequent_levels(values: pd.Series) -> tuple[str, ...]:
     shares = values.fillna(MISSING).astype(str).value_counts(normalize=True)
-    frequent = shares[shares >= min_share].sort_index().sort_values(ascending=False, kind="stable")
+    frequent = shares[shares >= RARE].sort_index().sort_values(ascending=False, kind="stable")
     return tuple(str(level) for level in frequent.index)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -17,6 +17,7 @@ from pmlib.numbers import Finding, Level, Number, Phrase, missing
 from pmlib.params import Parameters
 from pmlib.segmentation.features import MARGIN, WINDOW_DAYS, FeatureTable
 from pmlib.segmentation.profiles import ROLES, SMALL
+from pmlib.segmentation.transforms import Feature
 
 
 def lifetime_value(
@@ -40,7 +41,6 @@ def lifetime_value(
         ``holdings``.
     assigned : narwhals.LazyFrame
         All customers, from `assign_customers`.
-    features : FeatureTable
     params : pmlib.params.Parameters
         ``value_years`` (T), ``discount_rate`` (d, a year) and ``confidence_level``. The interval
         (delta method) covers the spread of margins over customers and of retention, with a
@@ -58,8 +58,8 @@ def lifetime_value(
         return missing("no_margins")
     margin = nw.col(MARGIN.name)
     margins = add_up(assigned, ["segment"], {"margin": margin, "square": margin * margin})
-    before = features.as_of - dt.timedelta(days=WINDOW_DAYS)
-    held = tables["holdings"].filter(held_on(before))
+    a_year_ago = features.as_of - dt.timedelta(days=WINDOW_DAYS)
+    held = tables["holdings"].filter(held_on(a_year_ago))
     held = held.select("customer_id", kept=flag(held_on(features.as_of)))
     each = held.group_by("customer_id").agg(nw.len().alias("had"), nw.col("kept").sum())
     each = each.join(assigned.select("customer_id", "segment"), on="customer_id", how="inner")
@@ -77,7 +77,11 @@ def lifetime_value(
     residual = table["kk"] - 2 * retention * table["hk"] + retention**2 * table["hh"]
     retention_variance = residual.clip(lower=0) / table["had"] ** 2
     years, rate = params.value_years, params.discount_rate
-    factor, slope = _annuity(retention.to_numpy(), years=years, discount_rate=rate)
+    # Sum over the years of the discounted retention, and its derivative in the retention.
+    t = np.arange(years)[:, None]
+    discounted = retention.to_numpy() / (1 + rate)
+    factor = (discounted**t).sum(axis=0)
+    slope = (t * discounted ** np.maximum(t - 1, 0)).sum(axis=0) / (1 + rate)
     value = mean * factor
     half = normal_quantile(params.confidence_level) * np.sqrt(
         factor**2 * variance + (mean * slope) ** 2 * retention_variance
@@ -85,36 +89,13 @@ def lifetime_value(
     columns = {"segment": table["segment"], "name": [names[i - 1] for i in table["segment"]],
                "customers": n.astype(int), "margin": mean, "retention": retention, "value": value,
                "low": value - half, "high": value + half}  # fmt: skip
-    return Finding(
-        pd.DataFrame(columns),
-        quotes={
-            "years": years,
-            "discount_rate": Number("", rate, "share"),
-            "all_kept": bool((retention == 1).all()),
-        },
-    )
-
-
-def _annuity(
-    retention: np.ndarray, *, years: int, discount_rate: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum over the years of the discounted retention, and its derivative in the retention."""
-    t = np.arange(years)[:, None]
-    kept = retention / (1 + discount_rate)
-    slope = (t * kept ** np.maximum(t - 1, 0)).sum(axis=0) / (1 + discount_rate)
-    return (kept**t).sum(axis=0), slope
+    quotes = {"years": years, "discount_rate": Number("", rate, "share"),
+              "all_kept": bool((retention == 1).all())}  # fmt: skip
+    return Finding(pd.DataFrame(columns), quotes=quotes)
 
 
 def segment_cards(profile: Finding, lifetime: Finding, features: FeatureTable) -> Finding:
-    """Write a card for each segment.
-
-    Parameters
-    ----------
-    profile : Finding
-        From `profile_segments`.
-    lifetime : Finding
-        From `lifetime_value`; may be absent.
-    features : FeatureTable
+    """Write a card for each segment, from what `profile_segments` and `lifetime_value` found.
 
     Returns
     -------
@@ -126,50 +107,39 @@ def segment_cards(profile: Finding, lifetime: Finding, features: FeatureTable) -
     if len(profile.table) == 1:
         return missing("one_segment")
     means, standardised, effects = map(profile.of, ("means", "standardised", "effects"))
-    labels = {f.name: f.label for f in features.all}
-    bank = _bank_means(means)
-    held_out = effects.loc[
-        (effects["role"] != ROLES[2])
-        & (effects["effect"] >= SMALL)
-        & (effects["feature"] != profile.quotes["value_feature"]),  # stands under "worth"
-        "feature",
-    ]
+    known = {f.name: f for f in features.all}
+    # Mean of all customers by feature and level.
+    weighted = means.assign(total=means["mean"] * means["customers"])
+    sums = weighted.groupby(["feature", "level"], sort=False)[["total", "customers"]].sum()
+    bank = sums["total"] / sums["customers"].clip(lower=1)
+    told = (effects["role"] != ROLES[2]) & (effects["effect"] >= SMALL)
+    told &= effects["feature"] != profile.quotes["value_feature"]  # stands under "worth"
+    held_out = effects.loc[told, "feature"]
     rows = []
     for row in profile.table.itertuples():
         mine = means[means["segment"] == row.segment]
         order = standardised[standardised["segment"] == row.segment]
-        order = order.reindex(order["z"].abs().sort_values(ascending=False, kind="stable").index)
+        order = order.sort_values("z", key=lambda z: -z.abs(), kind="stable")
         customers, share = Number("", row.customers, "customers"), Number("", row.share, "share")
         certainty = {
             "stability": Level("stability", row.stability),
             "jaccard": Number("", row.jaccard, decimals=2),
             "borderline": Number("", row.borderline, "share"),
         }
-        rows.append(
-            {
-                "segment": f"{row.segment} {row.name}",
-                "size": Phrase("card.size", {"customers": customers, "share": share}),
-                "worth": _worth(row, profile, lifetime),
-                "stands_out": _compared(mine, bank, order["feature"].unique()[:3], labels),
-                "otherwise": _compared(mine, bank, held_out[:3], labels),
-                "certainty": Phrase("card.certainty", certainty),
-            }
-        )
+        card = {
+            "segment": f"{row.segment} {row.name}",
+            "size": Phrase("card.size", {"customers": customers, "share": share}),
+            "worth": _worth(row, profile, lifetime),
+            "stands_out": _compared(mine, bank, order["feature"].unique()[:3], known),
+            "otherwise": _compared(mine, bank, held_out[:3], known),
+            "certainty": Phrase("card.certainty", certainty),
+        }
+        rows.append(card)
     return Finding(pd.DataFrame(rows))
 
 
-def _bank_means(means: pd.DataFrame) -> pd.Series:
-    """Mean of all customers by feature and level."""
-    weighted = means.assign(total=means["mean"] * means["customers"])
-    sums = weighted.groupby(["feature", "level"], sort=False)[["total", "customers"]].sum()
-    return sums["total"] / sums["customers"].clip(lower=1)
-
-
 def _compared(
-    mine: pd.DataFrame,
-    bank: pd.Series,
-    names: Sequence[str],
-    labels: Mapping[str, Callable[[str | None], Phrase]],
+    mine: pd.DataFrame, bank: pd.Series, names: Sequence[str], features: Mapping[str, Feature]
 ) -> Phrase:
     """The segment's mean beside the bank's; of a category the level that differs most."""
     parts = []
@@ -183,7 +153,7 @@ def _compared(
         level = (more.abs() + 1e-9 * more).idxmax()
         unit = rows.loc[level, "unit"]
         here, all_ = (Number("", part[level], unit) for part in (rows["mean"], whole))
-        parts.append({"label": labels[name](level or None), "here": here, "bank": all_})
+        parts.append({"label": features[name].label(level or None), "here": here, "bank": all_})
     return Phrase("card.compared", {"parts": parts})
 
 

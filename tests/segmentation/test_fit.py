@@ -37,7 +37,7 @@ def test_a_narrow_choice_is_told(found, monkeypatch, k, deviations, choice, used
     numbers = {number.key: number.value for number in result.numbers}
     assert numbers["rule_margin"] == pytest.approx((row["excess"] - 0.02) / spread)
     monkeypatch.setattr(fit, "SMALLEST_EXCESS", row["excess"] - deviations * spread)
-    criteria = Criteria(result.table, gap_choice=3, bic_choice=3, silhouette_choice=3, chosen=3)
+    criteria = Criteria(result.table, chosen=3)
     rejected = Homogeneity(pd.DataFrame(), 9.0, 0.01, 99, 0.05)
     assert fit._facts(k, result.encoder, rejected, criteria) == {
         "homogeneity": "rejected", "segments": "found", "segments_used": used,
@@ -47,7 +47,7 @@ def test_a_narrow_choice_is_told(found, monkeypatch, k, deviations, choice, used
 
 def test_structure_that_no_number_of_segments_passes_is_no_segments(found):
     *_, result = found
-    criteria = Criteria(result.table, gap_choice=1, bic_choice=1, silhouette_choice=2, chosen=1)
+    criteria = Criteria(result.table, chosen=1)
     for p_value, verdict in ((0.05, "rejected"), (0.06, "kept")):
         test = Homogeneity(pd.DataFrame(), 1.0, p_value, 99, 0.05)
         facts = fit._facts(1, result.encoder, test, criteria)

@@ -60,3 +60,25 @@ def test_a_run_keeps_the_names_of_an_earlier_one(found, word, tmp_path):
     assert name_segments(result, sample, word, earlier=path).scorer.names == ("one", "two", "three")
     with pytest.raises(StudyError, match=r"(?s)features that this study lacks.*a"):
         name_segments(result, sample.drop(columns="a"), word, earlier=path)
+
+
+def test_a_scorer_whose_features_had_words_lends_its_names(found, word, tmp_path):
+    # Features were once written as name, label, high, low, unit, kind and fill.
+    sample, _, result = found
+    earlier = {**result.scorer.to_json(), "names": ["one", "two", "three"]}
+    earlier["features"] = [
+        {"name": name, "label": name.upper(), "high": f"high {name}", "low": f"low {name}",
+         "unit": "", "kind": "number", "fill": None}
+        for name in "abcd"
+    ]  # fmt: skip
+    write_json(earlier, tmp_path / "scorer.json")
+    names = name_segments(result, sample, word, earlier=str(tmp_path / "scorer.json")).scorer.names
+    assert names == ("one", "two", "three")
+
+
+@pytest.mark.parametrize("values", [{}, [1, 2], {"names": ["one"]}, {"centres": 1, "offsets": "x"}])
+def test_a_file_that_is_no_scorer_is_refused(found, word, tmp_path, values):
+    sample, _, result = found
+    write_json(values, tmp_path / "other.json")
+    with pytest.raises(StudyError, match=r"(?s)no scorer of an earlier run.*names_from"):
+        name_segments(result, sample, word, earlier=str(tmp_path / "other.json"))
