@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pilots import value_of_policies
 from scipy.stats import t as student
 
 from pmlib.casebank.world import World
@@ -42,7 +43,6 @@ from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import greedy, solve
 from pmlib.strategy.policies import POLICIES
 from pmlib.strategy.programme import Limits, solve_directly
-from pmlib.truth.pilots import value_of_policies
 
 SEGMENTS, PRODUCTS, CHANNELS = 6, 24, ("email", "letter", "phone")
 PILOT = 200_000

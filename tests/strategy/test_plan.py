@@ -14,7 +14,7 @@ from pmlib.casebank.world import World
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.plan import Plan, greedy, relax, solve
 from pmlib.strategy.programme import Limits, solve_directly
-from pmlib.truth.pilots import draw_bank
+from benchmarks.pilots import draw_bank
 from tests.strategy.banks import problem
 
 
