@@ -107,13 +107,13 @@ def run(n: int, folder: Path) -> None:
     problem = Problem(catalogue=menu, evidence=pilot(menu), groups=groups, limits=limits_for(n))
     effects = estimate(problem.evidence, menu, segments=groups.segments, error_rate=0.05)
     clock.note("effects of all cells", f"{len(effects.cells):,} cells")
-    _, value, cost, limits = problem.programme(effects)
-    plan = solve(groups, value, cost, limits)
+    programme = problem.programme(effects)
+    plan = solve(programme)
     clock.note(
         "plan",
         f"{len(plan.groups.size):,} groups in it, profit {plan.profit:,.0f}, gap {plan.gap:.5%}",
     )
-    by_hand = greedy(groups, value, cost, limits)
+    by_hand = greedy(programme)
     clock.note("greedy, to compare", f"{1 - by_hand.profit / plan.profit:.3%} less")
     cells = effects.cells[CELL].assign(cell=range(len(effects.cells)))
     drawn = draw_contacts(
@@ -132,11 +132,11 @@ def customer_level(n: int, folder: Path) -> None:
     )
     problem = Problem(catalogue=menu, evidence=pilot(menu), groups=groups, limits=limits_for(n))
     effects = estimate(problem.evidence, menu, segments=groups.segments, error_rate=0.05)
-    _, value, cost, limits = problem.programme(effects)
-    value = np.where(value > 0, value, -np.inf)
-    limits = replace(limits, min_contacts=0)
+    programme = problem.programme(effects)
+    value, limits = programme.value, replace(programme.limits, min_contacts=0)
+    programme = replace(programme, value=np.where(value > 0, value, -np.inf), limits=limits)
     clock = Clock(f"{n:,} customers, customer by customer")
-    ours = solve(groups, value, cost, limits)
+    ours = solve(programme)
     clock.note("groups", f"profit {ours.profit:,.0f}, gap {ours.gap:.5%}")
     single = Groups(
         segment=np.repeat(groups.segment, groups.size),
@@ -145,7 +145,7 @@ def customer_level(n: int, folder: Path) -> None:
         products=groups.products,
         segments=groups.segments,
     )
-    theirs = solve_directly(single, value, cost, limits)
+    theirs = solve_directly(replace(programme, groups=single))
     clock.note("customer-level programme, HiGHS", f"optimum {theirs.bound:,.0f}")
     engine.close()
 

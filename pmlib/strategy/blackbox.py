@@ -23,6 +23,7 @@ from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states
 from pmlib.strategy.evidence import contact_rows
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import Comparison, verdict
+from pmlib.strategy.programme import Programme
 
 MAX_ROWS = 40_000
 """Pilot contacts used at most: the learner needs customers one by one."""
@@ -38,17 +39,8 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
     The judge is inverse propensity weighting: of the customers of the other half who happened to
     get what the black box would have chosen for them, or were its control.
 
-    Parameters
-    ----------
-    case : Case
-    comparison : Comparison
-        Of the same case.
-
-    Returns
-    -------
-    Comparison
-        With the row ``black_box``, which has no ``combined_more``, its profit, and whether it
-        earns more than the combined policy.
+    Returns the comparison with the row ``black_box``, which has no ``combined_more``, its profit,
+    and whether it earns more than the combined policy.
     """
     if case.evidence.kind != "uplift":
         return comparison
@@ -174,17 +166,9 @@ def _judge(
     )
     scale = case.groups.n_customers / n
     planned_cost, limits = case.costs_and_limits()
-    plan = solve(
-        everyone,
-        np.repeat(value, 2, axis=1),
-        planned_cost,
-        replace(
-            limits,
-            budget=limits.budget / scale,
-            capacity=tuple(c / scale for c in limits.capacity),
-            min_contacts=0,
-        ),
-    )
+    room = tuple(c / scale for c in limits.capacity)
+    limits = replace(limits, budget=limits.budget / scale, capacity=room, min_contacts=0)
+    plan = solve(Programme(everyone, np.repeat(value, 2, axis=1), planned_cost, limits))
     chosen = plan.contacts[:, 0].astype(float) * case.made  # (n, P, C)
     product = judged["product_id"].map({p: i for i, p in enumerate(menu.product_ids)}).to_numpy()
     channel = judged["channel"].map({c: i for i, c in enumerate(menu.channel_names)})

@@ -50,13 +50,10 @@ class Policy:
     ----------
     contacts : numpy.ndarray
         (L, 2, P, C) expected contacts in the finest cells.
-    promised : float
-        Profit that the effects it was planned with let expect, currency; NaN for random.
-    spend : float
-        Currency.
-    plan : Plan or None
-    effects : CellEffects or None
-        What it was planned with; None for random.
+    promised, spend : float
+        Profit that the effects it was planned with let expect (NaN for random), and cost; currency.
+    plan, effects
+        And what it was planned with; None for random.
     """
 
     contacts: np.ndarray
@@ -71,13 +68,7 @@ def plan_policies(
 ) -> dict[str, Policy]:
     """Plan policies within the same limits; what they have in common is estimated once.
 
-    Parameters
-    ----------
-    problem : Problem
-    names : sequence of str
-        Some of `POLICIES`.
-    known : CellEffects, optional
-        Of the finest cells, where they are estimated already.
+    `known` are the effects of the finest cells, where they are estimated already.
     """
     estimated = {} if known is None else {tuple(KNOWS["combined"].values()): known}
     policies = {}
@@ -89,17 +80,15 @@ def plan_policies(
         coarse, merged = problem.groups.coarsened(**knows)
         key = tuple(knows.values())
         if key not in estimated:
+            evidence, rate = problem.evidence.coarsened(**knows), problem.error_rate
             estimated[key] = estimate(
-                problem.evidence.coarsened(**knows),
-                problem.catalogue,
-                segments=coarse.segments,
-                error_rate=problem.error_rate,
+                evidence, problem.catalogue, segments=coarse.segments, error_rate=rate
             )
         effects = estimated[key]
-        _, value, cost, limits = problem.programme(effects, shrink=name != "unshrunk")
-        mass = name == "mass"
-        choices = [_only(value, p) for p in range(value.shape[2])] if mass else [value]
-        plans = [solve(coarse, choice, cost, limits) for choice in choices]
+        whole = problem.programme(effects, shrink=name != "unshrunk")
+        mass, products = name == "mass", range(whole.value.shape[2])
+        choices = [_only(whole.value, p) for p in products] if mass else [whole.value]
+        plans = [solve(replace(whole, groups=coarse, value=choice)) for choice in choices]
         plan = max(plans, key=lambda found: found.profit)
         plan = replace(plan, origin=plan.origin[merged])
         contacts = spread(plan, problem.groups)
@@ -110,12 +99,8 @@ def plan_policies(
 def spread(plan: Plan, groups: Groups) -> np.ndarray:
     """Contacts of a plan in the finest cells, (L, 2, P, C).
 
-    Parameters
-    ----------
-    plan : Plan
-        Customers of a group of the plan are drawn at random.
-    groups : Groups
-        The finest groups, those that ``plan.origin`` refers to.
+    Customers of a group of the plan are drawn at random from the finest groups, those that
+    ``plan.origin`` refers to.
     """
     n_levels, n_channels = len(groups.segments), plan.contacts.shape[3]
     contacts = np.zeros((n_levels, 2, len(groups.products), n_channels))
@@ -137,12 +122,8 @@ class Comparison(Finding):
     promise is then what they judge), ``held_out, low, high`` (currency), ``contacts, spend``
     (currency), and ``combined_more, more_low, more_high``: what the combined policy earns more.
     Facts: whether combining can be tested, how it does against each rival, and whether what was
-    promised can be held against other contacts.
-
-    Parameters
-    ----------
-    contacts : mapping
-        Policy to its (L, 2, P, C) planned contacts, mean of the two halves.
+    promised can be held against other contacts. `contacts` has the (L, 2, P, C) planned contacts of
+    each policy, mean of the two halves.
     """
 
     contacts: Mapping[str, np.ndarray]
@@ -156,13 +137,9 @@ class Comparison(Finding):
 def compare(case: Case) -> Comparison | Finding:
     """Plan every policy on one half of the contacts and judge it on the other, both ways round.
 
-    The judge uses raw effects of the other half, which no policy has seen, so they neither
-    flatter nor shrink; only cells without a contact there take their shrunk effect.
-
-    Returns
-    -------
-    Comparison
-        Every entry is a mean over the two halves; absent where nobody was contacted yet.
+    The judge uses raw effects of the other half, which no policy has seen, so they neither flatter
+    nor shrink; only cells without a contact there take their shrunk effect. Every entry is a mean
+    over the two halves; absent where nobody was contacted yet.
     """
     if not case.evidence.can_be_split:
         return missing("nobody_contacted")
