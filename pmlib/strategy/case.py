@@ -167,7 +167,6 @@ def open_case(
 
     Parameters
     ----------
-    study, engine, params
     segments : pandas.DataFrame
         ``segment, name, customers`` of chapter 2.
     rules : pandas.DataFrame

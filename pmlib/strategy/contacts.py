@@ -24,13 +24,10 @@ from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import HOLDS, Groups, encode
 from pmlib.strategy.design import Design
+from pmlib.strategy.evidence import CELL, moments
 from pmlib.strategy.plan import Plan
 
 _ORDER_STREAM, _ARM_STREAM = 4002, 4003
-
-
-POWER = 0.8
-"""Chance of showing an effect of the size asked for: the convention in trials."""
 
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 
@@ -65,19 +62,14 @@ def draw_contacts(
 
     Parameters
     ----------
-    states : narwhals.LazyFrame
-        From `customer_states`.
-    groups : Groups
-        Those customers, counted.
+    states, groups
+        From `customer_states`; those customers, counted.
     plan : Plan
         Planned on `groups`, not coarsened.
-    catalogue : Catalogue
-    engine : Engine
     cells : pandas.DataFrame
         ``cell`` (int), ``segment, holds, product_id, channel``.
     control_share : float
         At least this share of each cell is control, so no limit on contacts is exceeded.
-    seed : int
 
     Returns
     -------
@@ -90,37 +82,23 @@ def draw_contacts(
     homes = codes.assign(segment=groups.segment, home=plan.origin)
     homes = homes[homes["home"] >= 0]
     offers = _offers(plan, catalogue, cells, control_share)
-    placed = (
-        states.join(engine.from_pandas(homes), on=["segment", *codes.columns], how="inner")
-        .with_columns(turn=uniform("customer_hash", seed=seed + _ORDER_STREAM))
-        .with_columns(
-            place=nw.col("customer_id").cum_count().over("home", order_by=["turn", "customer_id"])
-            - 1
-        )
-    )
+    placed = states.join(engine.from_pandas(homes), on=["segment", *codes.columns], how="inner")
+    placed = placed.with_columns(turn=uniform("customer_hash", seed=seed + _ORDER_STREAM))
+    count = nw.col("customer_id").cum_count()
+    placed = placed.with_columns(place=count.over("home", order_by=["turn", "customer_id"]) - 1)
     drawn = placed.join(engine.from_pandas(offers), on="home", how="inner")
-    inside = [
-        (nw.col("place") + slot * nw.col("size") >= nw.col("start"))
-        & (nw.col("place") + slot * nw.col("size") < nw.col("end"))
-        for slot in range(plan.limits.contact_limit)
-    ]
+    turns = [nw.col("place") + s * nw.col("size") for s in range(plan.limits.contact_limit)]
+    inside = [(turn >= nw.col("start")) & (turn < nw.col("end")) for turn in turns]
     drawn = drawn.filter(nw.any_horizontal(*inside, ignore_nulls=False)).with_columns(
         lot=uniform("customer_hash", seed=seed + _ARM_STREAM)
     )
-    drawn = drawn.with_columns(
-        rank=nw.col("customer_id").cum_count().over("cell", order_by=["lot", "customer_id"])
-    )
-    control = nw.col("rank") <= nw.col("n_control")
-    return drawn.select(
-        "customer_id",
-        "segment",
-        "product_id",
-        "channel",
-        arm=nw.when(control).then(nw.lit(CONTROL)).otherwise(nw.lit("offer")),
-        propensity=nw.col("drawn_share")
-        * nw.when(control).then(nw.col("held_out")).otherwise(1 - nw.col("held_out")),
-        cell=nw.col("cell"),
-    )
+    drawn = drawn.with_columns(rank=count.over("cell", order_by=["lot", "customer_id"]))
+    control = nw.when(nw.col("rank") <= nw.col("n_control"))
+    of_arm = control.then(nw.col("held_out")).otherwise(1 - nw.col("held_out"))
+    return drawn.with_columns(
+        arm=control.then(nw.lit(CONTROL)).otherwise(nw.lit("offer")),
+        propensity=nw.col("drawn_share") * of_arm,
+    ).select("customer_id", "segment", "product_id", "channel", "arm", "propensity", "cell")
 
 
 def _offers(
@@ -142,14 +120,11 @@ def _offers(
         product_id=np.asarray(catalogue.product_ids, dtype=object)[product],
         channel=np.asarray(catalogue.channel_names, dtype=object)[table["channel"]],
         drawn_share=table["customers"] / size,
-    ).merge(cells[["cell", *_KEYS]], on=_KEYS, how="left", validate="many_to_one")
+    ).merge(cells[["cell", *CELL]], on=CELL, how="left", validate="many_to_one")
     planned = table.groupby("cell")["customers"].transform("sum")
     n_control = np.ceil(planned * control_share - 1e-9).astype(np.int64)
     table = table.assign(n_control=n_control, held_out=n_control / planned)
     return table.drop(columns=["group", "product", "customers", "segment", "holds"])
-
-
-_KEYS = ["segment", "holds", "product_id", "channel"]
 
 
 def export_csv(parquet: Path) -> Path:
@@ -171,13 +146,10 @@ def control_group(case: Case, design: Design) -> Finding:
     The evidence's control tells the rate without an offer. Where there is no control, the rate of
     those contacted stands for it: the case that offers cause nothing.
 
-    Returns
-    -------
-    Finding
-        Table: ``control_share, offered, control, detectable, expected``: smallest uplift that can
-        be shown and uplift expected, in the outcome's unit (sales or currency a contact). Without
-        a control on record ``expected`` is the whole response, or what was assumed. Facts: whether
-        the control is large enough, and whether to carry the plan out or to test it.
+    The table has ``control_share, offered, control, detectable, expected``: smallest uplift that
+    can be shown and uplift expected, in the outcome's unit (sales or currency a contact). Without a
+    control on record ``expected`` is the whole response, or what was assumed. Facts: whether the
+    control is large enough, and whether to carry the plan out or to test it.
     """
     evidence, chosen = case.evidence, case.control_share
     cells = design.planned
@@ -188,11 +160,9 @@ def control_group(case: Case, design: Design) -> Finding:
     expected = float((weights * cells["effect"]).sum())
     # Mean and variance of the outcome in each arm, for the products as planned.
     sums = evidence.tallies.groupby(["control", "product_id"])[["w", "wy", "wyy"]].sum()
-    mean = sums["wy"] / sums["w"]
-    moments = pd.DataFrame({"mean": mean, "variance": sums["wyy"] / sums["w"] - mean**2})
     arms = {
         arm: weights @ of_arm.droplevel("control").reindex(cells["product_id"]).to_numpy()
-        for arm, of_arm in moments.groupby("control")
+        for arm, of_arm in pd.concat(moments(sums), axis=1).groupby("control")
     }
     measured, is_rate = evidence.kind == "uplift", evidence.outcome == "response"
     base = arms[True][0] if measured else expected

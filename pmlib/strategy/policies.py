@@ -141,7 +141,7 @@ def compare(case: Case) -> Comparison | Finding:
     nor shrink; only cells without a contact there take their shrunk effect. Every entry is a mean
     over the two halves; absent where nobody was contacted yet.
     """
-    if not case.evidence.can_be_split:
+    if case.evidence.kind == "association":  # no two halves to plan on and to judge by
         return missing("nobody_contacted")
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in POLICIES}
     designs = [
