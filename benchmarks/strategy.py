@@ -116,9 +116,8 @@ def run(n: int, folder: Path) -> None:
     by_hand = greedy(programme)
     clock.note("greedy, to compare", f"{1 - by_hand.profit / plan.profit:.3%} less")
     cells = effects.cells[CELL].assign(cell=range(len(effects.cells)))
-    drawn = draw_contacts(
-        states, groups, plan, menu, engine, cells=cells, control_share=0.1, seed=1
-    )
+    tested = replace(problem, control_share=0.1)
+    drawn = draw_contacts(states, tested, plan, engine, cells=cells, seed=1)
     engine.write(drawn, folder / "plan.parquet")
     clock.note("contact plan drawn and written", f"{plan.contacts.sum():,} customers")
     engine.close()

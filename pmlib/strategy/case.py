@@ -56,8 +56,8 @@ class Problem:
         get the value -inf: nothing is planned on what was never tried.
         """
         cells, menu, made = self.catalogue.priced(effects.cells), self.catalogue, self.made
-        shape = (cells["segment"].nunique(), 2, len(menu.products), len(menu.channels))
-        value = np.full(shape, -np.inf)
+        levels = cells["segment"].nunique()
+        value = np.full((levels, 2, len(menu.products), len(menu.channels)), -np.inf)
         gain = cells["effect" if shrink else "raw"] * cells["margin"] - cells["cost"]
         value[menu.positions(cells)] = gain.fillna(-np.inf)
         return Programme(self.groups, value * made, *self.costs_and_limits())
@@ -82,8 +82,6 @@ class Case(Problem):
     ----------
     states : narwhals.LazyFrame
         See `customer_states`.
-    eligible : pandas.DataFrame
-        See `eligibility`.
     segments : pandas.DataFrame
         ``segment, name, customers`` and what else chapter 2 says of each.
     product_names : mapping
@@ -97,7 +95,6 @@ class Case(Problem):
     params: Parameters
     sources: Sources
     states: nw.LazyFrame
-    eligible: pd.DataFrame
     segments: pd.DataFrame
     product_names: Mapping[str, str]
     has_rules: bool
@@ -129,13 +126,13 @@ class Case(Problem):
     @property
     def not_recorded(self) -> tuple[str, ...]:
         """What these data cannot check: of objection, cool-down, suitability and holding."""
-        names = self.sources.customers.collect_schema().names()
+        sources, names = self.sources, self.sources.customers.collect_schema().names()
         rated = self.catalogue.products["risk_rating"].notna().any()
         known = {
             "objection": "marketing_opt_out" in names,
-            "cool_down": self.sources.contacts is not None,
+            "cool_down": sources.contacts is not None,
             "suitability": "risk_tolerance" in names and rated,
-            "holding": self.sources.holdings is not None,
+            "holding": sources.holdings is not None,
         }
         return tuple(rule for rule, checked in known.items() if not checked)
 
@@ -205,7 +202,9 @@ def open_case(
         contacts=contacts,
         as_of=as_of,
     )
-    rules = pd.DataFrame(columns=_RULE_COLUMNS) if rules.empty else rules
+    if rules.empty:
+        columns = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
+        rules = pd.DataFrame(columns=columns)
     known = pd.DataFrame(columns=["product_id"])
     if tables["products"] is not None:
         known = collect(tables["products"], sort_by=["product_id"])
@@ -251,6 +250,7 @@ def open_case(
         assert baskets is not None  # without contacts the offers come from rules
         evidence = count_holdings(baskets, menu, take_up=params.take_up)
     states = customer_states(sources, menu, cool_down=params.cool_down)
+    capacity = tuple(menu.channels["capacity"])
     return Case(
         study=study,
         engine=engine,
@@ -259,14 +259,8 @@ def open_case(
         catalogue=menu,
         evidence=evidence,
         states=states,
-        eligible=eligibility(sources, menu, cool_down=params.cool_down),
         groups=count_groups(states, menu, segments=segments["segment"]),
-        limits=Limits(
-            budget=params.budget,
-            capacity=tuple(menu.channels["capacity"]),
-            contact_limit=params.contact_limit,
-            min_contacts=params.min_contacts,
-        ),
+        limits=Limits(params.budget, capacity, params.contact_limit, params.min_contacts),
         control_share=params.control_share,
         error_rate=params.error_rate,
         segments=segments,
@@ -283,9 +277,8 @@ def eligibility_table(case: Case) -> Finding:
     cool-down), ``held, unsuitable, eligible``; NaN where a count is too small or nothing is
     recorded.
     """
-    counts = case.eligible.assign(
-        not_contactable=case.eligible[["minor", "objecting", "cooling_down"]].sum(axis=1)
-    )
+    counts = eligibility(case.sources, case.catalogue, cool_down=case.params.cool_down)
+    counts["not_contactable"] = counts[["minor", "objecting", "cooling_down"]].sum(axis=1)
     rules = ["not_contactable", "held", "unsuitable", "eligible"]
     parts = counts.melt("product_id", rules, var_name="rule", value_name="count")
     least, keys = case.params.min_group_size, ["product_id", "rule"]
@@ -297,9 +290,6 @@ def eligibility_table(case: Case) -> Finding:
         if rule in case.not_recorded:
             table[column] = np.nan
     return Finding(table)
-
-
-_RULE_COLUMNS = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
 
 
 def _outcome(

@@ -57,8 +57,8 @@ class Catalogue:
         return (
             np.searchsorted(np.unique(cells["segment"]), cells["segment"]),
             cells["holds"].astype(int).to_numpy(),
-            cells["product_id"].map({p: i for i, p in enumerate(self.product_ids)}).to_numpy(),
-            cells["channel"].map({c: i for i, c in enumerate(self.channel_names)}).to_numpy(),
+            pd.Index(self.product_ids).get_indexer(cells["product_id"]),
+            pd.Index(self.channel_names).get_indexer(cells["channel"]),
         )
 
 
@@ -146,10 +146,8 @@ def choose_antecedents(
         if product not in offered:
             continue
         ordered = group.sort_values("lift", ascending=False, kind="stable")
-        found = [
-            (int(scope), tuple(antecedent))
-            for scope, antecedent in zip(ordered["scope"], ordered["antecedent"], strict=True)
-        ]
+        pairs = zip(ordered["scope"], ordered["antecedent"], strict=True)
+        found = [(int(scope), tuple(antecedent)) for scope, antecedent in pairs]
         flags = np.array([in_force(rule, baskets, position) for rule in found])
         unions = np.logical_or.accumulate(flags, axis=0)
         target = baskets.held[:, position[str(product)]]

@@ -9,11 +9,10 @@ import pandas as pd
 
 from pmlib.numbers import Finding, Number, needs
 from pmlib.safeguards import suppress
-from pmlib.strategy.case import Case, rough_share
+from pmlib.strategy.case import Case
 from pmlib.strategy.effects import CellEffects, ends
 from pmlib.strategy.evidence import CELL
-from pmlib.strategy.limits import blocking_limits
-from pmlib.strategy.plan import GAP_ALLOWED, Plan, greedy, solve
+from pmlib.strategy.plan import Plan, greedy
 from pmlib.strategy.policies import plan_policies
 
 
@@ -160,33 +159,6 @@ def offer_matrix(case: Case, design: Design) -> pd.DataFrame:
     table = table.merge(made, on=keys)
     table.insert(1, "product", table.pop("product_id").map(case.names))
     return case.segments[["segment", "name"]].merge(table, on="segment")
-
-
-@needs()
-def plan_size(case: Case, design: Design) -> Finding:
-    """Say how large the plan is and how good, or which limits leave no plan.
-
-    No table. Whether the gap is above `GAP_ALLOWED`, and what it is without a smallest cell. Where
-    offers would pay and there is still no plan, the limits of which each, lifted alone, would leave
-    one.
-    """
-    programme, gap, blocking = case.programme(design.effects), Number("", None), []
-    if design.planned.empty:
-        if design.facts["plan_outcome"] == "no_room":
-            blocking = blocking_limits(case, design.effects)
-    elif design.plan.gap > GAP_ALLOWED:
-        free = replace(programme, limits=replace(programme.limits, min_contacts=0))
-        gap = rough_share(solve(free).gap, 2)
-    return Finding(
-        facts={"plan_gap": "allowed" if gap.value is None else "wide"},
-        quotes={
-            "assumed": case.assumed,
-            "gap_allowed": rough_share(GAP_ALLOWED, 6),
-            "gap_without": gap,
-            "least": case.limits.min_contacts,
-            "blocking": blocking,
-        },
-    )
 
 
 @needs()

@@ -58,15 +58,10 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     contacts : narwhals.LazyFrame
         The contact plan drawn for the design, see `draw_contacts`.
     """
-    study = case.study
-    offers = made(contacts)
-    flagged = exclusions(
-        offers,
-        customers=case.sources.customers,
-        on=case.sources.as_of,
-        products=study.scan("products", case.engine) if study.has("products") else None,
-        holdings=case.sources.holdings,
-    )
+    study, sources, offers = case.study, case.sources, made(contacts)
+    products = study.scan("products", case.engine) if study.has("products") else None
+    people, held, day = sources.customers, sources.holdings, sources.as_of
+    flagged = exclusions(offers, customers=people, on=day, products=products, holdings=held)
     counted = count_exclusions(flagged).set_index("reason")
     violations = int(counted.loc["any", "excluded"])
     rates, equal = _rates(case, offers), pd.DataFrame()
@@ -204,15 +199,11 @@ def _traits(case: Case) -> dict[str, nw.Expr]:
         traits["gender"] = nw.col("gender")
     age = age_of(case.sources.customers, case.sources.as_of)
     if age is not None:
-        traits["age"] = _band(age)
+        band: nw.Expr = nw.lit(None, dtype=nw.String)
+        for low, high, name in zip((0, *BANDS), (*BANDS, 200), LABELS, strict=True):
+            band = nw.when((age >= low) & (age < high)).then(nw.lit(name)).otherwise(band)
+        traits["age"] = band
     return traits
-
-
-def _band(age: nw.Expr) -> nw.Expr:
-    label: nw.Expr = nw.lit(None, dtype=nw.String)
-    for low, high, name in zip((0, *BANDS), (*BANDS, 200), LABELS, strict=True):
-        label = nw.when((age >= low) & (age < high)).then(nw.lit(name)).otherwise(label)
-    return label
 
 
 def _widest(rates: pd.DataFrame, confidence_level: float) -> tuple[float, float, dict[str, Any]]:

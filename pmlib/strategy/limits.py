@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from pmlib.numbers import Finding, Level, Number, Phrase, missing, needs
-from pmlib.strategy.case import Case
+from pmlib.strategy.case import Case, rough_share
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
-from pmlib.strategy.effects import CellEffects
-from pmlib.strategy.plan import relax, solve
+from pmlib.strategy.design import Design
+from pmlib.strategy.plan import GAP_ALLOWED, relax, solve
 from pmlib.strategy.programme import Limits, Programme
-
-if TYPE_CHECKING:
-    from pmlib.strategy.design import Design
 
 
 @dataclass(frozen=True)
@@ -68,13 +64,35 @@ def _limits(case: Case, programme: Programme) -> Iterator[_Limit]:
     yield _Limit("smallest_cell", told, within(replace(limits, min_contacts=0)))
 
 
-def blocking_limits(case: Case, effects: CellEffects) -> list[Phrase]:
-    """Limits of which each, lifted alone, would leave a plan."""
-    return [
-        Phrase("blocking-limit", {"limit": limit.name, "value": limit.value})
-        for limit in _limits(case, case.programme(effects))
-        if solve(limit.lifted).profit > 0
-    ]
+@needs()
+def plan_size(case: Case, design: Design) -> Finding:
+    """Say how large the plan is and how good, or which limits leave no plan.
+
+    No table. Whether the gap is above `GAP_ALLOWED`, and what it is without a smallest cell. Where
+    offers would pay and there is still no plan, the limits of which each, lifted alone, would leave
+    one.
+    """
+    programme, gap, blocking = case.programme(design.effects), Number("", None), []
+    if design.planned.empty:
+        if design.facts["plan_outcome"] == "no_room":
+            blocking = [
+                Phrase("blocking-limit", {"limit": limit.name, "value": limit.value})
+                for limit in _limits(case, programme)
+                if solve(limit.lifted).profit > 0
+            ]
+    elif design.plan.gap > GAP_ALLOWED:
+        free = replace(programme, limits=replace(programme.limits, min_contacts=0))
+        gap = rough_share(solve(free).gap, 2)
+    return Finding(
+        facts={"plan_gap": "allowed" if gap.value is None else "wide"},
+        quotes={
+            "assumed": case.assumed,
+            "gap_allowed": rough_share(GAP_ALLOWED, 6),
+            "gap_without": gap,
+            "least": case.limits.min_contacts,
+            "blocking": blocking,
+        },
+    )
 
 
 @needs()

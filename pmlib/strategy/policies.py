@@ -86,8 +86,10 @@ def plan_policies(
             )
         effects = estimated[key]
         whole = problem.programme(effects, shrink=name != "unshrunk")
-        mass, products = name == "mass", range(whole.value.shape[2])
-        choices = [_only(whole.value, p) for p in products] if mass else [whole.value]
+        choices = [whole.value]
+        if name == "mass":  # one product, no other
+            mine = np.eye(whole.value.shape[2], dtype=bool)[:, None, None, :, None]
+            choices = list(np.where(mine, whole.value, -np.inf))
         plans = [solve(replace(whole, groups=coarse, value=choice)) for choice in choices]
         plan = max(plans, key=lambda found: found.profit)
         plan = replace(plan, origin=plan.origin[merged])
@@ -143,10 +145,9 @@ def compare(case: Case) -> Comparison | Finding:
     """
     if case.evidence.kind == "association":  # no two halves to plan on and to judge by
         return missing("nobody_contacted")
-    rows: dict[str, list[dict[str, float]]] = {name: [] for name in POLICIES}
-    designs = [
-        plan_policies(replace(case, evidence=case.evidence.of_fold(fold))) for fold in (0, 1)
-    ]
+    rows = []
+    halves = [replace(case, evidence=case.evidence.of_fold(fold)) for fold in (0, 1)]
+    designs = [plan_policies(half) for half in halves]
     for policies, others in (designs, designs[::-1]):
         judge = others["combined"].effects  # the finest cells of the other half
         assert judge is not None
@@ -154,18 +155,12 @@ def compare(case: Case) -> Comparison | Finding:
         for name, policy in policies.items():
             mean, error = profit(policy.contacts, judge, case)
             more, more_error = profit(best - policy.contacts, judge, case)
-            rows[name].append(
-                {
-                    "promised": policy.promised,
-                    "held_out": mean,
-                    "error": error,
-                    "contacts": policy.contacts.sum() * case.made,
-                    "spend": policy.spend,
-                    "combined_more": more,
-                    "more_error": more_error,
-                }
-            )
-    table = pd.DataFrame({name: pd.DataFrame(both).mean() for name, both in rows.items()}).T
+            made = policy.contacts.sum() * case.made
+            told = (policy.promised, mean, error, made, policy.spend, more, more_error)
+            rows.append((name, *told))
+    columns = ["promised", "held_out", "error", "contacts", "spend", "combined_more", "more_error"]
+    table = pd.DataFrame(rows, columns=["policy", *columns])
+    table = table.groupby("policy", sort=False).mean()
     z = normal_quantile(case.params.confidence_level)
     # What is chance in one half made the plan that the other half judges, and the other way round,
     # so the two judgements can go up and down together: the error of their mean is at most the
@@ -181,11 +176,9 @@ def compare(case: Case) -> Comparison | Finding:
     table["promised"] = table["promised"].mask(agree >= SAME)
     columns = ["promised", "held_out", "low", "high", "contacts", "spend"]
     table = table[[*columns, "combined_more", "more_low", "more_high"]]
-    contacts = {
-        name: (designs[0][name].contacts + designs[1][name].contacts) / 2 for name in POLICIES
-    }
+    contacts = {name: np.mean([d[name].contacts for d in designs], axis=0) for name in POLICIES}
     return Comparison(
-        table.rename_axis("policy").reset_index(),
+        table.reset_index(),
         _headlines(table, agree["combined"]),
         *_verdicts(table, case, agree["combined"]),
         contacts=contacts,
@@ -259,11 +252,6 @@ def profit(contacts: np.ndarray, judge: CellEffects, problem: Problem) -> tuple[
     np.add.at(loads, judge.own[seen], weight[seen])
     mean = float(loads @ judge.observed - made @ cells["cost"])
     return mean, float(np.sqrt(loads @ judge.sampling @ loads))
-
-
-def _only(value: np.ndarray, product: int) -> np.ndarray:
-    others = np.arange(value.shape[2]) != product
-    return np.where(others[None, None, :, None], -np.inf, value)
 
 
 def _random(problem: Problem) -> Policy:

@@ -10,6 +10,7 @@ import pytest
 
 from pmlib import strategy
 from pmlib.engine import DuckDBEngine, collect
+from pmlib.strategy.case import Problem
 from pmlib.strategy.cells import count_groups, customer_states
 from pmlib.strategy.contacts import draw_contacts, export_csv
 from pmlib.strategy.plan import solve
@@ -26,15 +27,16 @@ def test_contacts_are_drawn_as_planned(engine: DuckDBEngine, contact_limit: int)
     value = np.random.default_rng(1).uniform(0.5, 3, (3, 2, 2, 2))
     limits = Limits(400.0, (120.0, 50.0), contact_limit)
     plan = solve(Programme(groups, value, np.array([0.5, 5.0]), limits))
+    problem = Problem(
+        catalogue=offers, evidence=None, groups=groups, limits=limits, control_share=0.25
+    )
     index = pd.MultiIndex.from_product(
         [(1, 2, 3), (False, True), offers.product_ids, offers.channel_names],
         names=["segment", "holds", "product_id", "channel"],
     )
     cells = index.to_frame(index=False).assign(cell=range(len(index)))
     drawn = collect(
-        draw_contacts(
-            states, groups, plan, offers, engine, cells=cells, control_share=0.25, seed=5
-        ),
+        draw_contacts(states, problem, plan, engine, cells=cells, seed=5),
         sort_by=["customer_id", "product_id"],
     )
     planned = pd.Series(plan.contacts.ravel(), index=cells["cell"])
@@ -57,6 +59,9 @@ def test_propensities_are_those_of_repeated_draws(engine: DuckDBEngine) -> None:
     groups = count_groups(states, offers, segments=(1, 2, 3))
     value, limits = np.full((3, 2, 2, 2), 1.0), Limits(20.0, (40.0, 9.0), 1)
     plan = solve(Programme(groups, value, np.array([0.5, 5.0]), limits))
+    problem = Problem(
+        catalogue=offers, evidence=None, groups=groups, limits=limits, control_share=0.3
+    )
     index = pd.MultiIndex.from_product(
         [(1, 2, 3), (False, True), offers.product_ids, offers.channel_names],
         names=["segment", "holds", "product_id", "channel"],
@@ -64,9 +69,7 @@ def test_propensities_are_those_of_repeated_draws(engine: DuckDBEngine) -> None:
     cells = index.to_frame(index=False).assign(cell=range(len(index)))
     draws = pd.concat(
         collect(
-            draw_contacts(
-                states, groups, plan, offers, engine, cells=cells, control_share=0.3, seed=s
-            ),
+            draw_contacts(states, problem, plan, engine, cells=cells, seed=s),
             sort_by=["customer_id"],
         )
         for s in range(20)
