@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pilots import value_of_policies
 from scipy.stats import t as student
 
 from pmlib.casebank.world import World
@@ -42,7 +43,6 @@ from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import greedy, solve
 from pmlib.strategy.policies import POLICIES
 from pmlib.strategy.programme import Limits, solve_directly
-from pmlib.truth.pilots import value_of_policies
 
 SEGMENTS, PRODUCTS, CHANNELS = 6, 24, ("email", "letter", "phone")
 PILOT = 200_000
@@ -107,18 +107,17 @@ def run(n: int, folder: Path) -> None:
     problem = Problem(catalogue=menu, evidence=pilot(menu), groups=groups, limits=limits_for(n))
     effects = estimate(problem.evidence, menu, segments=groups.segments, error_rate=0.05)
     clock.note("effects of all cells", f"{len(effects.cells):,} cells")
-    _, value, cost, limits = problem.programme(effects)
-    plan = solve(groups, value, cost, limits)
+    programme = problem.programme(effects)
+    plan = solve(programme)
     clock.note(
         "plan",
         f"{len(plan.groups.size):,} groups in it, profit {plan.profit:,.0f}, gap {plan.gap:.5%}",
     )
-    by_hand = greedy(groups, value, cost, limits)
+    by_hand = greedy(programme)
     clock.note("greedy, to compare", f"{1 - by_hand.profit / plan.profit:.3%} less")
     cells = effects.cells[CELL].assign(cell=range(len(effects.cells)))
-    drawn = draw_contacts(
-        states, groups, plan, menu, engine, cells=cells, control_share=0.1, seed=1
-    )
+    tested = replace(problem, control_share=0.1)
+    drawn = draw_contacts(states, tested, plan, engine, cells=cells, seed=1)
     engine.write(drawn, folder / "plan.parquet")
     clock.note("contact plan drawn and written", f"{plan.contacts.sum():,} customers")
     engine.close()
@@ -132,11 +131,11 @@ def customer_level(n: int, folder: Path) -> None:
     )
     problem = Problem(catalogue=menu, evidence=pilot(menu), groups=groups, limits=limits_for(n))
     effects = estimate(problem.evidence, menu, segments=groups.segments, error_rate=0.05)
-    _, value, cost, limits = problem.programme(effects)
-    value = np.where(value > 0, value, -np.inf)
-    limits = replace(limits, min_contacts=0)
+    programme = problem.programme(effects)
+    value, limits = programme.value, replace(programme.limits, min_contacts=0)
+    programme = replace(programme, value=np.where(value > 0, value, -np.inf), limits=limits)
     clock = Clock(f"{n:,} customers, customer by customer")
-    ours = solve(groups, value, cost, limits)
+    ours = solve(programme)
     clock.note("groups", f"profit {ours.profit:,.0f}, gap {ours.gap:.5%}")
     single = Groups(
         segment=np.repeat(groups.segment, groups.size),
@@ -145,7 +144,7 @@ def customer_level(n: int, folder: Path) -> None:
         products=groups.products,
         segments=groups.segments,
     )
-    theirs = solve_directly(single, value, cost, limits)
+    theirs = solve_directly(replace(programme, groups=single))
     clock.note("customer-level programme, HiGHS", f"optimum {theirs.bound:,.0f}")
     engine.close()
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from pmlib.strategy.blackbox import with_black_box
 from pmlib.strategy.case import Case, eligibility_table, open_case
 from pmlib.strategy.contacts import contact_plan, control_group, export_csv
-from pmlib.strategy.design import Design, meaning, plan_size, plan_study
+from pmlib.strategy.design import Design, meaning, plan_study
 from pmlib.strategy.fairness import check_plan
-from pmlib.strategy.limits import limit_costs
+from pmlib.strategy.limits import limit_costs, plan_size
 from pmlib.strategy.policies import Comparison, compare
 from pmlib.strategy.sensitivity import budget_curve, survival
 from pmlib.strategy.sheets import strategy_sheets

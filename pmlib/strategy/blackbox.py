@@ -23,6 +23,7 @@ from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states
 from pmlib.strategy.evidence import contact_rows
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import Comparison, verdict
+from pmlib.strategy.programme import Programme
 
 MAX_ROWS = 40_000
 """Pilot contacts used at most: the learner needs customers one by one."""
@@ -38,29 +39,18 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
     The judge is inverse propensity weighting: of the customers of the other half who happened to
     get what the black box would have chosen for them, or were its control.
 
-    Parameters
-    ----------
-    case : Case
-    comparison : Comparison
-        Of the same case.
-
-    Returns
-    -------
-    Comparison
-        With the row ``black_box``, which has no ``combined_more``, its profit, and whether it
-        earns more than the combined policy.
+    Returns the comparison with the row ``black_box``, which has no ``combined_more``, its profit,
+    and whether it earns more than the combined policy.
     """
     if case.evidence.kind != "uplift":
         return comparison
     rows, state = _sample(case)
-    names = [c for c in rows.columns if c.startswith("x_")]
     results = []
     for fold in (0, 1):
         learnt, judged = rows[rows["fold"] == fold], rows[rows["fold"] != fold]
-        uplift = _uplift(learnt, judged, names, case)
+        uplift = _uplift(learnt, judged, case)
         results.append(_judge(judged, state[judged.index], uplift, case))
-    columns = ["promised", "held_out", "variance", "contacts", "spend"]
-    judged_twice = pd.DataFrame(results, columns=columns)
+    judged_twice = pd.DataFrame(results)
     mean = judged_twice.mean()
     # The two judgements need not be independent, as in `pmlib.strategy.policies.compare`.
     z = normal_quantile(case.params.confidence_level)
@@ -80,31 +70,25 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
 
 def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     """Pilot contacts of customers who may be contacted now, with features, and their states."""
-    seed = case.params.seed
-    contacts = contact_rows(
-        case.sources, case.catalogue, case.engine, outcome=case.evidence.outcome, seed=seed
-    ).filter(nw.col("usable"))
+    seed, sources, menu = case.params.seed, case.sources, case.catalogue
+    outcome = case.evidence.outcome
+    contacts = contact_rows(sources, menu, case.engine, outcome=outcome, seed=seed)
+    contacts = contacts.filter(nw.col("usable"))
     share = min(1.0, MAX_ROWS / case.evidence.tallies["rows"].sum())
     known = [
         name
         for name, attribute in case.study.attributes.items()
         if attribute.role != "sensitive" and attribute.known_before_contact
     ]
-    columns = case.sources.customers.collect_schema()
-    features = [nw.col(name).alias(f"x_{name}") for name in known if name in columns.names()]
-    features += [
-        day_number(name).alias(f"x_{name}")
-        for name in ("birth_date", "joined_on")
-        if name in columns.names()
-    ]
-    if "risk_tolerance" in columns.names():
-        features.append(nw.col("risk_tolerance").alias("x_risk_tolerance"))
-    people = case.sources.customers.select("customer_id", *features)
+    features = {name: nw.col(name) for name in [*known, "risk_tolerance"]}
+    features |= {name: day_number(name) for name in ("birth_date", "joined_on")}
+    columns = sources.customers.collect_schema().names()
+    features = {f"x_{name}": told for name, told in features.items() if name in columns}
+    people = sources.customers.select("customer_id", **features)
     # Who bought then is left in: judged without buyers, every policy would seem to sell nothing.
     before = case.study.scan("holdings", case.engine) if case.study.has("holdings") else None
-    states = customer_states(
-        replace(case.sources, holdings=before), case.catalogue, cool_down=case.params.cool_down
-    )
+    sources = replace(sources, holdings=before)
+    states = customer_states(sources, menu, cool_down=case.params.cool_down)
     joined = (
         contacts.join(states.drop("segment"), on="customer_id", how="inner")
         .filter(uniform("customer_hash", seed=seed + _STREAM) < share)
@@ -114,7 +98,7 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     if case.evidence.common_control:  # its rows repeat for every product; here one is enough
         table = table.drop_duplicates(["campaign_id", "customer_id"], ignore_index=True)
     codes = [c for c in table.columns if c.startswith("code")]
-    state = decode(table[codes].to_numpy(dtype=np.int64), n_products=len(case.catalogue.products))
+    state = decode(table[codes].to_numpy(dtype=np.int64), n_products=len(menu.products))
     held = [c for c in table.columns if c.startswith("held_")]
     table = table.rename(columns={c: f"x_{c}" for c in [*held, "segment", "holds"]})
     for column in [c for c in table.columns if c.startswith("x_")]:
@@ -124,18 +108,16 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     return table, state
 
 
-def _uplift(learnt: pd.DataFrame, judged: pd.DataFrame, names: list[str], case: Case) -> np.ndarray:
+def _uplift(learnt: pd.DataFrame, judged: pd.DataFrame, case: Case) -> np.ndarray:
     """(n, P, C) predicted uplift of every offer to every judged contact."""
     is_rate = case.evidence.outcome == "response"
-    products, channels = case.catalogue.product_ids, case.catalogue.channel_names
-    what = {p: float(i) for i, p in enumerate(products)}
-    how = {c: float(i) for i, c in enumerate(channels)}
+    names = [c for c in learnt.columns if c.startswith("x_")]
 
     def table(rows: pd.DataFrame, product: object, channel: object) -> np.ndarray:
         return rows[names].assign(product=product, channel=channel).to_numpy(dtype=float)
 
     def fit(rows: pd.DataFrame) -> object:
-        X = table(rows, rows["product_id"].map(what), rows["channel"].map(how).fillna(-1.0))
+        X = table(rows, *_positions(rows, case))
         model = boosted_trees(
             "class" if is_rate else "number",
             learning_rate=0.08, trees=60, bins=63, stops_early=True, seed=0,
@@ -145,20 +127,19 @@ def _uplift(learnt: pd.DataFrame, judged: pd.DataFrame, names: list[str], case: 
     def predict(model: object, X: np.ndarray) -> np.ndarray:
         return model.predict_proba(X)[:, 1] if is_rate else model.predict(X)  # type: ignore[attr-defined]
 
-    uplift = np.empty((len(judged), len(products), len(channels)))
+    uplift = np.empty((len(judged), len(case.catalogue.products), len(case.catalogue.channels)))
     with one_thread():
         offered, control = (fit(learnt[learnt["control"] == arm]) for arm in (False, True))
-        for p, product in enumerate(products):
-            base = predict(control, table(judged, what[product], -1.0))
-            for c, channel in enumerate(channels):
-                uplift[:, p, c] = predict(offered, table(judged, what[product], how[channel]))
-                uplift[:, p, c] -= base
+        for p in range(uplift.shape[1]):
+            base = predict(control, table(judged, p, -1))
+            for c in range(uplift.shape[2]):
+                uplift[:, p, c] = predict(offered, table(judged, p, c)) - base
     return uplift
 
 
 def _judge(
     judged: pd.DataFrame, state: np.ndarray, uplift: np.ndarray, case: Case
-) -> tuple[float, float, float, float, float]:
+) -> dict[str, float]:
     """Plan for the judged customers, each a group, and weigh up what they did."""
     menu, n = case.catalogue, len(judged)
     margin = menu.products["margin"].to_numpy()
@@ -174,33 +155,31 @@ def _judge(
     )
     scale = case.groups.n_customers / n
     planned_cost, limits = case.costs_and_limits()
-    plan = solve(
-        everyone,
-        np.repeat(value, 2, axis=1),
-        planned_cost,
-        replace(
-            limits,
-            budget=limits.budget / scale,
-            capacity=tuple(c / scale for c in limits.capacity),
-            min_contacts=0,
-        ),
-    )
+    room = tuple(c / scale for c in limits.capacity)
+    limits = replace(limits, budget=limits.budget / scale, capacity=room, min_contacts=0)
+    plan = solve(Programme(everyone, np.repeat(value, 2, axis=1), planned_cost, limits))
     chosen = plan.contacts[:, 0].astype(float) * case.made  # (n, P, C)
-    product = judged["product_id"].map({p: i for i, p in enumerate(menu.product_ids)}).to_numpy()
-    channel = judged["channel"].map({c: i for i, c in enumerate(menu.channel_names)})
-    control = judged["control"].to_numpy()
-    at, through = np.arange(n), channel.fillna(0).astype(int).to_numpy()
+    product, through = _positions(judged, case)
+    control, at = judged["control"].to_numpy(), np.arange(n)
     # A control stands for every channel, and for every product where it was assigned to none.
     loads = chosen * margin[:, None]
-    of_control = (
-        loads.sum(axis=(1, 2)) if case.evidence.common_control else (loads[at, product].sum(axis=1))
-    )
+    everything = loads if case.evidence.common_control else loads[at, product, None]
+    of_control = everything.sum(axis=(1, 2))
     load = np.where(control, -of_control, loads[at, product, through])
     gains = load * (judged["weight"] * judged["y"]).to_numpy() - (chosen * cost).sum(axis=(1, 2))
-    return (
-        float(plan.profit * scale),
-        float(gains.sum() * scale),
-        float(gains.var() * n * scale**2),
-        float(chosen.sum() * scale),
-        float((chosen * cost).sum() * scale),
+    return {
+        "promised": plan.profit * scale,
+        "held_out": gains.sum() * scale,
+        "variance": gains.var() * n * scale**2,
+        "contacts": chosen.sum() * scale,
+        "spend": (chosen * cost).sum() * scale,
+    }
+
+
+def _positions(rows: pd.DataFrame, case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Product and channel of each row; -1 where it has no channel."""
+    products, channels = (
+        pd.Index(case.catalogue.product_ids),
+        pd.Index(case.catalogue.channel_names),
     )
+    return products.get_indexer(rows["product_id"]), channels.get_indexer(rows["channel"])

@@ -28,29 +28,17 @@ from pmlib.strategy.evidence import (
     count_holdings,
     offered_products,
     response_is_holding,
-)
-from pmlib.strategy.programme import Limits
+)  # fmt: skip
+from pmlib.strategy.programme import Limits, Programme
 from pmlib.studies import Study
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What can be offered to whom, with what effect, within which limits.
+    """What can be offered to whom, with what effect, within which limits of contacts made.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-        Products, channels, antecedents.
-    evidence : Evidence
-        What is known about offers.
-    groups : Groups
-        Customers who may be contacted, in the finest cells.
-    limits : Limits
-        Of contacts made.
-    control_share : float
-        Share of planned customers who are held out and not contacted.
-    error_rate : float
-        See `pmlib.strategy.effects.estimate`.
+    The share `control_share` of planned customers is held out and not contacted; for `error_rate`
+    see `pmlib.strategy.effects.estimate`.
     """
 
     catalogue: Catalogue
@@ -60,21 +48,19 @@ class Problem:
     control_share: float = 0.0
     error_rate: float = 0.05
 
-    def programme(
-        self, effects: CellEffects, *, shrink: bool = True
-    ) -> tuple[Groups, np.ndarray, np.ndarray, Limits]:
-        """Groups, value, cost and limits of *planned* customers, as `solve` takes them.
+    def programme(self, effects: CellEffects, *, shrink: bool = True) -> Programme:
+        """The programme of *planned* customers.
 
         Of the planned customers `control_share` are not contacted: they earn and cost nothing and
         take up no capacity, so a channel has room for that many more. Channels without evidence
         get the value -inf: nothing is planned on what was never tried.
         """
         cells, menu, made = self.catalogue.priced(effects.cells), self.catalogue, self.made
-        shape = (cells["segment"].nunique(), 2, len(menu.products), len(menu.channels))
-        value = np.full(shape, -np.inf)
+        levels = cells["segment"].nunique()
+        value = np.full((levels, 2, len(menu.products), len(menu.channels)), -np.inf)
         gain = cells["effect" if shrink else "raw"] * cells["margin"] - cells["cost"]
         value[menu.positions(cells)] = gain.fillna(-np.inf)
-        return self.groups, value * made, *self.costs_and_limits()
+        return Programme(self.groups, value * made, *self.costs_and_limits())
 
     def costs_and_limits(self) -> tuple[np.ndarray, Limits]:
         """(C,) cost of a planned customer by channel, currency, and limits in planned customers."""
@@ -94,15 +80,8 @@ class Case(Problem):
 
     Parameters
     ----------
-    study : pmlib.studies.Study
-    engine : pmlib.engine.Engine
-    params : pmlib.params.Parameters
-    sources : Sources
-        The study's tables.
     states : narwhals.LazyFrame
         See `customer_states`.
-    eligible : pandas.DataFrame
-        See `eligibility`.
     segments : pandas.DataFrame
         ``segment, name, customers`` and what else chapter 2 says of each.
     product_names : mapping
@@ -116,7 +95,6 @@ class Case(Problem):
     params: Parameters
     sources: Sources
     states: nw.LazyFrame
-    eligible: pd.DataFrame
     segments: pd.DataFrame
     product_names: Mapping[str, str]
     has_rules: bool
@@ -141,25 +119,20 @@ class Case(Problem):
     @property
     def assumed(self) -> Phrase:
         """What stands in for an interval where nobody was contacted yet."""
-        margin = self.params.default_margin
-        return Phrase(
-            "assumed",
-            {
-                "take_up": rough_share(self.params.take_up, 6),
-                "margin": Number("", margin, "currency", decimals=0),
-            },
-        )
+        margin = Number("", self.params.default_margin, "currency", decimals=0)
+        take_up = rough_share(self.params.take_up, 6)
+        return Phrase("assumed", {"take_up": take_up, "margin": margin})
 
     @property
     def not_recorded(self) -> tuple[str, ...]:
         """What these data cannot check: of objection, cool-down, suitability and holding."""
-        names = self.sources.customers.collect_schema().names()
+        sources, names = self.sources, self.sources.customers.collect_schema().names()
         rated = self.catalogue.products["risk_rating"].notna().any()
         known = {
             "objection": "marketing_opt_out" in names,
-            "cool_down": self.sources.contacts is not None,
+            "cool_down": sources.contacts is not None,
             "suitability": "risk_tolerance" in names and rated,
-            "holding": self.sources.holdings is not None,
+            "holding": sources.holdings is not None,
         }
         return tuple(rule for rule, checked in known.items() if not checked)
 
@@ -191,9 +164,6 @@ def open_case(
 
     Parameters
     ----------
-    study : pmlib.studies.Study
-    engine : pmlib.engine.Engine
-    params : pmlib.params.Parameters
     segments : pandas.DataFrame
         ``segment, name, customers`` of chapter 2.
     rules : pandas.DataFrame
@@ -226,20 +196,20 @@ def open_case(
     if contacts is not None and study.value_is != "sales":  # goods can be bought again
         holdings = with_sales(holdings, contacts)
     sources = Sources(
-        customers=tables["customers"],
-        assignments=engine.scan(assignments),
+        tables["customers"],
+        engine.scan(assignments),
         holdings=holdings,
-        contacts=tables["contacts"],
+        contacts=contacts,
         as_of=as_of,
     )
-    rules = pd.DataFrame(columns=_RULE_COLUMNS) if rules.empty else rules
-    known = (
-        pd.DataFrame(columns=["product_id"])
-        if tables["products"] is None
-        else collect(tables["products"], sort_by=["product_id"])
-    )
-    if sources.contacts is not None:
-        offered = offered_products(sources.contacts)
+    if rules.empty:
+        columns = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
+        rules = pd.DataFrame(columns=columns)
+    known = pd.DataFrame(columns=["product_id"])
+    if tables["products"] is not None:
+        known = collect(tables["products"], sort_by=["product_id"])
+    if contacts is not None:
+        offered = offered_products(contacts)
     else:
         useful = useful_rules(rules)["consequent"]
         offered = tuple(sorted(set(useful if len(useful) else known["product_id"])))
@@ -271,15 +241,16 @@ def open_case(
         antecedents=antecedents,
         default_margin=1.0 if outcome == "value" else params.default_margin,
     )
-    if sources.contacts is not None:
+    if contacts is not None:
         evidence = count_contacts(sources, menu, engine, outcome=outcome, seed=params.seed)
         if evidence.kind == "response" and tables["holdings"] is not None:
-            same = response_is_holding(tables["holdings"], sources.contacts, as_of=as_of)
+            same = response_is_holding(tables["holdings"], contacts, as_of=as_of)
             evidence = replace(evidence, restates_holdings=same)
     else:
         assert baskets is not None  # without contacts the offers come from rules
         evidence = count_holdings(baskets, menu, take_up=params.take_up)
     states = customer_states(sources, menu, cool_down=params.cool_down)
+    capacity = tuple(menu.channels["capacity"])
     return Case(
         study=study,
         engine=engine,
@@ -288,14 +259,8 @@ def open_case(
         catalogue=menu,
         evidence=evidence,
         states=states,
-        eligible=eligibility(sources, menu, cool_down=params.cool_down),
         groups=count_groups(states, menu, segments=segments["segment"]),
-        limits=Limits(
-            budget=params.budget,
-            capacity=tuple(menu.channels["capacity"]),
-            contact_limit=params.contact_limit,
-            min_contacts=params.min_contacts,
-        ),
+        limits=Limits(params.budget, capacity, params.contact_limit, params.min_contacts),
         control_share=params.control_share,
         error_rate=params.error_rate,
         segments=segments,
@@ -308,30 +273,23 @@ def open_case(
 def eligibility_table(case: Case) -> Finding:
     """The eligibility of a case for publication: no count below `min_group_size` people.
 
-    Returns
-    -------
-    Finding
-        ``product`` (name), ``customers, not_contactable`` (under age, objecting or in cool-down),
-        ``held, unsuitable, eligible``; NaN where a count is too small or nothing is recorded.
+    The table has ``product`` (name), ``customers, not_contactable`` (under age, objecting or in
+    cool-down), ``held, unsuitable, eligible``; NaN where a count is too small or nothing is
+    recorded.
     """
-    counts = case.eligible.assign(
-        not_contactable=case.eligible[["minor", "objecting", "cooling_down"]].sum(axis=1)
-    )
+    counts = eligibility(case.sources, case.catalogue, cool_down=case.params.cool_down)
+    counts["not_contactable"] = counts[["minor", "objecting", "cooling_down"]].sum(axis=1)
     rules = ["not_contactable", "held", "unsuitable", "eligible"]
     parts = counts.melt("product_id", rules, var_name="rule", value_name="count")
-    shown = suppress(
-        parts, count="count", minimum=case.params.min_group_size, by=["product_id", "rule"]
-    )
-    wide = shown.set_index(["product_id", "rule"])["count"].unstack()  # noqa: PD010
+    least, keys = case.params.min_group_size, ["product_id", "rule"]
+    shown = suppress(parts, count="count", minimum=least, by=keys)
+    wide = shown.set_index(keys)["count"].unstack()  # noqa: PD010
     table = counts[["product_id", "customers"]].merge(wide[rules].reset_index(), on="product_id")
     table.insert(0, "product", table.pop("product_id").map(case.names))
     for column, rule in (("held", "holding"), ("unsuitable", "suitability")):
         if rule in case.not_recorded:
             table[column] = np.nan
     return Finding(table)
-
-
-_RULE_COLUMNS = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
 
 
 def _outcome(

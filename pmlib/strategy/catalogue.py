@@ -12,6 +12,10 @@ from pmlib.association.baskets import Baskets
 from pmlib.errors import StudyError
 from pmlib.studies import Channel
 
+Antecedents = Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]]
+"""Product to the rules that point to it, each as (segment, antecedent); segment 0 stands for all
+customers, the antecedent is a tuple of products. A product without rules is absent."""
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -24,14 +28,12 @@ class Catalogue:
     channels : pandas.DataFrame
         ``channel, cost`` (currency a contact), ``capacity`` (contacts, inf: no limit).
     antecedents : mapping
-        Product to the rules that point to it, each as (segment, antecedent); segment 0 stands
-        for all customers, the antecedent is a tuple of products. A product without rules is
-        absent.
+        See `Antecedents`.
     """
 
     products: pd.DataFrame
     channels: pd.DataFrame
-    antecedents: Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]]
+    antecedents: Antecedents
 
     @property
     def product_ids(self) -> tuple[str, ...]:
@@ -55,8 +57,8 @@ class Catalogue:
         return (
             np.searchsorted(np.unique(cells["segment"]), cells["segment"]),
             cells["holds"].astype(int).to_numpy(),
-            cells["product_id"].map({p: i for i, p in enumerate(self.product_ids)}).to_numpy(),
-            cells["channel"].map({c: i for i, c in enumerate(self.channel_names)}).to_numpy(),
+            pd.Index(self.product_ids).get_indexer(cells["product_id"]),
+            pd.Index(self.channel_names).get_indexer(cells["channel"]),
         )
 
 
@@ -65,7 +67,7 @@ def catalogue(
     channels: Sequence[Channel],
     *,
     offered: Sequence[str],
-    antecedents: Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]] | None = None,
+    antecedents: Antecedents | None = None,
     default_margin: float | None = None,
 ) -> Catalogue:
     """Put together what can be offered and through what.
@@ -88,14 +90,10 @@ def catalogue(
     StudyError
         A margin is missing.
     """
-    inf = float("inf")
     reach = pd.DataFrame(
-        {
-            "channel": [channel.name for channel in channels],
-            "cost": [float(channel.cost) for channel in channels],
-            "capacity": [inf if c.capacity is None else float(c.capacity) for c in channels],
-        }
-    )
+        [(c.name, c.cost, np.inf if c.capacity is None else c.capacity) for c in channels],
+        columns=["channel", "cost", "capacity"],
+    ).astype({"cost": float, "capacity": float})
     menu = pd.DataFrame({"product_id": sorted(offered)})
     for column in ("name", "risk_rating", "annual_margin"):
         known = products.set_index("product_id")[column] if column in products else {}
@@ -131,7 +129,7 @@ def useful_rules(rules: pd.DataFrame) -> pd.DataFrame:
 
 def choose_antecedents(
     rules: pd.DataFrame, baskets: Baskets, *, offered: Sequence[str]
-) -> dict[str, tuple[tuple[int, tuple[str, ...]], ...]]:
+) -> Antecedents:
     r"""Choose, for each product, the rules whose antecedents tell best who is likely to want it.
 
     Many rules may point to one product, and nearly everyone holds the antecedent of some weak
@@ -139,18 +137,8 @@ def choose_antecedents(
     these antecedents* most informative within segments: largest $\sum_s n_s \phi_s^2$, the
     chi-squared statistic of holding an antecedent and holding the product, over segments.
 
-    Parameters
-    ----------
-    rules : pandas.DataFrame
-        ``antecedent, consequent, scope, lift, survives, within``; see `useful_rules`.
-    baskets : pmlib.association.baskets.Baskets
-        Counted by segment, of customers on whom the rules were not found.
-    offered : sequence of str
-
-    Returns
-    -------
-    dict
-        See `Catalogue.antecedents`.
+    The rules have ``antecedent, consequent, scope, lift, survives, within``, see `useful_rules`;
+    the baskets are counted by segment, of customers on whom the rules were not found.
     """
     position = {product: i for i, product in enumerate(baskets.products)}
     chosen = {}
@@ -158,10 +146,8 @@ def choose_antecedents(
         if product not in offered:
             continue
         ordered = group.sort_values("lift", ascending=False, kind="stable")
-        found = [
-            (int(scope), tuple(antecedent))
-            for scope, antecedent in zip(ordered["scope"], ordered["antecedent"], strict=True)
-        ]
+        pairs = zip(ordered["scope"], ordered["antecedent"], strict=True)
+        found = [(int(scope), tuple(antecedent)) for scope, antecedent in pairs]
         flags = np.array([in_force(rule, baskets, position) for rule in found])
         unions = np.logical_or.accumulate(flags, axis=0)
         target = baskets.held[:, position[str(product)]]

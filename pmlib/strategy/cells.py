@@ -13,6 +13,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from operator import add
 
 import narwhals as nw
 import numpy as np
@@ -37,17 +38,10 @@ _DIGITS = 32
 
 @dataclass(frozen=True)
 class Sources:
-    """The study's tables as the plan reads them; None where the study has none.
+    """The study's tables as the plan reads them on the day `as_of`; None where the study has none.
 
-    Parameters
-    ----------
-    customers, assignments : narwhals.LazyFrame
-        Canonical customers; ``customer_id, segment`` of every customer.
-    holdings, contacts : narwhals.LazyFrame or None
-        Canonical tables; what was sold by a contact is among the holdings, see
-        `pmlib.canon.holdings.with_sales`.
-    as_of : datetime.date
-        The day of the plan.
+    `assignments` has ``customer_id, segment`` of every customer. What was sold by a contact is
+    among the holdings, see `pmlib.canon.holdings.with_sales`.
     """
 
     customers: nw.LazyFrame
@@ -106,31 +100,17 @@ class Groups:
         return counts
 
     def coarsened(self, *, segments: bool, rules: bool) -> tuple[Groups, np.ndarray]:
-        """Forget segments or rules, as a policy does that does not use them.
+        """Forget segments or rules, as a policy does that does not use them; returns as `merged`.
 
-        Returns
-        -------
-        Groups
-            Merged groups; what may be offered to whom stays known.
-        numpy.ndarray
-            (G,) the merged group of each group.
+        What may be offered to whom stays known.
         """
         segment = self.segment if segments else np.zeros_like(self.segment)
         state = self.state if rules else np.minimum(self.state, ELIGIBLE)
-        coarse = replace(
-            self, segment=segment, state=state, segments=self.segments if segments else (0,)
-        )
-        return coarse.merged()
+        levels = self.segments if segments else (0,)
+        return replace(self, segment=segment, state=state, segments=levels).merged()
 
     def merged(self) -> tuple[Groups, np.ndarray]:
-        """Merge groups of the same segment and state.
-
-        Returns
-        -------
-        Groups
-        numpy.ndarray
-            (G,) the merged group of each group.
-        """
+        """Merge groups of the same segment and state; also (G,) the merged group of each group."""
         codes = encode(self.state).assign(segment=self.segment)
         number = codes.groupby(["segment", *codes.columns[:-1]]).ngroup().to_numpy()
         first = np.unique(number, return_index=True)[1]
@@ -146,8 +126,6 @@ def customer_states(
 
     Parameters
     ----------
-    sources : Sources
-    catalogue : Catalogue
     cool_down : int
         Days since the last contact before the next one is allowed; 0 switches the rule off.
     lifted : collection of str
@@ -164,25 +142,20 @@ def customer_states(
         if rule not in lifted:
             frame = frame.filter(nw.col(column) == 0)
     states = []
-    for product, rating in zip(
-        catalogue.product_ids, catalogue.products["risk_rating"], strict=True
-    ):
+    ratings = catalogue.products["risk_rating"]
+    for product, rating in zip(catalogue.product_ids, ratings, strict=True):
         allowed = is_held(catalogue, product) == 0
         if "suitability" not in lifted and not np.isnan(rating):
             # An unknown tolerance counts as the lowest: what is not known to suit is not offered.
             allowed = allowed & (nw.col("tolerance") >= rating)
         state = holds_antecedent(catalogue, product) + ELIGIBLE
         states.append(nw.when(allowed).then(state).otherwise(nw.lit(NOT_ELIGIBLE)))
-    codes = {
-        f"code{start // _DIGITS}": reduce(
-            lambda total, term: total + term,
-            [
-                state.cast(nw.Int64) * nw.lit(3**digit, dtype=nw.Int64)
-                for digit, state in enumerate(states[start : start + _DIGITS])
-            ],
-        )
-        for start in range(0, len(states), _DIGITS)
-    }
+    digits = [
+        state.cast(nw.Int64) * nw.lit(3 ** (place % _DIGITS), dtype=nw.Int64)
+        for place, state in enumerate(states)
+    ]
+    starts = range(0, len(states), _DIGITS)
+    codes = {f"code{s // _DIGITS}": reduce(add, digits[s : s + _DIGITS]) for s in starts}
     return frame.with_columns(**codes).select("customer_id", "customer_hash", "segment", *codes)
 
 
@@ -235,12 +208,8 @@ def encode(state: np.ndarray) -> pd.DataFrame:
 def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd.DataFrame:
     """Count who falls to which rule: the way from all customers to those who may be offered.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row a product: ``product_id, customers, minor, objecting, cooling_down, held,
-        unsuitable, eligible``; the columns between sum to ``customers``, each rule counted after
-        those to its left.
+    One row a product: ``product_id, customers, minor, objecting, cooling_down, held, unsuitable,
+    eligible``; the columns between sum to ``customers``, each rule counted after those to its left.
     """
     frame = _flagged(sources, catalogue, cool_down=cool_down)
     adult, agrees = 1 - nw.col("minor"), 1 - nw.col("objects")
@@ -271,19 +240,12 @@ def mark_held(
 ) -> nw.LazyFrame:
     """Mark which products are held on a day: one row a key, one 0/1 column ``held_<position>``.
 
-    Parameters
-    ----------
-    holdings : narwhals.LazyFrame
-        ``product_id, opened_on, closed_on`` and `keys`.
-    products : sequence of str
-    keys : sequence of str
-        What a row stands for, e.g. ``["customer_id"]``.
-    held : narwhals.Expr
-        Which holdings count, from `pmlib.canon.holdings`.
+    Of the holdings, ``product_id, opened_on, closed_on`` and the keys, those count that the
+    expression `held`, from `pmlib.canon.holdings`, says.
     """
     marks = {
-        f"held_{position}": (nw.col("product_id") == product).cast(nw.Int8).max()
-        for position, product in enumerate(products)
+        f"held_{i}": (nw.col("product_id") == product).cast(nw.Int8).max()
+        for i, product in enumerate(products)
     }
     return holdings.filter(held).group_by(*keys).agg(**marks)
 
@@ -320,36 +282,28 @@ def holds_antecedent(catalogue: Catalogue, product: str) -> nw.Expr:
 def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.LazyFrame:
     """One row a customer: segment, minor, objects, cooling, tolerance, held_<position>."""
     names = sources.customers.collect_schema().names()
-    tolerance = (
-        nw.col("risk_tolerance").fill_null(1).cast(nw.Int64)
-        if "risk_tolerance" in names
-        else nw.lit(5, dtype=nw.Int64)
-    )
+    tolerance = nw.col("risk_tolerance").fill_null(1) if "risk_tolerance" in names else nw.lit(5)
     frame = sources.customers.select(
         "customer_id",
         "customer_hash",
         objects=may_object(sources.customers).cast(nw.Int64),
-        tolerance=tolerance,
+        tolerance=tolerance.cast(nw.Int64),
         minor=is_minor(sources.customers, sources.as_of).cast(nw.Int64),
     ).join(sources.assignments.select("customer_id", "segment"), on="customer_id", how="inner")
-    today = sources.as_of.toordinal()
+    none, key = nw.lit(0, dtype=nw.Int64), "customer_id"
     if sources.contacts is not None and cool_down > 0:
-        recent = (
-            made(sources.contacts)
-            .filter(day_number("contacted_on") > today - cool_down)
-            .group_by("customer_id")
-            .agg(cooling=nw.len())
+        recently = day_number("contacted_on") > sources.as_of.toordinal() - cool_down
+        recent = made(sources.contacts).filter(recently).select(key).unique()
+        frame = frame.join(
+            recent.with_columns(cooling=nw.lit(1, dtype=nw.Int64)), on=key, how="left"
         )
-        frame = frame.join(recent, on="customer_id", how="left").with_columns(
-            cooling=(nw.col("cooling").fill_null(0) > 0).cast(nw.Int64)
-        )
+        frame = frame.with_columns(cooling=nw.col("cooling").fill_null(0))
     else:
-        frame = frame.with_columns(cooling=nw.lit(0, dtype=nw.Int64))
+        frame = frame.with_columns(cooling=none)
     relevant = relevant_products(catalogue)
     columns = [f"held_{position}" for position in range(len(relevant))]
     if sources.holdings is None:
-        return frame.with_columns(**{column: nw.lit(0, dtype=nw.Int64) for column in columns})
-    held = mark_held(sources.holdings, relevant, keys=["customer_id"], held=held_on(sources.as_of))
-    return frame.join(held, on="customer_id", how="left").with_columns(
-        *[nw.col(column).fill_null(0) for column in columns]
-    )
+        return frame.with_columns(**dict.fromkeys(columns, none))
+    held = mark_held(sources.holdings, relevant, keys=[key], held=held_on(sources.as_of))
+    held_or_not = [nw.col(column).fill_null(0) for column in columns]
+    return frame.join(held, on=key, how="left").with_columns(*held_or_not)

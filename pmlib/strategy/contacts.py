@@ -20,17 +20,14 @@ from pmlib.canon.contacts import CONTROL
 from pmlib.engine import Engine, uniform
 from pmlib.inference.power import detectable_mean, detectable_rate
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
-from pmlib.strategy.case import Case
-from pmlib.strategy.catalogue import Catalogue
-from pmlib.strategy.cells import HOLDS, Groups, encode
+from pmlib.strategy.case import Case, Problem
+from pmlib.strategy.cells import HOLDS, encode
 from pmlib.strategy.design import Design
+from pmlib.strategy.evidence import CELL, moments
 from pmlib.strategy.plan import Plan
+from pmlib.strategy.programme import OFFER
 
 _ORDER_STREAM, _ARM_STREAM = 4002, 4003
-
-
-POWER = 0.8
-"""Chance of showing an effect of the size asked for: the convention in trials."""
 
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 
@@ -38,45 +35,34 @@ SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 @needs()
 def contact_plan(case: Case, design: Design) -> nw.LazyFrame:
     """Draw the contact plan of a study's design; see `draw_contacts`."""
-    return draw_contacts(
-        case.states,
-        case.groups,
-        design.plan,
-        case.catalogue,
-        case.engine,
-        cells=design.table,
-        control_share=case.control_share,
-        seed=case.params.seed,
-    )
+    plan, seed = design.plan, case.params.seed
+    return draw_contacts(case.states, case, plan, case.engine, cells=design.table, seed=seed)
 
 
 def draw_contacts(
     states: nw.LazyFrame,
-    groups: Groups,
+    problem: Problem,
     plan: Plan,
-    catalogue: Catalogue,
     engine: Engine,
     *,
     cells: pd.DataFrame,
-    control_share: float,
     seed: int,
 ) -> nw.LazyFrame:
     """Draw the customers of the plan and split each cell at random into offer and control.
 
+    At least the problem's `control_share` of each cell is control, so no limit on contacts is
+    exceeded.
+
     Parameters
     ----------
     states : narwhals.LazyFrame
-        From `customer_states`.
-    groups : Groups
-        Those customers, counted.
+        From `customer_states`, those customers that the problem's groups count.
+    problem : Problem
     plan : Plan
-        Planned on `groups`, not coarsened.
-    catalogue : Catalogue
+        Planned on its groups, not coarsened.
     engine : Engine
     cells : pandas.DataFrame
         ``cell`` (int), ``segment, holds, product_id, channel``.
-    control_share : float
-        At least this share of each cell is control, so no limit on contacts is exceeded.
     seed : int
 
     Returns
@@ -86,70 +72,49 @@ def draw_contacts(
         ``propensity`` (probability of this product, channel and arm for this customer),
         ``cell``.
     """
-    codes = encode(groups.state)
-    homes = codes.assign(segment=groups.segment, home=plan.origin)
+    codes = encode(problem.groups.state)
+    homes = codes.assign(segment=problem.groups.segment, home=plan.origin)
     homes = homes[homes["home"] >= 0]
-    offers = _offers(plan, catalogue, cells, control_share)
-    placed = (
-        states.join(engine.from_pandas(homes), on=["segment", *codes.columns], how="inner")
-        .with_columns(turn=uniform("customer_hash", seed=seed + _ORDER_STREAM))
-        .with_columns(
-            place=nw.col("customer_id").cum_count().over("home", order_by=["turn", "customer_id"])
-            - 1
-        )
-    )
+    offers = _offers(plan, problem, cells)
+    placed = states.join(engine.from_pandas(homes), on=["segment", *codes.columns], how="inner")
+    placed = placed.with_columns(turn=uniform("customer_hash", seed=seed + _ORDER_STREAM))
+    count = nw.col("customer_id").cum_count()
+    placed = placed.with_columns(place=count.over("home", order_by=["turn", "customer_id"]) - 1)
     drawn = placed.join(engine.from_pandas(offers), on="home", how="inner")
-    inside = [
-        (nw.col("place") + slot * nw.col("size") >= nw.col("start"))
-        & (nw.col("place") + slot * nw.col("size") < nw.col("end"))
-        for slot in range(plan.limits.contact_limit)
-    ]
-    drawn = drawn.filter(nw.any_horizontal(*inside, ignore_nulls=False)).with_columns(
-        lot=uniform("customer_hash", seed=seed + _ARM_STREAM)
-    )
-    drawn = drawn.with_columns(
-        rank=nw.col("customer_id").cum_count().over("cell", order_by=["lot", "customer_id"])
-    )
-    control = nw.col("rank") <= nw.col("n_control")
-    return drawn.select(
-        "customer_id",
-        "segment",
-        "product_id",
-        "channel",
-        arm=nw.when(control).then(nw.lit(CONTROL)).otherwise(nw.lit("offer")),
-        propensity=nw.col("drawn_share")
-        * nw.when(control).then(nw.col("held_out")).otherwise(1 - nw.col("held_out")),
-        cell=nw.col("cell"),
-    )
+    turns = [nw.col("place") + s * nw.col("size") for s in range(plan.limits.contact_limit)]
+    inside = [(turn >= nw.col("start")) & (turn < nw.col("end")) for turn in turns]
+    drawn = drawn.filter(nw.any_horizontal(*inside, ignore_nulls=False))
+    drawn = drawn.with_columns(lot=uniform("customer_hash", seed=seed + _ARM_STREAM))
+    drawn = drawn.with_columns(rank=count.over("cell", order_by=["lot", "customer_id"]))
+    control = nw.when(nw.col("rank") <= nw.col("n_control"))
+    of_arm = control.then(nw.col("held_out")).otherwise(1 - nw.col("held_out"))
+    return drawn.with_columns(
+        arm=control.then(nw.lit(CONTROL)).otherwise(nw.lit("offer")),
+        propensity=nw.col("drawn_share") * of_arm,
+    ).select("customer_id", "segment", "product_id", "channel", "arm", "propensity", "cell")
 
 
-def _offers(
-    plan: Plan, catalogue: Catalogue, cells: pd.DataFrame, control_share: float
-) -> pd.DataFrame:
+def _offers(plan: Plan, problem: Problem, cells: pd.DataFrame) -> pd.DataFrame:
     """One row a group and offer: its stretch of places, its cell, how many are held out."""
-    table = plan.allocation.sort_values(["group", "product", "channel"], ignore_index=True)
-    groups = plan.groups
-    group, product = table["group"].to_numpy(), table["product"].to_numpy()
-    ends = table.groupby("group")["customers"].cumsum()
-    size = groups.size[group]
-    table = table.assign(
-        home=group,
-        size=size,
-        start=ends - table["customers"],
-        end=ends,
-        segment=groups.segment[group],
-        holds=groups.state[group, product] == HOLDS,
-        product_id=np.asarray(catalogue.product_ids, dtype=object)[product],
-        channel=np.asarray(catalogue.channel_names, dtype=object)[table["channel"]],
-        drawn_share=table["customers"] / size,
-    ).merge(cells[["cell", *_KEYS]], on=_KEYS, how="left", validate="many_to_one")
-    planned = table.groupby("cell")["customers"].transform("sum")
-    n_control = np.ceil(planned * control_share - 1e-9).astype(np.int64)
+    table = plan.allocation.sort_values(OFFER, ignore_index=True)
+    groups, menu, customers = plan.groups, problem.catalogue, table["customers"]
+    home, product = table["group"].to_numpy(), table["product"].to_numpy()
+    end, size = table.groupby("group")["customers"].cumsum(), groups.size[home]
+    keys = {
+        "segment": groups.segment[home],
+        "holds": groups.state[home, product] == HOLDS,
+        "product_id": np.asarray(menu.product_ids, dtype=object)[product],
+        "channel": np.asarray(menu.channel_names, dtype=object)[table["channel"]],
+    }
+    start, drawn_share = end - customers, customers / size
+    table = pd.DataFrame(keys).assign(
+        home=home, size=size, start=start, end=end, drawn_share=drawn_share, planned=customers
+    )
+    table = table.merge(cells[["cell", *CELL]], on=CELL, how="left", validate="many_to_one")
+    planned = table.groupby("cell")["planned"].transform("sum")
+    n_control = np.ceil(planned * problem.control_share - 1e-9).astype(np.int64)
     table = table.assign(n_control=n_control, held_out=n_control / planned)
-    return table.drop(columns=["group", "product", "customers", "segment", "holds"])
-
-
-_KEYS = ["segment", "holds", "product_id", "channel"]
+    return table.drop(columns=["segment", "holds", "planned"])
 
 
 def export_csv(parquet: Path) -> Path:
@@ -171,16 +136,12 @@ def control_group(case: Case, design: Design) -> Finding:
     The evidence's control tells the rate without an offer. Where there is no control, the rate of
     those contacted stands for it: the case that offers cause nothing.
 
-    Returns
-    -------
-    Finding
-        Table: ``control_share, offered, control, detectable, expected``: smallest uplift that can
-        be shown and uplift expected, in the outcome's unit (sales or currency a contact). Without
-        a control on record ``expected`` is the whole response, or what was assumed. Facts: whether
-        the control is large enough, and whether to carry the plan out or to test it.
+    The table has ``control_share, offered, control, detectable, expected``: smallest uplift that
+    can be shown and uplift expected, in the outcome's unit (sales or currency a contact). Without a
+    control on record ``expected`` is the whole response, or what was assumed. Facts: whether the
+    control is large enough, and whether to carry the plan out or to test it.
     """
-    evidence, chosen = case.evidence, case.control_share
-    cells = design.planned
+    evidence, chosen, cells = case.evidence, case.control_share, design.planned
     if cells.empty:
         return missing("no_plan")
     planned = int(cells["planned"].sum())
@@ -188,11 +149,9 @@ def control_group(case: Case, design: Design) -> Finding:
     expected = float((weights * cells["effect"]).sum())
     # Mean and variance of the outcome in each arm, for the products as planned.
     sums = evidence.tallies.groupby(["control", "product_id"])[["w", "wy", "wyy"]].sum()
-    mean = sums["wy"] / sums["w"]
-    moments = pd.DataFrame({"mean": mean, "variance": sums["wyy"] / sums["w"] - mean**2})
     arms = {
         arm: weights @ of_arm.droplevel("control").reindex(cells["product_id"]).to_numpy()
-        for arm, of_arm in moments.groupby("control")
+        for arm, of_arm in pd.concat(moments(sums), axis=1).groupby("control")
     }
     measured, is_rate = evidence.kind == "uplift", evidence.outcome == "response"
     base = arms[True][0] if measured else expected
@@ -203,21 +162,18 @@ def control_group(case: Case, design: Design) -> Finding:
         if is_rate:
             found = detectable_rate(offered, control, base=base, error_rate=case.error_rate)
         else:
-            found = detectable_mean(
-                arms[False][1] / max(offered, 1), arms[measured][1] / control,
-                error_rate=case.error_rate,
-            )  # fmt: skip
+            variances = arms[False][1] / max(offered, 1), arms[measured][1] / control
+            found = detectable_mean(*variances, error_rate=case.error_rate)
         rows.append((share, offered, control, found, expected))
     columns = ["control_share", "offered", "control", "detectable", "expected"]
     table = pd.DataFrame(rows, columns=columns)
     own = table.loc[table["control_share"] == chosen, "detectable"]
     enough = table.loc[table["detectable"] <= table["expected"], "control_share"]
-    if chosen == 0:
-        size = "none_kept"
-    elif enough.empty:
+    size = "too_small" if chosen else "none_kept"
+    if chosen and enough.empty:
         size = "never_enough"
-    else:
-        size = "enough" if chosen >= enough.min() else "too_small"
+    elif chosen and chosen >= enough.min():
+        size = "enough"
     decision = "carry_out_as_test" if size == "enough" else "carry_out"
     unit = "points" if is_rate else "currency"
     uplift = Number(_COUNTED_ON[evidence.kind], expected, unit)

@@ -9,11 +9,10 @@ import pandas as pd
 
 from pmlib.numbers import Finding, Number, needs
 from pmlib.safeguards import suppress
-from pmlib.strategy.case import Case, rough_share
+from pmlib.strategy.case import Case
 from pmlib.strategy.effects import CellEffects, ends
 from pmlib.strategy.evidence import CELL
-from pmlib.strategy.limits import blocking_limits
-from pmlib.strategy.plan import GAP_ALLOWED, Plan, greedy, solve
+from pmlib.strategy.plan import Plan, greedy
 from pmlib.strategy.policies import plan_policies
 
 
@@ -28,17 +27,10 @@ class Design(Finding):
 
     Further tables, the last three empty where nobody is planned: *shrinkage*, the cells with an
     effect of their own; *offers*, see `offer_matrix`; *flow*, ``segment, name, product, channel,
-    planned``; *plan-segments*, ``segment, name, customers, planned, offers, spend, profit``.
+    planned``; *plan-segments*, ``segment, name, customers, planned, offers, spend, profit``, as in
+    `segments` but without small counts.
 
     Facts: what the effects rest on, and whether there is a plan or why not.
-
-    Parameters
-    ----------
-    plan : Plan
-    effects : CellEffects
-        What it was planned with.
-    segments : pandas.DataFrame
-        *plan-segments* with every count.
     """
 
     plan: Plan
@@ -63,7 +55,7 @@ def plan_study(case: Case) -> Design:
     expected = float((offers * cells["expected_profit"]).sum())
     load = (offers * cells["margin"]).to_numpy()
     half = effects.half_width(load, case.params.confidence_level)
-    by_hand = greedy(*case.programme(effects))
+    by_hand = greedy(case.programme(effects))
     shortfall = 1 - by_hand.profit / plan.profit if plan.profit > 0 else 0.0
     contacts, spend = int(offers.sum()), float((offers * cells["cost"]).sum())
     segments = case.segments[["segment", "name", "customers"]].merge(
@@ -139,8 +131,8 @@ def _outcome(case: Case, effects: CellEffects, *, planned: int) -> str:
         return "made"
     if not effects.detected:
         return "no_effect"
-    groups, value, *_ = case.programme(effects)
-    return "no_room" if (value[groups.eligible() > 0] > 0).any() else "nothing_pays"
+    pays = case.programme(effects).value[case.groups.eligible() > 0] > 0
+    return "no_room" if pays.any() else "nothing_pays"
 
 
 def _flow(case: Case, design: Design) -> pd.DataFrame:
@@ -153,11 +145,8 @@ def _flow(case: Case, design: Design) -> pd.DataFrame:
 def offer_matrix(case: Case, design: Design) -> pd.DataFrame:
     """Expected profit and planned customers by segment and product, over holds and channels.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``segment, name, product`` (name), ``eligible, planned, profit`` (currency),
-        ``per_contact`` (currency, the best channel's, weighted by eligible customers).
+    Columns: ``segment, name, product`` (name), ``eligible, planned, profit`` (currency),
+    ``per_contact`` (currency, the best channel's, weighted by eligible customers).
     """
     cells = design.table
     best = cells.sort_values("expected_profit").groupby(CELL[:3], as_index=False).last()
@@ -173,44 +162,10 @@ def offer_matrix(case: Case, design: Design) -> pd.DataFrame:
 
 
 @needs()
-def plan_size(case: Case, design: Design) -> Finding:
-    """Say how large the plan is and how good, or which limits leave no plan.
-
-    Returns
-    -------
-    Finding
-        Without a table. Whether the gap is above `GAP_ALLOWED`, and what it is without a smallest
-        cell. Where offers would pay and there is still no plan, the limits of which each, lifted
-        alone, would leave one.
-    """
-    groups, value, cost, limits = case.programme(design.effects)
-    gap, blocking = Number("", None), []
-    if design.planned.empty:
-        if design.facts["plan_outcome"] == "no_room":
-            blocking = blocking_limits(case, design.effects)
-    elif design.plan.gap > GAP_ALLOWED:
-        free = solve(groups, value, cost, replace(limits, min_contacts=0))
-        gap = rough_share(free.gap, 2)
-    return Finding(
-        facts={"plan_gap": "allowed" if gap.value is None else "wide"},
-        quotes={
-            "assumed": case.assumed,
-            "gap_allowed": rough_share(GAP_ALLOWED, 6),
-            "gap_without": gap,
-            "least": limits.min_contacts,
-            "blocking": blocking,
-        },
-    )
-
-
-@needs()
 def meaning(case: Case, design: Design) -> Finding:
     """What the plan means for the bank: the segment and the product that bring most of its profit.
 
-    Returns
-    -------
-    Finding
-        Without a table. Quotes them with their shares of the profit, and the segments left out.
+    No table. Quotes them with their shares of the profit, and the segments left out.
     """
     plan = design.planned
     if plan.empty:

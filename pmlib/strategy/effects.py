@@ -7,6 +7,7 @@ others (product, segment, channel, holding an antecedent) by as much as the data
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
@@ -21,7 +22,7 @@ from pmlib.inference.many_tests import holm
 from pmlib.inference.means import effective_number
 from pmlib.inference.normal import normal_quantile
 from pmlib.strategy.catalogue import Catalogue
-from pmlib.strategy.evidence import CELL, Evidence, Kind
+from pmlib.strategy.evidence import CELL, Evidence, Kind, moments
 
 # What cells may have in common: each set of columns gets a variance component of its own, around
 # means by channel and by holding an antecedent. That mean carries the claim of combining: without
@@ -48,18 +49,14 @@ class CellEffects:
         a contact, or currency a contact where the outcome is a value.
     covariance : numpy.ndarray
         Of the shrunk effects, in the order of `cells`.
-    observed : numpy.ndarray
-        (n,) raw effects that were observed.
-    sampling : numpy.ndarray
-        (n, n) their sampling covariance.
+    observed, sampling : numpy.ndarray
+        (n,) raw effects that were observed, and their sampling covariance.
     gain : numpy.ndarray
         (cells, n): the shrunk effects are ``gain @ observed``.
     own : numpy.ndarray
         (cells,) position in `observed` of each cell's own raw effect; -1 where it has none.
-    components : pandas.DataFrame
-        ``shared, sd``: standard deviation of what cells have in common.
     kind : str
-        "uplift", "response" or "association".
+        See `Evidence`.
     detected : bool
         Whether any effect is shown at all; if not, every effect is set to 0.
     p_value : float
@@ -73,7 +70,6 @@ class CellEffects:
     sampling: np.ndarray
     gain: np.ndarray
     own: np.ndarray
-    components: pd.DataFrame
     kind: Kind
     detected: bool
     p_value: float
@@ -104,21 +100,9 @@ def estimate(
     $\delta \sim N(X\beta, \sum_j \theta_j Z_j Z_j')$ with one variance $\theta_j$ for each
     entry of `SHARED`, estimated by restricted maximum likelihood. What is returned is the mean
     of $\delta$ given $d$. Products are put on one scale by the standard deviation of their
-    outcome first.
-
-    Parameters
-    ----------
-    evidence : Evidence
-    catalogue : Catalogue
-    segments : tuple of int
-        Segments of the cells; (0,) for a policy that does not look at them.
-    error_rate : float
-        Level at which any effect must show in a pilot before an offer is planned.
-
-    Returns
-    -------
-    CellEffects
-        Cells of every segment, holds, product and *tried* channel, in this order.
+    outcome first. There are cells of every segment, (0,) for a policy that does not look at them,
+    holds, product and *tried* channel, in this order; `error_rate` is the level at which any effect
+    must show in a pilot before an offer is planned.
     """
     treated, control = _arms(evidence)
     channels = [c for c in ("", *catalogue.channel_names) if (treated["channel"] == c).any()]
@@ -135,21 +119,23 @@ def estimate(
     shared = CELL[:2] if evidence.common_control else CELL[:3]
     block = cells.groupby(shared).ngroup().to_numpy()[seen]
     together = block[:, None] == block[None, :]
+    of_control = (cells["spread_control"] / cells["n_control"]).to_numpy()[seen]
     scale = cells["product_id"].map(_scales(evidence)).to_numpy()
+    fixed, codes = _model(cells[CELL], seen, channels)
 
-    def shrunk(spread: np.ndarray, start: np.ndarray | None = None) -> tuple[_Fit, np.ndarray]:
-        of_control = (cells["spread_control"] / cells["n_control"]).to_numpy()[seen]
-        sampling = np.diag(spread[seen] / cells["n"].to_numpy()[seen])
+    def shrunk(spread: pd.Series, start: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+        """Sampling covariance, and what `_shrink` returns."""
+        sampling = np.diag((spread / cells["n"]).to_numpy()[seen])
         sampling = sampling + together * np.sqrt(np.outer(of_control, of_control))
-        return _shrink(raw, sampling, scale, cells[CELL], seen, channels, start), sampling
+        return sampling, *_shrink(raw, sampling, scale, fixed, codes, seen, start)
 
-    fit, sampling = shrunk(cells["spread"].to_numpy())
+    sampling, gain, covariance, theta = shrunk(cells["spread"])
     if evidence.outcome == "response":
         # A cell's own rate must not set its own variance: cells without a sale would look
         # certain. The first fit started from the product's rate; the second takes its effects.
         least = 0.1 * cells["rate"].to_numpy()
-        rate = np.clip(cells["rate_control"] + fit.gain @ raw[seen], least, 1 - least).to_numpy()
-        fit, sampling = shrunk(rate * (1 - rate), fit.components["sd"].to_numpy() ** 2)
+        rate = np.clip(cells["rate_control"] + gain @ raw[seen], least, 1 - least)
+        sampling, gain, covariance, _ = shrunk(rate * (1 - rate), theta)
     p_value = _smallest_p(evidence) if evidence.kind == "uplift" else float("nan")
     detected = not p_value > error_rate
     table = cells[CELL].assign(
@@ -157,18 +143,17 @@ def estimate(
         n_control=cells["rows_control"].fillna(0).astype(int),
         raw=raw * evidence.take_up,
         raw_se=np.nan,
-        effect=fit.gain @ raw[seen] * evidence.take_up if detected else 0.0,
-        se=np.sqrt(np.diag(fit.covariance)) * evidence.take_up,
+        effect=gain @ raw[seen] * evidence.take_up if detected else 0.0,
+        se=np.sqrt(np.diag(covariance)) * evidence.take_up,
     )
     table.loc[seen, "raw_se"] = np.sqrt(np.diag(sampling)) * evidence.take_up
     effects = CellEffects(
         cells=table,
-        covariance=fit.covariance * evidence.take_up**2,
+        covariance=covariance * evidence.take_up**2,
         observed=raw[seen] * evidence.take_up,
         sampling=sampling * evidence.take_up**2,
-        gain=fit.gain,
+        gain=gain,
         own=np.where(seen, np.cumsum(seen) - 1, -1),
-        components=fit.components,
         kind=evidence.kind,
         detected=detected,
         p_value=p_value,
@@ -176,37 +161,44 @@ def estimate(
     return _for_every_channel(effects, catalogue) if channels == [""] else effects
 
 
-@dataclass(frozen=True)
-class _Fit:
-    gain: np.ndarray
-    covariance: np.ndarray
-    components: pd.DataFrame
+def _model(
+    cells: pd.DataFrame, seen: np.ndarray, channels: list[str]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Fixed effects, a column each, and codes of what of `SHARED` the data can tell apart."""
+    by_channel = [cells["channel"] == channel for channel in channels[1:]]
+    fixed = np.column_stack([np.ones(len(cells)), *by_channel]).astype(float)
+    with_holds = np.column_stack([fixed, cells["holds"]])
+    if np.linalg.matrix_rank(with_holds[seen]) > fixed.shape[1]:
+        fixed = with_holds
+    codes: list[np.ndarray] = []
+    partitions: set[bytes] = set()
+    basis = np.linalg.qr(fixed[seen])[0]
+    for columns in SHARED:
+        code = cells.groupby(list(columns), sort=False).ngroup().to_numpy()
+        partition = pd.factorize(code[seen])[0]
+        means = _dummies(partition).T.toarray()
+        left = means - basis @ (basis.T @ means)
+        explained = np.abs(left).max() < 1e-8  # by the fixed effects
+        if partition.tobytes() not in partitions and (columns == SHARED[-1] or not explained):
+            partitions.add(partition.tobytes())
+            codes.append(code)
+    return fixed, codes
 
 
 def _shrink(
     raw: np.ndarray,
     sampling: np.ndarray,
     scale: np.ndarray,
-    cells: pd.DataFrame,
+    fixed: np.ndarray,
+    codes: list[np.ndarray],
     seen: np.ndarray,
-    channels: list[str],
     start: np.ndarray | None,
-) -> _Fit:
-    """Fit the random-effects model and return the best linear prediction of all cells."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit the random-effects model: gain and covariance of all cells, and variance components."""
     sampling = sampling / np.outer(scale[seen], scale[seen])
-    fixed = np.column_stack(
-        [np.ones(len(cells)), *(cells["channel"] == channel for channel in channels[1:])]
-    ).astype(float)
-    with_holds = np.column_stack([fixed, cells["holds"]])
-    if np.linalg.matrix_rank(with_holds[seen]) > fixed.shape[1]:
-        fixed = with_holds
-    labels = _components(cells, seen, fixed)
-    codes = [label[seen] for label in labels.values()]
-    theta = _variances(raw[seen] / scale[seen], sampling, fixed[seen], codes, start)
-    prior = sum(
-        t * (label[:, None] == label[None, :])
-        for t, label in zip(theta, labels.values(), strict=True)
-    )
+    of_seen = [code[seen] for code in codes]
+    theta = _variances(raw[seen] / scale[seen], sampling, fixed[seen], of_seen, start)
+    prior = sum(t * (c[:, None] == c[None, :]) for t, c in zip(theta, codes, strict=True))
     X = fixed[seen]
     V = prior[np.ix_(seen, seen)] + sampling
     weights = np.linalg.solve(V, prior[seen]).T
@@ -215,11 +207,8 @@ def _shrink(
     rest = fixed - weights @ X
     covariance = prior - weights @ prior[seen] + rest @ np.linalg.solve(information, rest.T)
     gain = weights + rest @ np.linalg.solve(information, XV)
-    return _Fit(
-        gain=scale[:, None] * gain / scale[None, seen],
-        covariance=covariance * np.outer(scale, scale),
-        components=pd.DataFrame({"shared": list(labels), "sd": np.sqrt(theta)}),
-    )
+    gain = scale[:, None] * gain / scale[None, seen]
+    return gain, covariance * np.outer(scale, scale), theta
 
 
 def _variances(
@@ -277,72 +266,39 @@ def _dummies(code: np.ndarray) -> csr_array:
     return csr_array((np.ones(n), (level, np.arange(n))), shape=(level.max() + 1, n))
 
 
-def _components(cells: pd.DataFrame, seen: np.ndarray, fixed: np.ndarray) -> dict[str, np.ndarray]:
-    """Codes of each entry of `SHARED` that the data can tell from the others."""
-    labels: dict[str, np.ndarray] = {}
-    partitions: set[bytes] = set()
-    basis = np.linalg.qr(fixed[seen])[0]
-    for columns in SHARED:
-        code = cells.groupby(list(columns), sort=False).ngroup().to_numpy()
-        partition = pd.factorize(code[seen])[0]
-        means = _dummies(partition).T.toarray()
-        left = means - basis @ (basis.T @ means)
-        explained = np.abs(left).max() < 1e-8  # by the fixed effects
-        if partition.tobytes() in partitions or (explained and columns != SHARED[-1]):
-            continue
-        partitions.add(partition.tobytes())
-        labels[" x ".join(columns)] = code
-    return labels
-
-
-def _arms(evidence: Evidence) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Mean outcome of each treated cell and of each control, with what its variance needs."""
-    sums = ["rows", "w", "w2", "wy", "wyy"]
-    treated = evidence.tallies[~evidence.tallies["control"]]
-    control = evidence.tallies[evidence.tallies["control"]]
-    treated = treated.groupby(CELL, as_index=False)[sums].sum()
-    control = control.groupby(CELL[:3], as_index=False)[sums].sum()
-    return _means(treated, CELL[2:]), _means(control, CELL[2:3])
-
-
-def _means(arms: pd.DataFrame, pool: list[str]) -> pd.DataFrame:
-    """Add mean, effective number, and the pool's rate and variance to sums of arms."""
-    pooled = arms.groupby(pool)[["w", "wy", "wyy"]].transform("sum")
-    # With no event in the pool one is lent, or the variance would be zero.
-    rate = (pooled["wy"] / pooled["w"]).clip(lower=1 / pooled["w"])
-    spread = (pooled["wyy"] / pooled["w"] - rate**2).clip(lower=rate * 1e-3)
-    return arms.drop(columns=["w", "w2", "wy", "wyy"]).assign(
-        mean=arms["wy"] / arms["w"],
-        n=effective_number(arms["w"], arms["w2"]),
-        rate=rate,
-        spread=spread,
-    )
+def _arms(evidence: Evidence) -> Iterator[pd.DataFrame]:
+    """Treated cells and controls: mean, effective number, and the pool's rate and variance."""
+    for of_control, keys in ((False, CELL), (True, CELL[:3])):
+        tallies = evidence.tallies[evidence.tallies["control"] == of_control]
+        sums = ["rows", "w", "w2", "wy", "wyy"]
+        arms = tallies.groupby(keys, as_index=False)[sums].sum()
+        pooled = arms.groupby(keys[2:])[["w", "wy", "wyy"]].transform("sum")
+        # With no event in the pool one is lent, or the variance would be zero.
+        rate = (pooled["wy"] / pooled["w"]).clip(lower=1 / pooled["w"])
+        spread = (pooled["wyy"] / pooled["w"] - rate**2).clip(lower=rate * 1e-3)
+        mean, n = arms["wy"] / arms["w"], effective_number(arms["w"], arms["w2"])
+        table = arms.drop(columns=["w", "w2", "wy", "wyy"])
+        yield table.assign(mean=mean, n=n, rate=rate, spread=spread)
 
 
 def _scales(evidence: Evidence) -> pd.Series:
     """Standard deviation of each product's outcome over all arms."""
     sums = evidence.tallies.groupby("product_id")[["w", "wy", "wyy"]].sum()
-    total = sums.sum()
-    overall = np.sqrt(max(total["wyy"] / total["w"] - (total["wy"] / total["w"]) ** 2, 1e-12))
-    spread = np.sqrt((sums["wyy"] / sums["w"] - (sums["wy"] / sums["w"]) ** 2).clip(lower=0))
+    overall = np.sqrt(max(moments(sums.sum())[1], 1e-12))
+    spread = np.sqrt(moments(sums)[1].clip(lower=0))
     return spread.where(spread > 0, overall).clip(lower=0.1 * overall)
 
 
 def _smallest_p(evidence: Evidence) -> float:
     """Holm-adjusted one-sided p-value of no positive effect, overall and by product."""
     sums = ["w", "w2", "wy", "wyy"]
-    tallies = evidence.tallies
-    by_product = tallies.groupby(["control", "product_id"])[sums].sum()
-    overall = tallies.groupby("control")[sums].sum()
-    overall.index = pd.MultiIndex.from_product([overall.index, [""]])
-    arms = pd.concat([by_product, overall])
+    tallies = pd.concat([evidence.tallies, evidence.tallies.assign(product_id="")])
+    arms = tallies.groupby(["control", "product_id"])[sums].sum()
     both = arms.groupby(level=1).sum()
     offered, control = (arms.xs(arm).reindex(both.index) for arm in (False, True))
-    spread = both["wyy"] / both["w"] - (both["wy"] / both["w"]) ** 2
-    error = np.sqrt(
-        spread * sum(1 / effective_number(arm["w"], arm["w2"]) for arm in (offered, control))
-    )
-    gain = offered["wy"] / offered["w"] - control["wy"] / control["w"]
+    per_contact = sum(1 / effective_number(arm["w"], arm["w2"]) for arm in (offered, control))
+    error = np.sqrt(moments(both)[1] * per_contact)
+    gain = moments(offered)[0] - moments(control)[0]
     p_values = ndtr(-gain / error.where(error > 0))[gain.notna()]
     # Without a sale in either arm nothing speaks for an effect: a test with a p-value of 1.
     return float(holm(p_values.fillna(1.0)).min())

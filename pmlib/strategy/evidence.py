@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from functools import reduce
+from operator import add
 from typing import Literal
 
 import narwhals as nw
@@ -50,16 +51,14 @@ class Evidence:
         every channel), ``control`` (bool), ``rows``, ``w`` and ``w2`` (sums of weights and of
         squared weights), ``wy`` and ``wyy`` (weighted sums of the outcome and its square).
         Weights are inverse propensities; 1 where none is recorded.
-    kind : str
-        "uplift", "response" or "association".
-    outcome : str
-        "response" (0 or 1) or "value" (currency).
+    kind, outcome : str
+        What it can tell; "response" (0 or 1) or "value" (currency).
     common_control : bool
         The control was not assigned to a product: all products share it.
     take_up : float
         From holding rate to sales a contact; 1 unless `kind` is "association".
     restates_holdings : bool
-        Who responded holds the product, and who did not does not: see `response_is_holding`.
+        See `response_is_holding`.
     """
 
     tallies: pd.DataFrame
@@ -68,11 +67,6 @@ class Evidence:
     common_control: bool
     take_up: float = 1.0
     restates_holdings: bool = False
-
-    @property
-    def can_be_split(self) -> bool:
-        """Whether customers of two halves were contacted, to plan on one and judge on the other."""
-        return self.kind != "association"
 
     def of_fold(self, fold: int) -> Evidence:
         """Keep one half of the customers."""
@@ -88,12 +82,16 @@ class Evidence:
         return replace(self, tallies=tallies.groupby(keys, as_index=False).sum())
 
 
+def moments(sums: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Mean and variance of the outcome, from sums of `Evidence.tallies`."""
+    mean = sums["wy"] / sums["w"]
+    return mean, sums["wyy"] / sums["w"] - mean**2
+
+
 def offered_products(contacts: nw.LazyFrame) -> tuple[str, ...]:
     """Products that customers were contacted for."""
-    offers = made(contacts).filter(~nw.col("product_id").is_null())
-    return tuple(
-        collect(offers.select("product_id").unique(), sort_by=["product_id"])["product_id"]
-    )
+    offers = made(contacts).filter(~nw.col("product_id").is_null()).select("product_id")
+    return tuple(collect(offers.unique(), sort_by=["product_id"])["product_id"])
 
 
 def response_is_holding(holdings: nw.LazyFrame, contacts: nw.LazyFrame, *, as_of: dt.date) -> bool:
@@ -124,18 +122,7 @@ def count_contacts(
     Where there is a randomised campaign, see `pmlib.canon.contacts.campaigns`, only such campaigns
     count and the kind is "uplift"; otherwise all contacts made count and the kind is "response".
     Offers of products the customer already held are left out. Whether an antecedent was held is
-    looked up as of before the contact.
-
-    Parameters
-    ----------
-    sources : Sources
-        With contacts.
-    catalogue : Catalogue
-    engine : pmlib.engine.Engine
-    outcome : str
-        "response" takes ``responded``, "value" takes ``value``.
-    seed : int
-        Decides which customers are in which of two folds.
+    looked up as of before the contact. The seed decides which customers are in which of two folds.
 
     Raises
     ------
@@ -147,16 +134,9 @@ def count_contacts(
     rows = contact_rows(sources, catalogue, engine, outcome=outcome, seed=seed)
     weight, y = nw.col("weight"), nw.col("y")
     keys = ["usable", "fold", *CELL, "control"]
-    tallies = collect(
-        rows.group_by(*keys).agg(
-            rows=nw.len(),
-            w=weight.sum(),
-            w2=(weight * weight).sum(),
-            wy=(weight * y).sum(),
-            wyy=(weight * y * y).sum(),
-        ),
-        sort_by=keys,
-    )
+    sums = {"w": weight, "w2": weight * weight, "wy": weight * y, "wyy": weight * y * y}
+    counts = {"rows": nw.len(), **{name: term.sum() for name, term in sums.items()}}
+    tallies = collect(rows.group_by(*keys).agg(**counts), sort_by=keys)
     usable = tallies.pop("usable").astype(bool)
     tallies = tallies[usable].reset_index(drop=True)
     tallies["holds"] = tallies["holds"].astype(bool)
@@ -185,13 +165,10 @@ def contact_rows(
 ) -> nw.LazyFrame:
     """The contacts that effects are learnt from, one by one; arguments as `count_contacts`.
 
-    Returns
-    -------
-    narwhals.LazyFrame
-        ``campaign_id, customer_id, product_id, channel`` ("" for controls), ``control`` (bool),
-        ``weight`` (inverse propensity), ``y``, ``fold, segment, holds`` (0 or 1), ``usable``
-        (bool) and, where there are holdings, ``held_<position>`` on the day before. A control
-        without a product has a row for each product.
+    Columns: ``campaign_id, customer_id, product_id, channel`` ("" for controls), ``control``
+    (bool), ``weight`` (inverse propensity), ``y``, ``fold, segment, holds`` (0 or 1), ``usable``
+    (bool) and, where there are holdings, ``held_<position>`` on the day before. A control without a
+    product has a row for each product.
     """
     assert sources.contacts is not None
     usable, kind, common = _campaigns(sources.contacts)
@@ -218,13 +195,8 @@ def contact_rows(
 def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) -> Evidence:
     """Count holders per cell, where a study has no contacts to learn from.
 
-    Parameters
-    ----------
-    baskets : pmlib.association.baskets.Baskets
-        Of customers on whom the rules were not found.
-    catalogue : Catalogue
-    take_up : float
-        Assumed sales per contact and holding rate, 0 to 1.
+    The baskets are of customers on whom the rules were not found; `take_up` is the assumed number
+    of sales per contact and holding rate, 0 to 1.
     """
     position = {product: i for i, product in enumerate(baskets.products)}
     parts = []
@@ -233,21 +205,13 @@ def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) ->
         for rule in catalogue.antecedents.get(product, ()):
             holds |= in_force(rule, baskets, position)
         holders = baskets.customers * baskets.held[:, position[product]]
-        table = pd.DataFrame(
-            {"segment": baskets.segment, "holds": holds, "w": baskets.customers, "wy": holders}
-        )
-        parts.append(
-            table.groupby(["segment", "holds"], as_index=False).sum().assign(product_id=product)
-        )
-    tallies = pd.concat(parts, ignore_index=True).astype({"w": float, "wy": float})
-    tallies = tallies.assign(
-        fold=0,
-        channel="",
-        control=False,
-        rows=tallies["w"].astype(int),
-        w2=tallies["w"],
-        wyy=tallies["wy"],
-    )
+        table = pd.DataFrame({"segment": baskets.segment, "holds": holds, "product_id": product})
+        parts.append(table.assign(w=baskets.customers, wy=holders))
+    keys = ["product_id", "segment", "holds"]
+    tallies = pd.concat(parts).groupby(keys, as_index=False)[["w", "wy"]].sum()
+    tallies = tallies.astype({"w": float, "wy": float})
+    rows, w2, wyy = tallies["w"].astype(int), tallies["w"], tallies["wy"]
+    tallies = tallies.assign(fold=0, channel="", control=False, rows=rows, w2=w2, wyy=wyy)
     return Evidence(tallies, "association", "response", common_control=False, take_up=take_up)
 
 
@@ -283,23 +247,15 @@ def _with_cell(
         return rows.with_columns(holds=nw.lit(0, dtype=nw.Int64), usable=known)
     products = relevant_products(catalogue)
     keys = ["campaign_id", "customer_id"]
-    dated = (
-        rows.select(*keys, "day")
-        .unique()
-        .join(
-            sources.holdings.select("customer_id", "opened_on", "closed_on", held="product_id"),
-            on="customer_id",
-            how="inner",
-        )
-    )
-    held = mark_held(
-        dated.rename({"held": "product_id"}), products, keys=keys, held=held_before(nw.col("day"))
-    )
+    holdings = sources.holdings.select("customer_id", "product_id", "opened_on", "closed_on")
+    contacted = rows.select(*keys, "day").unique()
+    dated = contacted.join(holdings, on="customer_id", how="inner")
+    held = mark_held(dated, products, keys=keys, held=held_before(nw.col("day")))
     # Where an opening date is not known the offered product may be what the contact sold, so
     # only a dated opening says that it was held before.
     before = (
         dated.filter(surely_held_before(nw.col("day")))
-        .select(*keys, product_id="held", already=nw.lit(1, dtype=nw.Int64))
+        .select(*keys, "product_id", already=nw.lit(1, dtype=nw.Int64))
         .unique()
     )
     rows = (
@@ -310,11 +266,8 @@ def _with_cell(
             already=nw.col("already").fill_null(0),
         )
     )
-    holds = reduce(
-        lambda total, term: total + term,
-        [
-            (nw.col("product_id") == product).cast(nw.Int64) * holds_antecedent(catalogue, product)
-            for product in catalogue.product_ids
-        ],
-    )
-    return rows.with_columns(holds=holds, usable=known & (nw.col("already") == 0))
+    of_product = [
+        (nw.col("product_id") == product).cast(nw.Int64) * holds_antecedent(catalogue, product)
+        for product in catalogue.product_ids
+    ]
+    return rows.with_columns(holds=reduce(add, of_product), usable=known & (nw.col("already") == 0))

@@ -7,6 +7,7 @@ by planning once more with equal offer rates.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -45,33 +46,22 @@ CHECKS = ("holding", "suitability", "objection")
 def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     """Count forbidden offers, compare offer rates of groups, and price making them equal.
 
+    The table has ``trait, group, customers, offered, rate, low, high, rate_eligible`` (among those
+    who may be offered anything); no group smaller than ``min_group_size``; empty where the study
+    knows neither gender nor age. *equal-rates* is empty where there is no plan or no trait, see
+    `price_of_equality`. Facts: whether the plan is lawful, and whether offer rates differ.
+
     Parameters
     ----------
     case : Case
     design : Design
-        The plan that `contacts` were drawn for.
     contacts : narwhals.LazyFrame
-        The contact plan, see `draw_contacts`.
-
-    Returns
-    -------
-    Finding
-        ``trait, group, customers, offered, rate, low, high, rate_eligible`` (among those who may
-        be offered anything); no group smaller than ``min_group_size``; empty where the study knows
-        neither gender nor age. Further table *equal-rates*: ``trait, difference`` (largest
-        difference of offer rates allowed, share; NaN: any), ``profit`` (currency), ``cost``
-        (profit given up, currency) with ``low, high``, and ``cost_share``; empty where there is no
-        plan or no trait. Facts: whether the plan is lawful, and whether offer rates differ.
+        The contact plan drawn for the design, see `draw_contacts`.
     """
-    study = case.study
-    offers = made(contacts)
-    flagged = exclusions(
-        offers,
-        customers=case.sources.customers,
-        on=case.sources.as_of,
-        products=study.scan("products", case.engine) if study.has("products") else None,
-        holdings=case.sources.holdings,
-    )
+    study, sources, offers = case.study, case.sources, made(contacts)
+    products = study.scan("products", case.engine) if study.has("products") else None
+    people, held, day = sources.customers, sources.holdings, sources.as_of
+    flagged = exclusions(offers, customers=people, on=day, products=products, holdings=held)
     counted = count_exclusions(flagged).set_index("reason")
     violations = int(counted.loc["any", "excluded"])
     rates, equal = _rates(case, offers), pd.DataFrame()
@@ -93,12 +83,8 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     if not rates.empty and not design.planned.empty:
         equal = price_of_equality(case, design, rates)
         for row in equal[equal["difference"] == 0].itertuples():
-            cost = Number(
-                f"equal_rates_cost_{row.trait}",
-                row.cost,
-                "currency",
-                *ends(row.cost, row.high - row.cost),
-            )
+            low, high = ends(row.cost, row.high - row.cost)
+            cost = Number(f"equal_rates_cost_{row.trait}", row.cost, "currency", low, high)
             numbers.append(cost)
             share = Number("", row.cost_share, "share")
             told = {"trait": Level("trait", row.trait), "cost": cost, "share": share}
@@ -109,21 +95,12 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
 def price_of_equality(case: Case, design: Design, rates: pd.DataFrame) -> pd.DataFrame:
     """Plan again with offer rates that are equal, or half as different, between groups.
 
-    Rates are planned contacts a customer of the group, contactable or not. Groups too small to
-    show and customers whose trait is not known are left free. All plans compared are fractional
-    optima without a smallest cell.
+    Rates, as in the main table of `check_plan`, are planned contacts a customer of the group,
+    contactable or not. Groups too small to show and customers whose trait is not known are left
+    free. All plans compared are fractional optima without a smallest cell.
 
-    Parameters
-    ----------
-    case : Case
-    design : Design
-    rates : pandas.DataFrame
-        The main table of `check_plan`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        *equal-rates* of `check_plan`.
+    Columns: ``trait, difference`` (largest difference of offer rates allowed, share), ``profit``
+    (currency), ``cost`` (profit given up, currency) with ``low, high``, and ``cost_share``.
     """
     position = case.catalogue.positions(design.table)
     margin = design.table["margin"].to_numpy() * case.made
@@ -149,7 +126,7 @@ def _even_plans(
     case: Case, design: Design, trait: str, of_trait: pd.DataFrame, differences: Sequence[float]
 ) -> list[tuple[float, np.ndarray]]:
     """Profit and (L, 2, P, C) contacts of the best plan at each allowed difference of rates."""
-    groups, value, cost, limits = case.programme(design.effects)
+    programme = case.programme(design.effects)
     n_parts = len(of_trait)
     part: nw.Expr = nw.lit(n_parts)
     for number, name in enumerate(of_trait["group"]):
@@ -159,27 +136,22 @@ def _even_plans(
     states = case.states.join(people, on="customer_id", how="left").with_columns(
         segment=nw.col("segment") * (n_parts + 1) + part
     )
-    segments = [s * (n_parts + 1) + k for s in groups.segments for k in range(n_parts + 1)]
-    by_part = np.repeat(value, n_parts + 1, axis=0)
-    parted, _ = compact(
-        count_groups(states, case.catalogue, segments=segments), by_part, limits.contact_limit
-    )
-    part_of = parted.segment % (n_parts + 1)
+    levels = case.groups.segments
+    segments = [s * (n_parts + 1) + k for s in levels for k in range(n_parts + 1)]
+    groups = count_groups(states, case.catalogue, segments=segments)
+    value = np.repeat(programme.value, n_parts + 1, axis=0)
+    parted = replace(programme, groups=groups, value=value)
+    parted, _ = compact(parted, programme.limits.contact_limit)
+    part_of = parted.groups.segment % (n_parts + 1)
+    part_of = np.where(part_of < n_parts, part_of, -1)
+    customers = of_trait["customers"].to_numpy(dtype=float)
     found = []
     for difference in differences:
-        plan = solve_evenly(
-            parted,
-            by_part,
-            cost,
-            limits,
-            part=np.where(part_of < n_parts, part_of, -1),
-            people=of_trait["customers"].to_numpy(dtype=float),
-            tolerance=difference,
-        )
-        contacts = np.zeros(by_part.shape)
-        at = (*parted.cell(plan.group, plan.product), plan.channel)
-        np.add.at(contacts, at, plan.customers)
-        over_parts = contacts.reshape(len(value), n_parts + 1, *value.shape[1:]).sum(axis=1)
+        plan = solve_evenly(parted, part=part_of, people=customers, tolerance=difference)
+        group, product, channel, planned = (column for _, column in plan.allocation.items())
+        contacts = np.zeros(value.shape)
+        np.add.at(contacts, (*parted.groups.cell(group, product), channel), planned)
+        over_parts = contacts.reshape(len(levels), n_parts + 1, *value.shape[1:]).sum(axis=1)
         found.append((plan.bound, over_parts))
     return found
 
@@ -227,15 +199,11 @@ def _traits(case: Case) -> dict[str, nw.Expr]:
         traits["gender"] = nw.col("gender")
     age = age_of(case.sources.customers, case.sources.as_of)
     if age is not None:
-        traits["age"] = _band(age)
+        band: nw.Expr = nw.lit(None, dtype=nw.String)
+        for low, high, name in zip((0, *BANDS), (*BANDS, 200), LABELS, strict=True):
+            band = nw.when((age >= low) & (age < high)).then(nw.lit(name)).otherwise(band)
+        traits["age"] = band
     return traits
-
-
-def _band(age: nw.Expr) -> nw.Expr:
-    label: nw.Expr = nw.lit(None, dtype=nw.String)
-    for low, high, name in zip((0, *BANDS), (*BANDS, 200), LABELS, strict=True):
-        label = nw.when((age >= low) & (age < high)).then(nw.lit(name)).otherwise(label)
-    return label
 
 
 def _widest(rates: pd.DataFrame, confidence_level: float) -> tuple[float, float, dict[str, Any]]:

@@ -9,13 +9,15 @@ import pandas as pd
 
 from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.programme import (
+    OFFER,
     Limits,
+    Programme,
     Relaxed,
     best_of,
     solve_by_branching,
     solve_by_dual,
     solve_directly,
-)
+)  # fmt: skip
 
 # Above this many variables the dual is faster than handing the whole programme to HiGHS.
 DIRECT_LIMIT = 10_000
@@ -29,7 +31,6 @@ GAP_ALLOWED = 1e-3
 _SPARE = 1
 _ROWS = 65_536
 
-
 # A gap below this is rounding, which is not the same in two runs.
 _ROUNDING = 1e-9
 
@@ -40,31 +41,30 @@ class Plan:
 
     Parameters
     ----------
+    groups : Groups
+        As merged for the plan.
+    origin : numpy.ndarray
+        Position in them of each group of the programme; -1 where it gets no offer.
+    limits : Limits
     allocation : pandas.DataFrame
         ``group, product, channel`` (positions) and ``customers`` (whole, at least 1).
     contacts : numpy.ndarray
-        (L, 2, P, C) contacts by segment, holds, product and channel.
-    profit : float
-        Expected profit, currency.
-    spend : float
-        Cost of all contacts, currency.
-    bound : float
-        No plan within these limits can be expected to earn more.
-    prices : pandas.Series
-        Profit that one more unit of each coupling limit would add: ``budget`` and ``channel 0``,
-        ``channel 1``, ...
-    limits : Limits
+        (L, 2, P, C) contacts.
+    profit, spend : float
+        Expected profit and cost of all contacts, currency.
+    bound, prices
+        See `Relaxed`.
     """
 
+    groups: Groups
+    origin: np.ndarray
+    limits: Limits
     allocation: pd.DataFrame
     contacts: np.ndarray
     profit: float
     spend: float
     bound: float
     prices: pd.Series
-    limits: Limits
-    groups: Groups
-    origin: np.ndarray
 
     @property
     def gap(self) -> float:
@@ -73,54 +73,38 @@ class Plan:
         return missed if missed > _ROUNDING else 0.0
 
 
-def solve(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
-    """Find the most profitable plan within the limits.
+def solve(programme: Programme) -> Plan:
+    """Find the most profitable plan: in whole customers, within the limits.
 
-    Parameters
-    ----------
-    groups : Groups
-    value : numpy.ndarray
-        (L, 2, P, C) expected profit of a contact, currency; -inf where no offer may be made.
-    cost : numpy.ndarray
-        (C,) cost of a contact, currency.
-    limits : Limits
-
-    Returns
-    -------
-    Plan
-        In whole customers; `Plan.gap` tells what rounding and `min_contacts` cost.
+    `Plan.gap` tells what rounding and `min_contacts` cost.
     """
-    value = _worthwhile(groups, value, limits)
-    plan = _rounded(groups, value, cost, limits)
-    bound, prices = plan.bound, plan.prices
-    opened = value
+    programme = _worthwhile(programme)
+    plan = first = _rounded(programme)
+    opened = programme.value
     while (small := _too_small(plan)).any():  # close these cells, and plan again
         opened = np.where(small[..., None], -np.inf, opened)
-        plan = _rounded(groups, opened, cost, limits)
-    plan = replace(plan, bound=bound, prices=prices)
-    return plan if plan.gap <= GAP_ALLOWED else _searched(plan, groups, value, cost)
+        plan = _rounded(replace(programme, value=opened))
+    plan = replace(plan, bound=first.bound, prices=first.prices)
+    return plan if plan.gap <= GAP_ALLOWED else _searched(plan, programme)
 
 
-def _rounded(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
+def _rounded(programme: Programme) -> Plan:
     """Solve in fractions of customers, and round; cells may come out too small."""
-    merged, origin = compact(groups, value, limits.contact_limit)
-    relaxed = _relaxed(merged, value, cost, limits)
-    plan = _described(_whole(merged, relaxed, value, cost, limits), merged, value, cost, limits)
-    return replace(plan, bound=relaxed.bound, prices=relaxed.prices, origin=origin)
+    merged, origin = compact(programme, programme.limits.contact_limit)
+    relaxed = _relaxed(merged)
+    return _described(merged, origin, _whole(merged, relaxed), relaxed)
 
 
-def _searched(plan: Plan, groups: Groups, value: np.ndarray, cost: np.ndarray) -> Plan:
+def _searched(plan: Plan, programme: Programme) -> Plan:
     """Look for a better plan by branch and bound, where the programme is small."""
-    limits = plan.limits
     # With a smallest cell the best offer is not always the one to make: keep some of the next.
-    spare, origin = compact(groups, value, limits.contact_limit + _SPARE)
-    if (spare.state != NOT_ELIGIBLE).sum() * len(cost) > INTEGER_LIMIT:
+    spare, origin = compact(programme, programme.limits.contact_limit + _SPARE)
+    if (spare.groups.state != NOT_ELIGIBLE).sum() * len(spare.cost) > INTEGER_LIMIT:
         return plan
     for integers in (False, True):  # rounding can make a cell too small: then in whole customers
-        found = solve_by_branching(spare, value, cost, limits, integers=integers)
+        found = solve_by_branching(spare, integers=integers)
         if found is not None:
-            whole = _whole(spare, found, value, cost, limits)
-            better = replace(_described(whole, spare, value, cost, limits), origin=origin)
+            better = _described(spare, origin, _whole(spare, found), found)
             if better.profit > plan.profit and not _too_small(better).any():
                 return replace(better, bound=plan.bound, prices=plan.prices)
     return plan
@@ -132,26 +116,23 @@ def _too_small(plan: Plan) -> np.ndarray:
     return (customers > 0) & (customers < plan.limits.min_contacts)
 
 
-def relax(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
-    """Solve the plan in fractions of customers; arguments as for `solve`.
-
-    Its `bound` is the most that any plan within the limits can be expected to earn, and its
-    `prices` say how that changes with the limits.
-    """
-    value = _worthwhile(groups, value, limits)
-    return _relaxed(compact(groups, value, limits.contact_limit)[0], value, cost, limits)
+def relax(programme: Programme) -> Relaxed:
+    """Solve the programme in fractions of customers."""
+    programme = _worthwhile(programme)
+    return _relaxed(compact(programme, programme.limits.contact_limit)[0])
 
 
-def _relaxed(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
-    variables = int((best_of(groups, value.max(axis=3)) > 0).sum()) * len(cost)
-    solver = solve_directly if variables <= DIRECT_LIMIT else solve_by_dual
-    return solver(groups, value, cost, limits)
+def _relaxed(programme: Programme) -> Relaxed:
+    offers = (best_of(programme.groups, programme.value.max(axis=3)) > 0).sum()
+    small = int(offers) * len(programme.cost) <= DIRECT_LIMIT
+    return (solve_directly if small else solve_by_dual)(programme)
 
 
-def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Plan:
+def greedy(programme: Programme) -> Plan:
     """Fill the best offers first, by profit per currency of cost: what one would do by hand."""
-    value = _worthwhile(groups, value, replace(limits, min_contacts=0))
-    groups, origin = compact(groups, value, limits.contact_limit)
+    programme = replace(programme, limits=replace(programme.limits, min_contacts=0))
+    merged, origin = compact(_worthwhile(programme), programme.limits.contact_limit)
+    groups, value, cost, limits = merged.groups, merged.value, merged.cost, merged.limits
     room = groups.size * limits.contact_limit
     offered = np.zeros((len(groups.size), len(groups.products)), dtype=np.int64)
     budget, capacity = limits.budget, list(limits.capacity)
@@ -174,30 +155,28 @@ def greedy(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) 
         capacity[channel] -= total
         to = np.flatnonzero(take)
         rows.append(np.column_stack([to, np.full((len(to), 2), (product, channel)), take[to]]))
-    columns = ["group", "product", "channel", "customers"]
-    allocation = pd.DataFrame(np.vstack([np.zeros((0, 4), int), *rows]), columns=columns)
-    return replace(_described(allocation, groups, value, cost, limits), origin=origin)
+    table = np.vstack([np.zeros((0, 4), int), *rows])
+    allocation = pd.DataFrame(table, columns=[*OFFER, "customers"])
+    return _described(merged, origin, allocation, Relaxed(allocation, float("nan")))
 
 
-def _worthwhile(groups: Groups, value: np.ndarray, limits: Limits) -> np.ndarray:
+def _worthwhile(programme: Programme) -> Programme:
     """Bar what is not expected to earn anything, and cells that cannot be large enough."""
-    possible = groups.eligible() >= max(limits.min_contacts, 1)
-    return np.where(possible[..., None] & np.isfinite(value) & (value > 0), value, -np.inf)
+    value = programme.value
+    possible = programme.groups.eligible() >= max(programme.limits.min_contacts, 1)
+    worth = possible[..., None] & np.isfinite(value) & (value > 0)
+    return replace(programme, value=np.where(worth, value, -np.inf))
 
 
-def compact(groups: Groups, value: np.ndarray, offers: int) -> tuple[Groups, np.ndarray]:
+def compact(programme: Programme, offers: int) -> tuple[Programme, np.ndarray]:
     """Merge groups that are alike in the best `offers` of every channel; drop those without any.
 
     Where a customer gets at most that many, no other offer matters: it could be exchanged for
     one of these that the customer does not get yet, at the same cost and in the same channel.
     What is left does not grow with the number of customers, but is bounded by segments and offers.
-
-    Returns
-    -------
-    Groups
-    numpy.ndarray
-        (G,) position of each group in the result; -1 where dropped.
+    Returned with the (G,) position of each group in the result; -1 where dropped.
     """
+    groups, value = programme.groups, programme.value
     state = np.empty_like(groups.state)
     for start in range(0, len(state), _ROWS):  # a part at a time, so that memory stays flat
         part = slice(start, start + _ROWS)
@@ -213,33 +192,24 @@ def compact(groups: Groups, value: np.ndarray, offers: int) -> tuple[Groups, np.
     merged, number = replace(groups, state=state).merged()
     kept = (merged.state != NOT_ELIGIBLE).any(axis=1)
     position = np.where(kept, np.cumsum(kept) - 1, -1)
-    some = replace(
-        merged, segment=merged.segment[kept], state=merged.state[kept], size=merged.size[kept]
-    )
-    return some, position[number]
+    some = {name: getattr(merged, name)[kept] for name in ("segment", "state", "size")}
+    return replace(programme, groups=replace(merged, **some)), position[number]
 
 
-def _whole(
-    groups: Groups, relaxed: Relaxed, value: np.ndarray, cost: np.ndarray, limits: Limits
-) -> pd.DataFrame:
+def _whole(programme: Programme, relaxed: Relaxed) -> pd.DataFrame:
     """Round to whole customers and give back what exceeds a limit, least profitable first."""
-    table = pd.DataFrame(
-        {
-            "group": relaxed.group,
-            "product": relaxed.product,
-            "channel": relaxed.channel,
-            "customers": np.floor(relaxed.customers + 1e-6).astype(np.int64),
-        }
-    )
-    table = table[table["customers"] > 0]
-    cell = groups.cell(table["group"].to_numpy(), table["product"].to_numpy())
-    table["gain"], table["cost"] = value[*cell, table["channel"]], cost[table["channel"]]
+    limits = programme.limits
+    whole = np.floor(relaxed.allocation["customers"] + 1e-6).astype(np.int64)
+    table = relaxed.allocation.assign(customers=whole)[whole > 0]
+    cell = programme.groups.cell(table["group"].to_numpy(), table["product"].to_numpy())
+    table["gain"] = programme.value[*cell, table["channel"]]
+    table["cost"] = programme.cost[table["channel"]]
     for channel, capacity in enumerate(limits.capacity):
         of_channel = table["channel"] == channel
         table = _cut(table, table["gain"].where(of_channel), of_channel.astype(float), capacity)
     rate = table["gain"] / table["cost"].clip(lower=1e-12)
     table = _cut(table, rate.where(table["cost"] > 0), table["cost"], limits.budget)
-    return table[["group", "product", "channel", "customers"]].reset_index(drop=True)
+    return table[[*OFFER, "customers"]].reset_index(drop=True)
 
 
 def _cut(table: pd.DataFrame, rank: pd.Series, weight: pd.Series, limit: float) -> pd.DataFrame:
@@ -257,22 +227,21 @@ def _cut(table: pd.DataFrame, rank: pd.Series, weight: pd.Series, limit: float) 
 
 
 def _described(
-    allocation: pd.DataFrame, groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits
+    programme: Programme, origin: np.ndarray, allocation: pd.DataFrame, relaxed: Relaxed
 ) -> Plan:
+    groups, value = programme.groups, programme.value
     contacts = np.zeros(value.shape, dtype=np.int64)
-    group, product, channel, customers = (
-        allocation[c].to_numpy(dtype=np.int64) for c in ("group", "product", "channel", "customers")
-    )
+    group, product, channel, customers = allocation.to_numpy(dtype=np.int64).T
     np.add.at(contacts, (*groups.cell(group, product), channel), customers)
     made = contacts > 0
     return Plan(
+        groups=groups,
+        origin=origin,
+        limits=programme.limits,
         allocation=allocation,
         contacts=contacts,
         profit=float((contacts[made] * value[made]).sum()),
-        spend=float((contacts.sum(axis=(0, 1, 2)) * cost).sum()),
-        bound=float("nan"),
-        prices=pd.Series(dtype=float),
-        limits=limits,
-        groups=groups,
-        origin=np.arange(len(groups.size)),
+        spend=float((contacts.sum(axis=(0, 1, 2)) * programme.cost).sum()),
+        bound=relaxed.bound,
+        prices=relaxed.prices,
     )

@@ -50,13 +50,10 @@ class Policy:
     ----------
     contacts : numpy.ndarray
         (L, 2, P, C) expected contacts in the finest cells.
-    promised : float
-        Profit that the effects it was planned with let expect, currency; NaN for random.
-    spend : float
-        Currency.
-    plan : Plan or None
-    effects : CellEffects or None
-        What it was planned with; None for random.
+    promised, spend : float
+        Profit that the effects it was planned with let expect (NaN for random), and cost; currency.
+    plan, effects
+        And what it was planned with; None for random.
     """
 
     contacts: np.ndarray
@@ -71,13 +68,7 @@ def plan_policies(
 ) -> dict[str, Policy]:
     """Plan policies within the same limits; what they have in common is estimated once.
 
-    Parameters
-    ----------
-    problem : Problem
-    names : sequence of str
-        Some of `POLICIES`.
-    known : CellEffects, optional
-        Of the finest cells, where they are estimated already.
+    `known` are the effects of the finest cells, where they are estimated already.
     """
     estimated = {} if known is None else {tuple(KNOWS["combined"].values()): known}
     policies = {}
@@ -89,17 +80,17 @@ def plan_policies(
         coarse, merged = problem.groups.coarsened(**knows)
         key = tuple(knows.values())
         if key not in estimated:
+            evidence, rate = problem.evidence.coarsened(**knows), problem.error_rate
             estimated[key] = estimate(
-                problem.evidence.coarsened(**knows),
-                problem.catalogue,
-                segments=coarse.segments,
-                error_rate=problem.error_rate,
+                evidence, problem.catalogue, segments=coarse.segments, error_rate=rate
             )
         effects = estimated[key]
-        _, value, cost, limits = problem.programme(effects, shrink=name != "unshrunk")
-        mass = name == "mass"
-        choices = [_only(value, p) for p in range(value.shape[2])] if mass else [value]
-        plans = [solve(coarse, choice, cost, limits) for choice in choices]
+        whole = problem.programme(effects, shrink=name != "unshrunk")
+        choices = [whole.value]
+        if name == "mass":  # one product, no other
+            mine = np.eye(whole.value.shape[2], dtype=bool)[:, None, None, :, None]
+            choices = list(np.where(mine, whole.value, -np.inf))
+        plans = [solve(replace(whole, groups=coarse, value=choice)) for choice in choices]
         plan = max(plans, key=lambda found: found.profit)
         plan = replace(plan, origin=plan.origin[merged])
         contacts = spread(plan, problem.groups)
@@ -110,12 +101,8 @@ def plan_policies(
 def spread(plan: Plan, groups: Groups) -> np.ndarray:
     """Contacts of a plan in the finest cells, (L, 2, P, C).
 
-    Parameters
-    ----------
-    plan : Plan
-        Customers of a group of the plan are drawn at random.
-    groups : Groups
-        The finest groups, those that ``plan.origin`` refers to.
+    Customers of a group of the plan are drawn at random from the finest groups, those that
+    ``plan.origin`` refers to.
     """
     n_levels, n_channels = len(groups.segments), plan.contacts.shape[3]
     contacts = np.zeros((n_levels, 2, len(groups.products), n_channels))
@@ -137,12 +124,8 @@ class Comparison(Finding):
     promise is then what they judge), ``held_out, low, high`` (currency), ``contacts, spend``
     (currency), and ``combined_more, more_low, more_high``: what the combined policy earns more.
     Facts: whether combining can be tested, how it does against each rival, and whether what was
-    promised can be held against other contacts.
-
-    Parameters
-    ----------
-    contacts : mapping
-        Policy to its (L, 2, P, C) planned contacts, mean of the two halves.
+    promised can be held against other contacts. `contacts` has the (L, 2, P, C) planned contacts of
+    each policy, mean of the two halves.
     """
 
     contacts: Mapping[str, np.ndarray]
@@ -156,20 +139,15 @@ class Comparison(Finding):
 def compare(case: Case) -> Comparison | Finding:
     """Plan every policy on one half of the contacts and judge it on the other, both ways round.
 
-    The judge uses raw effects of the other half, which no policy has seen, so they neither
-    flatter nor shrink; only cells without a contact there take their shrunk effect.
-
-    Returns
-    -------
-    Comparison
-        Every entry is a mean over the two halves; absent where nobody was contacted yet.
+    The judge uses raw effects of the other half, which no policy has seen, so they neither flatter
+    nor shrink; only cells without a contact there take their shrunk effect. Every entry is a mean
+    over the two halves; absent where nobody was contacted yet.
     """
-    if not case.evidence.can_be_split:
+    if case.evidence.kind == "association":  # no two halves to plan on and to judge by
         return missing("nobody_contacted")
-    rows: dict[str, list[dict[str, float]]] = {name: [] for name in POLICIES}
-    designs = [
-        plan_policies(replace(case, evidence=case.evidence.of_fold(fold))) for fold in (0, 1)
-    ]
+    rows = []
+    halves = [replace(case, evidence=case.evidence.of_fold(fold)) for fold in (0, 1)]
+    designs = [plan_policies(half) for half in halves]
     for policies, others in (designs, designs[::-1]):
         judge = others["combined"].effects  # the finest cells of the other half
         assert judge is not None
@@ -177,18 +155,12 @@ def compare(case: Case) -> Comparison | Finding:
         for name, policy in policies.items():
             mean, error = profit(policy.contacts, judge, case)
             more, more_error = profit(best - policy.contacts, judge, case)
-            rows[name].append(
-                {
-                    "promised": policy.promised,
-                    "held_out": mean,
-                    "error": error,
-                    "contacts": policy.contacts.sum() * case.made,
-                    "spend": policy.spend,
-                    "combined_more": more,
-                    "more_error": more_error,
-                }
-            )
-    table = pd.DataFrame({name: pd.DataFrame(both).mean() for name, both in rows.items()}).T
+            made = policy.contacts.sum() * case.made
+            told = (policy.promised, mean, error, made, policy.spend, more, more_error)
+            rows.append((name, *told))
+    columns = ["promised", "held_out", "error", "contacts", "spend", "combined_more", "more_error"]
+    table = pd.DataFrame(rows, columns=["policy", *columns])
+    table = table.groupby("policy", sort=False).mean()
     z = normal_quantile(case.params.confidence_level)
     # What is chance in one half made the plan that the other half judges, and the other way round,
     # so the two judgements can go up and down together: the error of their mean is at most the
@@ -204,11 +176,9 @@ def compare(case: Case) -> Comparison | Finding:
     table["promised"] = table["promised"].mask(agree >= SAME)
     columns = ["promised", "held_out", "low", "high", "contacts", "spend"]
     table = table[[*columns, "combined_more", "more_low", "more_high"]]
-    contacts = {
-        name: (designs[0][name].contacts + designs[1][name].contacts) / 2 for name in POLICIES
-    }
+    contacts = {name: np.mean([d[name].contacts for d in designs], axis=0) for name in POLICIES}
     return Comparison(
-        table.rename_axis("policy").reset_index(),
+        table.reset_index(),
         _headlines(table, agree["combined"]),
         *_verdicts(table, case, agree["combined"]),
         contacts=contacts,
@@ -282,11 +252,6 @@ def profit(contacts: np.ndarray, judge: CellEffects, problem: Problem) -> tuple[
     np.add.at(loads, judge.own[seen], weight[seen])
     mean = float(loads @ judge.observed - made @ cells["cost"])
     return mean, float(np.sqrt(loads @ judge.sampling @ loads))
-
-
-def _only(value: np.ndarray, product: int) -> np.ndarray:
-    others = np.arange(value.shape[2]) != product
-    return np.where(others[None, None, :, None], -np.inf, value)
 
 
 def _random(problem: Problem) -> Policy:

@@ -10,23 +10,26 @@ $\sum_c x_{gpc} \le n_g$ (a product is offered to a customer once).
 Budget and capacities are the only constraints that couple groups. Given a price for each, every
 group picks its best offers by itself; the right prices are found by cutting planes (Dantzig and
 Wolfe), whose master problem mixes a few such plans into one that is optimal.
+
+Arrays are indexed (L, 2, P, C) by segment, holds, product and channel, (G,) by group; what does not
+depend on the channel is (L, 2, P).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, linprog, milp
-from scipy.sparse import block_array, coo_array, csr_array, diags_array, eye_array, vstack
+from scipy.sparse import block_array, csr_array, diags_array, eye_array, vstack
 
 from pmlib.errors import StudyError
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 
-Coupling = list[tuple[np.ndarray, float, int | None]]
-"""Limits that couple groups: weights by channel, right-hand side, channel (None: budget)."""
+OFFER = ["group", "product", "channel"]
+"""Columns, all positions, that say what an offer of a plan is."""
 
 
 @dataclass(frozen=True)
@@ -51,32 +54,51 @@ class Limits:
     min_contacts: int = 0
 
     def __post_init__(self) -> None:
-        named = [
-            ("budget", self.budget, self.budget >= 0),
-            ("contact_limit", self.contact_limit, self.contact_limit >= 0),
-            ("min_contacts", self.min_contacts, self.min_contacts >= 0),
-            ("channels.capacity", min(self.capacity), min(self.capacity) >= 0),
-        ]
-        for name, value, holds in named:
-            if not holds:
-                raise StudyError(
-                    "A limit of the plan is negative.",
-                    where=name,
-                    rule="0 or more",
-                    found=f"{value:g}",
-                )
+        named = {name: getattr(self, name) for name in ("budget", "contact_limit", "min_contacts")}
+        for name, value in {**named, "channels.capacity": min(self.capacity)}.items():
+            if not value >= 0:
+                problem, found = "A limit of the plan is negative.", f"{value:g}"
+                raise StudyError(problem, where=name, rule="0 or more", found=found)
+
+
+@dataclass(frozen=True)
+class Programme:
+    """What a plan chooses from: offers to groups, what they earn and cost, and the limits.
+
+    Parameters
+    ----------
+    groups : Groups
+    value : numpy.ndarray
+        (L, 2, P, C) expected profit of a contact, currency; -inf where no offer may be made.
+    cost : numpy.ndarray
+        (C,) cost of a contact, currency.
+    limits : Limits
+    """
+
+    groups: Groups
+    value: np.ndarray
+    cost: np.ndarray
+    limits: Limits
 
 
 @dataclass(frozen=True)
 class Relaxed:
-    """A fractional optimum: rows of (group, product, channel, customers)."""
+    """A fractional optimum.
 
-    group: np.ndarray
-    product: np.ndarray
-    channel: np.ndarray
-    customers: np.ndarray
+    Parameters
+    ----------
+    allocation : pandas.DataFrame
+        ``group, product, channel`` (positions), ``customers``.
+    bound : float
+        Profit, currency: no plan within these limits can be expected to earn more.
+    prices : pandas.Series
+        Profit that one more unit of each coupling limit would add: ``budget`` and ``channel 0``,
+        ``channel 1``, ...; empty where the method has none.
+    """
+
+    allocation: pd.DataFrame
     bound: float
-    prices: pd.Series
+    prices: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
 
 
 def best_of(groups: Groups, by_cell: np.ndarray) -> np.ndarray:
@@ -91,53 +113,54 @@ def best_of(groups: Groups, by_cell: np.ndarray) -> np.ndarray:
 class _Matrix:
     """The programme written out: one column an offer to a group, at most `sides` a row."""
 
-    group: np.ndarray
-    product: np.ndarray
-    channel: np.ndarray
+    offers: pd.DataFrame
     gain: np.ndarray
+    most: np.ndarray
     rows: csr_array
     sides: np.ndarray
 
+    def kept(self, x: np.ndarray) -> pd.DataFrame:
+        """Those offers that are made, with ``customers``."""
+        return self.offers.assign(customers=x)[x > 1e-9]
 
-def _matrix(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> _Matrix:
+
+def _matrix(programme: Programme) -> _Matrix:
     """Write the programme out; the coupling limits are its first rows."""
-    profit = np.stack([best_of(groups, value[..., c]) for c in range(len(cost))], axis=2)
+    groups, limits, n_channels = programme.groups, programme.limits, len(programme.cost)
+    by_channel = [best_of(groups, programme.value[..., c]) for c in range(n_channels)]
+    profit = np.stack(by_channel, axis=2)
     group, product, channel = np.nonzero(np.isfinite(profit))
-    n = len(group)
-    columns = np.arange(n)
-    rows: list[coo_array] = []
-    sides: list[np.ndarray] = []
-    for weights, side, of_channel in _coupling(limits, cost):
-        entries = weights[channel] * (1.0 if of_channel is None else (channel == of_channel))
-        rows.append(coo_array((entries, (np.zeros(n, dtype=int), columns)), shape=(1, n)))
-        sides.append(np.array([side]))
-    rows.append(coo_array((np.ones(n), (group, columns)), shape=(len(groups.size), n)))
-    sides.append(groups.size * float(limits.contact_limit))
-    if limits.contact_limit > 1 and len(cost) > 1:
+    weights, of_coupling, _ = _coupling(programme)
+    rows = [csr_array(weights[:, channel]), _sums(group, len(groups.size))]
+    sides = [of_coupling, groups.size * float(limits.contact_limit)]
+    if limits.contact_limit > 1 and n_channels > 1:
         pair, code = np.unique(group * len(groups.products) + product, return_inverse=True)
-        rows.append(coo_array((np.ones(n), (code, columns)), shape=(len(pair), n)))
+        rows.append(_sums(code, len(pair)))
         sides.append(groups.size[pair // len(groups.products)].astype(float))
     return _Matrix(
-        group,
-        product,
-        channel,
-        profit[group, product, channel],
-        vstack(rows, format="csr"),
-        np.concatenate(sides),
+        pd.DataFrame({"group": group, "product": product, "channel": channel}),
+        gain=profit[group, product, channel],
+        most=groups.size[group],
+        rows=vstack(rows, format="csr"),
+        sides=np.concatenate(sides),
     )
 
 
-def solve_directly(groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits) -> Relaxed:
+def _sums(code: np.ndarray, n_rows: int) -> csr_array:
+    """(n_rows, n) matrix that adds up what has the same code."""
+    return csr_array((np.ones(len(code)), (code, np.arange(len(code)))), shape=(n_rows, len(code)))
+
+
+def solve_directly(programme: Programme) -> Relaxed:
     """Hand the whole programme to HiGHS."""
-    if not np.isfinite(best_of(groups, value.max(axis=3))).any():
-        none = np.zeros(0, dtype=np.int64)
-        return Relaxed(none, none, none, none.astype(float), 0.0, _prices([], none, len(cost)))
-    matrix = _matrix(groups, value, cost, limits)
-    most = groups.size[matrix.group]
-    found = _solved(matrix.gain, matrix.rows, matrix.sides, most)
-    coupling = _coupling(limits, cost)
-    prices = _prices(coupling, -found.ineqlin.marginals[: len(coupling)], len(cost))
-    return _kept(matrix, found.x, -found.fun, prices)
+    if not np.isfinite(best_of(programme.groups, programme.value.max(axis=3))).any():
+        nothing = pd.DataFrame(columns=[*OFFER, "customers"], dtype=np.int64)
+        return Relaxed(nothing, 0.0, _prices(programme, 0.0))
+    matrix = _matrix(programme)
+    found = _solved(matrix.gain, matrix.rows, matrix.sides, matrix.most)
+    n_coupling = len(_coupling(programme)[1])
+    prices = _prices(programme, -found.ineqlin.marginals[:n_coupling])
+    return Relaxed(matrix.kept(found.x), -found.fun, prices)
 
 
 def _solved(
@@ -151,21 +174,14 @@ def _solved(
 
 
 def solve_evenly(
-    groups: Groups,
-    value: np.ndarray,
-    cost: np.ndarray,
-    limits: Limits,
-    *,
-    part: np.ndarray,
-    people: np.ndarray,
-    tolerance: float = 0.0,
+    programme: Programme, *, part: np.ndarray, people: np.ndarray, tolerance: float = 0.0
 ) -> Relaxed:
     """Plan so that parts of the customers get contacts at the same rate; by HiGHS.
 
     Parameters
     ----------
-    groups, value, cost, limits
-        As for `solve_directly`; offers that lose money may be given, to lift a part's rate.
+    programme : Programme
+        May have offers that lose money, to lift a part's rate.
     part : numpy.ndarray
         (G,) part of each group, from 0; -1 where its rate is free.
     people : numpy.ndarray
@@ -173,84 +189,58 @@ def solve_evenly(
     tolerance : float
         Largest difference of rates (contacts a customer) between parts.
     """
-    matrix = _matrix(groups, value, cost, limits)
-    n, n_parts = len(matrix.gain), len(people)
-    of = part[matrix.group]
-    counted = np.flatnonzero(of >= 0)
-    made = csr_array((np.ones(len(counted)), (of[counted], counted)), shape=(n_parts, n))
+    matrix = _matrix(programme)
+    n_parts = len(people)
+    made = _sums(part[matrix.offers["group"]] + 1, n_parts + 1)[1:]
     lowest = csr_array(people[:, None].astype(float))  # the last column is the lowest rate
     rows = block_array([[matrix.rows, None], [made, -lowest], [-made, lowest]], format="csr")
     sides = np.concatenate([matrix.sides, tolerance * people, np.zeros(n_parts)])
-    most = np.append(groups.size[matrix.group], np.inf)
-    found = _solved(np.append(matrix.gain, 0.0), rows, sides, most)
-    return _kept(matrix, found.x[:n], -found.fun, _prices([], np.zeros(0), len(cost)))
+    found = _solved(np.append(matrix.gain, 0.0), rows, sides, np.append(matrix.most, np.inf))
+    return Relaxed(matrix.kept(found.x[:-1]), -found.fun)
 
 
-def solve_by_branching(
-    groups: Groups, value: np.ndarray, cost: np.ndarray, limits: Limits, *, integers: bool
-) -> Relaxed | None:
+def solve_by_branching(programme: Programme, *, integers: bool) -> Relaxed | None:
     """Plan every cell with `min_contacts` or none, by branch and bound.
 
-    Parameters
-    ----------
-    groups, value, cost, limits
-        As for `solve_directly`.
-    integers : bool
-        Whole customers; slower than fractions, which HiGHS finds almost whole.
-
-    Returns
-    -------
-    Relaxed or None
-        Without prices; None where the search found no plan within its (repeatable) effort.
+    With `integers` in whole customers: slower than fractions, which HiGHS finds almost whole. None
+    where the search found no plan within its (repeatable) effort.
     """
-    matrix = _matrix(groups, value, cost, limits)
+    matrix = _matrix(programme)
     n = len(matrix.gain)
-    keys = np.column_stack(groups.cell(matrix.group, matrix.product))
-    cell = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+    keys = programme.groups.cell(matrix.offers["group"], matrix.offers["product"])
+    cell = np.unique(np.column_stack(keys), axis=0, return_inverse=True)[1].ravel()
     n_cells = int(cell.max()) + 1
-    inside = csr_array((np.ones(n), (cell, np.arange(n))), shape=(n_cells, n))
+    inside = _sums(cell, n_cells)
     # A cell's switch is 1 where the cell is planned: min <= customers <= all of them, else none.
-    most = diags_array(inside @ groups.size[matrix.group].astype(float))
-    least = limits.min_contacts * eye_array(n_cells)
+    most = diags_array(inside @ matrix.most.astype(float))
+    least = programme.limits.min_contacts * eye_array(n_cells)
     switched = block_array([[matrix.rows, None], [inside, -most], [-inside, least]], format="csr")
     sides = np.concatenate([matrix.sides, np.zeros(2 * n_cells)])
     found = milp(
         -np.concatenate([matrix.gain, np.zeros(n_cells)]),
         constraints=LinearConstraint(switched, -np.inf, sides),
-        bounds=Bounds(0, np.concatenate([groups.size[matrix.group], np.ones(n_cells)])),
+        bounds=Bounds(0, np.concatenate([matrix.most, np.ones(n_cells)])),
         integrality=np.append(np.full(n, integers), np.ones(n_cells)),
         options={"mip_rel_gap": 3e-4, "node_limit": 500},
     )
     if found.x is None:
         return None
-    none = _prices([], np.zeros(0), len(cost))
     x = np.round(found.x[:n]) if integers else found.x[:n]
-    return _kept(matrix, x, -found.fun, none)
+    return Relaxed(matrix.kept(x), -found.fun)
 
 
-def _kept(matrix: _Matrix, x: np.ndarray, bound: float, prices: pd.Series) -> Relaxed:
-    keep = x > 1e-9
-    columns = (matrix.group[keep], matrix.product[keep], matrix.channel[keep])
-    return Relaxed(*columns, x[keep], bound, prices)
+def _coupling(programme: Programme) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The K finite limits that couple groups: (K, C) weights, right-hand sides, which of all."""
+    sides = np.array([programme.limits.budget, *programme.limits.capacity])
+    weights = np.vstack([programme.cost, np.eye(len(programme.cost))])
+    finite = np.isfinite(sides)
+    return weights[finite], sides[finite], finite
 
 
-def _coupling(limits: Limits, cost: np.ndarray) -> Coupling:
-    """The finite limits that couple groups: weights by channel, right-hand side, channel."""
-    found: Coupling = []
-    if np.isfinite(limits.budget):
-        found.append((cost, limits.budget, None))
-    found += [
-        (np.ones(len(cost)), capacity, channel)
-        for channel, capacity in enumerate(limits.capacity)
-        if np.isfinite(capacity)
-    ]
-    return found
-
-
-def _prices(coupling: Coupling, duals: np.ndarray, n_channels: int) -> pd.Series:
-    prices = pd.Series(0.0, index=["budget", *(f"channel {c}" for c in range(n_channels))])
-    for (_, _, channel), dual in zip(coupling, duals, strict=True):
-        prices["budget" if channel is None else f"channel {channel}"] = max(float(dual), 0.0)
+def _prices(programme: Programme, duals: np.ndarray | float) -> pd.Series:
+    names = ["budget", *(f"channel {c}" for c in range(len(programme.cost)))]
+    prices = pd.Series(0.0, index=names)
+    prices[_coupling(programme)[2]] = np.maximum(duals, 0.0)
     return prices
 
 
@@ -258,41 +248,22 @@ def _prices(coupling: Coupling, duals: np.ndarray, n_channels: int) -> pd.Series
 
 
 def solve_by_dual(
-    groups: Groups,
-    value: np.ndarray,
-    cost: np.ndarray,
-    limits: Limits,
-    *,
-    tolerance: float = 1e-6,
-    max_rounds: int = 200,
+    programme: Programme, *, tolerance: float = 1e-6, max_rounds: int = 200
 ) -> Relaxed:
-    """Solve the plan through the prices of the coupling limits.
+    """Solve the plan through the prices of the coupling limits, in whole customers.
 
-    Parameters
-    ----------
-    groups, value, cost, limits
-        As for `solve_directly`.
-    tolerance : float
-        Stop when the mixed plan is within this share of the bound.
-    max_rounds : int
-        Rounds of prices; a few dozen are enough for a handful of channels.
-
-    Returns
-    -------
-    Relaxed
-        Whole customers; the totals may exceed a coupling limit by a few contacts.
+    Stops when the mixed plan is within `tolerance`, a share, of the bound; a few dozen rounds of
+    prices are enough for a handful of channels. Totals may exceed a coupling limit by a few
+    contacts.
     """
-    coupling = _coupling(limits, cost)
-    weights = np.array([w if c is None else w * (np.arange(len(cost)) == c)
-                        for w, _, c in coupling]).reshape(len(coupling), len(cost))  # fmt: skip
-    sides = np.array([side for _, side, _ in coupling])
-    prices = np.zeros(len(coupling))
-    plans: list[_Picks] = [_pick(groups, value, np.full(len(cost), np.inf), limits)]
-    gains, uses = [0.0], [np.zeros(len(coupling))]
+    weights, sides, _ = _coupling(programme)
+    prices = np.zeros(len(sides))
+    plans: list[_Picks] = [_pick(programme, np.full(len(programme.cost), np.inf))]
+    gains, uses = [0.0], [np.zeros(len(sides))]
     bound, mix, duals = np.inf, np.ones(1), prices
     for _ in range(max_rounds):
-        picks = _pick(groups, value, prices @ weights, limits)
-        gain, contacts = _totals(groups, picks, value, len(cost))
+        picks = _pick(programme, prices @ weights)
+        gain, contacts = _totals(programme, picks)
         use = weights @ contacts
         lagrangian = gain - prices @ use + prices @ sides
         if lagrangian < bound:
@@ -302,8 +273,8 @@ def solve_by_dual(
         uses.append(use)
         master = linprog(
             -np.array(gains),
-            A_ub=np.array(uses).T if len(coupling) else None,
-            b_ub=sides if len(coupling) else None,
+            A_ub=np.array(uses).T if len(sides) else None,
+            b_ub=sides if len(sides) else None,
             A_eq=np.ones((1, len(gains))),
             b_eq=[1.0],
             method="highs",
@@ -313,23 +284,22 @@ def solve_by_dual(
             break
         prices = np.maximum(-master.ineqlin.marginals, 0.0)
     used = [(share, plan) for share, plan in zip(mix, plans, strict=True) if share > 1e-9]
-    rows = _mixed(groups, used)
-    return Relaxed(*rows, float(bound), _prices(coupling, duals, len(cost)))
+    return Relaxed(_mixed(programme.groups, used), float(bound), _prices(programme, duals))
 
 
 _Picks = tuple[np.ndarray, np.ndarray]
 """(G, L) product and channel of each group's offers; product -1 where there is none."""
 
 
-def _pick(groups: Groups, value: np.ndarray, price: np.ndarray, limits: Limits) -> _Picks:
+def _pick(programme: Programme, price: np.ndarray) -> _Picks:
     """Let every group choose its best offers at given prices a contact, (C,)."""
+    groups, value = programme.groups, programme.value
     reduced = np.where(np.isfinite(value), value - price, -np.inf)
     channel_of_cell = reduced.argmax(axis=3)
     net = best_of(groups, reduced.max(axis=3))
-    n = min(limits.contact_limit, net.shape[1])
+    n = min(programme.limits.contact_limit, net.shape[1])
     if n == 0:
-        none = np.zeros((len(groups.size), 0), dtype=np.int64)
-        return none, none
+        return (np.zeros((len(groups.size), 0), dtype=np.int64),) * 2
     product = (
         np.argpartition(-net, n - 1, axis=1)[:, :n]
         if n < net.shape[1]
@@ -341,21 +311,17 @@ def _pick(groups: Groups, value: np.ndarray, price: np.ndarray, limits: Limits) 
     return np.where(worthwhile, product, -1), channel
 
 
-def _totals(
-    groups: Groups, picks: _Picks, value: np.ndarray, n_channels: int
-) -> tuple[float, np.ndarray]:
+def _totals(programme: Programme, picks: _Picks) -> tuple[float, np.ndarray]:
     """Profit and (C,) contacts when every customer gets what the group picked."""
-    product, channel = picks
+    groups, (product, channel) = programme.groups, picks
     group, slot = np.nonzero(product >= 0)
     chosen, through = product[group, slot], channel[group, slot]
     size = groups.size[group]
-    gain = float((value[*groups.cell(group, chosen), through] * size).sum())
-    return gain, np.bincount(through, weights=size, minlength=n_channels)
+    gain = float((programme.value[*groups.cell(group, chosen), through] * size).sum())
+    return gain, np.bincount(through, weights=size, minlength=len(programme.cost))
 
 
-def _mixed(
-    groups: Groups, used: Sequence[tuple[float, _Picks]]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _mixed(groups: Groups, used: Sequence[tuple[float, _Picks]]) -> pd.DataFrame:
     """Give each plan its share of every group's customers, in whole customers.
 
     The odd customers of all groups are dealt to the plans in turn (a low-discrepancy sequence),
@@ -377,12 +343,9 @@ def _mixed(
     left = np.cumsum(exact - whole, axis=1)
     dealt = (left[group_of_odd] <= (start[group_of_odd] + nth)[:, None]).sum(axis=1)
     np.add.at(whole, (group_of_odd, dealt.clip(max=len(shares) - 1)), 1)
-    keys = ["group", "product", "channel"]
     parts = []
     for position, (_, (product, channel)) in enumerate(used):
         group, slot = np.nonzero((product >= 0) & (whole[:, position] > 0)[:, None])
-        offers = dict(zip(keys, (group, product[group, slot], channel[group, slot]), strict=True))
-        parts.append(pd.DataFrame({**offers, "customers": whole[group, position]}))
-    table = pd.concat(parts, ignore_index=True).groupby(keys, as_index=False)["customers"].sum()
-    group, product, channel = (table[key].to_numpy() for key in keys)
-    return group, product, channel, table["customers"].to_numpy(dtype=float)
+        offers = (group, product[group, slot], channel[group, slot], whole[group, position])
+        parts.append(pd.DataFrame(dict(zip([*OFFER, "customers"], offers, strict=True))))
+    return pd.concat(parts, ignore_index=True).groupby(OFFER, as_index=False)["customers"].sum()

@@ -12,7 +12,7 @@ from pmlib.strategy.case import Case
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import CellEffects, ends
-from pmlib.strategy.plan import solve
+from pmlib.strategy.plan import Plan, solve
 
 # The budget curve is drawn at these shares of the budget beyond which nothing more is earned.
 _CURVE = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1.15)
@@ -32,26 +32,24 @@ _STREAM = 4004
 def budget_curve(case: Case, design: Design) -> Finding:
     """Follow the profit of the best plan as the budget grows, all other limits in force.
 
-    Returns
-    -------
-    Finding
-        ``budget, profit, low, high, price`` (what one more unit of budget would add), ``kind``
-        ("curve", "plan" or "break_even"). Fact: whether more budget would earn more.
+    The table has ``budget, profit, low, high, price`` (what one more unit of budget would add) and
+    ``kind`` ("curve", "plan" or "break_even"). Fact: whether more budget would earn more.
     """
     if design.planned.empty:
         return missing("no_plan")
-    groups, value, cost, limits = case.programme(design.effects)
-    limits = replace(limits, min_contacts=0)  # smallest cells make steps, not a curve
+    programme = case.programme(design.effects)
     position = case.catalogue.positions(design.table)
     margin = design.table["margin"].to_numpy() * case.made
 
-    most = solve(groups, value, cost, replace(limits, budget=float("inf")))
-    budgets = [(share * most.spend, "curve") for share in _CURVE] + [(limits.budget, "plan")]
-    plans = [(most, most.spend, "break_even")]
-    for budget, kind in budgets:
-        plans.append((solve(groups, value, cost, replace(limits, budget=budget)), budget, kind))
+    def planned(budget: float) -> Plan:  # smallest cells make steps, not a curve
+        limits = replace(programme.limits, budget=budget, min_contacts=0)
+        return solve(replace(programme, limits=limits))
+
+    most, own = planned(float("inf")), programme.limits.budget
+    budgets = [(share * most.spend, "curve") for share in _CURVE] + [(own, "plan")]
+    plans = [(planned(budget), budget, kind) for budget, kind in budgets]
     rows = []
-    for plan, budget, kind in plans:
+    for plan, budget, kind in [(most, most.spend, "break_even"), *plans]:
         load = plan.contacts[position] * margin
         half = design.effects.half_width(load, case.params.confidence_level)
         low, high = ends(plan.profit, half)
@@ -60,7 +58,7 @@ def budget_curve(case: Case, design: Design) -> Finding:
     columns = ["budget", "profit", "low", "high", "price", "kind"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
     table = table.astype({"low": float, "high": float})
-    reach = "pays" if limits.budget < most.spend else "idle"
+    reach = "pays" if own < most.spend else "idle"
     price = table.loc[table["budget"] < most.spend, "price"]
     return Finding(
         table,
@@ -77,39 +75,24 @@ def budget_curve(case: Case, design: Design) -> Finding:
 def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int = 10) -> Finding:
     """Plan again, within the same limits, with redrawn evidence, margins and costs.
 
-    Redrawn evidence has raw effects drawn around the shrunk ones with their sampling covariance;
-    they are shrunk again (variance components kept) and planned on.
+    Evidence is redrawn `draws` times: raw effects are drawn around the shrunk ones with their
+    sampling covariance, shrunk again (variance components kept) and planned on. Margins are redrawn
+    `draws_of_money` times, and costs as often.
 
-    Parameters
-    ----------
-    case : Case
-    design : Design
-    draws, draws_of_money : int
-        Of the evidence; of margins, and as many of costs.
-
-    Returns
-    -------
-    Finding
-        ``scenario, draws, unchanged`` (mean share of planned customers with the same offer),
-        ``least, most`` (of a single draw). Further table *decisions*: ``segment, name, product``
-        (name), ``planned`` (customers), ``survives``: share of draws of the evidence in which
-        customers of the segment are offered the product. Fact: how firm the plan is.
+    The table has ``scenario, draws, unchanged`` (mean share of planned customers with the same
+    offer) and ``least, most`` (of a single draw); *decisions* has ``segment, name, product``
+    (name), ``planned`` (customers) and ``survives``: share of draws of the evidence in which
+    customers of the segment are offered the product. Fact: how firm the plan is.
     """
     if design.planned.empty:
         return missing("no_plan")
     rng = np.random.default_rng([case.params.seed, _STREAM])
     effects, base = design.effects, design.plan.contacts.sum(axis=3)
     evidence = _OBSERVED[case.evidence.kind]
-    again = {
-        evidence: [_offered(case, _redrawn(effects, rng)) for _ in range(draws)],
-        **{
-            scenario: [
-                _offered(replace(case, catalogue=_other_money(case.catalogue, rng, money)), effects)
-                for _ in range(draws_of_money)
-            ]
-            for scenario, money in (("margins", "margin"), ("costs", "cost"))
-        },
-    }
+    again = {evidence: [_offered(case, _redrawn(effects, rng)) for _ in range(draws)]}
+    for scenario, money in (("margins", "margin"), ("costs", "cost")):
+        menus = (_other_money(case.catalogue, rng, money) for _ in range(draws_of_money))
+        again[scenario] = [_offered(replace(case, catalogue=menu), effects) for menu in menus]
     rows = []
     for scenario, plans in again.items():
         kept = [np.minimum(base, plan).sum() / max(base.sum(), 1) for plan in plans]
@@ -154,7 +137,7 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
 
 def _offered(case: Case, effects: CellEffects) -> np.ndarray:
     """(L, 2, P) planned customers, over channels."""
-    return solve(*case.programme(effects)).contacts.sum(axis=3)
+    return solve(case.programme(effects)).contacts.sum(axis=3)
 
 
 def _redrawn(effects: CellEffects, rng: np.random.Generator) -> CellEffects:
@@ -167,9 +150,7 @@ def _redrawn(effects: CellEffects, rng: np.random.Generator) -> CellEffects:
 
 
 def _other_money(catalogue: Catalogue, rng: np.random.Generator, column: str) -> Catalogue:
-    table = catalogue.products if column == "margin" else catalogue.channels
+    part = "products" if column == "margin" else "channels"
+    table = getattr(catalogue, part)
     factor = np.exp(SPREAD * rng.standard_normal(len(table)) - SPREAD**2 / 2)
-    other = table.assign(**{column: table[column] * factor})
-    if column == "margin":
-        return replace(catalogue, products=other)
-    return replace(catalogue, channels=other)
+    return replace(catalogue, **{part: table.assign(**{column: table[column] * factor})})

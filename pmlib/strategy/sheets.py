@@ -9,7 +9,6 @@ import pandas as pd
 
 from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import ends
 
@@ -19,13 +18,7 @@ _ROUNDING = 1e-9
 
 @needs()
 def strategy_sheets(case: Case, design: Design) -> Finding:
-    """Write the sheets of all segments.
-
-    Returns
-    -------
-    Finding
-        A table *sheet-<segment>* each; see `strategy_sheet`.
-    """
+    """Write the sheets of all segments: a table *sheet-<segment>* each, see `strategy_sheet`."""
     numbers, names = case.segments["segment"], case.segments["name"]
     return Finding(
         tables={f"sheet-{s}": strategy_sheet(case, design, segment=int(s)) for s in numbers},
@@ -36,16 +29,7 @@ def strategy_sheets(case: Case, design: Design) -> Finding:
 def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
     """Write the sheet of one segment; every statement carries the numbers it rests on.
 
-    Parameters
-    ----------
-    case : Case
-    design : Design
-    segment : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``aspect`` (code), ``statement`` (phrase), ``rests_on`` (code).
+    Columns: ``aspect`` (code), ``statement`` (phrase), ``rests_on`` (code).
     """
     about = case.segments.set_index("segment").loc[segment]
     cells = design.table[design.table["segment"] == segment]
@@ -59,22 +43,27 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
     if planned.empty:
         best = cells["expected_profit"].max()
         why = "none-elsewhere" if best > 0 else "none-loses"
-        rows.append(("offer", _told(why, best=_money(best)), "effects"))
-        return pd.DataFrame(rows, columns=columns)
+        offer = ("offer", _told(why, best=_money(best)), "effects")
+        return pd.DataFrame([*rows, offer], columns=columns)
     first = str(planned.groupby("product_id")["offers"].sum().idxmax())
-    rules = _rules(case, segment, first)
+    known = case.catalogue.antecedents.get(first, ())
+    rules = [antecedent for scope, antecedent in known if scope in (0, segment)]
+    # Who holds all of a longer antecedent holds the shorter one inside it too.
+    rules = [a for a in rules if not any(set(b) < set(a) for b in rules)]
     named = planned.assign(product=planned["product_id"].map(case.names))
     of_first = planned[planned["product_id"] == first]
     addressed = float(of_first.loc[of_first["holds"], "planned"].sum() / of_first["planned"].sum())
     cited = rules if addressed >= 0.5 else []  # a message must fit most of those who get it
+    day, params = case.sources.as_of.isoformat(), case.params
     need = "eligibility_rules" if rules else "eligibility"
+    timing = _told("timing", day=day, rest=params.cool_down, most=params.contact_limit)
     rows += [
-        ("need", _need(case, segment, first), need),
+        ("need", _need(case, segment, first, with_rules=bool(rules)), need),
         ("positioning", _positioning(case, design, segment, first), "effects"),
         ("products", _counts(named, "product", case), "plan"),
         ("price", _price(planned, case), "plan_margins"),
         ("channel", _counts(planned, "channel", case), "plan"),
-        ("timing", _timing(case), "limits"),
+        ("timing", timing, "limits"),
         ("message", _message(case, first, cited, addressed), "rules_plan" if cited else "plan"),
         ("yardstick", _yardstick(case, design, segment), "plan"),
     ]
@@ -85,17 +74,16 @@ def _told(block: str, **quotes: Any) -> Phrase:
     return Phrase(f"sheet.{block}", quotes)
 
 
-def _need(case: Case, segment: int, product: str) -> Phrase:
+def _need(case: Case, segment: int, product: str, *, with_rules: bool) -> Phrase:
     groups = case.groups
-    of_product = groups.state[:, groups.products.index(product)]
-    inside = groups.segment == segment
-    eligible = int(groups.size[inside & (of_product != NOT_ELIGIBLE)].sum())
-    holding = int(groups.size[inside & (of_product == HOLDS)].sum())
+    at = groups.segments.index(segment), slice(None), groups.products.index(product)
+    _, holding = counts = groups.eligible()[at]
+    eligible = int(counts.sum())
     return _told(
         "need",
         eligible=Number("", eligible, "customers"),
         product=case.names[product],
-        holding=_share(holding / eligible if _rules(case, segment, product) else None),
+        holding=_share(holding / eligible if with_rules else None),
     )
 
 
@@ -120,9 +108,8 @@ def _positioning(case: Case, design: Design, segment: int, product: str) -> Phra
     half = design.effects.half_width(here - elsewhere, case.params.confidence_level)
     shown = abs(difference) > half + _ROUNDING
     verdict = ("more" if difference > 0 else "less") if shown else "open"
-    return _told(
-        f"positioning-{verdict}", **quotes, elsewhere=_mean_effect(design, elsewhere, case)
-    )
+    quotes["elsewhere"] = _mean_effect(design, elsewhere, case)
+    return _told(f"positioning-{verdict}", **quotes)
 
 
 def _price(planned: pd.DataFrame, case: Case) -> Phrase:
@@ -141,25 +128,9 @@ def _spend_and_margin(planned: pd.DataFrame) -> tuple[float, float]:
     return float((offers * planned["cost"]).sum()), float(margin)
 
 
-def _timing(case: Case) -> Phrase:
-    params, day = case.params, case.sources.as_of.isoformat()
-    return _told("timing", day=day, rest=params.cool_down, most=params.contact_limit)
-
-
-def _rules(case: Case, segment: int, product: str) -> list[tuple[str, ...]]:
-    """Antecedents of the rules that point to a product in a segment."""
-    known = case.catalogue.antecedents.get(product, ())
-    found = [antecedent for scope, antecedent in known if scope in (0, segment)]
-    # Who holds all of a longer antecedent holds the shorter one inside it too.
-    return [a for a in found if not any(set(b) < set(a) for b in found)]
-
-
 def _message(case: Case, product: str, rules: list[tuple[str, ...]], addressed: float) -> Phrase:
-    held = [
-        Phrase("all-of", {"products": [case.product_names.get(a, a) for a in antecedent]})
-        for antecedent in rules
-    ]
-    name = case.names[product]
+    names, name = case.product_names, case.names[product]
+    held = [Phrase("all-of", {"products": [names.get(p, p) for p in rule]}) for rule in rules]
     if not held:
         return _told("message", product=name)
     return _told("message-refers", product=name, addressed=_share(addressed), held=held)
@@ -184,17 +155,16 @@ def _yardstick(case: Case, design: Design, segment: int) -> Phrase:
 def _counts(planned: pd.DataFrame, by: str, case: Case) -> Phrase:
     """Offers by product or channel, and how many customers more are held out as control."""
     offers = planned.groupby(by)["offers"].sum().sort_values(ascending=False)
-    least = case.params.min_group_size
-    control = int((planned["planned"] - planned["offers"]).sum())
-    few = Phrase("fewer", {"least": least})
-    return _told(
-        "offers",
-        offers=[
-            {"name": name, "n": Number("", int(n), "count")}
-            for name, n in offers[offers >= least].items()
-        ],
-        control=(few if control < least else Number("", control, "count")) if control else None,
+    least, n_control = (
+        case.params.min_group_size,
+        int((planned["planned"] - planned["offers"]).sum()),
     )
+    enough = offers[offers >= least].items()
+    told = [{"name": name, "n": Number("", int(n), "count")} for name, n in enough]
+    control: Phrase | Number | None = Number("", n_control, "count") if n_control else None
+    if 0 < n_control < least:
+        control = Phrase("fewer", {"least": least})
+    return _told("offers", offers=told, control=control)
 
 
 def _mean_effect(design: Design, weight: np.ndarray, case: Case) -> Phrase:

@@ -17,6 +17,7 @@ from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, decode
 from pmlib.strategy.design import Design
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import RIVALS, Comparison, plan_policies, spread
+from pmlib.strategy.programme import Programme
 
 MAX_CUSTOMERS = 40_000
 """Customers whose true responses are looked up; a seeded sample where there are more."""
@@ -48,7 +49,7 @@ def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
     margin = case.catalogue.products["margin"].to_numpy()[:, None]
     cost = case.catalogue.channels["cost"].to_numpy()
     value = (true_effects(case) * margin - cost) * case.made
-    best = solve(case.groups, value, *case.costs_and_limits())
+    best = solve(Programme(case.groups, value, *case.costs_and_limits()))
     oracle = float((spread(best, case.groups) * value).sum())
     rows = [
         (name, policy.promised, float((policy.contacts * value).sum()), oracle)

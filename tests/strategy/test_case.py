@@ -6,6 +6,7 @@ import pytest
 
 from pmlib import strategy
 from pmlib.errors import StudyError
+from pmlib.strategy.cells import eligibility
 from tests.strategy.banks import open_case, study_of, tables
 
 
@@ -17,7 +18,7 @@ def test_what_is_not_recorded_is_not_called_checked(tmp_path, engine):
     assert case.not_recorded == ("objection", "suitability")  # sales of contacts tell of holding
     assert strategy.eligibility_table(case).table["unsuitable"].isna().all()
     buyers = frames["contacts"].groupby("product_id")["responded"].sum()
-    held = case.eligible.set_index("product_id")["held"]
+    held = eligibility(case.sources, case.catalogue, cool_down=30).set_index("product_id")["held"]
     assert held.to_dict() == buyers.to_dict()
 
 

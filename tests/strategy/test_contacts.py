@@ -10,10 +10,11 @@ import pytest
 
 from pmlib import strategy
 from pmlib.engine import DuckDBEngine, collect
+from pmlib.strategy.case import Problem
 from pmlib.strategy.cells import count_groups, customer_states
 from pmlib.strategy.contacts import draw_contacts, export_csv
 from pmlib.strategy.plan import solve
-from pmlib.strategy.programme import Limits
+from pmlib.strategy.programme import Limits, Programme
 from tests.strategy.banks import PARAMETERS, menu, small_bank, tables
 
 
@@ -25,16 +26,17 @@ def test_contacts_are_drawn_as_planned(engine: DuckDBEngine, contact_limit: int)
     groups = count_groups(states, offers, segments=(1, 2, 3))
     value = np.random.default_rng(1).uniform(0.5, 3, (3, 2, 2, 2))
     limits = Limits(400.0, (120.0, 50.0), contact_limit)
-    plan = solve(groups, value, np.array([0.5, 5.0]), limits)
+    plan = solve(Programme(groups, value, np.array([0.5, 5.0]), limits))
+    problem = Problem(
+        catalogue=offers, evidence=None, groups=groups, limits=limits, control_share=0.25
+    )
     index = pd.MultiIndex.from_product(
         [(1, 2, 3), (False, True), offers.product_ids, offers.channel_names],
         names=["segment", "holds", "product_id", "channel"],
     )
     cells = index.to_frame(index=False).assign(cell=range(len(index)))
     drawn = collect(
-        draw_contacts(
-            states, groups, plan, offers, engine, cells=cells, control_share=0.25, seed=5
-        ),
+        draw_contacts(states, problem, plan, engine, cells=cells, seed=5),
         sort_by=["customer_id", "product_id"],
     )
     planned = pd.Series(plan.contacts.ravel(), index=cells["cell"])
@@ -55,8 +57,10 @@ def test_propensities_are_those_of_repeated_draws(engine: DuckDBEngine) -> None:
     offers = menu()
     states = customer_states(sources, offers, cool_down=30)
     groups = count_groups(states, offers, segments=(1, 2, 3))
-    plan = solve(
-        groups, np.full((3, 2, 2, 2), 1.0), np.array([0.5, 5.0]), Limits(20.0, (40.0, 9.0), 1)
+    value, limits = np.full((3, 2, 2, 2), 1.0), Limits(20.0, (40.0, 9.0), 1)
+    plan = solve(Programme(groups, value, np.array([0.5, 5.0]), limits))
+    problem = Problem(
+        catalogue=offers, evidence=None, groups=groups, limits=limits, control_share=0.3
     )
     index = pd.MultiIndex.from_product(
         [(1, 2, 3), (False, True), offers.product_ids, offers.channel_names],
@@ -65,9 +69,7 @@ def test_propensities_are_those_of_repeated_draws(engine: DuckDBEngine) -> None:
     cells = index.to_frame(index=False).assign(cell=range(len(index)))
     draws = pd.concat(
         collect(
-            draw_contacts(
-                states, groups, plan, offers, engine, cells=cells, control_share=0.3, seed=s
-            ),
+            draw_contacts(states, problem, plan, engine, cells=cells, seed=s),
             sort_by=["customer_id"],
         )
         for s in range(20)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.pilots import draw_bank
 from pmlib.casebank.world import World
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.plan import Plan, greedy, relax, solve
-from pmlib.strategy.programme import Limits, solve_directly
-from pmlib.truth.pilots import draw_bank
+from pmlib.strategy.programme import Limits, Programme, solve_directly
 from tests.strategy.banks import problem
 
 
@@ -39,7 +39,7 @@ def assert_within_limits(plan: Plan, cost: np.ndarray, limits: Limits) -> None:
 @given(seed=st.integers(0, 10_000), contact_limit=st.integers(0, 3))
 def test_no_constraint_is_ever_violated(seed: int, contact_limit: int) -> None:
     groups, value, cost, limits = problem(seed, contact_limit=contact_limit)
-    assert_within_limits(solve(groups, value, cost, limits), cost, limits)
+    assert_within_limits(solve(Programme(groups, value, cost, limits)), cost, limits)
 
 
 def test_unlimited_plan_gives_every_customer_the_best_offer() -> None:
@@ -49,14 +49,17 @@ def test_unlimited_plan_gives_every_customer_the_best_offer() -> None:
     for level, state, size in zip(groups.level, groups.state, groups.size, strict=True):
         offers = [value[level, int(s == HOLDS), p].max() for p, s in enumerate(state) if s]
         expected += size * max([0.0, *offers])
-    assert solve(groups, value, cost, limits).profit == pytest.approx(expected)
+    assert solve(Programme(groups, value, cost, limits)).profit == pytest.approx(expected)
 
 
 def test_plan_is_no_worse_than_greedy_and_no_better_than_its_bound() -> None:
     for seed in range(10):
         groups, value, cost, limits = problem(seed)
         limits = Limits(limits.budget, limits.capacity, 1)
-        plan, by_hand = solve(groups, value, cost, limits), greedy(groups, value, cost, limits)
+        plan, by_hand = (
+            solve(Programme(groups, value, cost, limits)),
+            greedy(Programme(groups, value, cost, limits)),
+        )
         assert by_hand.profit <= plan.bound * (1 + 1e-9)
         assert plan.profit >= 0.999 * plan.bound - 10  # whole customers
 
@@ -68,9 +71,11 @@ def test_merged_groups_lose_no_profit_and_gain_no_offer() -> None:
     worth = np.where(bank.value > 0, bank.value, -np.inf)
     for contact_limit in (1, 2, 3):
         limits = Limits(600.0, (400.0, 300.0, 50.0), contact_limit)
-        whole = solve_directly(bank.groups, worth, cost, limits)
-        assert relax(bank.groups, bank.value, cost, limits).bound == pytest.approx(whole.bound)
-        plan = solve(bank.groups, bank.value, cost, limits)
+        whole = solve_directly(Programme(bank.groups, worth, cost, limits))
+        assert relax(Programme(bank.groups, bank.value, cost, limits)).bound == pytest.approx(
+            whole.bound
+        )
+        plan = solve(Programme(bank.groups, bank.value, cost, limits))
         home = plan.origin >= 0
         merged = plan.groups.state[plan.origin[home]]
         kept = merged != NOT_ELIGIBLE
@@ -91,11 +96,13 @@ def test_small_cells_are_planned_as_well_as_by_trying_all_ways() -> None:
     for open_ in product([False, True], repeat=3):
         worth = np.where(np.array(open_)[None, None, :, None], values, -np.inf)
         if any(open_):
-            found = solve_directly(groups, worth, np.ones(1), limits)
-            made = np.bincount(found.product, found.customers, minlength=3)
+            found = solve_directly(Programme(groups, worth, np.ones(1), limits))
+            made = np.bincount(
+                found.allocation["product"], found.allocation["customers"], minlength=3
+            )
             if ((made == 0) | (made >= 12)).all():
                 best = max(best, found.bound)
-    plan = solve(groups, values, np.ones(1), limits)
+    plan = solve(Programme(groups, values, np.ones(1), limits))
     made = plan.contacts.sum(axis=(0, 1, 3))
     assert ((made == 0) | (made >= 12)).all()
     assert plan.profit >= best

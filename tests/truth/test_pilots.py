@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.pilots import draw_bank, value_of_policies
 from pmlib.casebank.world import World
-from pmlib.truth.pilots import draw_bank, value_of_policies
 
 
 def test_states_of_a_drawn_bank_are_those_of_its_customers():

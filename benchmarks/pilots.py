@@ -19,7 +19,7 @@ from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import POLICIES, plan_policies, spread
-from pmlib.strategy.programme import Limits
+from pmlib.strategy.programme import Limits, Programme
 from pmlib.studies import Channel
 from pmlib.truth.offers import mean_effects, response_chances
 
@@ -152,7 +152,7 @@ def value_of_policies(
             contact_limit=1,
         )
         cost = bank.catalogue.channels["cost"].to_numpy()
-        best = solve(bank.groups, bank.value, cost, limits)
+        best = solve(Programme(bank.groups, bank.value, cost, limits))
         oracle = float((spread(best, bank.groups) * bank.value).sum())
         for pilot in pilot_sizes:
             evidence = run_pilot(bank, contacts=pilot, seed=seed)
