@@ -128,11 +128,7 @@ def candidate_rankings(
 
 @needs(section="uplift-ranking")
 def expect(
-    contacts: pd.DataFrame,
-    training: pd.DataFrame | None,
-    features: Sequence[str],
-    *,
-    seed: int,
+    contacts: pd.DataFrame, training: pd.DataFrame | None, features: Sequence[str], *, seed: int
 ) -> Expected:
     """Learn what to expect of each customer in each arm, without the outcomes judged on.
 

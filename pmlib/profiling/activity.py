@@ -10,33 +10,20 @@ import numpy as np
 
 from pmlib.engine import collect, day_number
 from pmlib.numbers import Finding, Number, needs
-from pmlib.profiling.quality import count_rows, with_rate
+from pmlib.profiling.quality import count_by, count_rows, ends_of, with_rate
 from pmlib.safeguards import suppress
 
 
 @needs("transactions")
 def monthly_activity(
-    tables: Mapping[str, nw.LazyFrame],
-    *,
-    as_of: dt.date,
-    confidence_level: float = 0.95,
+    tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date, confidence_level: float = 0.95,
     minimum: int = 10,
-) -> Finding:
+) -> Finding:  # fmt: skip
     """Count payments, active customers and money in and out, month by month.
 
     The share of active customers is taken of those who had joined by the end of the month; where
-    the day of joining is not known, of all customers.
-
-    Parameters
-    ----------
-    tables : mapping
-        Canonical tables: ``customers`` and ``transactions``.
-    as_of : datetime.date
-        Later payments are left out.
-    confidence_level : float
-        Confidence level.
-    minimum : int
-        Months with fewer active customers are suppressed.
+    the day of joining is not known, of all customers. Months with fewer than `minimum` active
+    customers are suppressed.
 
     Returns
     -------
@@ -45,10 +32,9 @@ def monthly_activity(
         bank, ``share`` active with ``low`` and ``high`` (Wilson), ``money_in``, ``money_out``
         (currency, both positive), ``whole`` (False: the data cover part of the month).
     """
-    customers, transactions = tables["customers"], tables["transactions"]
-    dated = transactions.with_columns(
-        _day=day_number("booked_on"), _month=_month("booked_on")
-    ).filter(nw.col("_day") <= as_of.toordinal())
+    booked = {"_day": day_number("booked_on"), "_month": _month("booked_on")}
+    dated = tables["transactions"].with_columns(**booked)
+    dated = dated.filter(nw.col("_day") <= as_of.toordinal())
     amount = nw.col("amount").cast(nw.Float64)
     months = collect(
         dated.group_by("_month").agg(
@@ -59,13 +45,11 @@ def monthly_activity(
         ),
         sort_by=["_month"],
     )
-    span = collect(
-        dated.select(first=nw.col("_day").min(), last=nw.col("_day").max()), sort_by=()
-    ).iloc[0]
-    months["customers"] = _joined_by(customers, months["_month"].to_numpy())
-    months = with_rate(months, "active", "customers", confidence_level=confidence_level)
+    first, last = ends_of(dated)
+    months["customers"] = _joined_by(tables["customers"], months["_month"].to_numpy())
+    months = with_rate(months, "active", "customers", confidence_level)
     months["whole"] = [
-        _first_day(number) >= span["first"] - 3 and _first_day(number + 1) - 1 <= span["last"] + 3
+        _first_day(number) >= first - 3 and _first_day(number + 1) - 1 <= last + 3
         for number in months["_month"]
     ]
     months["month"] = [f"{number // 12}-{number % 12 + 1:02d}" for number in months.pop("_month")]
@@ -77,18 +61,15 @@ def monthly_activity(
     observed = Number("n_months_observed", len(months), "months")
     if len(whole) < 2:
         return Finding(months, (observed,), facts={"activity_course": "too_short"})
-    last = whole.iloc[-1]
-    return Finding(
-        months,
-        (
-            observed,
-            Number("active_share", last["share"], "share", last["low"], last["high"]),
-            Number("payments_per_active", last["transactions"] / last["active"], decimals=1),
-            Number("last_whole_month", last["month"]),
-        ),
-        facts={"activity_course": "shown"},
-        quotes={"partial": months.loc[~months["whole"], "month"].tolist()},
+    latest = whole.iloc[-1]
+    numbers = (
+        observed,
+        Number("active_share", latest["share"], "share", latest["low"], latest["high"]),
+        Number("payments_per_active", latest["transactions"] / latest["active"], decimals=1),
+        Number("last_whole_month", latest["month"]),
     )
+    quotes = {"partial": months.loc[~months["whole"], "month"].tolist()}
+    return Finding(months, numbers, {"activity_course": "shown"}, quotes)
 
 
 def _month(column: str) -> nw.Expr:
@@ -104,9 +85,6 @@ def _joined_by(customers: nw.LazyFrame, months: np.ndarray) -> np.ndarray:
     """Customers who had joined by the end of each month; an unknown day counts as before."""
     if "joined_on" not in customers.collect_schema().names():
         return np.full(len(months), count_rows(customers))
-    joined = collect(
-        customers.select(_month=_month("joined_on")).group_by("_month").agg(n=nw.len()),
-        sort_by=["_month"],
-    )
-    month = joined["_month"].fillna(-1).to_numpy()
-    return np.array([joined["n"].to_numpy()[month <= limit].sum() for limit in months])
+    joined = count_by(customers.select(_month=_month("joined_on")), "_month")
+    month, n = joined["_month"].fillna(-1).to_numpy(), joined["customers"].to_numpy()
+    return np.array([n[month <= limit].sum() for limit in months])

@@ -16,7 +16,7 @@ from pmlib.canon.holdings import held_products
 from pmlib.engine import collect, day_number
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, Phrase
-from pmlib.profiling.quality import count_rows, iso_day
+from pmlib.profiling.quality import count_rows, ends_of, iso_day, one
 
 # Totals are counted in bins of this relative width, so that what leaves the engine stays small;
 # within a bin all customers are taken as equal, which changes the Gini index by less than its
@@ -34,16 +34,9 @@ _SUMMARY = (
 class Measure:
     """A measure of what customers contribute.
 
-    Attributes
-    ----------
-    key : str
-        ``margin``, ``money_in`` or ``campaign_value``.
-    totals : narwhals.LazyFrame
-        ``customer_id``, ``value`` (currency); customers who contribute nothing may be absent.
-    n_customers : int
-        All customers of whom the measure speaks, those who contribute nothing included.
-    first, last : str, optional
-        Days between which it is counted (ISO).
+    `key` is ``margin``, ``money_in`` or ``campaign_value``; `totals` has ``customer_id`` and
+    ``value`` (currency), of which customers who contribute nothing may be absent, but who are
+    counted among the `n_customers`; `first` and `last` are the days (ISO) that bound it.
     """
 
     key: str
@@ -61,13 +54,6 @@ class Measure:
 def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tuple[Measure, ...]:
     """What each customer contributes, by every measure that the study's tables allow.
 
-    Parameters
-    ----------
-    tables : mapping
-        Canonical table to its rows.
-    as_of : datetime.date
-        Nothing later counts.
-
     Returns
     -------
     tuple of Measure
@@ -80,18 +66,15 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
     if "holdings" in tables and "products" in tables:
         held = held_products(tables["holdings"], as_of)
         held = held.join(tables["products"], on="product_id", how="inner")
-        total = _total(held, "annual_margin")
-        found.append(Measure("margin", total, count_rows(customers)))
+        found.append(Measure("margin", _total(held, "annual_margin"), count_rows(customers)))
     if "transactions" in tables:
         dated = tables["transactions"].with_columns(_day=day_number("booked_on"))
         dated = dated.filter(nw.col("_day") <= as_of.toordinal())
-        day = nw.col("_day")
-        ends = collect(dated.select(first=day.min(), last=day.max()), sort_by=()).iloc[0]
-        if pd.notna(ends["last"]):
-            last = int(ends["last"])
-            first = max(int(ends["first"]), last - 364)
+        begin, end = ends_of(dated)
+        if pd.notna(end):
+            first, last = max(int(begin), int(end) - 364), int(end)
             there = joined_by(customers, dt.date.fromordinal(first))
-            recent = dated.filter((nw.col("amount") > 0) & (day >= first))
+            recent = dated.filter(nw.col("amount") > 0, nw.col("_day") >= first)
             total = _total(recent.join(there, on="customer_id", how="semi"), "amount")
             days = iso_day(first), iso_day(last)
             found.append(Measure("money_in", total, count_rows(there), *days))
@@ -110,8 +93,6 @@ def concentration(
     ----------
     measures : sequence of Measure
         As `customer_values` returns them.
-    confidence_level : float
-        Confidence level.
     minimum : int
         No point of the curve sets fewer customers apart.
 
@@ -155,19 +136,19 @@ def concentration(
         found, sentence = _headline(measure, rows[-1])
         numbers += found
         sentences.append(sentence)
-    summary = pd.DataFrame(rows, columns=_SUMMARY)
     empty = pd.DataFrame(columns=["measure", "customers", "value"])
     curve = pd.concat(curves, ignore_index=True)[list(empty.columns)] if curves else empty
-    quotes = {"measures": sentences}
-    return Finding(summary, tuple(numbers), quotes=quotes, tables={"curve": curve})
+    return Finding(
+        pd.DataFrame(rows, columns=_SUMMARY), tuple(numbers), {}, {"measures": sentences},
+        {"curve": curve},
+    )  # fmt: skip
 
 
 def _headline(measure: Measure, row: Mapping[str, Any]) -> tuple[list[Number], Phrase]:
     """Numbers of a measure, and the sentence that quotes them."""
     key, about = measure.key, {"first": measure.first, "last": measure.last}
-    gini = Number(
-        f"gini_{key}", row["gini"], "", row["gini_low"], row["gini_high"], decimals=3, about=about
-    )
+    ends = row["gini_low"], row["gini_high"]
+    gini = Number(f"gini_{key}", row["gini"], "", *ends, decimals=3, about=about)
     quotes = {"measure": measure.name, "among": Level("among", key), "gini": gini}
     if row["without"] > 1 - _TOP:
         some = Number(f"contributors_{key}", 1 - row["without"], "share", about=about)
@@ -187,13 +168,12 @@ def _bins(measure: Measure) -> pd.DataFrame | None:
     """Customers and mean value a bin of nearly equal totals; None when a total is negative."""
     frame = measure.totals
     value = nw.col("value")
-    positive = frame.filter(value > 0).with_columns(
-        _bin=(value.log() / float(np.log1p(_BIN_WIDTH))).floor()
-    )
-    bins = collect(positive.group_by("_bin").agg(n=nw.len(), total=value.sum()), sort_by=["_bin"])
-    lowest = collect(frame.select(v=value.min()), sort_by=())["v"].iloc[0]
+    lowest = one(frame, value.min())
     if pd.notna(lowest) and lowest < 0:
         return None
+    number = (value.log() / float(np.log1p(_BIN_WIDTH))).floor()
+    positive = frame.filter(value > 0).with_columns(_bin=number)
+    bins = collect(positive.group_by("_bin").agg(n=nw.len(), total=value.sum()), sort_by=["_bin"])
     bins["mean"] = bins["total"] / bins["n"]
     nothing = pd.DataFrame({"n": [measure.n_customers - int(bins["n"].sum())], "mean": [0.0]})
     bins = pd.concat([nothing, bins[["n", "mean"]]], ignore_index=True)
@@ -216,10 +196,9 @@ def _top_share(n: np.ndarray, x: np.ndarray, top: float) -> tuple[float, float]:
     total, mean = n.sum(), (n * x).sum() / n.sum()
     p = 1 - top
     at = min(int(np.searchsorted(np.cumsum(n), p * total)), len(n) - 1)
-    quantile = x[at]
     # The customers at the quantile are divided so that exactly the share p lies below.
     ordinate = _lorenz(n, x, np.array([p]))[0]
-    influence = (np.minimum(x, quantile) - quantile) + p * quantile - x * ordinate
+    influence = (np.minimum(x, x[at]) - x[at]) + p * x[at] - x * ordinate
     centred = influence - (n * influence).sum() / total
     return float(1 - ordinate), float(np.sqrt((n * centred**2).sum()) / (total * mean))
 

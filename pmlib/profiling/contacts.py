@@ -23,10 +23,6 @@ def controlled_tests(contacts: nw.LazyFrame) -> list[str]:
 
     A randomised pilot is a question put to customers; what it brought says little of how the bank
     sells day by day. Where every campaign is a test, none is named: they are all there is.
-
-    Parameters
-    ----------
-    contacts : narwhals.LazyFrame
     """
     table = campaigns(contacts).sort_values("campaign_id", kind="stable")
     tests = table.loc[table["randomised"], "campaign_id"]
@@ -34,17 +30,9 @@ def controlled_tests(contacts: nw.LazyFrame) -> list[str]:
 
 
 def answers(contacts: nw.LazyFrame) -> nw.LazyFrame:
-    """Day and outcome of the contacts made whose outcome is known.
-
-    Returns
-    -------
-    narwhals.LazyFrame
-        ``customer_id``, ``campaign_id``, ``_day`` (number), ``_took`` (0 or 1).
-    """
-    return answered(contacts).select(
-        "customer_id", "campaign_id", _day=day_number("contacted_on"),
-        _took=nw.col("responded").cast(nw.Int64),
-    )  # fmt: skip
+    """``customer_id``, ``campaign_id``, ``_day`` (number), ``_took`` (0, 1) of the answered."""
+    day, took = day_number("contacted_on"), nw.col("responded").cast(nw.Int64)
+    return answered(contacts).select("customer_id", "campaign_id", _day=day, _took=took)
 
 
 def without(contacts: nw.LazyFrame, campaigns: Sequence[str]) -> nw.LazyFrame:
@@ -61,20 +49,11 @@ def contact_responses(
 ) -> Finding:
     """Response and cost a sale of past contacts, by campaign and by product and channel.
 
-    Parameters
-    ----------
-    tables : mapping
-        Canonical tables: ``contacts``, and ``products`` for their names.
-    confidence_level : float
-        Confidence level.
-    minimum : int
-        Cells with fewer contacts are suppressed.
-
     Returns
     -------
     Finding
         ``campaign``, ``arm``, ``first`` and ``last`` day (ISO), ``contacts``, ``answered`` (the
-        outcome is known), ``responded``, ``rate`` with ``low`` and ``high`` (Wilson), ``cost``,
+        outcome is known), ``responded``, ``rate`` with ``low`` and ``high``, ``cost``,
         ``cost_per_sale`` with ``cost_low`` and ``cost_high`` (currency; NaN where not recorded),
         ``suppressed``. In order of time; arm ``control`` was deliberately not contacted. Further
         tables: *campaigns*, the same without ``last`` and ``suppressed``; *offers*, the same a
@@ -90,33 +69,26 @@ def contact_responses(
     counted["product"] = counted["product"].fillna("").map(lambda key: names.get(key, key))
     counted["channel"] = counted["channel"].fillna("")
     keys = ["campaign", "arm", "product", "channel"]
-    campaigns = counted.groupby(keys[:2], as_index=False).agg(
-        {"first": "min", "last": "max", **dict.fromkeys(_SUMS, "sum")}
-    )
+    reduced = {"first": "min", "last": "max", **dict.fromkeys(_SUMS, "sum")}
+    campaigns = counted.groupby(keys[:2], as_index=False).agg(reduced)
     campaigns = campaigns.sort_values(["first", "campaign", "arm"], kind="stable")
     began = {name: position for position, name in enumerate(campaigns["campaign"].unique())}
-    offers = counted.assign(_order=counted["campaign"].map(began)).sort_values(
-        ["_order", "product", "arm", "channel"], kind="stable"
-    )
+    offers = counted.assign(_order=counted["campaign"].map(began))
+    offers = offers.sort_values(["_order", "product", "arm", "channel"], kind="stable")
     tests = controlled_tests(contacts)
     numbers, facts = _response(campaigns, tests, confidence_level)
-    days = campaigns.pop("first").map(iso_day), campaigns.pop("last").map(iso_day)
-    campaigns = _with_costs(campaigns, confidence_level)
-    campaigns.insert(2, "first", days[0])
-    campaigns.insert(3, "last", days[1])
-    offers = _with_costs(offers[[*keys, *_SUMS]], confidence_level)
-    shown = partial(suppress, count="contacts", minimum=minimum)
-    campaigns = shown(campaigns, by=keys[:2]).reset_index(drop=True)
+    campaigns = campaigns.assign(**{end: campaigns[end].map(iso_day) for end in ("first", "last")})
+
+    def shown(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+        table = _with_costs(table, confidence_level).reset_index(drop=True)
+        return suppress(table, count="contacts", minimum=minimum, by=by)
+
+    campaigns = shown(campaigns, keys[:2])
     return Finding(
-        campaigns,
-        tuple(numbers),
-        facts,
-        quotes={"tests": tests},
-        tables={
-            "campaigns": campaigns.drop(columns=["last", "suppressed"]),
-            "offers": shown(offers, by=keys).reset_index(drop=True),
-        },
-    )
+        campaigns, tuple(numbers), facts, {"tests": tests},
+        {"campaigns": campaigns.drop(columns=["last", "suppressed"]),
+         "offers": shown(offers[[*keys, *_SUMS]], keys)},
+    )  # fmt: skip
 
 
 def _counts(contacts: nw.LazyFrame) -> pd.DataFrame:
@@ -145,9 +117,7 @@ def _counts(contacts: nw.LazyFrame) -> pd.DataFrame:
 
 def _with_costs(table: pd.DataFrame, confidence_level: float) -> pd.DataFrame:
     """Add rates, and costs a sale where every contact's cost is recorded."""
-    table = with_rate(
-        table, "responded", "answered", confidence_level=confidence_level, name="rate"
-    )
+    table = with_rate(table, "responded", "answered", confidence_level, name="rate")
     paid = (table["costed"] == table["contacts"]) & (table["cost"] > 0)
     a_contact = table["answered_cost"].where(paid) / table["answered"].where(table["answered"] > 0)
     table["cost"] = table.pop("cost").where(paid)
@@ -198,31 +168,20 @@ def wasted_contacts(
 ) -> Finding:
     """Count past contacts to holders, to those the product does not suit, and to objectors.
 
-    Parameters
-    ----------
-    tables : mapping
-        Canonical tables: ``contacts`` and ``customers``; without ``products`` and ``holdings``
-        some reasons cannot be told.
-    confidence_level : float
-        Confidence level.
-    minimum : int
-        Smallest number of customers that may be shown.
+    Without ``products`` and ``holdings`` some reasons cannot be told.
 
     Returns
     -------
     Finding
         ``reason`` (level), ``contacts`` for which the data can tell, ``wasted``, ``share`` with
-        ``low`` and ``high`` (Wilson), ``cost`` (currency). Contacts may have several reasons.
+        ``low`` and ``high``, ``cost`` (currency). Contacts may have several reasons.
         Further table: *campaigns*, the same a ``campaign``, with ``suppressed``.
     """
     contacts = tables["contacts"]
     flagged = exclusions(
-        made(contacts),
-        customers=tables["customers"],
-        products=tables.get("products"),
-        holdings=tables.get("holdings"),
-        on="contacted_on",
-    )
+        made(contacts), customers=tables["customers"], products=tables.get("products"),
+        holdings=tables.get("holdings"), on="contacted_on",
+    )  # fmt: skip
     count = partial(count_exclusions, cost="cost", confidence_level=confidence_level)
     total = count(without(flagged, controlled_tests(contacts)))
     campaigns = _in_time(count(flagged, by=["campaign_id"]), contacts)
@@ -238,42 +197,35 @@ def wasted_contacts(
     numbers.append(Number("waste_share", wasted["share"], "share", wasted["low"], wasted["high"]))
     if wasted["cost"] > 0:
         numbers.append(Number("waste_cost", wasted["cost"], "currency"))
-    reasons = [
-        {
-            "reason": Level("reason", row.reason),
-            "share": Number("", row.share, "share"),
-            "of": Number("", row.known, "count") if row.known < row.offers else None,
-        }
-        for row in told.itertuples()
-    ]
-    shown = [*told["reason"], "any"]
-    return Finding(
-        _waste_table(total[total["reason"].isin(shown)], minimum).drop(columns="suppressed"),
-        tuple(numbers),
-        facts={"waste": "some" if wasted["excluded"] else "none"},
-        quotes={"reasons": reasons, "untold": untold},
-        tables={"campaigns": _waste_table(campaigns[campaigns["reason"].isin(shown)], minimum)},
+    quotes = {
+        "untold": untold,
+        "reasons": [
+            {"reason": Level("reason", row.reason), "share": Number("", row.share, "share"),
+             "of": Number("", row.known, "count") if row.known < row.offers else None}
+            for row in told.itertuples()
+        ],
+    }  # fmt: skip
+    facts = {"waste": "some" if wasted["excluded"] else "none"}
+    total, campaigns = (
+        _waste_table(table[table["reason"].isin([*told["reason"], "any"])], minimum)
+        for table in (total, campaigns)
     )
+    shown = total.drop(columns="suppressed")
+    return Finding(shown, tuple(numbers), facts, quotes, {"campaigns": campaigns})
 
 
 def _in_time(table: pd.DataFrame, contacts: nw.LazyFrame) -> pd.DataFrame:
     """Rows in the order in which their campaigns began."""
-    began = collect(
-        contacts.with_columns(_day=day_number("contacted_on"))
-        .group_by("campaign_id")
-        .agg(_began=nw.col("_day").min()),
-        sort_by=["_began", "campaign_id"],
-    )
+    began = contacts.with_columns(_day=day_number("contacted_on")).group_by("campaign_id")
+    began = collect(began.agg(_began=nw.col("_day").min()), sort_by=["_began", "campaign_id"])
     position = {name: i for i, name in enumerate(began["campaign_id"])}
-    return table.sort_values(
-        "campaign_id", key=lambda names: names.map(position), kind="stable"
-    ).reset_index(drop=True)
+    order = table["campaign_id"].map(position).argsort(kind="stable")
+    return table.iloc[order].reset_index(drop=True)
 
 
 def _waste_table(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
-    table = table.rename(
-        columns={"campaign_id": "campaign", "known": "contacts", "excluded": "wasted"}
-    ).drop(columns="offers")
+    names = {"campaign_id": "campaign", "known": "contacts", "excluded": "wasted"}
+    table = table.rename(columns=names).drop(columns="offers")
     # Reasons overlap and do not add up, so a small count cannot be found from the others.
     each = ["campaign", "reason"] if "campaign" in table else "reason"
     return suppress_each(table, each, minimum=minimum, count="wasted", keep=("contacts",))

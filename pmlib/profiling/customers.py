@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 import narwhals as nw
@@ -15,7 +17,7 @@ from pmlib.canon.customers import ADULT, age, completed_years
 from pmlib.engine import collect
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, Phrase, missing
-from pmlib.profiling.quality import count_rows, suppress_each, with_rate
+from pmlib.profiling.quality import count_by, count_rows, one, suppress_each, with_rate
 from pmlib.safeguards import k_anonymity, suppress
 
 if TYPE_CHECKING:
@@ -35,10 +37,7 @@ _MOST_LEVELS = 12  # a text with more levels is shown by its commonest and the r
 
 def band(value: nw.Expr, edges: Sequence[float]) -> nw.Expr:
     """Number of edges that a value reaches: 0 below the first; null stays null."""
-    reached = (value >= edges[0]).cast(nw.Int64)
-    for edge in edges[1:]:
-        reached = reached + (value >= edge).cast(nw.Int64)
-    return reached
+    return reduce(add, ((value >= edge).cast(nw.Int64) for edge in edges))
 
 
 def band_names(edges: tuple[int, ...]) -> list[str]:
@@ -57,34 +56,18 @@ def band_names(edges: tuple[int, ...]) -> list[str]:
 
 
 def customer_structure(
-    tables: Mapping[str, nw.LazyFrame],
-    *,
-    as_of: dt.date,
-    attributes: Mapping[str, Attribute] | None = None,
-    confidence_level: float = 0.95,
+    tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date,
+    attributes: Mapping[str, Attribute] | None = None, confidence_level: float = 0.95,
     minimum: int = 10,
-) -> Finding:
+) -> Finding:  # fmt: skip
     """Describe the customers by age, gender, region, tenure and every declared attribute.
-
-    Parameters
-    ----------
-    tables : mapping
-        Canonical tables: ``customers``.
-    as_of : datetime.date
-        Ages and tenures are counted to this day.
-    attributes : mapping, optional
-        Name to ``Attribute`` of the study.
-    confidence_level : float
-        Confidence level.
-    minimum : int
-        Smallest number of customers that may be shown; smaller cells are suppressed.
 
     Returns
     -------
     Finding
         ``dimension`` (age, gender, region, tenure as levels, and the label of each declared
         attribute), ``role``, ``level`` (of ours, or a name from the data), ``customers``,
-        ``share`` with ``low`` and ``high`` (Wilson), ``suppressed``; dimensions and levels in the
+        ``share`` with ``low`` and ``high``, ``suppressed``; dimensions and levels in the
         order in which to show them.
         Further table: *amounts*, numeric attributes with many values: ``attribute``, ``role``,
         ``unit``, ``customers``, ``mean`` with ``low`` and ``high``, ``sd``, ``p10``, ``median``,
@@ -106,7 +89,7 @@ def customer_structure(
     for name, attribute in (attributes or {}).items():
         if name not in schema.names():
             continue
-        few = _distinct(customers, name) <= _MOST_LEVELS
+        few = one(customers, nw.col(name).n_unique()) <= _MOST_LEVELS
         if schema[name].is_numeric() and not few:
             amounts.append(_amount(customers, name, attribute, confidence_level))
         else:
@@ -129,16 +112,7 @@ def customer_structure(
 def age_by_gender(
     tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date, minimum: int = 10
 ) -> Finding:
-    """Cross-table of age band and gender, small cells suppressed.
-
-    Parameters
-    ----------
-    tables : mapping
-        Canonical tables: ``customers``; those whose age or gender is not known are left out.
-    as_of : datetime.date
-        Ages are counted to this day.
-    minimum : int
-        Smallest number of customers that may be shown.
+    """Cross-table of age band and gender, where both are known, small cells suppressed.
 
     Returns
     -------
@@ -149,34 +123,23 @@ def age_by_gender(
     customers = tables["customers"]
     if not {"birth_date", "gender"} <= set(customers.collect_schema().names()):
         return missing("age-and-gender")
-    counted = collect(
-        customers.with_columns(_band=band(age(as_of), AGE_EDGES))
-        .filter(~nw.col("_band").is_null() & ~nw.col("gender").is_null())
-        .group_by("_band", "gender")
-        .agg(customers=nw.len()),
-        sort_by=["_band", "gender"],
-    )
+    known = customers.with_columns(_band=band(age(as_of), AGE_EDGES))
+    counted = count_by(known.drop_nulls(["_band", "gender"]), "_band", "gender")
     names = band_names(AGE_EDGES)
     counted.insert(0, "age_band", [names[int(position)] for position in counted.pop("_band")])
     table = suppress(counted, minimum=minimum, by=("age_band", "gender"))
     hidden = int(table["suppressed"].sum())
-    return Finding(
-        table,
-        (
-            Number("age_gender_k", k_anonymity(table), "customers"),
-            Number("age_gender_suppressed", hidden, "count"),
-        ),
-        facts={"age_gender_cells": "hidden" if hidden else "shown"},
+    numbers = (
+        Number("age_gender_k", k_anonymity(table), "customers"),
+        Number("age_gender_suppressed", hidden, "count"),
     )
+    return Finding(table, numbers, {"age_gender_cells": "hidden" if hidden else "shown"})
 
 
 def _banded(
     customers: nw.LazyFrame, value: nw.Expr, edges: tuple[int, ...], dimension: Level
 ) -> pd.DataFrame:
-    table = collect(
-        customers.select(_band=band(value, edges)).group_by("_band").agg(customers=nw.len()),
-        sort_by=["_band"],
-    )
+    table = count_by(customers.select(_band=band(value, edges)), "_band")
     counts = dict(zip(table["_band"], table["customers"], strict=True))
     names = band_names(edges)
     rows = [(Level("band", names[i]), counts[i]) for i in range(len(names)) if i in counts]
@@ -192,10 +155,7 @@ def _by_level(
 ) -> pd.DataFrame:
     """Customers by level, commonest first; numbers and flags in their own order."""
     kind = customers.collect_schema()[name]
-    table = collect(
-        customers.select(level=nw.col(name)).group_by("level").agg(customers=nw.len()),
-        sort_by=["level"],
-    )
+    table = count_by(customers.select(level=nw.col(name)), "level")
     known, unknown = table.dropna(subset=["level"]), table[table["level"].isna()]
     if kind.is_numeric():
         known = known.assign(level=[f"{value:g}" for value in known["level"]])
@@ -217,12 +177,8 @@ def _finish(parts: list[pd.DataFrame], confidence_level: float, minimum: int) ->
     levels = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns, dtype=float)
     levels = levels.astype({"dimension": object, "level": object})  # levels, or names from the data
     total = levels.groupby("dimension", sort=False)["customers"].transform("sum")
-    levels = with_rate(levels, "customers", total, confidence_level=confidence_level)
+    levels = with_rate(levels, "customers", total, confidence_level)
     return suppress_each(levels, "dimension", minimum=minimum)
-
-
-def _distinct(customers: nw.LazyFrame, name: str) -> int:
-    return int(collect(customers.select(n=nw.col(name).n_unique()), sort_by=())["n"].iloc[0])
 
 
 def _amount(
@@ -234,12 +190,6 @@ def _amount(
     wanted |= {"customers": value.count(), "mean": value.mean(), "sd": value.std()}
     row = collect(customers.select(**wanted), sort_by=()).iloc[0]
     half = normal_quantile(confidence_level) * row["sd"] / np.sqrt(row["customers"])
-    return {
-        **row.to_dict(),
-        "attribute": attribute.label,
-        "role": attribute.role,
-        "unit": attribute.unit,
-        "customers": int(row["customers"]),
-        "low": row["mean"] - half,
-        "high": row["mean"] + half,
-    }
+    told = {"attribute": attribute.label, "role": attribute.role, "unit": attribute.unit}
+    ends = {"low": row["mean"] - half, "high": row["mean"] + half}
+    return {**row.to_dict(), **told, **ends, "customers": int(row["customers"])}

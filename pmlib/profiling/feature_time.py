@@ -9,10 +9,11 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.engine import collect, uniform
+from pmlib.engine import uniform
 from pmlib.inference.ranking import area_interval, roc_area
 from pmlib.numbers import Finding, Number
 from pmlib.profiling.contacts import answers
+from pmlib.profiling.quality import one
 
 if TYPE_CHECKING:
     from pmlib.studies import Attribute
@@ -24,26 +25,14 @@ _HALVES = 20170  # stream of the halves that texts are ordered by
 
 
 def audit_feature_time(
-    tables: Mapping[str, nw.LazyFrame],
-    attributes: Mapping[str, Attribute],
-    *,
+    tables: Mapping[str, nw.LazyFrame], attributes: Mapping[str, Attribute], *,
     confidence_level: float = 0.95,
-) -> Finding:
+) -> Finding:  # fmt: skip
     """Ask of each attribute whether it was known before the contact, and how much it would tell.
 
     An attribute that only comes to be known during or after the contact must not enter a
     prediction: it would look excellent and be useless (leakage). The area under the ROC curve of
-    each attribute alone shows how large the illusion would be.
-
-    Parameters
-    ----------
-    tables : mapping
-        Canonical tables: ``customers``, and ``contacts`` where there are any; their control rows
-        are left out.
-    attributes : mapping
-        Name to ``Attribute`` of the study.
-    confidence_level : float
-        Confidence level of the intervals.
+    each attribute alone shows how large the illusion would be. Control rows are left out.
 
     Returns
     -------
@@ -63,44 +52,28 @@ def audit_feature_time(
         auc = low = high = np.nan
         if outcomes is not None:
             auc, low, high = _auc(customers, outcomes, name, schema[name], confidence_level)
-        records.append(
-            {
-                "attribute": name,
-                "label": attribute.label,
-                "role": attribute.role,
-                "known_before": bool(attribute.known_before_contact),
-                "auc": auc,
-                "low": low,
-                "high": high,
-                "verdict": _verdict(attribute, auc),
-            }
-        )
+        records.append((name, attribute.label, attribute.role, attribute.known_before_contact,
+                        auc, low, high, _verdict(attribute, auc)))  # fmt: skip
     columns = ["attribute", "label", "role", "known_before", "auc", "low", "high", "verdict"]
     table = pd.DataFrame(records, columns=columns)
     strength = (table["auc"].astype(float) - 0.5).abs()
-    table = table.assign(_strength=strength).sort_values(
-        ["known_before", "_strength"], ascending=[True, False], kind="stable"
-    )[columns]
+    by = ["known_before", "_strength"]
+    table = table.assign(_strength=strength).sort_values(by, ascending=[True, False], kind="stable")
+    table = table[columns]
     late = table[~table["known_before"].astype(bool)]
     # Taken alone, these would tell takers from others: what leakage looks like.
     telling = late[(late["low"] > 0.5) | (late["high"] < 0.5)]
-    return Finding(
-        table,
-        (
-            Number("n_attributes", len(table), "count"),
-            Number("n_late_attributes", len(late), "count"),
-        ),
-        facts={"attributes_known": "none" if table.empty else "before" if late.empty else "late"},
-        quotes={
-            "late": late["label"].tolist(),
-            "telling": [
-                {"label": row.label, "auc": Number("", max(row.auc, 1 - row.auc), decimals=2)}
-                for row in telling.itertuples()
-            ],
-            "suspect": LEAK_SUSPECT,
-        },
-        tables={"measured": table.dropna(subset=["auc"])},
+    numbers = (
+        Number("n_attributes", len(table), "count"),
+        Number("n_late_attributes", len(late), "count"),
     )
+    facts = {"attributes_known": "none" if table.empty else "before" if late.empty else "late"}
+    alone = [
+        {"label": row.label, "auc": Number("", max(row.auc, 1 - row.auc), decimals=2)}
+        for row in telling.itertuples()
+    ]
+    quotes = {"late": late["label"].tolist(), "telling": alone, "suspect": LEAK_SUSPECT}
+    return Finding(table, numbers, facts, quotes, {"measured": table.dropna(subset=["auc"])})
 
 
 def _verdict(attribute: Attribute, auc: float) -> str:
@@ -114,12 +87,9 @@ def _verdict(attribute: Attribute, auc: float) -> str:
 
 
 def _auc(
-    customers: nw.LazyFrame,
-    outcomes: nw.LazyFrame,
-    name: str,
-    kind: nw.dtypes.DType,
+    customers: nw.LazyFrame, outcomes: nw.LazyFrame, name: str, kind: nw.dtypes.DType,
     confidence_level: float,
-) -> tuple[float, float, float]:
+) -> tuple[float, float, float]:  # fmt: skip
     """How well one attribute tells takers from others (AUC), with its interval.
 
     Texts are ordered, in each half of the customers, by the share of takers in the other half,
@@ -142,8 +112,8 @@ def _auc(
         rate = nw.col("events").sum() / (nw.col("events").sum() + nw.col("others").sum())
         other = counts.with_columns(half=1 - nw.col("half")).group_by("half", "value")
         ranked = counts.join(other.agg(score=rate), on=["half", "value"], how="left")
-        usual = collect(counts.select(score=rate), sort_by=())["score"].iloc[0]
-        ranked = ranked.with_columns(score=nw.col("score").fill_null(float(usual)))
+        usual = float(one(counts, rate))
+        ranked = ranked.with_columns(score=nw.col("score").fill_null(usual))
         parts = [roc_area(ranked.filter(nw.col("half") == half)) for half in (0, 1)]
     if min(min(area.events, area.others) for area in parts) < 2:
         return np.nan, np.nan, np.nan

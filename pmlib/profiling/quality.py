@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -45,11 +46,7 @@ def data_quality(
     Parameters
     ----------
     tables : mapping
-        Canonical table to its rows; at least ``customers``.
-    as_of : datetime.date
-        The day as of which the bank is looked at.
-    minimum : int
-        Smallest number of rows that may be shown.
+        At least ``customers``.
 
     Returns
     -------
@@ -62,34 +59,33 @@ def data_quality(
         smallest group that may be shown), ``share`` of the table's rows, ``done`` (level).
     """
     present = [name for name in TABLES if name in tables]
-    columns = pd.concat(
-        # Products are no people: nothing of them needs hiding.
-        [_columns(tables[name], name, 1 if name == "products" else minimum) for name in present],
-        ignore_index=True,
+    # Products are no people: nothing of them needs hiding.
+    least = {name: 1 if name == "products" else minimum for name in present}
+    columns = pd.DataFrame(
+        [row for name in present for row in _columns(tables[name], name, least[name])]
     )
     overview = _overview(tables, present)
-    findings = pd.concat(
-        [_column_findings(columns, overview), _logic_findings(tables, overview, as_of)],
-        ignore_index=True,
-    )
+    found = [*_column_findings(columns, overview), *_logic_findings(tables, as_of)]
+    findings = pd.DataFrame(found, columns=["table", "column", "finding", "rows", "done"])
+    rows = overview.set_index("table")["rows"]
+    findings["rows"] = findings["rows"].astype(float)
+    share = findings["rows"] / findings["table"].map(rows).astype(float)
+    findings.insert(4, "share", share)
     small = (findings["rows"] < minimum) & (findings["table"] != "products")
     findings.loc[small, ["rows", "share"]] = np.nan
-    rows = overview.set_index("table")["rows"]
-    cells = int((columns["table"].map(rows)).sum())
-    missing = int(columns["missing"].sum())
+    missing = int(columns["missing"].sum()) / int(columns["rows"].sum())
+    numbers = (
+        *(Number(f"rows_{name}", int(rows[name]), "count") for name in present),
+        Number("missing_share", missing, "share"),
+        Number("n_findings", len(findings), "count"),
+    )
+    facts = {
+        "tables_present": "all" if len(present) == len(TABLES) else "some",
+        "data_checks": "clean" if findings.empty else "findings",
+    }
+    shown = {"columns": columns.drop(columns="rows"), "findings": findings}
     return Finding(
-        overview,
-        (
-            *(Number(f"rows_{name}", int(rows[name]), "count") for name in present),
-            Number("missing_share", missing / cells, "share"),
-            Number("n_findings", len(findings), "count"),
-        ),
-        facts={
-            "tables_present": "all" if len(present) == len(TABLES) else "some",
-            "data_checks": "clean" if findings.empty else "findings",
-        },
-        quotes={"present": len(present), "tables": len(TABLES)},
-        tables={"columns": columns.drop(columns="rows"), "findings": findings},
+        overview, numbers, facts, {"present": len(present), "tables": len(TABLES)}, shown
     )
 
 
@@ -111,32 +107,29 @@ def _overview(tables: Mapping[str, nw.LazyFrame], present: list[str]) -> pd.Data
         if date in names:
             wanted |= {"first": day_number(date).min(), "last": day_number(date).max()}
         row = collect(frame.select(**wanted), sort_by=()).iloc[0]
+        rows, customers = int(row["rows"]), row.get("customers")
+        # Keys are unique by contract, so only these two can repeat a row.
+        repeats = name in ("holdings", "transactions")
         records.append(
             {
-                "table": name,
-                "rows": int(row["rows"]),
-                "columns": len(names),
-                "customers": int(row["customers"]) if "customers" in row else None,
-                "share": row["customers"] / n_customers if "customers" in row else np.nan,
-                "first": iso_day(row.get("first")),
-                "last": iso_day(row.get("last")),
-                # Keys are unique by contract, so only these two can repeat a row.
-                "duplicates": int(row["rows"]) - count_rows(frame.select(*names).unique())
-                if name in ("holdings", "transactions")
-                else 0,
+                "table": name, "rows": rows, "columns": len(names),
+                "customers": None if customers is None else int(customers),
+                "share": np.nan if customers is None else customers / n_customers,
+                "first": iso_day(row.get("first")), "last": iso_day(row.get("last")),
+                "duplicates": rows - count_rows(frame.select(*names).unique()) if repeats else 0,
             }
-        )
+        )  # fmt: skip
     return pd.DataFrame(records)
 
 
-def _columns(frame: nw.LazyFrame, table: str, minimum: int) -> pd.DataFrame:
+def _columns(frame: nw.LazyFrame, table: str, minimum: int) -> list[dict[str, Any]]:
     """Describe all columns of a table in two scans, three where an extreme value is rare."""
     schema = {name: kind for name, kind in frame.collect_schema().items() if name != _TECHNICAL}
-    ranged = [
-        name
+    ranged = {
+        name: day_number(name) if kind == nw.Date else nw.col(name).cast(nw.Float64)
         for name, kind in schema.items()
         if (kind.is_numeric() or kind == nw.Date) and not name.endswith("_id")
-    ]
+    }
     wanted: dict[str, nw.Expr] = {"rows": nw.len()}
     for name, kind in schema.items():
         wanted[f"{name}:known"] = nw.col(name).count()
@@ -144,11 +137,11 @@ def _columns(frame: nw.LazyFrame, table: str, minimum: int) -> pd.DataFrame:
         if kind == nw.String:
             coded = nw.col(name).str.strip_chars().str.to_lowercase().is_in(_CODED_UNKNOWN)
             wanted[f"{name}:unknown"] = coded.cast(nw.Int64).sum()
-    for name in ranged:
-        value = _as_number(name, schema[name])
+    for name, value in ranged.items():
         wanted[f"{name}:low"], wanted[f"{name}:high"] = value.min(), value.max()
     stats = collect(frame.select(**wanted), sort_by=()).iloc[0]
-    ends = _safe_ends(frame, ranged, schema, stats, minimum)
+    known = {n: value for n, value in ranged.items() if stats[f"{n}:known"] >= minimum}
+    ends = _safe_ends(frame, known, stats, minimum) if known else {}
     records = []
     for name, kind in schema.items():
         missing = int(stats["rows"] - stats[f"{name}:known"])
@@ -157,90 +150,64 @@ def _columns(frame: nw.LazyFrame, table: str, minimum: int) -> pd.DataFrame:
         unknown = stats.get(f"{name}:unknown", 0)
         records.append(
             {
-                "table": table,
-                "column": name,
-                "type": _type_name(kind),
-                "rows": int(stats["rows"]),
-                "missing": missing,
+                "table": table, "column": name, "type": _type_name(kind),
+                "rows": int(stats["rows"]), "missing": missing,
                 "missing_share": missing / stats["rows"] if stats["rows"] else np.nan,
                 "unknown": 0 if pd.isna(unknown) else int(unknown),
                 # Engines count null as a value of its own.
                 "distinct": int(stats[f"{name}:distinct"]) - (missing > 0),
-                "low": shown(low),
-                "high": shown(high),
+                "low": shown(low), "high": shown(high),
             }
-        )
-    return pd.DataFrame(records)
+        )  # fmt: skip
+    return records
 
 
 def _safe_ends(
-    frame: nw.LazyFrame,
-    ranged: list[str],
-    schema: Mapping[str, nw.dtypes.DType],
-    stats: pd.Series,
-    minimum: int,
-) -> dict[str, tuple[float | None, float | None]]:
-    """Smallest and largest value that `minimum` rows reach; None in a column with fewer rows."""
-    known = [name for name in ranged if stats[f"{name}:known"] >= minimum]
-    if not known:
-        return {}
-    value = {name: _as_number(name, schema[name]) for name in known}
+    frame: nw.LazyFrame, known: Mapping[str, nw.Expr], stats: pd.Series, minimum: int
+) -> dict[str, tuple[float, float]]:
+    """Smallest and largest value that `minimum` rows reach, of columns with as many rows."""
     at_end = {
-        f"{name}:{end}": (value[name] == float(stats[f"{name}:{end}"])).cast(nw.Int64).sum()
-        for name in known
+        f"{name}:{end}": (value == float(stats[f"{name}:{end}"])).cast(nw.Int64).sum()
+        for name, value in known.items()
         for end in ("low", "high")
     }
     held_by = collect(frame.select(**at_end), sort_by=()).iloc[0]
-    ends: dict[str, tuple[float | None, float | None]] = {}
-    for name in known:
-        pair = []
-        for end, downwards in (("low", False), ("high", True)):
-            if held_by[f"{name}:{end}"] >= minimum:
-                pair.append(float(stats[f"{name}:{end}"]))
-                continue
-            first = (
-                frame.select(v=value[name])
-                .drop_nulls()
-                .sort("v", descending=downwards)
-                .head(minimum)
-            )
-            edge = nw.col("v").min() if downwards else nw.col("v").max()
-            pair.append(float(collect(first.select(v=edge), sort_by=())["v"].iloc[0]))
-        ends[name] = (pair[0], pair[1])
-    return ends
+
+    def end_of(name: str, end: str) -> float:
+        if held_by[f"{name}:{end}"] >= minimum:
+            return float(stats[f"{name}:{end}"])
+        values, downwards = frame.select(v=known[name]).drop_nulls(), end == "high"
+        first = values.sort("v", descending=downwards).head(minimum)
+        return float(one(first, nw.col("v").min() if downwards else nw.col("v").max()))
+
+    return {name: (end_of(name, "low"), end_of(name, "high")) for name in known}
 
 
-def _column_findings(columns: pd.DataFrame, overview: pd.DataFrame) -> pd.DataFrame:
-    found = []
+_Found = tuple[str, str, str, int, str]
+"""Table, column, finding, rows, what is done."""
+
+
+def _column_findings(columns: pd.DataFrame, overview: pd.DataFrame) -> Iterator[_Found]:
     for row in columns.itertuples():
         if row.missing:
             default = _EMPTY if row.missing == row.rows else _MISSING
             what, done = _MEANS.get((row.table, row.column), default)
-            found.append((row.table, row.column, what, row.missing, done))
+            yield row.table, row.column, what, row.missing, done
         if row.unknown:
-            done = "own_category"
-            found.append((row.table, row.column, "coded_unknown", row.unknown, done))
+            yield row.table, row.column, "coded_unknown", row.unknown, "own_category"
         if row.distinct == 1 and row.rows > 1 and not row.missing and row.table != "products":
-            done = "tells_nothing"
-            found.append((row.table, row.column, "one_value", row.rows, done))
+            yield row.table, row.column, "one_value", row.rows, "tells_nothing"
     for row in overview[overview["duplicates"] > 0].itertuples():
-        done = "two_events"
-        found.append((row.table, "", "repeated_rows", row.duplicates, done))
-    return _as_findings(found, overview)
+        yield row.table, "", "repeated_rows", row.duplicates, "two_events"
 
 
-def _logic_findings(
-    tables: Mapping[str, nw.LazyFrame], overview: pd.DataFrame, as_of: dt.date
-) -> pd.DataFrame:
+def _logic_findings(tables: Mapping[str, nw.LazyFrame], as_of: dt.date) -> list[_Found]:
     """Find values that are allowed one by one and make no sense together."""
     found = []
     customers = tables["customers"]
     names = customers.collect_schema().names()
     if "birth_date" in names:
-        for what, rule in (
-            ("under_18", age(as_of) < ADULT),
-            ("over_105", age(as_of) > 105),
-        ):
+        for what, rule in (("under_18", age(as_of) < ADULT), ("over_105", age(as_of) > 105)):
             n = count_rows(customers.filter(rule))
             found.append(("customers", "birth_date", what, n, "outermost_bands"))
     if "joined_on" in names:
@@ -248,59 +215,47 @@ def _logic_findings(
         for name, date in _DATES.items():
             if name not in tables:
                 continue
-            early = (
-                tables[name]
-                .select("customer_id", _day=day_number(date))
-                .join(joined, on="customer_id", how="inner")
-                .filter(nw.col("_day") < nw.col("_joined"))
-            )
-            n = count_rows(early)
+            days = tables[name].select("customer_id", _day=day_number(date))
+            early = days.join(joined, on="customer_id", how="inner")
+            n = count_rows(early.filter(nw.col("_day") < nw.col("_joined")))
             found.append((name, date, "before_joining", n, "as_recorded"))
     if "contacts" in tables:
         free = made(tables["contacts"]).filter(nw.col("cost") <= 0)
-        done = "shows_no_cost"
-        found.append(("contacts", "cost", "free_contact", count_rows(free), done))
-    return _as_findings([row for row in found if row[3]], overview)
-
-
-def _as_findings(
-    found: list[tuple[str, str, str, int, str]], overview: pd.DataFrame
-) -> pd.DataFrame:
-    table = pd.DataFrame(found, columns=["table", "column", "finding", "rows", "done"])
-    total = table["table"].map(overview.set_index("table")["rows"])
-    table["rows"] = table["rows"].astype(float)
-    table.insert(4, "share", table["rows"] / total.astype(float))
-    return table
+        found.append(("contacts", "cost", "free_contact", count_rows(free), "shows_no_cost"))
+    return [row for row in found if row[3]]
 
 
 # --- what the other parts of the profile share --------------------------------------------------
 
 
+def one(frame: nw.LazyFrame, value: nw.Expr) -> Any:
+    """Aggregate a table to one value in the engine."""
+    return collect(frame.select(v=value), sort_by=())["v"].iloc[0]
+
+
 def count_rows(frame: nw.LazyFrame) -> int:
     """Count the rows of a table in the engine."""
-    return int(collect(frame.select(n=nw.len()), sort_by=())["n"].iloc[0])
+    return int(one(frame, nw.len()))
+
+
+def count_by(frame: nw.LazyFrame, *by: str) -> pd.DataFrame:
+    """Count the rows of each combination, in its order, as ``customers``."""
+    return collect(frame.group_by(*by).agg(customers=nw.len()), sort_by=list(by))
+
+
+def ends_of(dated: nw.LazyFrame) -> tuple[float, float]:
+    """First and last ``_day``, which are null where there is none."""
+    ends = {"first": nw.col("_day").min(), "last": nw.col("_day").max()}
+    return tuple(collect(dated.select(**ends), sort_by=()).iloc[0])
 
 
 def with_rate(
-    table: pd.DataFrame,
-    part: str,
-    whole: str | int | pd.Series,
-    *,
-    confidence_level: float,
-    name: str = "share",
-) -> pd.DataFrame:
+    table: pd.DataFrame, part: str, whole: str | int | pd.Series, confidence_level: float,
+    *, name: str = "share",
+) -> pd.DataFrame:  # fmt: skip
     """Add a share `name` with ``low`` and ``high`` (Wilson); NaN where the whole is nothing.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    part : str
-        Column of counts.
-    whole : str, int or pandas.Series
-        What they are a part of: a column, one number, or a number a row.
-    confidence_level : float
-        Confidence level.
-    name : str
+    The column `part` has counts; `whole` is a column, one number, or a number a row.
     """
     totals = table[whole] if isinstance(whole, str) else pd.Series(whole, index=table.index)
     low, high = wilson(table[part], totals, confidence_level=confidence_level)
@@ -309,13 +264,9 @@ def with_rate(
 
 
 def suppress_each(
-    table: pd.DataFrame,
-    by: str | list[str],
-    *,
-    minimum: int,
-    count: str = "customers",
+    table: pd.DataFrame, by: str | list[str], *, minimum: int, count: str = "customers",
     keep: Sequence[str] = (),
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Suppress each part of a table by itself, where only its own total is known."""
     parts = [
         suppress(part, count=count, minimum=minimum, keep=keep)
@@ -326,15 +277,11 @@ def suppress_each(
     return pd.concat(parts, ignore_index=True)
 
 
-def _as_number(name: str, kind: nw.dtypes.DType) -> nw.Expr:
-    return day_number(name) if kind == nw.Date else nw.col(name).cast(nw.Float64)
-
-
 def iso_day(number: float | None) -> str | None:
     """Write a day number as an ISO date; None where there is none."""
-    return (
-        None if number is None or pd.isna(number) else dt.date.fromordinal(int(number)).isoformat()
-    )
+    if number is None or pd.isna(number):
+        return None
+    return dt.date.fromordinal(int(number)).isoformat()
 
 
 def _short(value: float | None) -> str | None:
@@ -344,8 +291,6 @@ def _short(value: float | None) -> str | None:
 
 
 def _type_name(kind: nw.dtypes.DType) -> str:
-    if kind == nw.Boolean:
-        return "boolean"
-    if kind == nw.Date:
-        return "date"
+    if kind in (nw.Boolean, nw.Date):
+        return "boolean" if kind == nw.Boolean else "date"
     return "number" if kind.is_numeric() else "text"
