@@ -205,10 +205,8 @@ def newcombe_spending(
         sides.append([end**2 + scatter for end in ends[::-1]])
     (below1, above1), (below0, above0) = sides
     effect = np.atleast_1d(np.subtract(treated.mean, control.mean))
-    error = np.sqrt(
-        np.divide(treated.variance, treated.effective)
-        + np.divide(control.variance, control.effective)
-    )
+    variances = [np.divide(arm.variance, arm.effective) for arm in (treated, control)]
+    error = np.sqrt(variances[0] + variances[1])
     below, above = np.sqrt(below1 + above0), np.sqrt(above1 + below0)
     facing = np.where(effect > 0, below, above)
     ratio = np.divide(np.abs(effect), facing, out=np.zeros_like(effect), where=facing > 0)

@@ -42,11 +42,8 @@ def detectable_rate(offered: int, control: int, *, base: float, error_rate: floa
 
     if min(offered, control) < 2:
         return float("nan")
-    effect = float(
-        NormalIndPower().solve_power(
-            nobs1=control, ratio=offered / control, alpha=error_rate, power=POWER
-        )
-    )
+    arms = {"nobs1": control, "ratio": offered / control}
+    effect = float(NormalIndPower().solve_power(**arms, alpha=error_rate, power=POWER))
 
     def missing(rate: float) -> float:
         return proportion_effectsize(rate, base) - effect

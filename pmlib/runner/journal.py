@@ -52,12 +52,8 @@ class Journal:
 
     def is_current(self, chapter: str, key: str) -> bool:
         """Whether a stage was finished with this key and its outputs are still as it left them."""
-        record = self.content["stages"].get(chapter)
-        return (
-            record is not None
-            and record["key"] == key
-            and record["outputs"] == outputs_digest(self._out, chapter)
-        )
+        record = self.content["stages"].get(chapter, {})
+        return record.get("key") == key and record["outputs"] == outputs_digest(self._out, chapter)
 
     def require(self, chapter: str) -> None:
         """Refuse, by StudyError, to go on without a chapter that was not finished here."""

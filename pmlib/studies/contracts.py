@@ -69,10 +69,8 @@ def _check_columns(
     """Check names and types, without a scan; return each column's kind as found."""
     found = {name: _kind(dtype) for name, dtype in frame.collect_schema().items()}
     known = {**contract.columns, **dict.fromkeys(extra)}
-    missing = [
-        name for name, column in known.items()
-        if name not in found and (column is None or column.required)
-    ]  # fmt: skip
+    needed = [name for name, column in known.items() if column is None or column.required]
+    missing = [name for name in needed if name not in found]
     unknown = [name for name in found if name not in known]
     if missing or unknown:
         places = {"customers": "attributes", "prospects": "attributes", "contacts": "outcomes"}

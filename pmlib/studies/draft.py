@@ -26,7 +26,7 @@ from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError
 from pmlib.studies.fetch import RawFile, writable
-from pmlib.studies.mapping import RawColumn, Table, assign, sql_name, sql_of
+from pmlib.studies.mapping import RawColumn, Table, assign, sql_name, sql_of, unused
 from pmlib.studies.sources import as_utf8, header, quoted, register_file, telling
 from pmlib.studies.spec import SPEC_FILE, Csv, Source, kind_of_file
 
@@ -139,11 +139,7 @@ def _require_text(path: Path) -> None:
 
 def _name(text: str, taken: set[str]) -> str:
     """A name for a raw table that no other has."""
-    name = f"raw_{sql_name(text, otherwise='table')}"
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
+    return unused(f"raw_{sql_name(text, otherwise='table')}", taken)
 
 
 def _tables_in(path: Path, kind: str) -> list[str]:
@@ -341,9 +337,6 @@ def _yaml(
     if "contacts" in assigned or "holdings" in assigned:
         lines += ["", "channels:", "  - {name: letter, cost: 1.0}  # CHECK: cost of one contact"]
     if "products" in assigned and "annual_margin" not in assigned["products"].mapped:
-        lines += [
-            "",
-            "parameters:",
-            "  default_margin: 50.0  # CHECK: what a product earns a year; no column was found",
-        ]
+        asked = "  default_margin: 50.0  # CHECK: what a product earns a year; no column was found"
+        lines += ["", "parameters:", asked]
     return "\n".join(lines) + "\n"

@@ -235,6 +235,14 @@ def sql_name(text: str, *, otherwise: str) -> str:
     return f"_{name}" if name[0].isdigit() or name in _reserved() else name
 
 
+def unused(name: str, taken: set[str]) -> str:
+    """The name, with underscores behind it until no other has it; taken from then on."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
 @functools.cache
 def _reserved() -> frozenset[str]:
     """Names that mean something to SQL and cannot stand there without quotes."""
@@ -266,10 +274,7 @@ def _attributes(table: Table) -> None:
         elif column.kind == "text" and column.distinct > _MANY:
             table.left_out.append((column, f"{column.distinct:,} different texts: no category"))
         else:
-            name = sql_name(column.name, otherwise="attribute")
-            while name in taken:
-                name += "_"
-            taken.add(name)
+            name = unused(sql_name(column.name, otherwise="attribute"), taken)
             role = "descriptor" if column.kind == "text" else "feature"
             role = "sensitive" if _SENSITIVE.search(column.name) else role
             table.attributes.append((name, column, role))
