@@ -227,12 +227,12 @@ def _from_transactions(
     ]
     totals = [
         nw.len().cast(nw.Float64).alias("n_transactions"),
-        nw.col("booked_on").max().alias("last"),
+        nw.col("booked_on").max(),
         nw.col("money_in", "money_out", "payments").sum(),
     ]
     final = [
         nw.col("customer_id", "n_transactions", "money_in", "money_out"),
-        (as_of.toordinal() - day_number("last")).cast(nw.Float64).alias("recency"),
+        (as_of.toordinal() - day_number("booked_on")).cast(nw.Float64).alias("recency"),
     ]
     features = [
         Feature("money_in", "money_in", "currency", fill=0.0),

@@ -57,10 +57,9 @@ def name_segments(
     means = group_means(result.matrix, result.labels - 1, result.scorer.k)
     names = new_names(result.encoder, means, word)
     if earlier is not None:
-        before = _earlier_scorer(earlier, sample)
-        names = matched_names(
-            result.labels, names, before.assign_sample(sample), before.names, word
-        )
+        scorer = _earlier_scorer(earlier, sample)
+        before = scorer.clustering.scores(scorer.encoder.encode(sample)).argmin(axis=1) + 1
+        names = matched_names(result.labels, names, before, scorer.names, word)
     scorer = replace(result.scorer, names=names)
     return replace(result, scorer=scorer, quotes={**result.quotes, "names": names})
 
