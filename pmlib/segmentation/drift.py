@@ -160,5 +160,5 @@ def _undated_share(holdings: nw.LazyFrame | None) -> float:
     if holdings is None:
         return 0.0
     marked = holdings.select(undated=undated().cast(nw.Int64))
-    counts = collect(marked.select(nw.len().alias("n"), nw.col("undated").sum()), sort_by=[])
-    return float(counts["undated"].iloc[0]) / max(int(counts["n"].iloc[0]), 1)
+    row = collect(marked.select(nw.len().alias("n"), nw.col("undated").sum()), sort_by=[]).iloc[0]
+    return float(row["undated"]) / max(int(row["n"]), 1)

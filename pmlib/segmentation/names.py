@@ -88,13 +88,20 @@ def new_names(encoder: Encoder, means: np.ndarray, word: Word) -> tuple[str, ...
     """
     if len(means) == 1:
         return (word(Phrase("name.all")),)
+
+    def joined(found: list[Phrase], length: int) -> str:
+        # A name of one trait takes in a second when both are short.
+        name = word(Phrase("name", {"traits": found[: max(length, 2)]}))
+        too_long = length == 1 and len(name) > _SHORT
+        return word(Phrase("name", {"traits": found[:1]})) if too_long else name
+
     # Deviations from the mean over segments, so that no segment is named for what all share.
     traits = [_traits(encoder, row) for row in means - means.mean(axis=0)]
     for length in range(1, max(map(len, traits)) + 1):
-        names = [_joined(found, length, word) for found in traits]
+        names = [joined(found, length) for found in traits]
         if len(set(names)) == len(names):
             return tuple(names)
-    names = [_joined(found, 1, word) for found in traits]
+    names = [joined(found, 1) for found in traits]
     return tuple(
         name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})"
         for i, name in enumerate(names)
@@ -114,14 +121,6 @@ def _traits(encoder: Encoder, deviation: np.ndarray) -> list[Phrase]:
     found.sort(key=lambda pair: -pair[0])
     notable = [trait for size, trait in found if size >= _NOTABLE]
     return notable or [found[0][1]]
-
-
-def _joined(traits: list[Phrase], length: int, word: Word) -> str:
-    """A name of `length` traits; of two in place of one when they are short."""
-    name = word(Phrase("name", {"traits": traits[: max(length, 2)]}))
-    if length == 1 and len(name) > _SHORT:
-        return word(Phrase("name", {"traits": traits[:1]}))
-    return name
 
 
 def matched_names(
