@@ -83,7 +83,8 @@ def compare_dates(
     share = low = high = None
     if k > 1:
         both = migration["customers"].sum()
-        stayed = migration.query("segment_then == segment_now")["customers"].sum()
+        same = migration["segment_then"] == migration["segment_now"]
+        stayed = migration.loc[same, "customers"].sum()
         share = float(stayed / both)
         ends = wilson([stayed], [both], confidence_level=params.confidence_level)
         low, high = (float(end[0]) for end in ends)

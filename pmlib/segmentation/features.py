@@ -90,11 +90,8 @@ class FeatureTable(Finding):
         where = "parameter features"
         for name in wanted:
             if name not in known or wanted.count(name) > 1:
-                what, rule = (
-                    "A feature to cluster on is unknown or given twice.",
-                    nearest(name, known),
-                )
-                raise StudyError(what, where=where, rule=rule, found=name)
+                raise StudyError("A feature to cluster on is unknown or given twice.",
+                                 where=where, rule=nearest(name, known), found=name)  # fmt: skip
         if not wanted:
             raise StudyError("No feature to cluster on is named.", where=where)
         chosen = tuple(known.pop(name) for name in wanted)

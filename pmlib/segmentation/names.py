@@ -65,18 +65,19 @@ def name_segments(
 
 
 def _earlier_scorer(path: str, sample: pd.DataFrame) -> Scorer:
-    where, remedy = "names_from", "Give the scorer.json of a run on the same study."
     try:
         scorer = Scorer.from_json(read_json(Path(path)))
     except (KeyError, TypeError, ValueError) as error:
         raise StudyError(
-            "The file is no scorer of an earlier run.", where=where, found=path, remedy=remedy
-        ) from error
+            "The file is no scorer of an earlier run.", where="names_from", found=path,
+            remedy="Give the scorer.json of a run on the same study.",
+        ) from error  # fmt: skip
     lacking = {column.feature for column in scorer.encoder.columns} - set(sample)
     if lacking:
         raise StudyError(
             "The earlier run's segments rest on features that this study lacks.",
-            where=where, found=", ".join(sorted(lacking)), remedy=remedy,
+            where="names_from", found=", ".join(sorted(lacking)),
+            remedy="Give the scorer of a run on the same study.",
         )  # fmt: skip
     return scorer
 
