@@ -83,7 +83,8 @@ def compare_dates(
     share = low = high = None
     if k > 1:
         both = migration["customers"].sum()
-        stayed = migration.query("segment_then == segment_now")["customers"].sum()
+        same = migration["segment_then"] == migration["segment_now"]
+        stayed = migration.loc[same, "customers"].sum()
         share = float(stayed / both)
         ends = wilson([stayed], [both], confidence_level=params.confidence_level)
         low, high = (float(end[0]) for end in ends)
@@ -160,5 +161,5 @@ def _undated_share(holdings: nw.LazyFrame | None) -> float:
     if holdings is None:
         return 0.0
     marked = holdings.select(undated=undated().cast(nw.Int64))
-    counts = collect(marked.select(nw.len().alias("n"), nw.col("undated").sum()), sort_by=[])
-    return float(counts["undated"].iloc[0]) / max(int(counts["n"].iloc[0]), 1)
+    row = collect(marked.select(nw.len().alias("n"), nw.col("undated").sum()), sort_by=[]).iloc[0]
+    return float(row["undated"]) / max(int(row["n"]), 1)

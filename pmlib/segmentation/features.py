@@ -90,11 +90,8 @@ class FeatureTable(Finding):
         where = "parameter features"
         for name in wanted:
             if name not in known or wanted.count(name) > 1:
-                what, rule = (
-                    "A feature to cluster on is unknown or given twice.",
-                    nearest(name, known),
-                )
-                raise StudyError(what, where=where, rule=rule, found=name)
+                raise StudyError("A feature to cluster on is unknown or given twice.",
+                                 where=where, rule=nearest(name, known), found=name)  # fmt: skip
         if not wanted:
             raise StudyError("No feature to cluster on is named.", where=where)
         chosen = tuple(known.pop(name) for name in wanted)
@@ -227,12 +224,12 @@ def _from_transactions(
     ]
     totals = [
         nw.len().cast(nw.Float64).alias("n_transactions"),
-        nw.col("booked_on").max().alias("last"),
+        nw.col("booked_on").max(),
         nw.col("money_in", "money_out", "payments").sum(),
     ]
     final = [
         nw.col("customer_id", "n_transactions", "money_in", "money_out"),
-        (as_of.toordinal() - day_number("last")).cast(nw.Float64).alias("recency"),
+        (as_of.toordinal() - day_number("booked_on")).cast(nw.Float64).alias("recency"),
     ]
     features = [
         Feature("money_in", "money_in", "currency", fill=0.0),

@@ -57,11 +57,9 @@ def map_segments(
     spread = np.maximum(points.std(axis=0), 1e-12)
     correlation = axes * spread[:, None] / np.maximum(matrix.std(axis=0), 1e-12)
     loadings = {"label": result.encoder.labels, "x": correlation[0], "y": correlation[1]}
+    explained = [Number("", share, "share", decimals=0) for share in variance[:2]]
     return Finding(
         counts[["x", "y", "segment", "customers"]],
-        quotes={
-            "names": result.scorer.names,
-            "explained": [Number("", share, "share", decimals=0) for share in variance[:2]],
-        },
+        quotes={"names": result.scorer.names, "explained": explained},
         tables={"loadings": pd.DataFrame(loadings)},
     )

@@ -57,27 +57,27 @@ def name_segments(
     means = group_means(result.matrix, result.labels - 1, result.scorer.k)
     names = new_names(result.encoder, means, word)
     if earlier is not None:
-        before = _earlier_scorer(earlier, sample)
-        names = matched_names(
-            result.labels, names, before.assign_sample(sample), before.names, word
-        )
+        scorer = _earlier_scorer(earlier, sample)
+        before = scorer.clustering.scores(scorer.encoder.encode(sample)).argmin(axis=1) + 1
+        names = matched_names(result.labels, names, before, scorer.names, word)
     scorer = replace(result.scorer, names=names)
     return replace(result, scorer=scorer, quotes={**result.quotes, "names": names})
 
 
 def _earlier_scorer(path: str, sample: pd.DataFrame) -> Scorer:
-    where, remedy = "names_from", "Give the scorer.json of a run on the same study."
     try:
         scorer = Scorer.from_json(read_json(Path(path)))
     except (KeyError, TypeError, ValueError) as error:
         raise StudyError(
-            "The file is no scorer of an earlier run.", where=where, found=path, remedy=remedy
-        ) from error
+            "The file is no scorer of an earlier run.", where="names_from", found=path,
+            remedy="Give the scorer.json of a run on the same study.",
+        ) from error  # fmt: skip
     lacking = {column.feature for column in scorer.encoder.columns} - set(sample)
     if lacking:
         raise StudyError(
             "The earlier run's segments rest on features that this study lacks.",
-            where=where, found=", ".join(sorted(lacking)), remedy=remedy,
+            where="names_from", found=", ".join(sorted(lacking)),
+            remedy="Give the scorer of a run on the same study.",
         )  # fmt: skip
     return scorer
 
@@ -89,13 +89,20 @@ def new_names(encoder: Encoder, means: np.ndarray, word: Word) -> tuple[str, ...
     """
     if len(means) == 1:
         return (word(Phrase("name.all")),)
+
+    def joined(found: list[Phrase], length: int) -> str:
+        # A name of one trait takes in a second when both are short.
+        name = word(Phrase("name", {"traits": found[: max(length, 2)]}))
+        too_long = length == 1 and len(name) > _SHORT
+        return word(Phrase("name", {"traits": found[:1]})) if too_long else name
+
     # Deviations from the mean over segments, so that no segment is named for what all share.
     traits = [_traits(encoder, row) for row in means - means.mean(axis=0)]
     for length in range(1, max(map(len, traits)) + 1):
-        names = [_joined(found, length, word) for found in traits]
+        names = [joined(found, length) for found in traits]
         if len(set(names)) == len(names):
             return tuple(names)
-    names = [_joined(found, 1, word) for found in traits]
+    names = [joined(found, 1) for found in traits]
     return tuple(
         name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})"
         for i, name in enumerate(names)
@@ -115,14 +122,6 @@ def _traits(encoder: Encoder, deviation: np.ndarray) -> list[Phrase]:
     found.sort(key=lambda pair: -pair[0])
     notable = [trait for size, trait in found if size >= _NOTABLE]
     return notable or [found[0][1]]
-
-
-def _joined(traits: list[Phrase], length: int, word: Word) -> str:
-    """A name of `length` traits; of two in place of one when they are short."""
-    name = word(Phrase("name", {"traits": traits[: max(length, 2)]}))
-    if length == 1 and len(name) > _SHORT:
-        return word(Phrase("name", {"traits": traits[:1]}))
-    return name
 
 
 def matched_names(

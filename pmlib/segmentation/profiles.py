@@ -292,21 +292,18 @@ def _numbers(
 
 def _witnesses(effects: pd.DataFrame) -> tuple[str, dict[str, Any]]:
     """What the attributes held out say of the segments, and which are no witnesses, and why."""
-    held_out = effects[effects["role"] == ROLES[0]]
+
+    def quoted(rows: pd.DataFrame, key: str, column: str, **shown: Any) -> list[dict[str, Any]]:
+        pairs = zip(rows["label"], rows[column], strict=True)
+        return [{"label": label, key: Number("", value, **shown)} for label, value in pairs]
+
+    held_out, tied = (effects[effects["role"] == role] for role in ROLES[:2])
     telling = held_out[held_out["effect"] >= MEDIUM].head(4)
-    verdict = "telling" if len(telling) else "small" if len(held_out) else "none"
-    tied = effects[effects["role"] == ROLES[1]]
     follows = tied[tied["on_features"] > TIED].sort_values("on_features", ascending=False)
-    return verdict, {
-        "telling": [
-            {"label": row.label, "effect": Number("", row.effect, "share", decimals=0)}
-            for row in telling.itertuples()
-        ],
+    return "telling" if len(telling) else "small" if len(held_out) else "none", {
+        "telling": quoted(telling, "effect", "effect", unit="share", decimals=0),
         "made_of_products": len(tied) > len(follows),
-        "follows": [
-            {"label": row.label, "r_squared": Number("", row.on_features, decimals=2)}
-            for row in follows.head(4).itertuples()
-        ],
+        "follows": quoted(follows.head(4), "r_squared", "on_features", decimals=2),
         "further": max(len(follows) - 4, 0),
         "limit": Number("", TIED, decimals=1),
     }

@@ -13,7 +13,6 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
-import pandas as pd
 
 from pmlib.engine import Engine, greatest, least
 from pmlib.segmentation.clustering import Clustering
@@ -39,12 +38,8 @@ class Scorer:
         """Number of segments."""
         return self.clustering.k
 
-    def encode(self, customers: nw.LazyFrame) -> nw.LazyFrame:
-        """Add the encoded features ``z0, z1, …`` to customers and their features."""
-        return customers.with_columns(*self.encoder.expressions())
-
     def classify(self, encoded: nw.LazyFrame) -> nw.LazyFrame:
-        """Add the segment to customers from `encode`.
+        """Add the segment to encoded customers.
 
         ``segment`` is 1 to k; ties go to the lower number. ``silhouette`` tells how clearly the
         customer belongs, 0 midway between two segments, 1 at the centre (the simplified silhouette
@@ -90,10 +85,6 @@ class Scorer:
                 for row in clustering.whitening[index]
             ]
         return reduce(add, [m * m for m in moved]) + float(clustering.offsets[index])
-
-    def assign_sample(self, sample: pd.DataFrame) -> np.ndarray:
-        """Segment (1 to k) of each row of a small frame."""
-        return self.clustering.scores(self.encoder.encode(sample)).argmin(axis=1) + 1
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for ``scorer.json``."""
@@ -141,6 +132,6 @@ def assign_customers(
         folder = Path(tempfile.mkdtemp(prefix="pmlib-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     encoded, assigned = folder / "encoded.parquet", folder / "assigned.parquet"
-    engine.write(scorer.encode(customers), encoded)
+    engine.write(customers.with_columns(*scorer.encoder.expressions()), encoded)
     engine.write(scorer.classify(engine.scan(encoded)), assigned)
     return engine.scan(assigned)

@@ -132,7 +132,7 @@ class Encoder:
             if column.level is None:
                 values = sample[column.feature].to_numpy(dtype=float)
                 values = np.where(np.isnan(values), column.fill, values)
-                values = _signed_log(values) if column.log else values
+                values = np.sign(values) * np.log1p(np.abs(values)) if column.log else values
             else:
                 values = (texts[column.feature] == column.level).to_numpy(dtype=float)
             values = np.clip(values, column.low, column.high)
@@ -171,15 +171,13 @@ class Encoder:
         Features once had words for labels; what they no longer have is passed over.
         """
         known = Feature.__dataclass_fields__
-        return cls(
-            columns=tuple(EncodedColumn(**column) for column in values["columns"]),
-            features=tuple(
-                Feature(**{key: value for key, value in feature.items() if key in known})
-                for feature in values["features"]
-            ),
-            levels={name: tuple(levels) for name, levels in values["levels"].items()},
-            report=pd.DataFrame(),
+        columns = tuple(EncodedColumn(**column) for column in values["columns"])
+        features = tuple(
+            Feature(**{key: value for key, value in feature.items() if key in known})
+            for feature in values["features"]
         )
+        levels = {name: tuple(levels) for name, levels in values["levels"].items()}
+        return cls(columns, features, levels, report=pd.DataFrame())
 
 
 def fit_encoder(
@@ -222,7 +220,9 @@ def fit_encoder(
         if values.isna().all():
             continue
         if feature.kind == "category":
-            known = _frequent_levels(values)
+            shares = values.fillna(MISSING).astype(str).value_counts(normalize=True)
+            shares = shares[shares >= RARE].sort_index().sort_values(ascending=False, kind="stable")
+            known = tuple(map(str, shares.index))
             columns = _category_columns(feature, values, known)
             row["treatment"] = "constant"
             if len(columns) > 1:
@@ -272,7 +272,7 @@ def _number_column(
     values = np.where(np.isnan(values), fill, values)
     skewness = float(pd.Series(values).skew()) if np.ptp(values) > 0 else 0.0
     log = log and abs(skewness) > 1 and feature.unit not in ("share", "points")
-    values = _signed_log(values) if log else values
+    values = np.sign(values) * np.log1p(np.abs(values)) if log else values
     low, high = (float(x) for x in np.quantile(values, [winsor, 1 - winsor]))
     clipped = np.clip(values, low, high)
     centre, scale = float(np.median(clipped)), float(clipped.std())
@@ -296,12 +296,6 @@ def _category_columns(
     ]  # fmt: skip
 
 
-def _frequent_levels(values: pd.Series) -> tuple[str, ...]:
-    shares = values.fillna(MISSING).astype(str).value_counts(normalize=True)
-    frequent = shares[shares >= RARE].sort_index().sort_values(ascending=False, kind="stable")
-    return tuple(str(level) for level in frequent.index)
-
-
 def _levels_of(values: pd.Series, known: Sequence[str]) -> pd.Series:
     text = values.fillna(MISSING).astype(str)
     return text.where(text.isin(known), OTHER)
@@ -311,7 +305,3 @@ def _level_expression(source: nw.Expr, level: str, known: Sequence[str]) -> nw.E
     text = nw.when(source.is_null()).then(nw.lit(MISSING)).otherwise(source.cast(nw.String))
     hit = ~text.is_in(list(known)) if level == OTHER and OTHER not in known else text == level
     return nw.when(hit).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
-
-
-def _signed_log(values: np.ndarray) -> np.ndarray:
-    return np.sign(values) * np.log1p(np.abs(values))

@@ -8,6 +8,7 @@ import pytest
 
 from pmlib.params import Parameters
 from pmlib.segmentation import assign_customers, compare_dates, customer_features, segment
+from pmlib.segmentation.drift import reading
 from tests.segmentation.banks import AS_OF, days
 
 
@@ -53,3 +54,10 @@ def test_history_too_short_for_an_earlier_year_is_said(two_years, engine):
 
 def test_without_dated_behaviour_there_is_no_drift(bank, engine):
     assert compared(bank, engine, drift_days=100).absent.block == "absent.no_dated_behaviour"
+
+
+@pytest.mark.parametrize(
+    ("psi", "expected"), [(0.05, "stable"), (0.1, "some_shift"), (0.25, "shifted")]
+)
+def test_a_stability_index_is_read_by_the_usual_limits(psi, expected):
+    assert reading(psi) == expected

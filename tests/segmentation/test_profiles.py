@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from pmlib.segmentation import profile_segments
-from pmlib.segmentation.profiles import _witnesses, explained_by_features
+from pmlib.segmentation.profiles import _witnesses, effect_size, explained_by_features
 
 
 def test_effect_sizes_are_those_of_an_analysis_of_variance(bank):
@@ -78,3 +78,11 @@ def test_sizes_are_those_of_all_customers(bank):
     profile = bank.profile
     assert profile.table["customers"].tolist() == [300, 300]
     assert profile.table["share"].sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("effect", "expected"),
+    [(0.009, "negligible"), (0.01, "small"), (0.06, "medium"), (0.08, "medium"), (0.14, "large")],
+)
+def test_effects_are_read_as_cohen_does(effect, expected):
+    assert effect_size(effect) == expected
