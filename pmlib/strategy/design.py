@@ -62,7 +62,6 @@ def plan_study(case: Case) -> Design:
     contacts, columns = int(offers.sum()), ["planned", "offers", *money]
     sums = cells.assign(**money).groupby("segment", as_index=False)[columns].sum()
     segments = case.segments[["segment", "name", "customers"]].merge(sums, on="segment")
-    untried = set(case.catalogue.channel_names) - set(effects.cells["channel"])
     made = Design(
         cells,
         (
@@ -84,7 +83,7 @@ def plan_study(case: Case) -> Design:
         quotes={
             "sales_for_profit": case.evidence.outcome == "value" and case.study.value_is == "sales",
             "smallest_p": Number("", effects.p_value, decimals=2),
-            "untried": sorted(untried),
+            "untried": sorted(set(case.catalogue.channel_names) - set(effects.cells["channel"])),
             "effect": effects.kind,
             "unit": case.unit,
         },

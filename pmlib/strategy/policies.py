@@ -160,22 +160,21 @@ def compare(case: Case) -> Comparison | Finding:
     ):
         half = z * table[margin]
         table[low], table[high] = table[value] - half, table[value] + half
-    agree = pd.Series({name: _overlap(*(d[name].contacts for d in designs)) for name in POLICIES})
+    # Share of contacts that the two plans of a policy have in common, of the larger of them.
+    pairs = {name: [d[name].contacts for d in designs] for name in POLICIES}
+    agree = pd.Series(
+        {n: np.minimum(a, b).sum() / max(a.sum(), b.sum(), 1e-12) for n, (a, b) in pairs.items()}
+    )
     table["promised"] = table["promised"].mask(agree >= SAME)
     columns = ["promised", "held_out", "low", "high", "contacts", "spend"]
     table = table[[*columns, "combined_more", "more_low", "more_high"]]
-    contacts = {name: np.mean([d[name].contacts for d in designs], axis=0) for name in POLICIES}
+    contacts = {name: np.mean(pair, axis=0) for name, pair in pairs.items()}
     return Comparison(
         table.reset_index(),
         _headlines(table, agree["combined"]),
         *_verdicts(table, case, agree["combined"]),
         contacts=contacts,
     )
-
-
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Share of contacts that two plans have in common, of the larger of them."""
-    return float(np.minimum(a, b).sum() / max(a.sum(), b.sum(), 1e-12))
 
 
 def _headlines(rows: pd.DataFrame, agree: float) -> tuple[Number, ...]:

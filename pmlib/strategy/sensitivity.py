@@ -205,7 +205,6 @@ def budget_curve(case: Case, design: Design) -> Finding:
         half = design.effects.half_width(load, case.params.confidence_level)
         low, high = ends(plan.profit, half)
         rows.append((budget, plan.profit, low, high, plan.prices["budget"], kind))
-    _, earned, low, high, *_ = rows[0]
     columns = ["budget", "profit", "low", "high", "price", "kind"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
     table = table.astype({"low": float, "high": float})
@@ -215,7 +214,7 @@ def budget_curve(case: Case, design: Design) -> Finding:
         table,
         (
             Number("break_even_budget", most.spend, "currency"),
-            Number("break_even_profit", earned, "currency", low, high),
+            Number("break_even_profit", most.profit, "currency", *rows[0][2:4]),
         ),
         facts={"more_budget": reach if most.spend > 0 else "nothing_pays"},
         quotes={"earns_alike": most.spend > 0 and np.ptp(price) <= 1e-6 * price.max()},
