@@ -2,8 +2,8 @@
 
 `case` brings the study's tables together; `catalogue` says what can be offered, `cells` to how
 many customers of which cell, `evidence` and `effects` with what effect. `programme` and `plan`
-choose, `policies` compares, `limits` and `sensitivity` tell what the plan depends on, `contacts`
-draws the customers and sizes the control group.
+choose, `policies` compares, `sensitivity` tells what the plan depends on, `contacts` draws the
+customers and sizes the control group.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from pmlib.strategy.case import Case, eligibility_table, open_case
 from pmlib.strategy.contacts import contact_plan, control_group, export_csv
 from pmlib.strategy.design import Design, meaning, plan_study
 from pmlib.strategy.fairness import check_plan
-from pmlib.strategy.limits import limit_costs, plan_size
 from pmlib.strategy.policies import Comparison, compare
-from pmlib.strategy.sensitivity import budget_curve, survival
+from pmlib.strategy.sensitivity import budget_curve, limit_costs, plan_size, survival
 from pmlib.strategy.sheets import strategy_sheets
 
 __all__ = [

@@ -71,8 +71,7 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
 def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     """Pilot contacts of customers who may be contacted now, with features, and their states."""
     seed, sources, menu = case.params.seed, case.sources, case.catalogue
-    outcome = case.evidence.outcome
-    contacts = contact_rows(sources, menu, case.engine, outcome=outcome, seed=seed)
+    contacts = contact_rows(sources, menu, case.engine, outcome=case.evidence.outcome, seed=seed)
     contacts = contacts.filter(nw.col("usable"))
     share = min(1.0, MAX_ROWS / case.evidence.tallies["rows"].sum())
     known = [
@@ -80,8 +79,9 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
         for name, attribute in case.study.attributes.items()
         if attribute.role != "sensitive" and attribute.known_before_contact
     ]
-    features = {name: nw.col(name) for name in [*known, "risk_tolerance"]}
+    features = {name: nw.col(name) for name in known}
     features |= {name: day_number(name) for name in ("birth_date", "joined_on")}
+    features["risk_tolerance"] = nw.col("risk_tolerance")
     columns = sources.customers.collect_schema().names()
     features = {f"x_{name}": told for name, told in features.items() if name in columns}
     people = sources.customers.select("customer_id", **features)
@@ -89,18 +89,16 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     before = case.study.scan("holdings", case.engine) if case.study.has("holdings") else None
     sources = replace(sources, holdings=before)
     states = customer_states(sources, menu, cool_down=case.params.cool_down)
-    joined = (
-        contacts.join(states.drop("segment"), on="customer_id", how="inner")
-        .filter(uniform("customer_hash", seed=seed + _STREAM) < share)
-        .join(people, on="customer_id", how="inner")
-    )
+    drawn = states.drop("segment").filter(uniform("customer_hash", seed=seed + _STREAM) < share)
+    joined = contacts.join(drawn, on="customer_id", how="inner")
+    joined = joined.join(people, on="customer_id", how="inner")
     table = collect(joined, sort_by=["campaign_id", "customer_id", "product_id"])
     if case.evidence.common_control:  # its rows repeat for every product; here one is enough
         table = table.drop_duplicates(["campaign_id", "customer_id"], ignore_index=True)
     codes = [c for c in table.columns if c.startswith("code")]
     state = decode(table[codes].to_numpy(dtype=np.int64), n_products=len(menu.products))
-    held = [c for c in table.columns if c.startswith("held_")]
-    table = table.rename(columns={c: f"x_{c}" for c in [*held, "segment", "holds"]})
+    own = [c for c in table.columns if c.startswith("held_") or c in {"segment", "holds"}]
+    table = table.rename(columns={c: f"x_{c}" for c in own})
     for column in [c for c in table.columns if c.startswith("x_")]:
         if table[column].dtype == object or table[column].dtype == bool:
             table[column] = pd.factorize(table[column].astype(str), sort=True)[0]

@@ -28,7 +28,7 @@ from pmlib.strategy.evidence import (
     count_holdings,
     offered_products,
     response_is_holding,
-)  # fmt: skip
+)
 from pmlib.strategy.programme import Limits, Programme
 from pmlib.studies import Study
 
@@ -78,16 +78,9 @@ class Problem:
 class Case(Problem):
     """A study's problem, with all that explains it.
 
-    Parameters
-    ----------
-    states : narwhals.LazyFrame
-        See `customer_states`.
-    segments : pandas.DataFrame
-        ``segment, name, customers`` and what else chapter 2 says of each.
-    product_names : mapping
-        Product to its name, of all products.
-    has_rules : bool
-        Whether any rule survived its test, whatever it points to.
+    `states` are those of `customer_states`; `segments` has ``segment, name, customers`` and what
+    else chapter 2 says of each; `product_names` are of all products, on offer or not; `has_rules`
+    says whether any rule survived its test, whatever it points to.
     """
 
     study: Study
@@ -195,16 +188,9 @@ def open_case(
     holdings, contacts = tables["holdings"], tables["contacts"]
     if contacts is not None and study.value_is != "sales":  # goods can be bought again
         holdings = with_sales(holdings, contacts)
-    sources = Sources(
-        tables["customers"],
-        engine.scan(assignments),
-        holdings=holdings,
-        contacts=contacts,
-        as_of=as_of,
-    )
-    if rules.empty:
-        columns = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
-        rules = pd.DataFrame(columns=columns)
+    sources = Sources(tables["customers"], engine.scan(assignments), holdings, contacts, as_of)
+    columns = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
+    rules = pd.DataFrame(columns=columns) if rules.empty else rules
     known = pd.DataFrame(columns=["product_id"])
     if tables["products"] is not None:
         known = collect(tables["products"], sort_by=["product_id"])
@@ -234,12 +220,9 @@ def open_case(
             segments=sources.assignments,
         ).part(holdout=True)
         antecedents = choose_antecedents(rules, baskets, offered=offered)
+    margin = 1.0 if outcome == "value" else params.default_margin
     menu = catalogue(
-        known,
-        study.channels,
-        offered=offered,
-        antecedents=antecedents,
-        default_margin=1.0 if outcome == "value" else params.default_margin,
+        known, study.channels, offered=offered, antecedents=antecedents, default_margin=margin
     )
     if contacts is not None:
         evidence = count_contacts(sources, menu, engine, outcome=outcome, seed=params.seed)

@@ -27,8 +27,6 @@ class Catalogue:
         ``product_id, name, risk_rating`` (1 to 5, NaN: no rating), ``margin`` (currency a sale).
     channels : pandas.DataFrame
         ``channel, cost`` (currency a contact), ``capacity`` (contacts, inf: no limit).
-    antecedents : mapping
-        See `Antecedents`.
     """
 
     products: pd.DataFrame
@@ -72,18 +70,9 @@ def catalogue(
 ) -> Catalogue:
     """Put together what can be offered and through what.
 
-    Parameters
-    ----------
-    products : pandas.DataFrame
-        ``product_id``; optional ``name, risk_rating, annual_margin``. May be empty.
-    channels : sequence
-        Each with ``name``, ``cost`` (currency a contact) and ``capacity`` (contacts or None).
-    offered : sequence of str
-        Products to plan for, from the contacts or the rules.
-    antecedents : mapping, optional
-        From `choose_antecedents`; none where the study has no rules.
-    default_margin : float, optional
-        Margin (currency a holder a year) of products without one.
+    Of the products ``product_id`` and, where given, ``name, risk_rating, annual_margin`` are read;
+    `default_margin` (currency a holder a year) is for those without a margin. The products to plan
+    for are those `offered`; the antecedents are of `choose_antecedents`, if the study has rules.
 
     Raises
     ------

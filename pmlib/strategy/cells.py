@@ -53,27 +53,13 @@ class Sources:
 
 @dataclass(frozen=True)
 class Groups:
-    """Customers who are alike for the plan, counted.
+    """Customers who are alike for the plan, counted: G groups, P products, L segments."""
 
-    Parameters
-    ----------
-    segment : numpy.ndarray
-        (G,) segment of each group; 0 where a policy does not look at segments.
-    state : numpy.ndarray
-        (G, P) int8, one of NOT_ELIGIBLE, ELIGIBLE, HOLDS.
-    size : numpy.ndarray
-        (G,) customers.
-    products : tuple of str
-        The P products.
-    segments : tuple of int
-        All segments, in order.
-    """
-
-    segment: np.ndarray
-    state: np.ndarray
-    size: np.ndarray
+    segment: np.ndarray  # (G,) 0 where a policy does not look at segments
+    state: np.ndarray  # (G, P) int8, one of NOT_ELIGIBLE, ELIGIBLE, HOLDS
+    size: np.ndarray  # (G,) customers
     products: tuple[str, ...]
-    segments: tuple[int, ...]
+    segments: tuple[int, ...]  # all, in order
 
     @property
     def n_customers(self) -> int:
@@ -93,10 +79,8 @@ class Groups:
     def eligible(self) -> np.ndarray:
         """(L, 2, P) customers who may be offered a product, by segment and holds."""
         counts = np.zeros((len(self.segments), 2, len(self.products)), dtype=np.int64)
-        for level, segment in enumerate(self.segments):
-            inside = self.segment == segment
-            for holds, code in enumerate((ELIGIBLE, HOLDS)):
-                counts[level, holds] = self.size[inside] @ (self.state[inside] == code)
+        group, product = np.nonzero(self.state != NOT_ELIGIBLE)
+        np.add.at(counts, self.cell(group, product), self.size[group])
         return counts
 
     def coarsened(self, *, segments: bool, rules: bool) -> tuple[Groups, np.ndarray]:
@@ -115,8 +99,8 @@ class Groups:
         number = codes.groupby(["segment", *codes.columns[:-1]]).ngroup().to_numpy()
         first = np.unique(number, return_index=True)[1]
         size = np.bincount(number, weights=self.size, minlength=len(first)).astype(np.int64)
-        merged = replace(self, segment=self.segment[first], state=self.state[first], size=size)
-        return merged, number
+        segment, state = self.segment[first], self.state[first]
+        return replace(self, segment=segment, state=state, size=size), number
 
 
 def customer_states(
@@ -124,18 +108,10 @@ def customer_states(
 ) -> nw.LazyFrame:
     """Give every customer who may be contacted a segment and a state for every product.
 
-    Parameters
-    ----------
-    cool_down : int
-        Days since the last contact before the next one is allowed; 0 switches the rule off.
-    lifted : collection of str
-        Rules of `RULES_OF_CONTACT` left out, for pricing them; never for a plan.
-
-    Returns
-    -------
-    narwhals.LazyFrame
-        ``customer_id, customer_hash, segment, code0, code1, ...``; a code holds 32 products
-        as base-3 digits.
+    Columns: ``customer_id, customer_hash, segment, code0, code1, ...``; a code holds 32 products as
+    base-3 digits. `cool_down` are the days since the last contact before the next one is allowed, 0
+    to switch the rule off; `lifted` are `RULES_OF_CONTACT` left out, for pricing them, never for a
+    plan.
     """
     frame = _flagged(sources, catalogue, cool_down=cool_down).filter(nw.col("minor") == 0)
     for rule, column in (("objection", "objects"), ("cool_down", "cooling")):
@@ -168,9 +144,8 @@ def count_groups(states: nw.LazyFrame, catalogue: Catalogue, *, segments: Iterab
         No customer may be offered anything.
     """
     codes = list(encode(np.zeros((1, len(catalogue.products)))))
-    counts = collect(
-        states.group_by("segment", *codes).agg(customers=nw.len()), sort_by=["segment", *codes]
-    )
+    keys = ["segment", *codes]
+    counts = collect(states.group_by(*keys).agg(customers=nw.len()), sort_by=keys)
     state = decode(counts[codes].to_numpy(dtype=np.int64), n_products=len(catalogue.products))
     if not state.any():
         raise StudyError(
@@ -238,21 +213,18 @@ def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd
 def mark_held(
     holdings: nw.LazyFrame, products: Sequence[str], *, keys: Sequence[str], held: nw.Expr
 ) -> nw.LazyFrame:
-    """Mark which products are held on a day: one row a key, one 0/1 column ``held_<position>``.
+    """Mark the products held on a day, by an expression of `pmlib.canon.holdings`.
 
-    Of the holdings, ``product_id, opened_on, closed_on`` and the keys, those count that the
-    expression `held`, from `pmlib.canon.holdings`, says.
+    One row for the keys, one 0/1 column ``held_<position>`` a product.
     """
-    marks = {
-        f"held_{i}": (nw.col("product_id") == product).cast(nw.Int8).max()
-        for i, product in enumerate(products)
-    }
-    return holdings.filter(held).group_by(*keys).agg(**marks)
+    marks = [(nw.col("product_id") == product).cast(nw.Int8).max() for product in products]
+    named = {f"held_{i}": mark for i, mark in enumerate(marks)}
+    return holdings.filter(held).group_by(*keys).agg(**named)
 
 
 def relevant_products(catalogue: Catalogue) -> tuple[str, ...]:
     """Products whose holding matters: those on offer and those in antecedents."""
-    rules = [rule for rules in catalogue.antecedents.values() for rule in rules]
+    rules = (rule for rules in catalogue.antecedents.values() for rule in rules)
     needed = {product for _, antecedent in rules for product in antecedent}
     return tuple(sorted(needed | set(catalogue.product_ids)))
 
@@ -267,16 +239,11 @@ def holds_antecedent(catalogue: Catalogue, product: str) -> nw.Expr:
 
     Reads ``segment`` and the columns of `mark_held`.
     """
-    in_force = [
-        least(
-            *[is_held(catalogue, p) for p in antecedent],
-            *([(nw.col("segment") == segment).cast(nw.Int64)] if segment else []),
-        )
-        for segment, antecedent in catalogue.antecedents.get(product, ())
-    ]
-    if not in_force:
-        return nw.lit(0, dtype=nw.Int64)
-    return greatest(*in_force).cast(nw.Int64)
+    in_force = []
+    for segment, antecedent in catalogue.antecedents.get(product, ()):
+        inside = [(nw.col("segment") == segment).cast(nw.Int64)] if segment else []
+        in_force.append(least(*[is_held(catalogue, p) for p in antecedent], *inside))
+    return greatest(*in_force).cast(nw.Int64) if in_force else nw.lit(0, dtype=nw.Int64)
 
 
 def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.LazyFrame:
@@ -294,9 +261,8 @@ def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.La
     if sources.contacts is not None and cool_down > 0:
         recently = day_number("contacted_on") > sources.as_of.toordinal() - cool_down
         recent = made(sources.contacts).filter(recently).select(key).unique()
-        frame = frame.join(
-            recent.with_columns(cooling=nw.lit(1, dtype=nw.Int64)), on=key, how="left"
-        )
+        recent = recent.with_columns(cooling=nw.lit(1, dtype=nw.Int64))
+        frame = frame.join(recent, on=key, how="left")
         frame = frame.with_columns(cooling=nw.col("cooling").fill_null(0))
     else:
         frame = frame.with_columns(cooling=none)

@@ -50,20 +50,10 @@ def draw_contacts(
 ) -> nw.LazyFrame:
     """Draw the customers of the plan and split each cell at random into offer and control.
 
-    At least the problem's `control_share` of each cell is control, so no limit on contacts is
-    exceeded.
-
-    Parameters
-    ----------
-    states : narwhals.LazyFrame
-        From `customer_states`, those customers that the problem's groups count.
-    problem : Problem
-    plan : Plan
-        Planned on its groups, not coarsened.
-    engine : Engine
-    cells : pandas.DataFrame
-        ``cell`` (int), ``segment, holds, product_id, channel``.
-    seed : int
+    The states are of `customer_states`, of those customers that the problem's groups count; the
+    plan is on these groups, not coarsened; the cells have ``cell`` (int), ``segment, holds,
+    product_id, channel``. At least the problem's `control_share` of each cell is control, so no
+    limit on contacts is exceeded.
 
     Returns
     -------
@@ -106,10 +96,8 @@ def _offers(plan: Plan, problem: Problem, cells: pd.DataFrame) -> pd.DataFrame:
         "product_id": np.asarray(menu.product_ids, dtype=object)[product],
         "channel": np.asarray(menu.channel_names, dtype=object)[table["channel"]],
     }
-    start, drawn_share = end - customers, customers / size
-    table = pd.DataFrame(keys).assign(
-        home=home, size=size, start=start, end=end, drawn_share=drawn_share, planned=customers
-    )
+    places = {"home": home, "size": size, "start": end - customers, "end": end}
+    table = pd.DataFrame({**keys, **places, "planned": customers, "drawn_share": customers / size})
     table = table.merge(cells[["cell", *CELL]], on=CELL, how="left", validate="many_to_one")
     planned = table.groupby("cell")["planned"].transform("sum")
     n_control = np.ceil(planned * problem.control_share - 1e-9).astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -52,19 +53,15 @@ def plan_study(case: Case) -> Design:
     assert effects is not None
     cells = _cells(case, plan, effects)
     offers, planned = cells["offers"], int(cells["planned"].sum())
-    expected = float((offers * cells["expected_profit"]).sum())
+    money = {"spend": offers * cells["cost"], "profit": offers * cells["expected_profit"]}
+    spend, expected = (float(part.sum()) for part in money.values())
     load = (offers * cells["margin"]).to_numpy()
     half = effects.half_width(load, case.params.confidence_level)
     by_hand = greedy(case.programme(effects))
     shortfall = 1 - by_hand.profit / plan.profit if plan.profit > 0 else 0.0
-    contacts, spend = int(offers.sum()), float((offers * cells["cost"]).sum())
-    segments = case.segments[["segment", "name", "customers"]].merge(
-        cells.assign(spend=offers * cells["cost"], profit=offers * cells["expected_profit"])
-        .groupby("segment", as_index=False)[["planned", "offers", "spend", "profit"]]
-        .sum(),
-        on="segment",
-    )
-    untried = set(case.catalogue.channel_names) - set(effects.cells["channel"])
+    contacts, columns = int(offers.sum()), ["planned", "offers", *money]
+    sums = cells.assign(**money).groupby("segment", as_index=False)[columns].sum()
+    segments = case.segments[["segment", "name", "customers"]].merge(sums, on="segment")
     made = Design(
         cells,
         (
@@ -86,7 +83,7 @@ def plan_study(case: Case) -> Design:
         quotes={
             "sales_for_profit": case.evidence.outcome == "value" and case.study.value_is == "sales",
             "smallest_p": Number("", effects.p_value, decimals=2),
-            "untried": sorted(untried),
+            "untried": sorted(set(case.catalogue.channel_names) - set(effects.cells["channel"])),
             "effect": effects.kind,
             "unit": case.unit,
         },
@@ -99,15 +96,17 @@ def plan_study(case: Case) -> Design:
     if planned == 0:
         none = dict.fromkeys(("offers", "flow", "plan-segments"), pd.DataFrame())
         return replace(made, tables=tables | none)
-    least = case.params.min_group_size
-    flows = ["name", "product", "channel"]
+    flows = made.planned.merge(case.segments[["segment", "name"]], on="segment")
+    flows["product"] = flows["product_id"].map(case.names)
+    by = ["name", "product", "channel"]
+    flow = flows.groupby(["segment", *by], as_index=False)["planned"].sum()
+    hide = partial(suppress, count="planned", minimum=case.params.min_group_size)
+    shown = {
+        "flow": hide(flow, by=by, keep=["segment"]),
+        "plan-segments": hide(segments, keep=["customers"]),
+    }
     tables["offers"] = offer_matrix(case, made)
-    tables["flow"] = suppress(
-        _flow(case, made), count="planned", minimum=least, by=flows, keep=["segment"]
-    ).drop(columns="suppressed")
-    tables["plan-segments"] = suppress(
-        segments, count="planned", minimum=least, keep=["customers"]
-    ).drop(columns="suppressed")
+    tables |= {name: table.drop(columns="suppressed") for name, table in shown.items()}
     return replace(made, tables=tables)
 
 
@@ -133,13 +132,6 @@ def _outcome(case: Case, effects: CellEffects, *, planned: int) -> str:
         return "no_effect"
     pays = case.programme(effects).value[case.groups.eligible() > 0] > 0
     return "no_room" if pays.any() else "nothing_pays"
-
-
-def _flow(case: Case, design: Design) -> pd.DataFrame:
-    cells = design.planned.merge(case.segments[["segment", "name"]], on="segment")
-    cells["product"] = cells["product_id"].map(case.names)
-    keys = ["segment", "name", "product", "channel"]
-    return cells.groupby(keys, as_index=False)["planned"].sum()
 
 
 def offer_matrix(case: Case, design: Design) -> pd.DataFrame:

@@ -39,40 +39,22 @@ SHARED = (
 
 @dataclass(frozen=True)
 class CellEffects:
-    """Effects of all cells.
+    """Effects of all cells; the shrunk ones are ``gain @ observed``.
 
-    Parameters
-    ----------
-    cells : pandas.DataFrame
-        ``segment, holds, product_id, channel, n`` (contacts), ``n_control``, ``raw`` and
-        ``raw_se`` (NaN where nothing was observed), ``effect`` and ``se`` (shrunk). Unit: sales
-        a contact, or currency a contact where the outcome is a value.
-    covariance : numpy.ndarray
-        Of the shrunk effects, in the order of `cells`.
-    observed, sampling : numpy.ndarray
-        (n,) raw effects that were observed, and their sampling covariance.
-    gain : numpy.ndarray
-        (cells, n): the shrunk effects are ``gain @ observed``.
-    own : numpy.ndarray
-        (cells,) position in `observed` of each cell's own raw effect; -1 where it has none.
-    kind : str
-        See `Evidence`.
-    detected : bool
-        Whether any effect is shown at all; if not, every effect is set to 0.
-    p_value : float
-        Smallest Holm-adjusted p-value of no positive effect, overall and by product; NaN where
-        the kind is not uplift.
+    `cells` has ``segment, holds, product_id, channel, n`` (contacts), ``n_control``, ``raw`` and
+    ``raw_se`` (NaN where nothing was observed), ``effect`` and ``se`` (shrunk). Unit: sales a
+    contact, or currency a contact where the outcome is a value.
     """
 
     cells: pd.DataFrame
-    covariance: np.ndarray
-    observed: np.ndarray
-    sampling: np.ndarray
-    gain: np.ndarray
-    own: np.ndarray
+    covariance: np.ndarray  # (cells, cells) of the shrunk effects
+    observed: np.ndarray  # (n,) raw effects that were observed
+    sampling: np.ndarray  # (n, n) their sampling covariance
+    gain: np.ndarray  # (cells, n)
+    own: np.ndarray  # (cells,) position of each cell's own raw effect in `observed`, or -1
     kind: Kind
-    detected: bool
-    p_value: float
+    detected: bool  # whether any effect is shown at all; if not, every effect is set to 0
+    p_value: float  # smallest Holm-adjusted one, see `_smallest_p`; NaN but for uplift
 
     def half_width(self, load: np.ndarray, confidence_level: float) -> float:
         """Half the interval of a weighted sum of effects; `load` has a weight a cell.
@@ -106,18 +88,16 @@ def estimate(
     """
     treated, control = _arms(evidence)
     channels = [c for c in ("", *catalogue.channel_names) if (treated["channel"] == c).any()]
-    index = pd.MultiIndex.from_product(
-        [segments, [False, True], catalogue.product_ids, channels], names=CELL
-    )
-    cells = index.to_frame(index=False).merge(treated, on=CELL, how="left")
+    levels = [segments, [False, True], catalogue.product_ids, channels]
+    cells = pd.MultiIndex.from_product(levels, names=CELL).to_frame(index=False)
+    cells = cells.merge(treated, on=CELL, how="left")
     cells = cells.merge(control, on=CELL[:3], how="left", suffixes=("", "_control"))
     if evidence.kind != "uplift":
         cells[["rows_control", "rate_control", "spread_control"]] = 0.0
         cells[["mean_control", "n_control"]] = 0.0, 1.0
     raw = (cells["mean"] - cells["mean_control"]).to_numpy()
     seen = np.isfinite(raw)
-    shared = CELL[:2] if evidence.common_control else CELL[:3]
-    block = cells.groupby(shared).ngroup().to_numpy()[seen]
+    block = cells.groupby(CELL[: 2 if evidence.common_control else 3]).ngroup().to_numpy()[seen]
     together = block[:, None] == block[None, :]
     of_control = (cells["spread_control"] / cells["n_control"]).to_numpy()[seen]
     scale = cells["product_id"].map(_scales(evidence)).to_numpy()
@@ -262,8 +242,7 @@ def _variances(
 def _dummies(code: np.ndarray) -> csr_array:
     """(levels, n) 0/1 matrix of a factor."""
     level = np.unique(code, return_inverse=True)[1]
-    n = len(code)
-    return csr_array((np.ones(n), (level, np.arange(n))), shape=(level.max() + 1, n))
+    return csr_array((np.ones(len(code)), (level, np.arange(len(code)))))
 
 
 def _arms(evidence: Evidence) -> Iterator[pd.DataFrame]:
@@ -291,9 +270,8 @@ def _scales(evidence: Evidence) -> pd.Series:
 
 def _smallest_p(evidence: Evidence) -> float:
     """Holm-adjusted one-sided p-value of no positive effect, overall and by product."""
-    sums = ["w", "w2", "wy", "wyy"]
     tallies = pd.concat([evidence.tallies, evidence.tallies.assign(product_id="")])
-    arms = tallies.groupby(["control", "product_id"])[sums].sum()
+    arms = tallies.groupby(["control", "product_id"])[["w", "w2", "wy", "wyy"]].sum()
     both = arms.groupby(level=1).sum()
     offered, control = (arms.xs(arm).reindex(both.index) for arm in (False, True))
     per_contact = sum(1 / effective_number(arm["w"], arm["w2"]) for arm in (offered, control))
@@ -306,14 +284,8 @@ def _smallest_p(evidence: Evidence) -> float:
 
 def _for_every_channel(effects: CellEffects, catalogue: Catalogue) -> CellEffects:
     """Holding rates say nothing of channels: give every channel the same effect."""
-    names = catalogue.channel_names
-    rows = np.repeat(np.arange(len(effects.cells)), len(names))
-    cells = effects.cells.iloc[rows].reset_index(drop=True)
-    cells["channel"] = list(names) * len(effects.cells)
-    return replace(
-        effects,
-        cells=cells,
-        covariance=effects.covariance[np.ix_(rows, rows)],
-        gain=effects.gain[rows],
-        own=effects.own[rows],
-    )
+    names, n = catalogue.channel_names, len(effects.cells)
+    rows = np.repeat(np.arange(n), len(names))
+    cells = effects.cells.iloc[rows].reset_index(drop=True).assign(channel=list(names) * n)
+    covariance, gain = effects.covariance[np.ix_(rows, rows)], effects.gain[rows]
+    return replace(effects, cells=cells, covariance=covariance, gain=gain, own=effects.own[rows])

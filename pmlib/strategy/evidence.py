@@ -44,29 +44,18 @@ _FOLD_STREAM = 4001
 class Evidence:
     """Contacts (or holdings) counted per cell and arm.
 
-    Parameters
-    ----------
-    tallies : pandas.DataFrame
-        ``fold`` (0 or 1), ``segment, holds, product_id, channel`` ("" where the row stands for
-        every channel), ``control`` (bool), ``rows``, ``w`` and ``w2`` (sums of weights and of
-        squared weights), ``wy`` and ``wyy`` (weighted sums of the outcome and its square).
-        Weights are inverse propensities; 1 where none is recorded.
-    kind, outcome : str
-        What it can tell; "response" (0 or 1) or "value" (currency).
-    common_control : bool
-        The control was not assigned to a product: all products share it.
-    take_up : float
-        From holding rate to sales a contact; 1 unless `kind` is "association".
-    restates_holdings : bool
-        See `response_is_holding`.
+    `tallies` has ``fold`` (0 or 1), ``segment, holds, product_id, channel`` ("" where the row
+    stands for every channel), ``control`` (bool), ``rows``, ``w`` and ``w2`` (sums of weights and
+    of squared weights), ``wy`` and ``wyy`` (weighted sums of the outcome and its square). Weights
+    are inverse propensities; 1 where none is recorded.
     """
 
     tallies: pd.DataFrame
     kind: Kind
-    outcome: Outcome
-    common_control: bool
-    take_up: float = 1.0
-    restates_holdings: bool = False
+    outcome: Outcome  # 0 or 1, or currency
+    common_control: bool  # the control was not assigned to a product: all products share it
+    take_up: float = 1.0  # from holding rate to sales a contact, of associations
+    restates_holdings: bool = False  # see `response_is_holding`
 
     def of_fold(self, fold: int) -> Evidence:
         """Keep one half of the customers."""
@@ -78,8 +67,8 @@ class Evidence:
             segment=self.tallies["segment"] if segments else 0,
             holds=self.tallies["holds"] if rules else False,
         )
-        keys = ["fold", *CELL, "control"]
-        return replace(self, tallies=tallies.groupby(keys, as_index=False).sum())
+        tallies = tallies.groupby(["fold", *CELL, "control"], as_index=False).sum()
+        return replace(self, tallies=tallies)
 
 
 def moments(sums: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -101,15 +90,9 @@ def response_is_holding(holdings: nw.LazyFrame, contacts: nw.LazyFrame, *, as_of
     """
     pair = ["customer_id", "product_id"]
     held = held_products(holdings, as_of).with_columns(held=nw.lit(1, dtype=nw.Int64))
-    counts = collect(
-        answered(contacts)
-        .select(*pair, "responded")
-        .unique()
-        .join(held, on=pair, how="left")
-        .group_by("responded")
-        .agg(held=nw.col("held").fill_null(0).mean()),
-        sort_by=["responded"],
-    )
+    known = answered(contacts).select(*pair, "responded").unique().join(held, on=pair, how="left")
+    share = known.group_by("responded").agg(held=nw.col("held").fill_null(0).mean())
+    counts = collect(share, sort_by=["responded"])
     shares = dict(zip(counts["responded"].astype(bool), counts["held"], strict=True))
     return shares.get(True, 0.0) >= 0.99 and shares.get(False, 1.0) <= 0.01
 
@@ -208,8 +191,7 @@ def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) ->
         table = pd.DataFrame({"segment": baskets.segment, "holds": holds, "product_id": product})
         parts.append(table.assign(w=baskets.customers, wy=holders))
     keys = ["product_id", "segment", "holds"]
-    tallies = pd.concat(parts).groupby(keys, as_index=False)[["w", "wy"]].sum()
-    tallies = tallies.astype({"w": float, "wy": float})
+    tallies = pd.concat(parts).groupby(keys)[["w", "wy"]].sum().astype(float).reset_index()
     rows, w2, wyy = tallies["w"].astype(int), tallies["w"], tallies["wy"]
     tallies = tallies.assign(fold=0, channel="", control=False, rows=rows, w2=w2, wyy=wyy)
     return Evidence(tallies, "association", "response", common_control=False, take_up=take_up)
@@ -239,9 +221,9 @@ def _with_cell(
     """Add segment, fold, holds and whether the row can be learnt from."""
     fold = (uniform("customer_hash", seed=seed + _FOLD_STREAM) < 0.5).cast(nw.Int64)
     customers = sources.customers.select("customer_id", fold=fold)
-    rows = rows.join(customers, on="customer_id", how="inner").join(
-        sources.assignments.select("customer_id", "segment"), on="customer_id", how="inner"
-    )
+    assignments = sources.assignments.select("customer_id", "segment")
+    for people in (customers, assignments):
+        rows = rows.join(people, on="customer_id", how="inner")
     known = ~nw.col("y").is_null()
     if sources.holdings is None:
         return rows.with_columns(holds=nw.lit(0, dtype=nw.Int64), usable=known)
@@ -253,19 +235,11 @@ def _with_cell(
     held = mark_held(dated, products, keys=keys, held=held_before(nw.col("day")))
     # Where an opening date is not known the offered product may be what the contact sold, so
     # only a dated opening says that it was held before.
-    before = (
-        dated.filter(surely_held_before(nw.col("day")))
-        .select(*keys, "product_id", already=nw.lit(1, dtype=nw.Int64))
-        .unique()
-    )
-    rows = (
-        rows.join(held, on=keys, how="left")
-        .join(before, on=[*keys, "product_id"], how="left")
-        .with_columns(
-            *[nw.col(f"held_{i}").fill_null(0) for i in range(len(products))],
-            already=nw.col("already").fill_null(0),
-        )
-    )
+    before = dated.filter(surely_held_before(nw.col("day"))).select(*keys, "product_id").unique()
+    before = before.with_columns(already=nw.lit(1, dtype=nw.Int64))
+    rows = rows.join(held, on=keys, how="left").join(before, on=[*keys, "product_id"], how="left")
+    unknown = [*(f"held_{i}" for i in range(len(products))), "already"]
+    rows = rows.with_columns(*[nw.col(name).fill_null(0) for name in unknown])
     of_product = [
         (nw.col("product_id") == product).cast(nw.Int64) * holds_antecedent(catalogue, product)
         for product in catalogue.product_ids

@@ -49,14 +49,8 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     The table has ``trait, group, customers, offered, rate, low, high, rate_eligible`` (among those
     who may be offered anything); no group smaller than ``min_group_size``; empty where the study
     knows neither gender nor age. *equal-rates* is empty where there is no plan or no trait, see
-    `price_of_equality`. Facts: whether the plan is lawful, and whether offer rates differ.
-
-    Parameters
-    ----------
-    case : Case
-    design : Design
-    contacts : narwhals.LazyFrame
-        The contact plan drawn for the design, see `draw_contacts`.
+    `price_of_equality`. Facts: whether the plan is lawful, and whether offer rates differ. The
+    contacts are those drawn for the design, see `draw_contacts`.
     """
     study, sources, offers = case.study, case.sources, made(contacts)
     products = study.scan("products", case.engine) if study.has("products") else None
@@ -115,8 +109,8 @@ def price_of_equality(case: Case, design: Design, rates: pd.DataFrame) -> pd.Dat
         for difference, (profit, other) in zip((now / 2, 0.0), plans[1:], strict=True):
             load = (made - other)[position] * margin
             half = design.effects.half_width(load, case.params.confidence_level)
-            lost = best - profit
-            lost = lost if lost > 1e-6 * best else 0.0  # solvers differ in the last digits
+            # Solvers differ in the last digits.
+            lost = best - profit if best - profit > 1e-6 * best else 0.0
             rows.append((trait, difference, profit, lost, lost - half, lost + half, lost / best))
     columns = ["trait", "difference", "profit", "cost", "low", "high", "cost_share"]
     return pd.DataFrame(rows, columns=columns)
@@ -164,12 +158,11 @@ def _rates(case: Case, offers: nw.LazyFrame) -> pd.DataFrame:
     codes = [c for c in case.states.collect_schema().names() if c.startswith("code")]
     # A code is 0 where nothing is eligible.
     able = case.states.filter(nw.sum_horizontal(*codes) > 0)
-    people = (
-        case.sources.customers.select("customer_id", **traits)
-        .join(reached, on="customer_id", how="left")
-        .join(able.select("customer_id", eligible=nw.lit(1)), on="customer_id", how="left")
-        .with_columns(offered=~nw.col("offered").is_null(), eligible=~nw.col("eligible").is_null())
-    )
+    people = case.sources.customers.select("customer_id", **traits)
+    for some in (reached, able.select("customer_id", eligible=nw.lit(1))):
+        people = people.join(some, on="customer_id", how="left")
+    marks = {name: ~nw.col(name).is_null() for name in ("offered", "eligible")}
+    people = people.with_columns(**marks)
     least = case.params.min_group_size
     tables = []
     for trait in traits:
@@ -178,8 +171,7 @@ def _rates(case: Case, offers: nw.LazyFrame) -> pd.DataFrame:
         among = among.rename(columns={"customers": "eligible", "rate": "rate_eligible"})
         table = table.merge(among[["group", "eligible", "rate_eligible"]], on="group", how="left")
         for count in (table["eligible"], table["customers"] - table["eligible"]):
-            few = count.between(1, least - 1)
-            table["rate_eligible"] = table["rate_eligible"].mask(few)
+            table["rate_eligible"] = table["rate_eligible"].mask(count.between(1, least - 1))
         table = suppress(table, count="customers", minimum=least)
         tables.append(table[~table["suppressed"]].assign(trait=trait))
     columns = ["trait", "group", "customers", "offered", "rate", "low", "high", "rate_eligible"]

@@ -17,7 +17,7 @@ from pmlib.strategy.programme import (
     solve_by_branching,
     solve_by_dual,
     solve_directly,
-)  # fmt: skip
+)
 
 # Above this many variables the dual is faster than handing the whole programme to HiGHS.
 DIRECT_LIMIT = 10_000
@@ -28,7 +28,6 @@ INTEGER_LIMIT = 3_000
 GAP_ALLOWED = 1e-3
 """A plan that may miss more than this share of the best possible profit says so."""
 
-_SPARE = 1
 _ROWS = 65_536
 
 # A gap below this is rounding, which is not the same in two runs.
@@ -37,32 +36,15 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Plan:
-    """Customers planned for each offer.
+    """Customers planned for each offer; `bound` and `prices` as of `Relaxed`."""
 
-    Parameters
-    ----------
-    groups : Groups
-        As merged for the plan.
-    origin : numpy.ndarray
-        Position in them of each group of the programme; -1 where it gets no offer.
-    limits : Limits
-    allocation : pandas.DataFrame
-        ``group, product, channel`` (positions) and ``customers`` (whole, at least 1).
-    contacts : numpy.ndarray
-        (L, 2, P, C) contacts.
-    profit, spend : float
-        Expected profit and cost of all contacts, currency.
-    bound, prices
-        See `Relaxed`.
-    """
-
-    groups: Groups
-    origin: np.ndarray
+    groups: Groups  # as merged for the plan
+    origin: np.ndarray  # position in them of each group of the programme; -1 where without offer
     limits: Limits
-    allocation: pd.DataFrame
-    contacts: np.ndarray
-    profit: float
-    spend: float
+    allocation: pd.DataFrame  # group, product, channel (positions), customers (whole, at least 1)
+    contacts: np.ndarray  # (L, 2, P, C)
+    profit: float  # expected, currency
+    spend: float  # cost of all contacts, currency
     bound: float
     prices: pd.Series
 
@@ -97,8 +79,8 @@ def _rounded(programme: Programme) -> Plan:
 
 def _searched(plan: Plan, programme: Programme) -> Plan:
     """Look for a better plan by branch and bound, where the programme is small."""
-    # With a smallest cell the best offer is not always the one to make: keep some of the next.
-    spare, origin = compact(programme, programme.limits.contact_limit + _SPARE)
+    # With a smallest cell the best offer is not always the one to make: keep the next too.
+    spare, origin = compact(programme, programme.limits.contact_limit + 1)
     if (spare.groups.state != NOT_ELIGIBLE).sum() * len(spare.cost) > INTEGER_LIMIT:
         return plan
     for integers in (False, True):  # rounding can make a cell too small: then in whole customers
@@ -118,8 +100,7 @@ def _too_small(plan: Plan) -> np.ndarray:
 
 def relax(programme: Programme) -> Relaxed:
     """Solve the programme in fractions of customers."""
-    programme = _worthwhile(programme)
-    return _relaxed(compact(programme, programme.limits.contact_limit)[0])
+    return _relaxed(compact(_worthwhile(programme), programme.limits.contact_limit)[0])
 
 
 def _relaxed(programme: Programme) -> Relaxed:
@@ -142,9 +123,8 @@ def greedy(programme: Programme) -> Plan:
     for flat in order[: np.isfinite(value).sum()]:
         level, holds, product, channel = np.unravel_index(flat, value.shape)
         code = groups.state[:, product] == (HOLDS if holds else ELIGIBLE)
-        free = np.where(
-            code & (groups.level == level), np.minimum(room, groups.size - offered[:, product]), 0
-        )
+        left = np.minimum(room, groups.size - offered[:, product])
+        free = np.where(code & (groups.level == level), left, 0)
         affordable = budget // cost[channel] if cost[channel] > 0 else np.inf
         most = min(float(capacity[channel]), float(affordable))
         take = np.diff(np.minimum(np.cumsum(free), most), prepend=0).astype(np.int64)

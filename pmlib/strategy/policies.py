@@ -44,23 +44,13 @@ SAME = 0.99
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy, planned.
+    """A policy, planned; without plan and effects where it is random."""
 
-    Parameters
-    ----------
-    contacts : numpy.ndarray
-        (L, 2, P, C) expected contacts in the finest cells.
-    promised, spend : float
-        Profit that the effects it was planned with let expect (NaN for random), and cost; currency.
-    plan, effects
-        And what it was planned with; None for random.
-    """
-
-    contacts: np.ndarray
-    promised: float
-    spend: float
-    plan: Plan | None
-    effects: CellEffects | None
+    contacts: np.ndarray  # (L, 2, P, C) expected, in the finest cells
+    promised: float  # profit that the effects it was planned with let expect, currency; or NaN
+    spend: float  # currency
+    plan: Plan | None = None
+    effects: CellEffects | None = None
 
 
 def plan_policies(
@@ -156,38 +146,35 @@ def compare(case: Case) -> Comparison | Finding:
             mean, error = profit(policy.contacts, judge, case)
             more, more_error = profit(best - policy.contacts, judge, case)
             made = policy.contacts.sum() * case.made
-            told = (policy.promised, mean, error, made, policy.spend, more, more_error)
-            rows.append((name, *told))
+            rows.append((name, policy.promised, mean, error, made, policy.spend, more, more_error))
     columns = ["promised", "held_out", "error", "contacts", "spend", "combined_more", "more_error"]
-    table = pd.DataFrame(rows, columns=["policy", *columns])
-    table = table.groupby("policy", sort=False).mean()
+    judged = pd.DataFrame(rows, columns=["policy", *columns])
+    table = judged.groupby("policy", sort=False).mean()
     z = normal_quantile(case.params.confidence_level)
     # What is chance in one half made the plan that the other half judges, and the other way round,
     # so the two judgements can go up and down together: the error of their mean is at most the
     # mean of their errors, and no smaller one is safe.
-    half, more_half = (z * table[c] for c in ("error", "more_error"))
-    table = table.assign(
-        low=table["held_out"] - half,
-        high=table["held_out"] + half,
-        more_low=table["combined_more"] - more_half,
-        more_high=table["combined_more"] + more_half,
+    for value, margin, low, high in (
+        ("held_out", "error", "low", "high"),
+        ("combined_more", "more_error", "more_low", "more_high"),
+    ):
+        half = z * table[margin]
+        table[low], table[high] = table[value] - half, table[value] + half
+    # Share of contacts that the two plans of a policy have in common, of the larger of them.
+    pairs = {name: [d[name].contacts for d in designs] for name in POLICIES}
+    agree = pd.Series(
+        {n: np.minimum(a, b).sum() / max(a.sum(), b.sum(), 1e-12) for n, (a, b) in pairs.items()}
     )
-    agree = pd.Series({name: _overlap(*(d[name].contacts for d in designs)) for name in POLICIES})
     table["promised"] = table["promised"].mask(agree >= SAME)
     columns = ["promised", "held_out", "low", "high", "contacts", "spend"]
     table = table[[*columns, "combined_more", "more_low", "more_high"]]
-    contacts = {name: np.mean([d[name].contacts for d in designs], axis=0) for name in POLICIES}
+    contacts = {name: np.mean(pair, axis=0) for name, pair in pairs.items()}
     return Comparison(
         table.reset_index(),
         _headlines(table, agree["combined"]),
         *_verdicts(table, case, agree["combined"]),
         contacts=contacts,
     )
-
-
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Share of contacts that two plans have in common, of the larger of them."""
-    return float(np.minimum(a, b).sum() / max(a.sum(), b.sum(), 1e-12))
 
 
 def _headlines(rows: pd.DataFrame, agree: float) -> tuple[Number, ...]:
@@ -270,4 +257,4 @@ def _random(problem: Problem) -> Policy:
     contacts *= min(limits.contact_limit, 1)
     spend = float((contacts.sum(axis=(0, 1, 2)) * cost).sum())
     thinned = min(1.0, limits.budget / spend) if spend > 0 else 1.0
-    return Policy(contacts * thinned, float("nan"), spend * thinned, None, None)
+    return Policy(contacts * thinned, float("nan"), spend * thinned)

@@ -34,24 +34,12 @@ OFFER = ["group", "product", "channel"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a plan must respect.
+    """What a plan must respect; budget and capacity may be inf."""
 
-    Parameters
-    ----------
-    budget : float
-        Currency; inf for none.
-    capacity : tuple of float
-        Contacts a channel, in the catalogue's order; inf for none.
-    contact_limit : int
-        Contacts a customer.
-    min_contacts : int
-        A cell of segment, holds and product gets at least this many contacts or none.
-    """
-
-    budget: float
-    capacity: tuple[float, ...]
-    contact_limit: int
-    min_contacts: int = 0
+    budget: float  # currency
+    capacity: tuple[float, ...]  # contacts a channel, in the catalogue's order
+    contact_limit: int  # contacts a customer
+    min_contacts: int = 0  # of a cell of segment, holds and product: at least so many or none
 
     def __post_init__(self) -> None:
         named = {name: getattr(self, name) for name in ("budget", "contact_limit", "min_contacts")}
@@ -63,41 +51,24 @@ class Limits:
 
 @dataclass(frozen=True)
 class Programme:
-    """What a plan chooses from: offers to groups, what they earn and cost, and the limits.
-
-    Parameters
-    ----------
-    groups : Groups
-    value : numpy.ndarray
-        (L, 2, P, C) expected profit of a contact, currency; -inf where no offer may be made.
-    cost : numpy.ndarray
-        (C,) cost of a contact, currency.
-    limits : Limits
-    """
+    """What a plan chooses from: offers to groups, what they earn and cost, and the limits."""
 
     groups: Groups
-    value: np.ndarray
-    cost: np.ndarray
+    value: np.ndarray  # (L, 2, P, C) expected profit of a contact, currency; -inf: not to be made
+    cost: np.ndarray  # (C,) of a contact, currency
     limits: Limits
 
 
 @dataclass(frozen=True)
 class Relaxed:
-    """A fractional optimum.
+    """A fractional optimum, and how it changes with the limits.
 
-    Parameters
-    ----------
-    allocation : pandas.DataFrame
-        ``group, product, channel`` (positions), ``customers``.
-    bound : float
-        Profit, currency: no plan within these limits can be expected to earn more.
-    prices : pandas.Series
-        Profit that one more unit of each coupling limit would add: ``budget`` and ``channel 0``,
-        ``channel 1``, ...; empty where the method has none.
+    `prices` are the profit that one more unit of each coupling limit would add: ``budget`` and
+    ``channel 0``, ``channel 1``, ...; empty where the method has none.
     """
 
-    allocation: pd.DataFrame
-    bound: float
+    allocation: pd.DataFrame  # group, product, channel (positions), customers
+    bound: float  # no plan within these limits can be expected to earn more, currency
     prices: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
 
 
@@ -178,16 +149,9 @@ def solve_evenly(
 ) -> Relaxed:
     """Plan so that parts of the customers get contacts at the same rate; by HiGHS.
 
-    Parameters
-    ----------
-    programme : Programme
-        May have offers that lose money, to lift a part's rate.
-    part : numpy.ndarray
-        (G,) part of each group, from 0; -1 where its rate is free.
-    people : numpy.ndarray
-        Customers of each part, whether or not they may be contacted.
-    tolerance : float
-        Largest difference of rates (contacts a customer) between parts.
+    Offers may lose money, to lift a part's rate. `part` has the part of each group, from 0, -1
+    where its rate is free; `people` the customers of each part, whether or not they may be
+    contacted; `tolerance` is the largest difference of rates (contacts a customer) between parts.
     """
     matrix = _matrix(programme)
     n_parts = len(people)
@@ -300,11 +264,9 @@ def _pick(programme: Programme, price: np.ndarray) -> _Picks:
     n = min(programme.limits.contact_limit, net.shape[1])
     if n == 0:
         return (np.zeros((len(groups.size), 0), dtype=np.int64),) * 2
-    product = (
-        np.argpartition(-net, n - 1, axis=1)[:, :n]
-        if n < net.shape[1]
-        else np.tile(np.arange(n), (len(net), 1))
-    )
+    product = np.tile(np.arange(n), (len(net), 1))
+    if n < net.shape[1]:
+        product = np.argpartition(-net, n - 1, axis=1)[:, :n]
     holds = (np.take_along_axis(groups.state, product, axis=1) == HOLDS).astype(np.int64)
     channel = channel_of_cell[groups.level[:, None], holds, product]
     worthwhile = np.take_along_axis(net, product, axis=1) > 0

@@ -155,10 +155,8 @@ def _yardstick(case: Case, design: Design, segment: int) -> Phrase:
 def _counts(planned: pd.DataFrame, by: str, case: Case) -> Phrase:
     """Offers by product or channel, and how many customers more are held out as control."""
     offers = planned.groupby(by)["offers"].sum().sort_values(ascending=False)
-    least, n_control = (
-        case.params.min_group_size,
-        int((planned["planned"] - planned["offers"]).sum()),
-    )
+    n_control = int((planned["planned"] - planned["offers"]).sum())
+    least = case.params.min_group_size
     enough = offers[offers >= least].items()
     told = [{"name": name, "n": Number("", int(n), "count")} for name, n in enough]
     control: Phrase | Number | None = Number("", n_control, "count") if n_control else None
