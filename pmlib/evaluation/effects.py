@@ -53,12 +53,9 @@ def outcomes_of(contacts: pd.DataFrame, further: Sequence[str] = ()) -> pd.DataF
 
 @needs(section="intention-to-treat")
 def intention_to_treat(
-    contacts: pd.DataFrame,
-    *,
-    outcomes: Mapping[str, str] | Sequence[str] = (),
-    confidence_level: float = 0.95,
-    value_is: str = "margin",
-) -> Finding:
+    contacts: pd.DataFrame, *, outcomes: Mapping[str, str] | Sequence[str] = (),
+    confidence_level: float = 0.95, value_is: str = "margin",
+) -> Finding:  # fmt: skip
     """Effect of each arm against control, and what it earned; of offers against each other too.
 
     Proportions take Newcombe's interval [@newcombe1998difference], money that few customers
@@ -69,8 +66,6 @@ def intention_to_treat(
 
     Parameters
     ----------
-    contacts : DataFrame
-        ``arm, responded, value, cost``; one row an assignment.
     outcomes : mapping of str to str, or sequence of str
         Further outcome columns (booleans or numbers), and what the study calls them.
     value_is : str
@@ -81,12 +76,11 @@ def intention_to_treat(
     -------
     Finding
         ``outcome, arm, customers, customers_control, mean, mean_control, effect,
-        standard_error, low, high, p_value``, one row an outcome and arm. Outcomes are per
-        customer: ``responded`` (share), ``value`` and ``profit`` (currency), further recorded
-        outcomes under their own name. Further tables: *totals*, as `money.totals`; *between*,
-        each two offers: the columns of the main table, ``_control`` being those of the arm
-        ``against``, and ``p_adjusted`` (Holm over all pairs of one outcome); *effects*,
-        *arms-compared* and *money* have the same in units, for the reader.
+        standard_error, low, high, p_value``, one row an outcome and arm. Outcomes are
+        ``responded``, ``value``, ``profit`` and the further ones. Further tables: *totals*, as
+        `money.totals`; *between*, each two offers: the columns of the main table, ``_control``
+        being those of the arm ``against``, and ``p_adjusted`` (Holm over all pairs of one
+        outcome); *effects*, *arms-compared* and *money* have the same in units, for the reader.
 
     Raises
     ------
@@ -124,9 +118,7 @@ def _in_units(row: Any, key: str = "") -> tuple[Number, Number, Number]:
     unit = "currency" if row.outcome in ("value", "profit") else "share"
     if unit == "share" and max(row.mean, row.mean_control) > 1:
         unit = ""
-    about: dict[str, Any] = {
-        "outcome": Level("campaign_outcome", row.outcome), "arm": Level("arm", row.arm)
-    }  # fmt: skip
+    about = {"outcome": Level("campaign_outcome", row.outcome), "arm": Level("arm", row.arm)}
     gap = "points" if unit == "share" else unit
     effect = Number(key, row.effect, gap, row.low, row.high, about=about)
     return Number("", row.mean, unit, about=about), Number("", row.mean_control, unit), effect
@@ -152,33 +144,14 @@ def _rows_shown(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def compare_arms(
-    contacts: pd.DataFrame,
-    by: Sequence[str],
-    further: Sequence[str],
-    confidence_level: float,
-    *,
-    between: bool = False,
-) -> pd.DataFrame:
+    contacts: pd.DataFrame, by: Sequence[str], further: Sequence[str], confidence_level: float,
+    *, between: bool = False,
+) -> pd.DataFrame:  # fmt: skip
     """Reduce rows to counts, means and variances per group and arm; then compare arms.
 
-    Parameters
-    ----------
-    by : sequence of str
-        Columns that make groups; none for the whole.
-    further : sequence of str
-        Further outcome columns.
-    between : bool
-        Compare each two treated arms, not each with control.
-
-    Returns
-    -------
-    DataFrame
-        As that of `intention_to_treat`, the columns `by` in front; between arms with ``against``.
-
-    Raises
-    ------
-    StudyError
-        No control or no treated rows.
+    The table is that of `intention_to_treat`, with the columns `by`, which make groups, in front;
+    `between` compares each two treated arms, not each with control, with ``against``. Raises
+    StudyError where there are no control or no treated rows.
     """
     outcomes = outcomes_of(contacts, further)
     arm = contacts["arm"]
@@ -285,18 +258,13 @@ def _moments(
             spent_all, heavy = np.nan_to_num(spent), weight * (known & buys)
             heavy = heavy / max(heavy.sum(), 1e-9)  # 0 where nobody bought
             part = cells.assign(
-                share=share,
-                buyers=total(buys.astype(float)),
+                share=share, buyers=total(buys.astype(float)),
                 amount=total(weight * spent) / w / share,
                 square=total(weight * spent * spent) / w / share,
-                typical=heavy @ spent_all,
-                typical_square=heavy @ spent_all**2,
-                customers=total(known.astype(float)).astype(int),
-                effective=kish / design,
-                mean=mean,
-                variance=spread * kish / (kish - 1),
-                outcome=outcome,
-            )
+                typical=heavy @ spent_all, typical_square=heavy @ spent_all**2,
+                customers=total(known.astype(float)).astype(int), effective=kish / design,
+                mean=mean, variance=spread * kish / (kish - 1), outcome=outcome,
+            )  # fmt: skip
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
     return table[table["customers"] > 1]

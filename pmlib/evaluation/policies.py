@@ -8,6 +8,7 @@ who were not.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -27,12 +28,6 @@ def candidate_policies(
     expected: Expected, rankings: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Policies worth comparing: nobody, everybody, half at random, the better half of rankings.
-
-    Parameters
-    ----------
-    expected : Expected
-    rankings : mapping of str to ndarray
-        Score of each judged customer; highest first.
 
     Returns
     -------
@@ -64,17 +59,11 @@ def policy_values(
 ) -> Finding:
     """Value of each policy over contacting nobody, by both estimators.
 
-    Parameters
-    ----------
-    expected : Expected
-    policies : mapping of str to Policy
-
     Returns
     -------
     Finding
-        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``:
-        gain over contacting nobody, per customer, in the outcome's unit. Quoted are the best
-        policy and those that this campaign cannot tell from it (paired).
+        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``.
+        Quoted are the best policy and those that this campaign cannot tell from it (paired).
 
     Notes
     -----
@@ -82,6 +71,7 @@ def policy_values(
     customer's score of that arm (`Expected.scores`), so its standard error is that of a mean.
     """
     rows, robust_scores = [], {}
+    judge = partial(from_influence, customers=expected.customers, confidence_level=confidence_level)
     for estimator in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
         robust = estimator == DOUBLY_ROBUST
         scores = {arm: expected.scores(arm, doubly_robust=robust) for arm in expected.arms}
@@ -92,10 +82,7 @@ def policy_values(
             if robust:
                 robust_scores[name] = own
             share = float(sum(chance.mean() for chance in policy.values()))
-            found = from_influence(
-                float(own.mean()), own, expected.customers, confidence_level=confidence_level
-            )
-            rows.append((name, share, estimator, *found))
+            rows.append((name, share, estimator, *judge(float(own.mean()), own)))
     columns = ["policy", "contacted", "estimator"]
     columns += ["value", "standard_error", "low", "high", "p_value"]
     table = pd.DataFrame(rows, columns=columns)
@@ -108,14 +95,12 @@ def policy_values(
     best = str(robust.loc[robust["value"].idxmax(), "policy"])
     if best == "nobody" or robust["low"].max() <= 0:
         return Finding(table, numbers, {"best_policy": "nobody"})
-    rivals = []
-    for name, own in robust_scores.items():
-        lead = robust_scores[best] - own
-        found = from_influence(
-            lead.mean(), lead, expected.customers, confidence_level=confidence_level
-        )
-        if name != best and found.low <= 0:
-            rivals.append(Level("candidate", name))
+    leads = {name: robust_scores[best] - own for name, own in robust_scores.items() if name != best}
+    rivals = [
+        Level("candidate", name)
+        for name, lead in leads.items()
+        if judge(lead.mean(), lead).low <= 0
+    ]
     facts = {
         "best_policy": "tied" if rivals else "ahead",
         "best_policy_reach": "everybody" if best.startswith("everybody") else "some",

@@ -14,6 +14,7 @@ from pmlib.errors import StudyError
 REQUIRED = ("customer_id", "arm", "contacted_on", "responded")
 OPTIONAL = ("product_id", "channel", "cost", "value")
 _TRUE, _FALSE = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
+_CELLS = {"responded": "yes or no, 1 or 0", "contacted_on": "YYYY-MM-DD"}
 
 
 def read_results(
@@ -49,9 +50,7 @@ def read_results(
         before the plan. All faults are told at once, with counts and up to three customers.
     """
     rows = _read(file)
-    planned = plan.copy()
-    planned["customer_id"] = planned["customer_id"].astype(str)
-    planned["product_id"] = planned["product_id"].astype(object)
+    planned = plan.astype({"customer_id": str, "product_id": object})
     key = ["customer_id"]
     several = int(planned["customer_id"].duplicated().sum())
     if several and "product_id" not in rows:
@@ -68,20 +67,21 @@ def read_results(
     known = ~unknown
     nothing = pd.Series(0.0, joined.index)
     faults = {
-        "unplanned": unknown,
-        "repeated": joined.duplicated(key, keep="first"),
-        "other_arm": known & (joined["arm"] != joined["arm_planned"]),
-        "early": joined["contacted_on"] <= pd.Timestamp(as_of),
-        "no_day": known & (joined["arm"] != CONTROL) & joined["contacted_on"].isna()
-        & joined["responded"].notna(),
-        "no_value": joined.get("value", nothing).isna()
+        "not in the plan": unknown,
+        "more than once in the file": joined.duplicated(key, keep="first"),
+        "in another arm than was drawn": known & (joined["arm"] != joined["arm_planned"]),
+        "contacted before the plan": joined["contacted_on"] <= pd.Timestamp(as_of),
+        "in the offer arm without a day of contact": known & (joined["arm"] != CONTROL)
+        & joined["contacted_on"].isna() & joined["responded"].notna(),
+        "with a response but no value": joined.get("value", nothing).isna()
         & (joined["responded"] == True),  # noqa: E712 - unknown responses are None
-        "cost": (joined["arm"] == CONTROL) & (joined.get("cost", nothing).fillna(0) != 0),
+        "in control, yet with a contact cost": (joined["arm"] == CONTROL)
+        & (joined.get("cost", nothing).fillna(0) != 0),
     }  # fmt: skip
     if "product_id" in rows and key == ["customer_id"]:
-        faults["other_product"] = known & joined["product_id"].notna() & (
-            joined["product_id"] != joined["product_id_planned"]
-        )  # fmt: skip
+        other = joined["product_id"] != joined["product_id_planned"]
+        other &= known & joined["product_id"].notna()
+        faults["offered another product than planned"] = other
     if any(rule.any() for rule in faults.values()):
         raise StudyError(
             "The results do not match the plan.",
@@ -90,17 +90,7 @@ def read_results(
             found="; ".join(
                 f"{int(rule.sum()):,} {'row' if rule.sum() == 1 else 'rows'} {what} "
                 f"(for example {', '.join(joined.loc[rule, 'customer_id'].head(3))})"
-                for fault, what in {
-                    "unplanned": "not in the plan",
-                    "repeated": "more than once in the file",
-                    "other_arm": "in another arm than was drawn",
-                    "early": "contacted before the plan",
-                    "no_day": "in the offer arm without a day of contact",
-                    "no_value": "with a response but no value",
-                    "cost": "in control, yet with a contact cost",
-                    "other_product": "offered another product than planned",
-                }.items()
-                for rule in [faults.get(fault, ~known & known)]
+                for what, rule in faults.items()
                 if rule.any()
             ),
             remedy="Mend or remove these rows; an arm changed by hand breaks the comparison, so "
@@ -113,18 +103,13 @@ def read_results(
         cost = back["cost_back" if "cost_back" in back else "cost"].fillna(cost)
     return pd.DataFrame(
         {
-            "campaign_id": "field",
-            "customer_id": plan["customer_id"].to_numpy(),
-            "contacted_on": back["contacted_on"].to_numpy(),
-            "arm": back["arm"].to_numpy(),
-            "product_id": back["product_id"].to_numpy(),
-            "channel": back["channel"].to_numpy(),
-            "cost": cost.where(treated, 0.0).to_numpy(),
-            "propensity": back["propensity"].to_numpy(float),
-            "responded": back["responded"].to_numpy(),
-            "value": back["value"].to_numpy(float) if "value" in rows else None,
+            "campaign_id": "field", "customer_id": plan["customer_id"].to_numpy(),
+            **{name: back[name] for name in ("contacted_on", "arm", "product_id", "channel")},
+            "cost": cost.where(treated, 0.0), "propensity": back["propensity"].astype(float),
+            "responded": back["responded"],
+            "value": back["value"].astype(float) if "value" in rows else None,
         }
-    )
+    )  # fmt: skip
 
 
 def _read(file: Path) -> pd.DataFrame:
@@ -150,9 +135,8 @@ def _read(file: Path) -> pd.DataFrame:
     rows = rows.astype(object).where(rows != "", None)
     outcome = rows["responded"].map(lambda cell: cell if cell is None else cell.lower())
     known = outcome.notna()
-    values = outcome.isin(_TRUE).where(known, None).astype(object)
     _refuse(file, "responded", known & ~outcome.isin(_TRUE | _FALSE), rows)
-    rows["responded"] = values
+    rows["responded"] = outcome.isin(_TRUE).where(known, None).astype(object)
     days = pd.to_datetime(rows["contacted_on"], format="%Y-%m-%d", errors="coerce")
     _refuse(file, "contacted_on", days.isna() & rows["contacted_on"].notna(), rows)
     rows["contacted_on"] = days
@@ -170,8 +154,6 @@ def _refuse(file: Path, column: str, bad: pd.Series, rows: pd.DataFrame) -> None
         raise StudyError(
             "A value in the results cannot be read.",
             where=f"{file}, column {column}",
-            rule={"responded": "yes or no, 1 or 0", "contacted_on": "YYYY-MM-DD"}.get(
-                column, "a number"
-            ),
+            rule=_CELLS.get(column, "a number"),
             found=f"{int(bad.sum()):,} rows, first {rows.loc[bad, column].iloc[0]!r}",
         )

@@ -28,13 +28,7 @@ LATER, RANDOM = "later", "random"
 
 
 def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
-    """The two classifiers compared: a linear one and a tree ensemble.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Features; text and booleans are taken as categories, numbers as numbers.
-    """
+    """The two classifiers compared, a linear one and a tree ensemble, of features as `typed`."""
     # Most studies have a control group and need no classifier: sklearn is not imported for them.
     from sklearn.compose import make_column_transformer
     from sklearn.linear_model import LogisticRegression
@@ -43,12 +37,9 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
 
     text = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
     numbers = [c for c in frame if c not in text]
-    logistic = make_pipeline(
-        make_column_transformer(
-            (StandardScaler(), numbers), (OneHotEncoder(handle_unknown="ignore"), text)
-        ),
-        LogisticRegression(max_iter=1000),
-    )
+    indicators = OneHotEncoder(handle_unknown="ignore")
+    scaled = make_column_transformer((StandardScaler(), numbers), (indicators, text))
+    logistic = make_pipeline(scaled, LogisticRegression(max_iter=1000))
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     boosting = make_pipeline(
         make_column_transformer((codes, text), ("passthrough", numbers)),
@@ -59,23 +50,17 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
 
 @needs(section="targeting-over-time")
 def judge_over_time(
-    contacts: pd.DataFrame,
-    features: Sequence[str],
-    *,
-    seed: int,
-    training_share: float = 0.7,
-    windows: int = 4,
-    confidence_level: float = 0.95,
-) -> Finding:
+    contacts: pd.DataFrame, features: Sequence[str], *, seed: int, training_share: float = 0.7,
+    windows: int = 4, confidence_level: float = 0.95,
+) -> Finding:  # fmt: skip
     """Train on the first contacts, judge on the later ones, with a random split beside it.
 
     Parameters
     ----------
     contacts : DataFrame
-        ``contacted_on, responded`` and the features, in the order of time.
+        In the order of time.
     features : sequence of str
-        Attributes known before the contact (an attribute that only the contact itself reveals
-        would make any figure here worthless).
+        An attribute that only the contact itself reveals would make any figure here worthless.
     training_share : float
         Share of contacts, the earliest, to train on.
     windows : int
@@ -128,12 +113,9 @@ def judge_over_time(
 
 
 def gains_table(
-    score: np.ndarray,
-    bought: np.ndarray,
-    *,
-    depths: np.ndarray = DEPTHS,
+    score: np.ndarray, bought: np.ndarray, *, depths: np.ndarray = DEPTHS,
     confidence_level: float = 0.95,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Share of buyers found among the best ranked, at each depth.
 
     Ties at the cut are shared out evenly (the expected number of buyers under random order
@@ -163,12 +145,9 @@ def gains_table(
 
 @needs(section="targeting-over-time")
 def profit_curve(
-    targeting: Finding,
-    contacts: pd.DataFrame,
-    *,
-    margin: float | None,
+    targeting: Finding, contacts: pd.DataFrame, *, margin: float | None,
     confidence_level: float = 0.95,
-) -> Finding:
+) -> Finding:  # fmt: skip
     """Profit of contacting the best ranked, were each sale due to its contact.
 
     Without control that is an upper bound: some would have bought anyway.
@@ -193,10 +172,8 @@ def profit_curve(
     cost = float(contacts["cost"].mean())
     gains = targeting.of("gains")
     low, high = wilson(gains["buyers"], gains["contacts"], confidence_level=confidence_level)
-    curve, response = (
-        gains[["model", "depth", "contacts"]].copy(),
-        gains["buyers"] / gains["contacts"],
-    )
+    response = gains["buyers"] / gains["contacts"]
+    curve = gains[["model", "depth", "contacts"]].copy()
     for end, share in (("", response), ("_low", low), ("_high", high)):
         curve[f"profit{end}"] = gains["contacts"] * (share * margin - cost)
     best = curve.loc[curve["profit"].idxmax()]
@@ -261,20 +238,14 @@ def _rolling(
 
 def _drift(dates: pd.Series, bought: np.ndarray, confidence_level: float) -> pd.DataFrame:
     tenth = np.arange(len(bought)) * 10 // len(bought) + 1
-    table = (
-        pd.DataFrame({"tenth": tenth, "date": dates.to_numpy(), "bought": bought})
-        .groupby("tenth")
-        .agg(
-            first_contact=("date", "first"), last_contact=("date", "last"),
-            contacts=("bought", "size"), buyers=("bought", "sum"),
-        )
-        .reset_index()
+    frame = pd.DataFrame({"tenth": tenth, "date": dates.to_numpy(), "bought": bought})
+    table = frame.groupby("tenth", as_index=False).agg(
+        first_contact=("date", "first"), last_contact=("date", "last"),
+        contacts=("bought", "size"), buyers=("bought", "sum"),
     )  # fmt: skip
-    table["response"] = table["buyers"] / table["contacts"]
-    table["low"], table["high"] = wilson(
-        table["buyers"], table["contacts"], confidence_level=confidence_level
-    )
-    return table.drop(columns="buyers")
+    buyers, contacts = table.pop("buyers"), table["contacts"]
+    low, high = wilson(buyers, contacts, confidence_level=confidence_level)
+    return table.assign(response=buyers / contacts, low=low, high=high)
 
 
 def _numbers(auc: pd.DataFrame, gains: pd.DataFrame) -> tuple[Number, ...]:
