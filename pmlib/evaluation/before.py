@@ -26,14 +26,8 @@ def cuped(
     $y - \theta' (x - \bar{x})$ has the same difference between the arms in expectation, because
     the arms' covariates differ by chance only, and less variance; $\theta$ is the within-arm
     regression coefficient that makes the variance of the difference smallest, whatever the
-    sizes of the arms.
-
-    Parameters
-    ----------
-    expected : Expected, optional
-        Further covariates, where it was learnt on an *earlier* campaign.
-    covariates : iterable of str
-        Columns known before the contact.
+    sizes of the arms. The covariates are columns known before the contact and what is `expected`,
+    where it was learnt on an *earlier* campaign.
 
     Returns
     -------
@@ -59,23 +53,20 @@ def cuped(
     theta = np.linalg.lstsq(within_x, within_y, rcond=None)[0]
     sharp = y - (x - x.mean(axis=0)) @ theta
     z = normal_quantile(confidence_level)
-    rows = []
+    rows, numbers, most = [], [], 0.0
     for column, outcome in enumerate(outcomes):
         for adjusted, values in ((False, y[:, column]), (True, sharp[:, column])):
             effect, error = weighted_difference(values, treated, weight, customers)
-            rows.append((outcome, adjusted, effect, error, effect - z * error, effect + z * error))
-    columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
-    table = pd.DataFrame(rows, columns=columns)
-    numbers, most = [], 0.0
-    for outcome, part in table.groupby("outcome", sort=False):
-        raw, adjusted = (part[part["adjusted"] == flag].iloc[0] for flag in (False, True))
-        removed = 1 - (adjusted["standard_error"] / raw["standard_error"]) ** 2
+            low, high = effect - z * error, effect + z * error
+            rows.append((outcome, adjusted, effect, error, low, high))
+        removed = 1 - (error / rows[-2][3]) ** 2
         most, unit = max(most, removed), "currency" if outcome == "profit" else "points"
-        effect, low, high = adjusted[["effect", "low", "high"]]
         numbers += [
             Number(f"cuped_effect_{outcome}", effect, unit, low, high),
             Number(f"cuped_variance_removed_{outcome}", removed, "share"),
         ]
+    columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
     facts = {"cuped_gain": "some" if most > 0.005 else "nothing"}
     more = Number("", 1 / (1 - most) - 1, "share", decimals=0)
     return Finding(table, tuple(numbers), facts, {"more_customers": more})

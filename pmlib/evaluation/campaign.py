@@ -100,11 +100,9 @@ class Campaign(Finding):
             return None
         if column not in self.covariates:
             raise StudyError(
-                "There is no such attribute to tell the time before.",
-                where="before_column",
-                rule=f"one of {', '.join(self.covariates)}",
-                found=repr(column),
-            )
+                "There is no such attribute to tell the time before.", where="before_column",
+                rule=f"one of {', '.join(self.covariates)}", found=repr(column),
+            )  # fmt: skip
         return ratio * self.contacts[column].astype(float)
 
 
@@ -128,8 +126,7 @@ def open_campaign(
         ``campaign_results`` names the CSV of a real campaign that carried out the plan; ``seed``
         is that of the simulated field test and of the seeded splits.
     load, load_private : callable
-        Read what an earlier chapter left: ``segments``, ``assignments`` and, where the plan was
-        carried out, ``contact_plan`` and its ``cells``.
+        Read what an earlier chapter left: segments, assignments, the contact plan and its cells.
 
     Raises
     ------
@@ -143,8 +140,8 @@ def open_campaign(
     latest = _latest_randomised(study, engine)
     outcomes = {name: outcome.label for name, outcome in study.outcomes.items()}
     if study.simulated or params.campaign_results:
-        plan = load_private("strategy_design", "contact_plan")
-        planned = collect(engine.scan(plan), sort_by=["customer_id", "product_id"])
+        plan = engine.scan(load_private("strategy_design", "contact_plan"))
+        planned = collect(plan, sort_by=["customer_id", "product_id"])
         if planned.empty:
             return known.campaign("nothing_planned", absent=Phrase("absent.nothing_planned"))
         contacts, quotes = _carried_out(study, planned, params)
@@ -278,19 +275,16 @@ class _Covariates:
         customers = self.study.scan("customers", self.engine)
         names = self.names()
         plain = [n for n in names if n in customers.collect_schema().names()]
-        frame = (
-            rows.join(customers, on="customer_id", how="left")
-            .select(
-                "customer_id", "contact_day", *plain,
-                order=uniform("customer_hash", seed=self.seed + _ORDER_STREAM),
-                half=(uniform("customer_hash", seed=self.seed + _SPLIT_STREAM) < 0.5)
-                .cast(nw.Int64),
-                **{name: years_since(source, nw.col("contact_day"))
-                   for name, source in _DATED.items() if name in names},
-            )
-            .join(self.engine.scan(self.assignments).select("customer_id", "segment"),
-                  on="customer_id", how="left")
+        ages = {name: years_since(source, nw.col("contact_day"))
+                for name, source in _DATED.items() if name in names}  # fmt: skip
+        drawn = uniform("customer_hash", seed=self.seed + _SPLIT_STREAM)
+        order = uniform("customer_hash", seed=self.seed + _ORDER_STREAM)
+        frame = rows.join(customers, on="customer_id", how="left").select(
+            "customer_id", "contact_day", *plain, order=order,
+            half=(drawn < 0.5).cast(nw.Int64), **ages,
         )  # fmt: skip
+        segments = self.engine.scan(self.assignments).select("customer_id", "segment")
+        frame = frame.join(segments, on="customer_id", how="left")
         for part in (self._held(rows), self._moved(rows)):
             if part is not None:
                 frame = frame.join(part, on=["customer_id", "contact_day"], how="left")

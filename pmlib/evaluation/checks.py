@@ -34,50 +34,44 @@ def require_randomised(contacts: pd.DataFrame) -> None:
     if CONTROL not in arms.index or len(arms) < 2:
         raise StudyError(
             "The campaign cannot be evaluated: it has no group to compare with.",
-            where="contacts.arm",
-            rule=f"rows of arm '{CONTROL}' and of at least one other arm",
+            where="contacts.arm", rule=f"rows of arm '{CONTROL}' and of at least one other arm",
             found=", ".join(f"{arm} {count:,}" for arm, count in arms.items()) or "no rows",
             remedy="Keep a random part of the planned customers uncontacted and record them.",
-        )
+        )  # fmt: skip
     keys = [k for k in ("campaign_id", "customer_id", "product_id", "channel") if k in contacts]
     repeated = int(contacts.duplicated(keys).sum())
     if repeated:
         raise StudyError(
             "Some assignments are recorded more than once.",
-            where="contacts",
-            rule=f"unique {', '.join(keys)}",
-            found=f"{repeated:,} repeated rows",
-            remedy="Keep one row an assignment.",
-        )
+            where="contacts", rule=f"unique {', '.join(keys)}",
+            found=f"{repeated:,} repeated rows", remedy="Keep one row an assignment.",
+        )  # fmt: skip
     propensity = contacts["propensity"].astype(float)
     faulty = int((~((propensity > 0) & (propensity < 1))).sum())
     if faulty:
         raise StudyError(
             "Propensities must be probabilities strictly between 0 and 1.",
-            where="contacts.propensity",
+            where="contacts.propensity", found=f"{faulty:,} of {len(contacts):,} rows",
             rule="0 < propensity < 1 in each row of a randomised campaign",
-            found=f"{faulty:,} of {len(contacts):,} rows",
             remedy="Record the probability with which each customer was given its arm.",
-        )
+        )  # fmt: skip
     outcome = contacts["responded"].astype(float)
     known = outcome.dropna()
     if known.nunique() < 2:
         raise StudyError(
             "The outcome does not vary, so no effect can be estimated.",
-            where="contacts.responded",
-            rule="some customers respond and some do not",
+            where="contacts.responded", rule="some customers respond and some do not",
             found="no outcome is known" if known.empty
             else f"all known outcomes are {known.iloc[0]}",
             remedy="Wait for the outcome window to close, or check the outcome's coding.",
         )  # fmt: skip
-    empty = [arm for arm, rows in outcome.groupby(contacts["arm"]) if rows.notna().sum() == 0]
+    empty = [arm for arm, rows in outcome.groupby(contacts["arm"]) if rows.isna().all()]
     if empty:
         raise StudyError(
             "An arm has no known outcome.",
-            where="contacts.responded",
-            found=", ".join(map(str, empty)),
+            where="contacts.responded", found=", ".join(map(str, empty)),
             remedy="Record the outcome in all arms, control included.",
-        )
+        )  # fmt: skip
 
 
 def expected_shares(contacts: pd.DataFrame) -> pd.Series:

@@ -69,8 +69,7 @@ def intention_to_treat(
     outcomes : mapping of str to str, or sequence of str
         Further outcome columns (booleans or numbers), and what the study calls them.
     value_is : str
-        What ``value`` is: ``margin``, or ``sales``, what customers spent, of which the margin is
-        told that the campaign needs to pay.
+        ``margin``, or ``sales``: then the margin is told that the campaign needs to pay.
 
     Returns
     -------
@@ -126,20 +125,16 @@ def _in_units(row: Any, key: str = "") -> tuple[Number, Number, Number]:
 
 def _rows_shown(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """Effects, or offers against each other, with each outcome in its unit."""
-    between, rows = "against" in table, []
-    among, other, p_value = (
-        ("against", "other_mean", "p_adjusted") if between
-        else ("customers", "control_mean", "p_value")
-    )  # fmt: skip
+    rows, among, other, p_value = [], "customers", "control_mean", "p_value"
+    if "against" in table:
+        among, other, p_value = "against", "other_mean", "p_adjusted"
     for row in table.itertuples():
         mean, mean_other, effect = _in_units(row)
-        rows.append(
-            {
-                "outcome": names.get(row.outcome, row.outcome), "arm": row.arm,
-                among: getattr(row, among), "arm_mean": mean, other: mean_other, "effect": effect,
-                "interval": Phrase("interval", {"n": effect}), p_value: getattr(row, p_value),
-            }
-        )  # fmt: skip
+        rows.append({
+            "outcome": names.get(row.outcome, row.outcome), "arm": row.arm,
+            among: getattr(row, among), "arm_mean": mean, other: mean_other, "effect": effect,
+            "interval": Phrase("interval", {"n": effect}), p_value: getattr(row, p_value),
+        })  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -159,10 +154,9 @@ def compare_arms(
     if not (arm == CONTROL).any() or not treated:
         raise StudyError(
             "There is nothing to compare.",
-            where="contacts.arm",
-            rule=f"rows of '{CONTROL}' and of another arm",
+            where="contacts.arm", rule=f"rows of '{CONTROL}' and of another arm",
             found=", ".join(sorted(arm.unique())) or "no rows",
-        )
+        )  # fmt: skip
     keys = contacts[[*by, "arm"]]
     weight, customers = weights_of(contacts).to_numpy(), customer_codes(contacts)
     cells = _moments(outcomes, keys, weight, customers)
@@ -246,10 +240,8 @@ def _moments(
             moved = weight * rest
             spread = total(moved * rest) / w
             kish = effective_number(w, total(weight**2))
-            sums = np.bincount(pair[known], weights=moved[known], minlength=len(pairs))
-            together = np.bincount(
-                pairs[inside] // width, weights=sums[inside] ** 2, minlength=len(cells)
-            )
+            sums = np.bincount(pair[known], weights=moved[known], minlength=len(pairs))[inside]
+            together = np.bincount(pairs[inside] // width, weights=sums**2, minlength=len(cells))
             apart = total(moved * moved)
             design = np.where(apart > 0, np.maximum(together / apart, 1.0), 1.0)
             spent = outcomes["value"].to_numpy() if outcome == "profit" else y

@@ -19,12 +19,10 @@ def effects_by(
     contacts: pd.DataFrame, group: str, *, overall: Finding | None = None,
     confidence_level: float = 0.95, error_rate: float = 0.05, minimum: int = 10,
 ) -> Finding:  # fmt: skip
-    """Effects in each segment, Holm-corrected, with a test of whether they differ.
+    """Effects in each segment (column `group`), Holm-corrected, with a test of whether they differ.
 
     Parameters
     ----------
-    group : str
-        Column of contacts.
     overall : Finding, optional
         What `intention_to_treat` found, to be drawn beside.
     minimum : int

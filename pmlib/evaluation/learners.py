@@ -91,16 +91,9 @@ def candidate_rankings(
 ) -> dict[str, np.ndarray]:
     """Scores to rank the judged customers by.
 
-    Parameters
-    ----------
-    planned : DataFrame, optional
-        ``cell, expected_profit`` of the plan: adds the plan's own ranking, in front.
-
-    Returns
-    -------
-    dict
-        ``plan`` (if given), ``uplift`` (the models' expected gain) and ``response`` (the
-        models' probability to respond when contacted, which counts those who buy anyway).
+    They are ``plan``, the plan's own ranking by ``expected_profit`` of the ``cell`` (where there is
+    one), ``uplift`` (the models' expected gain) and ``response`` (the models' probability to
+    respond when contacted, which counts those who buy anyway).
     """
     ranked = {}
     if planned is not None:

@@ -127,9 +127,8 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> Finding:
 
     detectable = 0.0
     for _ in range(50):  # the spread depends on the effect: a fixed point, reached in a few steps
-        detectable = detectable_mean(
-            *(variance / n for variance in variances(detectable)), error_rate=error_rate
-        )
+        spread = (variance / n for variance in variances(detectable))
+        detectable = detectable_mean(*spread, error_rate=error_rate)
     sizes = np.unique(np.geomspace(max(n / 30, 50), n * 4, 60).astype(int))
     rows = []
     for effect in detectable * np.array([0.25, 0.5, 1.0, 2.0]):
@@ -137,8 +136,7 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> Finding:
         shown = power(effect, error, error_rate=error_rate)
         rows.append(pd.DataFrame({"effect": effect, "customers": sizes, "power": shown}))
     quotes = {
-        "customers": Number("", n),
-        "control": Number("", 1 - share, "share", decimals=0),
+        "customers": Number("", n), "control": Number("", 1 - share, "share", decimals=0),
         "detectable": Number("", detectable, "points"),
-    }
+    }  # fmt: skip
     return Finding(pd.concat(rows, ignore_index=True), quotes=quotes)

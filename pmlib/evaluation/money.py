@@ -97,11 +97,9 @@ def best_offer(
 
 def interval_facts(effects: pd.DataFrame, money: pd.DataFrame) -> dict[str, str]:
     """Read the effect of all offers together on response, and on profit where it is known."""
-    first = effects.iloc[0]
-    if first["low"] > 0 or first["high"] < 0:
-        facts = {"response_effect": "more" if first["low"] > 0 else "fewer"}
-    else:
-        facts = {"response_effect": "maybe_more" if first["effect"] > 0 else "not_more"}
+    effect, low, high = effects.iloc[0][["effect", "low", "high"]]
+    unclear = "maybe_more" if effect > 0 else "not_more"
+    facts = {"response_effect": "more" if low > 0 else "fewer" if high < 0 else unclear}
     if len(money):
         low, high = money.iloc[0][["incremental_profit_low", "incremental_profit_high"]]
         facts["campaign_paid"] = "paid" if low > 0 else "lost" if high < 0 else "open"

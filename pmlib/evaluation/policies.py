@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.evaluation.learners import Expected
-from pmlib.inference.means import from_influence
+from pmlib.inference.means import Estimate, from_influence
 from pmlib.numbers import Finding, Level, Number, needs
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly_robust", "inverse_propensity"
@@ -29,11 +29,8 @@ def candidate_policies(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Policies worth comparing: nobody, everybody, half at random, the better half of rankings.
 
-    Returns
-    -------
-    dict
-        Code to policy. With several arms, whoever is contacted gets the arm that the models
-        expect most of; ``all_with_an_expected_gain`` contacts only where they expect a gain.
+    With several arms, whoever is contacted gets the arm that the models expect most of;
+    ``all_with_an_expected_gain`` contacts only where they expect a gain.
     """
     n, arms = len(expected.judged), expected.arms
     best = np.argmax([expected.uplift(arm) for arm in arms], axis=0)
@@ -59,16 +56,14 @@ def policy_values(
 ) -> Finding:
     """Value of each policy over contacting nobody, by both estimators.
 
+    It is the mean over customers of the probability the policy gives an arm times the customer's
+    score of that arm (`Expected.scores`), so its standard error is that of a mean.
+
     Returns
     -------
     Finding
         ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``.
         Quoted are the best policy and those that this campaign cannot tell from it (paired).
-
-    Notes
-    -----
-    A policy's value is the mean over customers of the probability it gives an arm times the
-    customer's score of that arm (`Expected.scores`), so its standard error is that of a mean.
     """
     rows, robust_scores = [], {}
     judge = partial(from_influence, customers=expected.customers, confidence_level=confidence_level)
@@ -83,8 +78,7 @@ def policy_values(
                 robust_scores[name] = own
             share = float(sum(chance.mean() for chance in policy.values()))
             rows.append((name, share, estimator, *judge(float(own.mean()), own)))
-    columns = ["policy", "contacted", "estimator"]
-    columns += ["value", "standard_error", "low", "high", "p_value"]
+    columns = ["policy", "contacted", "estimator", *Estimate._fields]
     table = pd.DataFrame(rows, columns=columns)
     robust = table[table["estimator"] == DOUBLY_ROBUST]
     numbers = tuple(

@@ -62,11 +62,9 @@ def rank_prospects(
     prospects = collect(tables["prospects"].select(*columns), sort_by=["customer_id"])
     y = contacts["responded"].astype(bool).to_numpy()
     if not used or min(y.sum(), (~y).sum()) < _FOLDS:
-        raise StudyError(
-            "Prospects cannot be ranked.",
-            rule=f"features in common and {_FOLDS} buyers or more",
-            found=f"{len(used)} features, {int(y.sum())} buyers",
-        )
+        rule = f"features in common and {_FOLDS} buyers or more"
+        found = f"{len(used)} features, {int(y.sum())} buyers"
+        raise StudyError("Prospects cannot be ranked.", rule=rule, found=found)
     both = typed(pd.concat([contacts[used], prospects[used]], ignore_index=True))
     x, new = both.iloc[: len(y)], both.iloc[len(y) :]
     candidates, unseen = _cross_validated(x, y, seed)
@@ -82,11 +80,11 @@ def rank_prospects(
          "rank": np.arange(1, len(order) + 1), "score": score[order]}
     )  # fmt: skip
     known = prospects["responded"].to_numpy()[order] if "responded" in prospects else None
-    best = candidates[candidates["chosen"]].iloc[0]
-    near = candidates["found"] + candidates["standard_error"] > best["found"]
+    best = candidates["found"].max()
+    near = candidates["found"] + candidates["standard_error"] > best
     numbers = [
         Number("prospects_ranked", len(ranking), "customers"),
-        Number("prospects_found_cv", best["found"], "share"),
+        Number("prospects_found_cv", best, "share"),
     ]
     facts: dict[str, str | bool] = {
         "prospects_model": chosen,
@@ -95,8 +93,8 @@ def rank_prospects(
     }
     quotes: dict[str, Any] = {"best_share": Number("", BEST_SHARE, "share", decimals=0)}
     if facts["prospects_scored"]:
-        found, scored = _scored(np.asarray(known, bool), confidence_level)
-        numbers.append(found)
+        of_known, scored = _scored(np.asarray(known, bool), confidence_level)
+        numbers.append(of_known)
         quotes |= scored
     tables = {"gains": gains, "ranking": ranking}
     return Finding(candidates, tuple(numbers), facts, quotes, tables)

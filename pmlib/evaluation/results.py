@@ -51,23 +51,18 @@ def read_results(
     """
     rows = _read(file)
     planned = plan.astype({"customer_id": str, "product_id": object})
-    key = ["customer_id"]
     several = int(planned["customer_id"].duplicated().sum())
     if several and "product_id" not in rows:
         raise StudyError(
-            "The results do not say which offer they are of.",
-            where=str(file),
+            "The results do not say which offer they are of.", where=str(file),
             rule="a column product_id where customers are planned for several products",
             found=f"{several:,} further offers in the plan, columns {', '.join(rows.columns)}",
-        )
-    if several:
-        key = ["customer_id", "product_id"]
+        )  # fmt: skip
+    key = ["customer_id", "product_id"] if several else ["customer_id"]
     joined = rows.merge(planned, on=key, how="left", suffixes=("", "_planned"), indicator=True)
-    unknown = joined["_merge"] == "left_only"
-    known = ~unknown
-    nothing = pd.Series(0.0, joined.index)
+    known, nothing = joined["_merge"] == "both", pd.Series(0.0, joined.index)
     faults = {
-        "not in the plan": unknown,
+        "not in the plan": ~known,
         "more than once in the file": joined.duplicated(key, keep="first"),
         "in another arm than was drawn": known & (joined["arm"] != joined["arm_planned"]),
         "contacted before the plan": joined["contacted_on"] <= pd.Timestamp(as_of),
@@ -78,24 +73,22 @@ def read_results(
         "in control, yet with a contact cost": (joined["arm"] == CONTROL)
         & (joined.get("cost", nothing).fillna(0) != 0),
     }  # fmt: skip
-    if "product_id" in rows and key == ["customer_id"]:
+    if "product_id" in rows and not several:
         other = joined["product_id"] != joined["product_id_planned"]
         other &= known & joined["product_id"].notna()
         faults["offered another product than planned"] = other
     if any(rule.any() for rule in faults.values()):
         raise StudyError(
-            "The results do not match the plan.",
-            where=str(file),
+            "The results do not match the plan.", where=str(file),
             rule=f"each of the {len(rows):,} rows is one planned contact, in the arm drawn for it",
             found="; ".join(
                 f"{int(rule.sum()):,} {'row' if rule.sum() == 1 else 'rows'} {what} "
                 f"(for example {', '.join(joined.loc[rule, 'customer_id'].head(3))})"
-                for what, rule in faults.items()
-                if rule.any()
+                for what, rule in faults.items() if rule.any()
             ),
             remedy="Mend or remove these rows; an arm changed by hand breaks the comparison, so "
             "keep such customers in the arm that was drawn.",
-        )
+        )  # fmt: skip
     back = planned.merge(rows, on=key, how="left", suffixes=("", "_back"), sort=False)
     treated = back["arm"] != CONTROL
     cost = back["channel"].map(costs).astype(float)
@@ -117,19 +110,16 @@ def _read(file: Path) -> pd.DataFrame:
         rows = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise StudyError(
-            "The results cannot be read.",
-            where=str(file),
-            rule="a CSV in UTF-8 with a header",
+            "The results cannot be read.", where=str(file), rule="a CSV in UTF-8 with a header",
             found=str(error).strip() or type(error).__name__,
-        ) from None
+        ) from None  # fmt: skip
     missing = [name for name in REQUIRED if name not in rows]
     if missing:
         raise StudyError(
-            "The results lack columns.",
-            where=str(file),
+            "The results lack columns.", where=str(file),
             rule=f"columns {', '.join(REQUIRED)}; optional {', '.join(OPTIONAL)}",
             found=f"missing {', '.join(missing)}; there are {', '.join(rows.columns)}",
-        )
+        )  # fmt: skip
     rows = rows[[name for name in (*REQUIRED, *OPTIONAL) if name in rows]]
     rows = rows.apply(lambda column: column.str.strip())
     rows = rows.astype(object).where(rows != "", None)
@@ -153,7 +143,6 @@ def _refuse(file: Path, column: str, bad: pd.Series, rows: pd.DataFrame) -> None
     if bad.any():
         raise StudyError(
             "A value in the results cannot be read.",
-            where=f"{file}, column {column}",
-            rule=_CELLS.get(column, "a number"),
+            where=f"{file}, column {column}", rule=_CELLS.get(column, "a number"),
             found=f"{int(bad.sum()):,} rows, first {rows.loc[bad, column].iloc[0]!r}",
-        )
+        )  # fmt: skip

@@ -44,16 +44,8 @@ def rank_weighted_effect(gamma: np.ndarray, score: np.ndarray, *, measure: str) 
     outcome's unit per customer, and 0 when the ranking is no better than chance.
 
     Customers with equal scores share their weights. The influence function counts that ranks,
-    too, are estimated; everything is one sort and cumulative sums.
-
-    Parameters
-    ----------
-    gamma : ndarray
-        Doubly robust score of each customer's effect, as `Expected.scores`.
-    score : ndarray
-        What ranks: highest first.
-    measure : str
-        One of `MEASURES`.
+    too, are estimated; everything is one sort and cumulative sums. `gamma` has $\Gamma$ of each
+    customer, as `Expected.scores`; `score` ranks, highest first; `measure` is one of `MEASURES`.
     """
     weight, area = _WEIGHTS[measure]
     _, group = np.unique(-score, return_inverse=True)
