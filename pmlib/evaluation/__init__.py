@@ -3,6 +3,13 @@
 `campaign` finds the contacts (from the simulator, the study, or a file of `results`); `checks`
 come before `effects`, with their `money`, and `groups`; `before`, `uplift`, `policies` and `looks`
 go deeper; `targeting` and `prospects` serve studies without control.
+
+What functions share: `contacts` has one row an assignment, with the columns of `Campaign.contacts`
+(``arm, responded``, ``value`` and ``cost`` in currency, …); `expected` is what `expect` learnt of
+the judged customers, of whom rankings have a score each, highest first; `features` are columns
+known before the contact; ``low`` and ``high`` are ends of intervals at `confidence_level`, and
+`error_rate` is that of tests. Effects are per customer, in the outcome's unit: response is a
+share, money is in currency.
 """
 
 from pmlib.evaluation.before import before_after, cuped

@@ -18,34 +18,22 @@ from pmlib.numbers import Finding, Level, Number, needs
 
 @needs(section="cuped")
 def cuped(
-    contacts: pd.DataFrame,
-    expected: Expected | None = None,
-    *,
-    covariates: Iterable[str],
+    contacts: pd.DataFrame, expected: Expected | None = None, *, covariates: Iterable[str],
     confidence_level: float = 0.95,
-) -> Finding:
+) -> Finding:  # fmt: skip
     r"""Adjust outcomes for covariates of the time before the contact [@deng2013cuped].
 
     $y - \theta' (x - \bar{x})$ has the same difference between the arms in expectation, because
     the arms' covariates differ by chance only, and less variance; $\theta$ is the within-arm
     regression coefficient that makes the variance of the difference smallest, whatever the
-    sizes of the arms.
-
-    Parameters
-    ----------
-    contacts : DataFrame
-        ``arm, responded, value, cost`` and the covariates.
-    expected : Expected, optional
-        What models expect of each customer: further covariates, where they were learnt on an
-        *earlier* campaign.
-    covariates : iterable of str
-        Columns known before the contact.
+    sizes of the arms. The covariates are columns known before the contact and what is `expected`,
+    where it was learnt on an *earlier* campaign.
 
     Returns
     -------
     Finding
         ``outcome, adjusted`` (bool), ``effect, standard_error, low, high``: all offers against
-        control, per customer.
+        control.
     """
     outcomes = outcomes_of(contacts)
     outcomes = outcomes[[name for name in ("responded", "profit") if name in outcomes]]
@@ -65,23 +53,20 @@ def cuped(
     theta = np.linalg.lstsq(within_x, within_y, rcond=None)[0]
     sharp = y - (x - x.mean(axis=0)) @ theta
     z = normal_quantile(confidence_level)
-    rows = []
+    rows, numbers, most = [], [], 0.0
     for column, outcome in enumerate(outcomes):
         for adjusted, values in ((False, y[:, column]), (True, sharp[:, column])):
             effect, error = weighted_difference(values, treated, weight, customers)
-            rows.append((outcome, adjusted, effect, error, effect - z * error, effect + z * error))
-    columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
-    table = pd.DataFrame(rows, columns=columns)
-    numbers, most = [], 0.0
-    for outcome, part in table.groupby("outcome", sort=False):
-        raw, adjusted = (part[part["adjusted"] == flag].iloc[0] for flag in (False, True))
-        removed = 1 - (adjusted["standard_error"] / raw["standard_error"]) ** 2
+            low, high = effect - z * error, effect + z * error
+            rows.append((outcome, adjusted, effect, error, low, high))
+        removed = 1 - (error / rows[-2][3]) ** 2
         most, unit = max(most, removed), "currency" if outcome == "profit" else "points"
         numbers += [
-            Number(f"cuped_effect_{outcome}", adjusted["effect"], unit, adjusted["low"],
-                   adjusted["high"]),
+            Number(f"cuped_effect_{outcome}", effect, unit, low, high),
             Number(f"cuped_variance_removed_{outcome}", removed, "share"),
-        ]  # fmt: skip
+        ]
+    columns = ["outcome", "adjusted", "effect", "standard_error", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
     facts = {"cuped_gain": "some" if most > 0.005 else "nothing"}
     more = Number("", 1 / (1 - most) - 1, "share", decimals=0)
     return Finding(table, tuple(numbers), facts, {"more_customers": more})
@@ -95,8 +80,6 @@ def before_after(
 
     Parameters
     ----------
-    contacts : DataFrame
-        ``arm, responded, value, cost``.
     before : Series, optional
         The outcome in a period of the same length before the contact, per customer. Without it
         the period before counts as zero, which is what a campaign shows that offers customers
@@ -136,8 +119,6 @@ def before_after(
         Number("before_after_effect", change[0], unit, low, high, about=about),
         Number("before_after_error", added, unit, added - half, added + half, about=about),
     )
-    facts = {
-        "time_before": "nothing_sold" if before is None else "recorded",
-        "time_before_in": name,
-    }
+    time_before = "nothing_sold" if before is None else "recorded"
+    facts = {"time_before": time_before, "time_before_in": name}
     return Finding(table, numbers, facts, {"randomised": Number("", randomised["effect"], unit)})

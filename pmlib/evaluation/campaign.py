@@ -93,27 +93,16 @@ class Campaign(Finding):
     def before(self, column: str | None, ratio: float) -> pd.Series | None:
         """What `value` would have been before the contact, had the period been as long.
 
-        Parameters
-        ----------
-        column : str or None
-            A covariate; None gives None.
-        ratio : float
-            Length of the outcome window over that of the column.
-
-        Raises
-        ------
-        StudyError
-            There is no such covariate.
+        The covariate `column` times `ratio`, the length of the outcome window over that of the
+        column; None gives None, and what is no covariate raises StudyError.
         """
         if column is None or self.absent:
             return None
         if column not in self.covariates:
             raise StudyError(
-                "There is no such attribute to tell the time before.",
-                where="before_column",
-                rule=f"one of {', '.join(self.covariates)}",
-                found=repr(column),
-            )
+                "There is no such attribute to tell the time before.", where="before_column",
+                rule=f"one of {', '.join(self.covariates)}", found=repr(column),
+            )  # fmt: skip
         return ratio * self.contacts[column].astype(float)
 
 
@@ -126,13 +115,9 @@ def readable(contacts: pd.DataFrame, checks: Finding) -> pd.DataFrame | Finding:
 
 
 def open_campaign(
-    study: Study,
-    engine: Engine,
-    params: Parameters,
-    *,
-    load: Callable[[str, str], pd.DataFrame],
-    load_private: Callable[[str, str], Path],
-) -> Campaign:
+    study: Study, engine: Engine, params: Parameters, *,
+    load: Callable[[str, str], pd.DataFrame], load_private: Callable[[str, str], Path],
+) -> Campaign:  # fmt: skip
     """Find what there is to evaluate: returned results, the simulator's field test, or contacts.
 
     Parameters
@@ -141,8 +126,7 @@ def open_campaign(
         ``campaign_results`` names the CSV of a real campaign that carried out the plan; ``seed``
         is that of the simulated field test and of the seeded splits.
     load, load_private : callable
-        Read what an earlier chapter left: ``segments``, ``assignments`` and, where the plan was
-        carried out, ``contact_plan`` and its ``cells``.
+        Read what an earlier chapter left: segments, assignments, the contact plan and its cells.
 
     Raises
     ------
@@ -156,8 +140,8 @@ def open_campaign(
     latest = _latest_randomised(study, engine)
     outcomes = {name: outcome.label for name, outcome in study.outcomes.items()}
     if study.simulated or params.campaign_results:
-        plan = load_private("strategy_design", "contact_plan")
-        planned = collect(engine.scan(plan), sort_by=["customer_id", "product_id"])
+        plan = engine.scan(load_private("strategy_design", "contact_plan"))
+        planned = collect(plan, sort_by=["customer_id", "product_id"])
         if planned.empty:
             return known.campaign("nothing_planned", absent=Phrase("absent.nothing_planned"))
         contacts, quotes = _carried_out(study, planned, params)
@@ -229,20 +213,14 @@ def _past(study: Study, engine: Engine, campaign: str | None) -> pd.DataFrame:
     declared = contacts["channel"].map({channel.name: channel.cost for channel in study.channels})
     cost = contacts["cost"].astype(float).fillna(declared.astype(float))
     cost = cost.where(contacts["arm"] != CONTROL, 0.0)
+    # The recorded propensity less what only the choice of channel makes: where it does not vary
+    # within an arm and channel, all customers of an arm had the same chance, and equal weights are
+    # the right and most precise ones.
+    spread = p.groupby([contacts["arm"], contacts["channel"].fillna("")]).transform(np.ptp)
+    if (spread < 1e-9).all():
+        p = contacts.groupby("arm")["arm"].transform("size") / len(contacts)
     arm = contacts["arm"].str.replace("_", " ")
-    return contacts.assign(arm=arm, cost=cost, arm_propensity=_arm_propensity(contacts, p))
-
-
-def _arm_propensity(contacts: pd.DataFrame, propensity: pd.Series) -> pd.Series:
-    """Probability of the arm: the recorded one, less what only the choice of channel makes.
-
-    Where propensities do not vary within an arm and channel, all customers of an arm had the same
-    chance, and equal weights are the right and most precise ones.
-    """
-    option = [contacts["arm"], contacts["channel"].fillna("")]
-    spread = propensity.groupby(option).transform(np.ptp)
-    share = contacts.groupby("arm")["arm"].transform("size") / len(contacts)
-    return share if (spread < 1e-9).all() else propensity
+    return contacts.assign(arm=arm, cost=cost, arm_propensity=p)
 
 
 _DATED = {"years_old": "birth_date", "tenure": "joined_on"}
@@ -266,23 +244,15 @@ class _Covariates:
             name for name in names
             if name == "gender" or (name in attributes and attributes[name].role == "sensitive")
         )  # fmt: skip
-        facts = {
-            "campaign_kind": kind, "profit_counts": self.study.value_is, **found.pop("facts", {}),
-        }  # fmt: skip
+        facts = {"campaign_kind": kind, "profit_counts": self.study.value_is}
+        facts |= found.pop("facts", {})
         if contacts is not None:
             joined = self.joined(contacts)
-            joined["segment_name"] = joined["segment"].map(self.segments)
-            found["contacts"] = joined
+            found["contacts"] = joined.assign(segment_name=joined["segment"].map(self.segments))
         return Campaign(facts=facts, covariates=names, sensitive=sensitive, **found)
 
     def names(self) -> dict[str, str]:
-        """Covariates and what the study calls them: its own name, or a code of the catalogue.
-
-        Raises
-        ------
-        StudyError
-            An attribute bears the name of a column of contacts.
-        """
+        """Covariates and what the study calls them: its own name, or a code of the catalogue."""
         there = self.study.scan("customers", self.engine).collect_schema().names()
         codes = [name for name, source in _DATED.items() if source in there]
         codes += [name for name in ("gender", "region", "risk_tolerance") if name in there]
@@ -305,19 +275,16 @@ class _Covariates:
         customers = self.study.scan("customers", self.engine)
         names = self.names()
         plain = [n for n in names if n in customers.collect_schema().names()]
-        frame = (
-            rows.join(customers, on="customer_id", how="left")
-            .select(
-                "customer_id", "contact_day", *plain,
-                order=uniform("customer_hash", seed=self.seed + _ORDER_STREAM),
-                half=(uniform("customer_hash", seed=self.seed + _SPLIT_STREAM) < 0.5)
-                .cast(nw.Int64),
-                **{name: years_since(source, nw.col("contact_day"))
-                   for name, source in _DATED.items() if name in names},
-            )
-            .join(self.engine.scan(self.assignments).select("customer_id", "segment"),
-                  on="customer_id", how="left")
+        ages = {name: years_since(source, nw.col("contact_day"))
+                for name, source in _DATED.items() if name in names}  # fmt: skip
+        drawn = uniform("customer_hash", seed=self.seed + _SPLIT_STREAM)
+        order = uniform("customer_hash", seed=self.seed + _ORDER_STREAM)
+        frame = rows.join(customers, on="customer_id", how="left").select(
+            "customer_id", "contact_day", *plain, order=order,
+            half=(drawn < 0.5).cast(nw.Int64), **ages,
         )  # fmt: skip
+        segments = self.engine.scan(self.assignments).select("customer_id", "segment")
+        frame = frame.join(segments, on="customer_id", how="left")
         for part in (self._held(rows), self._moved(rows)):
             if part is not None:
                 frame = frame.join(part, on=["customer_id", "contact_day"], how="left")
@@ -334,14 +301,10 @@ class _Covariates:
         if not self.study.has("holdings"):
             return None
         holdings = self.study.scan("holdings", self.engine)
-        return (
-            rows.join(holdings, on="customer_id", how="inner")
-            .filter(surely_held_before(nw.col("contact_day")))
-            .select("customer_id", "contact_day", "product_id")
-            .unique()
-            .group_by("customer_id", "contact_day")
-            .agg(products_held=nw.len())
-        )
+        held = rows.join(holdings, on="customer_id", how="inner")
+        held = held.filter(surely_held_before(nw.col("contact_day")))
+        held = held.select("customer_id", "contact_day", "product_id").unique()
+        return held.group_by("customer_id", "contact_day").agg(products_held=nw.len())
 
     def _moved(self, rows: nw.LazyFrame) -> nw.LazyFrame | None:
         """Number of transactions and money in during the days before the contact."""
@@ -350,10 +313,7 @@ class _Covariates:
         booked, day = day_number("booked_on"), nw.col("contact_day")
         amount = nw.when(nw.col("amount") > 0).then(nw.col("amount")).otherwise(0.0)
         transactions = self.study.scan("transactions", self.engine)
-        return (
-            rows.join(transactions, on="customer_id", how="inner")
-            .filter(booked < day, booked >= day - DAYS_BEFORE)
-            .with_columns(money_in=amount)
-            .group_by("customer_id", "contact_day")
-            .agg(payments_before=nw.len(), money_in_before=nw.col("money_in").sum())
-        )
+        moved = rows.join(transactions, on="customer_id", how="inner")
+        moved = moved.filter(booked < day, booked >= day - DAYS_BEFORE).with_columns(come=amount)
+        by_contact = moved.group_by("customer_id", "contact_day")
+        return by_contact.agg(payments_before=nw.len(), money_in_before=nw.col("come").sum())

@@ -25,68 +25,53 @@ _MOST_SHOWN = 25
 
 
 def require_randomised(contacts: pd.DataFrame) -> None:
-    """Raise when the contacts cannot show an effect at all.
+    """Raise StudyError when the contacts cannot show an effect at all.
 
-    Parameters
-    ----------
-    contacts : DataFrame
-        ``customer_id, arm, propensity, responded``; one row an assignment.
-
-    Raises
-    ------
-    StudyError
-        No control, no treated arm, an assignment given twice, propensities missing or outside
-        (0, 1), outcome missing in all rows or the same in all rows.
+    No control, no treated arm, an assignment given twice, propensities missing or outside (0, 1),
+    outcome missing in all rows of an arm or the same in all rows.
     """
-    where = "contacts"
     arms = contacts["arm"].value_counts()
     if CONTROL not in arms.index or len(arms) < 2:
         raise StudyError(
             "The campaign cannot be evaluated: it has no group to compare with.",
-            where=f"{where}.arm",
-            rule=f"rows of arm '{CONTROL}' and of at least one other arm",
+            where="contacts.arm", rule=f"rows of arm '{CONTROL}' and of at least one other arm",
             found=", ".join(f"{arm} {count:,}" for arm, count in arms.items()) or "no rows",
             remedy="Keep a random part of the planned customers uncontacted and record them.",
-        )
+        )  # fmt: skip
     keys = [k for k in ("campaign_id", "customer_id", "product_id", "channel") if k in contacts]
     repeated = int(contacts.duplicated(keys).sum())
     if repeated:
         raise StudyError(
             "Some assignments are recorded more than once.",
-            where=where,
-            rule=f"unique {', '.join(keys)}",
-            found=f"{repeated:,} repeated rows",
-            remedy="Keep one row an assignment.",
-        )
+            where="contacts", rule=f"unique {', '.join(keys)}",
+            found=f"{repeated:,} repeated rows", remedy="Keep one row an assignment.",
+        )  # fmt: skip
     propensity = contacts["propensity"].astype(float)
     faulty = int((~((propensity > 0) & (propensity < 1))).sum())
     if faulty:
         raise StudyError(
             "Propensities must be probabilities strictly between 0 and 1.",
-            where=f"{where}.propensity",
+            where="contacts.propensity", found=f"{faulty:,} of {len(contacts):,} rows",
             rule="0 < propensity < 1 in each row of a randomised campaign",
-            found=f"{faulty:,} of {len(contacts):,} rows",
             remedy="Record the probability with which each customer was given its arm.",
-        )
+        )  # fmt: skip
     outcome = contacts["responded"].astype(float)
     known = outcome.dropna()
     if known.nunique() < 2:
         raise StudyError(
             "The outcome does not vary, so no effect can be estimated.",
-            where=f"{where}.responded",
-            rule="some customers respond and some do not",
+            where="contacts.responded", rule="some customers respond and some do not",
             found="no outcome is known" if known.empty
             else f"all known outcomes are {known.iloc[0]}",
             remedy="Wait for the outcome window to close, or check the outcome's coding.",
         )  # fmt: skip
-    empty = [arm for arm, rows in outcome.groupby(contacts["arm"]) if rows.notna().sum() == 0]
+    empty = [arm for arm, rows in outcome.groupby(contacts["arm"]) if rows.isna().all()]
     if empty:
         raise StudyError(
             "An arm has no known outcome.",
-            where=f"{where}.responded",
-            found=", ".join(map(str, empty)),
+            where="contacts.responded", found=", ".join(map(str, empty)),
             remedy="Record the outcome in all arms, control included.",
-        )
+        )  # fmt: skip
 
 
 def expected_shares(contacts: pd.DataFrame) -> pd.Series:
@@ -97,17 +82,7 @@ def expected_shares(contacts: pd.DataFrame) -> pd.Series:
     of the same customers, so that the options' harmonic mean propensities are as their shares,
     however many products each customer could have been offered. An arm with several channels is
     one option where each customer had one channel only, and several where the channel was drawn;
-    these sums tell which.
-
-    Parameters
-    ----------
-    contacts : DataFrame
-        ``arm, propensity`` and, where contacts went through several channels, ``channel``.
-
-    Returns
-    -------
-    Series
-        Share (0-1), indexed by arm, sum 1.
+    these sums tell which. The shares (0-1) are indexed by arm.
     """
     inverse = (1 / contacts["propensity"].astype(float)).groupby(contacts["arm"])
     options = pd.Series(1.0, index=inverse.size().index)
@@ -123,22 +98,16 @@ def expected_shares(contacts: pd.DataFrame) -> pd.Series:
 
 @needs(section="campaign-checks")
 def check_campaign(
-    contacts: pd.DataFrame,
-    *,
-    covariates: Mapping[str, str] | Sequence[str] = (),
+    contacts: pd.DataFrame, *, covariates: Mapping[str, str] | Sequence[str] = (),
     error_rate: float = 0.05,
-) -> Finding:
+) -> Finding:  # fmt: skip
     """Check sample ratio, balance and completeness of a randomised campaign.
 
     Parameters
     ----------
-    contacts : DataFrame
-        ``customer_id, arm, propensity, responded`` and the covariates.
     covariates : mapping of str to str, or sequence of str
         Columns known before the contact (numbers, booleans or categories), and what the study
         calls them.
-    error_rate : float
-        Level of the tests of balance and completeness.
 
     Returns
     -------
@@ -161,13 +130,9 @@ def check_campaign(
     known = contacts["responded"].notna()
     counts = contacts.groupby("arm").size()
     arms = pd.DataFrame(
-        {
-            "customers": counts,
-            "share": counts / len(contacts),
-            "expected_share": expected,
-            "outcome_known": known.groupby(contacts["arm"]).mean(),
-        }
-    )
+        {"customers": counts, "share": counts / len(contacts), "expected_share": expected,
+         "outcome_known": known.groupby(contacts["arm"]).mean()}
+    )  # fmt: skip
     arms = arms.sort_index(key=lambda names: names != CONTROL, kind="stable")
     units = counts / rows_a_customer(contacts)
     ratio_p = float(chisquare(units, expected[counts.index] * units.sum()).pvalue)
@@ -216,20 +181,17 @@ def _balance(
         return pd.DataFrame(columns=columns), None
     x = design.to_numpy()
     arm, names = pd.factorize(contacts["arm"], sort=True)
-    sizes, means = np.bincount(arm), np.empty((len(names), x.shape[1]))
-    variances, within = np.empty_like(means), np.zeros((x.shape[1], x.shape[1]))
-    for at in range(len(names)):
-        own = x[arm == at]
-        means[at], variances[at] = own.mean(axis=0), own.var(axis=0, ddof=1)
-        within += (own - means[at]).T @ (own - means[at])
-    held_out, rows = list(names).index(CONTROL), []
-    for at, name in enumerate(names):
-        if at == held_out:
-            continue
-        gap = means[at] - means[held_out]
-        spread = np.sqrt((variances[at] + variances[held_out]) / 2)
-        scaled = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
-        rows.append(pd.DataFrame({"attribute": design.columns, "arm": name, "difference": scaled}))
+    sizes, parts = np.bincount(arm), [x[arm == at] for at in range(len(names))]
+    means = np.array([own.mean(axis=0) for own in parts])
+    variances = np.array([own.var(axis=0, ddof=1) for own in parts])
+    within = sum((own - mean).T @ (own - mean) for own, mean in zip(parts, means, strict=True))
+    control, rows = list(names).index(CONTROL), []
+    for at in np.delete(np.arange(len(names)), control):
+        gap = means[at] - means[control]
+        spread = np.sqrt((variances[at] + variances[control]) / 2)
+        difference = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
+        of = {"attribute": design.columns, "arm": names[at], "difference": difference}
+        rows.append(pd.DataFrame(of))
     # Joint test: between-arm scatter of the covariates in units of their within-arm covariance
     # (Lawley-Hotelling trace, chi-square in large samples). Collinear levels: pseudo-inverse.
     within /= len(x) - len(sizes)
@@ -258,13 +220,8 @@ def design_matrix(
 
     Numbers are ranked to (0, 1) first: money is so skewed that a mean says little about balance
     or the outcome, and ranks need no choice of transformation. Missing numbers take the middle
-    rank and an indicator column.
-
-    Returns
-    -------
-    DataFrame
-        Float columns, constant ones left out. They are named by what the study calls the
-        covariate, as ``gender``, ``gender: M`` and ``age unknown``.
+    rank and an indicator column. Constant columns are left out; the others are named by what the
+    study calls the covariate, as ``gender``, ``gender: M`` and ``age unknown``.
     """
     names = covariates if isinstance(covariates, Mapping) else {}
     parts: dict[str, pd.Series] = {}

@@ -53,12 +53,9 @@ def outcomes_of(contacts: pd.DataFrame, further: Sequence[str] = ()) -> pd.DataF
 
 @needs(section="intention-to-treat")
 def intention_to_treat(
-    contacts: pd.DataFrame,
-    *,
-    outcomes: Mapping[str, str] | Sequence[str] = (),
-    confidence_level: float = 0.95,
-    value_is: str = "margin",
-) -> Finding:
+    contacts: pd.DataFrame, *, outcomes: Mapping[str, str] | Sequence[str] = (),
+    confidence_level: float = 0.95, value_is: str = "margin",
+) -> Finding:  # fmt: skip
     """Effect of each arm against control, and what it earned; of offers against each other too.
 
     Proportions take Newcombe's interval [@newcombe1998difference], money that few customers
@@ -69,24 +66,20 @@ def intention_to_treat(
 
     Parameters
     ----------
-    contacts : DataFrame
-        ``arm, responded, value, cost``; one row an assignment.
     outcomes : mapping of str to str, or sequence of str
         Further outcome columns (booleans or numbers), and what the study calls them.
     value_is : str
-        What ``value`` is: ``margin``, or ``sales``, what customers spent, of which the margin is
-        told that the campaign needs to pay.
+        ``margin``, or ``sales``: then the margin is told that the campaign needs to pay.
 
     Returns
     -------
     Finding
         ``outcome, arm, customers, customers_control, mean, mean_control, effect,
-        standard_error, low, high, p_value``, one row an outcome and arm. Outcomes are per
-        customer: ``responded`` (share), ``value`` and ``profit`` (currency), further recorded
-        outcomes under their own name. Further tables: *totals*, as `money.totals`; *between*,
-        each two offers: the columns of the main table, ``_control`` being those of the arm
-        ``against``, and ``p_adjusted`` (Holm over all pairs of one outcome); *effects*,
-        *arms-compared* and *money* have the same in units, for the reader.
+        standard_error, low, high, p_value``, one row an outcome and arm. Outcomes are
+        ``responded``, ``value``, ``profit`` and the further ones. Further tables: *totals*, as
+        `money.totals`; *between*, each two offers: the columns of the main table, ``_control``
+        being those of the arm ``against``, and ``p_adjusted`` (Holm over all pairs of one
+        outcome); *effects*, *arms-compared* and *money* have the same in units, for the reader.
 
     Raises
     ------
@@ -124,9 +117,7 @@ def _in_units(row: Any, key: str = "") -> tuple[Number, Number, Number]:
     unit = "currency" if row.outcome in ("value", "profit") else "share"
     if unit == "share" and max(row.mean, row.mean_control) > 1:
         unit = ""
-    about: dict[str, Any] = {
-        "outcome": Level("campaign_outcome", row.outcome), "arm": Level("arm", row.arm)
-    }  # fmt: skip
+    about = {"outcome": Level("campaign_outcome", row.outcome), "arm": Level("arm", row.arm)}
     gap = "points" if unit == "share" else unit
     effect = Number(key, row.effect, gap, row.low, row.high, about=about)
     return Number("", row.mean, unit, about=about), Number("", row.mean_control, unit), effect
@@ -134,51 +125,28 @@ def _in_units(row: Any, key: str = "") -> tuple[Number, Number, Number]:
 
 def _rows_shown(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """Effects, or offers against each other, with each outcome in its unit."""
-    between, rows = "against" in table, []
-    among, other, p_value = (
-        ("against", "other_mean", "p_adjusted") if between
-        else ("customers", "control_mean", "p_value")
-    )  # fmt: skip
+    rows, among, other, p_value = [], "customers", "control_mean", "p_value"
+    if "against" in table:
+        among, other, p_value = "against", "other_mean", "p_adjusted"
     for row in table.itertuples():
         mean, mean_other, effect = _in_units(row)
-        rows.append(
-            {
-                "outcome": names.get(row.outcome, row.outcome), "arm": row.arm,
-                among: getattr(row, among), "arm_mean": mean, other: mean_other, "effect": effect,
-                "interval": Phrase("interval", {"n": effect}), p_value: getattr(row, p_value),
-            }
-        )  # fmt: skip
+        rows.append({
+            "outcome": names.get(row.outcome, row.outcome), "arm": row.arm,
+            among: getattr(row, among), "arm_mean": mean, other: mean_other, "effect": effect,
+            "interval": Phrase("interval", {"n": effect}), p_value: getattr(row, p_value),
+        })  # fmt: skip
     return pd.DataFrame(rows)
 
 
 def compare_arms(
-    contacts: pd.DataFrame,
-    by: Sequence[str],
-    further: Sequence[str],
-    confidence_level: float,
-    *,
-    between: bool = False,
-) -> pd.DataFrame:
+    contacts: pd.DataFrame, by: Sequence[str], further: Sequence[str], confidence_level: float,
+    *, between: bool = False,
+) -> pd.DataFrame:  # fmt: skip
     """Reduce rows to counts, means and variances per group and arm; then compare arms.
 
-    Parameters
-    ----------
-    by : sequence of str
-        Columns that make groups; none for the whole.
-    further : sequence of str
-        Further outcome columns.
-    between : bool
-        Compare each two treated arms, not each with control.
-
-    Returns
-    -------
-    DataFrame
-        As that of `intention_to_treat`, the columns `by` in front; between arms with ``against``.
-
-    Raises
-    ------
-    StudyError
-        No control or no treated rows.
+    The table is that of `intention_to_treat`, with the columns `by`, which make groups, in front;
+    `between` compares each two treated arms, not each with control, with ``against``. Raises
+    StudyError where there are no control or no treated rows.
     """
     outcomes = outcomes_of(contacts, further)
     arm = contacts["arm"]
@@ -186,10 +154,9 @@ def compare_arms(
     if not (arm == CONTROL).any() or not treated:
         raise StudyError(
             "There is nothing to compare.",
-            where="contacts.arm",
-            rule=f"rows of '{CONTROL}' and of another arm",
+            where="contacts.arm", rule=f"rows of '{CONTROL}' and of another arm",
             found=", ".join(sorted(arm.unique())) or "no rows",
-        )
+        )  # fmt: skip
     keys = contacts[[*by, "arm"]]
     weight, customers = weights_of(contacts).to_numpy(), customer_codes(contacts)
     cells = _moments(outcomes, keys, weight, customers)
@@ -273,10 +240,8 @@ def _moments(
             moved = weight * rest
             spread = total(moved * rest) / w
             kish = effective_number(w, total(weight**2))
-            sums = np.bincount(pair[known], weights=moved[known], minlength=len(pairs))
-            together = np.bincount(
-                pairs[inside] // width, weights=sums[inside] ** 2, minlength=len(cells)
-            )
+            sums = np.bincount(pair[known], weights=moved[known], minlength=len(pairs))[inside]
+            together = np.bincount(pairs[inside] // width, weights=sums**2, minlength=len(cells))
             apart = total(moved * moved)
             design = np.where(apart > 0, np.maximum(together / apart, 1.0), 1.0)
             spent = outcomes["value"].to_numpy() if outcome == "profit" else y
@@ -285,18 +250,13 @@ def _moments(
             spent_all, heavy = np.nan_to_num(spent), weight * (known & buys)
             heavy = heavy / max(heavy.sum(), 1e-9)  # 0 where nobody bought
             part = cells.assign(
-                share=share,
-                buyers=total(buys.astype(float)),
+                share=share, buyers=total(buys.astype(float)),
                 amount=total(weight * spent) / w / share,
                 square=total(weight * spent * spent) / w / share,
-                typical=heavy @ spent_all,
-                typical_square=heavy @ spent_all**2,
-                customers=total(known.astype(float)).astype(int),
-                effective=kish / design,
-                mean=mean,
-                variance=spread * kish / (kish - 1),
-                outcome=outcome,
-            )
+                typical=heavy @ spent_all, typical_square=heavy @ spent_all**2,
+                customers=total(known.astype(float)).astype(int), effective=kish / design,
+                mean=mean, variance=spread * kish / (kish - 1), outcome=outcome,
+            )  # fmt: skip
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
     return table[table["customers"] > 1]

@@ -16,20 +16,13 @@ from pmlib.numbers import Finding, Number, needs
 
 @needs(section="effect-by-segment")
 def effects_by(
-    contacts: pd.DataFrame,
-    group: str,
-    *,
-    overall: Finding | None = None,
-    confidence_level: float = 0.95,
-    error_rate: float = 0.05,
-    minimum: int = 10,
-) -> Finding:
-    """Effects in each segment, Holm-corrected, with a test of whether they differ.
+    contacts: pd.DataFrame, group: str, *, overall: Finding | None = None,
+    confidence_level: float = 0.95, error_rate: float = 0.05, minimum: int = 10,
+) -> Finding:  # fmt: skip
+    """Effects in each segment (column `group`), Holm-corrected, with a test of whether they differ.
 
     Parameters
     ----------
-    contacts : DataFrame
-        As `intention_to_treat`, with the column `group`.
     overall : Finding, optional
         What `intention_to_treat` found, to be drawn beside.
     minimum : int
@@ -76,17 +69,13 @@ def effects_by(
     several = len(set(table[group])) > 1
     profit = single[(single["outcome"] == "profit") & several]
     verdict = "differ" if p < error_rate else "not_shown"
-    return Finding(
-        table,
-        numbers,
-        {"segment_effects": verdict if len(own) > 1 else "one_segment"},
-        quotes,
-        {
-            "heterogeneity": heterogeneity,
-            "responded": single[single["outcome"] == "responded"].reset_index(drop=True),
-            "profit-by-segment": profit.drop(columns=["outcome", "standard_error"]),
-        },
-    )
+    facts = {"segment_effects": verdict if len(own) > 1 else "one_segment"}
+    tables = {
+        "heterogeneity": heterogeneity,
+        "responded": single[single["outcome"] == "responded"].reset_index(drop=True),
+        "profit-by-segment": profit.drop(columns=["outcome", "standard_error"]),
+    }
+    return Finding(table, numbers, facts, quotes, tables)
 
 
 def _cochran(part: pd.DataFrame, confidence_level: float) -> dict[str, float | int]:

@@ -29,22 +29,12 @@ _MOST_LEVELS = 250
 
 @dataclass(frozen=True)
 class Expected:
-    """Expected outcomes of customers, by arm, per customer.
+    """Expected outcomes of the contacts to be judged on, by arm, control included.
 
-    Attributes
-    ----------
-    judged : DataFrame
-        The contacts to be judged on.
-    response : dict of str to ndarray
-        Probability of responding, by arm, control included.
-    outcome : dict of str to ndarray
-        The same in the outcome judged: profit in currency, or response where no value is known.
-    observed : ndarray
-        The outcome as it came.
-    unit : str
-        ``currency`` or ``points``.
-    learnt_on : str
-        ``earlier_campaign``, or ``other_half`` of the customers.
+    `response` has the probabilities of responding, `outcome` the same in the outcome judged:
+    profit (unit ``currency``), or response where no value is known (``points``); `observed` is the
+    outcome as it came. They were learnt on an ``earlier_campaign``, or on the ``other_half`` of the
+    customers.
     """
 
     judged: pd.DataFrame
@@ -81,11 +71,6 @@ class Expected:
 
         with expectations $m$ from the models, or (inverse propensity) the arms' means; weights
         $1/p$ are scaled to add up to the number of customers.
-
-        Parameters
-        ----------
-        arm : str
-            A treated arm.
         """
         weight, drawn = weights_of(self.judged).to_numpy(), self.judged["arm"].to_numpy()
         n, gamma = len(drawn), np.zeros(len(drawn))
@@ -106,16 +91,9 @@ def candidate_rankings(
 ) -> dict[str, np.ndarray]:
     """Scores to rank the judged customers by.
 
-    Parameters
-    ----------
-    planned : DataFrame, optional
-        ``cell, expected_profit`` of the plan: adds the plan's own ranking, in front.
-
-    Returns
-    -------
-    dict
-        ``plan`` (if given), ``uplift`` (the models' expected gain) and ``response`` (the
-        models' probability to respond when contacted, which counts those who buy anyway).
+    They are ``plan``, the plan's own ranking by ``expected_profit`` of the ``cell`` (where there is
+    one), ``uplift`` (the models' expected gain) and ``response`` (the models' probability to
+    respond when contacted, which counts those who buy anyway).
     """
     ranked = {}
     if planned is not None:
@@ -137,47 +115,35 @@ def expect(
 
     Parameters
     ----------
-    contacts : DataFrame
-        The campaign to judge on: ``arm, responded, value, cost, product_id, channel, half`` and
-        the features.
     training : DataFrame or None
         An earlier randomised campaign with the same columns; without one, customers of `half` 0
         are learnt from and those of `half` 1 are judged.
-    features : sequence of str
-        Columns known before the contact.
     """
+    judged, learnt_on = contacts[contacts["responded"].notna()], "earlier_campaign"
     if training is None:
         learnt_on = "other_half"
-        known = contacts["responded"].notna()
-        training, judged = (contacts[(contacts["half"] == half) & known] for half in (0, 1))
-    else:
-        learnt_on = "earlier_campaign"
-        training = training[training["responded"].notna()]
-        judged = contacts[contacts["responded"].notna()]
+        training, judged = (judged[judged["half"] == half] for half in (0, 1))
+    training = training[training["responded"].notna()]
     judged = judged.reset_index(drop=True)
     arms = [CONTROL, *sorted(set(judged["arm"].unique()) - {CONTROL})]
-    columns = [*features, "segment"]
     # What is offered says much about the response; where control has no product it cannot serve.
-    ghost = [
-        c for c in ("product_id",) if training.loc[training["arm"] == CONTROL, c].notna().all()
-    ]
+    ghost = training.loc[training["arm"] == CONTROL, "product_id"].notna().all()
     response = {}
     for arm in arms:
         own = training[training["arm"] == arm]
         if len(own) > _MOST_ROWS:
             own = own.nsmallest(_MOST_ROWS, "order")
-        used = [*columns, *ghost, *(["channel"] if arm != CONTROL and ghost else [])]
-        response[arm] = _fitted(own, judged, used, seed)
+        offered = ["product_id", *(["channel"] if arm != CONTROL else [])] if ghost else []
+        response[arm] = _fitted(own, judged, [*features, "segment", *offered], seed)
     outcomes = outcomes_of(judged)
     if "profit" not in outcomes:
         observed = outcomes["responded"].to_numpy()
         return Expected(judged, response, response, observed, "points", learnt_on)
     bought = training[training["responded"].astype(bool)]
-    overall = float(bought["value"].astype(float).mean())
-    worth = (
-        judged["product_id"].map(bought.groupby("product_id")["value"].mean()) if ghost else None
-    )
-    value = overall if worth is None else worth.fillna(overall).to_numpy(float)
+    value: float | np.ndarray = float(bought["value"].astype(float).mean())
+    if ghost:
+        worth = judged["product_id"].map(bought.groupby("product_id")["value"].mean())
+        value = worth.fillna(value).to_numpy(float)
     cost = {arm: _cost(contacts, arm, judged) for arm in arms}
     outcome = {arm: response[arm] * value - cost[arm] for arm in arms}
     observed = outcomes["profit"].to_numpy()
@@ -189,8 +155,7 @@ def _cost(contacts: pd.DataFrame, arm: str, judged: pd.DataFrame) -> np.ndarray:
     if arm == CONTROL:
         return np.zeros(len(judged))
     own = contacts[contacts["arm"] == arm]
-    by_channel = own.groupby("channel")["cost"].mean()
-    cost = judged["channel"].map(by_channel).astype(float)
+    cost = judged["channel"].map(own.groupby("channel")["cost"].mean()).astype(float)
     return cost.fillna(own["cost"].mean()).to_numpy()
 
 

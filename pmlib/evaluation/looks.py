@@ -26,14 +26,8 @@ def sequence_radius(count: np.ndarray, *, error_rate: float, aimed_at: float) ->
     $$ r(t) = \sqrt{ \frac{2 (t \rho^{2} + 1)}{t^{2} \rho^{2}}
     \ln \frac{\sqrt{t \rho^{2} + 1}}{\alpha} } $$
 
-    covers the effect at all $t$ at once with probability $1 - \alpha$.
-
-    Parameters
-    ----------
-    count : ndarray
-        Customers seen, t.
-    aimed_at : float
-        The number of customers at which the sequence is tightest.
+    covers the effect at all $t$ (`count`, customers seen) at once with probability $1 - \alpha$,
+    and is tightest at `aimed_at` customers.
     """
     # The minimiser of the width at t = aimed_at, from its usual approximation.
     log = -2 * np.log(error_rate)
@@ -48,14 +42,8 @@ def interim_looks(
 ) -> Finding:
     """The effect on response at equally spaced looks, with and without correction.
 
-    Customers are taken in the order of contact, those of one day in a seeded random order.
-
-    Parameters
-    ----------
-    contacts : DataFrame
-        ``arm, responded, contacted_on, order``.
-    seed : int
-        Of the simulated false alarms.
+    Customers are taken in the order of contact, those of one day in a seeded random order; `seed`
+    is that of the simulated false alarms.
 
     Returns
     -------
@@ -63,16 +51,15 @@ def interim_looks(
         ``look, customers, effect, low, high`` (the plain interval at each look), ``always_low,
         always_high`` (the confidence sequence). Further table: *alarms*, as `false_alarms`.
     """
-    known = contacts["responded"].notna()
-    order = np.lexsort((contacts["order"][known], contacts["contacted_on"][known]))
-    y = contacts["responded"][known].to_numpy(float)[order]
-    treated = (contacts["arm"][known] != CONTROL).to_numpy()[order]
-    weight = weights_of(contacts)[known].to_numpy()[order]
-    customers = customer_codes(contacts)[known][order]
+    known = np.flatnonzero(contacts["responded"].notna())
+    order = known[np.lexsort((contacts["order"].iloc[known], contacts["contacted_on"].iloc[known]))]
+    y = contacts["responded"].iloc[order].to_numpy(float)
+    treated = (contacts["arm"] != CONTROL).to_numpy()[order]
+    weight, customers = weights_of(contacts).to_numpy()[order], customer_codes(contacts)[order]
     n = len(y)
     ends = (np.arange(1, looks + 1) * n // looks).astype(int)
-    seen = [weighted_difference(y[:end], treated[:end], weight[:end], customers[:end])
-            for end in ends]  # fmt: skip
+    rows = (y, treated, weight, customers)
+    seen = [weighted_difference(*(values[:end] for values in rows)) for end in ends]
     effect, error = np.transpose(seen)
     # One customer's standard deviation: that of the difference times the root of those seen.
     plain = normal_quantile(1 - error_rate) * error
@@ -88,30 +75,23 @@ def interim_looks(
     last, rate = table.iloc[-1], alarms.iloc[-1]
     sure = table[(table["always_low"] > 0) | (table["always_high"] < 0)]
     first = int(sure["look"].iloc[0]) if len(sure) else None
-    about = {"looks": Number("", looks)}
+    about, always = {"looks": Number("", looks)}, last[["always_low", "always_high"]]
     numbers = (
-        Number("effect_always_valid", last["effect"], "points", last["always_low"],
-               last["always_high"]),
+        Number("effect_always_valid", last["effect"], "points", *always),
         Number("false_alarms_plain", rate["plain"], "share", decimals=0, about=about),
         Number("look_of_certainty", first, "count"),
-    )  # fmt: skip
-    quotes = {
-        "looks": Number("", looks),
+    )
+    quotes = about | {
         "error_rate": Number("", error_rate, "share", decimals=0),
         "false_alarms_sequence": Number("", rate["sequence"], "share"),
     }
-    return Finding(table, numbers, quotes=quotes, tables={"alarms": alarms})
+    return Finding(table, numbers, {}, quotes, {"alarms": alarms})
 
 
 def false_alarms(looks: int, *, error_rate: float, seed: int) -> pd.DataFrame:
     """Chance of a false alarm in the first 1 to `looks` looks where nothing is caused, simulated.
 
-    Whoever looks stops at the first interval without zero.
-
-    Returns
-    -------
-    DataFrame
-        ``looks, plain, sequence``.
+    Whoever looks stops at the first interval without zero: ``looks, plain, sequence``.
     """
     rng = np.random.default_rng(seed)
     count = np.arange(1, looks + 1)
@@ -147,9 +127,8 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> Finding:
 
     detectable = 0.0
     for _ in range(50):  # the spread depends on the effect: a fixed point, reached in a few steps
-        detectable = detectable_mean(
-            *(variance / n for variance in variances(detectable)), error_rate=error_rate
-        )
+        spread = (variance / n for variance in variances(detectable))
+        detectable = detectable_mean(*spread, error_rate=error_rate)
     sizes = np.unique(np.geomspace(max(n / 30, 50), n * 4, 60).astype(int))
     rows = []
     for effect in detectable * np.array([0.25, 0.5, 1.0, 2.0]):
@@ -157,8 +136,7 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> Finding:
         shown = power(effect, error, error_rate=error_rate)
         rows.append(pd.DataFrame({"effect": effect, "customers": sizes, "power": shown}))
     quotes = {
-        "customers": Number("", n),
-        "control": Number("", 1 - share, "share", decimals=0),
+        "customers": Number("", n), "control": Number("", 1 - share, "share", decimals=0),
         "detectable": Number("", detectable, "points"),
-    }
+    }  # fmt: skip
     return Finding(pd.concat(rows, ignore_index=True), quotes=quotes)

@@ -24,20 +24,9 @@ QUANTITIES = {
 def totals(contacts: pd.DataFrame, effects: pd.DataFrame, *, pooled: str) -> pd.DataFrame:
     """Totals over each arm's customers: what the campaign added, and at what cost.
 
-    Parameters
-    ----------
-    contacts : DataFrame
-        ``arm, cost``.
-    effects : DataFrame
-        As the table of `intention_to_treat`.
-    pooled : str
-        Name of all arms together.
-
-    Returns
-    -------
-    DataFrame
-        ``arm, customers, cost``, then each of `QUANTITIES` with ``_low`` and ``_high``; one row an
-        arm. Empty when no value is recorded.
+    Of the `effects` of `intention_to_treat`, `pooled` being the name of all arms together: ``arm,
+    customers, cost``, then each of `QUANTITIES` with ``_low`` and ``_high``; one row an arm. Empty
+    when no value is recorded.
     """
     profit = effects[effects["outcome"] == "profit"].set_index("arm")
     sales = effects[effects["outcome"] == "responded"].set_index("arm")
@@ -79,13 +68,8 @@ def best_offer(
 ) -> tuple[tuple[Number, ...], str, dict[str, Any]]:
     """Find the offer that earns most, or sells most where no value is known, and its lead.
 
-    Returns
-    -------
-    numbers : tuple of Number
-    verdict : str
-        ``shown``, or ``chance`` where chance could make its lead over some other offer.
-    quotes : dict
-        The offer, and the one next to it.
+    Beside the numbers stand the verdict, ``shown``, or ``chance`` where chance could make its lead
+    over some other offer, and what is quoted: the offer, and the one next to it.
     """
     outcome = "profit" if len(money) else "responded"
     own = between[between["outcome"] == outcome]
@@ -97,13 +81,12 @@ def best_offer(
     second, ends = lead["against"], (lead["effect"], lead["low"], lead["high"])
     if second == best:
         second, ends = lead["arm"], (-lead["effect"], -lead["high"], -lead["low"])
-    about = {"outcome": Level("judged_in", "profit" if len(money) else "response"),
-             "best": best, "second": second}  # fmt: skip
+    judged_in, unit = ("profit", "currency") if len(money) else ("response", "points")
+    about = {"outcome": Level("judged_in", judged_in), "best": best, "second": second}
     numbers = [
         Number("best_arm", best if shown else None, about=about),
-        Number("best_arm_lead", ends[0], "currency" if len(money) else "points", *ends[1:],
-               about=about),
-    ]  # fmt: skip
+        Number("best_arm_lead", ends[0], unit, *ends[1:], about=about),
+    ]
     rows = money_rows(money[money["arm"] == best] if len(money) else money)
     numbers += [
         replace(row.estimate, key=f"best_arm_{row.quantity.split('_')[-1]}")
@@ -114,11 +97,9 @@ def best_offer(
 
 def interval_facts(effects: pd.DataFrame, money: pd.DataFrame) -> dict[str, str]:
     """Read the effect of all offers together on response, and on profit where it is known."""
-    first = effects.iloc[0]
-    if first["low"] > 0 or first["high"] < 0:
-        facts = {"response_effect": "more" if first["low"] > 0 else "fewer"}
-    else:
-        facts = {"response_effect": "maybe_more" if first["effect"] > 0 else "not_more"}
+    effect, low, high = effects.iloc[0][["effect", "low", "high"]]
+    unclear = "maybe_more" if effect > 0 else "not_more"
+    facts = {"response_effect": "more" if low > 0 else "fewer" if high < 0 else unclear}
     if len(money):
         low, high = money.iloc[0][["incremental_profit_low", "incremental_profit_high"]]
         facts["campaign_paid"] = "paid" if low > 0 else "lost" if high < 0 else "open"
@@ -130,19 +111,8 @@ def campaign_decision(
 ) -> tuple[tuple[Number, ...], dict[str, str]]:
     """Decide whether to repeat a campaign, with its best offer only where one is shown to lead.
 
-    Parameters
-    ----------
-    numbers : iterable of Number
-        Headline numbers of the campaign.
-    value_is : str
-        Where profit is counted as ``sales`` less cost, a return of r pays from a gross margin of
-        1 / (1 + r) on.
-
-    Returns
-    -------
-    numbers : tuple of Number
-    facts : dict
-        Empty where no profit is known.
+    Decided by its headline numbers; without a known profit there are no facts. Where profit is
+    counted as ``sales`` less cost, a return of r pays from a gross margin of 1 / (1 + r) on.
     """
     known = {number.key: number for number in numbers if number.value is not None}
     margins = tuple(

@@ -8,12 +8,13 @@ who were not.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from pmlib.evaluation.learners import Expected
-from pmlib.inference.means import from_influence
+from pmlib.inference.means import Estimate, from_influence
 from pmlib.numbers import Finding, Level, Number, needs
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly_robust", "inverse_propensity"
@@ -28,17 +29,8 @@ def candidate_policies(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Policies worth comparing: nobody, everybody, half at random, the better half of rankings.
 
-    Parameters
-    ----------
-    expected : Expected
-    rankings : mapping of str to ndarray
-        Score of each judged customer; highest first.
-
-    Returns
-    -------
-    dict
-        Code to policy. With several arms, whoever is contacted gets the arm that the models
-        expect most of; ``all_with_an_expected_gain`` contacts only where they expect a gain.
+    With several arms, whoever is contacted gets the arm that the models expect most of;
+    ``all_with_an_expected_gain`` contacts only where they expect a gain.
     """
     n, arms = len(expected.judged), expected.arms
     best = np.argmax([expected.uplift(arm) for arm in arms], axis=0)
@@ -64,24 +56,17 @@ def policy_values(
 ) -> Finding:
     """Value of each policy over contacting nobody, by both estimators.
 
-    Parameters
-    ----------
-    expected : Expected
-    policies : mapping of str to Policy
+    It is the mean over customers of the probability the policy gives an arm times the customer's
+    score of that arm (`Expected.scores`), so its standard error is that of a mean.
 
     Returns
     -------
     Finding
-        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``:
-        gain over contacting nobody, per customer, in the outcome's unit. Quoted are the best
-        policy and those that this campaign cannot tell from it (paired).
-
-    Notes
-    -----
-    A policy's value is the mean over customers of the probability it gives an arm times the
-    customer's score of that arm (`Expected.scores`), so its standard error is that of a mean.
+        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``.
+        Quoted are the best policy and those that this campaign cannot tell from it (paired).
     """
     rows, robust_scores = [], {}
+    judge = partial(from_influence, customers=expected.customers, confidence_level=confidence_level)
     for estimator in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
         robust = estimator == DOUBLY_ROBUST
         scores = {arm: expected.scores(arm, doubly_robust=robust) for arm in expected.arms}
@@ -92,12 +77,8 @@ def policy_values(
             if robust:
                 robust_scores[name] = own
             share = float(sum(chance.mean() for chance in policy.values()))
-            found = from_influence(
-                float(own.mean()), own, expected.customers, confidence_level=confidence_level
-            )
-            rows.append((name, share, estimator, *found))
-    columns = ["policy", "contacted", "estimator"]
-    columns += ["value", "standard_error", "low", "high", "p_value"]
+            rows.append((name, share, estimator, *judge(float(own.mean()), own)))
+    columns = ["policy", "contacted", "estimator", *Estimate._fields]
     table = pd.DataFrame(rows, columns=columns)
     robust = table[table["estimator"] == DOUBLY_ROBUST]
     numbers = tuple(
@@ -108,14 +89,12 @@ def policy_values(
     best = str(robust.loc[robust["value"].idxmax(), "policy"])
     if best == "nobody" or robust["low"].max() <= 0:
         return Finding(table, numbers, {"best_policy": "nobody"})
-    rivals = []
-    for name, own in robust_scores.items():
-        lead = robust_scores[best] - own
-        found = from_influence(
-            lead.mean(), lead, expected.customers, confidence_level=confidence_level
-        )
-        if name != best and found.low <= 0:
-            rivals.append(Level("candidate", name))
+    leads = {name: robust_scores[best] - own for name, own in robust_scores.items() if name != best}
+    rivals = [
+        Level("candidate", name)
+        for name, lead in leads.items()
+        if judge(lead.mean(), lead).low <= 0
+    ]
     facts = {
         "best_policy": "tied" if rivals else "ahead",
         "best_policy_reach": "everybody" if best.startswith("everybody") else "some",

@@ -30,24 +30,16 @@ _PAIR = ("shrunken_regression", "boosting")
 
 @needs("prospects")
 def rank_prospects(
-    tables: Mapping[str, nw.LazyFrame],
-    contacts: pd.DataFrame,
-    features: Sequence[str],
-    *,
-    seed: int,
-    confidence_level: float = 0.95,
-) -> Finding:
+    tables: Mapping[str, nw.LazyFrame], contacts: pd.DataFrame, features: Sequence[str], *,
+    seed: int, confidence_level: float = 0.95,
+) -> Finding:  # fmt: skip
     """Choose a model on the contacted, then rank the prospects.
 
     Parameters
     ----------
     tables : mapping
-        Canonical tables; ``prospects`` has ``customer_id``, features and, where known,
-        ``responded``.
-    contacts : DataFrame
-        ``responded`` and features.
-    features : sequence of str
-        Known before the contact; those that prospects lack are not used.
+        Canonical tables; ``prospects`` has ``customer_id``, those features that can be used and,
+        where known, ``responded``.
 
     Returns
     -------
@@ -70,11 +62,9 @@ def rank_prospects(
     prospects = collect(tables["prospects"].select(*columns), sort_by=["customer_id"])
     y = contacts["responded"].astype(bool).to_numpy()
     if not used or min(y.sum(), (~y).sum()) < _FOLDS:
-        raise StudyError(
-            "Prospects cannot be ranked.",
-            rule=f"features in common and {_FOLDS} buyers or more",
-            found=f"{len(used)} features, {int(y.sum())} buyers",
-        )
+        rule = f"features in common and {_FOLDS} buyers or more"
+        found = f"{len(used)} features, {int(y.sum())} buyers"
+        raise StudyError("Prospects cannot be ranked.", rule=rule, found=found)
     both = typed(pd.concat([contacts[used], prospects[used]], ignore_index=True))
     x, new = both.iloc[: len(y)], both.iloc[len(y) :]
     candidates, unseen = _cross_validated(x, y, seed)
@@ -86,18 +76,15 @@ def rank_prospects(
     # Ties are broken by a seeded draw, not by the order of the file.
     order = np.lexsort((np.random.default_rng(seed).random(len(score)), -score))
     ranking = pd.DataFrame(
-        {
-            "customer_id": prospects["customer_id"].to_numpy()[order],
-            "rank": np.arange(1, len(order) + 1),
-            "score": score[order],
-        }
-    )
+        {"customer_id": prospects["customer_id"].to_numpy()[order],
+         "rank": np.arange(1, len(order) + 1), "score": score[order]}
+    )  # fmt: skip
     known = prospects["responded"].to_numpy()[order] if "responded" in prospects else None
-    best = candidates[candidates["chosen"]].iloc[0]
-    near = candidates["found"] + candidates["standard_error"] > best["found"]
+    best = candidates["found"].max()
+    near = candidates["found"] + candidates["standard_error"] > best
     numbers = [
         Number("prospects_ranked", len(ranking), "customers"),
-        Number("prospects_found_cv", best["found"], "share"),
+        Number("prospects_found_cv", best, "share"),
     ]
     facts: dict[str, str | bool] = {
         "prospects_model": chosen,
@@ -106,8 +93,8 @@ def rank_prospects(
     }
     quotes: dict[str, Any] = {"best_share": Number("", BEST_SHARE, "share", decimals=0)}
     if facts["prospects_scored"]:
-        found, scored = _scored(np.asarray(known, bool), confidence_level)
-        numbers.append(found)
+        of_known, scored = _scored(np.asarray(known, bool), confidence_level)
+        numbers.append(of_known)
         quotes |= scored
     tables = {"gains": gains, "ranking": ranking}
     return Finding(candidates, tuple(numbers), facts, quotes, tables)
@@ -154,16 +141,11 @@ def _cross_validated(
                 best = np.argsort(-score, kind="stable")[: round(BEST_SHARE * len(test))]
                 found = y[test][best].sum() / y[test].sum()
                 rows.append((model, found, auc_interval(score, y[test])[0]))
-    table = pd.DataFrame(rows, columns=["model", "found", "auc"])
-    grouped = table.groupby("model", sort=False)
-    summary = pd.DataFrame(
-        {
-            "found": grouped["found"].mean(),
-            # Folds overlap in training, so this is a guide, not an exact error.
-            "standard_error": grouped["found"].std() / np.sqrt(_FOLDS * _REPEATS),
-            "auc": grouped["auc"].mean(),
-        }
-    )
+    grouped = pd.DataFrame(rows, columns=["model", "found", "auc"]).groupby("model", sort=False)
+    # Folds overlap in training, so this is a guide, not an exact error.
+    error = grouped["found"].std() / np.sqrt(_FOLDS * _REPEATS)
+    summary = grouped.mean()
+    summary.insert(1, "standard_error", error)
     return summary.reset_index(), unseen
 
 
@@ -172,11 +154,8 @@ def _scored(buyers: np.ndarray, confidence_level: float) -> tuple[Number, dict[s
     first, total = round(BEST_SHARE * len(buyers)), int(buyers.sum())
     found = int(buyers[:first].sum())
     low, high = wilson(np.array([found]), np.array([total]), confidence_level=confidence_level)
-    quotes = {
-        "first": Number("", first),
-        "total": Number("", total),
-        "by_chance": Number("", total * BEST_SHARE, decimals=1),
-    }
+    by_chance = Number("", total * BEST_SHARE, decimals=1)
+    quotes = {"first": Number("", first), "total": Number("", total), "by_chance": by_chance}
     number = Number("prospects_found", found, "count", low[0] * total, high[0] * total,
                     decimals=0, about=quotes)  # fmt: skip
     return number, quotes

@@ -7,7 +7,7 @@ because it lets the model learn from the very weeks it is judged on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,7 @@ LATER, RANDOM = "later", "random"
 
 
 def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
-    """The two classifiers compared: a linear one and a tree ensemble.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Features; text and booleans are taken as categories, numbers as numbers.
-    """
+    """The two classifiers compared, a linear one and a tree ensemble, of features as `typed`."""
     # Most studies have a control group and need no classifier: sklearn is not imported for them.
     from sklearn.compose import make_column_transformer
     from sklearn.linear_model import LogisticRegression
@@ -43,12 +37,9 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
 
     text = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
     numbers = [c for c in frame if c not in text]
-    logistic = make_pipeline(
-        make_column_transformer(
-            (StandardScaler(), numbers), (OneHotEncoder(handle_unknown="ignore"), text)
-        ),
-        LogisticRegression(max_iter=1000),
-    )
+    indicators = OneHotEncoder(handle_unknown="ignore")
+    scaled = make_column_transformer((StandardScaler(), numbers), (indicators, text))
+    logistic = make_pipeline(scaled, LogisticRegression(max_iter=1000))
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     boosting = make_pipeline(
         make_column_transformer((codes, text), ("passthrough", numbers)),
@@ -59,23 +50,17 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
 
 @needs(section="targeting-over-time")
 def judge_over_time(
-    contacts: pd.DataFrame,
-    features: Sequence[str],
-    *,
-    seed: int,
-    training_share: float = 0.7,
-    windows: int = 4,
-    confidence_level: float = 0.95,
-) -> Finding:
+    contacts: pd.DataFrame, features: Sequence[str], *, seed: int, training_share: float = 0.7,
+    windows: int = 4, confidence_level: float = 0.95,
+) -> Finding:  # fmt: skip
     """Train on the first contacts, judge on the later ones, with a random split beside it.
 
     Parameters
     ----------
     contacts : DataFrame
-        ``contacted_on, responded`` and the features, in the order of time.
+        In the order of time.
     features : sequence of str
-        Attributes known before the contact (an attribute that only the contact itself reveals
-        would make any figure here worthless).
+        An attribute that only the contact itself reveals would make any figure here worthless.
     training_share : float
         Share of contacts, the earliest, to train on.
     windows : int
@@ -97,43 +82,44 @@ def judge_over_time(
     """
     if not features:
         raise StudyError(
-            "Targeting needs attributes known before the contact.",
-            where="study.yaml, attributes",
+            "Targeting needs attributes known before the contact.", where="study.yaml, attributes",
             found="none is declared with known_before_contact: true",
-        )
+        )  # fmt: skip
     if not contacts["contacted_on"].is_monotonic_increasing:
         raise StudyError("Contacts must come in the order of time.", where="contacts.contacted_on")
     x, y = typed(contacts[list(features)]), contacts["responded"].astype(bool).to_numpy()
     n, cut = len(y), int(training_share * len(y))
-    rows, parts = [], []
-    for split, order in (
-        (LATER, np.arange(n)), (RANDOM, np.random.default_rng(seed).permutation(n))
-    ):  # fmt: skip
-        judged = y[order[cut:]]
-        scores = _scores(x, y, order[:cut], order[cut:], seed)
-        rows += [{"split": split, **row} for row in _auc_rows(scores, judged, confidence_level)]
-        if split == LATER:
-            parts = [
-                gains_table(score, judged, confidence_level=confidence_level).assign(model=model)
-                for model, score in scores.items()
-            ]
+    rows, scores = [], {}
+    orders = {LATER: np.arange(n), RANDOM: np.random.default_rng(seed).permutation(n)}
+    for split, order in orders.items():
+        scores[split], areas = _judged(x, y, order[:cut], order[cut:], seed, confidence_level)
+        rows += [{"split": split, **row} for row in areas]
+    parts = [
+        gains_table(score, y[cut:], confidence_level=confidence_level).assign(model=model)
+        for model, score in scores[LATER].items()
+    ]
     auc, gains = pd.DataFrame(rows), pd.concat(parts, ignore_index=True)
     rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, confidence_level)
     drift = _drift(contacts["contacted_on"], y, confidence_level)
     best = auc.groupby("split")["auc"].max()
     first, last = (Number("", drift["response"].iloc[end], "share") for end in (0, -1))
+    numbers = [
+        Number(f"auc_{row.split}_{row.model}", row.auc, "ratio", row.low, row.high, decimals=3)
+        for row in auc.itertuples()
+    ]
+    numbers += [
+        Number(f"found_in_best_half_{row.model}", row.found, "share", row.found_low, row.found_high)
+        for row in gains[gains["depth"] == 0.5].itertuples()
+    ]
     facts = {"random_split": "flatters" if best[RANDOM] > best[LATER] else "does_not"}
     tables = {"drift": drift, "rolling": rolling, "gains": gains}
-    return Finding(auc, _numbers(auc, gains), facts, {"first": first, "last": last}, tables)
+    return Finding(auc, tuple(numbers), facts, {"first": first, "last": last}, tables)
 
 
 def gains_table(
-    score: np.ndarray,
-    bought: np.ndarray,
-    *,
-    depths: np.ndarray = DEPTHS,
+    score: np.ndarray, bought: np.ndarray, *, depths: np.ndarray = DEPTHS,
     confidence_level: float = 0.95,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Share of buyers found among the best ranked, at each depth.
 
     Ties at the cut are shared out evenly (the expected number of buyers under random order
@@ -163,12 +149,9 @@ def gains_table(
 
 @needs(section="targeting-over-time")
 def profit_curve(
-    targeting: Finding,
-    contacts: pd.DataFrame,
-    *,
-    margin: float | None,
+    targeting: Finding, contacts: pd.DataFrame, *, margin: float | None,
     confidence_level: float = 0.95,
-) -> Finding:
+) -> Finding:  # fmt: skip
     """Profit of contacting the best ranked, were each sale due to its contact.
 
     Without control that is an upper bound: some would have bought anyway.
@@ -178,7 +161,7 @@ def profit_curve(
     targeting : Finding
         With *gains*, as `judge_over_time`.
     contacts : DataFrame
-        With their ``cost``, of which the mean is taken.
+        Their mean ``cost`` is taken.
     margin : float or None
         Currency a sale; None where it is not known.
 
@@ -193,18 +176,13 @@ def profit_curve(
     cost = float(contacts["cost"].mean())
     gains = targeting.of("gains")
     low, high = wilson(gains["buyers"], gains["contacts"], confidence_level=confidence_level)
-    curve, response = (
-        gains[["model", "depth", "contacts"]].copy(),
-        gains["buyers"] / gains["contacts"],
-    )
+    response = gains["buyers"] / gains["contacts"]
+    curve = gains[["model", "depth", "contacts"]].copy()
     for end, share in (("", response), ("_low", low), ("_high", high)):
         curve[f"profit{end}"] = gains["contacts"] * (share * margin - cost)
     best = curve.loc[curve["profit"].idxmax()]
-    quotes = {
-        "pays": Number("", cost / margin, "share"),
-        "bought": Number("", response.iloc[-1], "share"),
-        "model": Level("model", best["model"]),
-    }
+    pays, bought = (Number("", share, "share") for share in (cost / margin, response.iloc[-1]))
+    quotes = {"pays": pays, "bought": bought, "model": Level("model", best["model"])}
     facts = {"calling_pays": "everybody" if best["depth"] == 1 else "the_best"}
     depth = Number("profit_best_depth", best["depth"], "share", decimals=0)
     return Finding(curve, (depth,), facts, quotes)
@@ -213,8 +191,7 @@ def profit_curve(
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Booleans and text as text with missing as a category of its own; numbers as float."""
     out = {}
-    for column in frame:
-        values = frame[column]
+    for column, values in frame.items():
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             out[column] = values.astype(float).fillna(values.median())
         else:
@@ -222,25 +199,21 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out).astype({c: object for c in out if out[c].dtype != float})
 
 
-def _scores(
-    x: pd.DataFrame, y: np.ndarray, train: np.ndarray, judge: np.ndarray, seed: int
-) -> dict[str, np.ndarray]:
+def _judged(
+    x: pd.DataFrame, y: np.ndarray, train: np.ndarray, judge: np.ndarray, seed: int,
+    confidence_level: float,
+) -> tuple[dict[str, np.ndarray], list[dict[str, object]]]:  # fmt: skip
+    """Scores of the contacts to judge by each model of those to train on, and its AUC."""
     with one_thread():
-        return {
+        scores = {
             name: model.fit(x.iloc[train], y[train]).predict_proba(x.iloc[judge])[:, 1]
             for name, model in classifiers(x, seed=seed).items()
         }
-
-
-def _auc_rows(
-    scores: Mapping[str, np.ndarray], bought: np.ndarray, confidence_level: float
-) -> list[dict[str, object]]:
-    rows = []
+    size, rows = {"contacts": len(judge), "buyers": int(y[judge].sum())}, []
     for model, score in scores.items():
-        auc, low, high = auc_interval(score, bought, confidence_level=confidence_level)
-        rows.append({"model": model, "contacts": len(bought), "buyers": int(bought.sum()),
-                     "auc": auc, "low": low, "high": high})  # fmt: skip
-    return rows
+        auc, low, high = auc_interval(score, y[judge], confidence_level=confidence_level)
+        rows.append({"model": model, **size, "auc": auc, "low": low, "high": high})
+    return scores, rows
 
 
 def _rolling(
@@ -251,39 +224,20 @@ def _rolling(
     edges = np.linspace(first, len(y), windows + 1).astype(int)
     rows = []
     for window, (start, end) in enumerate(pairwise(edges), start=1):
-        judge = np.arange(start, end)
-        scores = _scores(x, y, np.arange(start), judge, seed)
+        parts = np.arange(start), np.arange(start, end)
         span = {"window": window, "first_contact": dates.iloc[start],
                 "last_contact": dates.iloc[end - 1]}  # fmt: skip
-        rows += [{**span, **row} for row in _auc_rows(scores, y[judge], confidence_level)]
+        rows += [{**span, **row} for row in _judged(x, y, *parts, seed, confidence_level)[1]]
     return pd.DataFrame(rows)
 
 
 def _drift(dates: pd.Series, bought: np.ndarray, confidence_level: float) -> pd.DataFrame:
     tenth = np.arange(len(bought)) * 10 // len(bought) + 1
-    table = (
-        pd.DataFrame({"tenth": tenth, "date": dates.to_numpy(), "bought": bought})
-        .groupby("tenth")
-        .agg(
-            first_contact=("date", "first"), last_contact=("date", "last"),
-            contacts=("bought", "size"), buyers=("bought", "sum"),
-        )
-        .reset_index()
+    frame = pd.DataFrame({"tenth": tenth, "date": dates.to_numpy(), "bought": bought})
+    table = frame.groupby("tenth", as_index=False).agg(
+        first_contact=("date", "first"), last_contact=("date", "last"),
+        contacts=("bought", "size"), buyers=("bought", "sum"),
     )  # fmt: skip
-    table["response"] = table["buyers"] / table["contacts"]
-    table["low"], table["high"] = wilson(
-        table["buyers"], table["contacts"], confidence_level=confidence_level
-    )
-    return table.drop(columns="buyers")
-
-
-def _numbers(auc: pd.DataFrame, gains: pd.DataFrame) -> tuple[Number, ...]:
-    areas = [
-        Number(f"auc_{row.split}_{row.model}", row.auc, "ratio", row.low, row.high, decimals=3)
-        for row in auc.itertuples()
-    ]
-    found = [
-        Number(f"found_in_best_half_{row.model}", row.found, "share", row.found_low, row.found_high)
-        for row in gains[gains["depth"] == 0.5].itertuples()
-    ]
-    return (*areas, *found)
+    buyers, contacts = table.pop("buyers"), table["contacts"]
+    low, high = wilson(buyers, contacts, confidence_level=confidence_level)
+    return table.assign(response=buyers / contacts, low=low, high=high)

@@ -9,7 +9,8 @@ the customers), so that none is judged on the outcomes it was learnt from.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,17 +27,8 @@ MEASURES = ("qini", "autoc")
 _EDGE = 0.05
 
 
-@dataclass(frozen=True)
-class RankEffect:
-    """A rank-weighted average effect.
-
-    Attributes
-    ----------
-    effect : float
-        Per customer, in the outcome's unit.
-    influence : ndarray
-        Influence of each row, mean about 0.
-    """
+class RankEffect(NamedTuple):
+    """A rank-weighted average effect per customer, and the influence of each row, mean about 0."""
 
     effect: float
     influence: np.ndarray
@@ -52,16 +44,8 @@ def rank_weighted_effect(gamma: np.ndarray, score: np.ndarray, *, measure: str) 
     outcome's unit per customer, and 0 when the ranking is no better than chance.
 
     Customers with equal scores share their weights. The influence function counts that ranks,
-    too, are estimated; everything is one sort and cumulative sums.
-
-    Parameters
-    ----------
-    gamma : ndarray
-        Doubly robust score of each customer's effect, as `Expected.scores`.
-    score : ndarray
-        What ranks: highest first.
-    measure : str
-        One of `MEASURES`.
+    too, are estimated; everything is one sort and cumulative sums. `gamma` has $\Gamma$ of each
+    customer, as `Expected.scores`; `score` ranks, highest first; `measure` is one of `MEASURES`.
     """
     weight, area = _WEIGHTS[measure]
     _, group = np.unique(-score, return_inverse=True)
@@ -80,31 +64,20 @@ def rank_weighted_effect(gamma: np.ndarray, score: np.ndarray, *, measure: str) 
     return RankEffect(effect, own + moves[group] - constant)
 
 
-def _integral_of_minus_log(u: np.ndarray) -> np.ndarray:
-    return -u * np.log(np.maximum(u, 1e-300))
-
-
 _WEIGHTS = {
     "qini": (lambda u: 0.5 - u, lambda u: u / 2 - u**2 / 2),
-    "autoc": (lambda u: -np.log(u) - 1, _integral_of_minus_log),
+    "autoc": (lambda u: -np.log(u) - 1, lambda u: -u * np.log(np.maximum(u, 1e-300))),
 }
 """Weight of a rank, and its integral from 0."""
 
 
 def qini_curve(
-    gamma: np.ndarray,
-    score: np.ndarray,
-    *,
-    customers: np.ndarray | None = None,
-    depths: np.ndarray = DEPTHS,
-    confidence_level: float = 0.95,
-) -> pd.DataFrame:
+    gamma: np.ndarray, score: np.ndarray, *, customers: np.ndarray | None = None,
+    depths: np.ndarray = DEPTHS, confidence_level: float = 0.95,
+) -> pd.DataFrame:  # fmt: skip
     """Effect of contacting the best ranked, per customer of the whole, with pointwise bands.
 
-    Returns
-    -------
-    DataFrame
-        ``depth, gain, gain_low, gain_high, random``.
+    The columns are ``depth, gain, gain_low, gain_high, random``.
     """
     n = len(gamma)
     _, group = np.unique(-score, return_inverse=True)
@@ -129,12 +102,8 @@ def judge_rankings(
 ) -> Finding:
     """Judge rankings by the effects of a randomised campaign.
 
-    Parameters
-    ----------
-    expected : Expected
-        Gives the doubly robust scores of an offer drawn at random.
-    scores : mapping of str to ndarray
-        The rankings; the first is compared with each other one, on the same customers.
+    They are judged by the doubly robust scores of an offer drawn at random; the first is compared
+    with each other one, on the same customers.
 
     Returns
     -------
@@ -149,29 +118,22 @@ def judge_rankings(
         for name, score in scores.items()
         for measure in MEASURES
     }
-
-    def row(rank: RankEffect) -> tuple[float, ...]:
-        return from_influence(
-            rank.effect, rank.influence, customers, confidence_level=confidence_level
-        )
-
+    judge = partial(from_influence, customers=customers, confidence_level=confidence_level)
     first, *others = scores
     leads = []
     for other in others:
         for measure in MEASURES:
             a, b = found[first, measure], found[other, measure]
-            lead = RankEffect(a.effect - b.effect, a.influence - b.influence)
-            leads.append((first, other, measure, *row(lead)))
+            lead = judge(a.effect - b.effect, a.influence - b.influence)
+            leads.append((first, other, measure, *lead))
     columns = ["measure", "estimate", "standard_error", "low", "high", "p_value"]
-    table = pd.DataFrame(
-        [(*of, *row(rank)) for of, rank in found.items()], columns=["ranking", *columns]
-    )
+    rows = [(*of, *judge(*rank)) for of, rank in found.items()]
+    table = pd.DataFrame(rows, columns=["ranking", *columns])
     ahead = pd.DataFrame(leads, columns=["ranking", "against", *columns])
-    pairs = [Phrase("lead", _pair(*names)) for names in zip(ahead["ranking"], ahead["against"],
-                                                            strict=True)]  # fmt: skip
+    pairs = [Phrase("lead", _pair(one, other)) for one, other, *_ in leads]
     shown = ahead.drop(columns="against").assign(ranking=pairs)
-    curves = {name: qini_curve(gamma, score, customers=customers, confidence_level=confidence_level)
-              for name, score in scores.items()}  # fmt: skip
+    curved = partial(qini_curve, customers=customers, confidence_level=confidence_level)
+    curves = {name: curved(gamma, score) for name, score in scores.items()}
     curve = pd.concat(curves, names=["ranking"]).reset_index("ranking").reset_index(drop=True)
     numbers = tuple(
         Number(f"{of.measure}_{of.ranking}", of.estimate, expected.unit, of.low, of.high,
