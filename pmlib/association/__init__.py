@@ -9,7 +9,7 @@ from pmlib.association.findings import (
     HeldProducts,
     checked_itemsets,
     found_rules,
-    held_products,
+    held_baskets,
     product_pairs,
 )
 from pmlib.association.itemsets import closed_and_maximal, frequent_itemsets
@@ -33,7 +33,7 @@ __all__ = [
     "find_rules",
     "found_rules",
     "frequent_itemsets",
-    "held_products",
+    "held_baskets",
     "measures",
     "next_product",
     "product_pairs",

@@ -62,7 +62,7 @@ class FoundRules(Finding):
 
 
 @needs("holdings", "products")
-def held_products(
+def held_baskets(
     tables: Mapping[str, nw.LazyFrame], study: Study, params: Parameters, *,
     segments: pd.DataFrame, assigned: nw.LazyFrame, as_of: dt.date,
 ) -> HeldProducts:  # fmt: skip

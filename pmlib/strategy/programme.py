@@ -45,8 +45,12 @@ class Limits:
         named = {name: getattr(self, name) for name in ("budget", "contact_limit", "min_contacts")}
         for name, value in {**named, "channels.capacity": min(self.capacity)}.items():
             if not value >= 0:
-                problem, found = "A limit of the plan is negative.", f"{value:g}"
-                raise StudyError(problem, where=name, rule="0 or more", found=found)
+                raise StudyError(
+                    "A limit of the plan is negative.",
+                    where=name,
+                    rule="0 or more",
+                    found=f"{value:g}",
+                )
 
 
 @dataclass(frozen=True)

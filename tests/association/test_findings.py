@@ -16,7 +16,7 @@ from pmlib.association import (
     acquisition_order,
     checked_itemsets,
     found_rules,
-    held_products,
+    held_baskets,
     product_pairs,
 )
 from pmlib.numbers import Fact, Finding
@@ -123,7 +123,7 @@ def test_products_of_one_name_are_told_apart_by_their_ids(
         "holdings": lazy(holdings(rows)),
         "products": lazy(pd.DataFrame({**products, "family": "any"})),
     }
-    held = held_products(
+    held = held_baskets(
         tables, SimpleNamespace(), SETTINGS, as_of=AS_OF,
         segments=pd.DataFrame({"segment": [1], "name": ["All"]}),
         assigned=lazy(pd.DataFrame({"customer_id": [0, 1], "segment": 1})),
@@ -136,7 +136,7 @@ def test_without_holdings_all_that_follows_is_absent(
     lazy: Callable[[pd.DataFrame], nw.LazyFrame],
 ) -> None:
     tables = {"customers": lazy(customers(2))}
-    held = held_products(
+    held = held_baskets(
         tables, SimpleNamespace(), SETTINGS, segments=pd.DataFrame(), assigned=None, as_of=AS_OF
     )
     rules = found_rules(held, SETTINGS)

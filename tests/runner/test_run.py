@@ -18,6 +18,7 @@ import pytest
 import run_all
 from pmlib import params
 from pmlib.errors import StudyError
+from pmlib.notebooks import parameters_cell
 from pmlib.runner import journal as journals
 from pmlib.runner.journal import Journal, imported_modules, stage_key
 from pmlib.runner.request import Request
@@ -41,7 +42,7 @@ print(sys.executable, os.environ["PYTHONHASHSEED"], os.environ["OMP_NUM_THREADS"
 
 def write_notebook(folder: Path, number: int, chapter: str, *cells: str) -> Path:
     v4 = nbformat.v4
-    tagged = v4.new_code_cell(params.parameters_cell(chapter), metadata={"tags": ["parameters"]})
+    tagged = v4.new_code_cell(parameters_cell(chapter), metadata={"tags": ["parameters"]})
     body = [v4.new_markdown_cell("## The finding"), *(v4.new_code_cell(cell) for cell in cells)]
     save = v4.new_code_cell(SAVE.format(chapter=chapter))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
