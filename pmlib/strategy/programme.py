@@ -17,7 +17,6 @@ depend on the channel is (L, 2, P).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,8 +44,10 @@ class Limits:
         named = {name: getattr(self, name) for name in ("budget", "contact_limit", "min_contacts")}
         for name, value in {**named, "channels.capacity": min(self.capacity)}.items():
             if not value >= 0:
-                problem, found = "A limit of the plan is negative.", f"{value:g}"
-                raise StudyError(problem, where=name, rule="0 or more", found=found)
+                found = f"{value:g}"
+                raise StudyError(
+                    "A limit of the plan is negative.", where=name, rule="0 or more", found=found
+                )
 
 
 @dataclass(frozen=True)
@@ -283,7 +284,7 @@ def _totals(programme: Programme, picks: _Picks) -> tuple[float, np.ndarray]:
     return gain, np.bincount(through, weights=size, minlength=len(programme.cost))
 
 
-def _mixed(groups: Groups, used: Sequence[tuple[float, _Picks]]) -> pd.DataFrame:
+def _mixed(groups: Groups, used: list[tuple[float, _Picks]]) -> pd.DataFrame:
     """Give each plan its share of every group's customers, in whole customers.
 
     The odd customers of all groups are dealt to the plans in turn (a low-discrepancy sequence),
