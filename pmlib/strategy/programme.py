@@ -17,7 +17,6 @@ depend on the channel is (L, 2, P).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -251,8 +250,9 @@ def solve_by_dual(
         if bound - mixed <= tolerance * max(bound, 1e-12):
             break
         prices = np.maximum(-master.ineqlin.marginals, 0.0)
-    used = [(share, plan) for share, plan in zip(mix, plans, strict=True) if share > 1e-9]
-    return Relaxed(_mixed(programme.groups, used), float(bound), _prices(programme, duals))
+    used = np.flatnonzero(mix > 1e-9)
+    table = _mixed(programme.groups, mix[used], [plans[i] for i in used])
+    return Relaxed(table, float(bound), _prices(programme, duals))
 
 
 _Picks = tuple[np.ndarray, np.ndarray]
@@ -287,20 +287,19 @@ def _totals(programme: Programme, picks: _Picks) -> tuple[float, np.ndarray]:
     return gain, np.bincount(through, weights=size, minlength=len(programme.cost))
 
 
-def _mixed(groups: Groups, used: Sequence[tuple[float, _Picks]]) -> pd.DataFrame:
+def _mixed(groups: Groups, shares: np.ndarray, plans: list[_Picks]) -> pd.DataFrame:
     """Give each plan its share of every group's customers, in whole customers.
 
     The odd customers of all groups are dealt to the plans in turn (a low-discrepancy sequence),
     so that the totals stay close to the shares.
     """
-    shares = np.array([share for share, _ in used])
     shares = shares / shares.sum()
     exact = groups.size[:, None] * shares
     whole = np.floor(exact)
     odd = (groups.size - whole.sum(axis=1)).astype(np.int64)
     # Systematic sampling by the fractions left over, so that every plan gets its share on
     # average. Groups for which the plans pick alike stand together and are dealt in turn.
-    picks = [column for _, both in used for picked in both for column in picked.T]
+    picks = [column for plan in plans for picked in plan for column in picked.T]
     turn = np.empty(len(odd), dtype=np.int64)
     turn[np.lexsort(picks) if picks else slice(None)] = np.arange(len(odd))
     start = np.modf(turn * 0.6180339887498949)[0]
@@ -310,7 +309,7 @@ def _mixed(groups: Groups, used: Sequence[tuple[float, _Picks]]) -> pd.DataFrame
     dealt = (left[group_of_odd] <= (start[group_of_odd] + nth)[:, None]).sum(axis=1)
     np.add.at(whole, (group_of_odd, dealt.clip(max=len(shares) - 1)), 1)
     parts = []
-    for position, (_, (product, channel)) in enumerate(used):
+    for position, (product, channel) in enumerate(plans):
         group, slot = np.nonzero((product >= 0) & (whole[:, position] > 0)[:, None])
         offers = (group, product[group, slot], channel[group, slot], whole[group, position])
         parts.append(pd.DataFrame(dict(zip([*OFFER, "customers"], offers, strict=True))))
