@@ -14,7 +14,6 @@ from pmlib.errors import StudyError
 REQUIRED = ("customer_id", "arm", "contacted_on", "responded")
 OPTIONAL = ("product_id", "channel", "cost", "value")
 _TRUE, _FALSE = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
-_CELLS = {"responded": "yes or no, 1 or 0", "contacted_on": "YYYY-MM-DD"}
 
 
 def read_results(
@@ -62,21 +61,19 @@ def read_results(
     joined = rows.merge(planned, on=key, how="left", suffixes=("", "_planned"), indicator=True)
     known, nothing = joined["_merge"] == "both", pd.Series(0.0, joined.index)
     faults = {
-        "not in the plan": ~known,
-        "more than once in the file": joined.duplicated(key, keep="first"),
-        "in another arm than was drawn": known & (joined["arm"] != joined["arm_planned"]),
-        "contacted before the plan": joined["contacted_on"] <= pd.Timestamp(as_of),
-        "in the offer arm without a day of contact": known & (joined["arm"] != CONTROL)
-        & joined["contacted_on"].isna() & joined["responded"].notna(),
-        "with a response but no value": joined.get("value", nothing).isna()
+        "unplanned": ~known,
+        "repeated": joined.duplicated(key, keep="first"),
+        "other_arm": known & (joined["arm"] != joined["arm_planned"]),
+        "early": joined["contacted_on"] <= pd.Timestamp(as_of),
+        "no_day": known & (joined["arm"] != CONTROL) & joined["contacted_on"].isna()
+        & joined["responded"].notna(),
+        "no_value": joined.get("value", nothing).isna()
         & (joined["responded"] == True),  # noqa: E712 - unknown responses are None
-        "in control, yet with a contact cost": (joined["arm"] == CONTROL)
-        & (joined.get("cost", nothing).fillna(0) != 0),
+        "cost": (joined["arm"] == CONTROL) & (joined.get("cost", nothing).fillna(0) != 0),
     }  # fmt: skip
     if "product_id" in rows and not several:
         other = joined["product_id"] != joined["product_id_planned"]
-        other &= known & joined["product_id"].notna()
-        faults["offered another product than planned"] = other
+        faults["other_product"] = other & known & joined["product_id"].notna()
     if any(rule.any() for rule in faults.values()):
         raise StudyError(
             "The results do not match the plan.", where=str(file),
@@ -84,7 +81,16 @@ def read_results(
             found="; ".join(
                 f"{int(rule.sum()):,} {'row' if rule.sum() == 1 else 'rows'} {what} "
                 f"(for example {', '.join(joined.loc[rule, 'customer_id'].head(3))})"
-                for what, rule in faults.items() if rule.any()
+                for fault, what in {
+                    "unplanned": "not in the plan", "repeated": "more than once in the file",
+                    "other_arm": "in another arm than was drawn",
+                    "early": "contacted before the plan",
+                    "no_day": "in the offer arm without a day of contact",
+                    "no_value": "with a response but no value",
+                    "cost": "in control, yet with a contact cost",
+                    "other_product": "offered another product than planned",
+                }.items()
+                for rule in [faults.get(fault, ~known & known)] if rule.any()
             ),
             remedy="Mend or remove these rows; an arm changed by hand breaks the comparison, so "
             "keep such customers in the arm that was drawn.",
@@ -143,6 +149,8 @@ def _refuse(file: Path, column: str, bad: pd.Series, rows: pd.DataFrame) -> None
     if bad.any():
         raise StudyError(
             "A value in the results cannot be read.",
-            where=f"{file}, column {column}", rule=_CELLS.get(column, "a number"),
+            where=f"{file}, column {column}",
+            rule={"responded": "yes or no, 1 or 0", "contacted_on": "YYYY-MM-DD"}
+            .get(column, "a number"),
             found=f"{int(bad.sum()):,} rows, first {rows.loc[bad, column].iloc[0]!r}",
         )  # fmt: skip
