@@ -63,10 +63,9 @@ def rank_prospects(
     y = contacts["responded"].astype(bool).to_numpy()
     if not used or min(y.sum(), (~y).sum()) < _FOLDS:
         raise StudyError(
-            "Prospects cannot be ranked.",
-            rule=f"features in common and {_FOLDS} buyers or more",
+            "Prospects cannot be ranked.", rule=f"features in common and {_FOLDS} buyers or more",
             found=f"{len(used)} features, {int(y.sum())} buyers",
-        )
+        )  # fmt: skip
     both = typed(pd.concat([contacts[used], prospects[used]], ignore_index=True))
     x, new = both.iloc[: len(y)], both.iloc[len(y) :]
     candidates, unseen = _cross_validated(x, y, seed)

@@ -65,35 +65,32 @@ def read_results(
         "repeated": joined.duplicated(key, keep="first"),
         "other_arm": known & (joined["arm"] != joined["arm_planned"]),
         "early": joined["contacted_on"] <= pd.Timestamp(as_of),
-        "no_day": known & (joined["arm"] != CONTROL)
-        & joined["contacted_on"].isna() & joined["responded"].notna(),
+        "no_day": known & (joined["arm"] != CONTROL) & joined["contacted_on"].isna()
+        & joined["responded"].notna(),
         "no_value": joined.get("value", nothing).isna()
         & (joined["responded"] == True),  # noqa: E712 - unknown responses are None
-        "cost": (joined["arm"] == CONTROL)
-        & (joined.get("cost", nothing).fillna(0) != 0),
+        "cost": (joined["arm"] == CONTROL) & (joined.get("cost", nothing).fillna(0) != 0),
     }  # fmt: skip
     if "product_id" in rows and not several:
         other = joined["product_id"] != joined["product_id_planned"]
-        other &= known & joined["product_id"].notna()
-        faults["other_product"] = other
+        faults["other_product"] = other & known & joined["product_id"].notna()
     if any(rule.any() for rule in faults.values()):
         raise StudyError(
             "The results do not match the plan.", where=str(file),
             rule=f"each of the {len(rows):,} rows is one planned contact, in the arm drawn for it",
             found="; ".join(
-                f"{int(rule.sum()):,} {'row' if rule.sum() == 1 else 'rows'} {words[fault]} "
+                f"{int(rule.sum()):,} {'row' if rule.sum() == 1 else 'rows'} {what} "
                 f"(for example {', '.join(joined.loc[rule, 'customer_id'].head(3))})"
-                for words in [{
-                    "unplanned": "not in the plan",
-                    "repeated": "more than once in the file",
+                for fault, what in {
+                    "unplanned": "not in the plan", "repeated": "more than once in the file",
                     "other_arm": "in another arm than was drawn",
                     "early": "contacted before the plan",
                     "no_day": "in the offer arm without a day of contact",
                     "no_value": "with a response but no value",
                     "cost": "in control, yet with a contact cost",
                     "other_product": "offered another product than planned",
-                }]
-                for fault, rule in faults.items() if rule.any()
+                }.items()
+                for rule in [faults.get(fault, ~known & known)] if rule.any()
             ),
             remedy="Mend or remove these rows; an arm changed by hand breaks the comparison, so "
             "keep such customers in the arm that was drawn.",
@@ -153,8 +150,7 @@ def _refuse(file: Path, column: str, bad: pd.Series, rows: pd.DataFrame) -> None
         raise StudyError(
             "A value in the results cannot be read.",
             where=f"{file}, column {column}",
-            rule={"responded": "yes or no, 1 or 0", "contacted_on": "YYYY-MM-DD"}.get(
-                column, "a number"
-            ),
+            rule={"responded": "yes or no, 1 or 0", "contacted_on": "YYYY-MM-DD"}
+            .get(column, "a number"),
             found=f"{int(bad.sum()):,} rows, first {rows.loc[bad, column].iloc[0]!r}",
         )  # fmt: skip

@@ -55,12 +55,11 @@ def judge_over_time(
 ) -> Finding:  # fmt: skip
     """Train on the first contacts, judge on the later ones, with a random split beside it.
 
+    Contacts must be in the order of time, and features known before: one that only the contact
+    itself reveals would make any figure here worthless.
+
     Parameters
     ----------
-    contacts : DataFrame
-        In the order of time.
-    features : sequence of str
-        An attribute that only the contact itself reveals would make any figure here worthless.
     training_share : float
         Share of contacts, the earliest, to train on.
     windows : int
@@ -154,16 +153,9 @@ def profit_curve(
 ) -> Finding:  # fmt: skip
     """Profit of contacting the best ranked, were each sale due to its contact.
 
-    Without control that is an upper bound: some would have bought anyway.
-
-    Parameters
-    ----------
-    targeting : Finding
-        With *gains*, as `judge_over_time`.
-    contacts : DataFrame
-        Their mean ``cost`` is taken.
-    margin : float or None
-        Currency a sale; None where it is not known.
+    Without control that is an upper bound: some would have bought anyway. The profit is that of
+    the *gains* of `judge_over_time` at the mean ``cost`` of the contacts and the `margin` in
+    currency a sale (None where it is not known).
 
     Returns
     -------
