@@ -37,12 +37,12 @@ def to_html(frame: pd.DataFrame, look: Look) -> str:
     Examples
     --------
     >>> from pmlib.texts import open_language
-    >>> look = Look(open_language("en"), "association_analysis", "tbl-structural")
-    >>> print(to_html(pd.DataFrame({"consequent": ["card"], "confidence": [0.5]}), look))
+    >>> look = Look(open_language("en"), "strategy_design", "tbl-offer-rates")
+    >>> print(to_html(pd.DataFrame({"group": ["female"], "rate": [0.5]}), look))
     <table>
-    <thead><tr><th scope="col">Consequent</th><th scope="col" class="num">Confidence</th></tr></thead>
+    <thead><tr><th scope="col">Group</th><th scope="col" class="num">Rate</th></tr></thead>
     <tbody>
-    <tr><th scope="row">card</th><td class="num" data-value="0.5">50.0&nbsp;%</td></tr>
+    <tr><th scope="row">female</th><td class="num" data-value="0.5">50.0&nbsp;%</td></tr>
     </tbody>
     </table>
     """
