@@ -8,9 +8,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from jinja2 import Environment, nodes
 
 from pmlib import params
+from pmlib.markup import to_html
 from pmlib.texts.language import read_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,3 +99,14 @@ def test_every_block_of_a_chapter_is_shown() -> None:
             head, _, tail = name.rpartition(".")
             asked = name in code or (head and tail in code and (head in code or "." in head))
             assert asked or name.startswith("script."), f"{path.name}: [{name}]"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_every_formula_is_whole(path: Path) -> None:
+    """A formula cut by a line's end would be shown as it is written."""
+    for name, block in read_blocks(path).items():
+        plain = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", block, flags=re.DOTALL)
+        page = BeautifulSoup(to_html(plain), "html.parser")
+        for element in page.find_all(["math", "code"]):
+            element.decompose()
+        assert "$" not in page.get_text(), name
