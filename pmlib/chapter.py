@@ -28,9 +28,6 @@ from pmlib.numbers import DIGITS, Fact, Finding, Number, Phrase, from_records, t
 from pmlib.tables import to_html
 from pmlib.texts import Look, Words, open_language
 
-PROJECT = Path(__file__).resolve().parents[1]
-"""The folder that holds ``notebooks``, ``data`` and ``reports``."""
-
 
 class Chapter:
     """One chapter of the case study while its notebook runs.
@@ -78,7 +75,7 @@ class Chapter:
         params = parameters.from_namespace(name, namespace)
         study = studies.prepare(str(namespace["study"]), params)
         engine = open_engine(str(namespace["engine"]))
-        run = PROJECT / str(namespace["run"])
+        run = parameters.PROJECT / str(namespace["run"])
         return cls(name, run, params=params, study=study, engine=engine)
 
     # --- data in ------------------------------------------------------------------------------

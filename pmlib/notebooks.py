@@ -6,14 +6,10 @@ A Markdown cell is the text block that its id names. ``python -m pmlib.notebooks
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from pmlib.params import CHAPTERS, Parameters, literal, names_of, type_name, unit_of
+from pmlib.params import CHAPTERS, NOTEBOOKS, Parameters, literal, names_of, type_name, unit_of
 from pmlib.texts import Language, open_language
-
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-
 
 # What a notebook needs to find its inputs; run_all.py sets these three, they are no parameters
 # of the methods.

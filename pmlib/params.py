@@ -43,7 +43,11 @@ NEEDS = {
     EVALUATION: frozenset({PROFILING, SEGMENTATION, ASSOCIATION, STRATEGY}),
 }
 
-TEXTS = Path(__file__).resolve().parents[1] / "texts"
+PROJECT = Path(__file__).resolve().parents[1]
+"""The folder that holds ``notebooks``, ``data``, ``texts`` and ``reports``."""
+
+NOTEBOOKS = PROJECT / "notebooks"
+TEXTS = PROJECT / "texts"
 """A folder a language."""
 
 PSEUDO = "pseudo"

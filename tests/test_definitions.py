@@ -25,6 +25,8 @@ STATISTICS = {
     "effective_number": ("inference/means.py", []),
     "student_quantile": ("inference/means.py", ["t.ppf", "t.isf", "stdtrit"]),
     "normal_quantile": ("inference/normal.py", ["norm.ppf", "norm.isf", "ndtri"]),
+    "upper_tail": ("inference/normal.py", ["norm.sf", "norm.cdf", "ndtr("]),
+    "chi_square_tail": ("inference/normal.py", ["chi2.sf", "chdtrc"]),
     "holm": ("inference/many_tests.py", ["multipletests"]),
     "benjamini_hochberg": ("inference/many_tests.py", ["false_discovery_control"]),
     "roc_area": ("inference/ranking.py", ["roc_auc_score"]),

@@ -74,8 +74,7 @@ def test_an_import_upwards_would_be_found() -> None:
 def test_no_two_classes_share_a_name() -> None:
     nodes = [node for path in MODULES for node in ast.walk(ast.parse(path.read_text()))]
     names = [node.name for node in nodes if isinstance(node, ast.ClassDef)]
-    # `Quoted` of `numbers` goes when the last chapter's words have gone to the texts.
-    assert {name for name in names if names.count(name) > 1} <= {"Quoted"}
+    assert {name for name in names if names.count(name) > 1} == set()
 
 
 @pytest.mark.parametrize("name", ["utils", "util", "helpers", "common", "misc"])

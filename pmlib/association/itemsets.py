@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -236,7 +236,7 @@ class _Search:
             if prefix or cell
         )
         if len(self.found) > self.max_itemsets:
-            raise _explosion(f"more than {self.max_itemsets:,}", self.max_itemsets)
+            _refuse("more than", self.max_itemsets, self.max_itemsets)
 
 
 def _refuse_explosion(
@@ -256,7 +256,7 @@ def _refuse_explosion(
             inside, length = kept, length + 1
     implied = sum(math.comb(length, k) for k in range(1, min(length, length_limit) + 1))
     if implied > max_itemsets:
-        raise _explosion(f"at least {implied:,}", max_itemsets)
+        _refuse("at least", implied, max_itemsets)
     if length_limit < 3 or math.comb(len(matrix), 3) <= max_itemsets:
         return
     counts = np.zeros((len(matrix), len(matrix)))
@@ -274,14 +274,14 @@ def _refuse_explosion(
     error = thirds.std(ddof=1) / math.sqrt(len(thirds))
     if len(pairs) / 3 * (thirds.mean() - 4 * error) > max_itemsets:
         triples = len(pairs) / 3 * thirds.mean()
-        raise _explosion(f"about {triples:,.0f} of three products alone", max_itemsets)
+        _refuse("about", triples, max_itemsets)
 
 
-def _explosion(found: str, max_itemsets: int) -> StudyError:
-    return StudyError(
+def _refuse(how: str, number: float, max_itemsets: int) -> NoReturn:
+    raise StudyError(
         "There are too many frequent itemsets.",
         where="min_support",
         rule=f"at most {max_itemsets:,} itemsets (max_itemsets)",
-        found=found,
+        found=f"{how} {number:,.0f}{' of three products alone' if how == 'about' else ''}",
         remedy="Raise min_support, or lower max_rule_length.",
     )

@@ -55,6 +55,12 @@ def campaigns(contacts: nw.LazyFrame) -> pd.DataFrame:
     return table.assign(randomised=randomised)
 
 
+def randomised(contacts: pd.DataFrame) -> bool:
+    """Tell whether the rows of one campaign are a randomised campaign, as `campaigns` means it."""
+    control = contacts["arm"] == CONTROL
+    return bool(control.any() and not control.all() and contacts["propensity"].notna().all())
+
+
 def inverse_propensity() -> nw.Expr:
     """Weight of a row: one over the probability of its arm and offer; 1 where not recorded."""
     return (1 / nw.col("propensity")).fill_null(1.0)

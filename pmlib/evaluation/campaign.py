@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib import casebank
-from pmlib.canon.contacts import CONTROL, campaigns
+from pmlib.canon.contacts import CONTROL, campaigns, randomised
 from pmlib.canon.customers import years_since
 from pmlib.canon.holdings import surely_held_before
 from pmlib.engine import collect, day_number, uniform
@@ -146,7 +146,7 @@ def open_campaign(
             return known.campaign("nothing_planned", absent=Phrase("absent.nothing_planned"))
         contacts, quotes = _carried_out(study, planned, params)
         source = {"campaign_source": "returned" if params.campaign_results else "field_test"}
-        if not (contacts["arm"] == CONTROL).any():
+        if not randomised(contacts):
             return known.campaign("uncontrolled", contacts, facts=source, quotes=quotes)
         return known.campaign(
             "randomised", contacts, facts=source, quotes=quotes,

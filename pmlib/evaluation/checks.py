@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
 
 from pmlib.canon.contacts import CONTROL
 from pmlib.errors import StudyError
+from pmlib.inference.normal import chi_square_tail
 from pmlib.numbers import Finding, Number, needs
 
 # Sample-ratio mismatch is searched for in every campaign, so its threshold is strict.
@@ -199,7 +199,7 @@ def _balance(
     deviation = means - x.mean(axis=0)
     statistic = float(np.einsum("a,aj,jk,ak->", sizes, deviation, inverse, deviation))
     freedom = int(np.linalg.matrix_rank(within, tol=1e-8, hermitian=True)) * (len(sizes) - 1)
-    p_value = float(chdtrc(freedom, statistic / rows_a_customer(contacts)))
+    p_value = chi_square_tail(statistic / rows_a_customer(contacts), freedom)
     return pd.concat(rows, ignore_index=True)[columns], p_value
 
 

@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
 
 from pmlib.evaluation.effects import ANY_OFFER, compare_arms
 from pmlib.inference.many_tests import holm
-from pmlib.inference.normal import normal_quantile
+from pmlib.inference.normal import chi_square_tail, normal_quantile
 from pmlib.numbers import Finding, Number, needs
 
 
@@ -89,5 +88,5 @@ def _cochran(part: pd.DataFrame, confidence_level: float) -> dict[str, float | i
     common = np.average(usable["effect"], weights=weight) if len(usable) else np.nan
     statistic = float((weight * (usable["effect"] - common) ** 2).sum())
     freedom = len(usable) - 1
-    p = float(chdtrc(freedom, statistic)) if freedom > 0 else np.nan
+    p = chi_square_tail(statistic, freedom) if freedom > 0 else np.nan
     return {"groups": len(usable), "statistic": statistic, "p_value": p}

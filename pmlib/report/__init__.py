@@ -1,1 +1,1 @@
-"""What the reader sees: `chapter` is what a notebook talks to, `build` makes one HTML of five."""
+"""What the reader sees: one HTML page of five executed notebooks and the texts around them."""

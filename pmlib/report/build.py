@@ -18,17 +18,16 @@ from markupsafe import Markup
 from pmlib.errors import StudyError
 from pmlib.files import read_json, written_whole
 from pmlib.numbers import Number, from_records
-from pmlib.params import CHAPTERS, Parameters
+from pmlib.params import CHAPTERS, PROJECT, Parameters
 from pmlib.report import appendix
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.export import export
 from pmlib.report.numbering import Part, Say, Target, assemble
 from pmlib.report.parts import chapter_exporter, frame_part, frame_table, read_chapter
 from pmlib.schema import TABLES
-from pmlib.texts import FRAME as PAGE
-from pmlib.texts import Language, open_language
+from pmlib.texts import PAGE, Language, open_language
 
-FRAME = Path(__file__).resolve().parents[2] / "reports" / "frame"
+FRAME = PROJECT / "reports" / "frame"
 """Front and back matter, template, style sheet and list of references."""
 
 BEFORE = ("introduction", "theory")
@@ -164,6 +163,7 @@ def _render_page(
     shown = [
         {
             "name": part.name,
+            "is_contents": False,
             "label": part.label,
             "kind": part.kind,
             "title": part.title,
@@ -179,7 +179,12 @@ def _render_page(
         for part in parts
     ]
     # The contents stand behind the abstract.
-    contents_page = {"name": "contents", "label": "sec-contents", "page": "contents"}
+    contents_page = {
+        "name": "contents",
+        "is_contents": True,
+        "label": "sec-contents",
+        "page": "contents",
+    }
     shown.insert(1, contents_page | {"running_head": _css_string(say("contents"))})
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
@@ -223,7 +228,7 @@ def _check_offline(page: str) -> None:
         raise StudyError(
             "The report would fetch something from outside.",
             found=found.string[found.start() : found.start() + 120],
-            remedy="Show pictures with chapter.figure, which embeds them.",
+            remedy="Show pictures with chapter.show, which embeds them.",
         )
 
 

@@ -110,7 +110,7 @@ def _number(part: Part, say: Say) -> Iterable[Target]:
             raise StudyError(
                 "A picture has no text alternative.",
                 where=part.name,
-                remedy="Show pictures with chapter.figure(…, caption=…, alt=…).",
+                remedy="Show it with chapter.show(found, drawing); its block is [fig-….alt].",
             )
     yield from _number_headings(part, say)
     counts = dict.fromkeys(_KINDS, 0)

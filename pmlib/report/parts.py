@@ -19,7 +19,7 @@ from pmlib.errors import StudyError
 from pmlib.markup import caption_html, to_html
 from pmlib.report.numbering import Part
 from pmlib.tables import to_html as table_html
-from pmlib.texts import FRAME, Language, Look
+from pmlib.texts import PAGE, Language, Look
 
 # --- executed notebooks -------------------------------------------------------------------------
 
@@ -79,12 +79,31 @@ class _Exporter(HTMLExporter):
     ) -> tuple[str, Any]:
         """Fill the template; the second parse that `HTMLExporter` makes for alt texts is ours."""
         self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="python", parent=self))
-        resources = {**(resources or {}), "words": {"code": self.code}}
+        cells = [_shown(cell) for cell in nb.cells]
+        resources = {**(resources or {}), "words": {"code": self.code}, "cells": cells}
         return TemplateExporter.from_notebook_node(self, nb, resources, **kw)
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:  # noqa: ARG002 - nbconvert's own
         return to_html(source)
+
+
+def _shown(cell: Any) -> dict[str, Any]:
+    """What a reader sees of a cell: prose, or code with what it shows.
+
+    Streams and plain-text results are left out: they are for the person at the keyboard, and may
+    hold times and paths.
+    """
+    if cell.cell_type == "markdown":
+        return {"prose": cell.source}
+    outputs = []
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "text/html" in data:
+            outputs.append({"html": data["text/html"]})
+        elif "text/markdown" in data:
+            outputs.append({"prose": data["text/markdown"]})
+    return {"code": cell.source, "metadata": cell.metadata, "outputs": outputs}
 
 
 def _wanted(cell: Any, tables: Collection[str]) -> bool:
@@ -110,7 +129,7 @@ def _check(output: Any, *, where: str) -> None:
             "A notebook shows a picture without caption and text alternative.",
             where=where,
             found=", ".join(pictures),
-            remedy="Show it with chapter.figure(figure, label, caption=…, alt=…, data=…).",
+            remedy="Show it with chapter.show(found, drawing): caption and alternative are texts.",
         )
 
 
@@ -141,9 +160,9 @@ def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
     """
 
     def table(frame: pd.DataFrame, label: str) -> Markup:
-        look = Look(language, FRAME, label, currency)
+        look = Look(language, PAGE, label, currency)
         shown = table_html(look.worded(frame), look).replace("\n", " ")
-        caption = caption_html(language.source(FRAME, label))
+        caption = caption_html(language.source(PAGE, label))
         figure = f'<figure class="pm-table" id="{label}"><figcaption>{caption}</figcaption>'
         return Markup(f"{figure}{shown}</figure>")  # noqa: S704 - pmlib.tables escapes the cells
 

@@ -20,7 +20,8 @@ from typing import Any
 from pmlib import params
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
-from pmlib.runner.request import PROJECT, Request
+from pmlib.params import PROJECT
+from pmlib.runner.request import Request
 
 # What results depend on; what only drives the notebooks or draws a terminal is left out.
 LIBRARIES = (

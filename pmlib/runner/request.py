@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pmlib import params
 from pmlib.errors import StudyError
+from pmlib.params import NOTEBOOKS
 
 if TYPE_CHECKING:
     from pmlib.studies import Study
-
-PROJECT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = PROJECT / "notebooks"
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from typing import Any
 from pmlib import params
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
+from pmlib.params import PROJECT
 from pmlib.runner.journal import Journal, stage_key
-from pmlib.runner.request import PROJECT, Request
+from pmlib.runner.request import Request
 from pmlib.runner.stage import Failure, StageError, Task, execute
 
 # No more than two stages are independent of each other (profiling and segmentation).

@@ -149,7 +149,7 @@ def _publish(executed: Path, task: Task) -> None:
     """Strip what differs from run to run, mark as generated, and put the notebook in its place."""
     import nbformat
 
-    from pmlib.texts import FRAME, open_language
+    from pmlib.texts import PAGE, open_language
 
     notebook = nbformat.read(executed, as_version=4)
     for cell in notebook.cells:
@@ -157,7 +157,7 @@ def _publish(executed: Path, task: Task) -> None:
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
     language = open_language(str(task.parameters["language"]))
     notice = nbformat.v4.new_markdown_cell(
-        language.render(FRAME, "generated", {"notebook": task.notebook.name}),
+        language.render(PAGE, "generated", {"notebook": task.notebook.name}),
         id="generated",
         metadata={"tags": ["generated"]},
     )

@@ -111,9 +111,11 @@ def segment(sample: pd.DataFrame, features: Sequence[Feature], params: Parameter
 def _check_sample(sample: pd.DataFrame) -> None:
     repeated = sample.loc[sample["customer_id"].duplicated(), "customer_id"]
     if len(repeated):
-        found = f"{len(repeated)} repeated rows, e.g. customer {repeated.iloc[0]}"
-        raise StudyError("Customers occur more than once.", where="customers.customer_id",
-                         rule="one row a customer", found=found)  # fmt: skip
+        raise StudyError(
+            "Customers occur more than once.", where="customers.customer_id",
+            rule="one row a customer",
+            found=f"{len(repeated)} repeated rows, e.g. customer {repeated.iloc[0]}",
+        )  # fmt: skip
     if len(sample) < 20:
         raise StudyError("There are too few customers to look for segments.",
                          where="customers", rule="at least 20 customers",

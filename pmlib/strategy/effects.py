@@ -16,11 +16,10 @@ import pandas as pd
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import nnls
 from scipy.sparse import csr_array
-from scipy.special import ndtr
 
 from pmlib.inference.many_tests import holm
 from pmlib.inference.means import effective_number
-from pmlib.inference.normal import normal_quantile
+from pmlib.inference.normal import normal_quantile, upper_tail
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.evidence import CELL, Evidence, Kind, moments
 
@@ -277,7 +276,7 @@ def _smallest_p(evidence: Evidence) -> float:
     per_contact = sum(1 / effective_number(arm["w"], arm["w2"]) for arm in (offered, control))
     error = np.sqrt(moments(both)[1] * per_contact)
     gain = moments(offered)[0] - moments(control)[0]
-    p_values = ndtr(-gain / error.where(error > 0))[gain.notna()]
+    p_values = pd.Series(upper_tail(gain / error.where(error > 0)), gain.index)[gain.notna()]
     # Without a sale in either arm nothing speaks for an effect: a test with a p-value of 1.
     return float(holm(p_values.fillna(1.0)).min())
 

@@ -27,7 +27,7 @@ from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
 from pmlib.texts.views import Context
 
-FRAME = "report"
+PAGE = "report"
 """The file with what all chapters and the page around them say."""
 
 _HEADER = re.compile(r"^\[([a-z][\w.-]*)\](?:[ \t]+|[ \t]*$)", re.MULTILINE)
@@ -174,7 +174,7 @@ class Language:
                     return str(levels[name][pattern]).format_map(parts)
         return str(code)
 
-    def described(self, record: Number | Fact, chapter: str = FRAME) -> str:
+    def described(self, record: Number | Fact, chapter: str = PAGE) -> str:
         """Meaning of a headline number or a fact of a chapter.
 
         Raises
@@ -230,7 +230,7 @@ class Language:
         entries |= self.catalogue["levels"]
         return {name: _with_parts(keys) for name, keys in entries.items()}
 
-    def plain_value(self, value: Any, chapter: str = FRAME, *, currency: str = "") -> str:
+    def plain_value(self, value: Any, chapter: str = PAGE, *, currency: str = "") -> str:
         """Show a number, a level, a phrase of a chapter or a name from the data."""
         if isinstance(value, Phrase):
             return self.render(chapter, value.block, value.quotes, currency=currency, plain=True)
@@ -256,7 +256,7 @@ class Language:
 
     def source(self, chapter: str, block: str) -> str:
         """A block as it is written, of the chapter's file or else of the frame's, or StudyError."""
-        for file in (chapter, FRAME):
+        for file in (chapter, PAGE):
             if block in self.blocks(file):
                 return self.blocks(file)[block]
         raise StudyError(
@@ -297,7 +297,10 @@ class Language:
         try:
             if key not in self._templates:
                 environment = _environment(plain=plain)
-                environment.filters["conjoin"] = self.conjoin if plain else self._conjoin_shown
+                if not plain:
+                    environment.filters |= {"conjoin": self._conjoin_shown, "join": _join_shown}
+                else:
+                    environment.filters["conjoin"] = self.conjoin
                 self._templates[key] = environment.from_string(self.source(chapter, block))
             context = Context(self, chapter, currency=currency, plain=plain)
             known = {name: context.quoted(value) for name, value in quotes.items()}
@@ -340,6 +343,10 @@ def _environment(*, plain: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _join_shown(items: Iterable[Any], between: str = "") -> Markup:
+    return Markup(between.join(map(str, map(_shown, items))))  # noqa: S704 - escaped one by one
 
 
 def _shown(value: Any) -> Any:

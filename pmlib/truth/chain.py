@@ -15,14 +15,12 @@ import pandas as pd
 from pmlib import association, segmentation, strategy, studies
 from pmlib.engine import Engine, collect, open_engine
 from pmlib.numbers import Finding
-from pmlib.params import Parameters
+from pmlib.params import PROJECT, Parameters
 from pmlib.studies import Study
 from pmlib.truth.rules import study_recovery
 from pmlib.truth.segments import kinds_of_customers
 
 ASSIGNMENTS = "assignments.parquet"
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 def simulated_study(params: Parameters, folder: Path) -> Study:

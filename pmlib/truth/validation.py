@@ -23,9 +23,9 @@ from pmlib import casebank, evaluation, strategy, studies
 from pmlib.files import written_whole
 from pmlib.inference.means import student_quantile
 from pmlib.inference.proportions import wilson
-from pmlib.params import Parameters
+from pmlib.params import PROJECT, Parameters
 from pmlib.truth.campaign import potential_outcomes, true_effects
-from pmlib.truth.chain import PROJECT, Chain, chain
+from pmlib.truth.chain import Chain, chain
 from pmlib.truth.coverage import coverage
 from pmlib.truth.offers import compare_with_oracle
 

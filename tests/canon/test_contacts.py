@@ -8,7 +8,14 @@ import narwhals as nw
 import pandas as pd
 import pytest
 
-from pmlib.canon.contacts import answered, campaigns, inverse_propensity, made, weights_of
+from pmlib.canon.contacts import (
+    answered,
+    campaigns,
+    inverse_propensity,
+    made,
+    randomised,
+    weights_of,
+)
 from pmlib.engine import Engine, collect
 
 # PySpark 4 was written before pandas 3: it says so, and uses a keyword that pandas 3 deprecates.
@@ -81,3 +88,11 @@ def test_treated_arms_are_weighed_by_their_customers() -> None:
     expected = [2 * 11 / 9, 4 * 11 / 9, 11 / 3, 4.0]
     assert weights_of(contacts).tolist() == pytest.approx(expected)
     assert weights_of(contacts[["arm"]]).tolist() == [1.0] * 4
+
+
+def test_one_campaign_in_memory_is_what_it_is_in_the_engine(contacts):
+    told = campaigns(contacts).set_index("campaign_id")["randomised"].to_dict()
+    rows = collect(contacts, sort_by=["customer_id"])
+    assert {name: randomised(of) for name, of in rows.groupby("campaign_id")} == told
+    assert told["pilot"]
+    assert not told["only control"]

@@ -13,8 +13,9 @@ from pathlib import Path
 import nbformat
 
 from pmlib import params, studies
+from pmlib.params import PROJECT
 from pmlib.runner.journal import Journal
-from pmlib.runner.request import PROJECT, Request, study_record
+from pmlib.runner.request import Request, study_record
 from pmlib.runner.run import require_writable, run_stages
 
 HERE = Path(__file__).resolve().parent

@@ -17,18 +17,17 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from pmlib.chapter import PROJECT, Chapter
+from pmlib.chapter import Chapter
 from pmlib.errors import StudyError
 from pmlib.figures.style import Drawing, new_figure
 from pmlib.files import write_json
 from pmlib.numbers import Fact, Finding, Number, to_records
-from pmlib.params import CHAPTERS, TEXTS, Parameters
+from pmlib.params import CHAPTERS, PROJECT, TEXTS, Parameters
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
 from pmlib.report.numbering import tidy_tables
 from pmlib.report.parts import frame_part
-from pmlib.texts import FRAME as PAGE
-from pmlib.texts import Language, Words, open_language
+from pmlib.texts import PAGE, Language, Words, open_language
 
 TITLES = {
     "data_profiling": "Data profiling: what is there?",

@@ -64,7 +64,8 @@ levels: {policy: {mass: one offer for all}}
     (tmp_path / "segmentation.md").write_text(
         "[said] {{ n }} {% if verdict.more %}more{% endif %}{% if has('gone') %}gone{% endif %}\n"
         "[one] {{ n }} offer{% if not n.one %}s{% endif %} {{ n.bare }} {{ n.has_interval }}\n"
-        "[of] {{ what }}; {{ names|conjoin }}\n[inner] *{{ name }}*\n[wrong] {{ verdict.most }}\n",
+        "[of] {{ what }}; {{ names|conjoin }}\n[joined] {{ names|join(', ') }}\n"
+        "[inner] *{{ name }}*\n[wrong] {{ verdict.most }}\n",
         encoding="utf-8",
     )
     (tmp_path / "report.md").write_text("[shared] of all\n", encoding="utf-8")
@@ -111,6 +112,13 @@ def test_phrases_and_levels_inside_texts_are_worded_and_names_are_escaped(langua
     quotes = {"what": Phrase("inner", {"name": "a*b"}), "names": [Level("policy", "mass"), "<x>"]}
     text = said(language, "of", **quotes)
     assert text == "*a&#42;b*; one offer for all and &lt;x&gt;"
+
+
+def test_names_joined_to_phrases_stay_names(language):
+    names = [Phrase("inner", {"name": "a"}), "*b* `c` R$ [@holm1979simple]"]
+    text = said(language, "joined", names=names)
+    assert text.startswith("*a*, &#42;b&#42; &#96;c&#96; R&#36; &#91;&#64;holm")
+    assert said(language, "of", what="x", names=names).count("*") == 2
 
 
 def test_block_of_the_frame_is_found_from_a_chapter(language):
