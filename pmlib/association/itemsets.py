@@ -274,14 +274,14 @@ def _refuse_explosion(
     error = thirds.std(ddof=1) / math.sqrt(len(thirds))
     if len(pairs) / 3 * (thirds.mean() - 4 * error) > max_itemsets:
         triples = len(pairs) / 3 * thirds.mean()
-        _refuse("about", triples, max_itemsets)
+        _refuse("about", round(triples), max_itemsets)
 
 
-def _refuse(how: str, number: float, max_itemsets: int) -> NoReturn:
+def _refuse(how: str, number: int, max_itemsets: int) -> NoReturn:
     raise StudyError(
         "There are too many frequent itemsets.",
         where="min_support",
         rule=f"at most {max_itemsets:,} itemsets (max_itemsets)",
-        found=f"{how} {number:,.0f}{' of three products alone' if how == 'about' else ''}",
+        found=f"{how} {number:,}{' of three products alone' if how == 'about' else ''}",
         remedy="Raise min_support, or lower max_rule_length.",
     )
