@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -54,9 +52,7 @@ def effects_by(
     known = not np.isnan(p)
     quotes = {
         "groups": Number("", len(own)), "error_rate": Number("", error_rate, "share", decimals=0),
-        # Two digits that tell, however small it is.
-        "p": Number("", p, decimals=max(2, 1 - math.floor(math.log10(max(p, 1e-12)))))
-        if known else None,
+        "p": f"{p:.2g}" if known else None,  # two digits that tell, however small it is
         "overall": [] if overall is None
         else overall.table.iloc[0][["effect", "low", "high"]].astype(float).tolist(),
     }  # fmt: skip
