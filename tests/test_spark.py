@@ -67,7 +67,7 @@ def test_all_chapters_find_the_same_on_both_engines(tmp_path: Path) -> None:
     found = numbers("spark", tmp_path / "spark")
     assert set(found) == set(expected)
     for key, number in expected.items():
-        for field in ("value", "low", "high"):
+        for field in {"value", "low", "high"} & set(number):  # a fact has its value only
             wanted = number[field]
             if isinstance(wanted, float):
                 assert found[key][field] == pytest.approx(wanted, rel=1e-6, abs=1e-9), key
