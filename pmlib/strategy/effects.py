@@ -94,7 +94,9 @@ def estimate(
     if evidence.kind != "uplift":
         cells[["rows_control", "rate_control", "spread_control"]] = 0.0
         cells[["mean_control", "n_control"]] = 0.0, 1.0
-    raw = (cells["mean"] - cells["mean_control"]).to_numpy()
+    gap = cells["mean"] - cells["mean_control"]
+    # Two equal rates are summed in parallel, in no fixed order: what is left of them is no effect.
+    raw = gap.mask(gap.abs() < 1e-12 * cells["mean"].abs(), 0.0).to_numpy()
     seen = np.isfinite(raw)
     block = cells.groupby(CELL[: 2 if evidence.common_control else 3]).ngroup().to_numpy()[seen]
     together = block[:, None] == block[None, :]

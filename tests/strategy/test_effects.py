@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,13 @@ def test_response_without_control_is_called_response() -> None:
     effects = estimate(evidence, menu(), segments=(1, 2, 3), error_rate=0.05)
     assert effects.kind == "response"
     assert effects.cells["effect"].mean() == pytest.approx(0.10, abs=0.005)
+
+
+def test_equal_rates_summed_in_two_orders_are_no_effect() -> None:
+    evidence = pilot(np.zeros((3, 2, 2, 2)), n=300)
+    tallies = evidence.tallies
+    bought = 0.07 * tallies["w"] * np.where(tallies["control"], 1 + 4e-16, 1)
+    assert (bought / tallies["w"]).nunique() > 1
+    evidence = replace(evidence, tallies=tallies.assign(wy=bought, wyy=bought))
+    raw = estimate(evidence, menu(), segments=(1, 2, 3), error_rate=0.05).cells["raw"]
+    assert (raw == 0).all()
