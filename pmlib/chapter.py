@@ -26,7 +26,7 @@ from pmlib.files import folder_written_whole, read_frame, read_json, write_frame
 from pmlib.markup import caption_html
 from pmlib.numbers import DIGITS, Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.tables import to_html
-from pmlib.texts import Look, Words, open_language
+from pmlib.texts import PAGE, Look, Words, open_language
 
 
 class Chapter:
@@ -198,18 +198,21 @@ class Chapter:
         return self._rendered(phrase.block, phrase.quotes, plain=True)
 
     def _rendered(self, block: str, quotes: Mapping[str, Any], *, plain: bool = False) -> str:
-        known = {**self._earlier(), **self._recorded, **quotes}
         return self.language.render(
-            self.name, block, known, currency=self.study.currency, plain=plain
+            self.name, block, self._known(quotes), currency=self.study.currency, plain=plain
         )
+
+    def _known(self, quotes: Mapping[str, Any]) -> dict[str, Any]:
+        """What a text may quote: numbers and facts so far, and what its finding adds."""
+        return {**self._earlier(), **self._recorded, **quotes}
 
     def _draw(self, finding: Finding, drawing: Drawing) -> None:
         label, data = _checked(drawing.label, "fig-"), finding.of(drawing.of)
         if data.empty:
             return
-        quotes = {**self._earlier(), **self._recorded, **finding.quotes}
+        known = self._known(finding.quotes)
         figure = drawing(
-            finding, Words(self.language, self.name, label, quotes, self.study.currency)
+            finding, Words(self.language, self.name, label, known, self.study.currency)
         )
         if figure is None:
             return
@@ -221,7 +224,7 @@ class Chapter:
             f'<figure class="pm-figure" id="{label}">\n'
             f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
             f"<figcaption>{caption_html(self._rendered(label, finding.quotes))}</figcaption>\n"
-            f'<details class="pm-data"><summary>{self.language.source("report", "data-behind")}'
+            f'<details class="pm-data"><summary>{self.language.source(PAGE, "data-behind")}'
             f"</summary>\n{to_html(shown, look)}\n</details>\n</figure>",
             label,
             shown,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -53,31 +51,7 @@ def to_html(frame: pd.DataFrame, look: Look) -> str:
             where=f"{look.label}: {', '.join(sorted(unknown))}",
             found=", ".join(map(str, frame.columns)),
         )
-    return _element(
-        frame,
-        heading=look.heading,
-        cell=look.cell,
-        units={name: str(look.column(name).get("unit", "")) for name in frame.columns},
-        decimals={
-            name: int(look.column(name)["decimals"])
-            for name in frame.columns
-            if "decimals" in look.column(name)
-        },
-        sortable=look.sortable,
-        filters=look.filters,
-    )
-
-
-def _element(
-    frame: pd.DataFrame,
-    *,
-    heading: Callable[[str], str],
-    cell: Callable[[str, Any, int | None], str],
-    units: Mapping[str, str],
-    decimals: Mapping[str, int],
-    sortable: bool,
-    filters: Sequence[str],
-) -> str:
+    columns = {name: look.column(name) for name in frame.columns}
     numeric = {
         column
         for column in frame.columns
@@ -88,23 +62,24 @@ def _element(
     whole = {
         column: 0
         for column in numeric
-        if not units.get(column) and (frame[column].dropna() % 1 == 0).all()
+        if not columns[column].get("unit") and (frame[column].dropna() % 1 == 0).all()
     }
-    decimals = {**whole, **decimals}
+    stated = {name: int(own["decimals"]) for name, own in columns.items() if "decimals" in own}
+    decimals = {**whole, **stated}
     heads = []
     for column in frame.columns:
         attributes = ' class="num"' if column in numeric else ""
-        attributes += ' data-filter="list"' if column in filters else ""
-        heads.append(f'<th scope="col"{attributes}>{html.escape(heading(str(column)))}</th>')
+        attributes += ' data-filter="list"' if column in look.filters else ""
+        heads.append(f'<th scope="col"{attributes}>{html.escape(look.heading(column))}</th>')
     lines = [
-        '<table class="pm-sortable">' if sortable else "<table>",
+        '<table class="pm-sortable">' if look.sortable else "<table>",
         f"<thead><tr>{''.join(heads)}</tr></thead>",
         "<tbody>",
     ]
     for row in frame.itertuples(index=False, name=None):
         cells = []
         for position, (column, value) in enumerate(zip(frame.columns, row, strict=True)):
-            shown = html.escape(cell(str(column), value, decimals.get(column)))
+            shown = html.escape(look.cell(column, value, decimals.get(column)))
             shown = shown.replace("\u00a0", "&nbsp;")
             attributes = ""
             if column in numeric:

@@ -242,6 +242,18 @@ class Language:
 
     # --- texts --------------------------------------------------------------------------------
 
+    @cached_property
+    def _plain(self) -> Environment:
+        environment = _environment(plain=True)
+        environment.filters["conjoin"] = self.conjoin
+        return environment
+
+    @cached_property
+    def _markdown(self) -> Environment:
+        environment = _environment(plain=False)
+        environment.filters |= {"conjoin": self._conjoin_shown, "join": _join_shown}
+        return environment
+
     def blocks(self, chapter: str) -> dict[str, str]:
         """The blocks of a file, as they are written."""
         if chapter not in self._blocks:
@@ -296,11 +308,7 @@ class Language:
         key = (chapter, block, plain)
         try:
             if key not in self._templates:
-                environment = _environment(plain=plain)
-                if not plain:
-                    environment.filters |= {"conjoin": self._conjoin_shown, "join": _join_shown}
-                else:
-                    environment.filters["conjoin"] = self.conjoin
+                environment = self._plain if plain else self._markdown
                 self._templates[key] = environment.from_string(self.source(chapter, block))
             context = Context(self, chapter, currency=currency, plain=plain)
             known = {name: context.quoted(value) for name, value in quotes.items()}
@@ -309,10 +317,7 @@ class Language:
             def has(*keys: str) -> bool:
                 return all(key in known and known[key] is not None for key in keys)
 
-            def starting(prefix: str) -> list[Any]:
-                return [known[key] for key in sorted(known) if key.startswith(prefix)]
-
-            text = self._templates[key].render(known, has=has, starting=starting)
+            text = self._templates[key].render(known, has=has)
         except TemplateError as error:
             raise StudyError(
                 "A text cannot be filled in.",

@@ -46,21 +46,35 @@ class Context:
 
 
 class Quoted:
-    """A number inside a text: itself with its unit, its interval, and its grammatical number."""
+    """A number inside a text: itself with its unit, its interval, and its grammatical number.
+
+    A text may quote any of some two hundred numbers: each is worded only when it is asked for.
+    """
 
     def __init__(self, number: Number, language: Language, currency: str) -> None:
+        self._number, self._language, self._currency = number, language, currency
         self.value, self.low, self.high = number.value, number.low, number.high
-        self.meaning = number.meaning or (language.described(number) if number.key else "")
-        self.interval = language.interval(number, currency)
         self.has_interval = number.low is not None and number.high is not None
         self.one = number.value == 1
-        self.bare = language.bare(number.value, number.unit, number.decimals)
-        self._text = language.number(
-            number.value, number.unit, currency=currency, decimals=number.decimals
-        )
+
+    @property
+    def meaning(self) -> str:
+        """What the catalogue says of it."""
+        number = self._number
+        return number.meaning or (self._language.described(number) if number.key else "")
+
+    @property
+    def interval(self) -> str:
+        """Its interval with the unit."""
+        return self._language.interval(self._number, self._currency)
+
+    @property
+    def bare(self) -> str:
+        """Itself without the unit."""
+        return self._language.bare(self.value, self._number.unit, self._number.decimals)
 
     def __str__(self) -> str:
-        return self._text
+        return self._language.plain_value(self._number, currency=self._currency)
 
 
 class Verdict:
