@@ -27,7 +27,8 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.errors import StudyError
 from pmlib.studies.fetch import RawFile, writable
 from pmlib.studies.mapping import RawColumn, Table, assign, sql_name, sql_of, unused
-from pmlib.studies.sources import as_utf8, header, quoted, register_file, telling
+from pmlib.studies.reading import quoted
+from pmlib.studies.sources import as_utf8, header, register, telling
 from pmlib.studies.spec import SPEC_FILE, Csv, Source, kind_of_file
 
 _SAMPLE = 1_000_000  # rows looked at
@@ -203,11 +204,11 @@ def _look(
     connection: Connection, path: Path, declared: dict[str, Any], staging: Path
 ) -> list[Table]:
     source = Source.model_validate({**declared, "file": path.name})
-    members, size = tuple(source.members), path.stat().st_size
+    members, size = tuple(source.raw_tables), path.stat().st_size
     file = RawFile(source, path, members, packed=False, sha256="", size=size)
     return [
-        Table(name, rows, _columns(connection, name))
-        for name, rows, _ in register_file(connection, file, staging)
+        Table(account.table, account.rows, _columns(connection, account.table))
+        for account, _ in register(connection, source, [file], staging, "as-written")
     ]
 
 

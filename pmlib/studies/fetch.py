@@ -80,7 +80,7 @@ def obtain(
         )
     if here is None:
         _download(source, path, mirror, progress)
-    members = tuple(source.members)
+    members = tuple(source.raw_tables)
     return (_verified(source, members, here or path, raw, packed=source.is_archive),)
 
 

@@ -19,14 +19,16 @@ from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies.contracts import check
 from pmlib.studies.fetch import RawFile
-from pmlib.studies.sources import quoted, register_absent, register_file, register_server, telling
+from pmlib.studies.reading import Account, quoted
+from pmlib.studies.sources import register, register_absent, telling
 from pmlib.studies.spec import StudySpec
 
 
 def ingest(spec: StudySpec, folder: Path, files: Iterable[RawFile], work: Path) -> dict[str, Any]:
     """Write ``tables/<name>.parquet`` of a study into the empty folder `work`.
 
-    Returns ``notes`` (sentences on the data as they came) and ``raw_rows`` (rows by raw table).
+    Returns ``notes`` (sentences on the data as they came) and ``raw`` (what became of each raw
+    table, `pmlib.studies.reading.Account`).
     Raises StudyError where a raw file cannot be read as declared, or the SQL, which lies in
     `folder`, fails.
     """
@@ -36,23 +38,22 @@ def ingest(spec: StudySpec, folder: Path, files: Iterable[RawFile], work: Path) 
     with duckdb.connect() as connection:
         connection.execute("SET temp_directory = ?", [str(staging / "spill")])
         connection.execute("SET autoinstall_known_extensions = false")
-        raw_rows: dict[str, int] = {}
+        accounts: list[Account] = []
         notes: list[str] = []
-        for file in files:
-            for name, rows, said in register_file(connection, file, staging):
-                raw_rows[name] = rows
-                notes += said
+        held = list(files)
         for source in spec.sources:
-            if source.server is not None:
-                raw_rows |= register_server(connection, source, staging)
+            own = [file for file in held if file.source is source]
+            for account, said in register(connection, source, own, staging, spec.customer_ids):
+                accounts.append(account)
+                notes += [*said, *account.notes()]
             for member in source.members:
-                if member.table not in raw_rows:
+                if member.table not in [account.table for account in accounts]:
                     notes.append(register_absent(connection, member))
         for table, sql_file in spec.tables.items():
             _write(connection, table, folder / sql_file, tables / f"{table}.parquet")
         notes += [_note(connection, note.text, note.sql) for note in spec.notes]
     shutil.rmtree(staging)
-    return {"notes": notes, "raw_rows": raw_rows}
+    return {"notes": notes, "raw": [account.record() for account in accounts]}
 
 
 def validate(spec: StudySpec, paths: dict[str, Path]) -> dict[str, int]:

@@ -9,12 +9,13 @@ detours here need no network.
 from __future__ import annotations
 
 import codecs
+import collections
 import csv
 import os
 import shutil
 import sqlite3
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -25,46 +26,81 @@ from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError
 from pmlib.studies.fetch import RawFile
-from pmlib.studies.spec import Csv, Member, Server, Source
+from pmlib.studies.reading import Account, Part, quoted, typed
+from pmlib.studies.spec import Csv, IdForm, Member, Server, Source
 
 _BATCH = 50_000
 
 
-def register_file(
-    connection: Connection, file: RawFile, staging: Path
-) -> Iterator[tuple[str, int, list[str]]]:
-    """Make the raw tables of a file known; yield name, rows, and sentences to be noted of each.
+def register(
+    connection: Connection, source: Source, files: Sequence[RawFile], staging: Path, ids: IdForm
+) -> Iterator[tuple[Account, list[str]]]:
+    """Make the raw tables of a source known; yield what became of each, and notes on its rows.
 
-    `staging` takes copies that are needed while tables are made. Raises StudyError where the file
-    is not what study.yaml says it is.
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    source : Source
+    files : sequence of RawFile
+        Its files on this machine; none of a server.
+    staging : pathlib.Path
+        Takes copies that are needed while tables are made.
+    ids : str
+        What is done to ids of customers.
+
+    Raises
+    ------
+    StudyError
+        A file is not what study.yaml says it is, or too many cells cannot be read.
     """
-    if file.size == 0:
-        raise StudyError("A raw file is empty.", where=str(file.path), found="0 bytes")
-    readers = {"sqlite": _sqlite, "duckdb": _duckdb}
-    if file.source.kind in readers:
-        for name, inner in file.source.tables.items():
-            readers[file.source.kind](connection, file.path, inner, name, staging)
-            yield name, _count(connection, name), []
+    for member in source.raw_tables:
+        parts = list(_parts(connection, source, member, files, staging))
+        if parts:
+            try:
+                account = typed(connection, member, parts, ids)
+            except duckdb.Error as error:
+                raise _as_declared(parts[0].label, member, error) from None
+            yield account, _rows_as_expected(member, account.found, str(parts[0].label))
+
+
+def _parts(
+    connection: Connection, source: Source, member: Member, files: Sequence[RawFile], staging: Path
+) -> Iterator[Part]:
+    """Make a view of each file of a raw table, before any reading of its columns."""
+    if source.server is not None:
+        path = staging / f"{member.table}.server.csv"
+        _copy(source.server, member.file, path)
+        view = f"{member.table} as text"
+        _text(
+            connection,
+            path,
+            Member(file=member.file, table=member.table),
+            view,
+            staging,
+            member.file,
+        )
+        yield Part(view, member.file, None, member)
         return
-    for member in file.members:
+    for number, file in enumerate(files):
+        if member.table not in [held.table for held in file.members]:
+            continue
+        if file.size == 0:
+            raise StudyError("A raw file is empty.", where=str(file.path), found="0 bytes")
+        view = f"{member.table} as text{f' {number}' if number else ''}"
+        if source.kind in {"sqlite", "duckdb"}:
+            reader = {"sqlite": _sqlite, "duckdb": _duckdb}[source.kind]
+            reader(connection, file.path, member.file, view, staging)
+            yield Part(view, f"{file.path.name} ({member.file})", None, member)
+            continue
         path = _unpacked(file, member, staging) if file.packed else file.path
         where = f"{file.path}" + (f" ({member.file})" if file.packed else "")
-        if file.source.kind == "parquet":
-            rows = _parquet(connection, path, member.table)
+        label = f"{file.path.name}" + (f" ({member.file})" if file.packed else "")
+        if source.kind == "parquet":
+            _parquet(connection, path, view)
+            yield Part(view, label, None, member)
         else:
-            rows = _text(connection, path, member, staging, where)
-        yield member.table, rows, _rows_as_expected(member, rows, where)
-
-
-def register_server(
-    connection: Connection, source: Source, staging: Path
-) -> Iterator[tuple[str, int]]:
-    """Copy tables of a PostgreSQL server aside and make them known; yield name and rows."""
-    assert source.server is not None
-    for name, inner in source.tables.items():
-        path = staging / f"{name}.postgresql.csv"
-        _copy(source.server, inner, path)
-        yield name, _text(connection, path, Member(file=inner, table=name), staging, inner)
+            text = _text(connection, path, member, view, staging, where)
+            yield Part(view, label, text, member)
 
 
 def register_absent(connection: Connection, member: Member) -> str:
@@ -72,11 +108,6 @@ def register_absent(connection: Connection, member: Member) -> str:
     columns = ", ".join(f"NULL::VARCHAR AS {quoted(name)}" for name in member.csv.columns or [])
     connection.execute(f"CREATE VIEW {quoted(member.table)} AS SELECT {columns} WHERE FALSE")
     return f"The optional raw file {Path(member.file).name} is not here."
-
-
-def quoted(name: str) -> str:
-    """Return an identifier as SQL writes it, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def telling(error: Exception) -> str:
@@ -89,9 +120,13 @@ def telling(error: Exception) -> str:
 # --- delimited text -----------------------------------------------------------------------------
 
 
-def _text(connection: Connection, path: Path, member: Member, staging: Path, where: str) -> int:
+def _text(
+    connection: Connection, path: Path, member: Member, view: str, staging: Path, where: str
+) -> Path:
+    """Make a view of a text file; return where its text lies in UTF-8, lines as in the file."""
     form = member.csv
-    path = as_utf8(path, form.encoding, staging / f"{member.table}.utf8", where)
+    whole = as_utf8(path, form.encoding, staging / f"{view}.utf8", where)
+    path = _without_titles(whole, member, staging / f"{view}.cut", where)
     names = form.columns or header(path, form, where)
     try:
         connection.read_csv(
@@ -103,20 +138,45 @@ def _text(connection: Connection, path: Path, member: Member, staging: Path, whe
             quotechar=form.quote,
             escapechar=form.quote,
             na_values=form.missing,
-        ).create_view(member.table)
-        return _count(connection, member.table)
+        ).create_view(view)
     except duckdb.Error as error:
-        found = telling(error)
-        if "state machine" in found:
-            found = "lines that end in different ways, or quotes inside a field"
+        raise _as_declared(where, member, error) from None
+    return whole
+
+
+def _as_declared(where: str, member: Member, error: duckdb.Error) -> StudyError:
+    form, found = member.csv, telling(error)
+    if "state machine" in found:
+        found = "lines that end in different ways, or quotes inside a field"
+    if member.skip:
+        found += f" (lines counted from below the {member.skip} of title)"
+    return StudyError(
+        "A raw file cannot be read as declared.",
+        where=where,
+        rule=f"delimiter {form.delimiter!r}, quote {form.quote!r}, encoding {form.encoding}",
+        found=found,
+        remedy="Mend the line, or correct 'csv', 'skip', 'footer' or 'read' in study.yaml.",
+    )
+
+
+def _without_titles(path: Path, member: Member, target: Path, where: str) -> Path:
+    """Return a text file without the lines above the names of its columns, and below its rows."""
+    if not (member.skip or member.footer):
+        return path
+    with path.open("rb") as old, target.open("wb") as new:
+        for _ in range(member.skip):
+            old.readline()
+        last: collections.deque[bytes] = collections.deque()
+        for line in old:
+            last.append(line)
+            if len(last) > member.footer:
+                new.write(last.popleft())
+    if target.stat().st_size == 0:
         raise StudyError(
-            "A raw file cannot be read as declared.",
-            where=where,
-            rule=f"delimiter {form.delimiter!r}, quote {form.quote!r}, encoding {form.encoding}, "
-            f"{len(names)} columns",
-            found=found,
-            remedy="Mend the line, or correct 'csv' in study.yaml.",
-        ) from None
+            "A raw file has no row.", where=where,
+            rule=f"more than {member.skip} lines of title and {member.footer} below the rows",
+        )  # fmt: skip
+    return target
 
 
 def header(path: Path, form: Csv, where: str) -> list[str]:
@@ -203,10 +263,6 @@ def _rows_as_expected(member: Member, rows: int, where: str) -> list[str]:
     return [f"The raw file {Path(member.file).name} is partial here: {seen}."]
 
 
-def _count(connection: Connection, name: str) -> int:
-    return int(connection.table(quoted(name)).count("*").fetchall()[0][0])
-
-
 # --- archives -----------------------------------------------------------------------------------
 
 
@@ -246,10 +302,9 @@ def _extract(archive: IO[bytes], inner: str, target: Path) -> None:
 # --- files with types ---------------------------------------------------------------------------
 
 
-def _parquet(connection: Connection, path: Path, name: str) -> int:
+def _parquet(connection: Connection, path: Path, name: str) -> None:
     try:
         connection.read_parquet(str(path)).create_view(name)
-        return _count(connection, name)
     except duckdb.Error as error:
         raise _unreadable("a Parquet file", str(path), telling(error)) from None
 

@@ -24,6 +24,9 @@ FileName = Annotated[str, Field(max_length=1000)]
 Text = Annotated[str, Field(min_length=1)]
 
 
+IdForm = Literal["as-written", "without-leading-zeros", "without-point-zero", "in-lower-case"]
+
+
 class Strict(BaseModel):
     """Unknown keys and wrong types are errors, not guesses."""
 
@@ -47,14 +50,61 @@ class Csv(Strict):
         return self
 
 
+class Reading(Strict):
+    """How the text of a column is read; see `pmlib.studies.forms` for the forms."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    as_: Annotated[Literal["text", "amount", "day", "flag", "customer"], Field(alias="as")]
+    """What the column becomes: text, a number, a date, true or false, a customer's id."""
+    form: str = ""
+    """Of amounts, how 1234.56 is written there, such as 1.234,56; of days, the order of their
+    parts, such as day-month-year, or what counts them: excel, excel-1904, sas, unix."""
+    sign: Literal["as-written", "spending"] = "as-written"
+    """Of amounts without a sign: ``spending`` says that each is money that went out."""
+    direction: str = ""
+    """Of amounts: the column that says which way the money went."""
+    out: list[str] = []
+    """What that column says of money that went out."""
+    in_: Annotated[list[str], Field(alias="in")] = []
+    """What it says of money that came in; an amount beside any other word is unreadable."""
+    pivot: Annotated[int, Field(ge=0, le=99)] | None = None
+    """Of years of two digits: up to this one they are of the 21st century, later ones of the 20th."""
+    yes: list[str] = []
+    """Of flags: what means true."""
+    no: list[str] = []
+    """Of flags: what means false; an empty text stands for a blank cell."""
+    missing: list[str] = []
+    """Further words of the bank for a value that is not there."""
+    unreadable: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Share of the filled cells that may be unreadable; more of them are an error."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Reading:
+        if self.as_ == "flag" and not (self.yes or self.no):
+            raise ValueError("a flag needs 'yes' or 'no': the words that mean true and false")
+        if bool(self.direction) != bool(self.out or self.in_):
+            raise ValueError("'direction' names a column, 'out' and 'in' what it says of money")
+        return self
+
+
 class Member(Strict):
-    """One raw table: a file of its own, or a file within an archive."""
+    """One raw table: a file of its own, or a file, sheet or table within one."""
 
     file: FileName
-    """Path within the archive; a zip within a zip is one step of the path."""
+    """Path within the archive (a zip within a zip is one step of the path), or the sheet's name."""
     table: Name
     """The name under which the SQL finds it."""
     csv: Csv = Csv()
+    skip: Annotated[int, Field(ge=0)] = 0
+    """Lines of title above the names of the columns."""
+    footer: Annotated[int, Field(ge=0)] = 0
+    """Lines below the last row."""
+    without: dict[str, list[str]] = {}
+    """Rows that are none, such as totals and repeated names of columns: by a column, what it
+    holds in them."""
+    read: dict[str, Reading] = {}
+    """How columns are read; the others reach the SQL as they are, text as text."""
     sha256: Sha256 | None = None
     """Of the file by itself, for mirrors that hold it unpacked."""
     rows: int | None = None
@@ -80,6 +130,8 @@ class Server(Strict):
     user: str
     password_variable: str = "PGPASSWORD"  # noqa: S105
 
+
+_OF_A_TABLE = ("table", "csv", "rows", "skip", "footer", "without", "read")
 
 Kind = Literal["text", "parquet", "sqlite", "duckdb", "postgresql"]
 _KINDS: dict[str, Kind] = {
@@ -114,7 +166,7 @@ class Source(Strict):
             return value
         if {"members", "tables", "server"} & value.keys():
             return value
-        own = {key: value[key] for key in ("table", "csv", "rows") if key in value}
+        own = {key: value[key] for key in _OF_A_TABLE if key in value}
         rest = {key: item for key, item in value.items() if key not in own}
         default = {"table": Path(value["file"]).stem}
         return {**rest, "members": [{"file": value["file"], **default, **own}]}
@@ -123,7 +175,8 @@ class Source(Strict):
     def _one_kind(self) -> Source:
         if bool(self.file) == (self.server is not None):
             raise ValueError("a source has a 'file' or a 'server', not both")
-        if self.kind in {"sqlite", "duckdb", "postgresql"} and (not self.tables or self.members):
+        inner = [member.file for member in self.raw_tables]
+        if self.kind in {"sqlite", "duckdb", "postgresql"} and inner in ([], [self.file]):
             raise ValueError("a database needs 'tables': {name in the SQL: name in the database}")
         if self.kind in {"text", "parquet"} and (self.tables or not self.members):
             raise ValueError("'tables' is for databases; a file has 'table', an archive 'members'")
@@ -135,14 +188,20 @@ class Source(Strict):
         return "postgresql" if self.server is not None else kind_of_file(self.file)
 
     @property
+    def raw_tables(self) -> list[Member]:
+        """The tables that it gives, under the names by which the SQL finds them."""
+        listed = [Member(file=inner, table=name) for name, inner in self.tables.items()]
+        return [*listed, *self.members]
+
+    @property
     def names(self) -> list[str]:
         """The names under which the SQL finds its tables."""
-        return [*self.tables, *(member.table for member in self.members)]
+        return [member.table for member in self.raw_tables]
 
     @property
     def is_archive(self) -> bool:
         """Whether the members lie within the file."""
-        return bool(self.members) and [member.file for member in self.members] != [self.file]
+        return self.kind in {"text", "parquet"} and [m.file for m in self.members] != [self.file]
 
 
 class AttributeSpec(Strict):
@@ -180,6 +239,8 @@ class StudySpec(Strict):
     as_of: Annotated[dt.date, Field(strict=False)]
     currency: Text
     value_is: Literal["margin", "sales"] = "margin"
+    customer_ids: IdForm = "as-written"
+    """What is done to every customer's id, so that ids of several files meet."""
     sources: list[Source] = []
     tables: dict[Literal[TABLES], FileName] = {}  # type: ignore[valid-type]
     attributes: dict[Name, AttributeSpec] = {}
@@ -274,7 +335,9 @@ def _fault(fault: dict[str, Any]) -> str:
     """One fault of a study.yaml in words: where, what, and for an unknown key the nearest one."""
     where = ".".join(str(part) for part in fault["loc"] if part != "[key]") or SPEC_FILE
     if fault["type"] == "extra_forbidden":
-        inner: list[type[Strict]] = [Source, Server, Member, Csv, AttributeSpec, ChannelSpec, Note]
+        inner: list[type[Strict]] = [
+            Source, Server, Member, Csv, Reading, AttributeSpec, ChannelSpec, Note,
+        ]  # fmt: skip
         models = [StudySpec] if len(fault["loc"]) == 1 else inner
         known = {name for model in models for name in model.model_fields}
         key = str(fault["loc"][-1])

@@ -23,7 +23,7 @@ from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import Parameters
 from pmlib.studies import ingest as ingestion
-from pmlib.studies import sources
+from pmlib.studies import forms, reading, sources, words
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
 
@@ -198,7 +198,7 @@ def _make(
     """Make the tables in a folder aside, check them, and note what was seen."""
     if spec.simulated:
         say(f"simulating {params.n_customers:,} customers")
-        said: dict[str, Any] = {"notes": casebank.generate(params, work), "raw_rows": {}}
+        said: dict[str, Any] = {"notes": casebank.generate(params, work), "raw": []}
     else:
         say(f"reading {folder.name} into canonical tables")
         said = ingestion.ingest(spec, folder, files, work)
@@ -231,7 +231,9 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
     """Hash what the tables depend on: the declaration, the SQL, the raw files, the code."""
     parts = {file: _digest(folder / file) for file in (SPEC_FILE, *spec.tables.values())}
     parts |= {file.path.name: file.sha256 for file in files}
-    code = [Path(str(module.__file__)) for module in (ingestion, sources, schema)]
+    code = [
+        Path(str(module.__file__)) for module in (ingestion, sources, reading, forms, words, schema)
+    ]
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
         settings = {name: getattr(params, name) for name in casebank.PARAMETERS}

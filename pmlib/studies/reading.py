@@ -1,0 +1,262 @@
+"""A raw table as text becomes one with types, and nothing is lost in silence on the way.
+
+Rows that study.yaml takes out are counted, and so are the cells that cannot be read: few are
+reported with their lines, many are an error.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from duckdb import DuckDBPyConnection as Connection
+
+from pmlib.errors import StudyError, nearest
+from pmlib.studies import forms
+from pmlib.studies.spec import IdForm, Member, Reading
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Filled cells of a column that hold no value: `missing` say so, `unreadable` do not.
+
+    `examples` are up to three of them, ``(line, text)``, the unreadable first.
+    """
+
+    column: str
+    filled: int
+    missing: int
+    unreadable: int
+    examples: tuple[tuple[int, str], ...]
+
+    def said(self, line: str = "line") -> str:
+        """The account in words."""
+        parts = [f"{self.unreadable:,} unreadable"] if self.unreadable else []
+        parts += [f"{self.missing:,} without a value"] if self.missing else []
+        shown = ", ".join(f"{text!r} ({line} {number:,})" for number, text in self.examples)
+        return (
+            f"{self.column}: of {self.filled:,} filled cells {' and '.join(parts)}, such as {shown}"
+        )
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of a raw table.
+
+    Attributes
+    ----------
+    table, files
+        The raw table and the names of its files.
+    found, rows
+        Rows in the files, and rows that the SQL finds.
+    without
+        Rows taken out, by what the study says of them.
+    unread
+        The columns in which cells were not read.
+    """
+
+    table: str
+    files: tuple[str, ...]
+    found: int
+    rows: int
+    without: Mapping[str, int]
+    unread: tuple[Unread, ...]
+
+    def notes(self) -> list[str]:
+        """Sentences for the report on what was not taken as it stands; no cell's text."""
+        names = (
+            f"{self.files[0]} and {len(self.files) - 1:,} more"
+            if len(self.files) > 1
+            else self.files[0]
+        )
+        said = [
+            f"{n:,} of the {self.found:,} rows of {names} are {why} and left out."
+            for why, n in self.without.items()
+            if n
+        ]
+        for column in self.unread:
+            if column.unreadable:
+                said.append(f"{column.unreadable:,} of the {column.filled:,} filled cells of {column.column} "
+                            f"in {names} cannot be read and count as empty.")  # fmt: skip
+            if column.missing:
+                said.append(f"{column.missing:,} of the {column.filled:,} filled cells of {column.column} "
+                            f"in {names} say that there is no value.")  # fmt: skip
+        return said
+
+    def record(self) -> dict[str, Any]:
+        """As JSON keeps it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a raw table: its text as a view, and where that text lies, for line numbers."""
+
+    view: str
+    label: str
+    path: Path | None
+    member: Member
+
+
+def typed(connection: Connection, member: Member, parts: Sequence[Part], ids: IdForm) -> Account:
+    """Make the view of a raw table from its files, with the types that study.yaml declares.
+
+    Raises StudyError where a column is not there, or too many of its cells cannot be read.
+    """
+    several = len(parts) > 1
+    union = " UNION ALL BY NAME ".join(
+        f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} FROM {quoted(part.view)}"
+        for part in parts
+    )
+    types = dict(_described(connection, union))
+    _require_columns(member, types, parts)
+    left_out = {why: _taken_out(column, words) for column, words in member.without.items()
+                for why in [f"marked {' or '.join(map(repr, words))} in {column}"]}  # fmt: skip
+    text = [name for name in types if name != "_file"]
+    left_out["empty"] = (
+        f"coalesce({', '.join(f'{quoted(name)}::VARCHAR' for name in text)}) IS NULL"
+    )
+    reads = {name: (_as_text(name, types[name]), reading) for name, reading in member.read.items()}
+    columns = {
+        name: forms.reading_sql(own, reading, ids=ids) for name, (own, reading) in reads.items()
+    }
+    kept = " AND ".join(f"NOT coalesce({rule}, false)" for rule in left_out.values())
+    replaced = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
+    chosen = f"* REPLACE ({replaced})" if replaced else "*"
+    connection.execute(
+        f"CREATE VIEW {quoted(member.table)} AS SELECT {chosen} FROM ({union}) WHERE {kept}"  # noqa: S608
+    )
+    counted = {
+        name: pair for name, pair in reads.items() if pair[1].as_ in {"amount", "day", "flag"}
+    }
+    wanted = ["count(*)", f"count(*) FILTER ({kept})"]
+    wanted += [f"count(*) FILTER ({rule})" for rule in left_out.values()]
+    for name, (own, reading) in counted.items():
+        text_of = forms.text_sql(own)
+        wanted += [f"count({text_of}) FILTER ({kept})", f"count({columns[name]}) FILTER ({kept} AND {text_of} IS NOT NULL)",
+                   f"count(*) FILTER ({kept} AND {forms.is_missing_sql(text_of, reading)})"]  # fmt: skip
+    found, rows, *rest = (
+        connection.execute(f"SELECT {', '.join(wanted)} FROM ({union})").fetchall()[0]
+    )  # noqa: S608
+    taken_out = dict(zip(left_out, rest, strict=False))
+    numbers = iter(rest[len(left_out) :])
+    unread = []
+    for name, (own, reading) in counted.items():
+        filled, read, missing = itertools.islice(numbers, 3)
+        lost = filled - missing - read
+        if lost or missing:
+            examples = _examples(connection, parts, own, columns[name], reading)
+            unread.append(Unread(name, filled, missing, lost, examples))
+            _require_few(unread[-1], reading, parts)
+    labels = tuple(part.label for part in parts)
+    return Account(member.table, labels, found, rows, taken_out, tuple(unread))
+
+
+def quoted(name: str) -> str:
+    """Return an identifier as SQL writes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _described(connection: Connection, query: str) -> list[tuple[str, str]]:
+    rows = connection.execute(f"DESCRIBE {query}").fetchall()
+    return [(row[0], str(row[1])) for row in rows]
+
+
+def _as_text(name: str, dtype: str) -> str:
+    """A column as the text that a form reads; whole numbers of a float without their point."""
+    own = quoted(name)
+    if dtype == "VARCHAR":
+        return own
+    if dtype in {"DOUBLE", "FLOAT"}:
+        return f"CASE WHEN {own} = floor({own}) AND abs({own}) < 9e15 THEN {own}::BIGINT::VARCHAR ELSE {own}::VARCHAR END"
+    return f"{own}::VARCHAR"
+
+
+def _taken_out(column: str, words: Sequence[str]) -> str:
+    listed = ", ".join(forms.quoted_text(word) for word in words) or "NULL"
+    return f"{forms.text_sql(quoted(column) + '::VARCHAR')} IN ({listed})"
+
+
+def _require_columns(member: Member, types: Mapping[str, str], parts: Sequence[Part]) -> None:
+    directions = [reading.direction for reading in member.read.values() if reading.direction]
+    for place, names in (("read", [*member.read, *directions]), ("without", [*member.without])):
+        for name in names:
+            if name not in types:
+                raise StudyError(
+                    "A raw file has no such column.",
+                    where=f"{parts[0].label}: '{place}' of {member.table} in study.yaml",
+                    rule=f"one of {', '.join(types)}"[:300],
+                    found=name,
+                    remedy=nearest(name, types),
+                )
+    for name, reading in member.read.items():
+        if fault := forms.form_fault(reading):
+            raise StudyError(
+                "A column cannot be read in that form.",
+                where=f"'read' of {member.table} in study.yaml, column {name}",
+                found=fault,
+                remedy="Correct 'form'; docs/study.md has all forms.",
+            )
+
+
+def _examples(
+    connection: Connection, parts: Sequence[Part], own: str, sql: str, reading: Reading
+) -> tuple[tuple[int, str], ...]:
+    """The first cells that were not read, with the lines of their file."""
+    text = forms.text_sql(own)
+    missing = forms.is_missing_sql(text, reading)
+    for part in parts:
+        query = (
+            f"SELECT n, {text} FROM (SELECT *, row_number() OVER () AS n FROM {quoted(part.view)}) "  # noqa: S608
+            f"WHERE {text} IS NOT NULL AND ({sql}) IS NULL ORDER BY {missing}, n LIMIT {_EXAMPLES}"
+        )
+        rows = connection.execute(query).fetchall()
+        if rows:
+            lines = line_numbers(part, [n for n, _ in rows])
+            return tuple(zip(lines, (shown[:40] for _, shown in rows), strict=True))
+    return ()
+
+
+def line_numbers(part: Part, records: Sequence[int]) -> list[int]:
+    """Lines of a text file on which records begin (1 for the first below the names of columns).
+
+    Where a table is no text, a record is its own line.
+    """
+    if part.path is None:
+        return list(records)
+    form, wanted, lines = part.member.csv, set(records), {}
+    with part.path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+        for _ in range(part.member.skip):
+            file.readline()
+        quote = {"quotechar": form.quote} if form.quote else {"quoting": csv.QUOTE_NONE}
+        reader = csv.reader(file, delimiter=form.delimiter, **quote)  # type: ignore[arg-type]
+        number, before = -1 if form.header else 0, 0
+        for row in reader:
+            if row:
+                number += 1
+                if number in wanted:
+                    lines[number] = part.member.skip + before + 1
+                    if len(lines) == len(wanted):
+                        break
+            before = reader.line_num
+    return [lines.get(record, record) for record in records]
+
+
+def _require_few(unread: Unread, reading: Reading, parts: Sequence[Part]) -> None:
+    share = unread.unreadable / unread.filled if unread.filled else 0.0
+    if share <= reading.unreadable:
+        return
+    raise StudyError(
+        "Too many cells of a column cannot be read as declared.",
+        where=f"{parts[0].label}, column {unread.column}",
+        rule=f"{reading.as_} {reading.form}".strip()
+        + f"; at most {reading.unreadable:.3g} of the filled cells unreadable",
+        found=unread.said(),
+        remedy="Correct 'read' in study.yaml, mend the cells, or raise 'unreadable' there if the cells may count as empty.",
+    )
