@@ -59,7 +59,7 @@ class Chapter:
     ) -> None:
         self.name, self.run = name, run
         self.params, self.study, self.engine = params, study, engine
-        self.as_of = params.as_of or study.as_of
+        self.as_of = study.as_of
         self.language = open_language(params.language)
         self._recorded: dict[str, Number | Fact] = {}
         self._said: list[Phrase] = []

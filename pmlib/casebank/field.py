@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Population:
     """The customers of one simulated bank, as they are, and the world they were drawn from.
 
-    `customers` has customer_id, customer_no, segment (the kind, 1 to 6), basket (bits in catalogue
-    order).
+    `customers` has customer_id, customer_no, segment (the kind, 1 to 6), basket (what is held on
+    the study's day: bits in catalogue order).
     """
 
     world: World
@@ -52,10 +52,26 @@ def population(study: Study) -> Population:
     """Read who the customers of a simulated study are; StudyError for a real bank."""
     if study.truth is None:
         raise StudyError("Only a simulated bank has a known truth.", where=study.name)
-    return Population(
-        World(**read_json(study.truth / "world.json")),
-        read_frame(study.truth / "customers.parquet"),
-    )
+    world = World(**read_json(study.truth / "world.json"))
+    customers = read_frame(study.truth / "customers.parquet")
+    if study.as_of < AS_OF:
+        customers = _on_an_earlier_day(customers, world, study)
+    return Population(world, customers)
+
+
+def _on_an_earlier_day(customers: pd.DataFrame, world: World, study: Study) -> pd.DataFrame:
+    """Who had joined by the study's day, with what the study says they held on it."""
+    joined = read_frame(study.tables["customers"])["customer_id"]
+    customers = customers[customers["customer_id"].isin(joined)].reset_index(drop=True)
+    basket = pd.Series(0, index=customers["customer_id"])
+    if study.has("holdings"):
+        held = read_frame(study.tables["holdings"])
+        # What is closed by then is no longer held; a day that lay ahead is not in the table.
+        held = held[held["closed_on"].isna()].drop_duplicates(["customer_id", "product_id"])
+        bit = {product: 1 << place for place, product in enumerate(world.product_ids)}
+        bits = held["product_id"].map(bit).groupby(held["customer_id"]).sum()
+        basket = bits.reindex(basket.index, fill_value=0)
+    return customers.assign(basket=basket.to_numpy(np.int64))
 
 
 def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
@@ -74,7 +90,8 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Rows of the canonical table ``contacts``, in the plan's order.
+        Rows of the canonical table ``contacts``, in the plan's order, two weeks after the
+        study's day.
 
     Raises
     ------
@@ -105,7 +122,7 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     margin = plan["product_id"].map(margins).to_numpy(float)
     margin = np.round(margin * np.exp(0.3 * rng.standard_normal(len(plan)) - 0.045), 2)
     cost = plan["channel"].map(CHANNEL_COST).fillna(0.0).to_numpy(float)
-    start = pd.Timestamp(AS_OF) + pd.Timedelta(days=14)
+    start = pd.Timestamp(study.as_of) + pd.Timedelta(days=14)
     return pd.DataFrame(
         {
             "campaign_id": "field",

@@ -69,7 +69,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     language = open_language(parameters.language)
 
     def say(block: str, **quotes: Any) -> str:
-        about = {"study": study, "as_of": parameters.as_of or study["as_of"]}
+        about = {"study": study, "as_of": study["as_of"]}
         return language.render(PAGE, block, about | quotes, plain=True)
 
     templates = frame / "template"

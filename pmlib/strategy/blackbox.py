@@ -40,11 +40,15 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
     get what the black box would have chosen for them, or were its control.
 
     Returns the comparison with the row ``black_box``, which has no ``combined_more``, its profit,
-    and whether it earns more than the combined policy.
+    and whether it earns more than the combined policy; as it is where the pilot is too small to
+    teach: some half of an arm has no contact, or only buyers, or none.
     """
     if case.evidence.kind != "uplift":
         return comparison
     rows, state = _sample(case)
+    outcomes = rows.groupby(["fold", "control"])["y"].nunique()
+    if len(outcomes) < 4 or outcomes.min() < 2:
+        return comparison
     results = []
     for fold in (0, 1):
         learnt, judged = rows[rows["fold"] == fold], rows[rows["fold"] != fold]
@@ -69,7 +73,11 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
 
 
 def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
-    """Pilot contacts of customers who may be contacted now, with features, and their states."""
+    """Pilot contacts of customers who may be contacted, with features, and their states.
+
+    The cool-down is left aside: it would take those away whom the pilot contacted lately, and leave
+    their controls.
+    """
     seed, sources, menu = case.params.seed, case.sources, case.catalogue
     contacts = contact_rows(sources, menu, case.engine, outcome=case.evidence.outcome, seed=seed)
     contacts = contacts.filter(nw.col("usable"))
@@ -88,7 +96,7 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     # Who bought then is left in: judged without buyers, every policy would seem to sell nothing.
     before = case.study.scan("holdings", case.engine) if case.study.has("holdings") else None
     sources = replace(sources, holdings=before)
-    states = customer_states(sources, menu, cool_down=case.params.cool_down)
+    states = customer_states(sources, menu, cool_down=0)
     drawn = states.drop("segment").filter(uniform("customer_hash", seed=seed + _STREAM) < share)
     joined = contacts.join(drawn, on="customer_id", how="inner")
     joined = joined.join(people, on="customer_id", how="inner")

@@ -5,15 +5,18 @@ All is written aside, checked against the contracts, and then renamed.
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import narwhals as nw
 from duckdb import DuckDBPyConnection as Connection
 
+from pmlib.canon.known import known_by
 from pmlib.engine import collect, open_engine
 from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS, HASH
@@ -71,6 +74,44 @@ def validate(spec: StudySpec, paths: dict[str, Path]) -> dict[str, int]:
             known = set(collect(ids, sort_by=())["product_id"].astype(str))
         _check_pairs(spec, known)
     return rows
+
+
+def keep_known(paths: Mapping[str, Path], day: dt.date) -> dict[str, int]:
+    """Cut written tables to what was known on a day; return the rows of each that has any.
+
+    A table without a row left is deleted: the study has none on that day. Nobody who opens the
+    tables can see what came later. See `pmlib.canon.known.known_by`.
+
+    Raises
+    ------
+    StudyError
+        Nobody was a customer on that day.
+    """
+    rows = {}
+    with closing(open_engine("duckdb")) as engine:
+        known = known_by({name: engine.scan(path) for name, path in paths.items()}, day)
+        for name, frame in known.items():
+            engine.write(frame, _aside(paths[name]))
+        for name, path in paths.items():
+            left = collect(engine.scan(_aside(path)).select(nw.len()), sort_by=())
+            rows[name] = int(left.iloc[0, 0])
+    if not rows["customers"]:
+        raise StudyError(
+            "Nobody was a customer of the bank on that day.",
+            where="as_of",
+            rule="a day by which customers had joined",
+            found=str(day),
+            remedy="Choose a later day, or leave as_of at null.",
+        )
+    for name, path in paths.items():
+        _aside(path).replace(path)
+        if not rows[name]:
+            path.unlink()
+    return {name: n for name, n in rows.items() if n}
+
+
+def _aside(path: Path) -> Path:
+    return path.with_suffix(".known")
 
 
 def _check_pairs(spec: StudySpec, known: set[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from pmlib import casebank, schema
+from pmlib import canon, casebank, schema
 from pmlib.engine import Engine, collect, open_engine
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
@@ -28,7 +28,7 @@ from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writab
 from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
 
 _MANIFEST = "study.json"
-_AS_DECLARED = ("title", "licence", "citation", "simulated", "as_of", "currency", "value_is")
+_AS_DECLARED = ("title", "licence", "citation", "simulated", "currency", "value_is")
 
 KEPT = 8
 """Sets of tables that a study keeps at least: going back to earlier settings costs nothing."""
@@ -71,7 +71,8 @@ class Study:
     citation : str
         Key of the bibliography, or empty.
     as_of : datetime.date
-        The last day the data know.
+        The day as of which the bank is looked at. The tables hold what was known on it: it is the
+        last day the data know, or the earlier one that the parameter ``as_of`` asks for.
     attributes, outcomes : mapping of str to Attribute
         Further columns of `customers` and of `contacts`.
     structural_pairs : tuple of pairs of str
@@ -144,7 +145,8 @@ def prepare(
     name_or_folder : str or path
         A study under ``data/``, or a folder with a study.yaml.
     params : pmlib.params.Parameters
-        A simulated study is generated from its size, seed and world.
+        A simulated study is generated from its size, seed and world. From ``as_of``, where it is
+        earlier than the study's own, the tables are cut to what was known on that day, once, here.
     mirror : str or path, optional
         Folder of raw files; by default the environment's ``PMLIB_MIRROR``.
     progress : callable, optional
@@ -153,8 +155,9 @@ def prepare(
     Raises
     ------
     StudyError
-        A raw file is missing, truncated or altered, the SQL fails, or a table breaks its
-        contract. Tables of earlier runs stay as they were.
+        A raw file is missing, truncated or altered, the SQL fails, a table breaks its contract,
+        or ``as_of`` lies after what the data know, or before the first customer. Tables of earlier
+        runs stay as they were.
     """
     say = progress or (lambda _: None)
     folder = folder_of(name_or_folder)
@@ -184,7 +187,7 @@ def prepare(
             _prune(tables, target)
     with suppress(OSError):  # a folder for reading only
         (target / _MANIFEST).touch()  # used now
-    return _study(spec, folder, target, files)
+    return _study(spec, folder, target, files, as_of=params.as_of or spec.as_of)
 
 
 def _make(
@@ -203,7 +206,14 @@ def _make(
         say(f"reading {folder.name} into canonical tables")
         said = ingestion.ingest(spec, folder, files, work)
     rows = ingestion.validate(spec, _tables(work))
+    if (day := _earlier_day(spec, params)) is not None:
+        rows = ingestion.keep_known(_tables(work), day)
     write_json({**said, "rows": rows}, work / _MANIFEST)
+
+
+def _earlier_day(spec: StudySpec, params: Parameters) -> dt.date | None:
+    """The day to cut the tables at; None where they are wanted as of the last day they know."""
+    return None if params.as_of == spec.as_of else params.as_of
 
 
 def _publish(work: Path, target: Path) -> None:
@@ -238,6 +248,9 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
         settings = {name: getattr(params, name) for name in casebank.PARAMETERS}
         parts["parameters"] = json.dumps(settings, sort_keys=True, default=str)
+    if (day := _earlier_day(spec, params)) is not None:
+        parts["as_of"] = str(day)
+        code += sorted(Path(str(canon.__file__)).parent.glob("*.py"))
     parts |= {f"code {path.parent.name}/{path.name}": _digest(path) for path in code}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -247,11 +260,14 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def _study(spec: StudySpec, folder: Path, target: Path, files: list[RawFile]) -> Study:
+def _study(
+    spec: StudySpec, folder: Path, target: Path, files: list[RawFile], *, as_of: dt.date
+) -> Study:
     manifest = read_json(target / _MANIFEST)
     truth = target / "truth"
     return Study(
         **{name: getattr(spec, name) for name in _AS_DECLARED},
+        as_of=as_of,
         name=folder.name,
         description=" ".join([spec.description.strip(), *manifest["notes"]]),
         attributes={name: Attribute(**a.model_dump()) for name, a in spec.attributes.items()},

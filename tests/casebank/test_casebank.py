@@ -23,6 +23,7 @@ def make(folder, **settings):
     return SimpleNamespace(
         truth=folder / "truth",
         name="casebank",
+        as_of=AS_OF,
         **{p.stem: pd.read_parquet(p) for p in (folder / "tables").glob("*.parquet")},
     )
 
