@@ -2,7 +2,8 @@
 
 A download goes aside into ``<file>.part``, is taken up again where it stopped, and gets its name
 only when it is whole and has the right hash. Where nobody has published a hash, the first use
-pins it: later copies must be the same (trust on first use).
+pins it: later copies must be the same (trust on first use). Every file is hashed each time, which
+takes a second or two a gigabyte: size and time of a file can stay while its content changes.
 """
 
 from __future__ import annotations
@@ -87,19 +88,15 @@ def obtain(
 def _verified(
     source: Source, members: tuple[Member, ...], path: Path, raw: Path, *, packed: bool
 ) -> RawFile:
-    """Hash a file (once while it does not change) and hold it against the hash that is known."""
+    """Hash a file and hold it against the hash that is known."""
     label = source.file if packed or not source.is_archive else Path(members[0].file).name
     expected = source.sha256 if label == source.file else members[0].sha256
-    stat = path.stat()
     book = raw / "hashes.json"
-    known: dict[str, Any] = read_json(book) if book.is_file() else {}
-    entry = known.get(label, {})
-    stamp = {"path": str(path.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns}
-    unchanged = all(entry.get(key) == value for key, value in stamp.items())
-    found = entry["sha256"] if unchanged else _sha256(path)
-    pinned = expected or (entry.get("sha256") if source.url else None)
+    known: dict[str, Any] = read_json(book) if source.url and book.is_file() else {}
+    pinned = expected or known.get(label, {}).get("sha256")
+    found, here = _sha256(path), path.stat().st_size
     size = source.size if label == source.file else None
-    if (pinned and found != pinned) or size not in (None, stat.st_size):
+    if (pinned and found != pinned) or size not in (None, here):
         why = f"the sha256 pinned on first use in {book}: {pinned}"
         if expected or not pinned:
             why = f"the sha256 in study.yaml: {expected}" if expected else "the size in study.yaml"
@@ -110,13 +107,13 @@ def _verified(
             "A raw file is not the one that is expected: it is truncated or altered.",
             where=str(path),
             rule=why,
-            found=f"{found} ({stat.st_size:,} bytes" + (f" of {size:,})" if size else ")"),
+            found=f"{found} ({here:,} bytes" + (f" of {size:,})" if size else ")"),
             remedy=remedy + ("" if expected else f" If the change is meant, delete {book}."),
         )
-    if entry != {**stamp, "sha256": found}:
+    if source.url and not pinned:
         with writable(raw):
-            write_json({**known, label: {**stamp, "sha256": found}}, book)
-    return RawFile(source, path, members, packed, found, stat.st_size)
+            write_json({**known, label: {"sha256": found}}, book)
+    return RawFile(source, path, members, packed, found, here)
 
 
 def _sha256(path: Path) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import os
 import threading
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pmlib.errors import StudyError
@@ -168,6 +170,36 @@ def test_without_a_known_hash_the_first_use_pins_it(tmp_path, server):
     assert SHA in caught.value.rule
 
 
+def test_the_pin_holds_for_later_copies_from_elsewhere(tmp_path, server):
+    study = make_study(tmp_path / "people", server.url, sha256=None)
+    prepare(study, Parameters())
+    (study / "raw" / "people.csv").unlink()
+    mirror = tmp_path / "mirror"
+    (mirror / "people").mkdir(parents=True)
+    (mirror / "people" / "people.csv").write_bytes(BODY + b"x,1\n")
+    with pytest.raises(StudyError, match="pinned on first use"):
+        prepare(study, Parameters(), mirror=mirror)
+
+
+def test_a_file_changed_in_place_is_seen_whatever_its_size_and_time_say(tmp_path):
+    study = make_study(tmp_path / "people", "null", sha256=None)
+    file = study / "people.csv"
+    file.write_bytes(BODY)
+    first = prepare(study, Parameters())
+    before = file.stat()
+    file.write_bytes(BODY.replace(b"c7,7.5", b"c7,9.5"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    second = prepare(study, Parameters())
+    assert second.fingerprint != first.fingerprint
+    assert not (study / "raw").exists()  # what one owns is not pinned
+    query = "SELECT income FROM read_parquet(?) WHERE customer_id = 'c7'"
+    found = [
+        duckdb.execute(query, [str(s.tables["customers"])]).fetchall() for s in (first, second)
+    ]
+    assert found == [[(7.5,)], [(9.5,)]]
+
+
 def test_a_mirror_is_read_in_place_without_the_network(tmp_path):
     study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv")
     mirror = tmp_path / "mirror"
@@ -217,7 +249,7 @@ def test_a_mirror_folder_that_is_not_there_is_told(tmp_path, server):
 
 
 def test_a_study_folder_that_cannot_be_written_is_told(tmp_path):
-    study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv")
+    study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv", sha256=None)
     (study / "people.csv").write_bytes(BODY)
     (study / "raw").write_text("a file where a folder should be")
     with pytest.raises(StudyError, match="cannot be written to"):
