@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape, glob
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,12 @@ class RawFile:
 def obtain(
     source: Source, folder: Path, *, mirror: Path | None, progress: Progress
 ) -> tuple[RawFile, ...]:
-    """Get a source's file, or its unpacked members from a mirror.
+    """Get a source's file, its unpacked members from a mirror, or all files that it names.
 
     Looks in this order: the study's ``raw`` folder, the study's own folder (a file of one's own),
     the mirror (``<mirror>/<study>/<file>``, or there the members of an archive), and last the
-    address. `progress` gets one line of text a step.
+    address. Of a study's own files, a pattern (``payments_*.csv``) or a folder names all files
+    that fit, sorted by their paths. `progress` gets one line of text a step.
 
     Raises StudyError where the file is missing, cannot be downloaded, or is not the one expected.
     """
@@ -71,18 +73,34 @@ def obtain(
                 for member, path in loose
                 if path.is_file()
             )
+    members = tuple(source.raw_tables)
     if here is None and source.url is None:
+        named = _named(source, folder)
+        return tuple(
+            _verified(source, members, one, raw, packed=source.is_archive) for one in named
+        )
+    if here is None:
+        _download(source, path, mirror, progress)
+    return (_verified(source, members, here or path, raw, packed=source.is_archive),)
+
+
+def _named(source: Source, folder: Path) -> list[Path]:
+    """All files of a folder or pattern, sorted; neither hidden ones nor locks of workbooks."""
+    pattern, place = source.file, folder / source.file
+    if place.is_dir() and not place.samefile(folder):
+        pattern = f"{escape(pattern)}/*"
+    # Path.glob takes no absolute pattern, and hidden files too.
+    found = [folder / name for name in glob(pattern, root_dir=folder, recursive=True)]  # noqa: PTH207
+    files = sorted(path for path in found if path.is_file() and not path.name.startswith("~$"))
+    if not files:
         raise StudyError(
             "A raw file is missing.",
             where=str(folder / source.file),
             rule="the sources of study.yaml lie in the study's folder",
-            found="a folder" if (folder / source.file).is_dir() else "no such file",
+            found="a folder without raw files" if place.is_dir() else "no such file",
             remedy="Put it there, or correct 'file' in study.yaml.",
         )
-    if here is None:
-        _download(source, path, mirror, progress)
-    members = tuple(source.raw_tables)
-    return (_verified(source, members, here or path, raw, packed=source.is_archive),)
+    return files
 
 
 def _verified(

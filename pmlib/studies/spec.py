@@ -163,7 +163,8 @@ class Source(Strict):
     """A raw file of the study, or a server: where raw tables come from."""
 
     file: FileName = ""
-    """Its name in the study's folder, in the folder `raw` there, or in a mirror."""
+    """Its name in the study's folder, in the folder `raw` there, or in a mirror. A pattern such as
+    payments_*.csv, or a folder, names several of one's own files that are one table."""
     server: Server | None = None
     """A PostgreSQL server, in place of a file."""
     url: Annotated[str, Field(pattern="^https?://")] | None = None

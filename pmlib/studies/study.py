@@ -230,7 +230,8 @@ def _tables(folder: Path) -> dict[str, Path]:
 def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Parameters) -> str:
     """Hash what the tables depend on: the declaration, the SQL, the raw files, the code."""
     parts = {file: _digest(folder / file) for file in (SPEC_FILE, *spec.tables.values())}
-    parts |= {file.path.name: file.sha256 for file in files}
+    for number, file in enumerate(files):  # two files of different folders may have one name
+        parts[f"file {number} {file.path.name}"] = file.sha256
     modules = (ingestion, queries, sources, reading, forms, words, schema)
     code = [Path(str(module.__file__)) for module in modules]
     if spec.simulated:

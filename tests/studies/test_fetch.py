@@ -14,6 +14,8 @@ import pytest
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.studies import prepare
+from pmlib.studies.fetch import obtain
+from pmlib.studies.spec import Member, Source
 
 BODY = ("customer_id,income\n" + "".join(f"c{i},{i}.5\n" for i in range(5_000))).encode()
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -254,3 +256,68 @@ def test_a_study_folder_that_cannot_be_written_is_told(tmp_path):
     (study / "raw").write_text("a file where a folder should be")
     with pytest.raises(StudyError, match="cannot be written to"):
         prepare(study, Parameters())
+
+
+# --- several files of one source ----------------------------------------------------------------
+
+
+def names(folder: Path, file: str) -> list[str]:
+    source = Source(file=file, members=[Member(file=file, table="payments")])
+    found = obtain(source, folder, mirror=None, progress=print)
+    assert all(raw.members == tuple(source.members) for raw in found)
+    return [raw.path.relative_to(folder).as_posix() for raw in found]
+
+
+def test_a_pattern_or_a_folder_names_all_files_that_fit_in_the_order_of_their_paths(tmp_path):
+    bank = tmp_path / "b[a]nk"  # what a pattern means is not meant in the study's own path
+    for name in ("p_2.csv", "p_1.csv", "q.csv", "in/b.csv", "in/a.csv", "in/deep/c.csv"):
+        (bank / name).parent.mkdir(parents=True, exist_ok=True)
+        (bank / name).write_text("id\n1\n")
+    (bank / "in" / ".DS_Store").write_text("hidden")
+    (bank / "in" / "~$a.csv").write_text("of an open workbook")
+    assert names(bank, "p_*.csv") == ["p_1.csv", "p_2.csv"]
+    assert names(bank, "in") == names(bank, "in/") == ["in/a.csv", "in/b.csv"]
+    assert names(bank, "in/**/*.csv") == ["in/a.csv", "in/b.csv", "in/deep/c.csv"]
+    assert names(bank, "q.csv") == ["q.csv"]
+    (bank / "p_*.csv").write_text("id\n1\n")  # a file that is really called so
+    assert names(bank, "p_*.csv") == ["p_*.csv"]
+
+
+@pytest.mark.parametrize(
+    ("file", "found"), [("x_*.csv", "no such file"), ("in", "a folder without raw files")]
+)
+def test_a_pattern_or_folder_without_files_is_told(tmp_path, file, found):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(StudyError, match="raw file is missing") as caught:
+        names(tmp_path, file)
+    assert caught.value.found == found
+
+
+def test_a_file_that_comes_or_goes_gives_new_tables(tmp_path):
+    study = make_study(tmp_path / "people", "null", sha256=None)
+    declared = (study / "study.yaml").read_text()
+    (study / "study.yaml").write_text(
+        declared.replace("file: people.csv", "file: p_*.csv\n    table: people")
+    )
+    (study / "p_1.csv").write_bytes(BODY)
+    made = [prepare(study, Parameters())]
+    (study / "p_2.csv").write_text("customer_id,income\nz,1\n")
+    made.append(prepare(study, Parameters()))
+    (study / "p_2.csv").unlink()
+    made.append(prepare(study, Parameters()))
+    assert [one.rows["customers"] for one in made] == [5_000, 5_001, 5_000]
+    assert made[0].fingerprint == made[2].fingerprint
+
+
+def test_files_of_one_name_in_two_folders_are_both_seen(tmp_path):
+    study = make_study(tmp_path / "people", "null", sha256=None)
+    declared = (study / "study.yaml").read_text()
+    both = "file: a/p.csv\n    table: people\n  - file: b/p.csv\n    table: others"
+    declared = declared.replace("file: people.csv\n    url: null\n    sha256: null", both)
+    (study / "study.yaml").write_text(declared)
+    for folder in ("a", "b"):
+        (study / folder).mkdir()
+        (study / folder / "p.csv").write_bytes(BODY)
+    first = prepare(study, Parameters())
+    (study / "a" / "p.csv").write_bytes(BODY + b"z,1\n")
+    assert prepare(study, Parameters()).rows == {"customers": first.rows["customers"] + 1}
