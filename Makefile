@@ -8,7 +8,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 PY     := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lab validate notebooks map reference lint
+.PHONY: help study test lab validate notebooks map pages reference lint
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ notebooks: .venv/installed  ## write the notebooks' parameters from the schema, 
 
 map: .venv/installed  ## write the tables of docs/ARCHITECTURE.md from the docstrings
 	@$(PY) docs/modules.py
+
+pages: .venv/installed  ## write the tables of the reference pages in docs from the code
+	@$(PY) docs/reference.py
 
 reference: .venv/installed  ## execute the small reference notebooks that the tests compare with
 	@$(PY) tests/reference/make.py

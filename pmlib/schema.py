@@ -40,6 +40,8 @@ class Column:
         Smallest and largest value; `above_low` excludes the smallest itself.
     refers_to : str, optional
         ``table.column`` where each value must be found.
+    meaning : str
+        What the column says, and what an empty cell of it says.
     """
 
     kind: Kind
@@ -49,6 +51,7 @@ class Column:
     high: float | None = None
     above_low: bool = False
     refers_to: str | None = None
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,75 +72,95 @@ class Contract:
     ordered: tuple[tuple[str, str], ...] = ()
 
 
-_CUSTOMER = Column("key", filled=True, refers_to="customers.customer_id")
+_CUSTOMER = Column("key", filled=True, refers_to="customers.customer_id", meaning="The customer.")
 
 CONTRACTS: Mapping[str, Contract] = {
     "customers": Contract(
         {
-            "customer_id": Column("key", filled=True),
+            "customer_id": Column("key", filled=True,
+                                  meaning="The customer, whatever a row of the files is."),
             HASH: Column("whole", filled=True, low=0, high=2**32 - 1),
-            "birth_date": Column("date", required=False),
-            "gender": Column("text", required=False),
-            "region": Column("text", required=False),
-            "joined_on": Column("date", required=False),
-            "risk_tolerance": Column("whole", required=False, low=1, high=5),
-            "marketing_opt_out": Column("flag", required=False),
+            "birth_date": Column("date", required=False,
+                meaning="Birthday; who is known to be a minor is offered nothing."),
+            "gender": Column("text", required=False,
+                meaning="Describes, and checks that a plan is fair; forms no segment."),
+            "region": Column("text", required=False, meaning="Where the customer lives."),
+            "joined_on": Column("date", required=False, meaning="First day with the bank."),
+            "risk_tolerance": Column("whole", required=False, low=1, high=5,
+                meaning="1 bears no risk, 5 any; nobody is offered a product rated higher."),
+            "marketing_opt_out": Column("flag", required=False,
+                meaning="True: objects to marketing and is left alone; empty too."),
         },
         key=("customer_id",),
         ordered=(("birth_date", "joined_on"),),
     ),
     "products": Contract(
         {
-            "product_id": Column("key", filled=True),
-            "name": Column("text", filled=True),
-            "family": Column("text", filled=True),
-            "risk_rating": Column("whole", low=1, high=5),
-            "annual_margin": Column("number"),
+            "product_id": Column("key", filled=True, meaning="The product."),
+            "name": Column("text", filled=True, meaning="As the report shall write it."),
+            "family": Column("text", filled=True,
+                             meaning="Kind: deposit, card, loan, wealth, insurance, payment, …"),
+            "risk_rating": Column("whole", low=1, high=5,
+                                  meaning="1 is safe, 5 very risky; empty suits every customer."),
+            "annual_margin": Column("number",
+                meaning="What one holder earns the bank a year, in the study's currency."),
         },
         key=("product_id",),
     ),
     "holdings": Contract(
         {
             "customer_id": _CUSTOMER,
-            "product_id": Column("key", filled=True, refers_to="products.product_id"),
-            "opened_on": Column("date"),
-            "closed_on": Column("date"),
+            "product_id": Column("key", filled=True, refers_to="products.product_id",
+                                 meaning="The product held."),
+            "opened_on": Column("date", meaning="First day held; empty: held all along."),
+            "closed_on": Column("date", meaning="First day no longer held; empty: held still."),
         },
         ordered=(("opened_on", "closed_on"),),
     ),
     "transactions": Contract(
         {
             "customer_id": _CUSTOMER,
-            "booked_on": Column("date", filled=True),
-            "amount": Column("number", filled=True),
-            "kind": Column("text"),
-            "channel": Column("text"),
+            "booked_on": Column("date", filled=True, meaning="Day of the transaction."),
+            "amount": Column("number", filled=True,
+                meaning="In the study's currency; above 0 money comes in, below 0 it goes out."),
+            "kind": Column("text", meaning="What the transaction is, in the bank's words."),
+            "channel": Column("text", meaning="Way on which it was made: branch, card, app, …"),
         },
     ),
     "contacts": Contract(
         {
-            "campaign_id": Column("key", filled=True),
+            "campaign_id": Column("key", filled=True,
+                                  meaning="The campaign; each customer is in it once."),
             "customer_id": _CUSTOMER,
-            "contacted_on": Column("date", filled=True),
-            "arm": Column("text", filled=True),
-            "product_id": Column("key", refers_to="products.product_id"),
-            "channel": Column("text"),
-            "cost": Column("number", low=0),
-            "propensity": Column("number", low=0, high=1, above_low=True),
-            "responded": Column("flag"),
-            "value": Column("number"),
+            "contacted_on": Column("date", filled=True,
+                meaning="Day of the contact; in control, the day on which others had theirs."),
+            "arm": Column("text", filled=True,
+                meaning="`control`: left uncontacted on purpose; any other name: contacted so."),
+            "product_id": Column("key", refers_to="products.product_id",
+                                 meaning="The product offered; empty: none in particular."),
+            "channel": Column("text",
+                meaning="Way of the contact: letter, call, e-mail, …; empty: none made."),
+            "cost": Column("number", low=0,
+                           meaning="Of this one contact, in the study's currency."),
+            "propensity": Column("number", low=0, high=1, above_low=True,
+                meaning="Probability with which chance gave this arm; empty: not by chance."),
+            "responded": Column("flag",
+                                meaning="Whether the offer was taken up; empty: not yet known."),
+            "value": Column("number",
+                meaning="What it sold, in the study's currency: margin or price, see `value_is`."),
         },
         key=("campaign_id", "customer_id"),
     ),
     "prospects": Contract(
         {
-            "customer_id": Column("key", filled=True),
+            "customer_id": Column("key", filled=True, meaning="The person."),
             HASH: Column("whole", filled=True, low=0, high=2**32 - 1),
-            "responded": Column("flag", required=False),
+            "responded": Column("flag", required=False,
+                                meaning="The answer, where it has come in."),
         },
         key=("customer_id",),
     ),
-}
+}  # fmt: skip
 """The contracts, by table, in the order in which tables are checked.
 
 `prospects` are people to be ranked who are no customers yet, or of whom the answer is not known:

@@ -2,7 +2,8 @@
 
 A download goes aside into ``<file>.part``, is taken up again where it stopped, and gets its name
 only when it is whole and has the right hash. Where nobody has published a hash, the first use
-pins it: later copies must be the same (trust on first use).
+pins it: later copies must be the same (trust on first use). Every file is hashed each time, which
+takes a second or two a gigabyte: size and time of a file can stay while its content changes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape, glob
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +50,12 @@ class RawFile:
 def obtain(
     source: Source, folder: Path, *, mirror: Path | None, progress: Progress
 ) -> tuple[RawFile, ...]:
-    """Get a source's file, or its unpacked members from a mirror.
+    """Get a source's file, its unpacked members from a mirror, or all files that it names.
 
     Looks in this order: the study's ``raw`` folder, the study's own folder (a file of one's own),
     the mirror (``<mirror>/<study>/<file>``, or there the members of an archive), and last the
-    address. `progress` gets one line of text a step.
+    address. Of a study's own files, a pattern (``payments_*.csv``) or a folder names all files
+    that fit, sorted by their paths. `progress` gets one line of text a step.
 
     Raises StudyError where the file is missing, cannot be downloaded, or is not the one expected.
     """
@@ -70,36 +73,48 @@ def obtain(
                 for member, path in loose
                 if path.is_file()
             )
+    members = tuple(source.raw_tables)
     if here is None and source.url is None:
+        named = _named(source, folder)
+        return tuple(
+            _verified(source, members, one, raw, packed=source.is_archive) for one in named
+        )
+    if here is None:
+        _download(source, path, mirror, progress)
+    return (_verified(source, members, here or path, raw, packed=source.is_archive),)
+
+
+def _named(source: Source, folder: Path) -> list[Path]:
+    """All files of a folder or pattern, sorted; neither hidden ones nor locks of workbooks."""
+    pattern, place = source.file, folder / source.file
+    if place.is_dir() and not place.samefile(folder):
+        pattern = f"{escape(pattern)}/*"
+    # Path.glob takes no absolute pattern, and hidden files too.
+    found = [folder / name for name in glob(pattern, root_dir=folder, recursive=True)]  # noqa: PTH207
+    files = sorted(path for path in found if path.is_file() and not path.name.startswith("~$"))
+    if not files:
         raise StudyError(
             "A raw file is missing.",
             where=str(folder / source.file),
             rule="the sources of study.yaml lie in the study's folder",
-            found="a folder" if (folder / source.file).is_dir() else "no such file",
+            found="a folder without raw files" if place.is_dir() else "no such file",
             remedy="Put it there, or correct 'file' in study.yaml.",
         )
-    if here is None:
-        _download(source, path, mirror, progress)
-    members = tuple(source.raw_tables)
-    return (_verified(source, members, here or path, raw, packed=source.is_archive),)
+    return files
 
 
 def _verified(
     source: Source, members: tuple[Member, ...], path: Path, raw: Path, *, packed: bool
 ) -> RawFile:
-    """Hash a file (once while it does not change) and hold it against the hash that is known."""
+    """Hash a file and hold it against the hash that is known."""
     label = source.file if packed or not source.is_archive else Path(members[0].file).name
     expected = source.sha256 if label == source.file else members[0].sha256
-    stat = path.stat()
     book = raw / "hashes.json"
-    known: dict[str, Any] = read_json(book) if book.is_file() else {}
-    entry = known.get(label, {})
-    stamp = {"path": str(path.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns}
-    unchanged = all(entry.get(key) == value for key, value in stamp.items())
-    found = entry["sha256"] if unchanged else _sha256(path)
-    pinned = expected or (entry.get("sha256") if source.url else None)
+    known: dict[str, Any] = read_json(book) if source.url and book.is_file() else {}
+    pinned = expected or known.get(label, {}).get("sha256")
+    found, here = _sha256(path), path.stat().st_size
     size = source.size if label == source.file else None
-    if (pinned and found != pinned) or size not in (None, stat.st_size):
+    if (pinned and found != pinned) or size not in (None, here):
         why = f"the sha256 pinned on first use in {book}: {pinned}"
         if expected or not pinned:
             why = f"the sha256 in study.yaml: {expected}" if expected else "the size in study.yaml"
@@ -110,13 +125,13 @@ def _verified(
             "A raw file is not the one that is expected: it is truncated or altered.",
             where=str(path),
             rule=why,
-            found=f"{found} ({stat.st_size:,} bytes" + (f" of {size:,})" if size else ")"),
+            found=f"{found} ({here:,} bytes" + (f" of {size:,})" if size else ")"),
             remedy=remedy + ("" if expected else f" If the change is meant, delete {book}."),
         )
-    if entry != {**stamp, "sha256": found}:
+    if source.url and not pinned:
         with writable(raw):
-            write_json({**known, label: {**stamp, "sha256": found}}, book)
-    return RawFile(source, path, members, packed, found, stat.st_size)
+            write_json({**known, label: {"sha256": found}}, book)
+    return RawFile(source, path, members, packed, found, here)
 
 
 def _sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pmlib.canon.known import known_by
 from pmlib.engine import collect, open_engine
 from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS, HASH
+from pmlib.studies import queries
 from pmlib.studies.contracts import check
 from pmlib.studies.fetch import RawFile
 from pmlib.studies.reading import Account, quoted
@@ -27,7 +28,7 @@ from pmlib.studies.sources import register, register_absent, telling
 from pmlib.studies.spec import StudySpec
 
 
-def ingest(spec: StudySpec, folder: Path, files: Iterable[RawFile], work: Path) -> dict[str, Any]:
+def ingest(spec: StudySpec, folder: Path, files: Sequence[RawFile], work: Path) -> dict[str, Any]:
     """Write ``tables/<name>.parquet`` of a study into the empty folder `work`.
 
     Returns ``notes`` (sentences on the data as they came) and ``raw`` (what became of each raw
@@ -43,15 +44,15 @@ def ingest(spec: StudySpec, folder: Path, files: Iterable[RawFile], work: Path) 
         connection.execute("SET autoinstall_known_extensions = false")
         accounts: list[Account] = []
         notes: list[str] = []
-        held = list(files)
         for source in spec.sources:
-            own = [file for file in held if file.source is source]
+            own = [file for file in files if file.source is source]
             for account, said in register(connection, source, own, staging, spec.customer_ids):
                 accounts.append(account)
                 notes += [*said, *account.notes()]
             for member in source.members:
                 if member.table not in [account.table for account in accounts]:
                     notes.append(register_absent(connection, member))
+        queries.close(connection, [file.path for file in files], [staging, tables])
         for table, sql_file in spec.tables.items():
             _write(connection, table, folder / sql_file, tables / f"{table}.parquet")
         notes += [_note(connection, note.text, note.sql) for note in spec.notes]
@@ -140,7 +141,7 @@ def _write(connection: Connection, table: str, sql: Path, target: Path) -> None:
             remedy="Add the file, or correct 'tables' in study.yaml.",
         ) from None
     try:
-        relation = _query(connection, query, where=str(sql))
+        relation = queries.query(connection, query, where=str(sql))
         columns = zip(relation.columns, map(str, relation.types), strict=True)
         written = ", ".join(_column(table, *column) for column in columns)
         relation.select(written).write_parquet(str(target), compression="zstd")
@@ -152,22 +153,6 @@ def _write(connection: Connection, table: str, sql: Path, target: Path) -> None:
             found=telling(error),
             remedy="Mend the SQL, or the value of the raw file that it stumbles over.",
         ) from None
-
-
-def _query(connection: Connection, query: str, *, where: str) -> duckdb.DuckDBPyRelation:
-    """Open a query; refuse all that is no query, for the SQL of a study changes nothing."""
-    statements = connection.extract_statements(query)
-    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
-        raise StudyError(
-            "The SQL of a study is not a query.",
-            where=where,
-            rule="one SELECT",
-            found=f"{len(statements)} statements" if len(statements) != 1 else "another one",
-            remedy="Let it be one SELECT.",
-        )
-    relation = connection.sql(query)
-    assert relation is not None
-    return relation
 
 
 def _column(table: str, name: str, dtype: str) -> str:
@@ -197,7 +182,7 @@ def _note(connection: Connection, text: str, sql: str | None) -> str:
     if sql is None:
         return text
     try:
-        (n,) = _query(connection, sql, where=f"notes: {text!r}").fetchall()[0]
+        (n,) = queries.query(connection, sql, where=f"notes: {text!r}").fetchall()[0]
         return text.format(n=f"{n:,}" if isinstance(n, int | float) else n)
     except (duckdb.Error, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
         raise StudyError(

@@ -30,18 +30,26 @@ IdForm = Literal["as-written", "without-leading-zeros", "without-point-zero", "i
 class Strict(BaseModel):
     """Unknown keys and wrong types are errors, not guesses."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Csv(Strict):
     """How a delimited text file is written. Its columns arrive as text; the SQL gives types."""
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """What separates the fields of a line."""
     quote: Annotated[str, Field(max_length=1)] = '"'
+    """What encloses a field that holds the delimiter; empty where nothing does."""
     encoding: str = "utf-8"
+    """Such as utf-8, cp1252, iso8859-2, gb18030."""
     header: bool = True
+    """Whether the first line names the columns."""
     columns: list[str] | None = None
+    """Their names, where no line does."""
     missing: list[str] = [""]
+    """What stands for no value."""
 
     @model_validator(mode="after")
     def _named(self) -> Csv:
@@ -96,6 +104,7 @@ class Member(Strict):
     table: Name
     """The name under which the SQL finds it."""
     csv: Csv = Csv()
+    """How a delimited text file is written."""
     skip: Annotated[int, Field(ge=0)] = 0
     """Lines of title above the names of the columns."""
     footer: Annotated[int, Field(ge=0)] = 0
@@ -125,10 +134,15 @@ class Server(Strict):
     """A PostgreSQL server. The password is read from the environment, never from a file."""
 
     host: str
+    """Its address."""
     port: Annotated[int, Field(gt=0, lt=65536)] = 5432
+    """Its port."""
     database: str
+    """The database on it."""
     user: str
+    """Who logs in; let it be somebody who may only read."""
     password_variable: str = "PGPASSWORD"  # noqa: S105
+    """The variable of the environment that holds the password."""
 
 
 _OF_A_TABLE = ("table", "csv", "rows", "skip", "footer", "without", "read")
@@ -149,10 +163,16 @@ class Source(Strict):
     """A raw file of the study, or a server: where raw tables come from."""
 
     file: FileName = ""
+    """Its name in the study's folder, in the folder `raw` there, or in a mirror. A pattern such as
+    payments_*.csv, or a folder, names several of one's own files that are one table."""
     server: Server | None = None
+    """A PostgreSQL server, in place of a file."""
     url: Annotated[str, Field(pattern="^https?://")] | None = None
+    """Where the file is downloaded from, if it is not here."""
     sha256: Sha256 | None = None
+    """Of the file; without one, the first download is trusted and pinned."""
     size: Annotated[int, Field(gt=0)] | None = None
+    """Of the file, in bytes."""
     members: list[Member] = []
     """The tables of a file; a plain file has one, itself."""
     tables: dict[Name, str] = {}
@@ -208,47 +228,74 @@ class AttributeSpec(Strict):
     """A further column of customers (or an outcome of contacts), as `pmlib.studies.Attribute`."""
 
     label: str
+    """Its name as the report writes it."""
     unit: str = ""
+    """Its unit, such as EUR or years."""
     role: Literal["feature", "descriptor", "sensitive"] = "feature"
+    """A feature may form segments; a descriptor describes and predicts, but forms none; a sensitive
+    column checks fairness only."""
     known_before_contact: bool = True
+    """False for what is known only after the outcome: to predict with it would be leakage."""
 
 
 class ChannelSpec(Strict):
     """A channel that a plan may use, as `pmlib.studies.Channel`."""
 
     name: Text
+    """Its name, as contacts have it."""
     cost: Annotated[float, Field(ge=0)]
+    """Of one contact, in the study's currency."""
     capacity: Annotated[int, Field(ge=0)] | None = None
+    """Contacts that a campaign can make by it; without one, any number."""
 
 
 class Note(Strict):
     """A sentence on the data as they came; ``{n}`` is what the SQL counts at ingest."""
 
     text: str
+    """The sentence, which the report says with the study's description."""
     sql: str | None = None
+    """A query of one value over the raw tables."""
 
 
 class StudySpec(Strict):
     """A study.yaml."""
 
     title: Text
+    """Of the study, for the report."""
     description: Text
+    """What the data are, in a paragraph for readers of the report."""
     licence: Text
+    """On what terms the data may be used."""
     citation: str = ""
+    """The work to be cited: its key in the report's bibliography."""
     simulated: bool = False
+    """Whether the data are made by the simulated bank; that study has no files."""
     as_of: Annotated[dt.date, Field(strict=False)]
+    """The last day that the data know; nothing in them is dated later."""
     currency: Text
+    """Of all amounts, such as EUR."""
     value_is: Literal["margin", "sales"] = "margin"
+    """What the value of a contact is: the bank's margin, or sales where margins are not known."""
     customer_ids: IdForm = "as-written"
     """What is done to every customer's id, so that ids of several files meet."""
     sources: list[Source] = []
+    """The raw files and servers."""
     tables: dict[Literal[TABLES], FileName] = {}  # type: ignore[valid-type]
+    """By canonical table, the SQL file that makes it: one SELECT over the raw tables, in DuckDB's
+    dialect. It reads no other file, and nothing that changes from run to run."""
     attributes: dict[Name, AttributeSpec] = {}
+    """The further columns of customers, by name; each must be declared."""
     outcomes: dict[Name, AttributeSpec] = {}
+    """The further columns of contacts, by name: what came of them."""
     structural_pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    """Pairs of product_id of which the first implies the second by construction: no finding."""
     channels: list[ChannelSpec] = []
+    """What a plan may use; without any, no plan is made."""
     notes: list[Note] = []
+    """What readers must know of the data."""
     parameters: dict[str, Any] = {}
+    """Parameters that this study sets; those of the command line prevail."""
 
     @model_validator(mode="after")
     def _complete(self) -> StudySpec:

@@ -22,8 +22,8 @@ from pmlib.engine import Engine, collect, open_engine
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import Parameters
+from pmlib.studies import forms, queries, reading, sources, words
 from pmlib.studies import ingest as ingestion
-from pmlib.studies import forms, reading, sources, words
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
 
@@ -240,10 +240,10 @@ def _tables(folder: Path) -> dict[str, Path]:
 def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Parameters) -> str:
     """Hash what the tables depend on: the declaration, the SQL, the raw files, the code."""
     parts = {file: _digest(folder / file) for file in (SPEC_FILE, *spec.tables.values())}
-    parts |= {file.path.name: file.sha256 for file in files}
-    code = [
-        Path(str(module.__file__)) for module in (ingestion, sources, reading, forms, words, schema)
-    ]
+    for number, file in enumerate(files):  # two files of different folders may have one name
+        parts[f"file {number} {file.path.name}"] = file.sha256
+    modules = (ingestion, queries, sources, reading, forms, words, schema)
+    code = [Path(str(module.__file__)) for module in modules]
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
         settings = {name: getattr(params, name) for name in casebank.PARAMETERS}

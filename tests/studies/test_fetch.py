@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import os
 import threading
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.studies import prepare
+from pmlib.studies.fetch import obtain
+from pmlib.studies.spec import Member, Source
 
 BODY = ("customer_id,income\n" + "".join(f"c{i},{i}.5\n" for i in range(5_000))).encode()
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -168,6 +172,36 @@ def test_without_a_known_hash_the_first_use_pins_it(tmp_path, server):
     assert SHA in caught.value.rule
 
 
+def test_the_pin_holds_for_later_copies_from_elsewhere(tmp_path, server):
+    study = make_study(tmp_path / "people", server.url, sha256=None)
+    prepare(study, Parameters())
+    (study / "raw" / "people.csv").unlink()
+    mirror = tmp_path / "mirror"
+    (mirror / "people").mkdir(parents=True)
+    (mirror / "people" / "people.csv").write_bytes(BODY + b"x,1\n")
+    with pytest.raises(StudyError, match="pinned on first use"):
+        prepare(study, Parameters(), mirror=mirror)
+
+
+def test_a_file_changed_in_place_is_seen_whatever_its_size_and_time_say(tmp_path):
+    study = make_study(tmp_path / "people", "null", sha256=None)
+    file = study / "people.csv"
+    file.write_bytes(BODY)
+    first = prepare(study, Parameters())
+    before = file.stat()
+    file.write_bytes(BODY.replace(b"c7,7.5", b"c7,9.5"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    second = prepare(study, Parameters())
+    assert second.fingerprint != first.fingerprint
+    assert not (study / "raw").exists()  # what one owns is not pinned
+    query = "SELECT income FROM read_parquet(?) WHERE customer_id = 'c7'"
+    found = [
+        duckdb.execute(query, [str(s.tables["customers"])]).fetchall() for s in (first, second)
+    ]
+    assert found == [[(7.5,)], [(9.5,)]]
+
+
 def test_a_mirror_is_read_in_place_without_the_network(tmp_path):
     study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv")
     mirror = tmp_path / "mirror"
@@ -217,8 +251,73 @@ def test_a_mirror_folder_that_is_not_there_is_told(tmp_path, server):
 
 
 def test_a_study_folder_that_cannot_be_written_is_told(tmp_path):
-    study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv")
+    study = make_study(tmp_path / "people", "http://127.0.0.1:9/people.csv", sha256=None)
     (study / "people.csv").write_bytes(BODY)
     (study / "raw").write_text("a file where a folder should be")
     with pytest.raises(StudyError, match="cannot be written to"):
         prepare(study, Parameters())
+
+
+# --- several files of one source ----------------------------------------------------------------
+
+
+def names(folder: Path, file: str) -> list[str]:
+    source = Source(file=file, members=[Member(file=file, table="payments")])
+    found = obtain(source, folder, mirror=None, progress=print)
+    assert all(raw.members == tuple(source.members) for raw in found)
+    return [raw.path.relative_to(folder).as_posix() for raw in found]
+
+
+def test_a_pattern_or_a_folder_names_all_files_that_fit_in_the_order_of_their_paths(tmp_path):
+    bank = tmp_path / "b[a]nk"  # what a pattern means is not meant in the study's own path
+    for name in ("p_2.csv", "p_1.csv", "q.csv", "in/b.csv", "in/a.csv", "in/deep/c.csv"):
+        (bank / name).parent.mkdir(parents=True, exist_ok=True)
+        (bank / name).write_text("id\n1\n")
+    (bank / "in" / ".DS_Store").write_text("hidden")
+    (bank / "in" / "~$a.csv").write_text("of an open workbook")
+    assert names(bank, "p_*.csv") == ["p_1.csv", "p_2.csv"]
+    assert names(bank, "in") == names(bank, "in/") == ["in/a.csv", "in/b.csv"]
+    assert names(bank, "in/**/*.csv") == ["in/a.csv", "in/b.csv", "in/deep/c.csv"]
+    assert names(bank, "q.csv") == ["q.csv"]
+    (bank / "p_*.csv").write_text("id\n1\n")  # a file that is really called so
+    assert names(bank, "p_*.csv") == ["p_*.csv"]
+
+
+@pytest.mark.parametrize(
+    ("file", "found"), [("x_*.csv", "no such file"), ("in", "a folder without raw files")]
+)
+def test_a_pattern_or_folder_without_files_is_told(tmp_path, file, found):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(StudyError, match="raw file is missing") as caught:
+        names(tmp_path, file)
+    assert caught.value.found == found
+
+
+def test_a_file_that_comes_or_goes_gives_new_tables(tmp_path):
+    study = make_study(tmp_path / "people", "null", sha256=None)
+    declared = (study / "study.yaml").read_text()
+    (study / "study.yaml").write_text(
+        declared.replace("file: people.csv", "file: p_*.csv\n    table: people")
+    )
+    (study / "p_1.csv").write_bytes(BODY)
+    made = [prepare(study, Parameters())]
+    (study / "p_2.csv").write_text("customer_id,income\nz,1\n")
+    made.append(prepare(study, Parameters()))
+    (study / "p_2.csv").unlink()
+    made.append(prepare(study, Parameters()))
+    assert [one.rows["customers"] for one in made] == [5_000, 5_001, 5_000]
+    assert made[0].fingerprint == made[2].fingerprint
+
+
+def test_files_of_one_name_in_two_folders_are_both_seen(tmp_path):
+    study = make_study(tmp_path / "people", "null", sha256=None)
+    declared = (study / "study.yaml").read_text()
+    both = "file: a/p.csv\n    table: people\n  - file: b/p.csv\n    table: others"
+    declared = declared.replace("file: people.csv\n    url: null\n    sha256: null", both)
+    (study / "study.yaml").write_text(declared)
+    for folder in ("a", "b"):
+        (study / folder).mkdir()
+        (study / folder / "p.csv").write_bytes(BODY)
+    first = prepare(study, Parameters())
+    (study / "a" / "p.csv").write_bytes(BODY + b"z,1\n")
+    assert prepare(study, Parameters()).rows == {"customers": first.rows["customers"] + 1}
