@@ -1,0 +1,224 @@
+"""Workbooks written by other libraries, against what was put in."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from pathlib import Path
+
+import openpyxl
+import pytest
+import xlsxwriter
+import xlwt
+from odf.opendocument import OpenDocumentSpreadsheet
+from odf.table import Table, TableCell, TableRow
+from odf.text import P
+
+from pmlib.errors import StudyError
+from pmlib.studies.workbooks import Sheet, sheets, to_text
+
+LEAP = dt.date(2020, 2, 29)
+
+
+def text_of(path: Path, sheet: str = "") -> tuple[list[list[str]], list[str]]:
+    """The records that a sheet becomes, and the notes."""
+    target = path.with_suffix(".text")
+    notes = to_text(path, sheet, target)
+    with target.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file)), notes
+
+
+# What is put in, at C4 and below, and what must come out.
+CELLS = [
+    (["id", "day", "amount"], ["id", "day", "amount"]),
+    (["007", LEAP, 1234.5], ["007", "2020-02-29", "1234.5"]),
+    (["1,234", dt.datetime(2020, 2, 29, 13, 45, 1), 3.0], ["1,234", "2020-02-29 13:45:01", "3"]),
+    ([' a\nb "q"', dt.datetime(2020, 2, 29), -0.1], [' a\nb "q"', "2020-02-29", "-0.1"]),
+    (["Köln 客户 🏦", dt.date(1950, 1, 1), 1e-7], ["Köln 客户 🏦", "1950-01-01", "1e-07"]),
+    ([True, None, 10**15 - 1], ["true", "", "999999999999999"]),
+    ([None, None, None], ["", "", ""]),
+    (["2020-02-29", "3.0", "1e5"], ["2020-02-29", "3.0", "1e5"]),
+]  # fmt: skip
+EXPECTED = [["", "", "", "", ""]] * 3 + [["", "", *row] for _, row in CELLS]
+
+
+def xlsx(path: Path, *, date_1904: bool) -> None:
+    book = xlsxwriter.Workbook(path, {"date_1904": date_1904})
+    sheet = book.add_worksheet("Data")
+    day = book.add_format({"num_format": "dd.mm.yyyy"})
+    for row, (cells, _) in enumerate(CELLS, start=3):
+        for column, cell in enumerate(cells, start=2):
+            if isinstance(cell, dt.date):
+                sheet.write_datetime(row, column, cell, day)
+            elif isinstance(cell, str):
+                sheet.write_string(row, column, cell)
+            elif cell is not None:
+                sheet.write(row, column, cell)
+    book.close()
+
+
+def xls(path: Path, *, date_1904: bool) -> None:
+    book = xlwt.Workbook()
+    book.dates_1904 = date_1904
+    sheet = book.add_sheet("Data")
+    style = xlwt.easyxf(num_format_str="DD.MM.YYYY HH:MM:SS")
+    zero = dt.datetime(1904, 1, 1) if date_1904 else dt.datetime(1899, 12, 30)
+    for row, (cells, _) in enumerate(CELLS, start=3):
+        for column, cell in enumerate(cells, start=2):
+            if isinstance(cell, dt.date):
+                moment = dt.datetime(*cell.timetuple()[:6])
+                sheet.write(row, column, (moment - zero) / dt.timedelta(days=1), style)
+            elif cell is not None:
+                sheet.write(row, column, cell)
+    book.save(str(path))
+
+
+def ods(path: Path) -> None:
+    book = OpenDocumentSpreadsheet()
+    table = Table(name="Data")
+    table.addElement(TableRow(numberrowsrepeated=3))
+    for cells, _ in CELLS:
+        row = TableRow()
+        row.addElement(TableCell(numbercolumnsrepeated=2))
+        for cell in cells:
+            kinds = {dt.date: "date", dt.datetime: "date", bool: "boolean", str: "string"}
+            kind = kinds.get(type(cell), "float")
+            value = {
+                "date": {"datevalue": cell.isoformat() if kind == "date" else ""},
+                "boolean": {"booleanvalue": "true"}, "float": {"value": cell}, "string": {},
+            }[kind]  # fmt: skip
+            made = TableCell() if cell is None else TableCell(valuetype=kind, **value)
+            for line in str(cell).split("\n") if isinstance(cell, str) else []:
+                made.addElement(P(text=line.replace(" a", "a")))
+            row.addElement(made)
+        table.addElement(row)
+    book.spreadsheet.addElement(table)
+    book.save(path)
+
+
+@pytest.mark.parametrize("date_1904", [False, True])
+@pytest.mark.parametrize("write", [xlsx, xls])
+def test_a_sheet_of_excel_is_written_cell_for_cell(tmp_path, write, date_1904):
+    path = tmp_path / f"bank.{write.__name__}"
+    write(path, date_1904=date_1904)
+    assert text_of(path, "Data") == (EXPECTED, [])
+
+
+def test_a_sheet_of_opendocument_is_written_cell_for_cell(tmp_path):
+    ods(tmp_path / "bank.ods")
+    # Blanks at the start of a paragraph are markup of their own there; odfpy writes none.
+    expected = [[cell.replace(" a", "a") for cell in row] for row in EXPECTED]
+    assert text_of(tmp_path / "bank.ods") == (expected, [])
+
+
+def test_what_a_workbook_is_decides_and_not_its_ending(tmp_path):
+    xlsx(tmp_path / "bank.xlsx", date_1904=False)
+    path = (tmp_path / "bank.xlsx").rename(tmp_path / "bank.xls")
+    assert text_of(path)[0] == EXPECTED
+
+
+def test_sheets_say_what_sets_them_apart(tmp_path):
+    book = xlsxwriter.Workbook(tmp_path / "bank.xlsx")
+    book.add_worksheet("Data").write("B3", 1)
+    book.add_worksheet("Nothing")
+    for name, hide in (("Hidden", "hide"), ("Very", "very_hidden")):
+        sheet = book.add_worksheet(name)
+        sheet.write(0, 0, 1)
+        getattr(sheet, hide)()
+    chart = book.add_chart({"type": "line"})
+    chart.add_series({"values": "=Data!$B$3:$B$3"})
+    book.add_chartsheet("Drawn").set_chart(chart)
+    book.close()
+    assert sheets(tmp_path / "bank.xlsx") == [
+        Sheet("Data", 3, 2), Sheet("Nothing", 0, 0, "empty"), Sheet("Hidden", 1, 1, "hidden"),
+        Sheet("Very", 1, 1, "hidden"), Sheet("Drawn", 0, 0, "chart"),
+    ]  # fmt: skip
+    assert text_of(tmp_path / "bank.xlsx")[0] == [["", ""], ["", ""], ["", "1"]]
+
+
+def test_cells_with_errors_keep_their_text(tmp_path):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet["A1"], sheet["A2"], sheet["C30"], sheet["A3"] = "x", "#N/A", "#DIV/0!", "#N/A as text"
+    book.save(tmp_path / "bank.xlsx")
+    rows, notes = text_of(tmp_path / "bank.xlsx")
+    assert (rows[1][0], rows[2][0], rows[29][2]) == ("#N/A", "#N/A as text", "#DIV/0!")
+    assert notes == ["Cells that hold an error: 2 (A2 #N/A, C30 #DIV/0!)."]
+
+
+def test_formulas_that_nobody_computed_are_told(tmp_path):
+    book = openpyxl.Workbook()  # it writes formulas without their values
+    sheet = book.active
+    sheet["A1"], sheet["A2"], sheet["B2"] = "x", "=1+1", 5
+    book.save(tmp_path / "bank.xlsx")
+    rows, notes = text_of(tmp_path / "bank.xlsx")
+    assert rows == [["x", ""], ["", "5"]]
+    assert "never computed and read as empty: 1 (A2)" in notes[0]
+
+
+def test_values_of_formulas_are_read(tmp_path):
+    book = xlsxwriter.Workbook(tmp_path / "bank.xlsx")
+    sheet = book.add_worksheet()
+    sheet.write_formula("A1", "=1+1", None, 2)
+    sheet.write_formula("A2", '="a"', None, "a")
+    book.close()
+    assert text_of(tmp_path / "bank.xlsx") == ([["2"], ["a"]], [])
+
+
+def test_numbers_that_a_workbook_has_cut_are_told(tmp_path):
+    book = xlsxwriter.Workbook(tmp_path / "bank.xlsx")
+    book.add_worksheet().write_number(0, 0, 4111111111111111)
+    book.close()
+    rows, notes = text_of(tmp_path / "bank.xlsx")
+    assert rows == [["4111111111111111"]]
+    assert "16 digits and more, of which a workbook keeps 15: 1" in notes[0]
+
+
+def test_a_moment_that_a_serial_number_misses_is_the_next_second(tmp_path):
+    book = xlsxwriter.Workbook(tmp_path / "bank.xlsx")
+    form = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+    book.add_worksheet().write_number(0, 0, 43890 - 1e-9, form)
+    book.close()
+    assert text_of(tmp_path / "bank.xlsx")[0] == [["2020-02-29"]]
+
+
+def test_durations_are_hours_minutes_and_seconds(tmp_path):
+    book = openpyxl.Workbook()
+    book.active["A1"] = dt.timedelta(hours=30, seconds=5)
+    book.active["A2"] = dt.time(8, 30)
+    book.save(tmp_path / "bank.xlsx")
+    assert text_of(tmp_path / "bank.xlsx")[0] == [["30:00:05"], ["08:30:00"]]
+
+
+def test_a_merged_cell_has_its_value_at_its_top_left(tmp_path):
+    book = xlsxwriter.Workbook(tmp_path / "bank.xlsx")
+    sheet = book.add_worksheet()
+    sheet.merge_range("A1:B2", "both")
+    sheet.write("C2", 1)
+    book.close()
+    assert text_of(tmp_path / "bank.xlsx")[0] == [["both", "", ""], ["", "", "1"]]
+
+
+def test_several_sheets_need_a_name(tmp_path):
+    book = openpyxl.Workbook()
+    book.active["A1"] = 1
+    book.create_sheet("Other")["A1"] = 2
+    book.save(tmp_path / "bank.xlsx")
+    with pytest.raises(StudyError, match=r"several sheets(.|\n)*Sheet, Other"):
+        text_of(tmp_path / "bank.xlsx")
+    with pytest.raises(StudyError, match=r"no such sheet(.|\n)*'Third'(.|\n)*Sheet, Other"):
+        text_of(tmp_path / "bank.xlsx", "Third")
+
+
+def test_an_empty_workbook_is_told(tmp_path):
+    openpyxl.Workbook().save(tmp_path / "bank.xlsx")
+    with pytest.raises(StudyError, match=r"workbook is empty(.|\n)*Sheet \(empty\)"):
+        text_of(tmp_path / "bank.xlsx")
+
+
+def test_a_workbook_that_is_cut_off_is_told(tmp_path):
+    xlsx(tmp_path / "bank.xlsx", date_1904=False)
+    whole = (tmp_path / "bank.xlsx").read_bytes()
+    (tmp_path / "bank.xlsx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StudyError, match="workbook cannot be read"):
+        text_of(tmp_path / "bank.xlsx")
