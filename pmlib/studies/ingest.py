@@ -17,6 +17,7 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.engine import collect, open_engine
 from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS, HASH
+from pmlib.studies.arms import settle_arms
 from pmlib.studies.contracts import check
 from pmlib.studies.fetch import RawFile
 from pmlib.studies.reading import Account, quoted
@@ -51,6 +52,8 @@ def ingest(spec: StudySpec, folder: Path, files: Iterable[RawFile], work: Path) 
                     notes.append(register_absent(connection, member))
         for table, sql_file in spec.tables.items():
             _write(connection, table, folder / sql_file, tables / f"{table}.parquet")
+        if "contacts" in spec.tables:
+            notes += settle_arms(connection, spec, tables / "contacts.parquet")
         notes += [_note(connection, note.text, note.sql) for note in spec.notes]
     shutil.rmtree(staging)
     return {"notes": notes, "raw": [account.record() for account in accounts]}

@@ -22,13 +22,15 @@ from pmlib.engine import Engine, collect, open_engine
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import Parameters
+from pmlib.studies import arms, forms, reading, sources, words
 from pmlib.studies import ingest as ingestion
-from pmlib.studies import forms, reading, sources, words
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
 
 _MANIFEST = "study.json"
-_AS_DECLARED = ("title", "licence", "citation", "simulated", "as_of", "currency", "value_is")
+_AS_DECLARED = (
+    "title", "licence", "citation", "simulated", "as_of", "currency", "value_is", "assignment",
+)  # fmt: skip
 
 KEPT = 8
 """Sets of tables that a study keeps at least: going back to earlier settings costs nothing."""
@@ -90,6 +92,10 @@ class Study:
         Parameter values that study.yaml sets.
     value_is : str
         What the value of a contact is: ``margin``, or ``sales`` where margins are not known.
+    control : tuple of str
+        What the study itself calls the arms that the table of contacts calls ``control``.
+    assignment : str or None
+        Who decided whom to contact, as declared: ``randomised``, ``chosen``, or None.
     """
 
     name: str
@@ -113,6 +119,8 @@ class Study:
     fingerprint: str
     overrides: Mapping[str, Any]
     value_is: str = "margin"
+    control: tuple[str, ...] = ()
+    assignment: str | None = None
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""
@@ -231,9 +239,8 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
     """Hash what the tables depend on: the declaration, the SQL, the raw files, the code."""
     parts = {file: _digest(folder / file) for file in (SPEC_FILE, *spec.tables.values())}
     parts |= {file.path.name: file.sha256 for file in files}
-    code = [
-        Path(str(module.__file__)) for module in (ingestion, sources, reading, forms, words, schema)
-    ]
+    modules = (ingestion, sources, reading, forms, words, arms, schema)
+    code = [Path(str(module.__file__)) for module in modules]
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
         settings = {name: getattr(params, name) for name in casebank.PARAMETERS}
@@ -258,6 +265,7 @@ def _study(spec: StudySpec, folder: Path, target: Path, files: list[RawFile]) ->
         outcomes={name: Attribute(**a.model_dump()) for name, a in spec.outcomes.items()},
         structural_pairs=tuple((first, second) for first, second in spec.structural_pairs),
         channels=tuple(Channel(**channel.model_dump()) for channel in spec.channels),
+        control=tuple(spec.control or ()),
         notes=tuple(manifest["notes"]),
         sources=tuple(
             {
