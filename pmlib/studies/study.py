@@ -28,9 +28,7 @@ from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writab
 from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
 
 _MANIFEST = "study.json"
-_AS_DECLARED = (
-    "title", "licence", "citation", "simulated", "as_of", "currency", "value_is", "assignment",
-)  # fmt: skip
+_AS_DECLARED = ("title", "licence", "citation", "simulated", "as_of", "currency", "value_is")
 
 KEPT = 8
 """Sets of tables that a study keeps at least: going back to earlier settings costs nothing."""
@@ -94,8 +92,6 @@ class Study:
         What the value of a contact is: ``margin``, or ``sales`` where margins are not known.
     control : tuple of str
         What the study itself calls the arms that the table of contacts calls ``control``.
-    assignment : str or None
-        Who decided whom to contact, as declared: ``randomised``, ``chosen``, or None.
     """
 
     name: str
@@ -120,7 +116,6 @@ class Study:
     overrides: Mapping[str, Any]
     value_is: str = "margin"
     control: tuple[str, ...] = ()
-    assignment: str | None = None
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""
