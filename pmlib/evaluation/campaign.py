@@ -38,7 +38,8 @@ class Campaign(Finding):
     """Contacts of one campaign, one row an assignment.
 
     Its fact ``campaign_kind`` is ``randomised`` (a control group and known propensities),
-    ``uncontrolled`` (contacts only), ``nothing_planned`` or ``no_contacts``.
+    ``undrawn`` (contacts beside a control group without propensities), ``uncontrolled`` (contacts
+    only), ``nothing_planned`` or ``no_contacts``.
 
     Attributes
     ----------
@@ -76,8 +77,9 @@ class Campaign(Finding):
         """The contacts, or why they can show no effect."""
         if self.absent:
             return Finding(absent=self.absent)
-        if self.facts["campaign_kind"] != "randomised":
-            return missing("no_control", section="")
+        kind = self.facts["campaign_kind"]
+        if kind != "randomised":
+            return missing("undrawn" if kind == "undrawn" else "no_control", section="")
         return self.contacts
 
     @property
@@ -161,9 +163,12 @@ def open_campaign(
             "randomised", recorded, facts={"campaign_source": "recorded"}, outcomes=outcomes,
             quotes={"campaign": latest, "costs_declared": recorded["cost"].max() > 0},
         )  # fmt: skip
-    made = recorded[recorded["arm"] != CONTROL].reset_index(drop=True)
-    source = {"campaign_source": "all_contacts"}
-    return known.campaign("uncontrolled", made, facts=source, outcomes=outcomes)
+    left_out = recorded["arm"] == CONTROL
+    made = recorded[~left_out].reset_index(drop=True)
+    return known.campaign(
+        "undrawn" if left_out.any() else "uncontrolled", made, outcomes=outcomes,
+        facts={"campaign_source": "all_contacts"}, quotes={"undrawn": Phrase("undrawn")},
+    )  # fmt: skip
 
 
 def _carried_out(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pmlib.canon.contacts import CONTROL, answered, campaigns, made
 from pmlib.engine import collect, day_number
-from pmlib.numbers import Finding, Level, Number, needs
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.profiling.quality import iso_day, suppress_each, with_rate
 from pmlib.safeguards import EXCLUSIONS, count_exclusions, exclusions, suppress
 
@@ -24,9 +24,13 @@ def controlled_tests(contacts: nw.LazyFrame) -> list[str]:
     A randomised pilot is a question put to customers; what it brought says little of how the bank
     sells day by day. Where every campaign is a test, none is named: they are all there is.
     """
-    table = campaigns(contacts).sort_values("campaign_id", kind="stable")
-    tests = table.loc[table["randomised"], "campaign_id"]
-    return tests.tolist() if len(tests) < len(table) else []
+    return _tests_among(campaigns(contacts))
+
+
+def _tests_among(known: pd.DataFrame) -> list[str]:
+    """Campaigns that were tests, of what `campaigns` tells; none where all were."""
+    tests = known.loc[known["randomised"], "campaign_id"]
+    return sorted(tests) if len(tests) < len(known) else []
 
 
 def answers(contacts: nw.LazyFrame) -> nw.LazyFrame:
@@ -70,23 +74,24 @@ def contact_responses(
     counted["channel"] = counted["channel"].fillna("")
     keys = ["campaign", "arm", "product", "channel"]
     reduced = {"first": "min", "last": "max", **dict.fromkeys(_SUMS, "sum")}
-    campaigns = counted.groupby(keys[:2], as_index=False).agg(reduced)
-    campaigns = campaigns.sort_values(["first", "campaign", "arm"], kind="stable")
-    began = {name: position for position, name in enumerate(campaigns["campaign"].unique())}
+    arms = counted.groupby(keys[:2], as_index=False).agg(reduced)
+    arms = arms.sort_values(["first", "campaign", "arm"], kind="stable")
+    began = {name: position for position, name in enumerate(arms["campaign"].unique())}
     offers = counted.assign(_order=counted["campaign"].map(began))
     offers = offers.sort_values(["_order", "product", "arm", "channel"], kind="stable")
-    tests = controlled_tests(contacts)
-    numbers, facts = _response(campaigns, tests, confidence_level)
-    campaigns = campaigns.assign(**{end: campaigns[end].map(iso_day) for end in ("first", "last")})
+    known = campaigns(contacts)
+    tests, drawn = _tests_among(known), bool(known["randomised"].any())
+    numbers, facts = _response(arms, tests, confidence_level, drawn=drawn)
+    arms = arms.assign(**{end: arms[end].map(iso_day) for end in ("first", "last")})
 
     def shown(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         table = _with_costs(table, confidence_level).reset_index(drop=True)
         return suppress(table, count="contacts", minimum=minimum, by=by)
 
-    campaigns = shown(campaigns, keys[:2])
+    arms = shown(arms, keys[:2])
     return Finding(
-        campaigns, tuple(numbers), facts, {"tests": tests},
-        {"campaigns": campaigns.drop(columns=["last", "suppressed"]),
+        arms, tuple(numbers), facts, {"tests": tests, "undrawn": Phrase("undrawn")},
+        {"campaigns": arms.drop(columns=["last", "suppressed"]),
          "offers": shown(offers[[*keys, *_SUMS]], keys)},
     )  # fmt: skip
 
@@ -127,22 +132,23 @@ def _with_costs(table: pd.DataFrame, confidence_level: float) -> pd.DataFrame:
 
 
 def _response(
-    campaigns: pd.DataFrame, tests: Sequence[str], confidence_level: float
+    arms: pd.DataFrame, tests: Sequence[str], confidence_level: float, *, drawn: bool
 ) -> tuple[list[Number], dict[str, str]]:
     """Response of all marketing together, tests with a control group apart."""
-    left_out, tested = campaigns["arm"] == CONTROL, campaigns["campaign"].isin(tests)
+    left_out, tested = arms["arm"] == CONTROL, arms["campaign"].isin(tests)
 
     def together(rows: pd.Series) -> pd.Series:
-        return _with_costs(campaigns.loc[rows, _SUMS].sum().to_frame().T, confidence_level).iloc[0]
+        return _with_costs(arms.loc[rows, _SUMS].sum().to_frame().T, confidence_level).iloc[0]
 
     def response(key: str, row: pd.Series) -> Number:
         return Number(key, row["rate"], "share", row["low"], row["high"])
 
-    usual, control = together(~left_out & ~tested), together(left_out)
+    usual = together(~left_out & ~tested)
+    control = together(left_out & tested if tests else left_out)
     if not usual["contacts"]:
         return [], {"past_outcomes": "no_contacts"}
     numbers = [
-        Number("past_campaigns", campaigns.loc[~tested, "campaign"].nunique(), "count"),
+        Number("past_campaigns", arms.loc[~tested, "campaign"].nunique(), "count"),
         Number("past_contacts", int(usual["contacts"]), "count"),
     ]
     if not usual["answered"]:
@@ -151,7 +157,10 @@ def _response(
     if not np.isnan(usual["cost_per_sale"]):
         ends = usual["cost_low"], usual["cost_high"]
         numbers.append(Number("past_cost_per_sale", usual["cost_per_sale"], "currency", *ends))
-    facts = {"past_outcomes": "known", "past_control": "some" if control["answered"] else "none"}
+    kept = "none" if not left_out.any() else "unanswered"
+    if control["answered"]:
+        kept = "some" if drawn else "undrawn"
+    facts = {"past_outcomes": "known", "past_control": kept}
     if control["answered"]:
         numbers.append(response("past_response_control", control))
         if tests:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from pmlib.numbers import Finding, Number, needs
+from pmlib.numbers import Finding, Number, Phrase, needs
 from pmlib.safeguards import suppress
 from pmlib.strategy.case import Case
 from pmlib.strategy.effects import CellEffects, ends
@@ -62,6 +62,9 @@ def plan_study(case: Case) -> Design:
     contacts, columns = int(offers.sum()), ["planned", "offers", *money]
     sums = cells.assign(**money).groupby("segment", as_index=False)[columns].sum()
     segments = case.segments[["segment", "name", "customers"]].merge(sums, on="segment")
+    control = {}
+    if effects.kind == "response":
+        control["evidence_control"] = "undrawn" if case.evidence.undrawn_control else "none"
     made = Design(
         cells,
         (
@@ -78,11 +81,13 @@ def plan_study(case: Case) -> Design:
         facts={
             "contactable": "everybody" if case.groups.n_customers == case.total else "some",
             "evidence_kind": effects.kind,
+            **control,
             "plan_outcome": _outcome(case, effects, planned=planned),
         },
         quotes={
             "sales_for_profit": case.evidence.outcome == "value" and case.study.value_is == "sales",
             "smallest_p": Number("", effects.p_value, decimals=2),
+            "undrawn": Phrase("undrawn"),
             "untried": sorted(set(case.catalogue.channel_names) - set(effects.cells["channel"])),
             "effect": effects.kind,
             "unit": case.unit,

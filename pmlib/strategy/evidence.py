@@ -56,6 +56,7 @@ class Evidence:
     common_control: bool  # the control was not assigned to a product: all products share it
     take_up: float = 1.0  # from holding rate to sales a contact, of associations
     restates_holdings: bool = False  # see `response_is_holding`
+    undrawn_control: bool = False  # a control group is on record, but not how it was drawn
 
     def of_fold(self, fold: int) -> Evidence:
         """Keep one half of the customers."""
@@ -113,7 +114,7 @@ def count_contacts(
         A contact through an unknown channel, or no contact left to learn from.
     """
     assert sources.contacts is not None
-    _, kind, common = _campaigns(sources.contacts)
+    _, kind, common, undrawn = _campaigns(sources.contacts)
     rows = contact_rows(sources, catalogue, engine, outcome=outcome, seed=seed)
     weight, y = nw.col("weight"), nw.col("y")
     keys = ["usable", "fold", *CELL, "control"]
@@ -140,7 +141,7 @@ def count_contacts(
             rule="an offer of a product not yet held, with a known outcome",
             found="none",
         )
-    return Evidence(tallies, kind, outcome, common)
+    return Evidence(tallies, kind, outcome, common, undrawn_control=undrawn)
 
 
 def contact_rows(
@@ -154,7 +155,7 @@ def contact_rows(
     product has a row for each product.
     """
     assert sources.contacts is not None
-    usable, kind, common = _campaigns(sources.contacts)
+    usable, kind, common, _ = _campaigns(sources.contacts)
     contacts = sources.contacts.filter(nw.col("campaign_id").is_in(usable))
     if kind == "response":
         contacts = made(contacts)
@@ -197,13 +198,17 @@ def count_holdings(baskets: Baskets, catalogue: Catalogue, *, take_up: float) ->
     return Evidence(tallies, "association", "response", common_control=False, take_up=take_up)
 
 
-def _campaigns(contacts: nw.LazyFrame) -> tuple[list[str], Kind, bool]:
-    """The campaigns to learn from, what they can tell, and whether products share a control."""
+def _campaigns(contacts: nw.LazyFrame) -> tuple[list[str], Kind, bool, bool]:
+    """The campaigns to learn from, what they can tell, and what their control groups are.
+
+    Whether products share a control, and whether one is left unused, its draw not being known.
+    """
     table = campaigns(contacts)
     randomised = table[table["randomised"]]
     if randomised.empty:
-        return list(table["campaign_id"]), "response", False
-    return list(randomised["campaign_id"]), "uplift", bool((randomised["shared_control"] > 0).any())
+        return list(table["campaign_id"]), "response", False, bool((table["control"] > 0).any())
+    shared = bool((randomised["shared_control"] > 0).any())
+    return list(randomised["campaign_id"]), "uplift", shared, False
 
 
 def _for_every_product(rows: nw.LazyFrame, catalogue: Catalogue, engine: Engine) -> nw.LazyFrame:

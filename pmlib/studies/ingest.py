@@ -21,6 +21,7 @@ from pmlib.engine import collect, open_engine
 from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies import queries
+from pmlib.studies.arms import settle_arms
 from pmlib.studies.contracts import check
 from pmlib.studies.fetch import RawFile
 from pmlib.studies.reading import Account, quoted
@@ -55,6 +56,8 @@ def ingest(spec: StudySpec, folder: Path, files: Sequence[RawFile], work: Path) 
         queries.close(connection, [file.path for file in files], [staging, tables])
         for table, sql_file in spec.tables.items():
             _write(connection, table, folder / sql_file, tables / f"{table}.parquet")
+        if "contacts" in spec.tables:
+            notes += settle_arms(connection, spec, tables / "contacts.parquet")
         notes += [_note(connection, note.text, note.sql) for note in spec.notes]
     shutil.rmtree(staging)
     return {"notes": notes, "raw": [account.record() for account in accounts]}

@@ -6,7 +6,14 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from pmlib.errors import StudyError, nearest
 from pmlib.params import resolve
@@ -258,6 +265,17 @@ class Note(Strict):
     """A query of one value over the raw tables."""
 
 
+def _as_text(value: Any) -> Any:
+    """Take a number for its text: arms are compared as they are written in the raw file."""
+    if isinstance(value, bool) or value is None:
+        raise ValueError("put it in quotes, for YAML reads the words no, yes and null as no text")
+    return str(value) if isinstance(value, int | float) else value
+
+
+Arm = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
 class StudySpec(Strict):
     """A study.yaml."""
 
@@ -292,6 +310,12 @@ class StudySpec(Strict):
     """Pairs of product_id of which the first implies the second by construction: no finding."""
     channels: list[ChannelSpec] = []
     """What a plan may use; without any, no plan is made."""
+    control: list[Arm] | None = None
+    """Arms of contacts that were deliberately not contacted; empty where every arm was."""
+    assignment: Literal["randomised", "chosen"] | None = None
+    """Whether chance decided who was contacted; None where `propensity` tells."""
+    shares: dict[Arm, Share] = {}
+    """Of a randomised assignment, the probability of each arm."""
     notes: list[Note] = []
     """What readers must know of the data."""
     parameters: dict[str, Any] = {}
@@ -316,6 +340,15 @@ class StudySpec(Strict):
         channels = [channel.name for channel in self.channels]
         if len(set(channels)) < len(channels):
             raise ValueError("two 'channels' have one name")
+        return self
+
+    @model_validator(mode="after")
+    def _drawn(self) -> StudySpec:
+        declared = [name for name in ("control", "assignment", "shares") if getattr(self, name)]
+        if declared and "contacts" not in self.tables:
+            raise ValueError(f"'{declared[0]}' speaks of contacts, and 'tables' names no contacts")
+        if self.shares and self.assignment != "randomised":
+            raise ValueError("'shares' are those of a draw: say 'assignment: randomised' too")
         return self
 
 

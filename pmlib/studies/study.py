@@ -22,7 +22,7 @@ from pmlib.engine import Engine, collect, open_engine
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import Parameters
-from pmlib.studies import forms, queries, reading, sources, words
+from pmlib.studies import arms, forms, queries, reading, sources, words
 from pmlib.studies import ingest as ingestion
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
@@ -91,6 +91,8 @@ class Study:
         Parameter values that study.yaml sets.
     value_is : str
         What the value of a contact is: ``margin``, or ``sales`` where margins are not known.
+    control : tuple of str
+        What the study itself calls the arms that the table of contacts calls ``control``.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Study:
     fingerprint: str
     overrides: Mapping[str, Any]
     value_is: str = "margin"
+    control: tuple[str, ...] = ()
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""
@@ -242,7 +245,7 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
     parts = {file: _digest(folder / file) for file in (SPEC_FILE, *spec.tables.values())}
     for number, file in enumerate(files):  # two files of different folders may have one name
         parts[f"file {number} {file.path.name}"] = file.sha256
-    modules = (ingestion, queries, sources, reading, forms, words, schema)
+    modules = (ingestion, queries, sources, reading, forms, words, arms, schema)
     code = [Path(str(module.__file__)) for module in modules]
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
@@ -274,6 +277,7 @@ def _study(
         outcomes={name: Attribute(**a.model_dump()) for name, a in spec.outcomes.items()},
         structural_pairs=tuple((first, second) for first, second in spec.structural_pairs),
         channels=tuple(Channel(**channel.model_dump()) for channel in spec.channels),
+        control=tuple(spec.control or ()),
         notes=tuple(manifest["notes"]),
         sources=tuple(
             {

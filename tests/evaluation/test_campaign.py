@@ -119,7 +119,12 @@ def test_a_control_group_of_unknown_probability_shows_no_effect(bank, tmp_path):
     contacts.assign(propensity=np.nan).to_parquet(tmp_path / "contacts.parquet")
     unknown = replace(study, tables={**study.tables, "contacts": tmp_path / "contacts.parquet"})
     campaign = opened((unknown, engine, *others))
-    assert campaign.facts["campaign_kind"] == "uncontrolled"
+    assert campaign.facts["campaign_kind"] == "undrawn"
+    assert check_campaign(campaign.randomised).absent.block == "absent.undrawn"
+    facts = {key: Fact(key, value) for key, value in campaign.facts.items()}
+    text = open_language("en").render("campaign_evaluation", "campaign", facts | campaign.quotes)
+    assert "Some customers were left out on purpose" in text
+    assert "`assignment: randomised`" in text
     assert campaign.facts["campaign_source"] == "all_contacts"
     assert "control" not in set(campaign.contacts["arm"])
 

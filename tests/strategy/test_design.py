@@ -78,9 +78,23 @@ def test_without_a_control_the_response_is_used_and_called_so(tmp_path, engine):
     case = open_case(study_of(tmp_path / "response", frames), engine)
     design = strategy.plan_study(case)
     assert design.facts["evidence_kind"] == "response"
+    assert design.facts["evidence_control"] == "none"
     control = strategy.control_group(case, design)
     assert control.facts["plan_decision"] == "test"
     assert [n.key for n in control.numbers] == ["minimum_detectable_uplift", "possible_uplift"]
+
+
+def test_a_control_group_of_which_the_draw_is_not_known_is_not_denied(tmp_path, engine):
+    frames = tables()
+    frames["contacts"] = frames["contacts"].assign(propensity=np.nan)
+    design = strategy.plan_study(open_case(study_of(tmp_path / "undrawn", frames), engine))
+    assert design.facts["evidence_kind"] == "response"
+    assert design.facts["evidence_control"] == "undrawn"
+    facts = {key: Fact(key, value) for key, value in design.facts.items()}
+    text = open_language("en").render("strategy_design", "evidence", facts | design.quotes)
+    assert "Customers were left out as control." in text
+    assert "`assignment: randomised`" in text
+    assert "nobody was left out" not in text
 
 
 def test_without_contacts_the_potential_is_called_assumed(tmp_path, engine):
