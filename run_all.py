@@ -85,6 +85,11 @@ STAGE = click.Choice(params.CHAPTERS)
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
 @click.option("--check", is_flag=True, help="Check the study's tables and describe them; no run.")
 @click.option(
+    "--confirm",
+    is_flag=True,
+    help="Take the CHECK marks off a drafted study, once they are read.",
+)
+@click.option(
     "--new-study",
     "draft",
     type=click.Path(path_type=Path, file_okay=False),
@@ -96,7 +101,7 @@ STAGE = click.Choice(params.CHAPTERS)
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE...",
-    help="A bank's own files: CSV, Parquet, SQLite or DuckDB.",
+    help="A bank's own files, or folders of them: text, Excel, SPSS, Stata, SAS, databases, zip.",
 )
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="")
 def main(**given: Any) -> None:
@@ -121,11 +126,16 @@ def main(**given: Any) -> None:
             click.echo(f"{name:<16} {studies.load_spec(name).title}")
     elif given["draft"] is not None:
         click.echo(studies.draft_study(given["draft"], [*given["files"], *given["more"]]))
+    elif given["confirm"]:
+        guesses = studies.confirm(given["study"])
+        click.echo("\n".join(guesses))
+        click.echo(f"Confirmed {len(guesses)} guesses; next: --check")
     elif given["check"]:
         values = _parameters(given)
         mirror, progress = given["mirror"], click.echo
         table = studies.check_study(given["study"], values, mirror=mirror, progress=progress)
         click.echo(table.to_string(index=False, justify="left"))
+        studies.require_confirmed(given["study"])
     else:
         _run(given)
 

@@ -5,7 +5,15 @@ A study is a folder with a study.yaml, one SQL file a canonical table, and a dat
 
 from pmlib.studies.draft import draft_study
 from pmlib.studies.spec import STUDIES, StudySpec, list_studies, load_spec
-from pmlib.studies.study import Attribute, Channel, Study, check_study, prepare
+from pmlib.studies.study import (
+    Attribute,
+    Channel,
+    Study,
+    check_study,
+    confirm,
+    prepare,
+    require_confirmed,
+)
 
 __all__ = [
     "STUDIES",
@@ -14,8 +22,10 @@ __all__ = [
     "Study",
     "StudySpec",
     "check_study",
+    "confirm",
     "draft_study",
     "list_studies",
     "load_spec",
     "prepare",
+    "require_confirmed",
 ]

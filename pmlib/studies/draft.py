@@ -1,23 +1,16 @@
-"""Draft a study from a bank's files: guesses, each marked for the user to check.
+"""Draft a study from a bank's files: guesses marked, questions asked, and every file accounted for.
 
-Names and values of columns are looked at; what they seem to be is written down as study.yaml and
-SQL with the word CHECK beside every guess. Nothing is run on a guess: the user reads the draft,
-mends it, and checks it with ``--check``.
+Nothing is run on a guess that numbers depend on: the user reads the draft, answers, and checks it
+with ``--check``.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import datetime as dt
-import itertools
-import json
-import os
 import re
-import sqlite3
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +18,35 @@ import duckdb
 from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError
+from pmlib.files import written_whole
+from pmlib.studies import asks, forms, joins, shapes
+from pmlib.studies.declare import declare, grouped
 from pmlib.studies.fetch import RawFile, writable
-from pmlib.studies.mapping import RawColumn, Table, assign, sql_name, sql_of, unused
-from pmlib.studies.reading import quoted
-from pmlib.studies.sources import as_utf8, header, register, telling
-from pmlib.studies.spec import SPEC_FILE, Csv, Source, kind_of_file
+from pmlib.studies.look import RawColumn, look
+from pmlib.studies.mapping import Table, Use, assign
+from pmlib.studies.proposals import Cells, Entry, entries
+from pmlib.studies.reading import Part, quoted
+from pmlib.studies.sources import as_declared, parts_of
+from pmlib.studies.spec import SPEC_FILE, Source
+from pmlib.studies.statements import statement
+from pmlib.studies.study_yaml import study_yaml
 
-_SAMPLE = 1_000_000  # rows looked at
-_DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y")
-_FLAG_WORDS = ("true", "false", "yes", "no", "t", "f", "y", "n")
+_TOTAL_SHARE = 0.02
+"""More rows of totals than this share (and than three) are no totals."""
+
+
+@dataclass
+class Drafted:
+    """A source of the draft: what study.yaml says of it, and its raw tables as they were seen."""
+
+    declared: dict[str, Any]
+    files: list[Path]
+    notes: list[str] = field(default_factory=list)
+    question: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    found: dict[str, int] = field(default_factory=dict)
+    without: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    taken_out: dict[str, list[str]] = field(default_factory=dict)
 
 
 def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = None) -> str:
@@ -44,20 +57,24 @@ def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = 
     folder : pathlib.Path
         Where the study shall be; made if need be.
     files : sequence of pathlib.Path
-        Delimited text, Parquet, SQLite or DuckDB files; they stay where they are.
+        A bank's files of any kind that sources may have, or folders of them; they stay where they
+        are.
     today : datetime.date, optional
-        Dates after it are not taken for the end of the data.
+        Dates after it are not taken for the end of the data; years of two digits up to its own are
+        of its century.
 
     Returns
     -------
     str
-        What was found, in words, and what to do next.
+        For each file what it is used for, what is left out and why, and what could not be read;
+        then what is asked, and what to do next.
 
     Raises
     ------
     StudyError
         The folder holds a study already, a file cannot be read, or no file speaks of customers.
     """
+    today = today or dt.date.today()
     if (folder / SPEC_FILE).exists():
         raise StudyError(
             "The folder holds a study already.",
@@ -67,277 +84,226 @@ def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = 
         )
     if not files:
         raise StudyError("No files are given.", rule="one file at least", where="--from")
+    with tempfile.TemporaryDirectory() as staging:
+        place = Path(staging)
+        with duckdb.connect(str(place / "look.duckdb")) as connection:
+            # Columns may be many and texts long: what does not fit is spilled beside.
+            connection.execute("SET memory_limit = '600MB'")
+            connection.execute("SET temp_directory = ?", [str(place / "spill")])
+            return _draft(connection, folder, files, place, today)
+
+
+def _draft(
+    connection: Connection, folder: Path, files: Sequence[Path], staging: Path, today: dt.date
+) -> str:
     names: set[str] = set()
-    tables, sources = [], []
-    with tempfile.TemporaryDirectory() as staging, duckdb.connect() as connection:
-        for number, path in enumerate(files):
-            place = Path(staging) / str(number)
-            place.mkdir()
-            sources.append(_declare(path, folder, names, place))
-            tables += _look(connection, path, sources[-1], place)
-    assigned = assign(tables)
-    if not assigned:
-        seen = [f"{table.name}: {', '.join(c.name for c in table.columns)}" for table in tables]
-        raise StudyError(
-            "No file seems to speak of customers.",
-            where=", ".join(path.name for path in files),
-            rule="a column that identifies a customer, such as customer_id",
-            found="; ".join(seen)[:400],
-            remedy="Rename the column to customer_id, or write the study by hand: data/berka is an "
-            "example.",
-        )
-    as_of = _end(tables, today or dt.date.today())
+    sources: list[Drafted] = []
+    parts: dict[str, list[Part]] = {}
+    for number, group in enumerate(grouped(files)):
+        home = staging / str(number)
+        home.mkdir()
+        said = declare(group, folder, names, home)
+        source = Drafted(said.fields, group, said.notes, said.question)
+        parts |= _look(connection, source, home, today)
+        sources.append(source)
+    tables = [table for source in sources for table in source.tables]
+    customer_of = joins.customer_columns(connection, tables)
+    uses = assign(tables, customer_of)
+    if not uses:
+        raise _no_customers(tables, files)
+    for use in uses:
+        if "customer_id" in use.mapped:
+            joins.settle_rows(connection, use)
+    customers = next(use for use in uses if use.kind == "customers")
+    met = joins.meetings(connection, customers, [use for use in uses if use is not customers])
+    as_of = _end(uses, today)
+    cells = Cells(connection, parts)
+    read = entries(uses, cells)
+    statements = {}
+    key = customers.mapped["customer_id"]
+    for kind in dict.fromkeys(use.kind for use in uses):
+        known = {m.table.name: f"SELECT {quoted(key.name)} FROM {customers.table.name}" for m in met
+                 if m.best == "as-written" or m.changed[m.best] < m.ids}  # fmt: skip
+        statements[kind] = statement([use for use in uses if use.kind == kind], as_of, known)
+    text = study_yaml(folder, sources, uses, read, statements, met, cells, as_of)
     with writable(folder):
-        said = []
-        for kind, table in assigned.items():
-            sql, notes = sql_of(kind, table, as_of)
-            (folder / f"{kind}.sql").write_text(sql, encoding="utf-8")
-            said.append(f"{kind}.sql from {table.name} ({table.rows:,} rows)" + notes)
-        text = _yaml(folder, sources, tables, assigned, as_of)
-        (folder / SPEC_FILE).write_text(text, encoding="utf-8")
-    check = f"Read the lines marked CHECK, then: python run_all.py --study {folder} --check"
-    return "\n".join([f"Drafted {folder / SPEC_FILE}", *(f"  {line}" for line in said), check])
+        for kind, made in statements.items():
+            with written_whole(folder / f"{kind}.sql") as aside:
+                aside.write_text(made.sql, encoding="utf-8")
+        with written_whole(folder / SPEC_FILE) as aside:
+            aside.write_text(text, encoding="utf-8")
+    lines = [f"Drafted {folder / SPEC_FILE}"]
+    for source in sources:
+        lines += _account(source, uses, read)
+    sql = tuple(f"{kind}.sql" for kind in statements)
+    asked = [ask for ask in asks.open_asks(folder, (SPEC_FILE, *sql)) if ask.is_question]
+    if asked:
+        lines += ["", f"{len(asked)} to be answered in {folder / SPEC_FILE}:"]
+        lines += [f"  {ask}" for ask in asked]
+    lines += ["", f"Read the lines marked CHECK{' and answer ASK' if asked else ''}, then: "
+              f"python run_all.py --study {folder} --check"]  # fmt: skip
+    return "\n".join(lines)
 
 
-# --- what the files are -------------------------------------------------------------------------
+def _no_customers(tables: Sequence[Table], files: Sequence[Path]) -> StudyError:
+    seen = [f"{table.label}: {', '.join(c.name for c in table.columns)}" for table in tables]
+    return StudyError(
+        "No file seems to speak of customers.",
+        where=", ".join(path.name for path in files)[:300],
+        rule="a column that identifies a customer, such as customer_id",
+        found="; ".join(seen)[:400],
+        remedy="Rename the column to customer_id, or write the study by hand: data/berka is an "
+        "example.",
+    )
 
 
-def _declare(path: Path, folder: Path, names: set[str], staging: Path) -> dict[str, Any]:
-    """Say how a file is read, as study.yaml says it."""
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        raise StudyError("A file to draft from is missing.", where=str(path), found=found)
-    if path.stat().st_size == 0:
-        raise StudyError("A file to draft from is empty.", where=str(path), found="0 bytes")
-    declared: dict[str, Any] = {"file": os.path.relpath(path.resolve(), folder.resolve())}
-    kind = kind_of_file(path.name)
-    if kind in {"sqlite", "duckdb"}:
-        return declared | {"tables": {_name(name, names): name for name in _tables_in(path, kind)}}
-    declared["table"] = _name(path.stem, names)
-    if kind == "text":
-        _require_text(path)
-        encoding = _encoding(path)
-        readable = as_utf8(path, encoding, staging / "utf8", str(path))
-        form = Csv(encoding=encoding, delimiter=_delimiter(readable, str(path)))
-        if form != Csv():
-            declared["csv"] = form.model_dump(exclude_defaults=True)
-    return declared
-
-
-def _require_text(path: Path) -> None:
-    """Refuse a file that opens as an archive, a spreadsheet or a PDF does."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF"):
-        raise StudyError(
-            "A file to draft from is no table of text.",
-            where=str(path),
-            rule="delimited text, Parquet, SQLite or DuckDB",
-            found="a PDF" if start == b"%PDF" else "a spreadsheet or an archive",
-            remedy="Export its table as CSV.",
-        )
-
-
-def _name(text: str, taken: set[str]) -> str:
-    """A name for a raw table that no other has."""
-    return unused(f"raw_{sql_name(text, otherwise='table')}", taken)
-
-
-def _tables_in(path: Path, kind: str) -> list[str]:
-    try:
-        if kind == "sqlite":
-            query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1"
-            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as opened:
-                found = [name for (name,) in opened.execute(query)]
-            found = [name for name in found if not name.startswith("sqlite_")]
-        else:
-            query = "SELECT table_name FROM information_schema.tables ORDER BY 1"
-            with duckdb.connect(str(path), read_only=True) as database:
-                found = [name for (name,) in database.execute(query).fetchall()]
-    except (sqlite3.Error, duckdb.Error) as error:
-        raise StudyError(
-            "A file to draft from cannot be read.", where=str(path), rule=kind, found=telling(error)
-        ) from None
-    if not found:
-        raise StudyError("A database to draft from has no tables.", where=str(path))
-    return found
-
-
-def _encoding(path: Path) -> str:
-    """UTF-8 where the bytes are, UTF-16 by its mark, else the usual one of western Windows."""
-    with path.open("rb") as file:
-        start = file.read(4)
-        if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16"
-        file.seek(0)
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            while piece := file.read(1 << 20):
-                decoder.decode(piece)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "cp1252"
-    return "utf-8"
-
-
-def _delimiter(path: Path, where: str) -> str:
-    """The delimiter that splits the first lines evenly, and into most columns."""
-    csv.field_size_limit(1 << 24)
-    best, most = ",", (False, 1)
-    for candidate in (",", ";", "\t", "|"):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            try:
-                reader = csv.reader(file, delimiter=candidate)
-                widths = [len(row) for row in itertools.islice(reader, 50) if row]
-            except csv.Error:
-                continue
-        if widths and widths[0] > 1 and (len(set(widths)) == 1, widths[0]) > most:
-            best, most = candidate, (len(set(widths)) == 1, widths[0])
-    header(path, Csv(delimiter=best), where)  # an unusable first line is told now
-    return best
-
-
-# --- what the columns hold ----------------------------------------------------------------------
+# --- what the files hold ------------------------------------------------------------------------
 
 
 def _look(
-    connection: Connection, path: Path, declared: dict[str, Any], staging: Path
-) -> list[Table]:
-    source = Source.model_validate({**declared, "file": path.name})
-    members, size = tuple(source.raw_tables), path.stat().st_size
-    file = RawFile(source, path, members, packed=False, sha256="", size=size)
-    return [
-        Table(account.table, account.rows, _columns(connection, account.table))
-        for account, _ in register(connection, source, [file], staging, "as-written")
+    connection: Connection, drafted: Drafted, staging: Path, today: dt.date
+) -> dict[str, list[Part]]:
+    """Read the raw tables of a source as they stand, and look at their columns."""
+    declared = {key: value for key, value in drafted.declared.items() if key != "unused"}
+    source = Source.model_validate({**declared, "file": drafted.files[0].name})
+    members = tuple(source.raw_tables)
+    files = [
+        RawFile(
+            source, path, members, packed=source.is_archive, sha256="", size=path.stat().st_size
+        )
+        for path in drafted.files
     ]
+    found = {}
+    for member in members:
+        parts = list(parts_of(connection, source, member, files, staging))
+        several = len(parts) > 1
+        union = " UNION ALL BY NAME ".join(
+            f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} FROM {quoted(part.view)}"  # noqa: S608
+            for part in parts
+        )
+        try:
+            connection.execute(f"CREATE TABLE {quoted(member.table)} AS {union}")
+        except duckdb.Error as error:
+            raise as_declared(parts[0].label, parts[0].member, error) from None
+        found[member.table] = parts
+        label = parts[0].label if len(parts) == 1 else Path(str(drafted.declared["file"])).name
+        drafted.found[member.table] = _rows(connection, member.table)
+        _take_out(connection, drafted, member.table)
+        rows = _rows(connection, member.table)
+        drafted.tables.append(
+            Table(member.table, label, rows, look(connection, member.table, today))
+        )
+    return found
 
 
-def _columns(connection: Connection, table: str) -> list[RawColumn]:
-    """Look at all columns of a raw table in one scan."""
-    relation = connection.table(quoted(table))
-    tests = {
-        (name, str(dtype)): _tests(name, str(dtype))
-        for name, dtype in zip(relation.columns, relation.types, strict=True)
+def _rows(connection: Connection, table: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0])  # noqa: S608
+
+
+def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
+    """Take out rows that repeat the names of the columns, totals and empty rows; say which."""
+    types = {
+        row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
     }
-    wanted = ", ".join(itertools.chain(*tests.values()))
-    values = iter(relation.limit(_SAMPLE).aggregate(wanted).fetchall()[0])
-    return [_column(*column, *itertools.islice(values, len(tests[column]))) for column in tests]
-
-
-def _tests(name: str, dtype: str) -> list[str]:
-    """SQL that counts filled cells, distinct values, and cells that read as each type."""
-    own = quoted(name)
-    tests = [f"count({own})", f"count(DISTINCT {own})"]
-    if dtype != "VARCHAR":
-        negative = f"count(*) FILTER ({own} < 0)" if _typed(dtype) == "number" else "0"
-        return [*tests, negative, f"max({own})" if _typed(dtype) == "date" else "NULL"]
-    tidy = f"trim({own})"
-    words = ", ".join(f"'{word}'" for word in _FLAG_WORDS)
-    comma = f"regexp_full_match({tidy}, '[-+]?[0-9.]*,[0-9]+|[-+]?[0-9]+')"
-    tests += [
-        f"count(*) FILTER (regexp_full_match({tidy}, '[-+]?[0-9]{{1,18}}'))",
-        f"count(TRY_CAST({tidy} AS DOUBLE))",
-        f"count(*) FILTER ({comma})",
-        f"count(*) FILTER (lower({tidy}) IN ({words}))",
-        f"count(*) FILTER (regexp_full_match({tidy}, '0[0-9]+'))",
-        f"count(*) FILTER ({tidy} LIKE '-%')",
-    ]
-    for form in _DATE_FORMATS:
-        parsed = f"try_strptime(left({tidy}, {8 if form == '%Y%m%d' else 10}), '{form}')"
-        tests += [f"count({parsed})", f"max({parsed})"]
-    return tests
-
-
-def _typed(dtype: str) -> str:
-    """Kind of a column that has a type of its own."""
-    starts = {"DATE": "date", "TIMESTAMP": "date", "BOOLEAN": "flag", "DOUBLE": "number",
-              "FLOAT": "number", "DECIMAL": "number"}  # fmt: skip
-    kind = next((kind for start, kind in starts.items() if dtype.startswith(start)), "text")
-    return "whole" if dtype.endswith(("INT", "INTEGER")) else kind
-
-
-def _column(name: str, dtype: str, filled: int, distinct: int, *rest: Any) -> RawColumn:
-    if dtype != "VARCHAR":
-        negative, latest = rest
-        latest = latest.date() if isinstance(latest, dt.datetime) else latest
-        return RawColumn(
-            name, _typed(dtype), quoted(name), filled, distinct, signed=negative > 0, latest=latest
+    texts = [name for name, dtype in types.items() if dtype == "VARCHAR" and name != "_file"]
+    said, without = [], {}
+    if len(texts) > 1:
+        same = " AND ".join(
+            f"trim({quoted(name)}) = {forms.quoted_text(name.strip())}" for name in texts
         )
-    whole, number, comma, flags, padded, negative, *dates = rest
-    own = f"trim({quoted(name)})"
-    if filled == 0:
-        return RawColumn(name, "empty", own, filled, distinct)
-    for form, count, latest in zip(_DATE_FORMATS, dates[::2], dates[1::2], strict=True):
-        if count == filled and (form != "%Y%m%d" or _is_day(name, distinct, latest.year)):
-            sql = f"strptime(left({own}, {8 if form == '%Y%m%d' else 10}), '{form}')::DATE"
-            said = f"dates as {form}"
-            return RawColumn(name, "date", sql, filled, distinct, said, latest=latest.date())
-    if whole == filled and not padded:
-        return RawColumn(name, "whole", f"{own}::BIGINT", filled, distinct)
-    if number == filled and not padded:
-        return RawColumn(name, "number", f"{own}::DOUBLE", filled, distinct, signed=negative > 0)
-    if comma == filled and not padded:
-        sql = f"replace(replace({own}, '.', ''), ',', '.')::DOUBLE"
-        return RawColumn(
-            name, "number", sql, filled, distinct, "decimal comma", signed=negative > 0
-        )
-    if flags == filled:
-        sql = f"lower({own}) IN ('true', 'yes', 't', 'y')"
-        return RawColumn(name, "flag", sql, filled, distinct, "true for true, yes, t, y")
-    return RawColumn(name, "text", own, filled, distinct)
+        n = _delete(connection, table, same)
+        if n:
+            without[texts[0]] = [texts[0].strip()]
+            said.append(
+                f"{n:,} {'row repeats' if n == 1 else 'rows repeat'} the names of the columns"
+            )
+    rows = _rows(connection, table)
+    for name in texts[:60]:
+        text = forms.text_sql(quoted(name))
+        values = connection.execute(
+            f"SELECT {text} AS v, count(*) FROM {quoted(table)} WHERE regexp_matches(lower(v), {_TOTAL}) GROUP BY v"  # noqa: S608
+        ).fetchall()
+        totals = {value: n for value, n in values if shapes.is_total(value)}
+        if totals and sum(totals.values()) <= max(3, _TOTAL_SHARE * rows):
+            listed = ", ".join(map(forms.quoted_text, totals))
+            n = _delete(connection, table, f"{text} IN ({listed})")
+            without.setdefault(name, []).extend(totals)
+            said.append(f"{n:,} {'row' if n == 1 else 'rows'} of totals ({', '.join(totals)})")
+    names = [name for name in types if name != "_file"]
+    empty = _delete(
+        connection, table, f"coalesce({', '.join(f'{quoted(n)}::VARCHAR' for n in names)}) IS NULL"
+    )
+    if empty:
+        said.append(f"{empty:,} empty {'row' if empty == 1 else 'rows'}")
+    drafted.without[table] = without
+    drafted.taken_out[table] = said
 
 
-def _is_day(name: str, distinct: int, year: int) -> bool:
-    """Whether eight digits that read as dates are dates, and no numbers of another kind."""
-    told = re.search("dat|day|_on$|since", name, re.IGNORECASE)
-    return told is not None or (distinct >= 10 and 1900 <= year <= 2100)
+_TOTAL = forms.quoted_text("|".join(sorted({re.escape(word.split()[0]) for word in shapes.TOTALS})))
 
 
-def _end(tables: list[Table], today: dt.date) -> dt.date:
+def _delete(connection: Connection, table: str, where: str) -> int:
+    return int(connection.execute(f"DELETE FROM {quoted(table)} WHERE {where}").fetchall()[0][0])  # noqa: S608
+
+
+def _end(uses: Sequence[Use], today: dt.date) -> dt.date:
     """The latest day that the data know, today at the latest."""
-    latest = [column.latest for table in tables for column in table.columns if column.latest]
+    columns = [
+        raw
+        for use in uses
+        for raw in (*use.mapped.values(), *([use.snapshot] if use.snapshot else []))
+    ]
+    latest = [column.latest for column in columns if column.latest]
     return max((day for day in latest if day <= today), default=today)
 
 
-# --- study.yaml ---------------------------------------------------------------------------------
+# --- what is said of each file ------------------------------------------------------------------
 
 
-def _yaml(
-    folder: Path,
-    sources: list[dict[str, Any]],
-    tables: list[Table],
-    assigned: dict[str, Table],
-    as_of: dt.date,
-) -> str:
-    title = folder.resolve().name
-    used = {table.name for table in assigned.values()}
-    lines = [
-        "# A draft. Every line with CHECK is a guess: read it, mend it, remove the word.",
-        f"title: {json.dumps(title, ensure_ascii=False)}  # CHECK",
-        "description: Customers of a bank.  # CHECK: what, who, when",
-        "licence: Internal.  # CHECK",
-        f"as_of: {as_of}  # CHECK: the last day that the data know; the latest date seen",
-        "currency: EUR  # CHECK",
-        "",
-        "sources:",
+def _account(source: Drafted, uses: Sequence[Use], read: dict[str, dict[str, Entry]]) -> list[str]:
+    """For each raw table of a source: what it is used for, and all that is not taken."""
+    lines = [f"  {note}" for note in source.notes]
+    for table in source.tables:
+        own = [use for use in uses if use.table is table]
+        found = source.found[table.name]
+        lines.append("")
+        lines.append(f"{table.label}: {table.rows:,} of {found:,} rows read, used for "
+                     f"{', '.join(f'{use.kind}.sql' for use in own) or 'nothing'}")  # fmt: skip
+        lines += [f"  taken out: {said}" for said in source.taken_out[table.name]]
+        entries_of = read.get(table.name, {})
+        for use in own:
+            columns = [
+                f"{raw.name} ({_said(target, entries_of.get(raw.name))})"
+                for target, raw in use.mapped.items()
+            ]
+            columns += [f"{raw.name} ({role})" for _, raw, role in use.attributes]
+            columns += [f"{raw.name} (product)" for raw in use.products if use.kind == "holdings"]
+            if use.snapshot is not None:
+                columns.append(f"{use.snapshot.name} (snapshot)")
+            lines.append(f"  {use.kind}: {', '.join(columns)}")
+            lines += [f"    {note}" for note in use.notes]
+        lines += [f"  left out {raw.name}: {why}" for raw, why in _left_out(table, own)]
+        lines += [f"  not read {entry.unread}" for entry in entries_of.values() if entry.unread]
+    return lines
+
+
+def _said(target: str, entry: Entry | None) -> str:
+    form = str(entry.fields.get("form", "")) if entry else ""
+    return f"{target}, {form}" if form else target
+
+
+def _left_out(table: Table, uses: Sequence[Use]) -> list[tuple[RawColumn, str]]:
+    """Columns of a raw table that nothing uses, and why."""
+    used = {
+        raw.name
+        for use in uses
+        for raw in (*use.mapped.values(), *use.products, *(a[1] for a in use.attributes))
+    }
+    used |= {use.snapshot.name for use in uses if use.snapshot}
+    reasons = {raw.name: why for use in uses for raw, why in use.left_out}
+    kinds = " and ".join(dict.fromkeys(use.kind for use in uses)) or "any table"
+    return [
+        (raw, reasons.get(raw.name, f"no column of {kinds} was found for it"))
+        for raw in table.columns
+        if raw.name not in used and raw.name != "_file"
     ]
-    lines += [f"  - {json.dumps(source, ensure_ascii=False)}" for source in sources]
-    lines += [f"# CHECK: used by no SQL yet: {t.name}" for t in tables if t.name not in used]
-    lines += ["", "tables:", *(f"  {kind}: {kind}.sql" for kind in assigned)]
-    attributes = assigned["customers"].attributes
-    if attributes:
-        lines += [
-            "",
-            "# role: feature forms segments, descriptor only describes and predicts, sensitive is",
-            "# kept for checks of fairness. known_before_contact: false for what comes too late.",
-            "attributes:",
-        ]
-    for name, column, role in attributes:
-        label = json.dumps(column.name, ensure_ascii=False)
-        lines.append(f"  {name}: {{label: {label}, role: {role}}}  # CHECK: label, unit, role")
-    if "contacts" in assigned or "holdings" in assigned:
-        lines += ["", "channels:", "  - {name: letter, cost: 1.0}  # CHECK: cost of one contact"]
-    if "products" in assigned and "annual_margin" not in assigned["products"].mapped:
-        asked = "  default_margin: 50.0  # CHECK: what a product earns a year; no column was found"
-        lines += ["", "parameters:", asked]
-    return "\n".join(lines) + "\n"

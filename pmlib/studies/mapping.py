@@ -1,194 +1,208 @@
-"""Guess which raw table and column is which canonical one, and write the guess as SQL."""
+"""Guess which raw table and column is which canonical one."""
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import duckdb
 
 from pmlib.schema import CONTRACTS
+from pmlib.studies import shapes
+from pmlib.studies.look import RawColumn
+from pmlib.studies.words import (
+    DATE_HINT,
+    HINTS,
+    IDENTIFYING,
+    MEASURE,
+    OUTCOME,
+    PRODUCT_WORDS,
+    SENSITIVE,
+    SYNONYMS,
+)
 
-# Names by which banks call the columns of the contracts, without case, blanks and signs.
-_SYNONYMS: Mapping[str, Mapping[str, str]] = {
-    "customers": {
-        "customer_id": "customerid customer custid customerno customernumber clientid client "
-        "clientno clientnumber numeroclient nclient userid memberid partyid cif accountid "
-        "kundennummer kundenid kundennr kunde id",
-        "birth_date": "birthdate dateofbirth dob birthday born geburtsdatum",
-        "gender": "gender sex geschlecht",
-        "region": "region state province county bundesland district",
-        "joined_on": "joinedon joined joindate customersince clientsince since registrationdate "
-        "signupdate accountopened opendate kundeseit",
-        "risk_tolerance": "risktolerance riskprofile riskappetite",
-        "marketing_opt_out": "marketingoptout optout optedout donotcontact nomarketing",
-    },
-    "products": {
-        "product_id": "productid productcode productno product produktid produkt produit id",
-        "name": "name productname produktname description title",
-        "family": "family category productfamily productgroup producttype type group",
-        "risk_rating": "riskrating riskclass risk",
-        "annual_margin": "annualmargin margin yearlymargin",
-    },
-    "holdings": {
-        "customer_id": "",
-        "product_id": "productid productcode productno product produktid produkt produit",
-        "opened_on": "openedon opendate opened startdate start validfrom since begin boughton",
-        "closed_on": "closedon closedate closed enddate end validto until",
-    },
-    "transactions": {
-        "customer_id": "",
-        "booked_on": "bookedon bookingdate bookdate date transactiondate trxdate valuedate "
-        "postedon datum buchungsdatum day",
-        "amount": "amount amt betrag sum value",
-        "kind": "kind type transactiontype category purpose",
-        "channel": "channel medium",
-    },
-    "contacts": {
-        "campaign_id": "campaignid campaign campaignname wave",
-        "customer_id": "",
-        "contacted_on": "contactedon contactdate contacted sentdate senton date day",
-        "arm": "arm treatment variant testgroup",
-        "product_id": "productid productcode product produktid produkt produit",
-        "channel": "channel medium",
-        "cost": "cost contactcost",
-        "propensity": "propensity probability",
-        "responded": "responded response converted conversion accepted bought y target",
-        "value": "value revenue profit margin spend",
-    },
-}
-_IDENTIFYING = re.compile(
-    r"name|mail|phone|mobile|address|street|iban|ssn|passport|birth_?number|tax", re.IGNORECASE
-)
-_SENSITIVE = re.compile(
-    r"relig|ethn|race|nation|health|disab|orient|politic|union|marital", re.IGNORECASE
-)
 _MANY = 50
 """A text column with more different values than this is no category."""
 
-
-@dataclass(frozen=True)
-class RawColumn:
-    """A raw column as it was seen: its kind, SQL that reads it, and how often it is filled.
-
-    `signed` says that numbers below zero are among its values, `latest` is its last date.
-    """
-
-    name: str
-    kind: str
-    sql: str
-    filled: int
-    distinct: int
-    read_as: str = ""
-    signed: bool = False
-    latest: dt.date | None = None
+Shape = Literal["rows", "ids", "wide", "constants", "last", "newest", "pairs"]
 
 
 @dataclass
 class Table:
-    """A raw table, and once it is assigned, what its columns become."""
+    """A raw table: where it comes from, its rows, what its columns hold."""
 
     name: str
+    label: str
     rows: int
     columns: list[RawColumn]
+
+    def column(self, name: str) -> RawColumn:
+        """The column of that name."""
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass
+class Use:
+    """A raw table as one canonical table.
+
+    Attributes
+    ----------
+    mapped
+        Columns of the contract, and where they come from.
+    attributes
+        Further columns of customers: name, raw column, role.
+    left_out
+        Raw columns that are not taken, and why.
+    shape
+        How rows become rows: as they are (`rows`); the different ids named in it (`ids`); a product
+        a column (`wide`); what is the same in all rows of a customer (`constants`); a customer's
+        last row (`last`); the rows of the newest snapshot (`newest`); pairs of customer and product
+        (`pairs`).
+    products
+        Of `wide`: the columns that are products.
+    snapshot
+        Of `newest`: the column that dates them.
+    notes
+        What is to be said of it.
+    """
+
+    kind: str
+    table: Table
     mapped: dict[str, RawColumn] = field(default_factory=dict)
     attributes: list[tuple[str, RawColumn, str]] = field(default_factory=list)
     left_out: list[tuple[RawColumn, str]] = field(default_factory=list)
+    shape: Shape = "rows"
+    products: list[RawColumn] = field(default_factory=list)
+    snapshot: RawColumn | None = None
+    notes: list[str] = field(default_factory=list)
 
 
-def assign(tables: list[Table]) -> dict[str, Table]:
-    """Decide which raw table becomes which canonical one, in the order of the contracts.
+class Evidence:
+    """What can be asked of the raw tables themselves; answers are kept."""
 
-    Empty when no table identifies customers. Where no table has a row for each customer,
-    `customers` is the table whose ids are taken.
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def ask(self, query: str) -> list[tuple]:
+        """Rows of a query."""
+        return self._connection.execute(query).fetchall()
+
+
+def assign(tables: Sequence[Table], customer_of: Mapping[str, RawColumn]) -> list[Use]:
+    """Decide which raw tables become which canonical ones, in the order of the contracts.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+    customer_of : mapping of str to RawColumn
+        By raw table, the column that names a customer, where there is one.
+
+    Returns
+    -------
+    list of Use
+        Empty when no table names customers. Several tables of payments or of holdings are all
+        taken; of other kinds the one that fits best.
     """
-    found: dict[str, Table] = {}
+    found: list[Use] = []
     for kind in ("contacts", "transactions", "holdings", "customers", "products"):
-        free = [table for table in tables if table not in found.values()]
-        fitting = [table for table in free if _fits(kind, table)]
-        fitting.sort(key=lambda table: (not _hinted(kind, table.name), -table.rows))
-        if fitting:
-            found[kind] = fitting[0]
-            fitting[0].mapped = _match(kind, fitting[0])
-    if "customers" in found:
-        _attributes(found["customers"])
-    else:
-        with_ids = [table for table in (*found.values(), *tables) if _customer(table)]
-        if not with_ids:
-            return {}
-        found["customers"] = _ids_of(with_ids[0], "customer_id", _customer(with_ids[0]))
-    for kind in ("holdings", "contacts"):
-        if "products" not in found and kind in found and "product_id" in found[kind].mapped:
-            found["products"] = _ids_of(found[kind], "product_id", found[kind].mapped["product_id"])
-    return {kind: found[kind] for kind in CONTRACTS if kind in found}
+        free = [t for t in tables if t not in [use.table for use in found]]
+        fitting = [use for table in free if (use := _fit(kind, table, customer_of.get(table.name)))]
+        fitting.sort(key=lambda use: (not _hinted(kind, use.table.name), -use.table.rows))
+        many = kind in {"transactions", "holdings"}
+        found += fitting if many else fitting[:1]
+    by_kind = {use.kind for use in found}
+    named = [table for table in tables if table.name in customer_of]
+    if not named:
+        return []
+    for table in tables:  # products as columns of a table that already serves, such as customers
+        if "holdings" not in by_kind and table.name in customer_of:
+            wide = _wide(table, customer_of[table.name])
+            if wide is not None:
+                found.append(wide)
+                by_kind.add("holdings")
+    if "customers" not in by_kind:
+        found.append(_implied_customers(named, found, customer_of))
+    if "holdings" not in by_kind:
+        found += _implied_holdings(found, customer_of)
+    _imply_products(found)
+    order = list(CONTRACTS)
+    return sorted(found, key=lambda use: order.index(use.kind))
 
 
 def _hinted(kind: str, name: str) -> bool:
-    hints = {
-        "customers": "cust|client|people|member|person|kunde",
-        "products": "prod|catalog",
-        "holdings": "hold|own|polic|contract|bestand|account|kont[oe]|vertr|compte",
-        "transactions": "trans|trx|payment|booking|buchung|beweg|umsatz|mouvement",
-        "contacts": "contact|campaign|response|mailing",
-    }
-    return re.search(hints[kind], name, re.IGNORECASE) is not None
+    return re.search(HINTS[kind], name, re.IGNORECASE) is not None
 
 
-def _fits(kind: str, table: Table) -> bool:
-    """Whether a raw table could be a canonical one: the columns that make it so are there."""
-    got = _match(kind, table)
-    customer = got.get("customer_id")
+def _fit(kind: str, table: Table, customer: RawColumn | None) -> Use | None:
+    """The use of a raw table as a canonical one, if the columns that make it so are there."""
+    got = match(kind, table, customer)
+    use = Use(kind, table, got)
     product = got.get("product_id")
-    if kind == "customers":
-        return customer is not None and customer.distinct == customer.filled == table.rows
     if kind == "products":
-        return product is not None and product.distinct == table.rows and _customer(table) is None
+        fits = product is not None and product.distinct == table.rows and customer is None
+        return use if fits and len(table.columns) > 1 else None
     if customer is None:
-        return False
+        return None
+    if kind == "customers":
+        return _as_customers(use, customer)
     if kind == "transactions":
-        return {"booked_on", "amount"} <= got.keys()
-    if kind == "holdings":
-        return product is not None and "responded" not in _match("contacts", table)
-    return "responded" in got or {"campaign_id", "arm"} <= got.keys()
+        if customer.distinct == table.rows and not _hinted(kind, table.name):
+            return None
+        return (
+            use
+            if "booked_on" in got
+            and ({"amount"} <= got.keys() or {"debit", "credit"} <= got.keys())
+            else None
+        )
+    contacted = match("contacts", table, customer)
+    is_contacts = "responded" in contacted or {"campaign_id", "arm"} <= contacted.keys()
+    if kind == "contacts":
+        described = customer.distinct == table.rows and not _hinted(kind, table.name)
+        return (
+            use
+            if is_contacts
+            and not (described and not {"campaign_id", "arm", "contacted_on"} & got.keys())
+            else None
+        )
+    if is_contacts:
+        return None
+    wide = _wide(table, customer)
+    return use if product is not None else wide if wide and _only_products(table, wide) else None
 
 
-def _customer(table: Table) -> RawColumn | None:
-    """The column that names a customer, if there is one beside a plain 'id'."""
-    return _by_name("holdings", table).get("customer_id")
-
-
-def _ids_of(table: Table, target: str, column: RawColumn | None) -> Table:
-    """The ids that a table names, in place of a table of their own."""
-    return Table(table.name, table.rows, [], {target: column} if column else {})
-
-
-def _match(kind: str, table: Table) -> dict[str, RawColumn]:
+def match(kind: str, table: Table, customer: RawColumn | None) -> dict[str, RawColumn]:
     """Find the columns of a contract: by name where the values are of its kind, else by type."""
-    named = _by_name(kind, table)
+    named = _by_name(kind, table, customer)
     return named | _by_type(kind, table, named)
 
 
-def _by_name(kind: str, table: Table) -> dict[str, RawColumn]:
+def _by_name(kind: str, table: Table, customer: RawColumn | None) -> dict[str, RawColumn]:
     matched: dict[str, RawColumn] = {}
-    for target, words in _SYNONYMS[kind].items():
-        listed = words.split()
-        if target == "customer_id" and not listed:
-            listed = [word for word in _SYNONYMS["customers"][target].split() if word != "id"]
-        wanted = CONTRACTS[kind].columns[target].kind
+    if customer is not None and "customer_id" in SYNONYMS[kind]:
+        matched["customer_id"] = customer
+    for target, words in SYNONYMS[kind].items():
+        if target == "customer_id":
+            continue
+        wanted = _WANTED.get(target) or CONTRACTS[kind].columns[target].kind
         free = [c for c in table.columns if c not in matched.values() and _may_be(c, wanted)]
-        by_name = {_plain(column.name): column for column in reversed(free)}
-        hit = next((by_name[word] for word in listed if word in by_name), None)
+        by_name = {plain(column.name): column for column in reversed(free)}
+        hit = next((by_name[word] for word in words.split() if word in by_name), None)
         if hit is not None:
             matched[target] = hit
+    if "direction" in matched and shapes.as_direction(matched["direction"].values) is None:
+        del matched["direction"]
     return matched
 
 
+_WANTED = {"debit": "number", "credit": "number", "direction": "text", "marketing_consent": "flag"}
+
+
 def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[str, RawColumn]:
-    """Find what no name told: the one date, and the one amount that goes both ways.
+    """Find what no name told: the one date, the one amount that goes both ways, the direction.
 
     A table with one row for each customer describes customers, whatever else it holds; one that
     names products, or is called holdings, is taken for transactions only if it is called so.
@@ -206,27 +220,207 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
         and customer.distinct < table.rows
         and (_hinted(kind, table.name) or not _looks_held(table))
     ):
-        whole = [[c for c in columns if c.filled == table.rows] for columns in (dates, signed)]
-        found = dict(zip(("booked_on", "amount"), whole, strict=True))
+        found = {"booked_on": [c for c in dates if c.filled >= 0.95 * table.rows]}
+        if not {"debit", "credit"} <= named.keys():
+            found["amount"] = [c for c in signed if c.filled >= 0.95 * table.rows]
+        pairs = [c for c in free if c.kind in {"text", "flag"} and shapes.as_direction(c.values)]
+        found["direction"] = pairs if named.get("amount") and not named["amount"].signed else []
     return {
-        target: replace(columns[0], read_as=f"{columns[0].read_as}, by its type alone".lstrip(", "))
+        target: columns[0]
         for target, columns in found.items()
         if target not in named and len(columns) == 1
     }
 
 
 def _looks_held(table: Table) -> bool:
-    return _hinted("holdings", table.name) or "product_id" in _by_name("holdings", table)
+    return _hinted("holdings", table.name) or "product_id" in _by_name("holdings", table, None)
 
 
 def _may_be(column: RawColumn, wanted: str) -> bool:
     kinds = {
-        "key": {"text", "whole"}, "text": {"text", "whole", "flag"}, "number": {"number", "whole"},
-        "whole": {"whole"}, "date": {"date"}, "flag": {"flag", "whole"},
+        "key": {"text", "whole", "flag", "number"}, "text": {"text", "whole", "flag"},
+        "number": {"number", "whole"}, "whole": {"whole"}, "date": {"date"},
+        "flag": {"flag", "whole"},
     }  # fmt: skip
-    if wanted == "flag" and column.kind == "whole":
-        return column.distinct <= 2
+    if wanted == "flag":
+        return column.flag is not None or (
+            column.kind in {"whole", "text", "flag"} and column.distinct <= 3
+        )
+    if column.kind == "number" and wanted == "key":
+        return False
     return column.kind in kinds[wanted]
+
+
+# --- customers ----------------------------------------------------------------------------------
+
+
+def customer_column(table: Table) -> RawColumn | None:
+    """The column that names a customer, by its name; a plain 'id' only where it is unique."""
+    words = SYNONYMS["customers"]["customer_id"].split()
+    free = [c for c in table.columns if c.kind in {"text", "whole", "number"} and c.filled]
+    by_name = {plain(column.name): column for column in reversed(free)}
+    for word in words:
+        hit = by_name.get(word)
+        if hit is not None and (word != "id" or hit.distinct == hit.filled == table.rows):
+            return hit
+    return None
+
+
+def could_be_key(column: RawColumn, rows: int) -> bool:
+    """Whether a column is filled and unique, and neither a day nor a measure."""
+    return (
+        rows > 1
+        and column.filled == column.distinct == rows
+        and column.kind in {"text", "whole"}
+        and re.search(MEASURE, column.name, re.IGNORECASE) is None
+    )
+
+
+def _as_customers(use: Use, customer: RawColumn) -> Use | None:
+    table = use.table
+    if customer.distinct == table.rows or _hinted("customers", table.name):
+        describe(use)
+        return use
+    return None
+
+
+def _implied_customers(
+    named: Sequence[Table], found: Sequence[Use], customer_of: Mapping[str, RawColumn]
+) -> Use:
+    """Customers where no table lists them: those that another names, and what it says of them."""
+    serving = [use.table for use in found if use.table.name in customer_of]
+    table = next(iter([*serving, *named]))
+    customer = customer_of[table.name]
+    taken = [
+        c.name for use in found if use.table is table for c in (*use.mapped.values(), *use.products)
+    ]
+    use = Use("customers", table, {"customer_id": customer}, shape="constants")
+    for target, column in _by_name("customers", table, customer).items():
+        if column.name not in taken or target in {"birth_date", "joined_on"}:
+            use.mapped[target] = column
+    describe(use, without=taken)
+    return use
+
+
+def describe(use: Use, *, without: Sequence[str] = ()) -> None:
+    """Decide which further columns of customers describe them, and which are left out, and why."""
+    taken = set(CONTRACTS["customers"].columns)
+    table = use.table
+    for column in table.columns:
+        if column in use.mapped.values() or column.name in without or column.name == "_file":
+            continue
+        reason = _no_attribute(column, table.rows)
+        if reason:
+            use.left_out.append((column, reason))
+        else:
+            name = unused(sql_name(column.name, otherwise="attribute"), taken)
+            role = "descriptor" if column.kind in {"text", "flag"} else "feature"
+            role = "sensitive" if re.search(SENSITIVE, column.name, re.IGNORECASE) else role
+            use.attributes.append((name, column, role))
+
+
+def _no_attribute(column: RawColumn, rows: int) -> str:
+    """Why a column describes no customer; empty where it does."""
+    name = column.name
+    nearly_unique = column.distinct > 0.95 * column.filled and column.filled > 20
+    if column.kind == "empty":
+        return "no value at all"
+    if re.search(OUTCOME, name, re.IGNORECASE):
+        return "seems to be an outcome: it is known only afterwards"
+    if column.kind == "date":
+        return "a date: turn it into a number, or use it as joined_on"
+    if re.search(IDENTIFYING, name, re.IGNORECASE) and (
+        column.kind == "text" or column.distinct > _MANY
+    ):
+        return "seems to identify a person, a place or an account"
+    if column.kind == "text" and column.distinct > _MANY:
+        return f"{column.distinct:,} different texts: no category"
+    if column.kind == "whole" and nearly_unique and not re.search(MEASURE, name, re.IGNORECASE):
+        return "nearly every value differs: a number that identifies, no measure"
+    return ""
+
+
+# --- products and holdings ----------------------------------------------------------------------
+
+
+def _wide(table: Table, customer: RawColumn) -> Use | None:
+    """Holdings where products are columns that say whether, or how many, a customer holds."""
+    marks = [c for c in table.columns if c.name != customer.name and _is_mark(c)]
+    told = [c for c in marks if _speaks_of_product(c.name)]
+    others = [
+        c
+        for c in table.columns
+        if c not in marks
+        and c.name not in {customer.name, "_file"}
+        and c.kind not in {"date", "empty"}
+    ]
+    products = marks if len(marks) >= 3 and (not others or len(told) >= 0.6 * len(marks)) else told
+    if len(products) < 2:
+        return None
+    return Use("holdings", table, {"customer_id": customer}, shape="wide", products=products)
+
+
+def _is_mark(column: RawColumn) -> bool:
+    if column.flag is not None:
+        return True
+    few = column.kind == "whole" and column.distinct <= 10 and bool(column.fits)
+    return few and column.fits[0].low == 0 and column.fits[0].high <= 20
+
+
+def _speaks_of_product(name: str) -> bool:
+    folded = _ascii(name).lower() or name.lower()
+    return (
+        any(word in folded or word in name.lower() for word in PRODUCT_WORDS)
+        or re.match(r"(?i)ind_.*_ult\d|has_|holds_|prod", name) is not None
+    )
+
+
+def _only_products(table: Table, wide: Use) -> bool:
+    """Whether all that a table says is which products are held."""
+    rest = [c for c in table.columns if c not in wide.products and c not in wide.mapped.values()]
+    return all(
+        c.kind in {"date", "empty"}
+        or re.search(DATE_HINT + "|month|monat|mois|_file", c.name, re.IGNORECASE)
+        for c in rest
+    )
+
+
+def _implied_holdings(found: Sequence[Use], customer_of: Mapping[str, RawColumn]) -> list[Use]:
+    """Pairs of customer and product that a table of payments names."""
+    for use in found:
+        if use.kind == "transactions":
+            named = _by_name("holdings", use.table, customer_of[use.table.name])
+            product = named.get("product_id")
+            if (
+                product is not None
+                and product not in use.mapped.values()
+                and product.distinct <= 500
+            ):
+                kept = {
+                    k: c
+                    for k, c in named.items()
+                    if k in {"customer_id", "product_id"} or c not in use.mapped.values()
+                }
+                return [Use("holdings", use.table, kept, shape="pairs")]
+    return []
+
+
+def _imply_products(found: list[Use]) -> None:
+    kinds = {use.kind for use in found}
+    if "products" in kinds:
+        return
+    naming = [
+        use
+        for use in found
+        if use.kind in {"holdings", "contacts"} and ("product_id" in use.mapped or use.products)
+    ]
+    if naming:
+        first = naming[0]
+        mapped = {"product_id": first.mapped["product_id"]} if "product_id" in first.mapped else {}
+        found.append(Use("products", first.table, mapped, shape="ids", products=first.products))
+
+
+# --- names --------------------------------------------------------------------------------------
 
 
 def sql_name(text: str, *, otherwise: str) -> str:
@@ -250,101 +444,13 @@ def _reserved() -> frozenset[str]:
     return frozenset(word for word, kind in words.fetchall() if kind != "unreserved")
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", _ascii(name)).lower()
+def plain(name: str) -> str:
+    """A name without case, accents, blanks and signs."""
+    folded = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+    kept = "".join(c for c in folded if not unicodedata.combining(c))
+    return re.sub(r"[\W_]+", "", kept).lower()
 
 
 def _ascii(text: str) -> str:
     folded = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
     return folded.encode("ascii", "ignore").decode()
-
-
-def _attributes(table: Table) -> None:
-    """Decide which further columns of customers describe them, and which are left out."""
-    taken = set(CONTRACTS["customers"].columns)
-    for column in table.columns:
-        if column in table.mapped.values():
-            continue
-        if column.kind == "empty":
-            table.left_out.append((column, "no value at all"))
-        elif column.kind == "date":
-            table.left_out.append((column, "a date: turn it into a number or use it as joined_on"))
-        elif column.kind == "text" and _IDENTIFYING.search(column.name):
-            table.left_out.append((column, "seems to identify a person"))
-        elif column.kind == "text" and column.distinct > _MANY:
-            table.left_out.append((column, f"{column.distinct:,} different texts: no category"))
-        else:
-            name = unused(sql_name(column.name, otherwise="attribute"), taken)
-            role = "descriptor" if column.kind == "text" else "feature"
-            role = "sensitive" if _SENSITIVE.search(column.name) else role
-            table.attributes.append((name, column, role))
-
-
-# --- SQL ----------------------------------------------------------------------------------------
-
-_NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT",
-          "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip
-
-
-def sql_of(kind: str, table: Table, as_of: dt.date) -> tuple[str, str]:
-    """Write the SQL of a canonical table, and what else is to be said of it, after a semicolon."""
-    ids_only = not table.columns
-    parts: list[tuple[str, str]] = []
-    for target, column in CONTRACTS[kind].columns.items():
-        if target == "customer_hash":
-            continue
-        raw = table.mapped.get(target)
-        if raw is not None:
-            sql, comment = _read(target, column.kind, raw)
-            if target == "closed_on" and raw.latest and raw.latest > as_of:
-                day = sql.removesuffix(" AS closed_on")
-                sql = f"CASE WHEN {day} <= DATE '{as_of}' THEN {day} END AS closed_on"
-                comment += ", empty where the end lies ahead"
-            parts.append((sql, comment))
-        elif column.required:
-            parts.append(_fill(target, column.kind, table, as_of))
-    for name, raw, _ in table.attributes if kind == "customers" else []:
-        how = f", {raw.read_as}" if raw.read_as else ""
-        parts.append((f"{raw.sql} AS {name}", f"CHECK: from {raw.name!r}{how}"))
-    lines = [f"-- CHECK: {kind} read from {table.name}."]
-    if ids_only:
-        lines.append("-- CHECK: no file has one row for each; the ones named there are taken.")
-    lines += [f"-- Left out: {raw.name!r}, {why}." for raw, why in table.left_out]
-    lines.append("SELECT DISTINCT" if ids_only else "SELECT")
-    for number, (sql, comment) in enumerate(parts):
-        comma = "," if number < len(parts) - 1 else ""
-        flat = " ".join(comment.split())  # a column's name may hold a line break
-        lines.append(f"    {sql}{comma}" + (f" -- {flat}" if flat else ""))
-    lines.append(f"FROM {table.name}")
-    if ids_only:
-        lines.append(f"WHERE {parts[0][0].rsplit(' AS ', 1)[0]} IS NOT NULL")
-    said = "; only the ids are known" if ids_only else ""
-    if kind == "customers" and table.left_out:
-        said += f"; left out {', '.join(raw.name for raw, _ in table.left_out)}"
-    return "\n".join(lines) + "\n", said
-
-
-def _read(target: str, kind: str, raw: RawColumn) -> tuple[str, str]:
-    sql = raw.sql
-    if kind in {"key", "text"}:  # ids stay as they are written: '007' is not 7
-        sql = re.sub(r"::BIGINT$", "", sql)
-        sql = sql if raw.kind in {"text", "whole"} and "trim(" in sql else f"{sql}::VARCHAR"
-    if kind == "flag" and raw.kind == "whole":
-        sql = f"{sql} <> 0"
-    how = f", {raw.read_as}" if raw.read_as else ""
-    return f"{sql} AS {target}", f"CHECK: from {raw.name!r}{how}"
-
-
-def _fill(target: str, kind: str, table: Table, as_of: dt.date) -> tuple[str, str]:
-    """Stand in for a column that the contract wants and the raw table does not seem to have."""
-    product = table.mapped.get("product_id")
-    stated = {
-        "name": (_read("name", "text", product)[0] if product else "'?' AS name"),
-        "family": "'other' AS family",
-        "campaign_id": "'campaign' AS campaign_id",
-        "contacted_on": f"DATE '{as_of}' AS contacted_on",
-        "arm": "'offer' AS arm",
-    }
-    if target in stated:
-        return stated[target], f"CHECK: no column for {target} was found"
-    return f"NULL::{_NULLS[kind]} AS {target}", ""

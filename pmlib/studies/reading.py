@@ -122,7 +122,9 @@ def typed(connection: Connection, member: Member, parts: Sequence[Part], ids: Id
     left_out["empty"] = (
         f"coalesce({', '.join(f'{quoted(name)}::VARCHAR' for name in text)}) IS NULL"
     )
-    reads = {name: (_as_text(name, types[name]), reading) for name, reading in member.read.items()}
+    reads = {
+        name: (as_text_sql(name, types[name]), reading) for name, reading in member.read.items()
+    }
     columns = {
         name: forms.reading_sql(own, reading, ids=ids) for name, (own, reading) in reads.items()
     }
@@ -141,9 +143,9 @@ def typed(connection: Connection, member: Member, parts: Sequence[Part], ids: Id
         text_of = forms.text_sql(own)
         wanted += [f"count({text_of}) FILTER ({kept})", f"count({columns[name]}) FILTER ({kept} AND {text_of} IS NOT NULL)",
                    f"count(*) FILTER ({kept} AND {forms.is_missing_sql(text_of, reading)})"]  # fmt: skip
-    found, rows, *rest = (
-        connection.execute(f"SELECT {', '.join(wanted)} FROM ({union})").fetchall()[0]
-    )  # noqa: S608
+    found, rows, *rest = connection.execute(
+        f"SELECT {', '.join(wanted)} FROM ({union})"
+    ).fetchall()[0]
     taken_out = dict(zip(left_out, rest, strict=False))
     numbers = iter(rest[len(left_out) :])
     unread = []
@@ -168,7 +170,7 @@ def _described(connection: Connection, query: str) -> list[tuple[str, str]]:
     return [(row[0], str(row[1])) for row in rows]
 
 
-def _as_text(name: str, dtype: str) -> str:
+def as_text_sql(name: str, dtype: str) -> str:
     """A column as the text that a form reads; whole numbers of a float without their point."""
     own = quoted(name)
     if dtype == "VARCHAR":

@@ -54,16 +54,16 @@ def register(
         A file is not what study.yaml says it is, or too many cells cannot be read.
     """
     for member in source.raw_tables:
-        parts = list(_parts(connection, source, member, files, staging))
+        parts = list(parts_of(connection, source, member, files, staging))
         if parts:
             try:
                 account = typed(connection, member, parts, ids)
             except duckdb.Error as error:
-                raise _as_declared(parts[0].label, member, error) from None
+                raise as_declared(parts[0].label, member, error) from None
             yield account, _rows_as_expected(member, account.found, str(parts[0].label))
 
 
-def _parts(
+def parts_of(
     connection: Connection, source: Source, member: Member, files: Sequence[RawFile], staging: Path
 ) -> Iterator[Part]:
     """Make a view of each file of a raw table, before any reading of its columns."""
@@ -140,11 +140,11 @@ def _text(
             na_values=form.missing,
         ).create_view(view)
     except duckdb.Error as error:
-        raise _as_declared(where, member, error) from None
+        raise as_declared(where, member, error) from None
     return whole
 
 
-def _as_declared(where: str, member: Member, error: duckdb.Error) -> StudyError:
+def as_declared(where: str, member: Member, error: duckdb.Error) -> StudyError:
     form, found = member.csv, telling(error)
     if "state machine" in found:
         found = "lines that end in different ways, or quotes inside a field"

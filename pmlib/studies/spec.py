@@ -19,6 +19,7 @@ from pmlib.errors import StudyError, nearest
 from pmlib.params import resolve
 from pmlib.schema import CONTRACTS, TABLES
 from pmlib.settings_file import read_yaml
+from pmlib.studies import asks
 
 STUDIES = Path(__file__).resolve().parents[2] / "data"
 """The folder of the studies that come with the project."""
@@ -396,8 +397,10 @@ def load_spec(name_or_folder: str | Path) -> StudySpec:
         No such study, no YAML, or keys and values that a study.yaml may not have; all at once.
     """
     path = folder_of(name_or_folder) / SPEC_FILE
+    content = read_yaml(path, SPEC_FILE)
+    asks.require_none(asks.questions(path.read_text(encoding="utf-8-sig"), SPEC_FILE), path.parent)
     try:
-        spec = StudySpec.model_validate(read_yaml(path, SPEC_FILE))
+        spec = StudySpec.model_validate(content)
     except ValidationError as error:
         faults = "\n           ".join(_fault(dict(fault)) for fault in error.errors())
         raise StudyError(

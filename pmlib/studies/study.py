@@ -22,7 +22,7 @@ from pmlib.engine import Engine, collect, open_engine
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import Parameters
-from pmlib.studies import arms, forms, queries, reading, sources, words
+from pmlib.studies import arms, asks, forms, queries, reading, sources, words
 from pmlib.studies import ingest as ingestion
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
@@ -140,6 +140,7 @@ def prepare(
     *,
     mirror: str | Path | None = None,
     progress: Progress | None = None,
+    confirmed: bool = True,
 ) -> Study:
     """Bring a study's canonical tables into being; at once when they are there already.
 
@@ -154,11 +155,13 @@ def prepare(
         Folder of raw files; by default the environment's ``PMLIB_MIRROR``.
     progress : callable, optional
         Gets one line of text a step.
+    confirmed : bool
+        Refuse a draft whose guesses nobody has confirmed.
 
     Raises
     ------
     StudyError
-        A raw file is missing, truncated or altered, the SQL fails, a table breaks its contract,
+        The study asks something, a raw file is missing, truncated or altered, the SQL fails, a table breaks its contract,
         or ``as_of`` lies after what the data know, or before the first customer. Tables of earlier
         runs stay as they were.
     """
@@ -173,6 +176,8 @@ def prepare(
             found=str(params.as_of),
             remedy="Choose an earlier day, or leave as_of at null.",
         )
+    if confirmed:
+        asks.require_none(asks.open_asks(folder, _written(spec)), folder)
     where, own = mirror_folder(mirror), [source for source in spec.sources if not source.server]
     found = [obtain(source, folder, mirror=where, progress=say) for source in own]
     files = [file for of_source in found for file in of_source]
@@ -299,7 +304,28 @@ def _study(
 
 # --- the check ----------------------------------------------------------------------------------
 
-_CHECKED = ("table", "column", "kind", "rows", "empty", "different", "smallest", "largest", "role")
+_CHECKED = ("table", "column", "kind", "rows", "empty", "different", "smallest", "largest",
+            "samples", "role")  # fmt: skip
+
+
+def confirm(name_or_folder: str | Path) -> list[str]:
+    """Take the marks off the guesses of a draft, once they are read; return what they said.
+
+    Questions stay: an answer cannot be confirmed, it must be given.
+    """
+    folder = folder_of(name_or_folder)
+    sql = sorted(path.name for path in folder.glob("*.sql"))
+    return [str(guess) for guess in asks.confirm(folder, (SPEC_FILE, *sql))]
+
+
+def require_confirmed(name_or_folder: str | Path) -> None:
+    """Raise StudyError where a study asks something, or holds a guess that nobody confirmed."""
+    folder = folder_of(name_or_folder)
+    asks.require_none(asks.open_asks(folder, _written(load_spec(folder))), folder)
+
+
+def _written(spec: StudySpec) -> tuple[str, ...]:
+    return (SPEC_FILE, *spec.tables.values())
 
 
 def check_study(
@@ -317,10 +343,12 @@ def check_study(
     -------
     pandas.DataFrame
         One row a column: ``table, column, kind, rows, empty`` (cells), ``different`` (values),
-        ``smallest, largest`` (numbers and dates only: no text leaves the data), ``role``
-        (key, contract, or the attribute's role).
+        ``smallest, largest`` (numbers and dates), ``samples`` (up to three texts, to see that they
+        are read rightly; no ids), ``role`` (key, contract, or the attribute's role).
     """
-    study = prepare(name_or_folder, params or Parameters(), mirror=mirror, progress=progress)
+    study = prepare(
+        name_or_folder, params or Parameters(), mirror=mirror, progress=progress, confirmed=False
+    )
     with closing(open_engine("duckdb")) as engine:
         rows = [row for table in study.tables for row in _describe(study, table, engine)]
     return pd.DataFrame(rows, columns=list(_CHECKED))
@@ -348,10 +376,20 @@ def _describe(study: Study, table: str, engine: Engine) -> list[dict[str, Any]]:
             "different": int(found[f"different {name}"]) - int(found[f"empty {name}"] > 0),
             "smallest": _shown(found.get(f"min {name}")),
             "largest": _shown(found.get(f"max {name}")),
+            "samples": _samples(frame, table, name) if dtype == nw.String else "",
             "role": _role(study, table, name),
         }
         for name, dtype in types.items()
     ]
+
+
+def _samples(frame: nw.LazyFrame, table: str, name: str) -> str:
+    """The three texts that most rows have; nothing of columns that name one person each."""
+    if name == "customer_id":
+        return ""
+    counts = frame.filter(~nw.col(name).is_null()).group_by(name).agg(n=nw.len())
+    most = collect(counts.sort("n", name, descending=[True, False]).head(3), sort_by=())
+    return ", ".join(text if len(text) <= 24 else text[:23] + "…" for text in most[name])
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,223 @@
+"""What the columns of a raw table hold: how they can be read, judged on every cell.
+
+Texts of a sample propose the forms (`pmlib.studies.shapes`); a scan of all rows counts what each
+form reads and what it does not. Columns are scanned a few at a time, so that memory stays small
+however many there are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from duckdb import DuckDBPyConnection as Connection
+
+from pmlib.studies import forms, shapes
+from pmlib.studies.reading import Unread, as_text_sql, quoted
+from pmlib.studies.spec import Reading
+
+_SAMPLE = 2_000  # rows from which forms are proposed
+_BATCH = 8  # columns a scan
+_FEW = 40
+"""A column with at most so many different values is looked at value by value."""
+_READABLE = 0.8
+"""Share of the filled cells that a form must read to be taken."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a form makes of a column: cells read, cells not; the range of what was read."""
+
+    reading: Reading
+    read: int
+    unread: Unread
+    low: Any = None
+    high: Any = None
+    negative: int = 0
+    fractions: int = 0
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A raw column as it was seen.
+
+    Attributes
+    ----------
+    kind : str
+        empty, text, whole, number, date or flag.
+    fits : tuple of Fit
+        The best ways to read it, equal in what they read: two of them are a question.
+    flag : Reading or None
+        How it is read as true and false, where its values are such a pair.
+    values : mapping of str to int
+        Rows by value, most first, where there are few values.
+    samples : tuple of str
+        A few of its texts.
+    is_typed : bool
+        The file itself says the type.
+    """
+
+    name: str
+    kind: str
+    filled: int
+    distinct: int
+    fits: tuple[Fit, ...] = ()
+    flag: Reading | None = None
+    values: Mapping[str, int] = field(default_factory=dict)
+    samples: tuple[str, ...] = ()
+    is_typed: bool = False
+
+    @property
+    def signed(self) -> bool:
+        """Whether numbers below zero are among its values."""
+        return bool(self.fits) and self.fits[0].negative > 0
+
+    @property
+    def latest(self) -> dt.date | None:
+        """Its last day."""
+        return self.fits[0].high if self.kind == "date" and self.fits else None
+
+
+def look(connection: Connection, table: str, today: dt.date) -> list[RawColumn]:
+    """Look at all columns of a table of the connection."""
+    types = {
+        row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
+    }
+    found = []
+    names = iter(types)
+    while batch := list(itertools.islice(names, _BATCH)):
+        found += list(_batch(connection, table, {name: types[name] for name in batch}, today))
+    return found
+
+
+def _batch(
+    connection: Connection, table: str, types: Mapping[str, str], today: dt.date
+) -> Iterator[RawColumn]:
+    texts = {name: as_text_sql(name, dtype) for name, dtype in types.items()}
+    chosen = ", ".join(f"{forms.text_sql(text)} AS {quoted(name)}" for name, text in texts.items())
+    sample = connection.execute(
+        f"SELECT {chosen} FROM {quoted(table)} USING SAMPLE reservoir({_SAMPLE} ROWS) REPEATABLE (1)"  # noqa: S608
+    ).fetchall()
+    columns = (
+        dict(zip(types, zip(*sample, strict=True), strict=True))
+        if sample
+        else dict.fromkeys(types, ())
+    )
+    proposed = {
+        name: _proposals(name, types[name], values, today) for name, values in columns.items()
+    }
+    wanted = []
+    for name, readings in proposed.items():
+        text = forms.text_sql(texts[name])
+        wanted += [f"count({text})", f"count(DISTINCT {text})"]
+        for reading in readings:
+            value = forms.reading_sql(texts[name], reading)
+            wanted += [f"count({value})", f"count(*) FILTER ({forms.is_missing_sql(text, reading)})",
+                       f"min({value})", f"max({value})"]  # fmt: skip
+            wanted += ([f"count(*) FILTER ({value} < 0)", f"count(*) FILTER ({value} <> floor({value}))"]
+                       if reading.as_ == "amount" else ["0", "0"])  # fmt: skip
+    numbers = iter(
+        connection.execute(f"SELECT {', '.join(wanted)} FROM {quoted(table)}").fetchall()[0]
+    )  # noqa: S608
+    for name, readings in proposed.items():
+        filled, distinct = itertools.islice(numbers, 2)
+        fits = []
+        for reading in readings:
+            read, missing, low, high, negative, fractions = itertools.islice(numbers, 6)
+            unread = Unread(name, filled, missing, filled - missing - read, ())
+            fits.append(Fit(reading, read, unread, low, high, negative, fractions))
+        values = _values(connection, table, texts[name]) if 0 < distinct <= _FEW else {}
+        yield _column(name, types[name], filled, distinct, fits, values, columns[name], texts[name],
+                      connection, table, today)  # fmt: skip
+
+
+def _proposals(
+    name: str, dtype: str, sample: Sequence[str | None], today: dt.date
+) -> list[Reading]:
+    if dtype.startswith(("DATE", "TIMESTAMP")):
+        return [Reading(as_="day", form="year-month-day")]
+    if dtype != "VARCHAR":
+        numeric = dtype.endswith(("INT", "INTEGER")) or dtype.startswith(
+            ("DOUBLE", "FLOAT", "DECIMAL")
+        )
+        return [Reading(as_="amount", form="1234.56")] if numeric else []
+    texts = list(dict.fromkeys(text for text in sample if text is not None))
+    return [*shapes.as_day(name, texts, today), *shapes.as_number(name, texts)]
+
+
+def _values(connection: Connection, table: str, own: str) -> dict[str, int]:
+    text = forms.text_sql(own)
+    query = f"SELECT {text} AS v, count(*) AS n FROM {quoted(table)} WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v"  # noqa: S608
+    return dict(connection.execute(query).fetchall())
+
+
+def _column(
+    name: str, dtype: str, filled: int, distinct: int, fits: Sequence[Fit], values: Mapping[str, int],
+    sample: Sequence[str | None], own: str, connection: Connection, table: str,
+    today: dt.date,
+) -> RawColumn:  # fmt: skip
+    samples = tuple(itertools.islice(dict.fromkeys(text for text in sample if text), 3))
+    said = {"filled": filled, "distinct": distinct, "values": values, "samples": samples,
+            "is_typed": dtype != "VARCHAR"}  # fmt: skip
+    if filled == 0:
+        return RawColumn(name, "empty", **said)
+    if dtype == "BOOLEAN":
+        return RawColumn(name, "flag", **said, flag=Reading(as_="flag", yes=["true"], no=["false"]))
+    blanks = len([text for text in sample if text is None]) > 0
+    flag = shapes.as_flag(values, blanks=blanks) if values else None
+    for kind in ("day", "amount"):
+        own_fits = [
+            fit
+            for fit in fits
+            if fit.reading.as_ == kind and fit.read >= _READABLE * (filled - fit.unread.missing)
+        ]
+        own_fits = [fit for fit in own_fits if fit.read]
+        if own_fits:
+            fewest = min(fit.unread.unreadable for fit in own_fits)
+            best = [fit for fit in own_fits if fit.unread.unreadable == fewest]
+            best = _told_apart(best, today)
+            return RawColumn(
+                name,
+                _kind(kind, best[0], connection, table, own),
+                **said,
+                flag=flag,
+                fits=tuple(best),
+            )
+    return RawColumn(name, "flag" if flag else "text", **said, flag=flag)
+
+
+def _told_apart(fits: list[Fit], today: dt.date) -> list[Fit]:
+    """Leave out ways of reading that come to the same, or to days that no bank can know."""
+    latest = today.replace(year=today.year + 40, day=1)
+    ours = [
+        fit
+        for fit in fits
+        if fit.reading.as_ == "amount" or fit.high <= latest or fit.high.year == 9999
+    ]
+    kept: list[Fit] = []
+    for fit in ours or fits:
+        if fit.reading.as_ == "amount" and any(
+            fit.fractions == other.fractions and (fit.low, fit.high) == (other.low, other.high)
+            for other in kept
+        ):
+            continue
+        if (
+            fit.reading.as_ == "day"
+            and fit.low == fit.high
+            and any((fit.low, fit.high) == (o.low, o.high) for o in kept)
+        ):
+            continue
+        kept.append(fit)
+    return kept
+
+
+def _kind(kind: str, fit: Fit, connection: Connection, table: str, own: str) -> str:
+    if kind == "day":
+        return "date"
+    if fit.fractions or fit.reading.form not in {"1234.56"}:
+        return "number"
+    padded = f"SELECT count(*) FROM {quoted(table)} WHERE regexp_matches({own}, '^0[0-9]')"  # noqa: S608
+    return "text" if connection.execute(padded).fetchall()[0][0] else "whole"

@@ -1,0 +1,242 @@
+"""How the columns of a draft are to be read, and what must be asked of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from duckdb import DuckDBPyConnection as Connection
+
+from pmlib.schema import CONTRACTS
+from pmlib.studies import forms, shapes
+from pmlib.studies.asks import ASK
+from pmlib.studies.look import Fit, RawColumn
+from pmlib.studies.mapping import Table, Use
+from pmlib.studies.reading import Part, as_text_sql, line_numbers, quoted
+
+LIMIT = 0.01
+"""Share of unreadable cells above which the draft asks."""
+
+
+@dataclass
+class Entry:
+    """How a column is read: the fields of study.yaml, a question above them, a guess beside."""
+
+    fields: dict[str, Any]
+    question: list[str] = field(default_factory=list)
+    guess: str = ""
+    unread: str = ""
+
+
+class Cells:
+    """Looks up single cells of raw tables, with the lines on which they stand."""
+
+    def __init__(self, connection: Connection, parts: dict[str, list[Part]]) -> None:
+        self._connection, self._parts = connection, parts
+
+    def first(
+        self, table: str, shown: Sequence[str], where: str, n: int = 3
+    ) -> list[tuple[str, tuple]]:
+        """The first rows that a condition holds for: where they stand, and what is shown of them."""
+        for part in self._parts[table]:
+            query = (
+                f"SELECT n, {', '.join(shown)} FROM (SELECT *, row_number() OVER () AS n "  # noqa: S608
+                f"FROM {quoted(part.view)}) WHERE {where} ORDER BY n LIMIT {n}"
+            )
+            rows = self._connection.execute(query).fetchall()
+            if rows:
+                lines = line_numbers(part, [row[0] for row in rows])
+                word = "row" if part.path is None else "line"
+                more = f" of {part.label}" if len(self._parts[table]) > 1 else ""
+                return [
+                    (f"{word} {line:,}{more}", row[1:])
+                    for line, row in zip(lines, rows, strict=True)
+                ]
+        return []
+
+    def type_of(self, table: str, column: str) -> str:
+        """Type of a raw column."""
+        rows = self._connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
+        return next(str(row[1]) for row in rows if row[0] == column)
+
+
+def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
+    """How each column that is used is read, by raw table and column."""
+    found: dict[str, dict[str, Entry]] = {}
+    for use in uses:
+        own = found.setdefault(use.table.name, {})
+        for target, raw in use.mapped.items():
+            wanted = _kind_of(use.kind, target)
+            if raw.name not in own:
+                own[raw.name] = _entry(raw, wanted, use.table, cells, target)
+        for _, raw, _ in use.attributes:
+            if raw.name not in own:
+                own[raw.name] = _entry(raw, "", use.table, cells)
+        for raw in use.products:
+            own[raw.name] = _entry(raw, "flag" if raw.flag else "number", use.table, cells)
+        if (
+            use.snapshot is not None
+            and use.snapshot.name not in own
+            and use.snapshot.name != "_file"
+        ):
+            own[use.snapshot.name] = _entry(use.snapshot, "", use.table, cells)
+        if use.kind == "transactions":
+            _direct(use, own, cells)
+    return found
+
+
+def _kind_of(kind: str, target: str) -> str:
+    if target in {"debit", "credit"}:
+        return "number"
+    if target == "marketing_consent":
+        return "flag"
+    if target == "direction":
+        return "text"
+    return "customer" if target == "customer_id" else CONTRACTS[kind].columns[target].kind
+
+
+def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str = "") -> Entry:
+    if wanted == "customer":
+        return Entry({"as": "customer"})
+    if wanted in {"key", "text"} or (not wanted and raw.kind in {"text", "empty"}):
+        return Entry({"as": "text"})
+    if wanted == "flag" or (not wanted and raw.kind == "flag"):
+        return _flag(raw, table, cells, target)
+    if not raw.fits:
+        return Entry({"as": "text"})
+    entry = Entry({"as": raw.fits[0].reading.as_, "form": raw.fits[0].reading.form})
+    if raw.fits[0].reading.pivot is not None:
+        pivot = raw.fits[0].reading.pivot
+        entry.fields["pivot"] = pivot
+        entry.guess = f"years of two digits up to {pivot:02d} are of this century"
+    if len(raw.fits) > 1:
+        entry.fields["form"] = ASK
+        entry.question = _two_readings(raw, table, cells)
+    _account(raw, entry, table, cells)
+    return entry
+
+
+def _two_readings(raw: RawColumn, table: Table, cells: Cells) -> list[str]:
+    """The question which of two forms is meant, with a cell that they read differently."""
+    own = as_text_sql(raw.name, cells.type_of(table.name, raw.name))
+    values = [forms.reading_sql(own, fit.reading) for fit in raw.fits]
+    where = f"{forms.text_sql(own)} IS NOT NULL AND ({values[0]}) IS DISTINCT FROM ({values[1]})"
+    shown = cells.first(table.name, [forms.text_sql(own), *values], where, 1)
+    readings = []
+    place = ""
+    for where_, (text, *read) in shown:
+        place = f", {where_}: {text!r}"
+        readings = [
+            f"{said} ({fit.reading.form})"
+            for fit, said in zip(raw.fits, map(_shown, read), strict=True)
+        ]
+    answers = " or ".join(f'"{fit.reading.form}"' for fit in raw.fits)
+    return [
+        f"{table.label}, column {raw.name}{place} is {' or '.join(readings)}?",
+        f"Write {answers}.",
+    ]
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,.10g}" if isinstance(value, float) else f"{value}"
+
+
+def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
+    """Say which cells a form does not read; ask where they are many."""
+    fit = raw.fits[0]
+    unread = fit.unread
+    if not (unread.unreadable or unread.missing):
+        return
+    shown = ", ".join(f"{text!r} ({place})" for place, text in unread_cells(raw, fit, table, cells))
+    parts = [f"{unread.unreadable:,} unreadable"] if unread.unreadable else []
+    parts += [f"{unread.missing:,} that say there is no value"] if unread.missing else []
+    entry.unread = f"{raw.name}: of {unread.filled:,} filled cells {' and '.join(parts)}: {shown}"
+    share = unread.unreadable / unread.filled
+    if share > LIMIT:
+        entry.fields["unreadable"] = ASK
+        entry.question += [
+            f"{table.label}, column {raw.name}: {unread.unreadable:,} of {unread.filled:,} filled cells "
+            f"({share:.1%}) are no {fit.reading.as_} written as {fit.reading.form}: {shown}.",
+            "May they count as empty? Then write the share that may, such as "
+            f"{min(1.0, -(-share * 100 // 1) / 100):.2f}; else mend them, or the form.",
+        ]
+
+
+def unread_cells(raw: RawColumn, fit: Fit, table: Table, cells: Cells) -> list[tuple[str, str]]:
+    """Up to three cells that a form does not read, the unreadable before those without a value."""
+    own = as_text_sql(raw.name, cells.type_of(table.name, raw.name))
+    text, value = forms.text_sql(own), forms.reading_sql(own, fit.reading)
+    missing = forms.is_missing_sql(text, fit.reading)
+    wrong = f"{text} IS NOT NULL AND ({value}) IS NULL"
+    found = (
+        cells.first(table.name, [text], f"{wrong} AND NOT {missing}")
+        if fit.unread.unreadable
+        else []
+    )
+    found += (
+        cells.first(table.name, [text], f"{wrong} AND {missing}")
+        if len(found) < 3 and fit.unread.missing
+        else []
+    )
+    return [(place, str(shown)[:40]) for place, (shown,) in found[:3]]
+
+
+def _flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
+    """A flag by its words; where they are no known pair, the question which of them means yes."""
+    reading = raw.flag or shapes.one_sided_flag(list(raw.values))
+    if reading is None and raw.kind == "whole" and target == "responded":
+        return Entry({"as": "amount", "form": "1234.56"})  # how often: more than never
+    if reading is not None:
+        entry = Entry({"as": "flag", "yes": list(reading.yes), "no": list(reading.no)})
+        if "" in reading.no:
+            entry.guess = f"a blank cell of {raw.name!r} means no"
+        return entry
+    words = ", ".join(f"{value!r} ({n:,})" for value, n in list(raw.values.items())[:8])
+    meaning = {"marketing_opt_out": "the customer objects to marketing", "responded": "the customer responded",
+               "marketing_consent": "the customer agrees to marketing"}.get(target, "yes")  # fmt: skip
+    place = next(
+        (
+            f", {place}"
+            for place, _ in cells.first(
+                table.name, [quoted(raw.name)], f"{quoted(raw.name)} IS NOT NULL", 1
+            )
+        ),
+        "",
+    )
+    return Entry(
+        {"as": "flag", "yes": ASK, "no": list(raw.values)},
+        [f"{table.label}, column {raw.name}{place}: it holds {words}. Which of them mean that {meaning}?",
+         f"Write them in brackets, such as [{json.dumps(next(iter(raw.values), 'yes'), ensure_ascii=False)}]; all others mean that it is not so."],
+    )  # fmt: skip
+
+
+def _direct(use: Use, own: dict[str, Entry], cells: Cells) -> None:
+    """Say which way the money went, where amounts carry no sign of their own."""
+    raw = use.mapped.get("amount")
+    if raw is None or raw.signed or not raw.fits:
+        return
+    entry = own[raw.name]
+    told = use.mapped.get("direction")
+    if told is not None:
+        out, in_ = shapes.as_direction(told.values) or ([], [])
+        entry.fields |= {"direction": told.name, "out": out, "in": in_}
+        entry.guess = (
+            f"{told.name} {', '.join(out)}: money that went out; {', '.join(in_)}: that came in"
+        )
+        return
+    entry.fields["sign"] = ASK
+    fit = raw.fits[0]
+    first = cells.first(
+        use.table.name,
+        [forms.text_sql(as_text_sql(raw.name, cells.type_of(use.table.name, raw.name)))],
+        f"{quoted(raw.name)} IS NOT NULL",
+        1,
+    )
+    place = "".join(f", {place}: {text!r}" for place, (text,) in first)
+    entry.question += [
+        f"{use.table.label}, column {raw.name}{place}: all {fit.read:,} amounts are without a sign, and no column says which way the "
+        "money went. Did it come in (as-written), or go out, as in a file of purchases (spending)?",
+        'Write "as-written" or "spending".',
+    ]

@@ -1,0 +1,266 @@
+"""The SQL of a drafted study: one query a canonical table, every guess in it marked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pmlib.schema import CONTRACTS, HASH
+from pmlib.studies.forms import quoted_text
+from pmlib.studies.look import RawColumn
+from pmlib.studies.mapping import Table, Use
+from pmlib.studies.reading import quoted
+
+_NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT",
+          "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip
+
+
+@dataclass
+class Statement:
+    """A query, and what it leaves out: sentences with ``{n}``, and the SQL that counts it."""
+
+    sql: str
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+
+def statement(uses: Sequence[Use], as_of: dt.date, dangling: Mapping[str, str]) -> Statement:
+    """Write the query of a canonical table.
+
+    Parameters
+    ----------
+    uses : sequence of Use
+        Of one kind; several are put below each other.
+    as_of : datetime.date
+        Ends that lie ahead of it are not known yet.
+    dangling : mapping of str to str
+        By raw table whose rows name unknown customers, the query of the known ones.
+    """
+    parts, notes = [], []
+    for use in uses:
+        sql, said = _select(use, as_of, dangling.get(use.table.name, ""))
+        parts.append(sql)
+        notes += said
+    return Statement("UNION ALL\n".join(parts), notes)
+
+
+def _select(use: Use, as_of: dt.date, known: str) -> tuple[str, list[tuple[str, str]]]:
+    columns = _columns(use, as_of)
+    table = quoted(use.table.name) if not use.table.name.isidentifier() else use.table.name
+    lines = [f"-- CHECK: {use.kind} read from {_flat(use.table.label)}{_how(use)}."]
+    lines += [f"-- {_flat(note)}" for note in use.notes]
+    lines += [f"-- Left out: {_flat(repr(raw.name))}, {_flat(why)}." for raw, why in use.left_out]
+    distinct = use.shape == "ids" and not use.products
+    lines.append("SELECT DISTINCT" if distinct else "SELECT")
+    for number, (sql, comment) in enumerate(columns):
+        comma = "," if number < len(columns) - 1 else ""
+        lines.append(f"    {sql}{comma}" + (f" -- {_flat(comment)}" if comment else ""))
+    source, where, tail = _source(use, table, as_of)
+    lines.append(f"FROM {source}")
+    conditions, notes = _conditions(use, table, known)
+    conditions = [*where, *conditions]
+    if conditions:
+        lines.append("WHERE " + "\n    AND ".join(conditions))
+    lines += tail
+    return "\n".join(lines) + "\n", notes
+
+
+def _how(use: Use) -> str:
+    return {
+        "rows": "",
+        "ids": "; no file lists them: those that are named there are taken",
+        "wide": ", a column a product",
+        "constants": "; no file lists them: those that are named there, with what never changes for one",
+        "last": "; of several rows of a customer the last is taken",
+        "newest": "; of several snapshots the newest is taken",
+        "pairs": ", each pair of customer and product once",
+    }[use.shape]
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())  # a column's name may hold a line break
+
+
+# --- columns ------------------------------------------------------------------------------------
+
+
+def _columns(use: Use, as_of: dt.date) -> list[tuple[str, str]]:
+    """Each column of the query: its SQL, and a comment where it is a guess."""
+    found = []
+    for target, column in CONTRACTS[use.kind].columns.items():
+        if target == HASH:
+            continue
+        raw = use.mapped.get(target)
+        if raw is not None:
+            found.append(_taken(use, target, column.kind, raw, as_of))
+        elif use.kind == "transactions" and target == "amount":
+            paid, got = (own(use.mapped[name]) for name in ("debit", "credit"))
+            said = f"CHECK: {use.mapped['credit'].name!r} came in, {use.mapped['debit'].name!r} went out"
+            found.append((f"coalesce({got}, 0) - coalesce(abs({paid}), 0) AS amount", said))
+        elif target == "marketing_opt_out" and "marketing_consent" in use.mapped:
+            consent = use.mapped["marketing_consent"]
+            said = f"CHECK: from {consent.name!r}, which says who agrees"
+            found.append((_once(use, f"NOT {own(consent)}") + " AS marketing_opt_out", said))
+        elif use.shape == "wide" and target == "product_id":
+            found.append(("product AS product_id", ""))
+        elif (
+            use.shape == "wide"
+            and use.snapshot is not None
+            and target in {"opened_on", "closed_on"}
+        ):
+            found.append((_since(target), "CHECK: from the snapshots"))
+        elif use.kind == "products" and use.products:
+            found.append(_of_columns(target, column.kind))
+        elif column.required:
+            found.append(_filled(use, target, column.kind, as_of))
+    for name, raw, _ in use.attributes:
+        found.append((f"{_once(use, own(raw))} AS {name}", f"CHECK: from {raw.name!r}"))
+    return found
+
+
+def own(raw: RawColumn) -> str:
+    """A raw column as SQL writes it."""
+    return (
+        raw.name
+        if raw.name.isidentifier() and raw.name.isascii() and raw.name.islower()
+        else quoted(raw.name)
+    )
+
+
+def _once(use: Use, sql: str) -> str:
+    """One value a customer, where rows are put together."""
+    return f"max({sql})" if use.shape == "constants" else sql
+
+
+def _taken(use: Use, target: str, kind: str, raw: RawColumn, as_of: dt.date) -> tuple[str, str]:
+    sql = own(raw)
+    if use.shape == "pairs" and kind == "date":
+        sql = f"min({sql})"
+    if kind == "whole":
+        sql = f"{sql}::BIGINT"
+    if kind == "flag" and raw.kind == "whole" and raw.flag is None:
+        sql = f"{sql} > 0"
+    if target == "product_id" and raw.is_typed:
+        sql = f"{sql}::VARCHAR"
+    if target != "customer_id":
+        sql = _once(use, sql)
+    said = f"CHECK: from {raw.name!r}"
+    if target == "closed_on" and raw.latest and raw.latest > as_of:
+        return (f"CASE WHEN {sql} <= DATE '{as_of}' THEN {sql} END AS closed_on",
+                f"{said}, empty where the end lies ahead")  # fmt: skip
+    named = target if sql != target else ""
+    return f"{sql} AS {named}" if named else sql, said
+
+
+def _of_columns(target: str, kind: str) -> tuple[str, str]:
+    stated = {
+        "product_id": "product AS product_id",
+        "name": "product AS name",
+        "family": "'other' AS family",
+    }
+    if target in stated:
+        return stated[target], "CHECK: no column for family was found" if target == "family" else ""
+    return f"NULL::{_NULLS[kind]} AS {target}", ""
+
+
+def _filled(use: Use, target: str, kind: str, as_of: dt.date) -> tuple[str, str]:
+    """Stand in for a column that the contract wants and the raw table does not seem to have."""
+    product = use.mapped.get("product_id")
+    stated = {
+        "name": f"{own(product)}{'::VARCHAR' if product.is_typed else ''} AS name"
+        if product
+        else "'?' AS name",
+        "family": "'other' AS family",
+        "campaign_id": "'campaign' AS campaign_id",
+        "contacted_on": f"DATE '{as_of}' AS contacted_on",
+        "arm": "'offer' AS arm",
+    }
+    if target in stated:
+        return stated[target], f"CHECK: no column for {target} was found"
+    return f"NULL::{_NULLS[kind]} AS {target}", ""
+
+
+# --- rows ---------------------------------------------------------------------------------------
+
+
+def _source(use: Use, table: str, as_of: dt.date) -> tuple[str, list[str], list[str]]:
+    """What stands behind FROM, conditions that come with it, and what stands behind them."""
+    customer = own(use.mapped["customer_id"]) if "customer_id" in use.mapped else ""
+    if use.kind == "products" and use.products:
+        names = ", ".join(f"({quoted_text(c.name)})" for c in use.products)
+        return f"(VALUES {names}) AS listed (product)", [], []
+    if use.shape == "wide":
+        return _unpivoted(use, table, customer)
+    if use.shape == "constants":
+        return table, [f"{customer} IS NOT NULL"], [f"GROUP BY {customer}"]
+    if use.shape == "pairs":
+        product = own(use.mapped["product_id"])
+        return table, [f"{product} IS NOT NULL"], [f"GROUP BY {customer}, {product}"]
+    if use.shape == "ids":
+        first = next(iter(use.mapped.values()))
+        return table, [f"{own(first)} IS NOT NULL"], []
+    tail, where, source = [], [], table
+    if use.snapshot is not None:
+        where = [_newest(use.snapshot, table, as_of)]
+    if use.shape == "last":
+        source = f"(SELECT *, row_number() OVER () AS _row FROM {table})"
+        tail = [f"QUALIFY row_number() OVER (PARTITION BY {customer} ORDER BY _row DESC) = 1"]
+    return source, where, tail
+
+
+def _newest(snapshot: RawColumn, table: str, as_of: dt.date) -> str:
+    name = own(snapshot)
+    until = f" WHERE {name} <= DATE '{as_of}'" if snapshot.kind == "date" else ""
+    return f"{name} = (SELECT max({name}) FROM {table}{until})"
+
+
+def _unpivoted(use: Use, table: str, customer: str) -> tuple[str, list[str], list[str]]:
+    held = ", ".join(
+        f"{own(c)}{'' if c.flag is not None else ' > 0'} AS {quoted(c.name)}" for c in use.products
+    )
+    names = ", ".join(quoted(c.name) for c in use.products)
+    dated = f"{own(use.snapshot)} AS seen, " if use.snapshot else ""
+    inner = f"(SELECT {dated}{customer}, {held} FROM {table})\n    UNPIVOT (held FOR product IN ({names}))"
+    if use.snapshot is None:
+        return inner, ["held"], []
+    seen = own(use.snapshot)
+    days = f"(SELECT DISTINCT {seen} AS seen FROM {table})"
+    ordered = (f"(SELECT seen, lead(seen) OVER (ORDER BY seen) AS next_seen, "
+               f"min(seen) OVER () AS first_seen FROM {days})")  # fmt: skip
+    return f"{inner}\n    JOIN {ordered} USING (seen)", ["held"], [f"GROUP BY {customer}, product"]
+
+
+def _since(target: str) -> str:
+    if target == "opened_on":
+        return "CASE WHEN min(seen) > min(first_seen) THEN min(seen) END AS opened_on"
+    return "max_by(next_seen, seen) AS closed_on"
+
+
+def _conditions(use: Use, table: str, known: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """Rows that cannot be used are left out and counted: without an id, a day or an amount, or of
+    customers that no file lists.
+    """
+    needed = [(name, use.mapped[name]) for name, column in CONTRACTS[use.kind].columns.items()
+              if column.filled and name in use.mapped]  # fmt: skip
+    conditions, notes = [], []
+    lacking = [own(raw) for _, raw in needed if _may_lack(raw, use.table)]
+    if lacking and use.shape not in {"ids", "constants"}:
+        conditions += [f"{name} IS NOT NULL" for name in lacking]
+        empty = " OR ".join(f"{name} IS NULL" for name in lacking)
+        text = f"{{n}} rows of {use.table.label} have no {' or '.join(raw.name for _, raw in needed if own(raw) in lacking)} and are left out of {use.kind}."
+        notes.append((text, f"SELECT count(*) FROM {table} WHERE {empty}"))
+    if known and use.kind != "customers":
+        customer = own(use.mapped["customer_id"])
+        conditions.append(
+            f"{customer} IN ({known}) -- CHECK: rows of customers that no file lists are left out"
+        )
+        text = (
+            f"{{n}} rows of {use.table.label} name customers that no file lists and are left out."
+        )
+        notes.append((text, f"SELECT count(*) FROM {table} WHERE {customer} NOT IN ({known})"))
+    return conditions, notes
+
+
+def _may_lack(raw: RawColumn, table: Table) -> bool:
+    read = raw.fits[0].read if raw.fits and raw.kind in {"date", "number"} else raw.filled
+    return read < table.rows

@@ -1,0 +1,249 @@
+"""The study.yaml of a draft: what is known written down, what is guessed marked, the rest asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pmlib.studies.asks import ASK
+from pmlib.studies.joins import Meeting
+from pmlib.studies.look import RawColumn
+from pmlib.studies.mapping import Use
+from pmlib.studies.proposals import Cells, Entry
+from pmlib.studies.reading import quoted
+from pmlib.studies.statements import Statement
+
+if TYPE_CHECKING:
+    from pmlib.studies.draft import Drafted
+
+Lines = list[str]
+
+
+def study_yaml(
+    folder: Path, sources: Sequence[Drafted], uses: Sequence[Use],
+    read: Mapping[str, Mapping[str, Entry]], statements: Mapping[str, Statement],
+    met: Sequence[Meeting], cells: Cells, as_of: dt.date,
+) -> str:  # fmt: skip
+    """Write the study.yaml of a draft."""
+    of = {use.kind: use for use in uses}
+    lines = [
+        "# A draft. A comment that begins with CHECK is a guess: read it, mend it, remove the mark",
+        "# (or all at once, when all are read: --confirm). ASK is a question: write the answer there.",
+        f"title: {_json(folder.resolve().name)}  # CHECK:",
+        "description: Customers of a bank.  # CHECK: what, who, when",
+        "licence: Internal.  # CHECK:",
+        f"as_of: {as_of}  # CHECK: the last day that the data know; the latest date seen",
+        "currency: EUR  # CHECK:",
+        *_contacts(of.get("contacts"), cells),
+        *_ids(met, cells, of["customers"]),
+        "",
+        "sources:",
+    ]
+    for source in sources:
+        lines += _source(source, uses, read)
+    lines += ["", "tables:", *(f"  {kind}: {kind}.sql" for kind in statements)]
+    lines += _attributes(of["customers"])
+    lines += _channels(of)
+    notes = [note for made in statements.values() for note in made.notes]
+    if notes:
+        lines += ["", "notes:"]
+        lines += [f"  - {{text: {_json(text)}, sql: {_json(sql)}}}" for text, sql in notes]
+    if "products" in of and "annual_margin" not in of["products"].mapped:
+        lines += [
+            "",
+            "parameters:",
+            "  default_margin: 50.0  # CHECK: what a product earns a year; no column was found",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _commented(said: Sequence[str], indent: str) -> Lines:
+    return [f"{indent}# {' '.join(line.split())}" for line in said]
+
+
+# --- contacts -----------------------------------------------------------------------------------
+
+
+def _contacts(use: Use | None, cells: Cells) -> Lines:
+    """What must be asked of contacts: who was left out, by what draw, and what their value is."""
+    if use is None:
+        return []
+    lines: Lines = []
+    label = use.table.label
+    value = use.mapped.get("value")
+    if value is not None:
+        lines += _commented([
+            f"{label}, column {value.name}: is the value of a contact what it earned (margin), or what was sold (sales)?",
+        ], "")  # fmt: skip
+        lines.append(f"value_is: {ASK}")
+    arm = use.mapped.get("arm")
+    if arm is None:
+        return lines
+    counts = ", ".join(f"{name} ({n:,})" for name, n in arm.values.items())
+    if len(arm.values) > 1:
+        first = cells.first(
+            use.table.name, [quoted(arm.name)], f"{quoted(arm.name)} IS NOT NULL", 1
+        )
+        place = "".join(f", {where}: {shown[0]!r}" for where, shown in first)
+        lines += _commented([
+            f"{label}, column {arm.name}{place}: the arms are {counts}. Which of them were left without contact on purpose, "
+            "as a control group? Write their names in brackets, such as [" + _json(str(next(iter(arm.values)))) + "];",
+            "write [] where every arm was contacted.",
+        ], "")  # fmt: skip
+        lines.append(f"control: {ASK}")
+        propensity = use.mapped.get("propensity")
+        if propensity is None or propensity.filled < use.table.rows:
+            told = (
+                f"column {propensity.name} is not filled"
+                if propensity
+                else "no column says with what probability"
+            )
+            lines += _commented([
+                f"{label}: {told}. Did chance decide who was left out (randomised), or did somebody choose (chosen)? Where shares "
+                "were planned, add a line such as shares: {control: 0.5, offer: 0.5}; else those counted are taken.",
+            ], "")  # fmt: skip
+            lines.append(f"assignment: {ASK}")
+    return lines
+
+
+def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
+    """The question whether ids are changed, where only then they join; else the counts."""
+    asked = [meeting for meeting in met if meeting.best != "as-written"]
+    if not asked:
+        return []
+    key = customers.mapped["customer_id"]
+    lines = ["#"]
+    ours = cells.first(
+        customers.table.name, [quoted(key.name)], f"{quoted(key.name)} IS NOT NULL", 1
+    )
+    for meeting in asked:
+        theirs = cells.first(
+            meeting.table.name,
+            [quoted(meeting.column.name)],
+            f"{quoted(meeting.column.name)} IS NOT NULL",
+            1,
+        )
+        shown = " against ".join(f"{row[0]!r} ({label}, {place})" for label, found in
+                                 ((meeting.table.label, theirs), (customers.table.label, ours)) for place, row in found)  # fmt: skip
+        ways = "; ".join(
+            f"{n:,} {form}" for form, n in meeting.changed.items() if n > meeting.as_written
+        )
+        lines += _commented([
+            f"{meeting.table.label}, column {meeting.column.name}: of {meeting.ids:,} ids {meeting.as_written:,} are found in "
+            f"{customers.table.label} as-written, {ways}: {shown}.",
+        ], "")  # fmt: skip
+    lines += _commented([f"Write as-written or {asked[0].best}."], "")
+    return [*lines[1:], f"customer_ids: {ASK}"]
+
+
+# --- sources ------------------------------------------------------------------------------------
+
+
+def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str, Entry]]) -> Lines:
+    fields = {
+        key: value
+        for key, value in source.declared.items()
+        if key not in {"table", "members", "csv", "skip", "footer"}
+    }
+    lines = _commented(source.question, "  ")
+    head = [f"{key}: {_json(value)}" for key, value in fields.items()]
+    own = [use.table.name for use in uses]
+    idle = [table.label for table in source.tables if table.name not in own]
+    if "members" not in source.declared:
+        table = source.declared["table"]
+        inner = _table(
+            source,
+            table,
+            {
+                k: source.declared[k]
+                for k in ("table", "csv", "skip", "footer")
+                if k in source.declared
+            },
+            read,
+        )
+        inner = [*head, *inner]
+        if idle:
+            inner += ["# " + _idle(idle[0]), f"unused: {ASK}"]
+        return [*lines, f"  - {inner[0]}", *(f"    {line}" for line in inner[1:])]
+    lines += [f"  - {head[0]}", *(f"    {line}" for line in head[1:]), "    members:"]
+    for member in source.declared["members"]:
+        inner = _table(source, member["table"], member, read)
+        idle_here = [
+            t.label for t in source.tables if t.name == member["table"] and t.label in idle
+        ]
+        if idle_here:
+            inner += ["# " + _idle(idle_here[0]), f"unused: {ASK}"]
+        lines += [f"      - {inner[0]}", *(f"        {line}" for line in inner[1:])]
+    return lines
+
+
+def _idle(label: str) -> str:
+    return (f"{label}: nothing uses it. May it be left out? Then write why, such as \"not needed\"; else write SQL that uses "
+            "it, and remove this line.")  # fmt: skip
+
+
+def _table(
+    source: Drafted, table: str, fields: Mapping[str, Any], read: Mapping[str, Mapping[str, Entry]]
+) -> Lines:
+    lines = [f"{key}: {_unquoted(_json(value))}" for key, value in fields.items()]
+    without = source.without.get(table)
+    if without:
+        lines.append(f"without: {_json(without)}  # CHECK: {'; '.join(source.taken_out[table])}")
+    entries = read.get(table, {})
+    if entries:
+        lines.append("read:")
+        for column, entry in entries.items():
+            lines += _commented(entry.question, "  ")
+            said = f"  # CHECK: {' '.join(entry.guess.split())}" if entry.guess else ""
+            inner = ", ".join(
+                f"{key}: {_unquoted(_json(value))}" for key, value in entry.fields.items()
+            )
+            lines.append(f"  {_json(column)}: {{{inner}}}{said}")
+    return lines
+
+
+def _unquoted(text: str) -> str:
+    """ASK stands without quotes, so that it is seen for what it is."""
+    return text.replace(f'"{ASK}"', ASK)
+
+
+# --- what describes customers, and channels -----------------------------------------------------
+
+
+def _attributes(use: Use) -> Lines:
+    if not use.attributes:
+        return []
+    lines = [
+        "",
+        "# role: feature forms segments, descriptor only describes and predicts, sensitive is",
+        "# kept for checks of fairness. known_before_contact: false for what comes too late.",
+        "attributes:",
+    ]
+    for name, column, role in use.attributes:
+        lines.append(
+            f"  {name}: {{label: {_json(column.name)}, role: {role}}}  # CHECK: label, unit, role"
+        )
+    return lines
+
+
+def _channels(of: Mapping[str, Use]) -> Lines:
+    """The channels that the contacts name; where none does, one to be thought over."""
+    channel: RawColumn | None = of["contacts"].mapped.get("channel") if "contacts" in of else None
+    named = [name for name in channel.values] if channel is not None else []
+    if not named and not {"contacts", "holdings"} & of.keys():
+        return []
+    cost = of["contacts"].mapped.get("cost") if "contacts" in of else None
+    dear = cost.fits[0].high if cost is not None and cost.fits else None
+    said = "what one contact costs" + (
+        f"; the dearest in the file is {dear:g}" if dear is not None else ""
+    )
+    amount = dear or 1.0
+    return ["", "channels:", *(f"  - {{name: {_json(name)}, cost: {float(amount)}}}  # CHECK: {said}"
+                               for name in named or ["letter"])]  # fmt: skip
