@@ -164,7 +164,7 @@ def _run(given: dict[str, Any]) -> None:
     from pmlib.engine import open_engine
     from pmlib.runner.request import Request, study_record
     from pmlib.runner.run import require_writable, run
-    from pmlib.studies.spec import folder_of
+    from pmlib.studies.folders import folder_of
 
     started = time.perf_counter()
     values = _parameters(given)

@@ -4,7 +4,8 @@ A study is a folder with a study.yaml, one SQL file a canonical table, and a dat
 """
 
 from pmlib.studies.draft import draft_study
-from pmlib.studies.spec import STUDIES, StudySpec, list_studies, load_spec
+from pmlib.studies.folders import STUDIES, list_studies, load_spec
+from pmlib.studies.spec import StudySpec
 from pmlib.studies.study import (
     Attribute,
     Channel,

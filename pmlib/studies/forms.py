@@ -59,7 +59,7 @@ def is_missing_sql(text: str, reading: Reading) -> str:
     """Whether a text stands for a value that is not there."""
     words = MISSING["text" if reading.as_ in {"text", "customer", "flag"} else "number"]
     known = {word.lower() for word in (*words, *reading.missing)}
-    known -= {word.lower() for word in (*reading.yes, *reading.no, *reading.out, *reading.in_)}
+    known -= {word.lower() for word in (*reading.yes_words, *reading.no_words, *reading.out, *reading.in_)}
     return f"lower({text}) IN ({_listed(sorted(known))})"
 
 
@@ -103,8 +103,8 @@ def _listed(words: list[str]) -> str:
 
 def _flag(text: str, reading: Reading) -> str:
     low = f"coalesce(lower({text}), '')"
-    yes = _listed([word.lower() for word in reading.yes])
-    no = _listed([word.lower() for word in reading.no])
+    yes = _listed([word.lower() for word in reading.yes_words])
+    no = _listed([word.lower() for word in reading.no_words])
     return f"CASE WHEN {low} IN ({yes}) THEN true WHEN {low} IN ({no}) THEN false END"
 
 

@@ -189,8 +189,8 @@ def _flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
     if reading is None and raw.kind == "whole" and target == "responded":
         return Entry({"as": "amount", "form": "1234.56"})  # how often: more than never
     if reading is not None:
-        entry = Entry({"as": "flag", "yes": list(reading.yes), "no": list(reading.no)})
-        if "" in reading.no:
+        entry = Entry({"as": "flag", "yes_words": list(reading.yes_words), "no_words": list(reading.no_words)})
+        if "" in reading.no_words:
             entry.guess = f"a blank cell of {raw.name!r} means no"
         return entry
     words = ", ".join(f"{value!r} ({n:,})" for value, n in list(raw.values.items())[:8])
@@ -206,7 +206,7 @@ def _flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
         "",
     )
     return Entry(
-        {"as": "flag", "yes": ASK, "no": list(raw.values)},
+        {"as": "flag", "yes_words": ASK, "no_words": list(raw.values)},
         [f"{table.label}, column {raw.name}{place}: it holds {words}. Which of them mean that {meaning}?",
          f"Write them in brackets, such as [{json.dumps(next(iter(raw.values), 'yes'), ensure_ascii=False)}]; all others mean that it is not so."],
     )  # fmt: skip

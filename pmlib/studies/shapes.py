@@ -161,8 +161,8 @@ def as_flag(values: Iterable[str], *, blanks: bool) -> Reading | None:
         return None
     return Reading(
         as_="flag",
-        yes=sorted({found[yes] for yes, _ in pairs}),
-        no=sorted({found.get(no, no) for _, no in pairs}),
+        yes_words=sorted({found[yes] for yes, _ in pairs}),
+        no_words=sorted({found.get(no, no) for _, no in pairs}),
     )
 
 
@@ -174,7 +174,7 @@ def one_sided_flag(values: Sequence[str]) -> Reading | None:
     yes, no = (any(pair[side] == word for pair in FLAGS) for side in (0, 1))
     if yes == no:
         return None
-    return Reading(as_="flag", yes=list(values) if yes else [], no=[] if yes else list(values))
+    return Reading(as_="flag", yes_words=list(values) if yes else [], no_words=[] if yes else list(values))
 
 
 def as_direction(values: Iterable[str]) -> tuple[list[str], list[str]] | None:

@@ -54,6 +54,8 @@ def register(
         A file is not what study.yaml says it is, or too many cells cannot be read.
     """
     for member in source.raw_tables:
+        if member.unused:
+            continue
         parts = list(parts_of(connection, source, member, files, staging))
         if parts:
             try:

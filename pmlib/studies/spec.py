@@ -1,4 +1,4 @@
-"""What a study.yaml may say, and where studies are found."""
+"""What a study.yaml may say."""
 
 from __future__ import annotations
 
@@ -6,23 +6,9 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pmlib.errors import StudyError, nearest
-from pmlib.params import resolve
 from pmlib.schema import CONTRACTS, TABLES
-from pmlib.settings_file import read_yaml
-from pmlib.studies import asks
-
-STUDIES = Path(__file__).resolve().parents[2] / "data"
-"""The folder of the studies that come with the project."""
 
 SPEC_FILE = "study.yaml"
 
@@ -42,6 +28,16 @@ class Strict(BaseModel):
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
+
+def _as_text(value: Any) -> Any:
+    """Take a number for its text: words are compared as they are written in the raw file."""
+    if isinstance(value, bool) or value is None:
+        raise ValueError("put it in quotes, for YAML reads the words no, yes and null as no text")
+    return str(value) if isinstance(value, int | float) else value
+
+
+Word = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+Blank = Annotated[str, BeforeValidator(_as_text)]
 
 class Csv(Strict):
     """How a delimited text file is written. Its columns arrive as text; the SQL gives types."""
@@ -80,15 +76,15 @@ class Reading(Strict):
     """Of amounts without a sign: ``spending`` says that each is money that went out."""
     direction: str = ""
     """Of amounts: the column that says which way the money went."""
-    out: list[str] = []
+    out: list[Word] = []
     """What that column says of money that went out."""
-    in_: Annotated[list[str], Field(alias="in")] = []
+    in_: Annotated[list[Word], Field(alias="in")] = []
     """What it says of money that came in; an amount beside any other word is unreadable."""
     pivot: Annotated[int, Field(ge=0, le=99)] | None = None
     """Of years of two digits: up to this one they are of the 21st century, later ones of the 20th."""
-    yes: list[str] = []
-    """Of flags: what means true."""
-    no: list[str] = []
+    yes_words: list[Word] = []
+    """Of flags: what means true. (A key that is just yes would be no text for YAML.)"""
+    no_words: list[Blank] = []
     """Of flags: what means false; an empty text stands for a blank cell."""
     missing: list[str] = []
     """Further words of the bank for a value that is not there."""
@@ -97,8 +93,8 @@ class Reading(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> Reading:
-        if self.as_ == "flag" and not (self.yes or self.no):
-            raise ValueError("a flag needs 'yes' or 'no': the words that mean true and false")
+        if self.as_ == "flag" and not (self.yes_words or self.no_words):
+            raise ValueError("a flag needs 'yes_words' or 'no_words', which mean true and false")
         if bool(self.direction) != bool(self.out or self.in_):
             raise ValueError("'direction' names a column, 'out' and 'in' what it says of money")
         return self
@@ -122,6 +118,8 @@ class Member(Strict):
     holds in them."""
     read: dict[str, Reading] = {}
     """How columns are read; the others reach the SQL as they are, text as text."""
+    unused: str = ""
+    """Why nothing uses it; it is not read then."""
     sha256: Sha256 | None = None
     """Of the file by itself, for mirrors that hold it unpacked."""
     rows: int | None = None
@@ -153,7 +151,8 @@ class Server(Strict):
     """The variable of the environment that holds the password."""
 
 
-_OF_A_TABLE = ("table", "csv", "rows", "skip", "footer", "without", "read")
+_OF_A_TABLE = ("table", "csv", "rows", "skip", "footer", "without", "read",
+               "unused")  # fmt: skip
 
 Kind = Literal["text", "parquet", "sqlite", "duckdb", "postgresql"]
 _KINDS: dict[str, Kind] = {
@@ -266,14 +265,6 @@ class Note(Strict):
     """A query of one value over the raw tables."""
 
 
-def _as_text(value: Any) -> Any:
-    """Take a number for its text: arms are compared as they are written in the raw file."""
-    if isinstance(value, bool) or value is None:
-        raise ValueError("put it in quotes, for YAML reads the words no, yes and null as no text")
-    return str(value) if isinstance(value, int | float) else value
-
-
-Arm = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -311,11 +302,11 @@ class StudySpec(Strict):
     """Pairs of product_id of which the first implies the second by construction: no finding."""
     channels: list[ChannelSpec] = []
     """What a plan may use; without any, no plan is made."""
-    control: list[Arm] | None = None
+    control: list[Word] | None = None
     """Arms of contacts that were deliberately not contacted; empty where every arm was."""
     assignment: Literal["randomised", "chosen"] | None = None
     """Whether chance decided who was contacted; None where `propensity` tells."""
-    shares: dict[Arm, Share] = {}
+    shares: dict[Word, Share] = {}
     """Of a randomised assignment, the probability of each arm."""
     notes: list[Note] = []
     """What readers must know of the data."""
@@ -351,85 +342,3 @@ class StudySpec(Strict):
         if self.shares and self.assignment != "randomised":
             raise ValueError("'shares' are those of a draw: say 'assignment: randomised' too")
         return self
-
-
-def list_studies() -> list[str]:
-    """Names of the studies that come with the project."""
-    return sorted(path.parent.name for path in STUDIES.glob(f"*/{SPEC_FILE}"))
-
-
-def folder_of(name_or_folder: str | Path) -> Path:
-    """Find a study's folder: a name under ``data/``, or the path of a folder of one's own."""
-    name = str(name_or_folder)
-    if name in list_studies():
-        return STUDIES / name
-    folder = Path(name_or_folder).expanduser()
-    if (folder / SPEC_FILE).is_file():
-        return folder.resolve()
-    if folder.is_dir():
-        raise StudyError(
-            "The folder is not a study.",
-            where=str(folder),
-            rule=f"a study folder holds a {SPEC_FILE}",
-            found=f"no {SPEC_FILE}",
-            remedy=f"Draft one: python run_all.py --new-study {folder} --from FILE…",
-        )
-    raise StudyError(
-        "There is no such study.",
-        where="study",
-        rule="a study under data/, or the path of a folder with a study.yaml",
-        found=repr(name),
-        remedy=f"{nearest(name, list_studies())[:1].upper()}{nearest(name, list_studies())[1:]}",
-    )
-
-
-def load_spec(name_or_folder: str | Path) -> StudySpec:
-    """Read and check a study.yaml, without touching the data.
-
-    Parameters
-    ----------
-    name_or_folder : str or path
-        A study under ``data/``, or a folder with a study.yaml.
-
-    Raises
-    ------
-    StudyError
-        No such study, no YAML, or keys and values that a study.yaml may not have; all at once.
-    """
-    path = folder_of(name_or_folder) / SPEC_FILE
-    content = read_yaml(path, SPEC_FILE)
-    asks.require_none(asks.questions(path.read_text(encoding="utf-8-sig"), SPEC_FILE), path.parent)
-    try:
-        spec = StudySpec.model_validate(content)
-    except ValidationError as error:
-        faults = "\n           ".join(_fault(dict(fault)) for fault in error.errors())
-        raise StudyError(
-            "The study.yaml says something that a study.yaml cannot say.",
-            where=str(path),
-            rule="the keys and types of a study.yaml; data/berka/study.yaml is an example",
-            found=faults,
-            remedy="Mend the keys named above.",
-        ) from None
-    resolve(overrides=spec.parameters)
-    return spec
-
-
-def _fault(fault: dict[str, Any]) -> str:
-    """One fault of a study.yaml in words: where, what, and for an unknown key the nearest one."""
-    where = ".".join(str(part) for part in fault["loc"] if part != "[key]") or SPEC_FILE
-    if fault["type"] == "extra_forbidden":
-        inner: list[type[Strict]] = [
-            Source, Server, Member, Csv, Reading, AttributeSpec, ChannelSpec, Note,
-        ]  # fmt: skip
-        models = [StudySpec] if len(fault["loc"]) == 1 else inner
-        known = {name for model in models for name in model.model_fields}
-        key = str(fault["loc"][-1])
-        misplaced = "this key has no place here"
-        return f"{where}: {misplaced if key in known else f'unknown key, {nearest(key, known)}'}"
-    if fault["type"] == "missing":
-        return f"{where}: missing"
-    if fault["loc"] and fault["loc"][-1] == "[key]":
-        return f"{where}: a key that cannot stand here ({fault['msg']})"
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    shown = "" if isinstance(fault["input"], dict | list) else f", found {fault['input']!r:.80}"
-    return f"{where}: {message[:1].lower()}{message[1:]}{shown}"

@@ -25,7 +25,8 @@ from pmlib.params import Parameters
 from pmlib.studies import arms, asks, forms, queries, reading, sources, words
 from pmlib.studies import ingest as ingestion
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
-from pmlib.studies.spec import SPEC_FILE, StudySpec, folder_of, load_spec
+from pmlib.studies.folders import folder_of, load_spec
+from pmlib.studies.spec import SPEC_FILE, StudySpec
 
 _MANIFEST = "study.json"
 _AS_DECLARED = ("title", "licence", "citation", "simulated", "currency", "value_is")
