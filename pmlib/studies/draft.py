@@ -28,7 +28,7 @@ from pmlib.studies.proposals import Cells, Entry, entries
 from pmlib.studies.reading import Part, quoted
 from pmlib.studies.sources import as_declared, parts_of
 from pmlib.studies.spec import SPEC_FILE, Source
-from pmlib.studies.statements import statement
+from pmlib.studies.statements import known_customers, statement
 from pmlib.studies.study_yaml import study_yaml
 
 _TOTAL_SHARE = 0.02
@@ -119,12 +119,13 @@ def _draft(
     as_of = _end(uses, today)
     cells = Cells(connection, parts)
     read = entries(uses, cells)
-    statements = {}
-    key = customers.mapped["customer_id"]
-    for kind in dict.fromkeys(use.kind for use in uses):
-        known = {m.table.name: f"SELECT {quoted(key.name)} FROM {customers.table.name}" for m in met
-                 if m.best == "as-written" or m.changed[m.best] < m.ids}  # fmt: skip
-        statements[kind] = statement([use for use in uses if use.kind == kind], as_of, known)
+    known = known_customers(customers, as_of)
+    missing = {m.table.name for m in met if m.changed.get(m.best, m.as_written) < m.ids}
+    dangling = dict.fromkeys(missing, known)
+    statements = {
+        kind: statement([use for use in uses if use.kind == kind], as_of, dangling)
+        for kind in dict.fromkeys(use.kind for use in uses)
+    }
     text = study_yaml(folder, sources, uses, read, statements, met, cells, as_of)
     with writable(folder):
         for kind, made in statements.items():
@@ -292,6 +293,10 @@ def _said(target: str, entry: Entry | None) -> str:
     return f"{target}, {form}" if form else target
 
 
+def _unclaimed(raw: RawColumn, kinds: str) -> str:
+    return "no value at all" if raw.kind == "empty" else f"it is no column of {kinds}"
+
+
 def _left_out(table: Table, uses: Sequence[Use]) -> list[tuple[RawColumn, str]]:
     """Columns of a raw table that nothing uses, and why."""
     used = {
@@ -303,7 +308,7 @@ def _left_out(table: Table, uses: Sequence[Use]) -> list[tuple[RawColumn, str]]:
     reasons = {raw.name: why for use in uses for raw, why in use.left_out}
     kinds = " and ".join(dict.fromkeys(use.kind for use in uses)) or "any table"
     return [
-        (raw, reasons.get(raw.name, f"no column of {kinds} was found for it"))
+        (raw, reasons.get(raw.name) or _unclaimed(raw, kinds))
         for raw in table.columns
         if raw.name not in used and raw.name != "_file"
     ]

@@ -59,7 +59,9 @@ def is_missing_sql(text: str, reading: Reading) -> str:
     """Whether a text stands for a value that is not there."""
     words = MISSING["text" if reading.as_ in {"text", "customer", "flag"} else "number"]
     known = {word.lower() for word in (*words, *reading.missing)}
-    known -= {word.lower() for word in (*reading.yes_words, *reading.no_words, *reading.out, *reading.in_)}
+    known -= {
+        word.lower() for word in (*reading.yes_words, *reading.no_words, *reading.out, *reading.in_)
+    }
     return f"lower({text}) IN ({_listed(sorted(known))})"
 
 

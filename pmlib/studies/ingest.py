@@ -51,7 +51,9 @@ def ingest(spec: StudySpec, folder: Path, files: Sequence[RawFile], work: Path) 
                 accounts.append(account)
                 notes += [*said, *account.notes()]
             for member in source.members:
-                if not member.unused and member.table not in [account.table for account in accounts]:
+                if not member.unused and member.table not in [
+                    account.table for account in accounts
+                ]:
                     notes.append(register_absent(connection, member))
         queries.close(connection, [file.path for file in files], [staging, tables])
         for table, sql_file in spec.tables.items():

@@ -72,24 +72,30 @@ def customer_columns(connection: Connection, tables: Sequence[Table]) -> dict[st
 
 def meetings(connection: Connection, customers: Use, others: Sequence[Use]) -> list[Meeting]:
     """How the ids of other tables meet those of the customers, where some do not."""
-    key, found = customers.mapped["customer_id"], []
+    key, kept = customers.mapped["customer_id"], "true"
+    if customers.snapshot is not None:
+        day, home = quoted(customers.snapshot.name), quoted(customers.table.name)
+        kept = f"{day} = (SELECT max({day}) FROM {home})"  # noqa: S608
+    found: list[Meeting] = []
     for use in others:
         column = use.mapped.get("customer_id")
         if column is None or use.table.name == customers.table.name:
             continue
         if use.table.name in [meeting.table.name for meeting in found]:
             continue
-        ids, as_written, changed = _met(connection, customers.table, key, use.table, column)
+        ids, as_written, changed = _met(connection, customers.table, key, use.table, column, kept)
         if as_written < ids:
             found.append(Meeting(use.table, column, ids, as_written, changed))
     return found
 
 
 def _met(
-    connection: Connection, home: Table, key: RawColumn, table: Table, column: RawColumn
-) -> tuple[int, int, dict[IdForm, int]]:
+    connection: Connection, home: Table, key: RawColumn, table: Table, column: RawColumn,
+    where: str = "true",
+) -> tuple[int, int, dict[IdForm, int]]:  # fmt: skip
     """Different ids of a column; how many are keys as written; and under each change."""
-    theirs, ours = _ids(connection, table.name, column.name), _ids(connection, home.name, key.name)
+    theirs = _ids(connection, table.name, column.name)
+    ours = _ids(connection, home.name, key.name, where)
     forms: tuple[IdForm, ...] = ("as-written", *_CHANGES)
     counts = [
         f"(SELECT count(DISTINCT a.id) FROM {theirs} a WHERE {id_sql('a.id', form)} IN "  # noqa: S608
@@ -107,12 +113,12 @@ def _met(
     return row[0], met[0], changed or {"in-lower-case": 0}
 
 
-def _ids(connection: Connection, table: str, column: str) -> str:
+def _ids(connection: Connection, table: str, column: str, where: str = "true") -> str:
     types = {
         row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
     }
     own = text_sql(as_text_sql(column, types[column]))
-    return f"(SELECT DISTINCT {own} AS id FROM {quoted(table)} WHERE {own} IS NOT NULL)"  # noqa: S608
+    return f"(SELECT DISTINCT {own} AS id FROM {quoted(table)} WHERE {own} IS NOT NULL AND {where})"  # noqa: S608
 
 
 def settle_rows(connection: Connection, use: Use) -> None:
@@ -133,16 +139,29 @@ def settle_rows(connection: Connection, use: Use) -> None:
         use.notes.append(
             f"{use.snapshot.distinct:,} snapshots by {use.snapshot.name!r}: the newest is taken."
         )
+        newest = f"SELECT max({quoted(use.snapshot.name)}) FROM {quoted(table.name)}"  # noqa: S608
+        text = f"Of {table.label}, a snapshot for each {use.snapshot.name}, the newest is taken: {{n}}."
+        use.counted.append((text, newest))
         return
     rows = customer.filled - customer.distinct
     if use.shape == "rows" and repeated <= _REPEATED * customer.distinct:
         use.shape = "last"
-        same = f"{customer.distinct:,} customers in {customer.filled:,} rows: {repeated:,} customers have several"
+        same = f"{customer.distinct:,} customers in {customer.filled:,} rows"
+        counts = f"count(*) - count(DISTINCT {quoted(customer.name)})"
+        repeats = (
+            f"SELECT {counts} FROM {quoted(table.name)} WHERE {quoted(customer.name)} IS NOT NULL"  # noqa: S608
+        )
         if differing:
             told = ", ".join(f"{name} ({n:,})" for name, n in differing.items())
-            use.notes.append(f"{same}; they differ in {told}; of those the last row is taken.")
+            use.notes.append(
+                f"{same}; of those with several the last is taken, though they differ in {told}."
+            )
+            text = (f"Of {table.label}, rows that repeat a customer are left out: {{n}}; the last is kept, "
+                    f"and some differ in {', '.join(differing)}.")  # fmt: skip
         else:
-            use.notes.append(f"{same}, which are equal; {rows:,} rows are dropped.")
+            use.notes.append(f"{same}; {rows:,} rows repeat others and are dropped.")
+            text = f"Of {table.label}, rows that repeat others are left out: {{n}}."
+        use.counted.append((text, repeats))
         return
     use.shape = "constants"
     varying = [raw for raw in (*use.mapped.values(), *(a[1] for a in use.attributes))

@@ -165,7 +165,9 @@ def _column(
     if filled == 0:
         return RawColumn(name, "empty", **said)
     if dtype == "BOOLEAN":
-        return RawColumn(name, "flag", **said, flag=Reading(as_="flag", yes_words=["true"], no_words=["false"]))
+        return RawColumn(
+            name, "flag", **said, flag=Reading(as_="flag", yes_words=["true"], no_words=["false"])
+        )
     blanks = len([text for text in sample if text is None]) > 0
     flag = shapes.as_flag(values, blanks=blanks) if values else None
     for kind in ("day", "amount"):

@@ -68,6 +68,8 @@ class Use:
         Of `newest`: the column that dates them.
     notes
         What is to be said of it.
+    counted
+        What the report says of it: sentences with ``{n}``, and the SQL that counts it.
     """
 
     kind: str
@@ -79,17 +81,7 @@ class Use:
     products: list[RawColumn] = field(default_factory=list)
     snapshot: RawColumn | None = None
     notes: list[str] = field(default_factory=list)
-
-
-class Evidence:
-    """What can be asked of the raw tables themselves; answers are kept."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-
-    def ask(self, query: str) -> list[tuple]:
-        """Rows of a query."""
-        return self._connection.execute(query).fetchall()
+    counted: list[tuple[str, str]] = field(default_factory=list)
 
 
 def assign(tables: Sequence[Table], customer_of: Mapping[str, RawColumn]) -> list[Use]:
@@ -414,10 +406,9 @@ def _imply_products(found: list[Use]) -> None:
         for use in found
         if use.kind in {"holdings", "contacts"} and ("product_id" in use.mapped or use.products)
     ]
-    if naming:
-        first = naming[0]
-        mapped = {"product_id": first.mapped["product_id"]} if "product_id" in first.mapped else {}
-        found.append(Use("products", first.table, mapped, shape="ids", products=first.products))
+    for use in naming:
+        mapped = {"product_id": use.mapped["product_id"]} if "product_id" in use.mapped else {}
+        found.append(Use("products", use.table, mapped, shape="ids", products=use.products))
 
 
 # --- names --------------------------------------------------------------------------------------

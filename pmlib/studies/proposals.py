@@ -189,7 +189,9 @@ def _flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
     if reading is None and raw.kind == "whole" and target == "responded":
         return Entry({"as": "amount", "form": "1234.56"})  # how often: more than never
     if reading is not None:
-        entry = Entry({"as": "flag", "yes_words": list(reading.yes_words), "no_words": list(reading.no_words)})
+        entry = Entry(
+            {"as": "flag", "yes_words": list(reading.yes_words), "no_words": list(reading.no_words)}
+        )
         if "" in reading.no_words:
             entry.guess = f"a blank cell of {raw.name!r} means no"
         return entry

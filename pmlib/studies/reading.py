@@ -75,18 +75,16 @@ class Account:
             if len(self.files) > 1
             else self.files[0]
         )
-        said = [
-            f"{n:,} of the {self.found:,} rows of {names} are {why} and left out."
-            for why, n in self.without.items()
-            if n
-        ]
+        said = [f"Of {names}, rows are left out because they are {why}: {n:,} of {self.found:,}."
+                for why, n in self.without.items() if n]  # fmt: skip
         for column in self.unread:
+            cells = f"Of the {column.filled:,} filled cells of {column.column} in {names}, "
             if column.unreadable:
-                said.append(f"{column.unreadable:,} of the {column.filled:,} filled cells of {column.column} "
-                            f"in {names} cannot be read and count as empty.")  # fmt: skip
+                said.append(
+                    f"{cells}so many cannot be read and count as empty: {column.unreadable:,}."
+                )
             if column.missing:
-                said.append(f"{column.missing:,} of the {column.filled:,} filled cells of {column.column} "
-                            f"in {names} say that there is no value.")  # fmt: skip
+                said.append(f"{cells}so many say that there is no value: {column.missing:,}.")
         return said
 
     def record(self) -> dict[str, Any]:

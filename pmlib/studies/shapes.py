@@ -174,7 +174,9 @@ def one_sided_flag(values: Sequence[str]) -> Reading | None:
     yes, no = (any(pair[side] == word for pair in FLAGS) for side in (0, 1))
     if yes == no:
         return None
-    return Reading(as_="flag", yes_words=list(values) if yes else [], no_words=[] if yes else list(values))
+    return Reading(
+        as_="flag", yes_words=list(values) if yes else [], no_words=[] if yes else list(values)
+    )
 
 
 def as_direction(values: Iterable[str]) -> tuple[list[str], list[str]] | None:

@@ -39,6 +39,7 @@ def _as_text(value: Any) -> Any:
 Word = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 Blank = Annotated[str, BeforeValidator(_as_text)]
 
+
 class Csv(Strict):
     """How a delimited text file is written. Its columns arrive as text; the SQL gives types."""
 

@@ -40,8 +40,17 @@ def statement(uses: Sequence[Use], as_of: dt.date, dangling: Mapping[str, str]) 
     for use in uses:
         sql, said = _select(use, as_of, dangling.get(use.table.name, ""))
         parts.append(sql)
-        notes += said
-    return Statement("UNION ALL\n".join(parts), notes)
+        notes += [*use.counted, *said]
+    # Several tables may name one product.
+    together = "UNION\n" if uses[0].kind == "products" else "UNION ALL\n"
+    return Statement(together.join(parts), notes)
+
+
+def known_customers(use: Use, as_of: dt.date) -> str:
+    """The query of the ids that the table of customers keeps."""
+    table = use.table.name
+    newest = f" WHERE {_newest(use.snapshot, table, as_of)}" if use.snapshot else ""
+    return f"SELECT {own(use.mapped['customer_id'])} FROM {table}{newest}"  # noqa: S608
 
 
 def _select(use: Use, as_of: dt.date, known: str) -> tuple[str, list[tuple[str, str]]]:
@@ -247,16 +256,15 @@ def _conditions(use: Use, table: str, known: str) -> tuple[list[str], list[tuple
     if lacking and use.shape not in {"ids", "constants"}:
         conditions += [f"{name} IS NOT NULL" for name in lacking]
         empty = " OR ".join(f"{name} IS NULL" for name in lacking)
-        text = f"{{n}} rows of {use.table.label} have no {' or '.join(raw.name for _, raw in needed if own(raw) in lacking)} and are left out of {use.kind}."
+        names = " or ".join(raw.name for _, raw in needed if own(raw) in lacking)
+        text = f"Of {use.table.label}, rows without {names} are left out of {use.kind}: {{n}}."
         notes.append((text, f"SELECT count(*) FROM {table} WHERE {empty}"))
-    if known and use.kind != "customers":
+    if known and use.kind != "customers" and "customer_id" in use.mapped:
         customer = own(use.mapped["customer_id"])
         conditions.append(
             f"{customer} IN ({known}) -- CHECK: rows of customers that no file lists are left out"
         )
-        text = (
-            f"{{n}} rows of {use.table.label} name customers that no file lists and are left out."
-        )
+        text = f"Of {use.table.label}, rows of customers that no file lists are left out: {{n}}."
         notes.append((text, f"SELECT count(*) FROM {table} WHERE {customer} NOT IN ({known})"))
     return conditions, notes
 
