@@ -115,13 +115,14 @@ def _flag(text: str, reading: Reading) -> str:
 
 def amount_pattern(form: str) -> str:
     """Regular expression (RE2) of all that counts as an amount of a form."""
-    digits = _digits(form)
+    digits = digits_pattern(form)
     signs = rf"[{BLANKS}]*[{_MINUS}+]?[{BLANKS}]*"
     money = rf"(?:[A-Za-z]{{0,3}}\p{{Sc}}|{'|'.join(map(re.escape, CURRENCIES))})?"
     return rf"(?i)\(?{signs}{money}{signs}{digits}{signs}{money}[{BLANKS}]*(?:[CD]R|[SH])?\)?"
 
 
-def _digits(form: str) -> str:
+def digits_pattern(form: str) -> str:
+    """Regular expression of the digits of an amount of a form, without sign and currency."""
     group, decimal = separators(form) or ("", "")
     whole = "[0-9]+"
     if group:
@@ -135,7 +136,7 @@ def _digits(form: str) -> str:
 def _amount(text: str, reading: Reading) -> str:
     """A plain number at once, as most are; all else by the pattern, its sign looked for apart."""
     group, decimal = separators(reading.form) or ("", "")
-    digits = _digits(reading.form)
+    digits = digits_pattern(reading.form)
     exponent = "(?:[eE][-+]?[0-9]+)?" if decimal == "." else ""
 
     def number(found: str) -> str:

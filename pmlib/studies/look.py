@@ -19,7 +19,7 @@ from pmlib.studies import forms, shapes
 from pmlib.studies.reading import Unread, as_text_sql, quoted
 from pmlib.studies.spec import Reading
 
-_SAMPLE = 2_000  # rows from which forms are proposed
+_SAMPLE = 1_000  # rows from which forms are proposed
 _BATCH = 8  # columns a scan
 _FEW = 40
 """A column with at most so many different values is looked at value by value."""
@@ -109,19 +109,26 @@ def _batch(
     proposed = {
         name: _proposals(name, types[name], values, today) for name, values in columns.items()
     }
-    wanted = []
-    for name, readings in proposed.items():
+    inner, wanted = [], []
+    for i, (name, readings) in enumerate(proposed.items()):
         text = forms.text_sql(texts[name])
-        wanted += [f"count({text})", f"count(DISTINCT {text})"]
-        for reading in readings:
-            value = forms.reading_sql(texts[name], reading)
-            wanted += [f"count({value})", f"count(*) FILTER ({forms.is_missing_sql(text, reading)})",
-                       f"min({value})", f"max({value})"]  # fmt: skip
+        inner.append(f"{text} AS t{i}")  # each cell is tidied and read once, whatever is counted
+        wanted += [f"count(t{i})", f"count(DISTINCT t{i})"]
+        for j, reading in enumerate(readings):
+            value = f"v{i}_{j}"
+            inner.append(f"{forms.reading_sql(texts[name], reading)} AS {value}")
+            missing = forms.is_missing_sql(f"t{i}", reading)
+            wanted += [
+                f"count({value})",
+                f"count(*) FILTER ({missing})",
+                f"min({value})",
+                f"max({value})",
+            ]
             wanted += ([f"count(*) FILTER ({value} < 0)", f"count(*) FILTER ({value} <> floor({value}))"]
                        if reading.as_ == "amount" else ["0", "0"])  # fmt: skip
-    numbers = iter(
-        connection.execute(f"SELECT {', '.join(wanted)} FROM {quoted(table)}").fetchall()[0]
-    )  # noqa: S608
+    numbers = iter(connection.execute(
+        f"SELECT {', '.join(wanted)} FROM (SELECT {', '.join(inner)} FROM {quoted(table)})"  # noqa: S608
+    ).fetchall()[0])  # fmt: skip
     for name, readings in proposed.items():
         filled, distinct = itertools.islice(numbers, 2)
         fits = []

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
 
-from pmlib.studies.forms import SPELLED
+from pmlib.studies.forms import SPELLED, digits_pattern
 from pmlib.studies.spec import Reading
 from pmlib.studies.words import (
     CURRENCIES,
@@ -46,7 +46,13 @@ def as_number(name: str, texts: Sequence[str]) -> list[Reading]:
         forms = ["1 234,56", "1 234.56"]
     else:
         forms = ["1,234.56", "1.234,56"] if used else ["1234.56"]
+        forms = [form for form in forms if _share(form, numbers) >= _ENOUGH]
     return [Reading(as_="amount", form=form) for form in forms]
+
+
+def _share(form: str, numbers: Sequence[str]) -> float:
+    pattern = re.compile(digits_pattern(form) + r"(?:[eE][-+]?\d+)?")
+    return sum(1 for number in numbers if pattern.fullmatch(number.strip())) / len(numbers)
 
 
 def _core(text: str) -> str:
