@@ -52,7 +52,10 @@ def separators(form: str) -> tuple[str, str] | None:
 
 def text_sql(column: str) -> str:
     """The text of a cell without blanks around it, null where nothing is left."""
-    return f"nullif(regexp_replace({column}, '^[{BLANKS}]+|[{BLANKS}]+$', '', 'g'), '')"
+    tidied = f"regexp_replace({column}, '^[{BLANKS}]+|[{BLANKS}]+$', '', 'g')"
+    # Most cells are tidy ASCII, and seeing that is quicker than looking for blanks of all kinds.
+    untidy = f"length({column}) <> strlen({column}) OR regexp_matches({column}, '^\\s|\\s$')"
+    return f"nullif(CASE WHEN {untidy} THEN {tidied} ELSE {column} END, '')"
 
 
 def is_missing_sql(text: str, reading: Reading) -> str:
@@ -81,6 +84,8 @@ def reading_sql(column: str, reading: Reading, *, ids: IdForm = "as-written") ->
         return _flag(text, reading)
     value = {"text": lambda: text, "customer": lambda: id_sql(text, ids),
              "amount": lambda: _amount(text, reading), "day": lambda: _day(text, reading)}  # fmt: skip
+    if reading.as_ in {"amount", "day"} and not reading.missing:
+        return value[reading.as_]()  # the usual words are neither
     return f"CASE WHEN NOT {is_missing_sql(text, reading)} THEN {value[reading.as_]()} END"
 
 
@@ -137,19 +142,20 @@ def _amount(text: str, reading: Reading) -> str:
     """A plain number at once, as most are; all else by the pattern, its sign looked for apart."""
     group, decimal = separators(reading.form) or ("", "")
     digits = digits_pattern(reading.form)
-    exponent = "(?:[eE][-+]?[0-9]+)?" if decimal == "." else ""
 
     def number(found: str) -> str:
         found = f"regexp_replace({found}, '[^-0-9{decimal}eE]', '', 'g')" if group else found
         found = f"replace({found}, ',', '.')" if decimal == "," else found
         return f"TRY_CAST({found} AS DOUBLE)"
 
-    plain = f"regexp_full_match({text}, {quoted_text(f'-?{digits}{exponent}')})"
+    plain = f"regexp_full_match({text}, {quoted_text(f'-?{digits}')})"
     size = number(f"regexp_extract({text}, {quoted_text(digits)})")
     # 12,- is a way of writing 12: its dash is no sign.
     negative = f"regexp_matches({text}, '(?i)^[(]|(?:^|[^.,])[{_MINUS}]|(?:DR|S)[)]?$')"
+    if decimal == ".":  # DuckDB reads it by itself, but also 1_000
+        plain = f"isfinite(TRY_CAST({text} AS DOUBLE)) AND NOT contains({text}, '_')"
     value = (
-        f"CASE WHEN {plain} THEN {number(text)} "
+        f"CASE WHEN {plain} THEN {f'TRY_CAST({text} AS DOUBLE)' if decimal == '.' else number(text)} "
         f"WHEN regexp_full_match({text}, {quoted_text(amount_pattern(reading.form))}) "
         f"THEN {size} * CASE WHEN {negative} THEN -1 ELSE 1 END END"
     )
@@ -176,12 +182,12 @@ SPELLED = rf"^(?:[\p{{L}}]{{2,10}}[.,]+ )?{_PART}{_BETWEEN}{_PART}{_BETWEEN}([0-
 
 _SHORT_FIRST = "^([0-9]{2})([0-9]{2})([0-9]{4}|[0-9]{2})(?:[^0-9].*)?$"
 _ORDERS = {
-    "year-month-day": ("abc", "^([0-9]{4}|[0-9]{2})([0-9]{2})([0-9]{2})(?:[^0-9].*)?$", (9, 6, 1)),
-    "day-month-year": ("cba", _SHORT_FIRST, (1, 4, 7)),
-    "month-day-year": ("cab", _SHORT_FIRST, (4, 1, 7)),
+    "year-month-day": ("abc", "^([0-9]{4}|[0-9]{2})([0-9]{2})([0-9]{2})(?:[^0-9].*)?$", "%Y-%m-%d"),
+    "day-month-year": ("cba", _SHORT_FIRST, "%d-%m-%Y"),
+    "month-day-year": ("cab", _SHORT_FIRST, "%m-%d-%Y"),
 }
-"""Of each order: which part is year, month, day; digits without signs; where day, month and year
-begin where they have two, two and four digits."""
+"""Of each order: which part is year, month, day; digits without signs; the usual way, which
+DuckDB reads by itself."""
 
 
 def _day(text: str, reading: Reading) -> str:
@@ -194,19 +200,15 @@ def _day(text: str, reading: Reading) -> str:
         seconds = f"CASE WHEN abs({number}) >= 1e11 THEN {number} / 1000 ELSE {number} END"
         return f"DATE '1970-01-01' + CASE WHEN abs({number}) < 1e14 THEN floor({seconds} / 86400)::INTEGER END"
     order, compact, digits = _ORDERS[reading.form]
-    at = dict(zip("dmy", digits, strict=True))
-    usual = "-".join(f"substr({text}, {at[part]}, {4 if part == 'y' else 2})" for part in "ymd")
-    usual = usual.replace(")-", ") || '-' || ")
-    shape = {1: "[0-9]{4}[-./][0-9]{2}[-./][0-9]{2}"}.get(
-        at["y"], "[0-9]{2}[-./][0-9]{2}[-./][0-9]{4}"
-    )
     any_other = ", ".join(
         _date_of(text, pattern, order, reading.pivot) for pattern in (SPELLED, compact)
     )
-    return (
-        f"CASE WHEN regexp_full_match({text}, '{shape}(?:[ T].*)?') THEN TRY_CAST({usual} AS DATE) "
-        f"ELSE coalesce({any_other}) END"
+    sign_at = 5 if digits.startswith("%Y") else 3
+    usual = " ".join(
+        f"WHEN '{sign}' THEN try_strptime({text}, '{digits.replace('-', sign)}')" for sign in ".-/"
     )
+    quick = f"CASE WHEN strlen({text}) = 10 THEN CASE substr({text}, {sign_at}, 1) {usual} END::DATE END"
+    return f"coalesce({quick}, {any_other})"
 
 
 def _date_of(text: str, pattern: str, order: str, pivot: int | None) -> str:

@@ -117,7 +117,7 @@ def _batch(
         for j, reading in enumerate(readings):
             value = f"v{i}_{j}"
             inner.append(f"{forms.reading_sql(texts[name], reading)} AS {value}")
-            missing = forms.is_missing_sql(f"t{i}", reading)
+            missing = f"{value} IS NULL AND {forms.is_missing_sql(f't{i}', reading)}"
             wanted += [
                 f"count({value})",
                 f"count(*) FILTER ({missing})",
