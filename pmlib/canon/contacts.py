@@ -10,6 +10,9 @@ from pmlib.engine import collect, day_number
 CONTROL = "control"
 """Arm of the customers whom a campaign left uncontacted on purpose; any other arm was contacted."""
 
+OFFERED = "offer"
+"""Arm of a plan's customers who are to be contacted; past offers have names of their own."""
+
 
 def in_control() -> nw.Expr:
     """Whether a row is of the control group."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib import casebank
-from pmlib.canon.contacts import CONTROL, campaigns, randomised
+from pmlib.canon.contacts import CONTROL, OFFERED, campaigns, made, randomised
 from pmlib.canon.customers import years_since
 from pmlib.canon.holdings import surely_held_before
 from pmlib.engine import collect, day_number, uniform
@@ -146,13 +146,13 @@ def open_campaign(
         planned = collect(plan, sort_by=["customer_id", "product_id"])
         if planned.empty:
             return known.campaign("nothing_planned", absent=Phrase("absent.nothing_planned"))
-        contacts, quotes = _carried_out(study, planned, params)
+        contacts, quotes = _carried_out(study, engine, planned, params)
         source = {"campaign_source": "returned" if params.campaign_results else "field_test"}
         if not randomised(contacts):
             return known.campaign("uncontrolled", contacts, facts=source, quotes=quotes)
         return known.campaign(
             "randomised", contacts, facts=source, quotes=quotes,
-            training=None if latest is None else known.joined(_past(study, engine, latest)),
+            training=None if latest is None else known.joined(_earlier(study, engine, latest)),
             planned=load("strategy_design", "cells"),
         )  # fmt: skip
     if not study.has("contacts"):
@@ -164,20 +164,21 @@ def open_campaign(
             quotes={"campaign": latest, "costs_declared": recorded["cost"].max() > 0},
         )  # fmt: skip
     left_out = recorded["arm"] == CONTROL
-    made = recorded[~left_out].reset_index(drop=True)
+    contacted = recorded[~left_out].reset_index(drop=True)
     return known.campaign(
-        "undrawn" if left_out.any() else "uncontrolled", made, outcomes=outcomes,
+        "undrawn" if left_out.any() else "uncontrolled", contacted, outcomes=outcomes,
         facts={"campaign_source": "all_contacts"}, quotes={"undrawn": Phrase("undrawn")},
     )  # fmt: skip
 
 
 def _carried_out(
-    study: Study, planned: pd.DataFrame, params: Parameters
+    study: Study, engine: Engine, planned: pd.DataFrame, params: Parameters
 ) -> tuple[pd.DataFrame, dict[str, Number]]:
     """Contacts of the plan, from the field or from the simulator, and what is told of them."""
     if params.campaign_results:
         file, costs = Path(params.campaign_results), {c.name: c.cost for c in study.channels}
-        contacts = read_results(file, planned, as_of=study.as_of, costs=costs)
+        arms = _words_for_arms(study, engine)
+        contacts = read_results(file, planned, as_of=study.as_of, costs=costs, arms=arms)
     else:
         contacts = casebank.field_test(study, planned, seed=params.seed)
         # The plan knows the channel a control customer would have been contacted through.
@@ -196,6 +197,24 @@ def _carried_out(
         told["left_out"] = Number("", int(alone.sum()))
         contacts = contacts[~alone].reset_index(drop=True)
     return contacts, told
+
+
+def _words_for_arms(study: Study, engine: Engine) -> dict[str, str]:
+    """What the study calls its past arms, and what a plan calls them."""
+    words = dict.fromkeys(study.control, CONTROL)
+    if study.has("contacts"):
+        offered = made(study.scan("contacts", engine)).select("arm").unique()
+        words |= dict.fromkeys(collect(offered, sort_by=["arm"])["arm"], OFFERED)
+    return words
+
+
+def _earlier(study: Study, engine: Engine, campaign: str) -> pd.DataFrame:
+    """Contacts of an earlier campaign to learn from, their offers called as the plan calls its own.
+
+    The product and the channel tell what was offered.
+    """
+    past = _past(study, engine, campaign)
+    return past.assign(arm=past["arm"].where(past["arm"] == CONTROL, OFFERED))
 
 
 def _latest_randomised(study: Study, engine: Engine) -> str | None:

@@ -8,32 +8,30 @@ from pathlib import Path
 
 import pandas as pd
 
-from pmlib.canon.contacts import CONTROL
+from pmlib.canon.contacts import CONTROL, OFFERED
 from pmlib.errors import StudyError
-
-REQUIRED = ("customer_id", "arm", "contacted_on", "responded")
-OPTIONAL = ("product_id", "channel", "cost", "value")
-_TRUE, _FALSE = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
+from pmlib.studies.arms import plain
+from pmlib.studies.results_file import read_columns
 
 
 def read_results(
-    file: Path, plan: pd.DataFrame, *, as_of: dt.date, costs: Mapping[str, float]
-) -> pd.DataFrame:
+    file: Path, plan: pd.DataFrame, *, as_of: dt.date, costs: Mapping[str, float],
+    arms: Mapping[str, str] | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Join a campaign's results to the plan and refuse what does not match, with counts.
 
     Parameters
     ----------
     file : Path
-        CSV with a header: ``customer_id, arm, contacted_on`` (YYYY-MM-DD, may be empty in
-        control), ``responded`` (yes/no, true/false, 1/0 or empty), and optionally
-        ``product_id`` (needed where a customer is planned more than once), ``channel``,
-        ``cost`` and ``value`` (currency; empty counts as 0 where nobody responded).
+        Delimited text with the columns of `pmlib.studies.results_file.COLUMNS`.
     plan : DataFrame
         ``customer_id, product_id, channel, arm, propensity``.
     as_of : date
         Day of the plan; nobody can have been contacted by it before.
     costs : mapping of str to float
         Currency a contact by channel, where the file has no ``cost``.
+    arms : mapping of str to str
+        Other words for the plan's arms: what the study calls its past ones.
 
     Returns
     -------
@@ -48,20 +46,26 @@ def read_results(
         the plan, twice in the file, in another arm than drawn, of another product, or contacted
         before the plan. All faults are told at once, with counts and up to three customers.
     """
-    rows = _read(file)
+    rows = read_columns(file)
+    rows["arm"] = _in_words_of_plan(file, rows["arm"], arms or {})
     planned = plan.astype({"customer_id": str, "product_id": object})
     several = int(planned["customer_id"].duplicated().sum())
-    if several and "product_id" not in rows:
+    has_product = "product_id" in rows
+    if several:
+        rows["product_id"] = _products(rows, planned)
+    if several and not has_product and rows["product_id"].isna().any():
         raise StudyError(
             "The results do not say which offer they are of.", where=str(file),
             rule="a column product_id where customers are planned for several products",
             found=f"{several:,} further offers in the plan, columns {', '.join(rows.columns)}",
         )  # fmt: skip
     key = ["customer_id", "product_id"] if several else ["customer_id"]
+    nameless = rows["product_id"].isna() if several else rows["customer_id"].isna()
     joined = rows.merge(planned, on=key, how="left", suffixes=("", "_planned"), indicator=True)
     known, nothing = joined["_merge"] == "both", pd.Series(0.0, joined.index)
     faults = {
-        "unplanned": ~known,
+        "unplanned": ~known & ~nameless,
+        "no_product": nameless,
         "repeated": joined.duplicated(key, keep="first"),
         "other_arm": known & (joined["arm"] != joined["arm_planned"]),
         "early": joined["contacted_on"] <= pd.Timestamp(as_of),
@@ -71,7 +75,7 @@ def read_results(
         & (joined["responded"] == True),  # noqa: E712 - unknown responses are None
         "cost": (joined["arm"] == CONTROL) & (joined.get("cost", nothing).fillna(0) != 0),
     }  # fmt: skip
-    if "product_id" in rows and not several:
+    if has_product and not several:
         other = joined["product_id"] != joined["product_id_planned"]
         faults["other_product"] = other & known & joined["product_id"].notna()
     if any(rule.any() for rule in faults.values()):
@@ -82,7 +86,9 @@ def read_results(
                 f"{int(rule.sum()):,} {'row' if rule.sum() == 1 else 'rows'} {what} "
                 f"(for example {', '.join(joined.loc[rule, 'customer_id'].head(3))})"
                 for fault, what in {
-                    "unplanned": "not in the plan", "repeated": "more than once in the file",
+                    "unplanned": "not in the plan",
+                    "no_product": "without product, of customers planned for several in that arm",
+                    "repeated": "more than once in the file",
                     "other_arm": "in another arm than was drawn",
                     "early": "contacted before the plan",
                     "no_day": "in the offer arm without a day of contact",
@@ -111,46 +117,28 @@ def read_results(
     )  # fmt: skip
 
 
-def _read(file: Path) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+def _in_words_of_plan(file: Path, given: pd.Series, arms: Mapping[str, str]) -> pd.Series:
+    """Arms of the file in the words of the plan, whatever their case; StudyError for other ones."""
+    known = {**arms, OFFERED: OFFERED, CONTROL: CONTROL}
+    folded = {plain(word): arm for word, arm in known.items()}
+    told = given.map(lambda word: known.get(word) or folded.get(plain(word)))
+    other = given[told.isna()]
+    if n := len(other):
+        words = ", ".join(map(repr, list(known)[::-1][:12]))
         raise StudyError(
-            "The results cannot be read.", where=str(file), rule="a CSV in UTF-8 with a header",
-            found=str(error).strip() or type(error).__name__,
-        ) from None  # fmt: skip
-    missing = [name for name in REQUIRED if name not in rows]
-    if missing:
-        raise StudyError(
-            "The results lack columns.", where=str(file),
-            rule=f"columns {', '.join(REQUIRED)}; optional {', '.join(OPTIONAL)}",
-            found=f"missing {', '.join(missing)}; there are {', '.join(rows.columns)}",
+            "The results name an arm that nobody knows.", where=f"{file}, column arm",
+            rule=f"one of {words}",
+            found=f"{n:,} {'row' if n == 1 else 'rows'}, first {other.iloc[0]!r}",
+            remedy="Write the plan's words; what the study calls its control is `control` in "
+            "study.yaml.",
         )  # fmt: skip
-    rows = rows[[name for name in (*REQUIRED, *OPTIONAL) if name in rows]]
-    rows = rows.apply(lambda column: column.str.strip())
-    rows = rows.astype(object).where(rows != "", None)
-    outcome = rows["responded"].map(lambda cell: cell if cell is None else cell.lower())
-    known = outcome.notna()
-    _refuse(file, "responded", known & ~outcome.isin(_TRUE | _FALSE), rows)
-    rows["responded"] = outcome.isin(_TRUE).where(known, None).astype(object)
-    days = pd.to_datetime(rows["contacted_on"], format="%Y-%m-%d", errors="coerce")
-    _refuse(file, "contacted_on", days.isna() & rows["contacted_on"].notna(), rows)
-    rows["contacted_on"] = days
-    for name in ("cost", "value"):
-        if name in rows:
-            numbers = pd.to_numeric(rows[name], errors="coerce").astype(float)
-            bad = ~numbers.abs().lt(float("inf")) & rows[name].notna()
-            _refuse(file, name, bad, rows)
-            rows[name] = numbers
-    return rows
+    return told
 
 
-def _refuse(file: Path, column: str, bad: pd.Series, rows: pd.DataFrame) -> None:
-    if bad.any():
-        raise StudyError(
-            "A value in the results cannot be read.",
-            where=f"{file}, column {column}",
-            rule={"responded": "yes or no, 1 or 0", "contacted_on": "YYYY-MM-DD"}
-            .get(column, "a number"),
-            found=f"{int(bad.sum()):,} rows, first {rows.loc[bad, column].iloc[0]!r}",
-        )  # fmt: skip
+def _products(rows: pd.DataFrame, planned: pd.DataFrame) -> pd.Series:
+    """The product of each row; where none is named, the only one planned for customer and arm."""
+    key = ["customer_id", "arm"]
+    only = planned[~planned.duplicated(key, keep=False)].set_index(key)["product_id"]
+    told = rows["product_id"] if "product_id" in rows else pd.Series(None, rows.index, dtype=object)
+    asked = pd.MultiIndex.from_frame(rows[key])
+    return told.where(told.notna(), pd.Series(only.reindex(asked).to_numpy(), rows.index))

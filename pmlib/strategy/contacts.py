@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.csv
 import pyarrow.parquet
 
-from pmlib.canon.contacts import CONTROL
+from pmlib.canon.contacts import CONTROL, OFFERED
 from pmlib.engine import Engine, uniform
 from pmlib.inference.power import detectable_mean, detectable_rate
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
@@ -79,7 +79,7 @@ def draw_contacts(
     control = nw.when(nw.col("rank") <= nw.col("n_control"))
     of_arm = control.then(nw.col("held_out")).otherwise(1 - nw.col("held_out"))
     return drawn.with_columns(
-        arm=control.then(nw.lit(CONTROL)).otherwise(nw.lit("offer")),
+        arm=control.then(nw.lit(CONTROL)).otherwise(nw.lit(OFFERED)),
         propensity=nw.col("drawn_share") * of_arm,
     ).select("customer_id", "segment", "product_id", "channel", "arm", "propensity", "cell")
 

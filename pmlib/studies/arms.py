@@ -104,7 +104,7 @@ def _require_no_question(rows: pd.DataFrame, arms: pd.Series) -> None:
     ]
     if len(arms) > 1 and CONTROL not in arms:
         bare = [("", arms)]
-    alike = [arm for arm in arms.index if arm != CONTROL and _plain(arm) == CONTROL]
+    alike = [arm for arm in arms.index if arm != CONTROL and plain(arm) == CONTROL]
     if alike and not bare:
         bare = [("", arms)]
     if not bare:
@@ -229,15 +229,15 @@ def _yaml(arms: Iterable[str]) -> str:
     return "[" + ", ".join("'" + arm.replace("'", "''") + "'" for arm in arms) + "]"
 
 
-def _plain(arm: str) -> str:
-    """An arm without what spellings differ in: case, width, blanks, and the ``.0`` of floats."""
+def plain(arm: str) -> str:
+    """Return an arm without case, width, blanks around it, and the ``.0`` of floats."""
     return unicodedata.normalize("NFKC", arm).strip().casefold().removesuffix(".0")
 
 
 def _alike(arm: str, known: Iterable[str]) -> str:
     """Suggest the arm that is spelled a little otherwise, or the nearest one."""
     known = list(known)
-    same = next((name for name in known if _plain(name) == _plain(arm)), None)
+    same = next((name for name in known if plain(name) == plain(arm)), None)
     if same is not None:
         return f"Did you mean {same!r}?"
     told = nearest(arm, known)
