@@ -10,7 +10,9 @@ from pathlib import Path
 from pmlib.errors import StudyError
 
 
-def to_text(path: Path, widths: Sequence[int], target: Path, where: str) -> Path:
+def to_text(
+    path: Path, widths: Sequence[int], target: Path, where: str, *, skip: int = 0, footer: int = 0
+) -> Path:
     """Write a text of fixed width, in UTF-8, as comma-delimited text: line n is record n.
 
     Widths count characters, not bytes. Blanks around a field are dropped. A line may be shorter
@@ -24,12 +26,16 @@ def to_text(path: Path, widths: Sequence[int], target: Path, where: str) -> Path
         Of each column, from the left.
     where : str
         What the file is called in an error.
+    skip, footer : int
+        Lines at the top and at the end that are of no layout; they are cut like the others.
 
     Raises
     ------
     StudyError
         A line is longer than the layout: then the layout is not that of the file.
     """
+    with path.open("rb") as file:
+        last = sum(1 for _ in file) - footer
     spans = list(pairwise([0, *accumulate(widths)]))
     with (
         path.open(encoding="utf-8-sig", newline=None) as old,
@@ -38,7 +44,8 @@ def to_text(path: Path, widths: Sequence[int], target: Path, where: str) -> Path
         writer = csv.writer(new, lineterminator="\n")
         for number, line in enumerate(old, start=1):
             rest = line[spans[-1][1] :].strip()
-            if rest and rest != "\x1a":  # the mark of DOS for the end of a file
+            # \x1a is the mark of DOS for the end of a file.
+            if rest and rest != "\x1a" and skip < number <= last:
                 raise StudyError(
                     "A line is longer than the layout of its file.",
                     where=f"{where}, line {number:,}",

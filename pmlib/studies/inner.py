@@ -105,9 +105,7 @@ def _plain(
     found = recognise(path)
     deeper = staging.with_name(f"{staging.name}.{depth}")
     if found.kind == "zip" and depth < _DEEPEST:
-        name = packed.inner_name(path, inner)
-        rest = inner.removeprefix(name) if inner.startswith(name) else inner.partition("/")[2]
-        rest = "" if rest == inner or Path(name).name == Path(inner).name else rest.lstrip("/")
+        name, rest = packed.find(path, inner)
         packed.extract(path, name, deeper)
         return _plain(deeper, rest, staging, encoding, where=f"{where} ({name})", depth=depth + 1)
     if found.kind == "packed" and depth < _DEEPEST:

@@ -65,25 +65,24 @@ def members(path: Path) -> list[str]:
     return sorted(name for name in names if not any(part in name for part in own))
 
 
-def inner_name(path: Path, inner: str) -> str:
-    """The name, within a zip archive, of the file that `inner` means or begins with.
+def find(path: Path, inner: str) -> tuple[str, str]:
+    """The file within a zip archive that `inner` means, and the rest of `inner`, within that file.
 
     ``customers.csv`` finds ``export/customers.csv`` where no other has that name;
-    ``bank.xlsx/Customers`` and ``old.zip/customers.csv`` find the file that holds the rest.
-    An empty `inner` means the only file there is.
+    ``bank.xlsx/Customers`` and ``old.zip/customers.csv`` leave a rest. An empty `inner` means the
+    only file there is. Raises StudyError where there is none, or several.
     """
     names = members(path)
-    if not inner and len(names) == 1:
-        return names[0]
-    if inner in names:
-        return inner
-    holders = [name for name in names if inner.startswith(f"{name}/")]
-    alike = holders or [name for name in names if Path(name).name == Path(inner).name]
-    if len(alike) != 1 and inner:
-        first = inner.partition("/")[0]
-        alike = [name for name in names if Path(name).name == first]
-    if len(alike) == 1:
-        return alike[0]
+    if inner in names or (not inner and len(names) == 1):
+        return inner or names[0], ""
+    first, _, rest = inner.partition("/")
+    for alike, left in (
+        ([name for name in names if inner.startswith(f"{name}/")], None),
+        ([name for name in names if Path(name).name == Path(inner).name], ""),
+        ([name for name in names if Path(name).name == first], rest),
+    ):
+        if len(alike) == 1:
+            return alike[0], inner[len(alike[0]) + 1 :] if left is None else left
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     wanted = f"no {inner} in it; it" if inner else "it"
     raise _unusable(path, f"a zip that holds {inner or 'one file'}", f"{wanted} holds {shown}")

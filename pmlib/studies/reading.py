@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +94,21 @@ class Account:
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a raw table: its text as a view, and where that text lies, for line numbers."""
+    """One file of a raw table: its text as a view, and where that text lies, for line numbers.
+
+    `is_sheet` says that its records are rows of a sheet, which are counted instead of lines.
+    `notes` are sentences on what was decided when it was opened, `labels` and `levels` what the
+    file says of its columns: a column's label in words, and the words of its codes in order.
+    """
 
     view: str
     label: str
     path: Path | None
     member: Member
+    is_sheet: bool = False
+    notes: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def typed(connection: Connection, member: Member, parts: Sequence[Part], ids: IdForm) -> Account:
@@ -244,7 +253,7 @@ def line_numbers(part: Part, records: Sequence[int]) -> list[int]:
                     lines[number] = part.member.skip + before + 1
                     if len(lines) == len(wanted):
                         break
-            before = reader.line_num
+            before = before + 1 if part.is_sheet else reader.line_num
     return [lines.get(record, record) for record in records]
 
 

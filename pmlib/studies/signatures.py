@@ -14,49 +14,9 @@ from pathlib import Path
 from pmlib.studies.encodings import unicode_of
 
 _START = 4096  # bytes looked at
-
-# Formats that can be read: bytes at the start, what it is called, its kind, its usual ending.
-_READ: tuple[tuple[bytes, str, str, str], ...] = (
-    (b"PAR1\x15", "Parquet", "parquet", ".parquet"),
-    (b"SQLite format 3\0", "an SQLite database", "sqlite", ".sqlite"),
-    (b"\x1f\x8b", "a gzip file", "packed", ".gz"),
-    (b"BZh91AY&SY", "a bzip2 file", "packed", ".bz2"),
-    (b"\xfd7zXZ\0", "an xz file", "packed", ".xz"),
-    (b"\x28\xb5\x2f\xfd", "a zstd file", "packed", ".zst"),
-    (b"$FL2@(#)", "an SPSS file", "statistical", ".sav"),
-    (b"$FL3@(#)", "an SPSS file", "statistical", ".zsav"),
-    (b"<stata_dta>", "a Stata file", "statistical", ".dta"),
-    (b"HEADER RECORD*******LIB", "a SAS transport file", "statistical", ".xpt"),
-    (b"\0" * 12 + b"\xc2\xea\x81\x60", "a SAS file", "statistical", ".sas7bdat"),
-)
-# Formats that cannot: bytes at the start, what it is called, what to do.
 _CSV = "Export its table as CSV or Parquet."
+_PARQUET = "Write it as Parquet."
 _UNPACK = "Unpack it and give the files that are in it."
-_UNREAD: tuple[tuple[bytes, str, str], ...] = (
-    (b"%PDF", "a PDF", _CSV),
-    (b"{\\rtf", "an RTF document", _CSV),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
-    (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
-    (b"\x1f\x9d", "a compressed file (.Z)", _UNPACK),
-    (b"\x89PNG", "a picture", _CSV),
-    (b"\xff\xd8\xff", "a picture", _CSV),
-    (b"GIF89a", "a picture", _CSV),
-    (b"ARROW1", "an Arrow (Feather) file", "Write it as Parquet."),
-    (b"**COMPRESSED** **COMPRESSED**", "a SAS CPORT file", "Write it as .sas7bdat or CSV."),
-    (b"Obj\x01", "an Avro file", "Write it as Parquet."),
-    (b"\x89HDF", "an HDF5 file", "Write it as Parquet."),
-    (b"\0\x01\0\0Standard", "an Access database", "Export its tables as CSV."),
-    (b"RDX3\n", "an R data file", "Write it as Parquet or CSV."),
-)
-_ORC = re.compile(rb"ORC[^\t\n\r -~]")  # text may begin with these letters too
-_PICKLE = re.compile(rb"\x80[\x02-\x05][\x95}\]c(]")
-# Old Stata files: version, byte order, 1, 0, then counts.
-_STATA = re.compile(rb"[\x69\x6c\x6e-\x73][\x01\x02]\x01\x00", re.DOTALL)
-_HTML = re.compile(
-    rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype html|html|table|meta|head|body|style)\b",
-    re.IGNORECASE | re.DOTALL,
-)
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")  # bytes that no text is made of
 
 
 @dataclass(frozen=True)
@@ -82,6 +42,56 @@ class Found:
     remedy: str = ""
 
 
+# Formats that can be read: bytes at the start, what it is called, its kind, its usual ending.
+_READ: tuple[tuple[bytes, str, str, str], ...] = (
+    (b"PAR1\x15", "Parquet", "parquet", ".parquet"),
+    (b"SQLite format 3\0", "an SQLite database", "sqlite", ".sqlite"),
+    (b"\x1f\x8b", "a gzip file", "packed", ".gz"),
+    (b"BZh91AY&SY", "a bzip2 file", "packed", ".bz2"),
+    (b"\xfd7zXZ\0", "an xz file", "packed", ".xz"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file", "packed", ".zst"),
+    (b"$FL2@(#)", "an SPSS file", "statistical", ".sav"),
+    (b"$FL3@(#)", "an SPSS file", "statistical", ".zsav"),
+    (b"<stata_dta>", "a Stata file", "statistical", ".dta"),
+    (b"HEADER RECORD*******LIB", "a SAS transport file", "statistical", ".xpt"),
+    (b"\0" * 12 + b"\xc2\xea\x81\x60", "a SAS file", "statistical", ".sas7bdat"),
+)
+# Formats that cannot: bytes at the start, what it is called, what to do.
+_UNREAD: tuple[tuple[bytes, str, str], ...] = (
+    (b"%PDF", "a PDF", _CSV),
+    (b"{\\rtf", "an RTF document", _CSV),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
+    (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
+    (b"\x1f\x9d", "a compressed file (.Z)", _UNPACK),
+    (b"\x89PNG", "a picture", _CSV),
+    (b"\xff\xd8\xff", "a picture", _CSV),
+    (b"GIF89a", "a picture", _CSV),
+    (b"ARROW1", "an Arrow (Feather) file", _PARQUET),
+    (b"**COMPRESSED** **COMPRESSED**", "a SAS CPORT file", "Write it as .sas7bdat or CSV."),
+    (b"Obj\x01", "an Avro file", _PARQUET),
+    (b"\x89HDF", "an HDF5 file", _PARQUET),
+    (b"\0\x01\0\0Standard", "an Access database", "Export its tables as CSV."),
+    (b"RDX3\n", "an R data file", "Write it as Parquet or CSV."),
+)
+# Beginnings that take more than a fixed word to tell: what is read, and what is not.
+_PATTERNS = (
+    (rb".{8}DUCK", Found("duckdb", "a DuckDB database", ".duckdb")),
+    (rb"PK(\x03\x04|\x05\x06|\x07\x08)", Found("zip", "a zip archive", ".zip")),
+    (rb"\x09\x08|\x09[\x02\x04]\x06\0", Found("workbook", "an Excel workbook", ".xls")),
+    (rb".{257}ustar", Found("other", "a tar archive", remedy=_UNPACK)),
+    # Stata before version 13: version, order of bytes, 1, 0, and then counts.
+    (rb"[\x69\x6c\x6e-\x73][\x01\x02]\x01\0.{97}", Found("statistical", "a Stata file", ".dta")),
+    (rb".{0,600}SPSSPORT", Found("statistical", "an SPSS portable file", ".por")),
+    (rb"ORC(\n[\0-\x08]|[^\t\n\r -~])", Found("other", "an ORC file", remedy=_PARQUET)),
+    (rb"\x80[\x02-\x05][\x95}\]c(]", Found("other", "a Python pickle", remedy=_PARQUET)),
+)
+_HTML = re.compile(
+    rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype html|html|table|meta|head|body|style)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")  # bytes that no text is made of
+
+
 def recognise(path: Path) -> Found:
     """Say what a file is, by its bytes.
 
@@ -105,24 +115,11 @@ def by_start(start: bytes) -> Found:
     for magic, name, remedy in _UNREAD:
         if start.startswith(magic):
             return Found("other", name, remedy=remedy)
-    if start[8:12] == b"DUCK":
-        return Found("duckdb", "a DuckDB database", ".duckdb")
-    if start[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"):
-        return Found("zip", "a zip archive", ".zip")
     if start.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return Found("compound", "a document of an old Office program", remedy=_CSV)
-    if start[:2] == b"\x09\x08" or start[:4] in (b"\x09\x04\x06\0", b"\x09\x02\x06\0"):
-        return Found("workbook", "an Excel workbook", ".xls")
-    if start[257:262] == b"ustar":
-        return Found("other", "a tar archive", remedy=_UNPACK)
-    if len(start) > 100 and _STATA.match(start):
-        return Found("statistical", "a Stata file", ".dta")
-    if b"SPSSPORT" in start[:600]:
-        return Found("statistical", "an SPSS portable file", ".por")
-    if _ORC.match(start):
-        return Found("other", "an ORC file", remedy="Write it as Parquet.")
-    if _PICKLE.match(start):
-        return Found("other", "a Python pickle", remedy="Write it as Parquet.")
+    for pattern, found in _PATTERNS:
+        if re.match(pattern, start, re.DOTALL):
+            return found
     return _textual(start)
 
 

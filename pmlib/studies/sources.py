@@ -1,9 +1,9 @@
-"""Raw tables, made known to DuckDB by name: text, Parquet, SQLite, DuckDB, PostgreSQL.
+"""Raw tables, made known to DuckDB by name, whatever the format of their file or server.
 
-Delimited text, SQLite (whose columns have no fixed type) and PostgreSQL arrive as text, so that
-the SQL alone says what a value means; nothing is sniffed. Parquet and DuckDB keep their types.
-DuckDB's own readers of SQLite and PostgreSQL are extensions that must be downloaded; the small
-detours here need no network.
+Text, workbooks, SQLite (whose columns have no fixed type) and servers arrive as text, so that
+study.yaml and the SQL alone say what a value means; nothing is sniffed. Parquet, DuckDB and
+statistical files keep their types. DuckDB's own readers of other formats are extensions that must
+be downloaded; the small detours here need no network.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ from __future__ import annotations
 import codecs
 import collections
 import csv
-import os
 import shutil
 import sqlite3
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import duckdb
 import pyarrow as pa
@@ -25,11 +22,17 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError
+from pmlib.studies import fixed_width, workbooks
+from pmlib.studies.encodings import judge
 from pmlib.studies.fetch import RawFile
+from pmlib.studies.inner import Plain, plain, unreadable
 from pmlib.studies.reading import Account, Part, quoted, typed
-from pmlib.studies.spec import Csv, IdForm, Member, Server, Source
+from pmlib.studies.servers import copy_table
+from pmlib.studies.signatures import recognise
+from pmlib.studies.spec import Csv, IdForm, Member, Source
 
 _BATCH = 50_000
+_NAMELESS = "column "  # of a sheet, then its letters
 
 
 def register(
@@ -61,8 +64,9 @@ def register(
             try:
                 account = typed(connection, member, parts, ids)
             except duckdb.Error as error:
-                raise as_declared(parts[0].label, member, error) from None
-            yield account, _rows_as_expected(member, account.found, str(parts[0].label))
+                raise as_declared(parts[0].label, member, error, parts[0].path) from None
+            said = [note for part in parts for note in part.notes]
+            yield account, said + _rows_as_expected(member, account.found, str(parts[0].label))
 
 
 def parts_of(
@@ -71,17 +75,9 @@ def parts_of(
     """Make a view of each file of a raw table, before any reading of its columns."""
     if source.server is not None:
         path = staging / f"{member.table}.server.csv"
-        _copy(source.server, member.file, path)
-        view = f"{member.table} as text"
-        _text(
-            connection,
-            path,
-            Member(file=member.file, table=member.table),
-            view,
-            staging,
-            member.file,
-        )
-        yield Part(view, member.file, None, member)
+        copy_table(source.server, member.file, path)
+        view, own = f"{member.table} as text", Member(file=member.file, table=member.table)
+        yield _text(connection, Plain(path, is_text=True), own, view, staging, member.file)
         return
     for number, file in enumerate(files):
         if member.table not in [held.table for held in file.members]:
@@ -89,20 +85,26 @@ def parts_of(
         if file.size == 0:
             raise StudyError("A raw file is empty.", where=str(file.path), found="0 bytes")
         view = f"{member.table} as text{f' {number}' if number else ''}"
+        inner = member.file if file.packed or source.kind in {"sqlite", "duckdb"} else ""
+        label = file.path.name + (f" ({inner})" if inner else "")
         if source.kind in {"sqlite", "duckdb"}:
             reader = {"sqlite": _sqlite, "duckdb": _duckdb}[source.kind]
-            reader(connection, file.path, member.file, view, staging)
-            yield Part(view, f"{file.path.name} ({member.file})", None, member)
-            continue
-        path = _unpacked(file, member, staging) if file.packed else file.path
-        where = f"{file.path}" + (f" ({member.file})" if file.packed else "")
-        label = f"{file.path.name}" + (f" ({member.file})" if file.packed else "")
-        if source.kind == "parquet":
-            _parquet(connection, path, view)
+            reader(connection, file.path, inner, view, staging)
             yield Part(view, label, None, member)
-        else:
-            text = _text(connection, path, member, view, staging, where)
-            yield Part(view, label, text, member)
+            continue
+        # The encoding of a text is that which is declared; a statistical file may say its own.
+        stated = member.csv.encoding if "encoding" in member.csv.model_fields_set else None
+        opened = plain(file.path, inner, staging / view, encoding=stated)
+        where = str(file.path) + (f" ({inner})" if inner else "")
+        if source.kind == "parquet" and opened.is_text:
+            raise _unreadable("a Parquet file", where, "text")
+        if opened.is_text:
+            yield _text(connection, opened, member, view, staging, where, label)
+            continue
+        _parquet(connection, opened.path, view)
+        said = opened.described
+        labels, levels = (said.labels, said.levels) if said else ({}, {})
+        yield Part(view, label, None, member, notes=opened.notes, labels=labels, levels=levels)
 
 
 def register_absent(connection: Connection, member: Member) -> str:
@@ -123,15 +125,22 @@ def telling(error: Exception) -> str:
 
 
 def _text(
-    connection: Connection, path: Path, member: Member, view: str, staging: Path, where: str
-) -> Path:
-    """Make a view of a text file; return where its text lies in UTF-8, lines as in the file."""
+    connection: Connection, opened: Plain, member: Member, view: str, staging: Path, where: str,
+    label: str = "",
+) -> Part:  # fmt: skip
+    """Make a view of a text file; the part says where its text lies in UTF-8, line for line."""
     form = member.csv
-    whole = as_utf8(path, form.encoding, staging / f"{view}.utf8", where)
+    if opened.own_text:
+        form = Csv(header=form.header, columns=form.columns, missing=form.missing)
+    whole = as_utf8(opened.path, form.encoding, staging / f"{view}.utf8", where)
+    if form.widths:
+        whole = fixed_width.to_text(whole, form.widths, staging / f"{view}.widths", where,
+                                    skip=member.skip, footer=member.footer)  # fmt: skip
+        form = form.model_copy(update={"delimiter": ",", "quote": '"'})
     path = _without_titles(whole, member, staging / f"{view}.cut", where)
-    names = form.columns or header(path, form, where)
+    names = form.columns or header(path, form, where, is_sheet=opened.own_text)
     try:
-        connection.read_csv(
+        relation = connection.read_csv(
             str(path),
             auto_detect=False,
             columns=dict.fromkeys(names, "VARCHAR"),
@@ -140,16 +149,35 @@ def _text(
             quotechar=form.quote,
             escapechar=form.quote,
             na_values=form.missing,
-        ).create_view(view)
+        )
+        if opened.own_text:
+            relation = _without_margins(relation)
+        relation.create_view(view)
     except duckdb.Error as error:
-        raise as_declared(where, member, error) from None
-    return whole
+        raise as_declared(where, member, error, whole) from None
+    own = member.model_copy(update={"csv": form})
+    return Part(view, label or where, whole, own, is_sheet=opened.own_text, notes=opened.notes)
 
 
-def as_declared(where: str, member: Member, error: duckdb.Error) -> StudyError:
+def _without_margins(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Leave out columns of a sheet that have neither a name nor a cell."""
+    nameless = [name for name in relation.columns if name.startswith(_NAMELESS)]
+    if not nameless:
+        return relation
+    counts = relation.aggregate(", ".join(f"count({quoted(name)})" for name in nameless)).fetchall()
+    empty = {name for name, count in zip(nameless, counts[0], strict=True) if not count}
+    return relation.select(*(quoted(name) for name in relation.columns if name not in empty))
+
+
+def as_declared(
+    where: str, member: Member, error: duckdb.Error, path: Path | None = None
+) -> StudyError:
     form, found = member.csv, telling(error)
+    remedy = "Mend the line, or correct 'csv', 'skip', 'footer' or 'read' in study.yaml."
     if "state machine" in found:
         found = "lines that end in different ways, or quotes inside a field"
+    if "not utf-8" in found and path is not None:
+        remedy = _other_encoding(path)
     if member.skip:
         found += f" (lines counted from below the {member.skip} of title)"
     return StudyError(
@@ -157,7 +185,23 @@ def as_declared(where: str, member: Member, error: duckdb.Error) -> StudyError:
         where=where,
         rule=f"delimiter {form.delimiter!r}, quote {form.quote!r}, encoding {form.encoding}",
         found=found,
-        remedy="Mend the line, or correct 'csv', 'skip', 'footer' or 'read' in study.yaml.",
+        remedy=remedy,
+    )
+
+
+def _other_encoding(path: Path) -> str:
+    """What to do about bytes that are not in the encoding that is declared."""
+    seems = judge(path)
+    if seems.broken:
+        lines = ", ".join(f"{line:,}" for line in seems.broken)
+        return f"Mend the lines that are not in UTF-8, as the others are: {lines}."
+    said = [seems.encoding, *seems.alternatives]
+    readings = "; ".join(
+        " or ".join(f"{text[:40]!r} as {name}" for name, text in zip(said, row, strict=False))
+        for row in seems.samples[:1]
+    )
+    return f"Correct csv.encoding in study.yaml: it seems to be {seems.encoding}" + (
+        f" (a cell reads {readings})." if readings else "."
     )
 
 
@@ -181,8 +225,11 @@ def _without_titles(path: Path, member: Member, target: Path, where: str) -> Pat
     return target
 
 
-def header(path: Path, form: Csv, where: str) -> list[str]:
-    """Names of the columns, from the first line of a text file in UTF-8."""
+def header(path: Path, form: Csv, where: str, *, is_sheet: bool = False) -> list[str]:
+    """Names of the columns, from the first line of a text file in UTF-8.
+
+    Columns of a sheet that have no name are called by the letters that a spreadsheet program shows.
+    """
     csv.field_size_limit(1 << 24)
     try:
         # The first line alone must be UTF-8 here: bytes further down are told with their line.
@@ -201,8 +248,13 @@ def header(path: Path, form: Csv, where: str) -> list[str]:
             where=where,
             rule=f"names of columns, delimiter {form.delimiter!r}, encoding {form.encoding}",
             found=str(error)[:200],
-            remedy="Correct 'csv' in study.yaml: encoding, delimiter, quote.",
+            remedy=_other_encoding(path)
+            if isinstance(error, UnicodeError)
+            else "Correct 'csv' in study.yaml: encoding, delimiter, quote.",
         ) from None
+    if is_sheet:
+        names = [name if name.strip() else _NAMELESS + workbooks.letters(column)
+                 for column, name in enumerate(names)]  # fmt: skip
     if names and not names[-1].strip():
         names = names[:-1]  # many programs end each line with a delimiter
     folded = [name.casefold() for name in names]
@@ -244,7 +296,7 @@ def as_utf8(path: Path, encoding: str, target: Path, where: str) -> Path:
             where=where,
             rule=encoding,
             found=str(error)[:200],
-            remedy="Correct csv.encoding in study.yaml.",
+            remedy=_other_encoding(path),
         ) from None
     return target
 
@@ -263,42 +315,6 @@ def _rows_as_expected(member: Member, rows: int, where: str) -> list[str]:
         )
     seen = f"{rows:,} of {member.rows:,} rows ({rows / member.rows:.1%}) were seen"
     return [f"The raw file {Path(member.file).name} is partial here: {seen}."]
-
-
-# --- archives -----------------------------------------------------------------------------------
-
-
-def _unpacked(file: RawFile, member: Member, staging: Path) -> Path:
-    """Unpack a member of a zip, or of a zip within a zip."""
-    target = staging / f"{member.table}.raw"
-    try:
-        with file.path.open("rb") as outer:
-            _extract(outer, member.file, target)
-    except (zipfile.BadZipFile, KeyError, EOFError, RuntimeError, NotImplementedError) as error:
-        raise StudyError(
-            "An archive cannot be unpacked.",
-            where=str(file.path),
-            rule=f"a zip that holds {member.file}",
-            found=str(error).strip("'\""),
-            remedy="Replace it by an unaltered copy, or correct 'members' in study.yaml.",
-        ) from None
-    return target
-
-
-def _extract(archive: IO[bytes], inner: str, target: Path) -> None:
-    with zipfile.ZipFile(archive) as opened:
-        names = opened.namelist()
-        alike = [name for name in names if Path(name).name == inner]
-        if inner in names or len(alike) == 1:  # some archives keep their files in a folder
-            found = inner if inner in names else alike[0]
-            with opened.open(found) as packed, target.open("wb") as file:
-                shutil.copyfileobj(packed, file)
-            return
-        nested = next((n for n in names if n.endswith(".zip") and inner.startswith(f"{n}/")), None)
-        if nested is None:
-            raise KeyError(f"no {inner} in it; it holds {', '.join(names[:10])}")
-        with opened.open(nested) as packed:
-            _extract(packed, inner.removeprefix(f"{nested}/"), target)
 
 
 # --- files with types ---------------------------------------------------------------------------
@@ -321,8 +337,7 @@ def _duckdb(connection: Connection, path: Path, inner: str, name: str, _: Path) 
         parts = inner.split(".") if "." in inner else ["main", inner]
         connection.table(".".join(map(quoted, [base, *parts]))).create_view(name)
     except duckdb.Error as error:
-        rule = f"a DuckDB file with a table {inner}"
-        raise _unreadable(rule, str(path), telling(error)) from None
+        raise _not_in_database(path, "duckdb", inner, telling(error)) from None
 
 
 def _sqlite(connection: Connection, path: Path, inner: str, name: str, staging: Path) -> None:
@@ -338,8 +353,7 @@ def _sqlite(connection: Connection, path: Path, inner: str, name: str, staging: 
                 arrays = [pa.array(map(_as_text, column), pa.string()) for column in columns]
                 writer.write_table(pa.table(arrays, schema=schema))
     except (sqlite3.Error, UnicodeError, ValueError) as error:
-        rule = f"a SQLite file with a table {inner}"
-        raise _unreadable(rule, str(path), str(error)) from None
+        raise _not_in_database(path, "sqlite", inner, str(error)) from None
     finally:
         database.close()
     connection.read_parquet(str(target)).create_view(name)
@@ -352,6 +366,15 @@ def _as_text(value: object) -> str | None:
     return value if value is None or isinstance(value, str) else repr(value)
 
 
+def _not_in_database(path: Path, kind: str, inner: str, found: str) -> StudyError:
+    """The error for a table that a database does not give; a file of another format is named."""
+    what = recognise(path)
+    name = {"duckdb": "DuckDB", "sqlite": "SQLite"}[kind]
+    if what.kind not in {kind, "text"}:
+        return unreadable(path, what)
+    return _unreadable(f"a {name} file with a table {inner}", str(path), found)
+
+
 def _unreadable(rule: str, where: str, found: str) -> StudyError:
     return StudyError(
         "A raw file cannot be read.",
@@ -360,58 +383,3 @@ def _unreadable(rule: str, where: str, found: str) -> StudyError:
         found=found,
         remedy="Correct 'file' or 'tables' of the source in study.yaml, or replace the file.",
     )
-
-
-# --- PostgreSQL ---------------------------------------------------------------------------------
-
-
-def _copy(server: Server, inner: str, target: Path) -> None:
-    """Stream a table of a PostgreSQL server into a text file."""
-    address = f"{server.user}@{server.host}:{server.port}/{server.database}"
-    password = os.environ.get(server.password_variable)
-    if password is None:
-        raise StudyError(
-            "The password of a PostgreSQL server is not given.",
-            where=address,
-            rule=f"the environment variable {server.password_variable} holds it, study.yaml never",
-            found=f"{server.password_variable} is not set",
-            remedy=f"Set it: export {server.password_variable}=…",
-        )
-    try:
-        import psycopg
-        from psycopg import sql
-    except ImportError:
-        raise StudyError(
-            "The library for PostgreSQL is not installed.",
-            where="sources: server",
-            remedy="Install it: pip install '.[postgresql]'.",
-        ) from None
-    table = sql.Identifier(*inner.split("."))
-    query = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(table)
-    try:
-        with (
-            psycopg.connect(
-                host=server.host,
-                port=server.port,
-                dbname=server.database,
-                user=server.user,
-                password=password,
-                connect_timeout=10,
-                client_encoding="utf8",
-                options="-c datestyle=ISO -c default_transaction_read_only=on",
-            ) as connection,
-            connection.cursor() as cursor,
-            target.open("wb") as file,
-            cursor.copy(query) as stream,
-        ):
-            for piece in stream:
-                file.write(piece)
-    except psycopg.Error as error:
-        raise StudyError(
-            "A PostgreSQL server does not give a table.",
-            where=f"{address}, table {inner}",
-            rule="a server that answers, a user who may read the table, and the right password "
-            f"in {server.password_variable}",
-            found=" ".join(str(error).split())[:300] or type(error).__name__,
-            remedy="Correct 'server' or 'tables' in study.yaml, the password, or the server.",
-        ) from None

@@ -53,6 +53,8 @@ class Csv(Strict):
     """Whether the first line names the columns."""
     columns: list[str] | None = None
     """Their names, where no line does."""
+    widths: Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=1)] | None = None
+    """Of text in columns of fixed width: the characters of each column."""
     missing: list[str] = [""]
     """What stands for no value."""
 
@@ -60,6 +62,8 @@ class Csv(Strict):
     def _named(self) -> Csv:
         if self.header == (self.columns is not None):
             raise ValueError("give 'columns' if, and only if, 'header' is false")
+        if self.widths and self.columns and len(self.widths) != len(self.columns):
+            raise ValueError("'widths' and 'columns' speak of different numbers of columns")
         return self
 
 
@@ -138,24 +142,27 @@ class Member(Strict):
 
 
 class Server(Strict):
-    """A PostgreSQL server. The password is read from the environment, never from a file."""
+    """A database server. The password is read from the environment, never from a file."""
 
+    kind: Literal["postgresql", "mysql", "sqlserver", "oracle", "db2"] = "postgresql"
+    """``mysql`` is MariaDB too; of the last three it is said how their tables become files."""
     host: str
     """Its address."""
-    port: Annotated[int, Field(gt=0, lt=65536)] = 5432
-    """Its port."""
+    port: Annotated[int, Field(gt=0, lt=65536)] | None = None
+    """That of the kind of server, unless it is said: 5432, 3306."""
     database: str
     """The database on it."""
     user: str
     """Who logs in; let it be somebody who may only read."""
-    password_variable: str = "PGPASSWORD"  # noqa: S105
-    """The variable of the environment that holds the password."""
+    password_variable: str = ""
+    """The variable of the environment that holds the password: PGPASSWORD or MYSQL_PWD, unless it
+    is said."""
 
 
 _OF_A_TABLE = ("table", "csv", "rows", "skip", "footer", "without", "read",
                "unused")  # fmt: skip
 
-Kind = Literal["text", "parquet", "sqlite", "duckdb", "postgresql"]
+Kind = Literal["text", "parquet", "sqlite", "duckdb", "server"]
 _KINDS: dict[str, Kind] = {
     ".parquet": "parquet", ".duckdb": "duckdb",
     ".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite",
@@ -163,8 +170,15 @@ _KINDS: dict[str, Kind] = {
 
 
 def kind_of_file(name: str) -> Kind:
-    """What a file holds, by its ending."""
+    """How a file is opened, by its ending; what is ``text`` may prove a workbook or an archive."""
     return _KINDS.get(Path(name).suffix.lower(), "text")
+
+
+def _stem(name: str) -> str:
+    """A file's name without its ending, packed or not."""
+    path = Path(name)
+    packed = path.suffix.lower() in {".gz", ".bz2", ".xz", ".zst"}
+    return Path(path.stem).stem if packed else path.stem
 
 
 class Source(Strict):
@@ -196,7 +210,7 @@ class Source(Strict):
             return value
         own = {key: value[key] for key in _OF_A_TABLE if key in value}
         rest = {key: item for key, item in value.items() if key not in own}
-        default = {"table": Path(value["file"]).stem}
+        default = {"table": _stem(value["file"])}
         return {**rest, "members": [{"file": value["file"], **default, **own}]}
 
     @model_validator(mode="after")
@@ -204,7 +218,7 @@ class Source(Strict):
         if bool(self.file) == (self.server is not None):
             raise ValueError("a source has a 'file' or a 'server', not both")
         inner = [member.file for member in self.raw_tables]
-        if self.kind in {"sqlite", "duckdb", "postgresql"} and inner in ([], [self.file]):
+        if self.kind in {"sqlite", "duckdb", "server"} and inner in ([], [self.file]):
             raise ValueError("a database needs 'tables': {name in the SQL: name in the database}")
         if self.kind in {"text", "parquet"} and (self.tables or not self.members):
             raise ValueError("'tables' is for databases; a file has 'table', an archive 'members'")
@@ -213,7 +227,7 @@ class Source(Strict):
     @property
     def kind(self) -> Kind:
         """What is read, by the file's ending."""
-        return "postgresql" if self.server is not None else kind_of_file(self.file)
+        return "server" if self.server is not None else kind_of_file(self.file)
 
     @property
     def raw_tables(self) -> list[Member]:

@@ -105,7 +105,7 @@ def to_text(path: Path, sheet: str, target: Path) -> list[str]:
 
 def _notes(errors: dict[int, list[tuple[int, str]]], blank: list[str], cut: int) -> Iterator[str]:
     if errors:
-        shown = [f"{_place(row, column)} {text}" for row, cells in errors.items()
+        shown = [f"{letters(column)}{row + 1} {text}" for row, cells in errors.items()
                  for column, text in cells]  # fmt: skip
         yield f"Cells that hold an error: {len(shown):,} ({', '.join(shown[:3])})."
     if blank:
@@ -201,17 +201,17 @@ def _whole_seconds(value: dt.datetime) -> dt.datetime:
     return nearest if abs(value - nearest) <= dt.timedelta(milliseconds=1) else value
 
 
-def _place(row: int, column: int) -> str:
-    """A cell as a spreadsheet program names it.
+def letters(column: int) -> str:
+    """Name a column, counted from 0, as spreadsheet programs do.
 
-    >>> _place(0, 0), _place(9, 27)
-    ('A1', 'AB10')
+    >>> letters(0), letters(27)
+    ('A', 'AB')
     """
-    letters, column = "", column + 1
+    name, column = "", column + 1
     while column:
         column, rest = divmod(column - 1, 26)
-        letters = chr(65 + rest) + letters
-    return f"{letters}{row + 1}"
+        name = chr(65 + rest) + name
+    return name
 
 
 # --- what calamine does not tell ----------------------------------------------------------------
@@ -255,14 +255,14 @@ def _telling(rows: bytes, errors: dict[int, list[tuple[int, str]]], blank: list[
         value = _VALUE.search(inner)
         if reference is None:
             continue
-        letters, row = reference[1].decode(), int(reference[2]) - 1
+        place, row = reference[1].decode(), int(reference[2]) - 1
         if is_error and value is not None:
             column = 0
-            for letter in letters:
+            for letter in place:
                 column = column * 26 + ord(letter) - 64
             errors.setdefault(row, []).append((column - 1, value[1].decode()))
         elif value is None and b't="str"' not in said:
-            blank.append(f"{letters}{row + 1}")
+            blank.append(f"{place}{row + 1}")
 
 
 def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
