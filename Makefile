@@ -17,7 +17,7 @@ help:  ## show this list
 study: .venv/installed  ## install if needed, run STUDY (casebank), say where the report is
 	@$(PY) run_all.py --study "$(STUDY)" $(ARGS)
 
-test: .venv/installed  ## all tests; those that need Spark, a browser or PostgreSQL skip without it
+test: .venv/installed  ## all tests; those that need Spark, a browser or a database server skip without it
 	@$(PY) -m pytest -q -n 2 --dist loadfile
 	@$(PY) -m pytest -q --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/reference/sanitize.cfg tests/reference

@@ -18,7 +18,7 @@ _PIECE = 1 << 20  # bytes read at once
 _CELLS = 2_000  # distinct cells kept of the whole file
 _FRESH = 50  # and further ones a piece, so that what comes late is seen
 # How much better than the next reading the best must be to count as certain, where few cells speak
-# and where seven or more do: on simulated exports in 24 encodings none of 1,000 such was wrong.
+# and where seven or more do: of 1,309 simulated exports that were so called certain, 1 was wrong.
 _CLEAR_OF_FEW, _CLEAR_OF_MANY, _MANY = 2.5, 1.5, 7
 _UNSEEN = 0.0005  # confidence of what the detector does not name
 

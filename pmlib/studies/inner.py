@@ -18,6 +18,7 @@ import duckdb
 from pmlib.errors import StudyError
 from pmlib.studies import packed, statistical, workbooks
 from pmlib.studies.signatures import Found, by_start, recognise
+from pmlib.studies.spec import kind_of_file
 from pmlib.studies.statistical import Described
 
 _DEEPEST = 5  # archives within archives
@@ -59,6 +60,15 @@ def contents(path: Path) -> list[Inner]:
     Raises StudyError where it cannot be read, and names what it is.
     """
     found = recognise(path)
+    told = kind_of_file(path.name)
+    if told in {"parquet", "sqlite", "duckdb"} and found.kind != told:
+        raise StudyError(
+            "A file is not what its ending says, and cannot be read so.",
+            where=str(path),
+            rule=f"a {told} file",
+            found=found.name,
+            remedy=found.remedy or f"Give it the ending {found.ending or '.csv'}.",
+        )
     if found.kind == "workbook":
         said = workbooks.sheets(path)
         return [Inner(sheet.name, "workbook", sheet.but) for sheet in said]

@@ -14,6 +14,7 @@ from pathlib import Path
 from pmlib.studies.encodings import unicode_of
 
 _START = 4096  # bytes looked at
+_STREAMS = ("Workbook", "WORKBOOK", "Book", "BOOK")  # what an old workbook is called inside
 _CSV = "Export its table as CSV or Parquet."
 _PARQUET = "Write it as Parquet."
 _UNPACK = "Unpack it and give the files that are in it."
@@ -92,6 +93,15 @@ _HTML = re.compile(
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")  # bytes that no text is made of
 
 
+_PROTECTED = Found(
+    "other",
+    "a workbook or document that a password protects",
+    remedy="Open it with its password and save it without.",
+)
+# Parts of an archive that say which program's it is: Office, OpenDocument, and what is encrypted.
+_TELLING = ("[Content_Types].xml", "mimetype", "META-INF/manifest.xml")
+
+
 def recognise(path: Path) -> Found:
     """Say what a file is, by its bytes.
 
@@ -147,16 +157,19 @@ def _zip(path: Path) -> Found:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-            said = archive.read("mimetype")[:100] if "mimetype" in names else b""
+            said = {name: archive.read(name) if name in names else b"" for name in _TELLING}
     except (zipfile.BadZipFile, OSError, KeyError, RuntimeError, NotImplementedError, EOFError):
         return Found("zip", "a zip archive", ".zip")
-    if "xl/workbook.bin" in names:
+    types, of_document, listed = (said[name] for name in _TELLING)
+    if b"sheet.binary" in types:
         return Found("workbook", "an Excel workbook", ".xlsb")
-    if any(name.startswith("xl/") for name in names):
+    if b"spreadsheetml" in types and b"presentationml" not in types:
         return Found("workbook", "an Excel workbook", ".xlsx")
-    if b"opendocument.spreadsheet" in said:
+    if b"encryption-data" in listed:
+        return _PROTECTED
+    if b"opendocument.spreadsheet" in of_document:
         return Found("workbook", "an OpenDocument workbook", ".ods")
-    if b"opendocument" in said or any(name.startswith(("word/", "ppt/")) for name in names):
+    if b"opendocument" in of_document or b"openxmlformats" in types:
         return Found("other", "a document", remedy=_CSV)
     if "Index/Document.iwa" in names:
         return Found("other", "a Numbers document", remedy="Export it as .xlsx or CSV.")
@@ -168,12 +181,8 @@ def _compound(path: Path) -> Found:
     with path.open("rb") as file:
         whole = file.read(64 << 20)
     if "EncryptedPackage".encode("utf-16-le") in whole:
-        return Found(
-            "other",
-            "a workbook or document that a password protects",
-            remedy="Open it with its password and save it without.",
-        )
-    if any(name.encode("utf-16-le") + b"\0\0" in whole for name in ("Workbook", "Book")):
+        return _PROTECTED
+    if any(name.encode("utf-16-le") + b"\0\0" in whole for name in _STREAMS):
         return Found("workbook", "an Excel workbook", ".xls")
     return Found("other", "a document of an old Office program", remedy=_CSV)
 

@@ -172,6 +172,7 @@ def _without_margins(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelati
 def as_declared(
     where: str, member: Member, error: duckdb.Error, path: Path | None = None
 ) -> StudyError:
+    """Say that a text is not written as study.yaml says; of bytes, in which encoding it seems."""
     form, found = member.csv, telling(error)
     remedy = "Mend the line, or correct 'csv', 'skip', 'footer' or 'read' in study.yaml."
     if "state machine" in found:

@@ -188,7 +188,7 @@ class Source(Strict):
     """Its name in the study's folder, in the folder `raw` there, or in a mirror. A pattern such as
     payments_*.csv, or a folder, names several of one's own files that are one table."""
     server: Server | None = None
-    """A PostgreSQL server, in place of a file."""
+    """A database server, in place of a file."""
     url: Annotated[str, Field(pattern="^https?://")] | None = None
     """Where the file is downloaded from, if it is not here."""
     sha256: Sha256 | None = None

@@ -167,7 +167,7 @@ def _opened(path: Path) -> Iterator[CalamineWorkbook]:
         raise StudyError(
             "A workbook cannot be read.",
             where=str(path),
-            rule="a whole workbook of Excel (.xlsx, .xlsb, .xls) or OpenDocument (.ods)",
+            rule="a whole workbook of Excel (.xlsx, .xlsb, .xls) or OpenDocument, no password",
             found=" ".join(str(error).split())[:200],
             remedy="Open it in a spreadsheet program and save it as .xlsx, or replace it.",
         ) from None

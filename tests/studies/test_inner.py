@@ -106,7 +106,7 @@ def written(folder: Path) -> dict[str, Path]:
         archive.add(places["text"], "text.csv")
     with tarfile.open(place("a packed tar archive"), "w:gz") as archive:
         archive.add(places["text"], "text.csv")
-    zipped(place("a document"), {"word/document.xml": b"<a/>"})
+    zipped(place("a document"), {"[Content_Types].xml": b"openxmlformats wordprocessingml"})
     place("a PDF").write_bytes(b"%PDF-1.7\n%\xe2\xe3\n")
     place("a web page (HTML)").write_text("\n<html><table><tr><td>1</td></tr></table></html>")
     place("a JSON file").write_text('[{"id": 1}]')
@@ -165,6 +165,15 @@ def test_tables_of_a_web_page_called_xls_are_told_with_a_remedy(tmp_path):
     (tmp_path / "umsatz.xls").write_text("<table><tr><td>1</td></tr></table>")
     with pytest.raises(StudyError, match=r"a web page \(HTML\)(.|\n)*save it as \.xlsx"):
         contents(tmp_path / "umsatz.xls")
+
+
+@pytest.mark.parametrize("ending", ["sqlite", "duckdb", "db", "parquet"])
+def test_text_called_a_database_is_told(tmp_path, ending):
+    (tmp_path / f"a.{ending}").write_text(TEXT)
+    with pytest.raises(
+        StudyError, match=r"not what its ending says(.|\n)*found:  text(.|\n)*\.csv"
+    ):
+        contents(tmp_path / f"a.{ending}")
 
 
 def test_text_called_xls_is_text(tmp_path):
