@@ -131,9 +131,9 @@ def _of_table(
     if table.kind in {"sqlite", "duckdb", "parquet", "statistical"}:
         return {}
     opened = inner.plain(path, table.name, staging)
-    declared.notes += opened.notes
-    csv: dict[str, Any] = {}
     label = f"{path.name} ({table.name})" if table.name else path.name
+    declared.notes += [f"{label}: {note}" for note in opened.notes]
+    csv: dict[str, Any] = {}
     readable = opened.path
     if not opened.own_text:
         judged = encodings.judge(opened.path)

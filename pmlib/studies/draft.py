@@ -187,12 +187,15 @@ def _look(
         except duckdb.Error as error:
             raise as_declared(parts[0].label, parts[0].member, error) from None
         found[member.table] = parts
+        # What was decided on a sheet is said where it was declared.
+        drafted.notes += [f"{part.label}: {note}" for part in parts if not part.is_sheet
+                          for note in part.notes]  # fmt: skip
         label = parts[0].label if len(parts) == 1 else Path(str(drafted.declared["file"])).name
         drafted.found[member.table] = _rows(connection, member.table)
         _take_out(connection, drafted, member.table)
         rows = _rows(connection, member.table)
         drafted.tables.append(
-            Table(member.table, label, rows, look(connection, member.table, today))
+            Table(member.table, label, rows, look(connection, member.table, today), parts[0].labels)
         )
     return found
 

@@ -33,12 +33,14 @@ Shape = Literal["rows", "ids", "wide", "constants", "last", "newest", "pairs"]
 
 @dataclass
 class Table:
-    """A raw table: where it comes from, its rows, what its columns hold."""
+    """A raw table: where it comes from, its rows, what its columns hold, and what its file calls
+    them in words."""
 
     name: str
     label: str
     rows: int
     columns: list[RawColumn]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def column(self, name: str) -> RawColumn:
         """The column of that name."""

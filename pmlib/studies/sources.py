@@ -65,7 +65,7 @@ def register(
                 account = typed(connection, member, parts, ids)
             except duckdb.Error as error:
                 raise as_declared(parts[0].label, member, error, parts[0].path) from None
-            said = [note for part in parts for note in part.notes]
+            said = [f"{part.label}: {note}" for part in parts for note in part.notes]
             yield account, said + _rows_as_expected(member, account.found, str(parts[0].label))
 
 

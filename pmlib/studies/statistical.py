@@ -66,7 +66,7 @@ class _Seen:
     whole: bool = True
     midnight: bool = True
     missing: int = 0
-    found: Counter[Any] = field(default_factory=Counter)
+    found: set[Any] = field(default_factory=set)
     unlabelled: bool = False
 
 
@@ -208,7 +208,7 @@ def _look(values: list[Any], name: str, meta: Any, seen: _Seen) -> None:
             seen.midnight = False
         if labelled:
             if value in labelled:
-                seen.found[value] += 1
+                seen.found.add(value)
             else:
                 seen.unlabelled = True
 
@@ -272,13 +272,11 @@ def _plain(value: Any, meta: Any, name: str, texts: dict[Any, str], schema: pa.S
 
 def _notes(name: str, meta: Any, seen: _Seen, texts: dict[Any, str]) -> Iterator[str]:
     if seen.missing:
-        yield f"{name}: {seen.missing:,} values that the file declares missing are empty."
+        yield f"{name}: values that the file declares missing, read as empty: {seen.missing:,}."
     if not texts and seen.found:
         labels = meta.variable_value_labels[name]
-        shown = ", ".join(
-            f"{_short(code)} ({labels[code]}; {times:,} rows)"
-            for code, times in sorted(seen.found.items(), key=lambda item: str(item[0]))[:5]
-        )
+        found = sorted(seen.found, key=lambda code: (isinstance(code, str), code))
+        shown = ", ".join(f"{_short(code)} ({labels[code]})" for code in found[:5])
         yield f"{name}: only some values have a label, so all stay as they are; labelled: {shown}."
     if len(seen.types) > 1 and not seen.types <= {"int", "float"} | {"date", "datetime"}:
         yield f"{name}: values of several types, kept as text."

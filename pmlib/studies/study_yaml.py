@@ -227,9 +227,8 @@ def _attributes(use: Use) -> Lines:
         "attributes:",
     ]
     for name, column, role in use.attributes:
-        lines.append(
-            f"  {name}: {{label: {_json(column.name)}, role: {role}}}  # CHECK: label, unit, role"
-        )
+        label = _json(use.table.labels.get(column.name, column.name))
+        lines.append(f"  {name}: {{label: {label}, role: {role}}}  # CHECK: label, unit, role")
     return lines
 
 

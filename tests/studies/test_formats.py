@@ -17,7 +17,7 @@ import yaml
 
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
-from pmlib.studies import Study, prepare
+from pmlib.studies import Study, draft_study, prepare
 
 ROWS = [("007", dt.date(1980, 2, 29), 1234.5, "Köln"), ("8", None, None, "Wien")]
 HEAD = ["id", "born", "income", "town"]
@@ -180,3 +180,25 @@ def test_a_workbook_called_a_database_is_named(tmp_path):
     workbook(tmp_path / "bank.db")
     with pytest.raises(StudyError, match=r"found:  an Excel workbook\n(.|\n)*the ending \.xlsx"):
         study_of(tmp_path, {"file": "bank.db", "tables": {"people": "People"}})
+
+
+def test_a_draft_says_what_a_statistical_file_says_of_its_columns(tmp_path):
+    frame = pd.DataFrame({"customer_id": range(40), "sat": [1.0, 2.0, 3.0, 97.0] * 10})
+    pyreadstat.write_sav(
+        frame, tmp_path / "people.sav", column_labels={"sat": "Content with the branch"},
+        variable_value_labels={"sat": {1: "low", 2: "middle", 3: "high"}},
+        missing_ranges={"sat": [97]},
+    )  # fmt: skip
+    said = draft_study(tmp_path / "bank", [tmp_path / "people.sav"])
+    assert "sat: values that the file declares missing, read as empty: 10." in said
+    declared = (tmp_path / "bank" / "study.yaml").read_text(encoding="utf-8")
+    assert 'sat: {label: "Content with the branch"' in declared
+
+
+def test_a_draft_takes_each_sheet_of_a_workbook_for_a_table(tmp_path):
+    workbook(tmp_path / "bank.xlsx", row=3, column=2)
+    said = draft_study(tmp_path / "bank", [tmp_path / "bank.xlsx"])
+    assert "bank.xlsx (People): 2 of 2 rows read, used for customers.sql" in said
+    declared = yaml.safe_load((tmp_path / "bank" / "study.yaml").read_text(encoding="utf-8"))
+    sheet = next(m for m in declared["sources"][0]["members"] if m["file"] == "People")
+    assert sheet["skip"] == 3

@@ -64,9 +64,9 @@ def test_spss_gives_labels_in_their_order_and_no_user_missing_values(tmp_path, h
     assert (said.rows, said.labels) == (4, {"id": "Customer", "sat": "Satisfaction"})
     assert said.levels == {"sat": ("low", "middle", "high"), "seg": ("Alpha", "Beta")}
     assert said.notes == (
-        "sat: 1 values that the file declares missing are empty.",
-        "nps: 1 values that the file declares missing are empty.",
-        "nps: only some values have a label, so all stay as they are; labelled: 0 (no way; 1 rows).",
+        "sat: values that the file declares missing, read as empty: 1.",
+        "nps: values that the file declares missing, read as empty: 1.",
+        "nps: only some values have a label, so all stay as they are; labelled: 0 (no way).",
     )
 
 
@@ -89,7 +89,7 @@ def test_missing_values_of_stata_with_a_letter_are_counted(tmp_path):
                          variable_value_labels={"a": {1: "one", 2: "two", "a": "refused"}})  # fmt: skip
     rows, _, said = read(tmp_path / "a.dta")
     assert rows == [("one",), ("two",), (None,), (None,)]
-    assert said.notes == ("a: 2 values that the file declares missing are empty.",)
+    assert said.notes == ("a: values that the file declares missing, read as empty: 2.",)
 
 
 @pytest.mark.parametrize("version", [5, 8])
