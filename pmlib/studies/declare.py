@@ -11,7 +11,6 @@ from typing import Any
 
 from pmlib.errors import StudyError
 from pmlib.studies import encodings, inner
-from pmlib.studies.asks import ASK
 from pmlib.studies.layout import Layout, find_layout
 from pmlib.studies.mapping import sql_name, unused
 from pmlib.studies.sources import as_utf8
@@ -27,6 +26,8 @@ class Declared:
     fields: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     question: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+    """Raw tables whose encoding is asked; until the answer they are read in the likeliest one."""
 
 
 def grouped(files: Sequence[Path]) -> list[list[Path]]:
@@ -108,13 +109,15 @@ def declare(group: Sequence[Path], folder: Path, names: set[str], staging: Path)
             re.sub(r"[\d_\-]+$", "", path.stem) if len(group) > 1 else path.name.partition(".")[0]
         )
         declared.fields["table"] = _name(stem, names)
-        declared.fields |= _of_table(path, tables[0], staging / "0", declared, several=group)
+        raw = declared.fields["table"]
+        declared.fields |= _of_table(path, tables[0], raw, staging / "0", declared, several=group)
         return declared
     members = []
     for number, one in enumerate(tables):
         stem = one.name if len(tables) > 1 else path.stem
-        member = {"file": one.name, "table": _name(Path(stem).stem, names)}
-        members.append(member | _of_table(path, one, staging / str(number), declared))
+        raw = _name(Path(stem).stem, names)
+        member = {"file": one.name, "table": raw}
+        members.append(member | _of_table(path, one, raw, staging / str(number), declared))
     declared.fields["members"] = members
     return declared
 
@@ -125,8 +128,9 @@ def _name(text: str, taken: set[str]) -> str:
 
 
 def _of_table(
-    path: Path, table: inner.Inner, staging: Path, declared: Declared, several: Sequence[Path] = ()
-) -> dict[str, Any]:
+    path: Path, table: inner.Inner, raw: str, staging: Path, declared: Declared,
+    several: Sequence[Path] = (),
+) -> dict[str, Any]:  # fmt: skip
     """What is to be said of one table: how its text is written, and where it stands in it."""
     if table.kind in {"sqlite", "duckdb", "parquet", "statistical"}:
         return {}
@@ -141,7 +145,8 @@ def _of_table(
             csv["encoding"] = judged.encoding
             declared.notes.append(f"{label}: read as {judged.encoding}" + _seen(judged))
         if not judged.sure:
-            csv["encoding"] = ASK
+            csv["encoding"] = judged.encoding
+            declared.unsure.append(raw)
             declared.question += _asked(label, judged)
         readable = as_utf8(
             opened.path, judged.encoding, staging.with_name(f"{staging.name}.utf8"), label

@@ -43,6 +43,7 @@ class Drafted:
     files: list[Path]
     notes: list[str] = field(default_factory=list)
     question: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     found: dict[str, int] = field(default_factory=dict)
     without: dict[str, dict[str, list[str]]] = field(default_factory=dict)
@@ -103,7 +104,7 @@ def _draft(
         home = staging / str(number)
         home.mkdir()
         said = declare(group, folder, names, home)
-        source = Drafted(said.fields, group, said.notes, said.question)
+        source = Drafted(said.fields, group, said.notes, said.question, said.unsure)
         parts |= _look(connection, source, home, today)
         sources.append(source)
     tables = [table for source in sources for table in source.tables]

@@ -161,11 +161,14 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
         inner = _table(
             source,
             table,
-            {
-                k: source.declared[k]
-                for k in ("table", "csv", "skip", "footer")
-                if k in source.declared
-            },
+            _asked(
+                source,
+                {
+                    k: source.declared[k]
+                    for k in ("table", "csv", "skip", "footer")
+                    if k in source.declared
+                },
+            ),
             read,
         )
         inner = [*head, *inner]
@@ -174,7 +177,7 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
         return [*lines, f"  - {inner[0]}", *(f"    {line}" for line in inner[1:])]
     lines += [f"  - {head[0]}", *(f"    {line}" for line in head[1:]), "    members:"]
     for member in source.declared["members"]:
-        inner = _table(source, member["table"], member, read)
+        inner = _table(source, member["table"], _asked(source, member), read)
         idle_here = [
             t.label for t in source.tables if t.name == member["table"] and t.label in idle
         ]
@@ -182,6 +185,13 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
             inner += ["# " + _idle(idle_here[0]), f"unused: {ASK}"]
         lines += [f"      - {inner[0]}", *(f"        {line}" for line in inner[1:])]
     return lines
+
+
+def _asked(source: Drafted, fields: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a raw table, with a question for an encoding that is not certain."""
+    if fields["table"] not in source.unsure:
+        return fields
+    return {**fields, "csv": {**fields["csv"], "encoding": ASK}}
 
 
 def _idle(label: str) -> str:

@@ -202,3 +202,13 @@ def test_a_draft_takes_each_sheet_of_a_workbook_for_a_table(tmp_path):
     declared = yaml.safe_load((tmp_path / "bank" / "study.yaml").read_text(encoding="utf-8"))
     sheet = next(m for m in declared["sources"][0]["members"] if m["file"] == "People")
     assert sheet["skip"] == 3
+
+
+def test_an_encoding_that_is_not_certain_is_asked_with_words_in_both_readings(tmp_path):
+    (tmp_path / "people.csv").write_bytes("customer_id,name\n1,Muñoz\n2,Anna\n".encode("cp1252"))
+    said = draft_study(tmp_path / "bank", [tmp_path / "people.csv"])
+    declared = (tmp_path / "bank" / "study.yaml").read_text(encoding="utf-8")
+    assert 'csv: {"encoding": ASK}' in declared
+    assert "'Muñoz' (cp1252)" in declared
+    assert "1 to be answered" in said
+    assert "csv.encoding" in said
