@@ -18,7 +18,7 @@ _PIECE = 1 << 20  # bytes read at once
 _CELLS = 2_000  # distinct cells kept of the whole file
 _FRESH = 50  # and further ones a piece, so that what comes late is seen
 # How much better than the next reading the best must be to count as certain: on one cell, on few,
-# and on seven or more. Of 2,074 simulated exports so called certain 1 was wrong, of 306 single words none.
+# and on seven or more. So called certain 1 of 2,074 simulated exports was wrong, of 306 words none.
 _CLEAR_OF_ONE, _CLEAR_OF_FEW, _CLEAR_OF_MANY, _MANY = 5.0, 2.5, 1.5, 7
 _UNSEEN = 0.0005  # confidence of what the detector does not name
 
