@@ -6,7 +6,6 @@ guess is a comment that begins with ``CHECK:``. Nothing runs while there is one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from pmlib.errors import StudyError
 from pmlib.files import written_whole
 
 ASK = "ASK"
-_MARK = re.compile(r"\s*CHECK:\s*")
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def _comment_above(lines: list[str], number: int) -> str:
     while above >= 0 and lines[above].lstrip().startswith("#"):
         said.insert(0, lines[above].lstrip().lstrip("#").strip())
         above -= 1
-    behind = lines[number - 1].partition(" # ")[2].strip()
+    behind = lines[number - 1].partition(" # ")[2].replace("CHECK:", "").strip()
     return " ".join([*said, *([behind] if behind else [])]) or "a question"
 
 
@@ -77,7 +75,8 @@ def guesses(path: Path) -> list[Ask]:
     """The guesses of a study.yaml or a SQL file that are still marked."""
     sign = "--" if path.suffix == ".sql" else "#"
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    text = path.read_text(encoding="utf-8-sig", errors="replace")  # bytes are told where it is run
+    for number, line in enumerate(text.splitlines(), 1):
         before, mark, said = line.partition(f"{sign} CHECK:")
         if mark:
             shown = f"{said.strip()}: {before.strip()}" if before.strip() else said.strip()

@@ -25,8 +25,7 @@ class Declared:
 
     fields: dict[str, Any]
     notes: list[str] = field(default_factory=list)
-    question: list[str] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
+    unsure: dict[str, list[str]] = field(default_factory=dict)
     """Raw tables whose encoding is asked; until the answer they are read in the likeliest one."""
 
 
@@ -146,8 +145,7 @@ def _of_table(
             declared.notes.append(f"{label}: read as {judged.encoding}" + _seen(judged))
         if not judged.sure:
             csv["encoding"] = judged.encoding
-            declared.unsure.append(raw)
-            declared.question += _asked(label, judged)
+            declared.unsure[raw] = _asked(label, judged)
         readable = as_utf8(
             opened.path, judged.encoding, staging.with_name(f"{staging.name}.utf8"), label
         )

@@ -42,8 +42,7 @@ class Drafted:
     declared: dict[str, Any]
     files: list[Path]
     notes: list[str] = field(default_factory=list)
-    question: list[str] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
+    unsure: dict[str, list[str]] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
     found: dict[str, int] = field(default_factory=dict)
     without: dict[str, dict[str, list[str]]] = field(default_factory=dict)
@@ -104,7 +103,7 @@ def _draft(
         home = staging / str(number)
         home.mkdir()
         said = declare(group, folder, names, home)
-        source = Drafted(said.fields, group, said.notes, said.question, said.unsure)
+        source = Drafted(said.fields, group, said.notes, said.unsure)
         parts |= _look(connection, source, home, today)
         sources.append(source)
     tables = [table for source in sources for table in source.tables]
@@ -117,7 +116,7 @@ def _draft(
             joins.settle_rows(connection, use)
     customers = next(use for use in uses if use.kind == "customers")
     met = joins.meetings(connection, customers, [use for use in uses if use is not customers])
-    as_of = _end(uses, today)
+    as_of = _end(tables, today)
     cells = Cells(connection, parts)
     read = entries(uses, cells)
     known = known_customers(customers, as_of)
@@ -251,14 +250,9 @@ def _delete(connection: Connection, table: str, where: str) -> int:
     return int(connection.execute(f"DELETE FROM {quoted(table)} WHERE {where}").fetchall()[0][0])  # noqa: S608
 
 
-def _end(uses: Sequence[Use], today: dt.date) -> dt.date:
+def _end(tables: Sequence[Table], today: dt.date) -> dt.date:
     """The latest day that the data know, today at the latest."""
-    columns = [
-        raw
-        for use in uses
-        for raw in (*use.mapped.values(), *([use.snapshot] if use.snapshot else []))
-    ]
-    latest = [column.latest for column in columns if column.latest]
+    latest = [column.latest for table in tables for column in table.columns if column.latest]
     return max((day for day in latest if day <= today), default=today)
 
 

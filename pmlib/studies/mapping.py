@@ -68,6 +68,8 @@ class Use:
         Of `wide`: the columns that are products.
     snapshot
         Of `newest`: the column that dates them.
+    by_type
+        Columns of the contract that no name told.
     notes
         What is to be said of it.
     counted
@@ -82,6 +84,7 @@ class Use:
     shape: Shape = "rows"
     products: list[RawColumn] = field(default_factory=list)
     snapshot: RawColumn | None = None
+    by_type: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     counted: list[tuple[str, str]] = field(default_factory=list)
 
@@ -134,7 +137,8 @@ def _hinted(kind: str, name: str) -> bool:
 def _fit(kind: str, table: Table, customer: RawColumn | None) -> Use | None:
     """The use of a raw table as a canonical one, if the columns that make it so are there."""
     got = match(kind, table, customer)
-    use = Use(kind, table, got)
+    by_type = got.keys() - _by_name(kind, table, customer).keys()
+    use = Use(kind, table, got, by_type=frozenset(by_type))
     product = got.get("product_id")
     if kind == "products":
         fits = product is not None and product.distinct == table.rows and customer is None

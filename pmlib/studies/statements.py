@@ -153,7 +153,7 @@ def _taken(use: Use, target: str, kind: str, raw: RawColumn, as_of: dt.date) -> 
         sql = f"{sql}::VARCHAR"
     if target != "customer_id":
         sql = _once(use, sql)
-    said = f"CHECK: from {raw.name!r}"
+    said = f"CHECK: from {raw.name!r}" + (", by its type alone" if target in use.by_type else "")
     if target == "closed_on" and raw.latest and raw.latest > as_of:
         return (f"CASE WHEN {sql} <= DATE '{as_of}' THEN {sql} END AS closed_on",
                 f"{said}, empty where the end lies ahead")  # fmt: skip

@@ -32,11 +32,11 @@ def study_yaml(
     lines = [
         "# A draft. A comment that begins with CHECK is a guess: read it, mend it, remove the mark",
         "# (or all at once, when all are read: --confirm). ASK is a question: write the answer there.",
-        f"title: {_json(folder.resolve().name)}  # CHECK:",
+        f"title: {_json(folder.resolve().name)}  # CHECK: a name for the bank, as the cover shows it",
         "description: Customers of a bank.  # CHECK: what, who, when",
-        "licence: Internal.  # CHECK:",
+        "licence: Internal.  # CHECK: who may see the data",
         f"as_of: {as_of}  # CHECK: the last day that the data know; the latest date seen",
-        "currency: EUR  # CHECK:",
+        "currency: EUR  # CHECK: the currency of all amounts",
         *_contacts(of.get("contacts"), cells),
         *_ids(met, cells, of["customers"]),
         "",
@@ -152,46 +152,18 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
         for key, value in source.declared.items()
         if key not in {"table", "members", "csv", "skip", "footer"}
     }
-    lines = _commented(source.question, "  ")
     head = [f"{key}: {_json(value)}" for key, value in fields.items()]
-    own = [use.table.name for use in uses]
-    idle = [table.label for table in source.tables if table.name not in own]
+    used = [use.table.name for use in uses]
+    idle = {table.name: table.label for table in source.tables if table.name not in used}
     if "members" not in source.declared:
-        table = source.declared["table"]
-        inner = _table(
-            source,
-            table,
-            _asked(
-                source,
-                {
-                    k: source.declared[k]
-                    for k in ("table", "csv", "skip", "footer")
-                    if k in source.declared
-                },
-            ),
-            read,
-        )
-        inner = [*head, *inner]
-        if idle:
-            inner += ["# " + _idle(idle[0]), f"unused: {ASK}"]
-        return [*lines, f"  - {inner[0]}", *(f"    {line}" for line in inner[1:])]
-    lines += [f"  - {head[0]}", *(f"    {line}" for line in head[1:]), "    members:"]
+        own = {key: value for key, value in source.declared.items() if key not in fields}
+        lines = [*head, *_table(source, own, read, idle)]
+        return [f"  - {lines[0]}", *(f"    {line}" for line in lines[1:])]
+    lines = [f"  - {head[0]}", *(f"    {line}" for line in head[1:]), "    members:"]
     for member in source.declared["members"]:
-        inner = _table(source, member["table"], _asked(source, member), read)
-        idle_here = [
-            t.label for t in source.tables if t.name == member["table"] and t.label in idle
-        ]
-        if idle_here:
-            inner += ["# " + _idle(idle_here[0]), f"unused: {ASK}"]
-        lines += [f"      - {inner[0]}", *(f"        {line}" for line in inner[1:])]
+        first, *more = _table(source, member, read, idle)
+        lines += [f"      - {first}", *(f"        {line}" for line in more)]
     return lines
-
-
-def _asked(source: Drafted, fields: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a raw table, with a question for an encoding that is not certain."""
-    if fields["table"] not in source.unsure:
-        return fields
-    return {**fields, "csv": {**fields["csv"], "encoding": ASK}}
 
 
 def _idle(label: str) -> str:
@@ -200,22 +172,31 @@ def _idle(label: str) -> str:
 
 
 def _table(
-    source: Drafted, table: str, fields: Mapping[str, Any], read: Mapping[str, Mapping[str, Entry]]
-) -> Lines:
-    lines = [f"{key}: {_unquoted(_json(value))}" for key, value in fields.items()]
+    source: Drafted, fields: Mapping[str, Any], read: Mapping[str, Mapping[str, Entry]],
+    idle: Mapping[str, str],
+) -> Lines:  # fmt: skip
+    """What is said of a raw table: how it is written, and how its columns are read."""
+    table, lines = fields["table"], []
+    for key, value in fields.items():
+        said = _json(value)
+        if key == "csv" and table in source.unsure:
+            lines += _commented(source.unsure[table], "")
+            said = _unquoted(_json({**value, "encoding": ASK}))
+        lines.append(f"{key}: {said}")
     without = source.without.get(table)
     if without:
         lines.append(f"without: {_json(without)}  # CHECK: {'; '.join(source.taken_out[table])}")
-    entries = read.get(table, {})
-    if entries:
+    if read.get(table):
         lines.append("read:")
-        for column, entry in entries.items():
-            lines += _commented(entry.question, "  ")
-            said = f"  # CHECK: {' '.join(entry.guess.split())}" if entry.guess else ""
-            inner = ", ".join(
-                f"{key}: {_unquoted(_json(value))}" for key, value in entry.fields.items()
-            )
-            lines.append(f"  {_json(column)}: {{{inner}}}{said}")
+    for column, entry in read.get(table, {}).items():
+        lines += _commented(entry.question, "  ")
+        said = f"  # CHECK: {' '.join(entry.guess.split())}" if entry.guess else ""
+        inner = ", ".join(
+            f"{key}: {_unquoted(_json(value))}" for key, value in entry.fields.items()
+        )
+        lines.append(f"  {_json(column)}: {{{inner}}}{said}")
+    if table in idle:
+        lines += ["# " + _idle(idle[table]), f"unused: {ASK}"]
     return lines
 
 

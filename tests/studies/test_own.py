@@ -13,7 +13,7 @@ import yaml
 
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
-from pmlib.studies import Study, check_study, draft_study, load_spec, prepare
+from pmlib.studies import Study, check_study, confirm, draft_study, load_spec, prepare
 
 CUSTOMERS = pd.DataFrame(
     {
@@ -141,6 +141,18 @@ def test_the_customer_hash_is_the_start_of_the_md5_of_the_id(tmp_path):
     assert hashes["007"] == 0x9E94B15E
 
 
+def drafted(folder: Path, files: list[Path], answers: dict[str, str] | None = None) -> Study:
+    """Draft a study, answer what it asks (by the key that asks), confirm its guesses, prepare it."""
+    draft_study(folder, files)
+    text = (folder / "study.yaml").read_text(encoding="utf-8")
+    for key, answer in (answers or {}).items():
+        assert f"{key}: ASK" in text
+        text = text.replace(f"{key}: ASK", f"{key}: {answer}")
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
+    confirm(folder)
+    return prepare(folder, Parameters())
+
+
 # --- the draft ----------------------------------------------------------------------------------
 
 
@@ -167,9 +179,7 @@ def exports(tmp_path):
 
 
 def test_a_draft_from_foreign_files_is_a_study_that_passes_its_check(exports, tmp_path):
-    said = draft_study(tmp_path / "bank", sorted(exports.glob("*.csv")))
-    assert "left out E-Mail" in said
-    study = prepare(tmp_path / "bank", Parameters())
+    study = drafted(tmp_path / "bank", sorted(exports.glob("*.csv")))
     assert dict(study.rows) == {
         "customers": 60, "products": 2, "holdings": 60, "transactions": 200,
     }  # fmt: skip
@@ -184,13 +194,13 @@ def test_a_draft_from_foreign_files_is_a_study_that_passes_its_check(exports, tm
 FOREIGN = {
     "German": {
         "Kunden": "Kundennummer;Ort;Saldo;Beginn der Beziehung",
-        "Verträge": "Kundennummer;Produkt;Eröffnet;Valid to",
-        "Bewegungen": "Kundennummer;Buchungstag;Betrag;Text",
+        "Verträge": "Kundennummer;Produkt;Angelegt;Valid to",
+        "Bewegungen": "Kundennummer;Gebucht;Betrag;Text",
     },
     "French": {
         "Clients": "Numéro client;Ville;Solde;Première relation",
-        "Comptes": "Numéro client;Produit;Ouverture;Valid to",
-        "Écritures": "N° client;Jour;Montant;Libellé",
+        "Comptes": "Numéro client;Produit;Création;Valid to",
+        "Écritures": "N° client;Passée;Versement;Libellé",
     },
 }
 
@@ -209,7 +219,7 @@ def test_dates_and_amounts_under_unknown_names_are_told_by_their_types(tmp_path,
                    for i, d in enumerate(days)],
     }  # fmt: skip
     for (name, head), lines in rows.items():
-        (tmp_path / f"{name}.csv").write_text("\n".join([head, *lines]), encoding="cp1252")
+        (tmp_path / f"{name}.csv").write_text("\n".join([head, *lines]), encoding="utf-8")
     draft_study(tmp_path / "bank", sorted(tmp_path.glob("*.csv")))
     found = check_study(tmp_path / "bank").set_index(["table", "column"])
     told = {
@@ -237,8 +247,7 @@ def test_one_product_a_customer_and_a_date_are_holdings(tmp_path):
         f"{i};Giro;{i % 28 + 1}.1.2024\n" for i in range(40)
     )
     (tmp_path / "a.csv").write_text(lines)
-    draft_study(tmp_path / "bank", [tmp_path / "a.csv"])
-    study = prepare(tmp_path / "bank", Parameters())
+    study = drafted(tmp_path / "bank", [tmp_path / "a.csv"])
     assert study.rows == {"customers": 40, "products": 1, "holdings": 40}
     assert pd.read_parquet(study.tables["holdings"]).opened_on.notna().all()
 
@@ -255,8 +264,7 @@ def test_a_balance_with_a_sign_makes_accounts_no_transactions(tmp_path, name, ro
         f"{i % 20};{i % 28 + 1:02d}.01.2024;{i - 20},50\n" for i in range(40)
     )
     (tmp_path / f"{name}.csv").write_text(lines)
-    draft_study(tmp_path / "bank", [tmp_path / f"{name}.csv"])
-    assert prepare(tmp_path / "bank", Parameters()).rows == rows
+    assert drafted(tmp_path / "bank", [tmp_path / f"{name}.csv"]).rows == rows
 
 
 def test_of_two_dates_under_unknown_names_none_is_taken(tmp_path):
@@ -264,8 +272,7 @@ def test_of_two_dates_under_unknown_names_none_is_taken(tmp_path):
         f"{i % 9},{i - 20}.5,2024-01-{i % 28 + 1:02d},2024-02-01\n" for i in range(40)
     )
     (tmp_path / "a.csv").write_text(lines)
-    draft_study(tmp_path / "bank", [tmp_path / "a.csv"])
-    assert prepare(tmp_path / "bank", Parameters()).rows == {"customers": 9}
+    assert drafted(tmp_path / "bank", [tmp_path / "a.csv"]).rows == {"customers": 9}
 
 
 def test_every_guess_of_a_draft_is_marked(exports, tmp_path):
@@ -276,16 +283,14 @@ def test_every_guess_of_a_draft_is_marked(exports, tmp_path):
 
 
 def test_customers_are_drafted_from_ids_where_no_file_lists_them(exports, tmp_path):
-    draft_study(tmp_path / "bank", [exports / "trans.csv"])
-    assert prepare(tmp_path / "bank", Parameters()).rows == {"customers": 60, "transactions": 200}
+    assert drafted(tmp_path / "bank", [exports / "trans.csv"]).rows == {"customers": 60, "transactions": 200}
 
 
 def test_a_draft_reads_databases_too(tmp_path):
     with sqlite3.connect(tmp_path / "bank.db") as database:
         CUSTOMERS.to_sql("clients", database, index=False)
     database.close()
-    draft_study(tmp_path / "bank", [tmp_path / "bank.db"])
-    assert prepare(tmp_path / "bank", Parameters()).rows == {"customers": 3}
+    assert drafted(tmp_path / "bank", [tmp_path / "bank.db"]).rows == {"customers": 3}
 
 
 def test_a_drafted_campaign_becomes_contacts(tmp_path):
@@ -293,8 +298,8 @@ def test_a_drafted_campaign_becomes_contacts(tmp_path):
         f"c{i},spring,{('offer', 'control')[i % 2]},2024-03-01,{i % 5 == 0:d}\n" for i in range(50)
     )
     (tmp_path / "mailing.csv").write_text(lines)
-    draft_study(tmp_path / "bank", [tmp_path / "mailing.csv"])
-    study = prepare(tmp_path / "bank", Parameters())
+    answers = {"control": "[control]", "assignment": "chosen"}
+    study = drafted(tmp_path / "bank", [tmp_path / "mailing.csv"], answers)
     contacts = pd.read_parquet(study.tables["contacts"])
     assert contacts.responded.sum() == 10
     assert set(contacts.arm) == {"offer", "control"}
