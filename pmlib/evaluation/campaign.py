@@ -39,7 +39,8 @@ class Campaign(Finding):
 
     Its fact ``campaign_kind`` is ``randomised`` (a control group and known propensities),
     ``undrawn`` (contacts beside a control group without propensities), ``uncontrolled`` (contacts
-    only), ``nothing_planned`` or ``no_contacts``.
+    only), ``nothing_planned``, ``not_answered`` (the plan offers what the simulated bank knows no
+    answer to) or ``no_contacts``.
 
     Attributes
     ----------
@@ -146,6 +147,9 @@ def open_campaign(
         planned = collect(plan, sort_by=["customer_id", "product_id"])
         if planned.empty:
             return known.campaign("nothing_planned", absent=Phrase("absent.nothing_planned"))
+        if not params.campaign_results and (unknown := casebank.not_answered(study, planned)):
+            why = Phrase("absent.not_answered", {"products": unknown})
+            return known.campaign("not_answered", absent=why)
         contacts, quotes = _carried_out(study, engine, planned, params)
         source = {"campaign_source": "returned" if params.campaign_results else "field_test"}
         if not randomised(contacts):
