@@ -327,4 +327,4 @@ def test_the_field_test_comes_after_the_day_of_the_plan(earlier):
     )  # fmt: skip
     contacts = casebank.field_test(earlier, plan, seed=1)
     assert contacts["contacted_on"].min() > pd.Timestamp(earlier.as_of)
-    assert AS_OF > earlier.as_of
+    assert earlier.as_of < AS_OF
