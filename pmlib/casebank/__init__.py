@@ -7,7 +7,7 @@ plan as those customers would. What is true of findings is told by `pmlib.truth`
 
 from __future__ import annotations
 
-from pmlib.casebank.field import Population, field_test, population
+from pmlib.casebank.field import Population, field_test, not_answered, population
 from pmlib.casebank.generate import generate
 
 PARAMETERS = (
@@ -22,4 +22,4 @@ PARAMETERS = (
 )
 """The parameters that a simulated bank depends on."""
 
-__all__ = ["PARAMETERS", "Population", "field_test", "generate", "population"]
+__all__ = ["PARAMETERS", "Population", "field_test", "generate", "not_answered", "population"]

@@ -74,6 +74,13 @@ def _on_an_earlier_day(customers: pd.DataFrame, world: World, study: Study) -> p
     return customers.assign(basket=basket.to_numpy(np.int64))
 
 
+def not_answered(study: Study, plan: pd.DataFrame) -> list[str]:
+    """Names of the products in a plan of which the simulated bank knows no customer's answer."""
+    world = population(study).world
+    asked = set(plan["product_id"]) - set(world.offered)
+    return sorted(world.products.set_index("product_id")["name"].reindex(sorted(asked)))
+
+
 def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Carry a contact plan out in the simulated bank and bring back what its CRM would record.
 

@@ -39,7 +39,8 @@ class Campaign(Finding):
 
     Its fact ``campaign_kind`` is ``randomised`` (a control group and known propensities),
     ``undrawn`` (contacts beside a control group without propensities), ``uncontrolled`` (contacts
-    only), ``nothing_planned`` or ``no_contacts``.
+    only), ``nothing_planned``, ``not_answered`` (the plan offers what the simulated bank knows no
+    answer to) or ``no_contacts``.
 
     Attributes
     ----------
@@ -84,13 +85,15 @@ class Campaign(Finding):
 
     @property
     def later(self) -> pd.DataFrame | Finding:
-        """The contacts, or why there are no later ones to judge a ranking of earlier ones on."""
+        """The contacts answered, or why no later ones can judge a ranking of earlier ones."""
         if self.absent:
             return Finding(absent=self.absent)
         if self.facts["campaign_kind"] == "randomised":
             return missing("has_control")
-        spread = np.ptp(self.contacts["contact_day"]) > 0
-        return self.contacts if spread else missing("one_date")
+        told = self.contacts[self.contacts["responded"].notna()].reset_index(drop=True)
+        if told.empty:
+            return missing("no_answers")
+        return told if np.ptp(told["contact_day"]) > 0 else missing("one_date")
 
     def before(self, column: str | None, ratio: float) -> pd.Series | None:
         """What `value` would have been before the contact, had the period been as long.
@@ -142,10 +145,15 @@ def open_campaign(
     latest = _latest_randomised(study, engine)
     outcomes = {name: outcome.label for name, outcome in study.outcomes.items()}
     if study.simulated or params.campaign_results:
-        plan = engine.scan(load_private("strategy_design", "contact_plan"))
-        planned = collect(plan, sort_by=["customer_id", "product_id"])
+        cells, planned = load("strategy_design", "cells"), pd.DataFrame()
+        if len(cells.columns) or params.campaign_results:  # else there was no case for a plan
+            plan = engine.scan(load_private("strategy_design", "contact_plan"))
+            planned = collect(plan, sort_by=["customer_id", "product_id"])
         if planned.empty:
             return known.campaign("nothing_planned", absent=Phrase("absent.nothing_planned"))
+        if not params.campaign_results and (unknown := casebank.not_answered(study, planned)):
+            why = Phrase("absent.not_answered", {"products": unknown})
+            return known.campaign("not_answered", absent=why)
         contacts, quotes = _carried_out(study, engine, planned, params)
         source = {"campaign_source": "returned" if params.campaign_results else "field_test"}
         if not randomised(contacts):
@@ -153,7 +161,7 @@ def open_campaign(
         return known.campaign(
             "randomised", contacts, facts=source, quotes=quotes,
             training=None if latest is None else known.joined(_earlier(study, engine, latest)),
-            planned=load("strategy_design", "cells"),
+            planned=cells,
         )  # fmt: skip
     if not study.has("contacts"):
         return known.campaign("no_contacts", absent=Phrase("absent.no_contacts"))
@@ -165,6 +173,8 @@ def open_campaign(
         )  # fmt: skip
     left_out = recorded["arm"] == CONTROL
     contacted = recorded[~left_out].reset_index(drop=True)
+    if contacted.empty:
+        return known.campaign("no_contacts", absent=Phrase("absent.only_control"))
     return known.campaign(
         "undrawn" if left_out.any() else "uncontrolled", contacted, outcomes=outcomes,
         facts={"campaign_source": "all_contacts"}, quotes={"undrawn": Phrase("undrawn")},

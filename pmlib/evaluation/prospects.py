@@ -47,25 +47,30 @@ def rank_prospects(
         ``model, found, standard_error, auc, chosen``: cross-validated share of buyers among the
         best `BEST_SHARE`, and AUC. Further tables: *gains*, as `gains_table`, of the chosen model
         on contacted customers it was not learnt from; *ranking* with ``customer_id, rank`` (1 is
-        first), ``score``: customer-level, never for the report.
+        first), ``score``: customer-level, never for the report. Absent where too few contacts were
+        answered with yes, or with no, for every fold.
 
     Raises
     ------
     StudyError
-        No common feature, or not enough buyers for every fold.
+        No common feature.
     """
     if contacts.empty:
         return missing("no_contacts")
+    contacts = contacts[contacts["responded"].notna()]
     there = tables["prospects"].collect_schema().names()
     used = [name for name in features if name in there]
     columns = [name for name in ("customer_id", *used, "responded") if name in there]
     prospects = collect(tables["prospects"].select(*columns), sort_by=["customer_id"])
     y = contacts["responded"].astype(bool).to_numpy()
-    if not used or min(y.sum(), (~y).sum()) < _FOLDS:
+    if not used:
         raise StudyError(
-            "Prospects cannot be ranked.", rule=f"features in common and {_FOLDS} buyers or more",
-            found=f"{len(used)} features, {int(y.sum())} buyers",
+            "Prospects cannot be ranked.", where="prospects",
+            rule="a column in common with what is known of customers before their contact",
+            found="none",
         )  # fmt: skip
+    if min(y.sum(), (~y).sum()) < _FOLDS:
+        return missing("few_buyers")
     both = typed(pd.concat([contacts[used], prospects[used]], ignore_index=True))
     x, new = both.iloc[: len(y)], both.iloc[len(y) :]
     candidates, unseen = _cross_validated(x, y, seed)

@@ -72,12 +72,13 @@ def judge_over_time(
         tables: *drift*, the response over time, with ``tenth, first_contact, last_contact,
         contacts, response, low, high``; *rolling*, trained on all contacts before each window,
         with ``window, first_contact, last_contact, model, contacts, buyers, auc, low, high``;
-        *gains* on the later contacts, as `gains_table`, with ``model``.
+        *gains* on the later contacts, as `gains_table`, with ``model``. Absent where a part to
+        learn from or to judge has no buyer, or nobody else.
 
     Raises
     ------
     StudyError
-        No feature; contacts out of order; a part without buyers or without others.
+        No feature; contacts out of order.
     """
     if not features:
         raise StudyError(
@@ -90,14 +91,19 @@ def judge_over_time(
     n, cut = len(y), int(training_share * len(y))
     rows, scores = [], {}
     orders = {LATER: np.arange(n), RANDOM: np.random.default_rng(seed).permutation(n)}
+    parts = [y[part] for order in orders.values() for part in (order[:cut], order[cut:])]
+    if windows:
+        parts += np.split(y[cut:], (np.linspace(cut, n, windows + 1).astype(int) - cut)[1:-1])
+    if not all(part.any() and not part.all() for part in parts):
+        return missing("few_buyers")
     for split, order in orders.items():
         scores[split], areas = _judged(x, y, order[:cut], order[cut:], seed, confidence_level)
         rows += [{"split": split, **row} for row in areas]
-    parts = [
+    found = [
         gains_table(score, y[cut:], confidence_level=confidence_level).assign(model=model)
         for model, score in scores[LATER].items()
     ]
-    auc, gains = pd.DataFrame(rows), pd.concat(parts, ignore_index=True)
+    auc, gains = pd.DataFrame(rows), pd.concat(found, ignore_index=True)
     rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, confidence_level)
     drift = _drift(contacts["contacted_on"], y, confidence_level)
     best = auc.groupby("split")["auc"].max()

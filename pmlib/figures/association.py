@@ -66,9 +66,14 @@ def _ratio(words: Words, value: float) -> str:
 
 
 @drawing("fig-rules", of="tested")
-def rule_scatter(found: Finding, words: Words) -> Figure:
-    """Draw support against confidence, with intervals; colour is lift."""
+def rule_scatter(found: Finding, words: Words) -> Figure | None:
+    """Draw support against confidence, with intervals; colour is lift.
+
+    None where nobody of the hold-out half holds the products of any rule.
+    """
     rules = found.table[found.table["scope"] == 0]
+    if not (rules["support"] > 0).any():  # the axis is logarithmic
+        return None
     figure, axes = guides.panel(3.6)
     fallen, kept = rules[~rules["survives"]], rules[rules["survives"]]
     axes.plot(

@@ -184,9 +184,9 @@ def lorenz(found: Finding, words: Words) -> Figure:
 @drawing("fig-responses")
 def responses(found: Finding, words: Words) -> Figure | None:
     """Response of each campaign and arm, with intervals, where there are several."""
-    if len(found.table) < 2:
-        return None
     shown = found.table.dropna(subset=["rate"]).reset_index(drop=True)
+    if len(found.table) < 2 or shown.empty:
+        return None
     figure, axes = guides.panel(0.3 * len(shown) + 1.1)
     for part, colour, marker, label in (
         (shown[shown["arm"] != CONTROL], "main", "o", words("contacted")),
@@ -204,9 +204,9 @@ def responses(found: Finding, words: Words) -> Figure | None:
 def offers(found: Finding, words: Words) -> Figure | None:
     """Response by product and channel, one panel a campaign; contacted customers only."""
     table = found.of("offers")
-    if len(table) <= len(found.table):
-        return None
     shown = table[(table["arm"] != CONTROL) & table["rate"].notna()]
+    if len(table) <= len(found.table) or shown.empty:
+        return None
     for name in ("product", "channel"):
         shown = shown.assign(**{name: words.levels(f"fig-past-offers.{name}", shown[name])})
     arms = shown.groupby("campaign")["arm"].transform("nunique")

@@ -28,6 +28,9 @@ from pmlib.strategy.programme import Programme
 MAX_ROWS = 40_000
 """Pilot contacts used at most: the learner needs customers one by one."""
 
+AT_REST = 0.05
+"""Share of the pilot's contacts that may be so recent that their customers are left alone now."""
+
 _STREAM = 4005
 
 
@@ -40,10 +43,13 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
     get what the black box would have chosen for them, or were its control.
 
     Returns the comparison with the row ``black_box``, which has no ``combined_more``, its profit,
-    and whether it earns more than the combined policy; as it is where the pilot is too small to
-    teach: some half of an arm has no contact, or only buyers, or none.
+    and whether it earns more than the combined policy. Returns the comparison as it is where the
+    pilot cannot teach: some half of an arm has no contact, or only buyers, or none; or more than
+    `AT_REST` of those it contacted are in the cool-down, which leaves their controls behind.
     """
     if case.evidence.kind != "uplift":
+        return comparison
+    if _at_rest(case) > AT_REST:
         return comparison
     rows, state = _sample(case)
     outcomes = rows.groupby(["fold", "control"])["y"].nunique()
@@ -72,12 +78,20 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
     )
 
 
-def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
-    """Pilot contacts of customers who may be contacted, with features, and their states.
+def _at_rest(case: Case) -> float:
+    """Share of the pilot's contacts made within the cool-down."""
+    rows = contact_rows(
+        case.sources, case.catalogue, case.engine,
+        outcome=case.evidence.outcome, seed=case.params.seed,
+    ).filter(nw.col("usable"), ~nw.col("control"))  # fmt: skip
+    rested = case.sources.as_of.toordinal() - case.params.cool_down
+    late = (nw.col("day") > rested).cast(nw.Float64).mean()
+    share = collect(rows.select(share=late), sort_by=())["share"].iloc[0]
+    return 1.0 if pd.isna(share) else float(share)
 
-    The cool-down is left aside: it would take those away whom the pilot contacted lately, and leave
-    their controls.
-    """
+
+def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
+    """Pilot contacts of customers who may be contacted now, with features, and their states."""
     seed, sources, menu = case.params.seed, case.sources, case.catalogue
     contacts = contact_rows(sources, menu, case.engine, outcome=case.evidence.outcome, seed=seed)
     contacts = contacts.filter(nw.col("usable"))
@@ -96,7 +110,7 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     # Who bought then is left in: judged without buyers, every policy would seem to sell nothing.
     before = case.study.scan("holdings", case.engine) if case.study.has("holdings") else None
     sources = replace(sources, holdings=before)
-    states = customer_states(sources, menu, cool_down=0)
+    states = customer_states(sources, menu, cool_down=case.params.cool_down)
     drawn = states.drop("segment").filter(uniform("customer_hash", seed=seed + _STREAM) < share)
     joined = contacts.join(drawn, on="customer_id", how="inner")
     joined = joined.join(people, on="customer_id", how="inner")

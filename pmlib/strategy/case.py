@@ -14,7 +14,6 @@ import pandas as pd
 from pmlib.association.baskets import collect_baskets
 from pmlib.canon.holdings import with_sales
 from pmlib.engine import Engine, collect
-from pmlib.errors import StudyError
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.params import Parameters
 from pmlib.safeguards import suppress
@@ -169,12 +168,13 @@ def open_case(
     Returns
     -------
     Case or Finding
-        An absent finding where the study lacks what any plan needs.
+        An absent finding where the study lacks what any plan needs: an offer, a channel, an answer
+        to an offer, a customer who may be offered anything.
 
     Raises
     ------
     StudyError
-        There is nothing to offer, no one to offer it to, or a limit makes no sense.
+        A channel of the contacts is not declared, or a limit makes no sense.
     """
     if not (study.has("contacts") or study.has("holdings", "products")):
         return missing("no_offers")
@@ -200,13 +200,7 @@ def open_case(
         useful = useful_rules(rules)["consequent"]
         offered = tuple(sorted(set(useful if len(useful) else known["product_id"])))
     if not offered:
-        raise StudyError(
-            "There is nothing to offer.",
-            where="contacts and rules",
-            rule="a product that customers were contacted for, or a catalogue of products",
-            found="none",
-            remedy="Add the table contacts, or the tables products and holdings.",
-        )
+        return missing("nothing_offered")
     outcome = _outcome(sources, known, offered, params.default_margin)
     baskets, antecedents = None, None
     if tables["holdings"] is not None:
@@ -233,6 +227,9 @@ def open_case(
         assert baskets is not None  # without contacts the offers come from rules
         evidence = count_holdings(baskets, menu, take_up=params.take_up)
     states = customer_states(sources, menu, cool_down=params.cool_down)
+    groups = count_groups(states, menu, segments=segments["segment"])
+    if evidence.tallies["control"].all() or not groups.state.any():
+        return missing("nobody_eligible" if not groups.state.any() else "no_answers")
     capacity = tuple(menu.channels["capacity"])
     return Case(
         study=study,
@@ -242,7 +239,7 @@ def open_case(
         catalogue=menu,
         evidence=evidence,
         states=states,
-        groups=count_groups(states, menu, segments=segments["segment"]),
+        groups=groups,
         limits=Limits(params.budget, capacity, params.contact_limit, params.min_contacts),
         control_share=params.control_share,
         error_rate=params.error_rate,

@@ -23,7 +23,6 @@ from pmlib.canon.contacts import made
 from pmlib.canon.customers import is_minor, may_object
 from pmlib.canon.holdings import held_on
 from pmlib.engine import collect, day_number, greatest, least
-from pmlib.errors import StudyError
 from pmlib.strategy.catalogue import Catalogue
 
 NOT_ELIGIBLE, ELIGIBLE, HOLDS = 0, 1, 2
@@ -136,25 +135,11 @@ def customer_states(
 
 
 def count_groups(states: nw.LazyFrame, catalogue: Catalogue, *, segments: Iterable[int]) -> Groups:
-    """Count customers into groups: one group-by in the engine.
-
-    Raises
-    ------
-    StudyError
-        No customer may be offered anything.
-    """
+    """Count customers into groups: one group-by in the engine."""
     codes = list(encode(np.zeros((1, len(catalogue.products)))))
     keys = ["segment", *codes]
     counts = collect(states.group_by(*keys).agg(customers=nw.len()), sort_by=keys)
     state = decode(counts[codes].to_numpy(dtype=np.int64), n_products=len(catalogue.products))
-    if not state.any():
-        raise StudyError(
-            "No customer may be offered anything.",
-            where="eligibility",
-            rule="adult, not objecting, not in cool-down, product not held and suitable",
-            found="0 eligible customers",
-            remedy="Look at the eligibility table; shorten cool_down, or offer other products.",
-        )
     return Groups(
         segment=counts["segment"].to_numpy(dtype=np.int64),
         state=state,

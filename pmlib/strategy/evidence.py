@@ -107,11 +107,12 @@ def count_contacts(
     count and the kind is "uplift"; otherwise all contacts made count and the kind is "response".
     Offers of products the customer already held are left out. Whether an antecedent was held is
     looked up as of before the contact. The seed decides which customers are in which of two folds.
+    There are no tallies where no offer of a product not yet held has a known outcome.
 
     Raises
     ------
     StudyError
-        A contact through an unknown channel, or no contact left to learn from.
+        A contact through an unknown channel.
     """
     assert sources.contacts is not None
     _, kind, common, undrawn = _campaigns(sources.contacts)
@@ -133,13 +134,6 @@ def count_contacts(
             rule=f"one of {', '.join(catalogue.channel_names)}",
             found=", ".join(sorted(name or "none" for name in unknown)),
             remedy="Add it to channels in study.yaml, with its cost.",
-        )
-    if tallies.empty:
-        raise StudyError(
-            "No past contact can be learnt from.",
-            where="contacts",
-            rule="an offer of a product not yet held, with a known outcome",
-            found="none",
         )
     return Evidence(tallies, kind, outcome, common, undrawn_control=undrawn)
 

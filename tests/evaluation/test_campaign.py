@@ -10,7 +10,14 @@ import pytest
 
 from pmlib.engine import collect
 from pmlib.errors import StudyError
-from pmlib.evaluation import check_campaign, intention_to_treat, open_campaign, readable
+from pmlib.evaluation import (
+    check_campaign,
+    intention_to_treat,
+    judge_over_time,
+    open_campaign,
+    readable,
+)
+from pmlib.evaluation.campaign import Campaign
 from pmlib.numbers import Fact, Phrase
 from pmlib.params import Parameters
 from pmlib.texts import open_language
@@ -150,3 +157,46 @@ def test_an_unknown_attribute_of_the_time_before_is_refused(bank):
     campaign = opened(bank)
     with pytest.raises(StudyError, match="no such attribute"):
         campaign.before("turnover", 1.0)
+
+
+def test_without_a_case_for_a_plan_nothing_was_planned(bank):
+    study, engine, folder, _ = bank
+    frames = {"segments": pd.DataFrame({"segment": [1], "name": ["A"]}), "cells": pd.DataFrame()}
+    campaign = open_campaign(
+        study, engine, Parameters(), load=lambda _, frame: frames[frame],
+        load_private=lambda _, table: folder / f"{table}.parquet",
+    )  # fmt: skip
+    assert campaign.absent == Phrase("absent.nothing_planned")
+
+
+def test_a_plan_that_the_simulated_bank_cannot_answer_is_told(bank):
+    plan = bank[3].assign(product_id="mortgage")
+    campaign = opened(bank, plan)
+    assert campaign.absent == Phrase("absent.not_answered", {"products": ["Mortgage"]})
+    assert open_language("en").render(
+        "campaign_evaluation", campaign.absent.block, campaign.absent.quotes
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [([None] * 40, "no_answers"), ([False] * 39 + [True], "few_buyers")],
+)
+def test_contacts_that_can_judge_no_ranking_say_why(answers, reason):
+    contacts = pd.DataFrame(
+        {"contact_day": range(40), "contacted_on": pd.date_range("2025-01-01", periods=40),
+         "responded": pd.Series(answers, dtype=object), "x": range(40)}
+    )  # fmt: skip
+    campaign = Campaign(
+        facts={"campaign_kind": "uncontrolled"}, covariates={"x": "x"}, contacts=contacts
+    )
+    found = judge_over_time(campaign.later, campaign.features, seed=1)
+    assert found.absent == Phrase(f"absent.{reason}")
+
+
+def test_contacts_without_an_answer_are_no_refusals():
+    contacts = pd.DataFrame(
+        {"contact_day": range(40), "responded": pd.Series([True, None] * 20, dtype=object)}
+    )
+    campaign = Campaign(facts={"campaign_kind": "uncontrolled"}, covariates={}, contacts=contacts)
+    assert campaign.later["responded"].tolist() == [True] * 20

@@ -74,6 +74,22 @@ def test_one_arm_in_one_campaign_is_no_figure(lazy):
     assert drawn(figures.offers, past) is None
 
 
+def test_contacts_without_an_answer_are_no_figure(lazy):
+    contacts = pd.DataFrame(
+        {
+            "customer_id": [f"c{i}" for i in range(40)], "campaign_id": ["a", "b"] * 20,
+            "arm": "offer", "contacted_on": dt.date(2025, 3, 1), "product_id": "card",
+            "channel": ["letter", "phone", "phone", "letter"] * 10, "cost": 1.0,
+            "propensity": None, "responded": pd.Series([None] * 40, dtype="boolean"),
+        }
+    )  # fmt: skip
+    past = profiling.contact_responses({"contacts": lazy(contacts)})
+    assert len(past.table) == 2
+    assert len(past.of("offers")) == 4
+    assert drawn(figures.responses, past) is None
+    assert drawn(figures.offers, past) is None
+
+
 def test_levels_have_words_and_names_from_the_data_stay(lazy):
     customers = pd.DataFrame(
         {

@@ -5,15 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-import narwhals as nw
 import numpy as np
+import pandas as pd
 import pytest
 
 from pmlib.engine import DuckDBEngine, collect
-from pmlib.errors import StudyError
+from pmlib.numbers import Phrase
 from pmlib.strategy.cells import (
     NOT_ELIGIBLE,
-    count_groups,
     customer_states,
     decode,
     eligibility,
@@ -52,13 +51,6 @@ def test_minors_are_left_out_and_counted(engine: DuckDBEngine) -> None:
     assert set(states["customer_id"]) == set(all_ages["customer_id"]) - minors
 
 
-def test_nobody_eligible_is_an_error(engine: DuckDBEngine) -> None:
-    sources, _ = small_bank(engine)
-    states = customer_states(sources, menu(), cool_down=30).filter(nw.col("customer_hash") < 0)
-    with pytest.raises(StudyError, match="No customer may be offered anything"):
-        count_groups(states, menu(), segments=(1, 2, 3))
-
-
 def test_states_survive_coding_beyond_one_word() -> None:
     state = np.random.default_rng(0).integers(0, 3, (50, 70)).astype(np.int8)
     np.testing.assert_array_equal(decode(encode(state).to_numpy(), n_products=70), state)
@@ -80,8 +72,18 @@ def test_nobody_is_contacted_within_the_cool_down(tmp_path, engine):
 def test_nobody_eligible_is_told(tmp_path, engine):
     frames = tables()
     frames["customers"]["marketing_opt_out"] = True
-    with pytest.raises(StudyError, match="No customer may be offered anything"):
-        open_case(study_of(tmp_path / "closed", frames), engine)
+    found = open_case(study_of(tmp_path / "closed", frames), engine)
+    assert found.absent == Phrase("absent.nobody_eligible")
+
+
+@pytest.mark.parametrize(("column", "reason"), [("responded", "no_answers"),
+                                                ("product_id", "nothing_offered")])  # fmt: skip
+def test_contacts_that_tell_nothing_of_an_offer_are_told(tmp_path, engine, column, reason):
+    frames = tables()
+    kind = "boolean" if column == "responded" else "string"
+    frames["contacts"][column] = pd.Series([None] * len(frames["contacts"]), dtype=kind)
+    found = open_case(study_of(tmp_path / column, frames), engine)
+    assert found.absent == Phrase(f"absent.{reason}")
 
 
 def test_states_are_read_back_from_their_codes(case):
