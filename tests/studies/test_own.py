@@ -283,7 +283,10 @@ def test_every_guess_of_a_draft_is_marked(exports, tmp_path):
 
 
 def test_customers_are_drafted_from_ids_where_no_file_lists_them(exports, tmp_path):
-    assert drafted(tmp_path / "bank", [exports / "trans.csv"]).rows == {"customers": 60, "transactions": 200}
+    assert drafted(tmp_path / "bank", [exports / "trans.csv"]).rows == {
+        "customers": 60,
+        "transactions": 200,
+    }
 
 
 def test_a_draft_reads_databases_too(tmp_path):
