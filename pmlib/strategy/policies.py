@@ -131,12 +131,15 @@ def compare(case: Case) -> Comparison | Finding:
 
     The judge uses raw effects of the other half, which no policy has seen, so they neither flatter
     nor shrink; only cells without a contact there take their shrunk effect. Every entry is a mean
-    over the two halves; absent where nobody was contacted yet.
+    over the two halves; absent where nobody was contacted yet, or too few
+    to fill two halves.
     """
     if case.evidence.kind == "association":  # no two halves to plan on and to judge by
-        return missing("nobody_contacted")
+        return missing("nobody_contacted", untold=case.untold)
     rows = []
     halves = [replace(case, evidence=case.evidence.of_fold(fold)) for fold in (0, 1)]
+    if not all(half.evidence.tells for half in halves):
+        return missing("thin_halves")
     designs = [plan_policies(half) for half in halves]
     for policies, others in (designs, designs[::-1]):
         judge = others["combined"].effects  # the finest cells of the other half
