@@ -17,7 +17,9 @@ from pmlib.canon.customers import years_since
 from pmlib.canon.holdings import surely_held_before
 from pmlib.engine import collect, day_number, uniform
 from pmlib.errors import StudyError
+from pmlib.evaluation.checks import unreadable
 from pmlib.evaluation.results import read_results
+from pmlib.evaluation.targeting import unjudged
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.schema import CONTRACTS
 
@@ -81,19 +83,19 @@ class Campaign(Finding):
         kind = self.facts["campaign_kind"]
         if kind != "randomised":
             return missing("undrawn" if kind == "undrawn" else "no_control", section="")
-        return self.contacts
+        reason = unreadable(self.contacts)
+        return Finding(absent=reason) if reason else self.contacts
 
     @property
     def later(self) -> pd.DataFrame | Finding:
-        """The contacts answered, or why no later ones can judge a ranking of earlier ones."""
+        """The contacts of known outcome, or why no ranking can be judged on later ones."""
         if self.absent:
             return Finding(absent=self.absent)
         if self.facts["campaign_kind"] == "randomised":
             return missing("has_control")
-        told = self.contacts[self.contacts["responded"].notna()].reset_index(drop=True)
-        if told.empty:
-            return missing("no_answers")
-        return told if np.ptp(told["contact_day"]) > 0 else missing("one_date")
+        contacts = self.contacts[self.contacts["responded"].notna()].reset_index(drop=True)
+        reason = unjudged(contacts, self.features)
+        return missing(reason) if reason else contacts
 
     def before(self, column: str | None, ratio: float) -> pd.Series | None:
         """What `value` would have been before the contact, had the period been as long.
@@ -172,9 +174,9 @@ def open_campaign(
             quotes={"campaign": latest, "costs_declared": recorded["cost"].max() > 0},
         )  # fmt: skip
     left_out = recorded["arm"] == CONTROL
-    contacted = recorded[~left_out].reset_index(drop=True)
-    if contacted.empty:
+    if left_out.all():
         return known.campaign("no_contacts", absent=Phrase("absent.only_control"))
+    contacted = recorded[~left_out].reset_index(drop=True)
     return known.campaign(
         "undrawn" if left_out.any() else "uncontrolled", contacted, outcomes=outcomes,
         facts={"campaign_source": "all_contacts"}, quotes={"undrawn": Phrase("undrawn")},
