@@ -18,7 +18,7 @@ import pandas as pd
 from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.effects import customer_codes, outcomes_of
 from pmlib.inference.learners import boosted_trees, one_thread
-from pmlib.numbers import needs
+from pmlib.numbers import Finding, missing, needs
 
 # Customers an arm that models learn from, drawn at random beyond: small trees gain no more.
 _MOST_ROWS = 100_000
@@ -107,7 +107,7 @@ def candidate_rankings(
 @needs(section="uplift-ranking")
 def expect(
     contacts: pd.DataFrame, training: pd.DataFrame | None, features: Sequence[str], *, seed: int
-) -> Expected:
+) -> Expected | Finding:
     """Learn what to expect of each customer in each arm, without the outcomes judged on.
 
     One gradient boosting classifier an arm. Expected profit is the probability of responding
@@ -117,13 +117,16 @@ def expect(
     ----------
     training : DataFrame or None
         An earlier randomised campaign with the same columns; without one, customers of `half` 0
-        are learnt from and those of `half` 1 are judged.
+        are learnt from and those of `half` 1 are judged. Absent where a half lacks an arm.
     """
     judged, learnt_on = contacts[contacts["responded"].notna()], "earlier_campaign"
     if training is None:
         learnt_on = "other_half"
         training, judged = (judged[judged["half"] == half] for half in (0, 1))
     training = training[training["responded"].notna()]
+    there = set(judged["arm"])
+    if CONTROL not in there or len(there) < 2 or not there <= set(training["arm"]):
+        return missing("thin_arms", section="")
     judged = judged.reset_index(drop=True)
     arms = [CONTROL, *sorted(set(judged["arm"].unique()) - {CONTROL})]
     # What is offered says much about the response; where control has no product it cannot serve.

@@ -217,6 +217,8 @@ def open_case(
         menu, evidence = _from_holdings(shelf, baskets)
     if menu is None or evidence is None:
         return missing("no_margin_known", products=menu.unpriced if menu else ())
+    if not evidence.tells:
+        return missing("few_customers")
     states = customer_states(sources, menu, cool_down=params.cool_down)
     groups = count_groups(states, menu, segments=segments["segment"])
     if not groups.state.any():
