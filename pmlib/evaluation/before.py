@@ -19,6 +19,11 @@ ROWS_A_COLUMN = 2
 """With fewer known outcomes a coefficient (two of them means) a regression fits any outcome."""
 
 
+def fits_anything(design: pd.DataFrame) -> bool:
+    """Whether a regression on so many columns would fit any outcome of so few rows."""
+    return len(design) < ROWS_A_COLUMN * (design.shape[1] + 2)
+
+
 @needs(section="cuped")
 def cuped(
     contacts: pd.DataFrame, expected: Expected | None = None, *, covariates: Iterable[str],
@@ -42,7 +47,7 @@ def cuped(
     outcomes = outcomes[[name for name in ("responded", "profit") if name in outcomes]]
     known = outcomes["responded"].notna().to_numpy()
     design = design_matrix(contacts[known], list(covariates))
-    if known.sum() < ROWS_A_COLUMN * (design.shape[1] + 2):
+    if fits_anything(design):
         return missing("fits_anything")
     if expected is not None and expected.learnt_on == "earlier_campaign":
         design = design.assign(**expected.response)  # of those whose outcome is known

@@ -104,6 +104,22 @@ def candidate_rankings(
     return ranked
 
 
+def parts(
+    contacts: pd.DataFrame, training: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Contacts of known outcome to learn from, and those to judge; see `expect`."""
+    judged = contacts[contacts["responded"].notna()]
+    if training is None:
+        training, judged = (judged[judged["half"] == half] for half in (0, 1))
+    return training[training["responded"].notna()], judged.reset_index(drop=True)
+
+
+def comparable(training: pd.DataFrame, judged: pd.DataFrame) -> bool:
+    """Whether there is control and another arm to judge, and each to learn from."""
+    there = set(judged["arm"])
+    return CONTROL in there and len(there) > 1 and there <= set(training["arm"])
+
+
 @needs(section="uplift-ranking")
 def expect(
     contacts: pd.DataFrame, training: pd.DataFrame | None, features: Sequence[str], *, seed: int
@@ -119,15 +135,10 @@ def expect(
         An earlier randomised campaign with the same columns; without one, customers of `half` 0
         are learnt from and those of `half` 1 are judged. Absent where a half lacks an arm.
     """
-    judged, learnt_on = contacts[contacts["responded"].notna()], "earlier_campaign"
-    if training is None:
-        learnt_on = "other_half"
-        training, judged = (judged[judged["half"] == half] for half in (0, 1))
-    training = training[training["responded"].notna()]
-    there = set(judged["arm"])
-    if CONTROL not in there or len(there) < 2 or not there <= set(training["arm"]):
+    learnt_on = "other_half" if training is None else "earlier_campaign"
+    training, judged = parts(contacts, training)
+    if not comparable(training, judged):
         return missing("thin_arms", section="")
-    judged = judged.reset_index(drop=True)
     arms = [CONTROL, *sorted(set(judged["arm"].unique()) - {CONTROL})]
     # What is offered says much about the response; where control has no product it cannot serve.
     ghost = training.loc[training["arm"] == CONTROL, "product_id"].notna().all()

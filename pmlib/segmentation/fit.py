@@ -11,7 +11,7 @@ import pandas as pd
 
 from pmlib.errors import StudyError
 from pmlib.inference.learners import one_thread
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Finding, Number, Phrase
 from pmlib.params import Parameters
 from pmlib.segmentation.clustering import cluster, require_distinct, subsample
 from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers, gap_choice
@@ -135,6 +135,11 @@ def untried(customers: int, features: int) -> str | None:
     return None if features else "no_feature"
 
 
+def untried_words(reason: str, customers: int) -> Phrase:
+    """The same for a reader."""
+    return Phrase(f"untried.{reason}", {"sampled": customers, "fewest": FEWEST})
+
+
 def _everybody(matrix: np.ndarray, encoder: Encoder, reason: str, *, seed: int) -> Segmentation:
     """All customers as one segment, where nothing could be tested."""
     clustering = cluster(matrix, 1, seed=seed)
@@ -153,7 +158,7 @@ def _everybody(matrix: np.ndarray, encoder: Encoder, reason: str, *, seed: int) 
             "number_of_segments": "one",
             "choice_of_segments": "none",
         },
-        quotes={"names": ("1",), "sampled": len(matrix), "fewest": FEWEST},
+        quotes={"names": ("1",), "untried": untried_words(reason, len(matrix))},
         tables={"criteria": pd.DataFrame(), "features": encoder.report, "stability": stability},
         scorer=Scorer(encoder, clustering, ("1",)),
         labels=clustering.labels + 1,

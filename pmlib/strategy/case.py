@@ -129,6 +129,17 @@ class Case(Problem):
         }
         return tuple(rule for rule, checked in known.items() if not checked)
 
+    @property
+    def remarks(self) -> Phrase | None:
+        """What a reader must know of the evidence: what tells of no offer, or is left out."""
+        names = {"undeclared": self.evidence.left_out, "unpriced": self.catalogue.unpriced}
+        told = [
+            Phrase(f"remark.{name}", {"names": found}) for name, found in names.items() if found
+        ]
+        if self.untold:
+            told.insert(0, Phrase("remark.untold", {"untold": self.untold}))
+        return Phrase("remarks", {"remarks": told}) if told else None
+
     def has_one_cell(self) -> bool:
         """Whether there is one segment and no rule, so that all who look at cells see the same."""
         return len(self.groups.segments) == 1 and not self.catalogue.antecedents
