@@ -54,7 +54,7 @@ class Glance:
     @property
     def as_of(self) -> dt.date:
         """The day as of which the bank is looked at."""
-        return self.params.as_of or self.study.as_of
+        return self.study.as_of
 
     @cached_property
     def tables(self) -> Mapping[str, nw.LazyFrame]:
