@@ -141,7 +141,8 @@ def test_a_handful_of_customers_is_one_segment_untested(sample):
     assert found.facts["homogeneity"] == "few_customers"
     assert "homogeneity_p" not in {number.key for number in found.numbers}
     words = open_language("en").render("segmentation", "segments-found", known(found))
-    assert words.startswith(f"Among {len(sample)} customers segments are not looked for")
+    assert words.startswith("Segments are not looked for among fewer than 20 customers")
+    assert f"are {len(sample)}." in words
     assert open_language("en").render("segmentation", "criteria-alone", known(found)) == ""
 
 
