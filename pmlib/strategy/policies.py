@@ -128,7 +128,7 @@ class Comparison(Finding):
 def uncompared(case: Case) -> Phrase | None:
     """Why no policies can be compared: no contacts to judge by, or too few; None if they can."""
     if case.evidence.kind == "association":
-        return Phrase("absent.nobody_contacted", {"untold": case.untold})
+        return Phrase("absent.nobody_contacted", {"untold": case.untold} if case.untold else {})
     told = all(case.evidence.of_fold(fold).tells for fold in (0, 1))
     return None if told else Phrase("absent.thin_halves")
 
