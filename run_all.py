@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import textwrap
 import time
 import webbrowser
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +85,11 @@ STAGE = click.Choice(params.CHAPTERS)
 @click.option("--list-parameters", is_flag=True, help="Show name, default, range and meaning.")
 @click.option("--list-studies", is_flag=True, help="Show the studies that come with the project.")
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
-@click.option("--check", is_flag=True, help="Check the study's tables and describe them; no run.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Check the study's tables, describe them, tell what a run will show; no run.",
+)
 @click.option(
     "--confirm",
     is_flag=True,
@@ -135,6 +141,7 @@ def main(**given: Any) -> None:
         mirror, progress = given["mirror"], click.echo
         table = studies.check_study(given["study"], values, mirror=mirror, progress=progress)
         click.echo(table.to_string(index=False, justify="left"))
+        click.echo(f"\n{_foretold(given, values)}")
         studies.require_confirmed(given["study"])
     else:
         _run(given)
@@ -156,6 +163,26 @@ def _parameters(given: dict[str, Any]) -> params.Parameters:
         if path is not None:  # notebooks run in a folder of their own
             values = values.model_copy(update={name: str(Path(path).resolve())})
     return values
+
+
+def _foretold(given: dict[str, Any], values: params.Parameters) -> str:
+    """What a run will show of the study: a line a section, reasons indented beneath."""
+    from pmlib import outlook, studies
+    from pmlib.engine import open_engine
+    from pmlib.texts import open_language
+
+    study = studies.prepare(given["study"], values, mirror=given["mirror"])
+    language = open_language(values.language)
+    with closing(open_engine("duckdb")) as engine:
+        table = outlook.outlook(study, engine, values, language)
+    width, lines = table["outlook"].str.len().max() + 2, [language.source(outlook.FILE, "title")]
+    indent = " " * (width + 4)
+    for chapter, sections in table.groupby("chapter", sort=False):
+        lines += ["", str(chapter)]
+        for row in sections.itertuples():
+            lines.append(f"  {row.outlook:<{width}}{row.section}")
+            lines += textwrap.wrap(row.reason, 100, initial_indent=indent, subsequent_indent=indent)
+    return "\n".join(lines)
 
 
 def _run(given: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ Nothing here is worded: `pmlib.texts` turns numbers, levels and phrases into a l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -162,7 +162,7 @@ def needs(*names: str, section: str = "") -> Callable[[Callable[P, R]], Callable
     """Let a function of a study's tables answer with an absent finding where one is missing.
 
     An argument that is itself an absent finding is answered in the same way, so that a notebook
-    need not ask.
+    need not ask. `lacks` tells the same without running the function.
 
     Parameters
     ----------
@@ -181,12 +181,19 @@ def needs(*names: str, section: str = "") -> Callable[[Callable[P, R]], Callable
                     quotes = given.absent.quotes
                     told = {"section": section} if "section" in quotes else {}
                     return Finding(absent=Phrase(given.absent.block, {**quotes, **told}))
-            lacking = [name for name in names if name not in args[0]]  # type: ignore[operator]
-            return missing("tables", tables=lacking) if lacking else function(*args, **kwargs)
+            reason = lacks(answer, args[0]) if names else None  # type: ignore[arg-type]
+            return Finding(absent=reason) if reason else function(*args, **kwargs)
 
+        answer.needs = names  # type: ignore[attr-defined]
         return answer
 
     return decorate
+
+
+def lacks(function: Callable[..., Any], tables: Container[str]) -> Phrase | None:
+    """Why a function that `needs` declared would answer with an absent finding; None if not."""
+    lacking = [name for name in function.needs if name not in tables]  # type: ignore[attr-defined]
+    return Phrase("absent.tables", {"tables": lacking}) if lacking else None
 
 
 def native(value: Any) -> Any:

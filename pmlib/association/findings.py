@@ -14,7 +14,7 @@ import pandas as pd
 
 from pmlib.association.baskets import Baskets, collect_baskets, pack
 from pmlib.association.crosscheck import compare_with_mlxtend
-from pmlib.association.itemsets import closed_and_maximal
+from pmlib.association.itemsets import TooManyItemsetsError, closed_and_maximal, too_many
 from pmlib.association.measures import measures
 from pmlib.association.rules import linked_pairs, named, rule_label
 from pmlib.association.ruleset import RuleSet, find_rules
@@ -130,13 +130,16 @@ def product_pairs(held: HeldProducts, params: Parameters) -> Finding:
 
 
 @needs()
-def found_rules(held: HeldProducts, params: Parameters) -> FoundRules:
+def found_rules(held: HeldProducts, params: Parameters) -> FoundRules | Finding:
     """Find rules on one half of the customers, test them on the other, read them by segment.
 
     Of the tables, *tested* has the rules over all customers and *rules* those of every segment,
-    as far as they may be shown.
+    as far as they may be shown. Absent where there are more itemsets than ``max_itemsets``.
     """
-    found = find_rules(held.baskets, params, structural_pairs=held.study.structural_pairs)
+    try:
+        found = find_rules(held.baskets, params, structural_pairs=held.study.structural_pairs)
+    except TooManyItemsetsError:
+        return too_many(params)
     rules = _rule_table(held, found, minimum=params.min_group_size)
     shown = ["antecedent", "consequent", "support", "confidence", "lift", "result"]
     links = _links(held, found)

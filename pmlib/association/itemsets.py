@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from pmlib.errors import StudyError
+from pmlib.numbers import Finding, Number, Phrase
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
+    from pmlib.params import Parameters
 
 Itemset: TypeAlias = frozenset[str]
 
@@ -66,7 +68,9 @@ def frequent_itemsets(
     Raises
     ------
     StudyError
-        `min_support` is not a share above 0, or there would be more than `max_itemsets` itemsets.
+        `min_support` is not a share above 0.
+    TooManyItemsetsError
+        There would be more than `max_itemsets` itemsets.
 
     Notes
     -----
@@ -277,8 +281,19 @@ def _refuse_explosion(
         _refuse("about", round(triples), max_itemsets)
 
 
+class TooManyItemsetsError(StudyError):
+    """More itemsets are frequent than may be looked through."""
+
+
+def too_many(params: Parameters) -> Finding:
+    """Absent for that reason; sentences may ask for ``not_sought``."""
+    most = Number("", params.max_itemsets, "count")
+    reason = Phrase("absent.too_many_itemsets", {"most": most})
+    return Finding(absent=reason, quotes={"not_sought": True})
+
+
 def _refuse(how: str, number: int, max_itemsets: int) -> NoReturn:
-    raise StudyError(
+    raise TooManyItemsetsError(
         "There are too many frequent itemsets.",
         where="min_support",
         rule=f"at most {max_itemsets:,} itemsets (max_itemsets)",

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.association.baskets import collect_baskets
-from pmlib.association.itemsets import frequent_itemsets
+from pmlib.association.itemsets import TooManyItemsetsError, frequent_itemsets, too_many
 from pmlib.association.purchases import Purchases, collect_purchases, segments_at
 from pmlib.association.rules import candidate_rules
 from pmlib.canon.holdings import undated
@@ -115,9 +115,13 @@ def _judged_rankings(
     baskets = collect_baskets(
         customers, holdings, products=products, as_of=middle, seed=params.seed, segments=segments
     )
-    itemsets = frequent_itemsets(
-        baskets, min_support=params.min_support, max_length=params.max_rule_length
-    )
+    try:
+        itemsets = frequent_itemsets(
+            baskets, min_support=params.min_support, max_length=params.max_rule_length,
+            max_itemsets=params.max_itemsets,
+        )  # fmt: skip
+    except TooManyItemsetsError:
+        return too_many(params)
     rules = candidate_rules(
         itemsets, min_confidence=params.min_confidence, structural_pairs=held.study.structural_pairs
     ).frame

@@ -13,7 +13,15 @@ from pmlib.evaluation.effects import compare_arms, customer_codes, outcomes_of
 from pmlib.evaluation.learners import Expected
 from pmlib.inference.means import weighted_difference, weighted_mean
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Finding, Level, Number, needs
+from pmlib.numbers import Finding, Level, Number, missing, needs
+
+ROWS_A_COLUMN = 2
+"""With fewer known outcomes a coefficient (two of them means) a regression fits any outcome."""
+
+
+def fits_anything(design: pd.DataFrame) -> bool:
+    """Whether a regression on so many columns would fit any outcome of so few rows."""
+    return len(design) < ROWS_A_COLUMN * (design.shape[1] + 2)
 
 
 @needs(section="cuped")
@@ -33,12 +41,14 @@ def cuped(
     -------
     Finding
         ``outcome, adjusted`` (bool), ``effect, standard_error, low, high``: all offers against
-        control.
+        control. Absent where there are too few rows for so many covariates, see `ROWS_A_COLUMN`.
     """
     outcomes = outcomes_of(contacts)
     outcomes = outcomes[[name for name in ("responded", "profit") if name in outcomes]]
     known = outcomes["responded"].notna().to_numpy()
     design = design_matrix(contacts[known], list(covariates))
+    if fits_anything(design):
+        return missing("fits_anything")
     if expected is not None and expected.learnt_on == "earlier_campaign":
         design = design.assign(**expected.response)  # of those whose outcome is known
     x, y = design.to_numpy(), outcomes.to_numpy()[known]

@@ -17,7 +17,9 @@ from pmlib.canon.customers import years_since
 from pmlib.canon.holdings import surely_held_before
 from pmlib.engine import collect, day_number, uniform
 from pmlib.errors import StudyError
+from pmlib.evaluation.checks import unreadable
 from pmlib.evaluation.results import read_results
+from pmlib.evaluation.targeting import unjudged
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.schema import CONTRACTS
 
@@ -81,19 +83,19 @@ class Campaign(Finding):
         kind = self.facts["campaign_kind"]
         if kind != "randomised":
             return missing("undrawn" if kind == "undrawn" else "no_control", section="")
-        return self.contacts
+        reason = unreadable(self.contacts)
+        return Finding(absent=reason) if reason else self.contacts
 
     @property
     def later(self) -> pd.DataFrame | Finding:
-        """The contacts answered, or why no later ones can judge a ranking of earlier ones."""
+        """The contacts of known outcome, or why no ranking can be judged on later ones."""
         if self.absent:
             return Finding(absent=self.absent)
         if self.facts["campaign_kind"] == "randomised":
             return missing("has_control")
-        told = self.contacts[self.contacts["responded"].notna()].reset_index(drop=True)
-        if told.empty:
-            return missing("no_answers")
-        return told if np.ptp(told["contact_day"]) > 0 else missing("one_date")
+        contacts = self.contacts[self.contacts["responded"].notna()].reset_index(drop=True)
+        reason = unjudged(contacts, self.features)
+        return missing(reason) if reason else contacts
 
     def before(self, column: str | None, ratio: float) -> pd.Series | None:
         """What `value` would have been before the contact, had the period been as long.
@@ -138,31 +140,49 @@ def open_campaign(
     StudyError
         The results do not match the plan.
     """
-    known = _Covariates(
-        study, engine, load_private("segmentation", "assignments"),
-        load("segmentation", "segments").set_index("segment")["name"], params.seed,
+    assignments = engine.scan(load_private("segmentation", "assignments"))
+    names = load("segmentation", "segments").set_index("segment")["name"]
+    if not is_of_the_plan(study, params):
+        return recorded_campaign(study, engine, params, assignments=assignments, names=names)
+    known = _Covariates(study, engine, assignments, names, params.seed)
+    cells = load("strategy_design", "cells")
+    planned = pd.DataFrame()
+    if len(cells.columns) or params.campaign_results:  # else there was no case for a plan
+        plan = engine.scan(load_private("strategy_design", "contact_plan"))
+        planned = collect(plan, sort_by=["customer_id", "product_id"])
+    if planned.empty:
+        return known.campaign("nothing_planned", absent=Phrase("absent.nothing_planned"))
+    if not params.campaign_results and (unknown := casebank.not_answered(study, planned)):
+        why = Phrase("absent.not_answered", {"products": unknown})
+        return known.campaign("not_answered", absent=why)
+    contacts, quotes = _carried_out(study, engine, planned, params)
+    source = {"campaign_source": "returned" if params.campaign_results else "field_test"}
+    if not randomised(contacts):
+        return known.campaign("uncontrolled", contacts, facts=source, quotes=quotes)
+    latest = _latest_randomised(study, engine)
+    return known.campaign(
+        "randomised", contacts, facts=source, quotes=quotes,
+        training=None if latest is None else known.joined(_earlier(study, engine, latest)),
+        planned=cells,
     )  # fmt: skip
+
+
+def is_of_the_plan(study: Study, params: Parameters) -> bool:
+    """Whether the campaign is one that carried out the plan: returned, or simulated."""
+    return study.simulated or params.campaign_results is not None
+
+
+def recorded_campaign(
+    study: Study, engine: Engine, params: Parameters, *,
+    assignments: nw.LazyFrame, names: pd.Series,
+) -> Campaign:  # fmt: skip
+    """Find what the study's own contacts tell: of the latest randomised campaign, or of all.
+
+    `assignments` has ``customer_id, segment`` of every customer; `names` are those of segments.
+    """
+    known = _Covariates(study, engine, assignments, names, params.seed)
     latest = _latest_randomised(study, engine)
     outcomes = {name: outcome.label for name, outcome in study.outcomes.items()}
-    if study.simulated or params.campaign_results:
-        cells, planned = load("strategy_design", "cells"), pd.DataFrame()
-        if len(cells.columns) or params.campaign_results:  # else there was no case for a plan
-            plan = engine.scan(load_private("strategy_design", "contact_plan"))
-            planned = collect(plan, sort_by=["customer_id", "product_id"])
-        if planned.empty:
-            return known.campaign("nothing_planned", absent=Phrase("absent.nothing_planned"))
-        if not params.campaign_results and (unknown := casebank.not_answered(study, planned)):
-            why = Phrase("absent.not_answered", {"products": unknown})
-            return known.campaign("not_answered", absent=why)
-        contacts, quotes = _carried_out(study, engine, planned, params)
-        source = {"campaign_source": "returned" if params.campaign_results else "field_test"}
-        if not randomised(contacts):
-            return known.campaign("uncontrolled", contacts, facts=source, quotes=quotes)
-        return known.campaign(
-            "randomised", contacts, facts=source, quotes=quotes,
-            training=None if latest is None else known.joined(_earlier(study, engine, latest)),
-            planned=cells,
-        )  # fmt: skip
     if not study.has("contacts"):
         return known.campaign("no_contacts", absent=Phrase("absent.no_contacts"))
     recorded = _past(study, engine, latest)
@@ -172,9 +192,9 @@ def open_campaign(
             quotes={"campaign": latest, "costs_declared": recorded["cost"].max() > 0},
         )  # fmt: skip
     left_out = recorded["arm"] == CONTROL
-    contacted = recorded[~left_out].reset_index(drop=True)
-    if contacted.empty:
+    if left_out.all():
         return known.campaign("no_contacts", absent=Phrase("absent.only_control"))
+    contacted = recorded[~left_out].reset_index(drop=True)
     return known.campaign(
         "undrawn" if left_out.any() else "uncontrolled", contacted, outcomes=outcomes,
         facts={"campaign_source": "all_contacts"}, quotes={"undrawn": Phrase("undrawn")},
@@ -267,7 +287,7 @@ class _Covariates:
 
     study: Study
     engine: Engine
-    assignments: Path
+    assignments: nw.LazyFrame
     segments: pd.Series
     seed: int
 
@@ -317,7 +337,7 @@ class _Covariates:
             "customer_id", "contact_day", *plain, order=order,
             half=(drawn < 0.5).cast(nw.Int64), **ages,
         )  # fmt: skip
-        segments = self.engine.scan(self.assignments).select("customer_id", "segment")
+        segments = self.assignments.select("customer_id", "segment")
         frame = frame.join(segments, on="customer_id", how="left")
         for part in (self._held(rows), self._moved(rows)):
             if part is not None:

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pmlib.canon.contacts import CONTROL
-from pmlib.errors import StudyError
 from pmlib.inference.normal import chi_square_tail
-from pmlib.numbers import Finding, Number, needs
+from pmlib.numbers import Finding, Number, Phrase, needs
 
 # Sample-ratio mismatch is searched for in every campaign, so its threshold is strict.
 SAMPLE_RATIO_LEVEL = 0.001
@@ -24,54 +23,26 @@ LARGE_IMBALANCE = 0.1
 _MOST_SHOWN = 25
 
 
-def require_randomised(contacts: pd.DataFrame) -> None:
-    """Raise StudyError when the contacts cannot show an effect at all.
+def unreadable(contacts: pd.DataFrame) -> Phrase | None:
+    """Why the contacts of a randomised campaign cannot show an effect at all; None if they can.
 
-    No control, no treated arm, an assignment given twice, propensities missing or outside (0, 1),
-    outcome missing in all rows of an arm or the same in all rows.
+    Propensities outside (0, 1), no outcome known, the same outcome in all rows, or an arm of which
+    no outcome is known.
     """
-    arms = contacts["arm"].value_counts()
-    if CONTROL not in arms.index or len(arms) < 2:
-        raise StudyError(
-            "The campaign cannot be evaluated: it has no group to compare with.",
-            where="contacts.arm", rule=f"rows of arm '{CONTROL}' and of at least one other arm",
-            found=", ".join(f"{arm} {count:,}" for arm, count in arms.items()) or "no rows",
-            remedy="Keep a random part of the planned customers uncontacted and record them.",
-        )  # fmt: skip
-    keys = [k for k in ("campaign_id", "customer_id", "product_id", "channel") if k in contacts]
-    repeated = int(contacts.duplicated(keys).sum())
-    if repeated:
-        raise StudyError(
-            "Some assignments are recorded more than once.",
-            where="contacts", rule=f"unique {', '.join(keys)}",
-            found=f"{repeated:,} repeated rows", remedy="Keep one row an assignment.",
-        )  # fmt: skip
     propensity = contacts["propensity"].astype(float)
-    faulty = int((~((propensity > 0) & (propensity < 1))).sum())
-    if faulty:
-        raise StudyError(
-            "Propensities must be probabilities strictly between 0 and 1.",
-            where="contacts.propensity", found=f"{faulty:,} of {len(contacts):,} rows",
-            rule="0 < propensity < 1 in each row of a randomised campaign",
-            remedy="Record the probability with which each customer was given its arm.",
-        )  # fmt: skip
+    certain = int((~((propensity > 0) & (propensity < 1))).sum())
     outcome = contacts["responded"].astype(float)
-    known = outcome.dropna()
-    if known.nunique() < 2:
-        raise StudyError(
-            "The outcome does not vary, so no effect can be estimated.",
-            where="contacts.responded", rule="some customers respond and some do not",
-            found="no outcome is known" if known.empty
-            else f"all known outcomes are {known.iloc[0]}",
-            remedy="Wait for the outcome window to close, or check the outcome's coding.",
-        )  # fmt: skip
-    empty = [arm for arm, rows in outcome.groupby(contacts["arm"]) if rows.isna().all()]
-    if empty:
-        raise StudyError(
-            "An arm has no known outcome.",
-            where="contacts.responded", found=", ".join(map(str, empty)),
-            remedy="Record the outcome in all arms, control included.",
-        )  # fmt: skip
+    untold = [str(arm) for arm, rows in outcome.groupby(contacts["arm"]) if rows.isna().all()]
+    section = {"section": ""}  # told anew in each
+    if certain:
+        return Phrase("absent.not_drawn", {"rows": Number("", certain, "count"), **section})
+    if outcome.isna().all():
+        return Phrase("absent.no_outcome", section)
+    if untold:
+        return Phrase("absent.untold_arm", {"arms": untold, **section})
+    if outcome.nunique() < 2:
+        return Phrase("absent.same_outcome", {"all": bool(outcome.max()), **section})
+    return None
 
 
 def expected_shares(contacts: pd.DataFrame) -> pd.Series:
@@ -117,15 +88,9 @@ def check_campaign(
         mean of control in standard deviations), one row a covariate (or level) and treated arm;
         *balance*, those of the attributes that differ most. The fact ``campaign_checks`` is
         ``stopped`` where the arms are not those that chance would have made.
-
-    Raises
-    ------
-    StudyError
-        As `require_randomised`.
     """
     from scipy.stats import chi2_contingency, chisquare
 
-    require_randomised(contacts)
     expected = expected_shares(contacts)
     known = contacts["responded"].notna()
     counts = contacts.groupby("arm").size()

@@ -18,7 +18,7 @@ import pandas as pd
 from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.effects import customer_codes, outcomes_of
 from pmlib.inference.learners import boosted_trees, one_thread
-from pmlib.numbers import needs
+from pmlib.numbers import Finding, missing, needs
 
 # Customers an arm that models learn from, drawn at random beyond: small trees gain no more.
 _MOST_ROWS = 100_000
@@ -104,10 +104,26 @@ def candidate_rankings(
     return ranked
 
 
+def parts(
+    contacts: pd.DataFrame, training: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Contacts of known outcome to learn from, and those to judge; see `expect`."""
+    judged = contacts[contacts["responded"].notna()]
+    if training is None:
+        training, judged = (judged[judged["half"] == half] for half in (0, 1))
+    return training[training["responded"].notna()], judged.reset_index(drop=True)
+
+
+def comparable(training: pd.DataFrame, judged: pd.DataFrame) -> bool:
+    """Whether there is control and another arm to judge, and each to learn from."""
+    there = set(judged["arm"])
+    return CONTROL in there and len(there) > 1 and there <= set(training["arm"])
+
+
 @needs(section="uplift-ranking")
 def expect(
     contacts: pd.DataFrame, training: pd.DataFrame | None, features: Sequence[str], *, seed: int
-) -> Expected:
+) -> Expected | Finding:
     """Learn what to expect of each customer in each arm, without the outcomes judged on.
 
     One gradient boosting classifier an arm. Expected profit is the probability of responding
@@ -117,14 +133,12 @@ def expect(
     ----------
     training : DataFrame or None
         An earlier randomised campaign with the same columns; without one, customers of `half` 0
-        are learnt from and those of `half` 1 are judged.
+        are learnt from and those of `half` 1 are judged. Absent where a half lacks an arm.
     """
-    judged, learnt_on = contacts[contacts["responded"].notna()], "earlier_campaign"
-    if training is None:
-        learnt_on = "other_half"
-        training, judged = (judged[judged["half"] == half] for half in (0, 1))
-    training = training[training["responded"].notna()]
-    judged = judged.reset_index(drop=True)
+    learnt_on = "other_half" if training is None else "earlier_campaign"
+    training, judged = parts(contacts, training)
+    if not comparable(training, judged):
+        return missing("thin_arms", section="")
     arms = [CONTROL, *sorted(set(judged["arm"].unique()) - {CONTROL})]
     # What is offered says much about the response; where control has no product it cannot serve.
     ghost = training.loc[training["arm"] == CONTROL, "product_id"].notna().all()

@@ -10,9 +10,12 @@ from pmlib.evaluation.effects import customer_codes
 from pmlib.inference.means import weighted_difference
 from pmlib.inference.normal import normal_quantile
 from pmlib.inference.power import detectable_mean, power
-from pmlib.numbers import Finding, Number, needs
+from pmlib.numbers import Finding, Number, missing, needs
 
 N_LOOKS = 10
+
+FEWEST_A_LOOK = 10
+"""Customers that each look adds, at least."""
 
 # Paths simulated for the rate of false alarms: standard error of the rate below 0.2 points.
 _PATHS = 20_000
@@ -36,6 +39,11 @@ def sequence_radius(count: np.ndarray, *, error_rate: float, aimed_at: float) ->
     return np.sqrt(2 * scaled / (count**2 * rho2) * np.log(np.sqrt(scaled) / error_rate))
 
 
+def too_few_to_look(known: int, looks: int = N_LOOKS) -> bool:
+    """Whether so many known outcomes are too few to look at several times."""
+    return known < FEWEST_A_LOOK * looks
+
+
 @needs(section="interim-looks")
 def interim_looks(
     contacts: pd.DataFrame, *, error_rate: float = 0.05, seed: int, looks: int = N_LOOKS
@@ -52,6 +60,8 @@ def interim_looks(
         always_high`` (the confidence sequence). Further table: *alarms*, as `false_alarms`.
     """
     known = np.flatnonzero(contacts["responded"].notna())
+    if too_few_to_look(len(known)):
+        return missing("few_to_look")
     order = known[np.lexsort((contacts["order"].iloc[known], contacts["contacted_on"].iloc[known]))]
     y = contacts["responded"].iloc[order].to_numpy(float)
     treated = (contacts["arm"] != CONTROL).to_numpy()[order]
@@ -116,7 +126,9 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> Finding:
     """
     known = contacts["responded"].notna()
     treated = contacts["arm"][known] != CONTROL
-    base = float(contacts["responded"][known][~treated].astype(float).mean())
+    base = contacts["responded"][known][~treated].astype(float)
+    # Where none or all of the control bought, one who did otherwise is lent, or nothing would vary.
+    base = float(np.clip(base.mean(), 1 / len(base), 1 - 1 / len(base)))
     # A customer's further rows may bring nothing new, so customers are counted.
     share, n = float(treated.mean()), contacts["customer_id"][known].nunique()
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from pmlib.engine import collect
-from pmlib.errors import StudyError
 from pmlib.evaluation.targeting import classifiers, gains_table, typed
 from pmlib.inference.learners import one_thread
 from pmlib.inference.proportions import wilson
@@ -26,6 +25,17 @@ BEST_SHARE = 0.2
 
 _FOLDS, _REPEATS = 5, 2
 _PAIR = ("shrunken_regression", "boosting")
+
+
+def unranked(bought: np.ndarray, features: Sequence[str]) -> str | None:
+    """Why prospects cannot be ranked, by the known outcomes of the contacted and common features.
+
+    ``no_common_feature``, or ``few_contacted``: fewer buyers or others than folds.
+    """
+    if not features:
+        return "no_common_feature"
+    enough = min(bought.sum(), (~bought).sum()) >= _FOLDS
+    return None if enough else "few_contacted"
 
 
 @needs("prospects")
@@ -47,30 +57,18 @@ def rank_prospects(
         ``model, found, standard_error, auc, chosen``: cross-validated share of buyers among the
         best `BEST_SHARE`, and AUC. Further tables: *gains*, as `gains_table`, of the chosen model
         on contacted customers it was not learnt from; *ranking* with ``customer_id, rank`` (1 is
-        first), ``score``: customer-level, never for the report. Absent where too few contacts were
-        answered with yes, or with no, for every fold.
-
-    Raises
-    ------
-    StudyError
-        No common feature.
+        first), ``score``: customer-level, never for the report. Absent, see `unranked`.
     """
     if contacts.empty:
         return missing("no_contacts")
-    contacts = contacts[contacts["responded"].notna()]
     there = tables["prospects"].collect_schema().names()
     used = [name for name in features if name in there]
     columns = [name for name in ("customer_id", *used, "responded") if name in there]
     prospects = collect(tables["prospects"].select(*columns), sort_by=["customer_id"])
+    contacts = contacts[contacts["responded"].notna()]
     y = contacts["responded"].astype(bool).to_numpy()
-    if not used:
-        raise StudyError(
-            "Prospects cannot be ranked.", where="prospects",
-            rule="a column in common with what is known of customers before their contact",
-            found="none",
-        )  # fmt: skip
-    if min(y.sum(), (~y).sum()) < _FOLDS:
-        return missing("few_buyers")
+    if reason := unranked(y, used):
+        return missing(reason)
     both = typed(pd.concat([contacts[used], prospects[used]], ignore_index=True))
     x, new = both.iloc[: len(y)], both.iloc[len(y) :]
     candidates, unseen = _cross_validated(x, y, seed)

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 DEPTHS = np.round(np.arange(0.05, 1.001, 0.05), 2)
 LATER, RANDOM = "later", "random"
 
+TRAINING_SHARE, WINDOWS = 0.7, 4
+"""Share of contacts, the earliest, to learn from, and the number of later windows to judge on."""
+
+FEWEST = 5
+"""A part to learn from or to judge on has at least so many buyers, and others."""
+
 
 def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
     """The two classifiers compared, a linear one and a tree ensemble, of features as `typed`."""
@@ -48,10 +54,29 @@ def classifiers(frame: pd.DataFrame, *, seed: int) -> dict[str, Pipeline]:
     return {"regression": logistic, "boosting": boosting}
 
 
+def unjudged(contacts: pd.DataFrame, features: Sequence[str]) -> str | None:
+    """Why a ranking learnt on the first contacts cannot be judged on the later; None if it can.
+
+    ``no_outcome``, ``one_date``, ``no_feature``, or ``few_buyers``, see `FEWEST`. The contacts have
+    a known outcome, in the order of time.
+    """
+    if contacts.empty:
+        return "no_outcome"
+    if contacts["contacted_on"].nunique() < 2:
+        return "one_date"
+    if not features:
+        return "no_feature"
+    y = contacts["responded"].astype(bool).to_numpy()
+    cut = int(TRAINING_SHARE * len(y))
+    parts = [y[:cut], *np.split(y[cut:], _edges(len(y), cut, WINDOWS)[1:-1] - cut)]
+    enough = all(min(part.sum(), (~part).sum()) >= FEWEST for part in parts)
+    return None if enough else "few_buyers"
+
+
 @needs(section="targeting-over-time")
 def judge_over_time(
-    contacts: pd.DataFrame, features: Sequence[str], *, seed: int, training_share: float = 0.7,
-    windows: int = 4, confidence_level: float = 0.95,
+    contacts: pd.DataFrame, features: Sequence[str], *, seed: int,
+    training_share: float = TRAINING_SHARE, windows: int = WINDOWS, confidence_level: float = 0.95,
 ) -> Finding:  # fmt: skip
     """Train on the first contacts, judge on the later ones, with a random split beside it.
 
@@ -72,8 +97,7 @@ def judge_over_time(
         tables: *drift*, the response over time, with ``tenth, first_contact, last_contact,
         contacts, response, low, high``; *rolling*, trained on all contacts before each window,
         with ``window, first_contact, last_contact, model, contacts, buyers, auc, low, high``;
-        *gains* on the later contacts, as `gains_table`, with ``model``. Absent where a part to
-        learn from or to judge has no buyer, or nobody else.
+        *gains* on the later contacts, as `gains_table`, with ``model``.
 
     Raises
     ------
@@ -91,11 +115,6 @@ def judge_over_time(
     n, cut = len(y), int(training_share * len(y))
     rows, scores = [], {}
     orders = {LATER: np.arange(n), RANDOM: np.random.default_rng(seed).permutation(n)}
-    parts = [y[part] for order in orders.values() for part in (order[:cut], order[cut:])]
-    if windows:
-        parts += np.split(y[cut:], (np.linspace(cut, n, windows + 1).astype(int) - cut)[1:-1])
-    if not all(part.any() and not part.all() for part in parts):
-        return missing("few_buyers")
     for split, order in orders.items():
         scores[split], areas = _judged(x, y, order[:cut], order[cut:], seed, confidence_level)
         rows += [{"split": split, **row} for row in areas]
@@ -214,12 +233,17 @@ def _judged(
     return scores, rows
 
 
+def _edges(n: int, first: int, windows: int) -> np.ndarray:
+    """Where the windows of later contacts begin, and the last ends."""
+    return np.linspace(first, n, windows + 1).astype(int)
+
+
 def _rolling(
     x: pd.DataFrame, y: np.ndarray, dates: pd.Series, first: int, windows: int, seed: int,
     confidence_level: float,
 ) -> pd.DataFrame:  # fmt: skip
     """Judge each window on a model trained on everything before it."""
-    edges = np.linspace(first, len(y), windows + 1).astype(int)
+    edges = _edges(len(y), first, windows)
     rows = []
     for window, (start, end) in enumerate(pairwise(edges), start=1):
         parts = np.arange(start), np.arange(start, end)

@@ -192,9 +192,14 @@ def effects(found: Finding, words: Words) -> Figure:
 
 
 @drawing("fig-rfm")
-def rfm_grid(found: Finding, words: Words) -> Figure:
-    """Left: customers by recency and frequency fifths; right: segments against RFM bands."""
+def rfm_grid(found: Finding, words: Words) -> Figure | None:
+    """Left: customers by recency and frequency fifths; right: segments against RFM bands.
+
+    None where every cell has too few customers to be shown.
+    """
     grid, names = found.table, found.quotes["names"]
+    if grid["customers"].isna().all():
+        return None
     figure = new_figure(3.0 + 0.12 * len(names))
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
     table = grid.pivot_table(index="frequency_score", columns="recency_score", values="customers")

@@ -19,7 +19,11 @@ def power(effect: float, standard_error: ArrayLike, *, error_rate: float) -> np.
     >>> round(float(power(2.8, 1.0, error_rate=0.05)), 2)
     0.8
     """
-    return ndtr(effect / np.asarray(standard_error) - normal_quantile(1 - error_rate))
+    error = np.asarray(standard_error, dtype=float)
+    # Without a standard error any effect shows, and none where there is none.
+    certain = np.full(error.shape, np.sign(effect) * np.inf if effect else 0.0)
+    ratio = np.divide(effect, error, out=certain, where=error > 0)
+    return ndtr(ratio - normal_quantile(1 - error_rate))
 
 
 def detectable_mean(*variances: float, error_rate: float) -> float:

@@ -21,8 +21,8 @@ def monthly_activity(
 ) -> Finding:  # fmt: skip
     """Count payments, active customers and money in and out, month by month.
 
-    The share of active customers is taken of those who had joined by the end of the month; where
-    the day of joining is not known, of all customers. Months with fewer than `minimum` active
+    Active customers, and those they are a share of, had joined by the end of the month; where the
+    day of joining is not known, all had. Months with fewer than `minimum` active
     customers are suppressed.
 
     Returns
@@ -35,11 +35,13 @@ def monthly_activity(
     booked = {"_day": day_number("booked_on"), "_month": _month("booked_on")}
     dated = tables["transactions"].with_columns(**booked)
     dated = dated.filter(nw.col("_day") <= as_of.toordinal())
-    amount = nw.col("amount").cast(nw.Float64)
+    dated = _before_joining(dated, tables["customers"])
+    amount, early = nw.col("amount").cast(nw.Float64), nw.col("_early")
     months = collect(
         dated.group_by("_month").agg(
             transactions=nw.len(),
-            active=nw.col("customer_id").n_unique(),
+            # Engines count null, who had not joined, as a value of its own.
+            active=nw.when(early == 0).then(nw.col("customer_id")).n_unique() - early.max(),
             money_in=nw.when(amount > 0).then(amount).sum(),
             money_out=nw.when(amount < 0).then(-amount).sum(),
         ),
@@ -70,6 +72,15 @@ def monthly_activity(
     )
     quotes = {"partial": months.loc[~months["whole"], "month"].tolist()}
     return Finding(months, numbers, {"activity_course": "shown"}, quotes)
+
+
+def _before_joining(dated: nw.LazyFrame, customers: nw.LazyFrame) -> nw.LazyFrame:
+    """Add ``_early``: 1 where a transaction lies in a month before its customer joined."""
+    if "joined_on" not in customers.collect_schema().names():
+        return dated.with_columns(_early=nw.lit(0, dtype=nw.Int64))
+    joined = customers.select("customer_id", _joined=_month("joined_on"))
+    early = (nw.col("_joined") > nw.col("_month")).fill_null(value=False).cast(nw.Int64)
+    return dated.join(joined, on="customer_id", how="left").with_columns(_early=early)
 
 
 def _month(column: str) -> nw.Expr:

@@ -60,7 +60,7 @@ def rand_index(counts: np.ndarray) -> float:
     counts = np.asarray(counts, dtype=float)
     margins = (counts, counts.sum(axis=1), counts.sum(axis=0), counts.sum())
     together, rows, columns, all_pairs = (float((n * (n - 1) / 2).sum()) for n in margins)
-    chance = rows * columns / all_pairs
+    chance = rows * columns / max(all_pairs, 1.0)  # of one customer there is no pair
     largest = (rows + columns) / 2
     return 1.0 if largest == chance else (together - chance) / (largest - chance)
 

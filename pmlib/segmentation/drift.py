@@ -9,10 +9,11 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.customers import joined_by
 from pmlib.canon.holdings import undated
 from pmlib.engine import Engine, add_up, collect, flag
 from pmlib.inference.proportions import wilson
-from pmlib.numbers import Finding, Number, Phrase, missing
+from pmlib.numbers import Finding, Number, Phrase
 from pmlib.params import Parameters
 from pmlib.safeguards import PSI_SHIFTED, PSI_STABLE, psi, suppress
 from pmlib.segmentation.features import WINDOW_DAYS, FeatureTable, customer_features, day_range
@@ -55,10 +56,9 @@ def compare_dates(
         dates; missing where too few customers stand behind it. Absent when the study's history
         does not reach back so far.
     """
+    if reason := no_earlier_state(tables, params, as_of=features.as_of):
+        return Finding(absent=reason)
     earlier = features.as_of - dt.timedelta(days=params.drift_days)
-    reason = _missing_history(tables, earlier)
-    if reason:
-        return missing(reason, earlier=earlier)
     past = customer_features(tables, attributes, as_of=earlier, channels=features.channels)
     then = assign_customers(past.frame, result.scorer, engine=engine)
     cuts = {
@@ -104,15 +104,23 @@ def compare_dates(
     )  # fmt: skip
 
 
-def _missing_history(tables: Mapping[str, nw.LazyFrame], earlier: dt.date) -> str:
-    """The reason why the study cannot be looked at as of the earlier date; empty if it can."""
+def no_earlier_state(
+    tables: Mapping[str, nw.LazyFrame], params: Parameters, *, as_of: dt.date
+) -> Phrase | None:
+    """Why the study cannot be looked at as of ``drift_days`` before; None if it can."""
+    earlier = as_of - dt.timedelta(days=params.drift_days)
     begin = earlier - dt.timedelta(days=WINDOW_DAYS - 31)
     dates = {"transactions": "booked_on", "holdings": "opened_on"}
     first = {name: day_range(tables[name], dates[name])[0] for name in dates if name in tables}
+    there = joined_by(tables["customers"], earlier).select("customer_id").head(1)
+    booked, reason = first.get("transactions"), None
     if not any(first.values()):
-        return "no_dated_behaviour"
-    booked = first.get("transactions")
-    return "short_history" if booked is not None and booked > begin else ""
+        reason = "no_dated_behaviour"
+    elif booked is not None and booked > begin:
+        reason = "short_history"
+    elif collect(there, sort_by=[]).empty:
+        reason = "nobody_then"
+    return Phrase(f"absent.{reason}", {"earlier": earlier}) if reason else None
 
 
 def reading(value: float) -> str:

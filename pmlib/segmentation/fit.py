@@ -11,7 +11,7 @@ import pandas as pd
 
 from pmlib.errors import StudyError
 from pmlib.inference.learners import one_thread
-from pmlib.numbers import Finding, Number
+from pmlib.numbers import Finding, Number, Phrase
 from pmlib.params import Parameters
 from pmlib.segmentation.clustering import cluster, require_distinct, subsample
 from pmlib.segmentation.criteria import ROWS, SMALLEST_EXCESS, Criteria, compare_numbers, gap_choice
@@ -19,6 +19,9 @@ from pmlib.segmentation.homogeneity import Homogeneity, homogeneity_test
 from pmlib.segmentation.scorer import Scorer
 from pmlib.segmentation.stability import segment_stability
 from pmlib.segmentation.transforms import Encoder, Feature, fit_encoder
+
+FEWEST = 20
+"""Fewer customers are not looked through for segments."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +70,21 @@ def segment(sample: pd.DataFrame, features: Sequence[Feature], params: Parameter
     Returns
     -------
     Segmentation
-        Segments bear their numbers as names, until `name_segments`.
+        Segments bear their numbers as names, until `name_segments`. One segment without a test
+        where there is nothing to look for segments in, see `untried`.
 
     Raises
     ------
     StudyError
-        Duplicate customers, too few customers, infinite values, no usable feature.
+        Duplicate customers, infinite values, fewer different customers than segments asked for.
     """
     _check_sample(sample)
     encoder = fit_encoder(sample, features, transform=params.transform)
     matrix = encoder.encode(sample)
     least, seed = params.n_segments or 2, params.seed
+    reason = untried(len(matrix), len(encoder.features))
+    if reason and params.n_segments in (None, 1):
+        return _everybody(matrix, encoder, reason, seed=seed)
     require_distinct(matrix, least)
     # No more clusters than a tenth of the customers, or half of the different ones.
     distinct = len(np.unique(matrix, axis=0))
@@ -116,10 +123,48 @@ def _check_sample(sample: pd.DataFrame) -> None:
             rule="one row a customer",
             found=f"{len(repeated)} repeated rows, e.g. customer {repeated.iloc[0]}",
         )  # fmt: skip
-    if len(sample) < 20:
-        raise StudyError("There are too few customers to look for segments.",
-                         where="customers", rule="at least 20 customers",
-                         found=f"{len(sample)} customers")  # fmt: skip
+
+
+def untried(customers: int, features: int) -> str | None:
+    """Why segments are not looked for, given what there is to look in; None where they are.
+
+    A level of the fact ``homogeneity``: ``few_customers`` or ``no_feature``.
+    """
+    if customers < FEWEST:
+        return "few_customers"
+    return None if features else "no_feature"
+
+
+def untried_words(reason: str, customers: int) -> Phrase:
+    """The same for a reader."""
+    return Phrase(f"untried.{reason}", {"sampled": customers, "fewest": FEWEST})
+
+
+def _everybody(matrix: np.ndarray, encoder: Encoder, reason: str, *, seed: int) -> Segmentation:
+    """All customers as one segment, where nothing could be tested."""
+    clustering = cluster(matrix, 1, seed=seed)
+    unknown = {"jaccard": [np.nan], "jaccard_low": [np.nan], "jaccard_high": [np.nan]}
+    stability = pd.DataFrame({"segment": [1], **unknown, "verdict": ["one_segment"]})
+    return Segmentation(
+        numbers=(
+            Number("n_segments", 1, "count"),
+            Number("segments_supported", 1, "count"),
+            Number("features_tested", 0, "count"),
+        ),
+        facts={
+            "homogeneity": reason,
+            "segments": "none",
+            "segments_used": "supported",
+            "number_of_segments": "one",
+            "choice_of_segments": "none",
+        },
+        quotes={"names": ("1",), "untried": untried_words(reason, len(matrix))},
+        tables={"criteria": pd.DataFrame(), "features": encoder.report, "stability": stability},
+        scorer=Scorer(encoder, clustering, ("1",)),
+        labels=clustering.labels + 1,
+        matrix=matrix,
+        seed=seed,
+    )
 
 
 def _numbers(

@@ -28,9 +28,12 @@ def map_segments(
         squares with fewer than `min_group_size` customers of a segment are left out, so nobody can
         be found on the map. *loadings*: ``label, x, y``: correlation of each encoded feature with
         the two components. ``quotes["explained"]``: share of the variance of each component.
+        Empty where no feature tells customers apart.
     """
     matrix = result.matrix
     p = matrix.shape[1]
+    if p == 0:
+        return Finding()
     mean = matrix.mean(axis=0)
     _, lengths, axes = np.linalg.svd(matrix - mean, full_matrices=False)
     if p == 1:

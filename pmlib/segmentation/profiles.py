@@ -149,13 +149,13 @@ def _sizes(sums: pd.DataFrame, value: Feature | None) -> pd.DataFrame:
 
 def _standardised(sums: pd.DataFrame, result: Segmentation) -> pd.DataFrame:
     customers, encoder = sums["customers"], result.encoder
-    rows = []
+    rows = [pd.DataFrame(columns=["segment", "feature", "label", "z"])]  # of no feature
     for index, (column, label) in enumerate(zip(encoder.columns, encoder.labels, strict=True)):
         total = sums[f"z{index}"]
         z = total / customers.clip(lower=1) - total.sum() / customers.sum()
         own = {"segment": z.index, "feature": column.feature, "label": [label] * len(z), "z": z}
         rows.append(pd.DataFrame(own))
-    return pd.concat(rows, ignore_index=True)
+    return pd.concat(rows[1:] or rows, ignore_index=True)
 
 
 def _describe(
@@ -201,7 +201,9 @@ def _describe(
         )  # fmt: skip
     effects.sort(key=lambda row: (ROLES.index(row[2]), -row[4]))
     names = ["feature", "label", "role", "measure", "effect", "low", "high", "size", "on_features"]
-    table = pd.concat(means).rename_axis("segment").reset_index()
+    of_none = ["feature", "level", "unit", "used", "customers", "mean", "low", "high"]
+    table = pd.concat(means or [pd.DataFrame(columns=of_none)])
+    table = table.rename_axis("segment").reset_index()
     return table, pd.DataFrame(effects, columns=names)
 
 

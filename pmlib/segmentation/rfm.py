@@ -56,8 +56,7 @@ def score_rfm(
         partition explains, corrected for the number of its groups. Absent when there is no
         behaviour to score.
     """
-    present = set(_INPUTS) <= {f.name for f in features.all}
-    if not present or sample["n_transactions"].max() <= 0:
+    if not scorable(features, sample):
         return missing("nothing_to_score")
     total = nw.col("money_in") + nw.col("money_out")
     recency = _score(nw.col("recency"), sample["recency"])
@@ -100,6 +99,12 @@ def score_rfm(
         quotes={"names": names, "made_of_products": bool(features.tied)},
         tables={"bands": bands.drop(columns="customers"), "rfm": explained},
     )
+
+
+def scorable(features: FeatureTable, sample: pd.DataFrame) -> bool:
+    """Whether there is behaviour to score."""
+    present = set(_INPUTS) <= {f.name for f in features.all}
+    return present and bool(sample["n_transactions"].max() > 0)
 
 
 def _score(value: nw.Expr, sample: pd.Series) -> nw.Expr:

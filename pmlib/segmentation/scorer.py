@@ -132,6 +132,6 @@ def assign_customers(
         folder = Path(tempfile.mkdtemp(prefix="pmlib-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     encoded, assigned = folder / "encoded.parquet", folder / "assigned.parquet"
-    engine.write(customers.with_columns(*scorer.encoder.expressions()), encoded)
+    engine.write(customers.select(nw.all(), *scorer.encoder.expressions()), encoded)
     engine.write(scorer.classify(engine.scan(encoded)), assigned)
     return engine.scan(assigned)

@@ -137,7 +137,7 @@ class Encoder:
                 values = (texts[column.feature] == column.level).to_numpy(dtype=float)
             values = np.clip(values, column.low, column.high)
             encoded.append((values - column.centre) / column.scale)
-        return np.column_stack(encoded)
+        return np.column_stack(encoded) if encoded else np.empty((len(sample), 0))
 
     def expressions(self) -> list[nw.Expr]:
         """The same as engine expressions, one a column, named ``z0, z1, …``."""
@@ -203,7 +203,7 @@ def fit_encoder(
     Raises
     ------
     StudyError
-        An unknown transform; infinite values; no feature left.
+        An unknown transform; infinite values.
     """
     require_one_of(transform, TRANSFORMS, where="transform")
     kept: list[tuple[Feature, list[EncodedColumn]]] = []
@@ -246,13 +246,6 @@ def fit_encoder(
             row["treatment"] = "log" if column.log else "as_it_is"
             numbers[feature.name] = matrix
             kept.append((feature, [column]))
-    if not kept:
-        raise StudyError(
-            "No feature is left to cluster on.", where="features",
-            rule="at least one feature that differs between customers",
-            found="; ".join(f"{row['feature']}: {row['treatment']}" for row in rows) or "none",
-            remedy="Choose other features, or declare attributes with the role feature.",
-        )  # fmt: skip
     chosen = tuple(feature for feature, _ in kept)
     encoded = tuple(column for _, columns in kept for column in columns)
     return Encoder(encoded, chosen, levels, pd.DataFrame(rows))

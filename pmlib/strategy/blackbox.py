@@ -53,7 +53,8 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
         return comparison
     rows, state = _sample(case)
     outcomes = rows.groupby(["fold", "control"])["y"].nunique()
-    if len(outcomes) < 4 or outcomes.min() < 2:
+    through = rows["channel"].isin(case.catalogue.channel_names).any()
+    if not through or len(outcomes) < 4 or outcomes.min() < 2:
         return comparison
     results = []
     for fold in (0, 1):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.association.baskets import collect_baskets
+from pmlib.association.baskets import Baskets, collect_baskets
 from pmlib.canon.holdings import with_sales
 from pmlib.engine import Engine, collect
-from pmlib.numbers import Finding, Number, Phrase, missing, needs
+from pmlib.numbers import Finding, Level, Number, Phrase, missing, needs
 from pmlib.params import Parameters
 from pmlib.safeguards import suppress
 from pmlib.strategy.catalogue import Catalogue, catalogue, choose_antecedents, useful_rules
@@ -79,7 +78,8 @@ class Case(Problem):
 
     `states` are those of `customer_states`; `segments` has ``segment, name, customers`` and what
     else chapter 2 says of each; `product_names` are of all products, on offer or not; `has_rules`
-    says whether any rule survived its test, whatever it points to.
+    says whether any rule survived its test, whatever it points to; `untold` why contacts on record
+    tell of no offer, where they do not.
     """
 
     study: Study
@@ -90,6 +90,7 @@ class Case(Problem):
     segments: pd.DataFrame
     product_names: Mapping[str, str]
     has_rules: bool
+    untold: Level | None = None
 
     @property
     def total(self) -> int:
@@ -128,6 +129,17 @@ class Case(Problem):
         }
         return tuple(rule for rule, checked in known.items() if not checked)
 
+    @property
+    def remarks(self) -> Phrase | None:
+        """What a reader must know of the evidence: what tells of no offer, or is left out."""
+        names = {"undeclared": self.evidence.left_out, "unpriced": self.catalogue.unpriced}
+        told = [
+            Phrase(f"remark.{name}", {"names": found}) for name, found in names.items() if found
+        ]
+        if self.untold:
+            told.insert(0, Phrase("remark.untold", {"untold": self.untold}))
+        return Phrase("remarks", {"remarks": told}) if told else None
+
     def has_one_cell(self) -> bool:
         """Whether there is one segment and no rule, so that all who look at cells see the same."""
         return len(self.groups.segments) == 1 and not self.catalogue.antecedents
@@ -147,12 +159,12 @@ def open_case(
     rules: pd.DataFrame,
     *,
     as_of: dt.date,
-    assignments: Path,
+    assignments: nw.LazyFrame,
 ) -> Case | Finding:
     """Bring together segments, rules, contacts and limits.
 
-    Products on offer are those that customers were contacted for; in a study without contacts,
-    those that a surviving rule points to.
+    Products on offer are those that customers were contacted for. Where a study has no contacts,
+    or these tell of no offer, they are those that a surviving rule points to, or else all.
 
     Parameters
     ----------
@@ -162,8 +174,8 @@ def open_case(
         Rules of chapter 3; without columns where the study has no holdings.
     as_of : datetime.date
         Day of the plan.
-    assignments : pathlib.Path
-        ``customer_id, segment`` of every customer, Parquet.
+    assignments : narwhals.LazyFrame
+        ``customer_id, segment`` of every customer.
 
     Returns
     -------
@@ -174,7 +186,7 @@ def open_case(
     Raises
     ------
     StudyError
-        A channel of the contacts is not declared, or a limit makes no sense.
+        A limit makes no sense.
     """
     if not (study.has("contacts") or study.has("holdings", "products")):
         return missing("no_offers")
@@ -188,22 +200,14 @@ def open_case(
     holdings, contacts = tables["holdings"], tables["contacts"]
     if contacts is not None and study.value_is != "sales":  # goods can be bought again
         holdings = with_sales(holdings, contacts)
-    sources = Sources(tables["customers"], engine.scan(assignments), holdings, contacts, as_of)
+    sources = Sources(tables["customers"], assignments, holdings, contacts, as_of)
     columns = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
     rules = pd.DataFrame(columns=columns) if rules.empty else rules
     known = pd.DataFrame(columns=["product_id"])
     if tables["products"] is not None:
         known = collect(tables["products"], sort_by=["product_id"])
-    if contacts is not None:
-        offered = offered_products(contacts)
-    else:
-        useful = useful_rules(rules)["consequent"]
-        offered = tuple(sorted(set(useful if len(useful) else known["product_id"])))
-    if not offered:
-        return missing("nothing_offered")
-    outcome = _outcome(sources, known, offered, params.default_margin)
-    baskets, antecedents = None, None
-    if tables["holdings"] is not None:
+    baskets = None
+    if tables["holdings"] is not None and len(known):
         baskets = collect_baskets(
             sources.customers,
             tables["holdings"],
@@ -213,23 +217,23 @@ def open_case(
             holdout_share=params.holdout_share,
             segments=sources.assignments,
         ).part(holdout=True)
-        antecedents = choose_antecedents(rules, baskets, offered=offered)
-    margin = 1.0 if outcome == "value" else params.default_margin
-    menu = catalogue(
-        known, study.channels, offered=offered, antecedents=antecedents, default_margin=margin
-    )
+
+    shelf = _Shelf(study, known, rules, baskets, params)
+    menu = evidence = untold = None
     if contacts is not None:
-        evidence = count_contacts(sources, menu, engine, outcome=outcome, seed=params.seed)
-        if evidence.kind == "response" and tables["holdings"] is not None:
-            same = response_is_holding(tables["holdings"], contacts, as_of=as_of)
-            evidence = replace(evidence, restates_holdings=same)
-    else:
-        assert baskets is not None  # without contacts the offers come from rules
-        evidence = count_holdings(baskets, menu, take_up=params.take_up)
+        menu, evidence, untold = _from_contacts(sources, shelf, engine)
+    if contacts is None or untold:
+        if baskets is None:
+            return missing("contacts_untold", untold=Level("untold", untold or "no_product"))
+        menu, evidence = _from_holdings(shelf, baskets)
+    if menu is None or evidence is None:
+        return missing("no_margin_known", products=menu.unpriced if menu else ())
+    if not evidence.tells:
+        return missing("few_customers")
     states = customer_states(sources, menu, cool_down=params.cool_down)
     groups = count_groups(states, menu, segments=segments["segment"])
-    if evidence.tallies["control"].all() or not groups.state.any():
-        return missing("nobody_eligible" if not groups.state.any() else "no_answers")
+    if not groups.state.any():
+        return missing("nobody_eligible", days=params.cool_down)
     capacity = tuple(menu.channels["capacity"])
     return Case(
         study=study,
@@ -246,7 +250,68 @@ def open_case(
         segments=segments,
         product_names=dict(zip(known["product_id"], known.get("name", ()), strict=False)),
         has_rules=bool(rules["survives"].any()),
+        untold=Level("untold", untold) if untold else None,
     )
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """What can be put on offer: products, and the rules and baskets that tell who wants them."""
+
+    study: Study
+    known: pd.DataFrame
+    rules: pd.DataFrame
+    baskets: Baskets | None
+    params: Parameters
+
+    def menu(self, offered: Iterable[str], outcome: Outcome) -> Catalogue:
+        """The catalogue of what is offered, less what has no margin."""
+        products, pairs = tuple(offered), None
+        if self.baskets is not None:
+            pairs = choose_antecedents(self.rules, self.baskets, offered=products)
+        return catalogue(
+            self.known,
+            self.study.channels,
+            offered=products,
+            antecedents=pairs,
+            default_margin=1.0 if outcome == "value" else self.params.default_margin,
+        )
+
+
+def _from_contacts(
+    sources: Sources, shelf: _Shelf, engine: Engine
+) -> tuple[Catalogue | None, Evidence | None, str | None]:
+    """What customers were contacted for and what that tells, or why it tells nothing (a level).
+
+    No evidence and no reason: no product on offer has a margin.
+    """
+    assert sources.contacts is not None
+    params, offered = shelf.params, offered_products(sources.contacts)
+    if not offered:
+        return None, None, "no_product"
+    outcome = _outcome(sources, shelf.known, offered, params.default_margin)
+    menu = shelf.menu(offered, outcome)
+    if menu.products.empty:
+        return menu, None, None
+    evidence = count_contacts(sources, menu, engine, outcome=outcome, seed=params.seed)
+    if not evidence.tells:
+        nowhere = evidence.left_out and evidence.tallies["control"].all()
+        return menu, None, "no_channel" if nowhere else "no_outcome"
+    if evidence.kind == "response" and shelf.study.has("holdings"):
+        holdings = shelf.study.scan("holdings", engine)  # without what contacts sold
+        same = response_is_holding(holdings, sources.contacts, as_of=sources.as_of)
+        evidence = replace(evidence, restates_holdings=same)
+    return menu, evidence, None
+
+
+def _from_holdings(shelf: _Shelf, baskets: Baskets) -> tuple[Catalogue, Evidence | None]:
+    """What a surviving rule points to, or else every product, as far as margins are known."""
+    useful, every = useful_rules(shelf.rules)["consequent"].unique(), shelf.known["product_id"]
+    menus = [shelf.menu(offered, "response") for offered in (useful, every) if len(offered)]
+    menu = next((found for found in menus if len(found.products)), menus[-1])
+    if menu.products.empty:
+        return menu, None
+    return menu, count_holdings(baskets, menu, take_up=shelf.params.take_up)
 
 
 @needs()

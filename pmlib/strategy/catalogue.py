@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from pmlib.association.baskets import Baskets
-from pmlib.errors import StudyError
 from pmlib.studies import Channel
 
 Antecedents = Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]]
@@ -27,11 +26,14 @@ class Catalogue:
         ``product_id, name, risk_rating`` (1 to 5, NaN: no rating), ``margin`` (currency a sale).
     channels : pandas.DataFrame
         ``channel, cost`` (currency a contact), ``capacity`` (contacts, inf: no limit).
+    unpriced : tuple of str
+        Names of products that could be offered and are not, for nobody knows what a sale earns.
     """
 
     products: pd.DataFrame
     channels: pd.DataFrame
     antecedents: Antecedents
+    unpriced: tuple[str, ...] = ()
 
     @property
     def product_ids(self) -> tuple[str, ...]:
@@ -72,12 +74,8 @@ def catalogue(
 
     Of the products ``product_id`` and, where given, ``name, risk_rating, annual_margin`` are read;
     `default_margin` (currency a holder a year) is for those without a margin. The products to plan
-    for are those `offered`; the antecedents are of `choose_antecedents`, if the study has rules.
-
-    Raises
-    ------
-    StudyError
-        A margin is missing.
+    for are those `offered`, less those whose margin is not known; the antecedents are of
+    `choose_antecedents`, if the study has rules.
     """
     reach = pd.DataFrame(
         [(c.name, c.cost, np.inf if c.capacity is None else c.capacity) for c in channels],
@@ -85,8 +83,8 @@ def catalogue(
     ).astype({"cost": float, "capacity": float})
     menu = pd.DataFrame({"product_id": sorted(offered)})
     for column in ("name", "risk_rating", "annual_margin"):
-        known = products.set_index("product_id")[column] if column in products else {}
-        menu[column] = menu["product_id"].map(dict(known))
+        told = products.set_index("product_id")[column] if column in products else {}
+        menu[column] = menu["product_id"].map(dict(told))
     # A name that two products share tells neither apart: such products keep their ids.
     shared = menu["name"].isna() | menu["name"].duplicated(keep=False)
     menu["name"] = menu["name"].mask(shared, menu["product_id"].str.replace("_", " "))
@@ -94,16 +92,11 @@ def catalogue(
     menu["margin"] = menu.pop("annual_margin").astype(float)
     if default_margin is not None:
         menu["margin"] = menu["margin"].fillna(default_margin)
-    missing = menu.loc[menu["margin"].isna(), "product_id"]
-    if len(missing):
-        raise StudyError(
-            "The margin of a product is missing, so its profit cannot be planned.",
-            where=f"products.annual_margin: {', '.join(missing[:3])}",
-            rule="every product on offer has a margin",
-            found=f"{len(missing)} of {len(menu)} products without one",
-            remedy="Fill in annual_margin, or give one for all with -p default_margin VALUE.",
-        )
-    return Catalogue(menu, reach, antecedents or {})
+    priced = menu["margin"].notna()
+    known = menu[priced].reset_index(drop=True)
+    kept = set(known["product_id"])
+    rules = {name: found for name, found in (antecedents or {}).items() if name in kept}
+    return Catalogue(known, reach, rules, tuple(menu.loc[~priced, "name"]))
 
 
 def useful_rules(rules: pd.DataFrame) -> pd.DataFrame:

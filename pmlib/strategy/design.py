@@ -89,6 +89,7 @@ def plan_study(case: Case) -> Design:
             "smallest_p": Number("", effects.p_value, decimals=2),
             "undrawn": Phrase("undrawn"),
             "untried": sorted(set(case.catalogue.channel_names) - set(effects.cells["channel"])),
+            "remarks": case.remarks,
             "effect": effects.kind,
             "unit": case.unit,
         },

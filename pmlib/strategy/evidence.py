@@ -27,7 +27,6 @@ from pmlib.association.baskets import Baskets
 from pmlib.canon.contacts import answered, campaigns, in_control, inverse_propensity, made
 from pmlib.canon.holdings import held_before, held_products, surely_held_before
 from pmlib.engine import Engine, collect, day_number, uniform
-from pmlib.errors import StudyError
 from pmlib.strategy.catalogue import Catalogue, in_force
 from pmlib.strategy.cells import Sources, holds_antecedent, mark_held, relevant_products
 
@@ -57,6 +56,16 @@ class Evidence:
     take_up: float = 1.0  # from holding rate to sales a contact, of associations
     restates_holdings: bool = False  # see `response_is_holding`
     undrawn_control: bool = False  # a control group is on record, but not how it was drawn
+    left_out: tuple[str, ...] = ()  # channels of contacts that the study does not declare
+
+    @property
+    def tells(self) -> bool:
+        """Whether it tells the effect of any offer: some cell was offered, and has its control."""
+        control = self.tallies["control"]
+        offered = self.tallies[~control]
+        if self.kind == "uplift":
+            offered = offered.merge(self.tallies.loc[control, CELL[:3]].drop_duplicates())
+        return not offered.empty
 
     def of_fold(self, fold: int) -> Evidence:
         """Keep one half of the customers."""
@@ -108,11 +117,8 @@ def count_contacts(
     Offers of products the customer already held are left out. Whether an antecedent was held is
     looked up as of before the contact. The seed decides which customers are in which of two folds.
     There are no tallies where no offer of a product not yet held has a known outcome.
-
-    Raises
-    ------
-    StudyError
-        A contact through an unknown channel.
+    Contacts through channels that the study does not declare are left out: what they cost now
+    nobody knows. Where no contact has a channel, each stands for all.
     """
     assert sources.contacts is not None
     _, kind, common, undrawn = _campaigns(sources.contacts)
@@ -125,17 +131,16 @@ def count_contacts(
     usable = tallies.pop("usable").astype(bool)
     tallies = tallies[usable].reset_index(drop=True)
     tallies["holds"] = tallies["holds"].astype(bool)
-    named = set(tallies.loc[~tallies["control"], "channel"])
-    unknown = named - set(catalogue.channel_names)
-    if unknown and named != {""}:
-        raise StudyError(
-            "Customers were contacted through a channel that the study does not declare.",
-            where="contacts.channel",
-            rule=f"one of {', '.join(catalogue.channel_names)}",
-            found=", ".join(sorted(name or "none" for name in unknown)),
-            remedy="Add it to channels in study.yaml, with its cost.",
-        )
-    return Evidence(tallies, kind, outcome, common, undrawn_control=undrawn)
+    undeclared = _channels(sources.contacts) - {*catalogue.channel_names}
+    return Evidence(
+        tallies, kind, outcome, common, undrawn_control=undrawn, left_out=tuple(sorted(undeclared))
+    )
+
+
+def _channels(contacts: nw.LazyFrame) -> set[str]:
+    """Channels that customers were contacted through, as far as they are recorded."""
+    named = made(contacts).select("channel").drop_nulls().unique()
+    return set(collect(named, sort_by=["channel"])["channel"])
 
 
 def contact_rows(
@@ -165,6 +170,8 @@ def contact_rows(
         weight=inverse_propensity(),
         y=y.cast(nw.Float64),
     )
+    if _channels(sources.contacts):
+        rows = rows.filter(nw.col("control") | nw.col("channel").is_in(catalogue.channel_names))
     if common:
         rows = _for_every_product(rows, catalogue, engine)
     return _with_cell(rows, sources, catalogue, seed=seed)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Finding, Level, Number, Phrase, missing, needs
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case, Problem
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.effects import CellEffects, estimate
@@ -125,16 +125,24 @@ class Comparison(Finding):
         return float(self.table.set_index("policy").loc[policy, "held_out"])
 
 
+def uncompared(case: Case) -> Phrase | None:
+    """Why no policies can be compared: no contacts to judge by, or too few; None if they can."""
+    if case.evidence.kind == "association":
+        return Phrase("absent.nobody_contacted", {"untold": case.untold} if case.untold else {})
+    told = all(case.evidence.of_fold(fold).tells for fold in (0, 1))
+    return None if told else Phrase("absent.thin_halves")
+
+
 @needs()
 def compare(case: Case) -> Comparison | Finding:
     """Plan every policy on one half of the contacts and judge it on the other, both ways round.
 
     The judge uses raw effects of the other half, which no policy has seen, so they neither flatter
     nor shrink; only cells without a contact there take their shrunk effect. Every entry is a mean
-    over the two halves; absent where nobody was contacted yet.
+    over the two halves; absent, see `uncompared`.
     """
-    if case.evidence.kind == "association":  # no two halves to plan on and to judge by
-        return missing("nobody_contacted")
+    if reason := uncompared(case):
+        return Finding(absent=reason)
     rows = []
     halves = [replace(case, evidence=case.evidence.of_fold(fold)) for fold in (0, 1)]
     designs = [plan_policies(half) for half in halves]

@@ -266,6 +266,11 @@ class Language:
         shown = {name for name in self.blocks(chapter) if name.startswith(("fig-", "tbl-"))}
         return frozenset(sections) | {name for name in shown if "." not in name}
 
+    def heading(self, chapter: str, block: str) -> str:
+        """The heading that a block begins with, without marks."""
+        first = self.source(chapter, block).splitlines()[0]
+        return first.partition("{#")[0].strip("# ")
+
     def source(self, chapter: str, block: str) -> str:
         """A block as it is written, of the chapter's file or else of the frame's, or StudyError."""
         for file in (chapter, PAGE):

@@ -58,7 +58,7 @@ def chain(params: Parameters) -> Iterator[Chain]:
         try:
             kinds, segments = _segments(study, engine, params, folder)
             rules, check = _rules(study, engine, params, folder)
-            saved = folder / ASSIGNMENTS
+            saved = engine.scan(folder / ASSIGNMENTS)
             case = strategy.open_case(
                 study, engine, params, segments, rules, as_of=study.as_of, assignments=saved
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from string import ascii_letters
 from types import SimpleNamespace
 
 import narwhals as nw
@@ -153,3 +154,14 @@ def test_pairs_count_everyone(two_segments: Baskets) -> None:
     assert len(pairs) == 15
     assert pairs.loc[("e", "f"), "structural"]
     assert pairs.loc[("c", "d"), "n_both"] == two_segments.count([("c", "d")])[0]
+
+
+def test_of_too_many_itemsets_no_rules_are_sought():
+    everything = pd.DataFrame(np.ones((60, 20), dtype=bool), columns=list(ascii_letters[:20]))
+    held = held_as(split(everything))
+    params = SETTINGS.model_copy(update={"max_itemsets": 1_000})  # 20 + 190 + 1,140 are frequent
+    found = found_rules(held, params)
+    assert found.absent.block == "absent.too_many_itemsets"
+    assert checked_itemsets(held, found, params).absent == found.absent
+    text = open_language("en").render("association_analysis", "rules-mean", found.quotes)
+    assert text.startswith("No rule was sought.")

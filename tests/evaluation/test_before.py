@@ -53,3 +53,9 @@ def test_before_and_after_mistakes_a_falling_trend_for_harm(trial):
     effect = result.table.set_index("method")["effect"]
     assert effect["before_after"] < 0 < effect["control"]
     assert result.facts["time_before"] == "recorded"
+
+
+def test_nothing_is_adjusted_where_covariates_would_fit_any_outcome(trial):
+    # Two arms' means and two coefficients, twice as many rows: 8.
+    assert cuped(trial(7), covariates=["x", "noise"]).absent.block == "absent.fits_anything"
+    assert cuped(trial(60), covariates=["x", "noise"]).absent is None

@@ -180,7 +180,7 @@ def test_a_plan_that_the_simulated_bank_cannot_answer_is_told(bank):
 
 @pytest.mark.parametrize(
     ("answers", "reason"),
-    [([None] * 40, "no_answers"), ([False] * 39 + [True], "few_buyers")],
+    [([None] * 40, "no_outcome"), ([False] * 39 + [True], "few_buyers")],
 )
 def test_contacts_that_can_judge_no_ranking_say_why(answers, reason):
     contacts = pd.DataFrame(
@@ -195,8 +195,11 @@ def test_contacts_that_can_judge_no_ranking_say_why(answers, reason):
 
 
 def test_contacts_without_an_answer_are_no_refusals():
+    answers = [True, None, False, None] * 100
     contacts = pd.DataFrame(
-        {"contact_day": range(40), "responded": pd.Series([True, None] * 20, dtype=object)}
+        {"contacted_on": range(400), "x": 1.0, "responded": pd.Series(answers, dtype=object)}
     )
-    campaign = Campaign(facts={"campaign_kind": "uncontrolled"}, covariates={}, contacts=contacts)
-    assert campaign.later["responded"].tolist() == [True] * 20
+    campaign = Campaign(
+        facts={"campaign_kind": "uncontrolled"}, covariates={"x": "x"}, contacts=contacts
+    )
+    assert campaign.later["responded"].tolist() == [True, False] * 100

@@ -45,3 +45,11 @@ def test_models_of_an_earlier_campaign_judge_all_of_this_one(trial):
 def test_response_is_judged_where_no_value_is_known(trial):
     expected = expect(trial(3_000).assign(value=None), None, ["x"], seed=1)
     assert expected.unit == "points"
+
+
+def test_without_both_arms_in_each_half_nothing_is_learnt(trial):
+    contacts = trial(40)
+    contacts["half"] = (contacts["arm"] == "control").astype(int)
+    found = expect(contacts, None, ["x"], seed=1)
+    assert found.absent.block == "absent.thin_arms"
+    assert isinstance(expect(contacts, trial(40, seed=2), ["x"], seed=1), Expected)

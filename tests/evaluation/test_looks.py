@@ -39,3 +39,18 @@ def test_power_is_80_per_cent_at_the_detectable_difference(trial):
     own = curve[curve["effect"] == sorted(set(curve["effect"]))[2]]
     power = np.interp(2_000, own["customers"], own["power"])
     assert power == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_small_campaign_is_not_looked_at_many_times(trial):
+    assert interim_looks(trial(99), seed=1).absent.block == "absent.few_to_look"
+    assert interim_looks(trial(100), seed=1).absent is None
+
+
+def test_power_where_the_control_bought_nothing_is_that_of_one_sale(trial):
+    # Without a sale in the control the variance would be 0, and any difference would show.
+    contacts = trial(400)
+    control = contacts.index[contacts["arm"] == "control"]
+    contacts.loc[control, "responded"] = False
+    none = power_curve(contacts).quotes["detectable"].value
+    contacts.loc[control[0], "responded"] = True
+    assert none == power_curve(contacts).quotes["detectable"].value > 0.02

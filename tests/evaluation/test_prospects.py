@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 
-from pmlib.errors import StudyError
 from pmlib.evaluation import rank_prospects
 
 
@@ -31,10 +29,14 @@ def test_known_answers_of_prospects_score_the_ranking(lazy, trial):
     assert found == people["responded"].sum()
 
 
-def test_prospects_without_common_features_are_refused(lazy, trial):
+def test_prospects_without_common_features_or_buyers_are_not_ranked(lazy, trial):
     tables = {"prospects": lazy(pd.DataFrame({"customer_id": [1]}))}
-    with pytest.raises(StudyError, match="Prospects cannot be ranked"):
-        rank_prospects(tables, trial(100), ["x"], seed=1)
+    assert rank_prospects(tables, trial(100), ["x"], seed=1).absent.block == (
+        "absent.no_common_feature"
+    )
+    tables = {"prospects": lazy(pd.DataFrame({"customer_id": [1], "x": [0.5]}))}
+    nobody = trial(100).assign(responded=False)
+    assert rank_prospects(tables, nobody, ["x"], seed=1).absent.block == "absent.few_contacted"
 
 
 def test_without_prospects_or_contacts_nobody_is_ranked(lazy):

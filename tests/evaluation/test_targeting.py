@@ -13,6 +13,7 @@ import pytest
 
 from pmlib.errors import StudyError
 from pmlib.evaluation import gains_table, judge_over_time, profit_curve
+from pmlib.evaluation.targeting import unjudged
 from pmlib.numbers import Finding, Phrase
 
 
@@ -96,3 +97,21 @@ def test_targeting_without_an_attribute_known_before_is_refused(campaign):
     contacts = campaign(100).assign(contacted_on=np.arange(100))
     with pytest.raises(StudyError, match="known before the contact"):
         judge_over_time(contacts, [], seed=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "features", "reason"),
+    [
+        ({}, ["age"], None),
+        ({}, [], "no_feature"),
+        ({"contacted_on": 1}, ["age"], "one_date"),
+        ({"responded": False}, ["age"], "few_buyers"),
+        ({"responded": np.arange(400) < 280}, ["age"], "few_buyers"),
+    ],
+)
+def test_why_no_ranking_is_judged_over_time(change, features, reason):
+    contacts = pd.DataFrame(
+        {"contacted_on": np.arange(400), "responded": np.arange(400) % 3 == 0, "age": 1.0}
+    )
+    assert unjudged(contacts.assign(**change), features) == reason
+    assert unjudged(contacts.head(0), features) == "no_outcome"

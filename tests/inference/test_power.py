@@ -31,3 +31,9 @@ def test_detectable_uplift_against_the_normal_formula() -> None:
 @pytest.mark.parametrize(("offered", "control"), [(1, 100), (100, 1), (5, 5)])
 def test_too_few_can_show_nothing(offered: int, control: int) -> None:
     assert np.isnan(detectable_rate(offered, control, base=0.9, error_rate=0.05))
+
+
+def test_without_a_standard_error_an_effect_is_certain_to_show() -> None:
+    assert power(0.1, np.zeros(2), error_rate=0.05).tolist() == [1.0, 1.0]
+    assert power(0.0, 0.0, error_rate=0.05) == pytest.approx(0.025)
+    assert power(-0.1, 0.0, error_rate=0.05) == 0.0

@@ -34,3 +34,22 @@ def test_activity_counts_customers_and_money_by_month(lazy):
     assert months["money_in"].to_dict() == {"2025-01": 100, "2025-02": 70, "2025-03": 0}
     assert months["money_out"].to_dict() == {"2025-01": 30, "2025-02": 0, "2025-03": 5}
     assert months["whole"].to_dict() == {"2025-01": True, "2025-02": True, "2025-03": False}
+
+
+def test_who_pays_before_joining_is_not_yet_active(lazy):
+    people = range(40)
+    customers = pd.DataFrame(
+        {"customer_id": people, "joined_on": ["2024-01-05"] * 20 + ["2024-03-05"] * 20}
+    )
+    paid = pd.DataFrame(
+        {
+            "customer_id": [*people, *people],
+            "booked_on": ["2024-02-10"] * 40 + ["2024-03-10"] * 40,
+            "amount": -1.0, "kind": "any", "channel": "app",
+        }
+    )  # fmt: skip
+    tables = {"customers": lazy(customers), "transactions": lazy(paid)}
+    found = profiling.monthly_activity(tables, as_of=dt.date(2024, 3, 31)).table
+    assert found[["active", "customers", "share", "transactions"]].to_numpy().tolist() == [
+        [20, 20, 1.0, 40], [40, 40, 1.0, 40]
+    ]  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import pytest
 
 from pmlib.params import Parameters
 from pmlib.segmentation import assign_customers, compare_dates, customer_features, segment
-from pmlib.segmentation.drift import reading
+from pmlib.segmentation.drift import no_earlier_state, reading
 from tests.segmentation.banks import AS_OF, days
 
 
@@ -61,3 +62,11 @@ def test_without_dated_behaviour_there_is_no_drift(bank, engine):
 )
 def test_a_stability_index_is_read_by_the_usual_limits(psi, expected):
     assert reading(psi) == expected
+
+
+def test_where_all_joined_later_there_is_no_earlier_state(two_years):
+    customers = two_years.tables["customers"].with_columns(joined_on=nw.lit(AS_OF))
+    tables = {**two_years.tables, "customers": customers}
+    reason = no_earlier_state(tables, Parameters(drift_days=365), as_of=AS_OF)
+    assert reason.block == "absent.nobody_then"
+    assert no_earlier_state(two_years.tables, Parameters(drift_days=365), as_of=AS_OF) is None

@@ -133,15 +133,32 @@ def test_more_segments_than_customers_are_refused():
         segment(one_group(40), NUMBERS, Parameters(n_segments=41))
 
 
-def test_a_handful_of_customers_is_refused():
-    with pytest.raises(StudyError, match=r"(?s)too few customers.*19 customers"):
-        segment(one_group(19), NUMBERS, QUICK)
+@pytest.mark.parametrize("sample", [one_group(19), one_group(1)], ids=["19", "1"])
+def test_a_handful_of_customers_is_one_segment_untested(sample):
+    found = segment(sample, NUMBERS, QUICK)
+    assert found.scorer.k == 1
+    assert (found.labels == 1).all()
+    assert found.facts["homogeneity"] == "few_customers"
+    assert "homogeneity_p" not in {number.key for number in found.numbers}
+    words = open_language("en").render("segmentation", "segments-found", known(found))
+    assert words.startswith("Segments are not looked for among fewer than 20 customers")
+    assert f"are {len(sample)}." in words
+    assert open_language("en").render("segmentation", "criteria-alone", known(found)) == ""
 
 
 def test_twenty_customers_without_groups_are_one_segment():
     assert segment(one_group(20), NUMBERS, QUICK).scorer.k == 1
 
 
-def test_no_usable_feature_is_refused():
-    with pytest.raises(StudyError, match="No feature is left"):
-        segment(as_customers(np.ones((50, 4))), NUMBERS, QUICK)
+def test_without_a_feature_that_differs_all_are_one_segment():
+    found = segment(as_customers(np.ones((50, 4))), NUMBERS, QUICK)
+    assert found.scorer.k == 1
+    assert found.matrix.shape == (50, 0)
+    assert found.facts["homogeneity"] == "no_feature"
+    words = open_language("en").render("segmentation", "segments-found", known(found))
+    assert "nothing to look for segments in" in words
+
+
+def test_segments_that_nothing_can_form_are_refused_where_asked_for():
+    with pytest.raises(StudyError, match=r"(?s)fewer different customers.*1 different"):
+        segment(as_customers(np.ones((50, 4))), NUMBERS, Parameters(n_segments=2))

@@ -122,7 +122,7 @@ def open_case(study: Study, engine: DuckDBEngine, params: Parameters = PARAMETER
     )
     return strategy.open_case(
         study, engine, params, segments, RULES, as_of=AS_OF,
-        assignments=folder / "assignments.parquet",
+        assignments=engine.scan(folder / "assignments.parquet"),
     )  # fmt: skip
 
 

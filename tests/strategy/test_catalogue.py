@@ -6,10 +6,8 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from pmlib.association.baskets import Baskets
-from pmlib.errors import StudyError
 from pmlib.strategy.catalogue import catalogue, choose_antecedents
 from tests.strategy.banks import PARAMETERS, PRODUCTS, SMALL_CHANNELS, open_case, study_of, tables
 
@@ -39,18 +37,22 @@ def test_antecedents_are_the_rules_that_tell_most() -> None:
     assert found == {"y": ((0, ("b",)), (2, ("b",)))}
 
 
-def test_missing_margin_is_named() -> None:
+def test_a_product_without_margin_is_left_out_and_named() -> None:
     products = PRODUCTS.assign(annual_margin=[10.0, np.nan, 50.0])
-    with pytest.raises(StudyError, match="annual_margin: fund"):
-        catalogue(products, SMALL_CHANNELS, offered=["fund", "loan"])
+    both = {"fund": ((0, ("card",)),), "loan": ((0, ("card",)),)}
+    found = catalogue(products, SMALL_CHANNELS, offered=["fund", "loan"], antecedents=both)
+    assert found.product_ids == ("loan",)
+    assert found.unpriced == ("Fund",)
+    assert set(found.antecedents) == {"loan"}
 
 
-def test_a_missing_margin_is_named(tmp_path, engine):
+def test_without_any_margin_there_is_nothing_to_plan(tmp_path, engine):
     frames = tables()
-    frames["products"].loc[1, "annual_margin"] = np.nan
+    frames["products"]["annual_margin"] = [10.0, np.nan, np.nan]  # the card is not on offer
     study = study_of(tmp_path / "margin", frames)
-    with pytest.raises(StudyError, match="annual_margin: fund"):
-        open_case(study, engine)
+    absent = open_case(study, engine).absent
+    assert absent.block == "absent.no_margin_known"
+    assert absent.quotes["products"] == ("Fund", "Loan")
     params = PARAMETERS.model_copy(update={"default_margin": 25.0})
     margins = open_case(study, engine, params).catalogue.products.set_index("product_id")["margin"]
     assert margins["fund"] == 25.0

@@ -6,9 +6,8 @@ import datetime as dt
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
-import pytest
 
+from pmlib import strategy
 from pmlib.engine import DuckDBEngine, collect
 from pmlib.numbers import Phrase
 from pmlib.strategy.cells import (
@@ -73,17 +72,8 @@ def test_nobody_eligible_is_told(tmp_path, engine):
     frames = tables()
     frames["customers"]["marketing_opt_out"] = True
     found = open_case(study_of(tmp_path / "closed", frames), engine)
-    assert found.absent == Phrase("absent.nobody_eligible")
-
-
-@pytest.mark.parametrize(("column", "reason"), [("responded", "no_answers"),
-                                                ("product_id", "nothing_offered")])  # fmt: skip
-def test_contacts_that_tell_nothing_of_an_offer_are_told(tmp_path, engine, column, reason):
-    frames = tables()
-    kind = "boolean" if column == "responded" else "string"
-    frames["contacts"][column] = pd.Series([None] * len(frames["contacts"]), dtype=kind)
-    found = open_case(study_of(tmp_path / column, frames), engine)
-    assert found.absent == Phrase(f"absent.{reason}")
+    assert found.absent == Phrase("absent.nobody_eligible", {"days": 30})
+    assert strategy.plan_study(found).absent == found.absent
 
 
 def test_states_are_read_back_from_their_codes(case):
