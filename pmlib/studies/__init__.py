@@ -5,16 +5,9 @@ A study is a folder with a study.yaml, one SQL file a canonical table, and a dat
 
 from pmlib.studies.draft import draft_study
 from pmlib.studies.folders import STUDIES, list_studies, load_spec
+from pmlib.studies.inspection import check_study, confirm, require_confirmed
 from pmlib.studies.spec import StudySpec
-from pmlib.studies.study import (
-    Attribute,
-    Channel,
-    Study,
-    check_study,
-    confirm,
-    prepare,
-    require_confirmed,
-)
+from pmlib.studies.study import Attribute, Channel, Study, prepare
 
 __all__ = [
     "STUDIES",
