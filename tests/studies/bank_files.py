@@ -48,8 +48,9 @@ def bank(n: int = 120, seed: int = 7) -> Bank:
             made.payments.append([who, day, amount, "card"])
         offered = draw.random() < 0.5
         bought = draw.random() < (0.4 if offered else 0.15)
-        made.contacts.append(["spring", who, dt.date(2024, 5, 14), "offer" if offered else "control", "card", "mail",
-                              1.0 if offered else 0.0, 0.5, bought, 80.0 if bought else 0.0])  # fmt: skip
+        arm, cost = ("offer", 1.0) if offered else ("control", 0.0)
+        made.contacts.append(["spring", who, dt.date(2024, 5, 14), arm, "card", "mail", cost, 0.5,
+                              bought, 80.0 if bought else 0.0])  # fmt: skip
     return made
 
 
@@ -79,13 +80,23 @@ def plain(amount: float) -> str:
 
 
 def write(
-    folder: Path, made: Bank, *, day: Callable[[dt.date], str] = iso, amount: Callable[[float], str] = plain,
-    ident: Callable[[int], str] = str, other_ident: Callable[[int], str] | None = None, sep: str = ",",
-    encoding: str = "utf-8", opt_out: Callable[[bool], str] | None = None, customers: Put | None = None,
-    holdings: Put | None = None, payments: Put | None = None, contacts: Callable[[Path, Rows], None] | None = None,
+    folder: Path,
+    made: Bank,
+    *,
+    day: Callable[[dt.date], str] = iso,
+    amount: Callable[[float], str] = plain,
+    ident: Callable[[int], str] = str,
+    other_ident: Callable[[int], str] | None = None,
+    sep: str = ",",
+    encoding: str = "utf-8",
+    opt_out: Callable[[bool], str] | None = None,
+    customers: Put | None = None,
+    holdings: Put | None = None,
+    payments: Put | None = None,
+    contacts: Callable[[Path, Rows], None] | None = None,
     words: dict[str, str] | None = None,
-) -> None:  # fmt: skip
-    """Write the bank; each callable turns a value into its text, or writes a table in its own way."""
+) -> None:
+    """Write the bank; callables turn values into text, or write a table in a way of their own."""
     folder.mkdir(parents=True)
     other = other_ident or ident
     said = words or {}
@@ -125,8 +136,8 @@ def direction(folder: Path, name: str, _: list[str], rows: Rows) -> None:
 
 
 def debit_credit(folder: Path, name: str, _: list[str], rows: Rows) -> None:
-    put(folder, name, ["customer_id", "date", "debit", "credit"],
-        [[i, d, a[1:] if a[0] == "-" else "", "" if a[0] == "-" else a] for i, d, a, _ in rows])  # fmt: skip
+    split = [[i, d, *((a[1:], "") if a[0] == "-" else ("", a))] for i, d, a, _ in rows]
+    put(folder, name, ["customer_id", "date", "debit", "credit"], split)
 
 
 def one_cell(column: int, text: str) -> Put:
@@ -148,8 +159,8 @@ def snapshots(folder: Path, name: str, header: list[str], rows: Rows) -> None:
 
 def wide(folder: Path, name: str, _: list[str], rows: Rows) -> None:
     held = {(row[0], row[1]) for row in rows}
-    put(folder, name, ["customer_id", *PRODUCTS],
-        [[i, *(int((str(i), p) in held) for p in PRODUCTS)] for i in range(2000, 2120)])  # fmt: skip
+    marks = [[i, *(int((str(i), p) in held) for p in PRODUCTS)] for i in range(2000, 2120)]
+    put(folder, name, ["customer_id", *PRODUCTS], marks)
 
 
 def monthly(folder: Path, _: str, header: list[str], rows: Rows) -> None:
@@ -169,8 +180,8 @@ def preamble(folder: Path, name: str, header: list[str], rows: Rows) -> None:
 
 
 def campaign(
-    *, control: str = "control", offer: str = "offer", yes: str = "true", no: str = "false", propensity: str = "0.5",
-    without: Sequence[str] = (),
+    *, control: str = "control", offer: str = "offer", yes: str = "true", no: str = "false",
+    propensity: str = "0.5", without: Sequence[str] = (),
 ) -> Callable[[Path, Rows], None]:  # fmt: skip
     head = [
         "campaign",
@@ -207,10 +218,11 @@ def german(amount: float) -> str:
 
 
 CHINESE = {
-    "customer_id": "客户号", "birth_date": "出生日期", "gender": "性别", "region": "地区", "joined": "开户日期",
-    "product": "产品名称", "opened": "开通日期", "closed": "关闭日期", "date": "交易日期", "amount": "金额",
-    "type": "交易类型", "North": "北京", "South": "上海", "East": "宁波", "current": "活期账户",
-    "savings": "定期存款", "card": "信用卡", "mortgage": "房贷", "fund": "基金", "insurance": "保险",
+    "customer_id": "客户号", "birth_date": "出生日期", "gender": "性别", "region": "地区",
+    "joined": "开户日期", "product": "产品名称", "opened": "开通日期", "closed": "关闭日期",
+    "date": "交易日期", "amount": "金额", "type": "交易类型", "North": "北京", "South": "上海",
+    "East": "宁波", "current": "活期账户", "savings": "定期存款", "card": "信用卡",
+    "mortgage": "房贷", "fund": "基金", "insurance": "保险",
 }  # fmt: skip
 
 CASES: dict[str, dict[str, Any]] = {

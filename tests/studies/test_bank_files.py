@@ -23,7 +23,8 @@ ANSWERS = {  # what each question of the cases is answered with
 OWN = {"arms 0 and 1": {"control": "[0]"}, "arms in Chinese": {"control": "[对照]"}}
 ASKED = {  # all questions that the cases may ask, and no others
     "zeros in one file": {"customer_ids"}, "arms 0 and 1": {"value_is", "control"},
-    "arms in Chinese": {"value_is", "control"}, "no propensity": {"value_is", "control", "assignment"},
+    "arms in Chinese": {"value_is", "control"},
+    "no propensity": {"value_is", "control", "assignment"},
     "response as oui or non": {"value_is", "control"},
     "neither product nor channel": {"value_is", "control"},
 }  # fmt: skip
@@ -125,7 +126,7 @@ def test_more_than_a_hundredth_of_unreadable_cells_is_a_question(tmp_path):
         prepare(folder, Parameters())
 
 
-DOUBTFUL = {  # two readings that both fit: how it is written, the answer, what the answer makes of it
+DOUBTFUL = {  # how it is written, the answer, what is shown, what the answer makes of an amount
     "whole amounts in groups": (
         {"sep": ";", "amount": lambda a: f"{round(a * 10):,}".replace(",", ".")}, '"1.234,56"',
         ("payments.csv, column amount", "(1,234.56)", "(1.234,56)"), lambda a: float(round(a * 10)),
@@ -203,8 +204,8 @@ def test_a_file_that_nothing_uses_is_asked_for(tmp_path):
 def test_what_was_taken_out_stands_in_the_notes_of_the_study(tmp_path):
     for case, note in {
         "names of columns inside": "rows are left out because they are marked 'customer_id'",
-        "a row repeated, another changed": "rows that repeat a customer are left out: 2; the last is kept, "
-        "and some differ in region",
+        "a row repeated, another changed": "rows that repeat a customer are left out: 2; "
+        "the last is kept, and some differ in region",
         "snapshots": "a snapshot for each month, the newest is taken: 2024-11-30",
     }.items():
         _, _, folder = draft(tmp_path / case[:6], bank_files.CASES[case], {})
