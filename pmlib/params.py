@@ -137,7 +137,8 @@ class Parameters(BaseModel):
         chapters=[ASSOCIATION, STRATEGY], unit="share of customers", gt=0, lt=1)
     correction: Literal["holm", "bh"] = _parameter("holm",
         "correction for many tests: Holm or Benjamini-Hochberg", chapters=[ASSOCIATION])
-    max_itemsets: int = _parameter(100_000, "most frequent itemsets; of more no rules are sought",
+    max_itemsets: int = _parameter(100_000,
+        "frequent itemsets at most; of more, no rules are sought",
         chapters=[ASSOCIATION], unit="itemsets", ge=1_000, le=10_000_000)
     negligible_odds_ratio: float = _parameter(1.1,
         "odds ratio within segments that counts as none",
