@@ -17,22 +17,22 @@ CURRENCIES = (
     "THB", "PHP", "VND", "AUD", "NZD", "CAD", "MXN", "BRL", "ARS", "CLP", "COP", "PEN", "SEK", "NOK",
     "DKK", "ISK", "PLN", "CZK", "HUF", "RON", "BGN", "TRY", "RUB", "UAH", "ILS", "ZAR", "AED", "SAR",
     "EGP", "NGN", "KES", "DEM", "ATS", "FRF", "Fr.", "SFr.", "Kč", "kr.", "kr", "zł", "Ft", "lei", "Rs.",
-    "Rs", "RM", "Rp", "元", "円", "원", "руб.", "руб", "р.", ",-", ".-", ".–", ",–",
+    "Rs", "RM", "Rp", "R", "TL", "лв.", "лв", "EUR.", "Euro", "Euros", "dollars", "元", "円", "원", "руб.", "руб", "р.", ",-", ".-", ",--",
 )  # fmt: skip
 
 _MONTHS = """
-    jan january januar janvier enero ene januari janv gennaio gen
-    feb february februar fevrier febrero februari fev febr
-    mar march marz mars marzo maart mrt maerz mrz
-    apr april avril abril avr abr aprile
-    may mai mayo mei maggio
-    jun june juni juin junio giugno
-    jul july juli juillet julio juil luglio
-    aug august aout agosto augustus ago
-    sep sept september septembre septiembre set settembre
-    oct october oktober octobre octubre okt ottobre
-    nov november novembre noviembre
-    dec december dezember decembre diciembre dez dic dicembre
+    jan january januar januari janvier janv enero ene gennaio gen janeiro janner jaenner styczen stycznia leden ledna
+    feb february februar februari februarie fevrier fevr fev febrero febr febbraio fevereiro feber luty lutego unor unora
+    mar march marz maerz mrz mars maart mrt marzo marco marts marec marca brezen brezna
+    apr april avril avr abril abr aprile kwiecien kwietnia duben dubna
+    may mai mayo mei maggio mag maio maj maja kveten kvetna
+    jun june juni juin junio giugno giu junho czerwiec czerwca cerven cervna
+    jul july juli juillet juil julio luglio lug julho lipiec lipca cervenec cervence
+    aug august augustus augusti aout agosto ago sierpien sierpnia srpen srpna
+    sep sept september septembre septiembre setiembre settembre set setembro wrzesien wrzesnia zari
+    oct october oktober okt octobre octubre ottobre ott outubro out pazdziernik pazdziernika rijen rijna
+    nov november novembre noviembre novembro listopad listopada listopadu
+    dec december dezember dez decembre diciembre dic dicembre dezembro grudzien grudnia prosinec prosince
 """
 MONTHS: Mapping[str, int] = {
     name: number
@@ -40,6 +40,14 @@ MONTHS: Mapping[str, int] = {
     for name in line.split()
 }
 """Names of months without accents, in lower case: their number."""
+
+WEEKDAY = (
+    "mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun|(?:mon|tues|wednes|thurs|fri|satur|sun)day|mo|di|mi|do|fr|sa|so"
+    "|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend|ma|wo|vr|za|zo|(?:maan|dins|woens|donder|vrij|zater|zon)dag"
+    "|lun|mar|mer|jeu|ven|sam|dim|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|lunes|martes|mie|miercoles|jue|jueves|vie|viernes"
+    "|sab|sabado|dom|domingo|lunedi|martedi|mercoledi|giovedi|venerdi|sabato|domenica"
+)
+"""Names of the days of the week without accents, in lower case (regular expression)."""
 
 FLAGS: tuple[tuple[str, str], ...] = (
     ("yes", "no"), ("y", "n"), ("true", "false"), ("t", "f"), ("1", "0"), ("ja", "nein"), ("j", "n"),
