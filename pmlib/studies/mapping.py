@@ -18,6 +18,7 @@ from pmlib.studies.words import (
     DATE_HINT,
     HINTS,
     IDENTIFYING,
+    MARKETING,
     MEASURE,
     OUTCOME,
     PRODUCT_WORDS,
@@ -191,6 +192,11 @@ def _by_name(kind: str, table: Table, customer: RawColumn | None) -> dict[str, R
         hit = next((by_name[word] for word in words.split() if word in by_name), None)
         if hit is not None:
             matched[target] = hit
+    if kind == "customers" and not MARKETING.keys() & matched.keys():
+        free = [c for c in table.columns if c not in matched.values() and _may_be(c, "flag")]
+        hits = [(target, c) for target, part in MARKETING.items() for c in free
+                if c.filled and re.search(part, c.name, re.IGNORECASE)]  # fmt: skip
+        matched |= dict(hits[:1])
     if "direction" in matched and shapes.as_direction(matched["direction"].values) is None:
         del matched["direction"]
     return matched
@@ -241,9 +247,8 @@ def _may_be(column: RawColumn, wanted: str) -> bool:
         "flag": {"flag", "whole"},
     }  # fmt: skip
     if wanted == "flag":
-        return column.flag is not None or (
-            column.kind in {"whole", "text", "flag"} and column.distinct <= 3
-        )
+        few = column.kind in {"whole", "text", "flag", "number"} and column.distinct <= 3
+        return column.flag is not None or few or column.kind == "date"
     if column.kind == "number" and wanted == "key":
         return False
     return column.kind in kinds[wanted]

@@ -13,11 +13,14 @@ from pmlib.schema import CONTRACTS
 from pmlib.studies import forms, shapes
 from pmlib.studies.asks import ASK
 from pmlib.studies.look import Fit, RawColumn
-from pmlib.studies.mapping import Table, Use
+from pmlib.studies.mapping import Table, Use, plain
 from pmlib.studies.reading import Part, as_text_sql, line_numbers, quoted
+from pmlib.studies.words import MARKETING, SYNONYMS
 
 LIMIT = 0.01
 """Share of unreadable cells above which the draft asks."""
+_REFUNDS = 0.2
+"""Up to this share of amounts below zero, they may be what was given back of purchases."""
 
 
 @dataclass
@@ -55,6 +58,11 @@ class Cells:
                     for line, row in zip(lines, rows, strict=True)
                 ]
         return []
+
+    def count(self, table: str, where: str) -> int:
+        """How many rows a condition holds for."""
+        query = f"SELECT count(*) FROM {quoted(table)} WHERE {where}"  # noqa: S608
+        return int(self._connection.execute(query).fetchall()[0][0])
 
     def type_of(self, table: str, column: str) -> str:
         """Type of a raw column."""
@@ -186,59 +194,124 @@ def unread_cells(raw: RawColumn, fit: Fit, table: Table, cells: Cells) -> list[t
 def _flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
     """A flag by its words; where they are no known pair, the question which of them means yes."""
     reading = raw.flag or shapes.one_sided_flag(list(raw.values))
+    if target in {*MARKETING, "responded"} and raw.kind == "date":
+        return _entry(raw, "date", table, cells)  # a day on which it was said
     if reading is None and raw.kind == "whole" and target == "responded":
         return Entry({"as": "amount", "form": "1234.56"})  # how often: more than never
-    if reading is not None:
-        entry = Entry(
-            {"as": "flag", "yes_words": list(reading.yes_words), "no_words": list(reading.no_words)}
-        )
-        if "" in reading.no_words:
-            entry.guess = f"a blank cell of {raw.name!r} means no"
-        return entry
-    words = ", ".join(f"{value!r} ({n:,})" for value, n in list(raw.values.items())[:8])
-    meaning = {"marketing_opt_out": "the customer objects to marketing", "responded": "the customer responded",
-               "marketing_consent": "the customer agrees to marketing"}.get(target, "yes")  # fmt: skip
-    place = next(
-        (
-            f", {place}"
-            for place, _ in cells.first(
-                table.name, [quoted(raw.name)], f"{quoted(raw.name)} IS NOT NULL", 1
-            )
-        ),
-        "",
-    )
+    certain = target not in MARKETING or plain(raw.name) in SYNONYMS["customers"][target].split()
+    if reading is None or not certain:
+        return _asked_words(raw, table, cells, target)
+    yes, no = list(reading.yes_words), list(reading.no_words)
+    entry = Entry({"as": "flag", "yes_words": yes, "no_words": no})
+    blank = table.rows - raw.filled
+    if blank and "" not in no and target:
+        if not no or target == "marketing_consent":
+            no.append("")
+        elif not yes or target == "marketing_opt_out":
+            entry.fields["no_words"] = ASK
+            entry.question = [
+                f"{table.label}, column {raw.name}{_first_blank(raw, table, cells)}: {blank:,} of {table.rows:,} cells are "
+                f"blank, the others {_listed(raw)}. Does a blank cell mean that {_MEANING[target]}, that it is not so, or that "
+                "nobody knows?",
+                f'Write {json.dumps([*no, ""], ensure_ascii=False)} where it is not so, {json.dumps(no, ensure_ascii=False)} '
+                'where nobody knows, and "" among yes_words where it is so.',
+            ]  # fmt: skip
+    if "" in no:
+        entry.guess = f"a blank cell of {raw.name!r} means no"
+    return entry
+
+
+_MEANING = {
+    "marketing_opt_out": "the customer objects to marketing",
+    "marketing_consent": "the customer agrees to marketing",
+    "responded": "the customer responded",
+}
+
+
+def _listed(raw: RawColumn) -> str:
+    return ", ".join(f"{value!r} ({n:,})" for value, n in list(raw.values.items())[:8])
+
+
+def _first_blank(raw: RawColumn, table: Table, cells: Cells) -> str:
+    blank = f"{forms.text_sql(as_text_sql(raw.name, cells.type_of(table.name, raw.name)))} IS NULL"
+    return "".join(f", {place}" for place, _ in cells.first(table.name, ["1"], blank, 1))
+
+
+def _asked_words(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
+    first = cells.first(table.name, ["1"], f"{quoted(raw.name)} IS NOT NULL", 1)
+    place = "".join(f", {place}" for place, _ in first)
+    example = json.dumps(next(iter(raw.values), "yes"), ensure_ascii=False)
+    blank = table.rows - raw.filled
+    no = [*raw.values, *([""] if blank else [])]
     return Entry(
-        {"as": "flag", "yes_words": ASK, "no_words": list(raw.values)},
-        [f"{table.label}, column {raw.name}{place}: it holds {words}. Which of them mean that {meaning}?",
-         f"Write them in brackets, such as [{json.dumps(next(iter(raw.values), 'yes'), ensure_ascii=False)}]; all others mean that it is not so."],
+        {"as": "flag", "yes_words": ASK, "no_words": no},
+        [f"{table.label}, column {raw.name}{place}: it holds {_listed(raw)}{f', blank ({blank:,})' if blank else ''}. Which of them "
+         f"mean that {_MEANING.get(target, 'yes')}?",
+         f"Write them in brackets, such as [{example}]; all others mean that it is not so."],
     )  # fmt: skip
 
 
 def _direct(use: Use, own: dict[str, Entry], cells: Cells) -> None:
     """Say which way the money went, where amounts carry no sign of their own."""
     raw = use.mapped.get("amount")
-    if raw is None or raw.signed or not raw.fits:
+    if raw is None or not raw.fits:
         return
-    entry = own[raw.name]
+    entry, fit = own[raw.name], raw.fits[0]
     told = use.mapped.get("direction")
+    text = forms.text_sql(as_text_sql(raw.name, cells.type_of(use.table.name, raw.name)))
+    value = forms.reading_sql(
+        as_text_sql(raw.name, cells.type_of(use.table.name, raw.name)), fit.reading
+    )
     if told is not None:
-        out, in_ = shapes.as_direction(told.values) or ([], [])
-        entry.fields |= {"direction": told.name, "out": out, "in": in_}
-        entry.guess = (
-            f"{told.name} {', '.join(out)}: money that went out; {', '.join(in_)}: that came in"
-        )
+        _by_direction(use.table, raw, told, entry, cells)
+        return
+    if fit.negative > _REFUNDS * fit.read:
         return
     entry.fields["sign"] = ASK
-    fit = raw.fits[0]
-    first = cells.first(
-        use.table.name,
-        [forms.text_sql(as_text_sql(raw.name, cells.type_of(use.table.name, raw.name)))],
-        f"{quoted(raw.name)} IS NOT NULL",
-        1,
-    )
-    place = "".join(f", {place}: {text!r}" for place, (text,) in first)
+    first = cells.first(use.table.name, [text], f"{text} IS NOT NULL AND ({value}) > 0", 1)
+    place = "".join(f", {place}: {shown!r}" for place, (shown,) in first)
+    seen = f"all {fit.read:,} amounts are without a minus"
+    if fit.negative:
+        seen = f"only {fit.negative:,} of {fit.read:,} amounts are below zero"
     entry.question += [
-        f"{use.table.label}, column {raw.name}{place}: all {fit.read:,} amounts are without a sign, and no column says which way the "
-        "money went. Did it come in (as-written), or go out, as in a file of purchases (spending)?",
+        f"{use.table.label}, column {raw.name}{place}: {seen}, and no column says which way the money went. Did such an amount "
+        "come in (as-written), or go out, as in a file of purchases (spending)?",
         'Write "as-written" or "spending".',
-    ]
+    ]  # fmt: skip
+
+
+def _by_direction(
+    table: Table, raw: RawColumn, told: RawColumn, entry: Entry, cells: Cells
+) -> None:
+    """Take the direction from its column, unless the signs of the amounts say the same already."""
+    out, in_ = shapes.as_direction(told.values) or ([], [])
+    own = as_text_sql(raw.name, cells.type_of(table.name, raw.name))
+    value = forms.reading_sql(own, raw.fits[0].reading)
+    side = f"coalesce({forms.text_sql(quoted(told.name))}, '')"
+    words = {
+        key: ", ".join(map(forms.quoted_text, found)) for key, found in (("out", out), ("in", in_))
+    }
+    if raw.signed:
+        against = f"(({value}) < 0 AND {side} IN ({words['in']})) OR (({value}) > 0 AND {side} IN ({words['out']}))"
+        if not cells.count(table.name, against):
+            return
+    entry.fields |= {"direction": told.name, "out": out, "in": in_}
+    entry.guess = (
+        f"{told.name} {', '.join(out)}: money that went out; {', '.join(in_)}: that came in"
+    )
+    if raw.signed:
+        entry.guess += "; an amount below zero turns it round"
+    other = f"({value}) IS NOT NULL AND {side} NOT IN ({words['out']}, {words['in']})"
+    n = cells.count(table.name, other)
+    if n:
+        shown = ", ".join(
+            f"{word or 'blank'!r} ({place})"
+            for place, (word,) in cells.first(table.name, [side], other)
+        )
+        entry.fields["unreadable"] = ASK
+        entry.question += [
+            f"{table.label}, column {told.name}: {n:,} of {table.rows:,} amounts of {raw.name} stand beside neither "
+            f"{' or '.join(map(repr, out))} (out) nor {' or '.join(map(repr, in_))} (in): {shown}. Which way did that money go?",
+            'Add the words to out or in ("" for blank cells) and write 0.01; or write the share of amounts that may count as '
+            f"empty, such as {min(1.0, -(-n / table.rows * 100 // 1) / 100):.2f}.",
+        ]  # fmt: skip

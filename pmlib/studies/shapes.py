@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pmlib.studies import forms
 from pmlib.studies.spec import Reading
@@ -193,12 +193,22 @@ def one_sided_flag(values: Sequence[str]) -> Reading | None:
     )
 
 
-def as_direction(values: Iterable[str]) -> tuple[list[str], list[str]] | None:
-    """Words for money that went out and that came in, if a column's values are such a pair."""
-    found = {value.lower(): value for value in values}
+def as_direction(values: Mapping[str, int]) -> tuple[list[str], list[str]] | None:
+    """Words for money that went out and that came in, if such a pair stands in most rows.
+
+    Parameters
+    ----------
+    values : mapping of str to int
+        Rows by value, without blank cells.
+    """
+    found: dict[str, list[str]] = {}
+    for value in values:
+        found.setdefault(value.lower(), []).append(value)
     for out, in_ in DIRECTIONS:
-        if set(found) == {out, in_}:
-            return [found[out]], [found[in_]]
+        if out in found and in_ in found:
+            told = found[out] + found[in_]
+            if sum(values[value] for value in told) >= _ENOUGH * sum(values.values()):
+                return found[out], found[in_]
     return None
 
 

@@ -57,6 +57,9 @@ FLAGS: tuple[tuple[str, str], ...] = (
     ("ja", "nei"), ("evet", "hayır"), ("e", "h"), ("igen", "nem"), ("да", "нет"), ("так", "ні"), ("是", "否"),
     ("有", "无"), ("有", "無"), ("真", "假"), ("はい", "いいえ"), ("예", "아니오"), ("네", "아니요"),
     ("on", "off"), ("x", ""), ("✓", ""), ("✔", ""), ("x", "-"), ("x", "o"),
+    ("1.0", "0.0"), ("1,0", "0,0"), ("-1", "0"), ("kyllä", "ei"), ("☑", "☐"), ("☒", "☐"), ("○", "×"),
+    ("ya", "tidak"), ("có", "không"), ("ใช่", "ไม่"), ("da", "nu"), ("da", "ne"), ("áno", "nie"),
+    ("jah", "ei"), ("taip", "ne"), ("jā", "nē"), ("ναι", "όχι"), ("כן", "לא"), ("نعم", "لا"), ("हाँ", "नहीं"),
     ("accepted", "declined"), ("bought", "not bought"), ("sold", "not sold"),
 )  # fmt: skip
 """Pairs of words for true and false: a column is a flag only where both come from one pair."""
@@ -187,6 +190,15 @@ MEASURE = (
 )
 """Parts of names (regular expressions) of days, of what identifies a person, of what is sensitive,
 of outcomes, and of measures whose values may all differ."""
+
+
+MARKETING: Mapping[str, str] = {
+    "marketing_opt_out": r"opt\W*_?out|unsubscri|do_?\W*not|dont|no_?\W*(market|contact|mail|call|advert|newsletter|pub)"
+    "|kein|sperr|widerspr|robinson|refus|oppos|object|suppress|block|bloctel|geen|abgemeldet|sin_?publi|退订|拒绝|谢绝|勿扰",
+    "marketing_consent": r"opt\W*_?in(?!g)|consent|permi[st]|newsletter|einwillig|erlaub|allow|gdpr|dsgvo|rgpd|marketing"
+    "|werbung|toestem|consenti|autori[sz]|subscri|advert|accepte?_|同意|订阅|允许",
+}
+"""Parts of names (regular expressions) of columns that may say who objects or agrees to marketing."""
 
 
 def flag_words() -> frozenset[str]:
