@@ -125,7 +125,10 @@ def id_sql(text: str, form: IdForm) -> str:
         "as-written": text,
         "without-leading-zeros": f"regexp_replace({text}, '^0+(.)', '\\1')",
         "without-point-zero": f"regexp_replace({text}, '\\.0+$', '')",
+        "as-number": f"regexp_replace(regexp_replace({text}, '^0+(.)', '\\1'), '\\.0+$', '')",
         "in-lower-case": f"lower({text})",
+        "without-signs": f"nullif(regexp_replace({text}, '[^\\p{{L}}\\p{{N}}]+', '', 'g'), '')",
+        "digits-only": f"nullif(regexp_replace({text}, '[^0-9]+', '', 'g'), '')",
     }[form]
 
 

@@ -14,7 +14,10 @@ from pmlib.studies.mapping import Table, Use, could_be_key, customer_column
 from pmlib.studies.reading import as_text_sql, quoted
 from pmlib.studies.spec import IdForm
 
-_CHANGES: tuple[IdForm, ...] = ("without-leading-zeros", "without-point-zero", "in-lower-case")
+_CHANGES: tuple[IdForm, ...] = (
+    "without-leading-zeros", "without-point-zero", "as-number", "in-lower-case", "without-signs",
+    "digits-only",
+)  # fmt: skip
 _MEETING = 0.5
 """Share of a column's values that must be keys of another table for it to name customers."""
 _REPEATED = 0.2

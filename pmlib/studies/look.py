@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from duckdb import DuckDBPyConnection as Connection
@@ -23,6 +23,8 @@ _SAMPLE = 1_000  # rows from which forms are proposed
 _BATCH = 8  # columns a scan
 _FEW = 40
 """A column with at most so many different values is looked at value by value."""
+_REPEATED = 2
+"""So often at least a value occurs that stands for none."""
 _READABLE = 0.8
 """Share of the filled cells that a form must read to be taken."""
 
@@ -167,14 +169,12 @@ def _column(
     today: dt.date,
 ) -> RawColumn:  # fmt: skip
     samples = tuple(itertools.islice(dict.fromkeys(text for text in sample if text), 3))
-    said = {"filled": filled, "distinct": distinct, "values": values, "samples": samples,
-            "is_typed": dtype != "VARCHAR"}  # fmt: skip
+    seen = RawColumn(name, "text", filled, distinct, (), None, values, samples, dtype != "VARCHAR")
     if filled == 0:
-        return RawColumn(name, "empty", **said)
+        return replace(seen, kind="empty")
     if dtype == "BOOLEAN":
-        return RawColumn(
-            name, "flag", **said, flag=Reading(as_="flag", yes_words=["true"], no_words=["false"])
-        )
+        truth = Reading(as_="flag", yes_words=["true"], no_words=["false"])
+        return replace(seen, kind="flag", flag=truth)
     blanks = len([text for text in sample if text is None]) > 0
     flag = shapes.as_flag(values, blanks=blanks) if values else None
     for kind in ("day", "amount"):
@@ -188,14 +188,10 @@ def _column(
             fewest = min(fit.unread.unreadable for fit in own_fits)
             best = [fit for fit in own_fits if fit.unread.unreadable == fewest]
             best = _told_apart(best, today)
-            return RawColumn(
-                name,
-                _kind(kind, best[0], connection, table, own),
-                **said,
-                flag=flag,
-                fits=tuple(best),
-            )
-    return RawColumn(name, "flag" if flag else "text", **said, flag=flag)
+            best = [_without_fillers(connection, table, own, fit) for fit in best]
+            told = _kind(kind, best[0], connection, table, own)
+            return replace(seen, kind=told, flag=flag, fits=tuple(best))
+    return replace(seen, kind="flag" if flag else "text", flag=flag)
 
 
 def _told_apart(fits: list[Fit], today: dt.date) -> list[Fit]:
@@ -221,6 +217,37 @@ def _told_apart(fits: list[Fit], today: dt.date) -> list[Fit]:
             continue
         kept.append(fit)
     return kept
+
+
+def _without_fillers(connection: Connection, table: str, own: str, fit: Fit) -> Fit:
+    """The form without the lowest and highest values that stand for none, where they repeat."""
+    text, value = forms.text_sql(own), forms.reading_sql(own, fit.reading)
+    is_day = fit.reading.as_ == "day"
+    missing = []
+    for end in (fit.low, fit.high):
+        if end is None or not shapes.is_filler(end, fit.reading):
+            continue
+        shown = f"DATE {forms.quoted_text(str(end))}" if is_day else repr(end)
+        n, word, lower = connection.execute(
+            f"SELECT count(*) FILTER (v = {shown}), min(t) FILTER (v = {shown}), "  # noqa: S608
+            f"{'0' if is_day else f'count(*) FILTER (v < 0 AND v <> {shown})'} "
+            f"FROM (SELECT {text} AS t, {value} AS v FROM {quoted(table)})"
+        ).fetchall()[0]
+        if n >= _REPEATED and not (lower and not is_day and end < 0):
+            missing.append(word)  # -999 among other amounts below zero would be one of them
+    if not missing:
+        return fit
+    reading = fit.reading.model_copy(update={"missing": missing})
+    value = forms.reading_sql(own, reading)
+    read, low, high, negative = connection.execute(
+        f"SELECT count(v), min(v), max(v), {'0' if is_day else 'count(*) FILTER (v < 0)'} "  # noqa: S608
+        f"FROM (SELECT {value} AS v FROM {quoted(table)})"
+    ).fetchall()[0]
+    gone = fit.unread.missing + fit.read - read
+    unread = replace(fit.unread, missing=gone)
+    return replace(
+        fit, reading=reading, read=read, unread=unread, low=low, high=high, negative=negative
+    )
 
 
 def _kind(kind: str, fit: Fit, connection: Connection, table: str, own: str) -> str:

@@ -107,13 +107,13 @@ def _kind_of(kind: str, target: str) -> str:
 
 def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str = "") -> Entry:
     if wanted == "customer":
-        return Entry({"as": "customer"})
+        return _customer(raw, table, cells)
     if wanted in {"key", "text"} or (not wanted and raw.kind in {"text", "empty"}):
         return Entry({"as": "text"})
     if wanted == "flag" or (not wanted and raw.kind == "flag"):
         return _flag(raw, table, cells, target)
     if not raw.fits:
-        return Entry({"as": "text"})
+        return _unknown_form(raw, wanted, table, cells) if wanted else Entry({"as": "text"})
     entry = Entry({"as": raw.fits[0].reading.as_, "form": raw.fits[0].reading.form})
     if raw.fits[0].reading.pivot is not None:
         pivot = raw.fits[0].reading.pivot
@@ -124,6 +124,40 @@ def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str 
         entry.question = _two_readings(raw, table, cells)
     _account(raw, entry, table, cells)
     return entry
+
+
+def _customer(raw: RawColumn, table: Table, cells: Cells) -> Entry:
+    """Ids as text; asked where a spreadsheet has rounded them."""
+    own = forms.text_sql(as_text_sql(raw.name, cells.type_of(table.name, raw.name)))
+    rounded = f"regexp_full_match({own}, {forms.quoted_text(_POWER)})"
+    first = cells.first(table.name, [own], rounded, 1)
+    if not first:
+        return Entry({"as": "customer"})
+    n = cells.count(table.name, rounded)
+    ((place, (shown,)),) = first
+    return Entry(
+        {"as": ASK},
+        [f"{table.label}, column {raw.name}, {place}: {shown!r} and {n - 1:,} more ids are numbers that a spreadsheet has rounded, "
+         "so that customers cannot be told apart. Can the file be exported anew, as text?",
+         'Then draft again. If these are their ids, write "customer".'],
+    )  # fmt: skip
+
+
+_POWER = r"[0-9]+(?:[.,][0-9]+)?[eE][+][0-9]+"
+
+
+def _unknown_form(raw: RawColumn, wanted: str, table: Table, cells: Cells) -> Entry:
+    """The question how a column is to be read that is called a day or an amount."""
+    text = forms.text_sql(as_text_sql(raw.name, cells.type_of(table.name, raw.name)))
+    shown = cells.first(table.name, [text], f"{text} IS NOT NULL")
+    listed = ", ".join(f"{found!r} ({place})" for place, (found,) in shown)
+    kind = "day" if wanted == "date" else "amount"
+    known = forms.DAY_FORMS if kind == "day" else forms.AMOUNT_FORMS
+    return Entry(
+        {"as": kind, "form": ASK},
+        [f"{table.label}, column {raw.name}: no form of {kind}s reads {listed}. How is it written?",
+         f"Write one of {', '.join(known)}; or change 'as' to text, remove 'form', and read it in the SQL."],
+    )  # fmt: skip
 
 
 def _two_readings(raw: RawColumn, table: Table, cells: Cells) -> list[str]:
@@ -154,6 +188,7 @@ def _shown(value: Any) -> str:
 def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
     """Say which cells a form does not read; ask where they are many."""
     fit = raw.fits[0]
+    _fillers(raw, entry, table, cells)
     unread = fit.unread
     if not (unread.unreadable or unread.missing):
         return
@@ -170,6 +205,18 @@ def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
             "May they count as empty? Then write the share that may, such as "
             f"{min(1.0, -(-share * 100 // 1) / 100):.2f}; else mend them, or the form.",
         ]
+
+
+def _fillers(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
+    """Say which values are taken to stand for none."""
+    text = forms.text_sql(as_text_sql(raw.name, cells.type_of(table.name, raw.name)))
+    for word in raw.fits[0].reading.missing:
+        same = f"{text} = {forms.quoted_text(word)}"
+        place = "".join(f", first {place}" for place, _ in cells.first(table.name, ["1"], same, 1))
+        entry.fields.setdefault("missing", []).append(word)
+        n = cells.count(table.name, same)
+        said = f"{word} ({n:,} cells{place}) stands for no {raw.fits[0].reading.as_}"
+        entry.guess = "; ".join(filter(None, [entry.guess, said]))
 
 
 def unread_cells(raw: RawColumn, fit: Fit, table: Table, cells: Cells) -> list[tuple[str, str]]:
@@ -284,7 +331,12 @@ def _by_direction(
     table: Table, raw: RawColumn, told: RawColumn, entry: Entry, cells: Cells
 ) -> None:
     """Take the direction from its column, unless the signs of the amounts say the same already."""
-    out, in_ = shapes.as_direction(told.values) or ([], [])
+    pair = shapes.as_direction(told.values)
+    if pair is None:
+        if not raw.signed:
+            _ask_sides(table, told, entry, cells)
+        return
+    out, in_ = pair
     own = as_text_sql(raw.name, cells.type_of(table.name, raw.name))
     value = forms.reading_sql(own, raw.fits[0].reading)
     side = f"coalesce({forms.text_sql(quoted(told.name))}, '')"
@@ -315,3 +367,16 @@ def _by_direction(
             'Add the words to out or in ("" for blank cells) and write 0.01; or write the share of amounts that may count as '
             f"empty, such as {min(1.0, -(-n / table.rows * 100 // 1) / 100):.2f}.",
         ]  # fmt: skip
+
+
+def _ask_sides(table: Table, told: RawColumn, entry: Entry, cells: Cells) -> None:
+    blank = table.rows - told.filled
+    first = cells.first(table.name, ["1"], f"{quoted(told.name)} IS NOT NULL", 1)
+    place = "".join(f", {place}" for place, _ in first)
+    entry.fields |= {"direction": told.name, "out": ASK,
+                     "in": [*told.values, *([""] if blank else [])]}  # fmt: skip
+    entry.question += [
+        f"{table.label}, column {told.name}{place}: it holds {_listed(told)}{f', blank ({blank:,})' if blank else ''}. Which of "
+        "them mean that the money went out?",
+        f"Write them in brackets, such as [{json.dumps(next(iter(told.values)), ensure_ascii=False)}]; beside all others it came in.",
+    ]  # fmt: skip

@@ -130,6 +130,8 @@ def _counted(name: str, texts: Sequence[str], today: dt.date) -> list[Reading]:
     numbers = [float(match[0].replace(",", ".")) for match in matches if match]
     if len(numbers) < _ENOUGH * len(texts):
         return []
+    if min(numbers) >= 1850 and max(numbers) <= 2100:
+        return []  # years
     years = {}
     for form, (since, a_day) in forms.COUNTS.items():
         low, high = (since.year + n / a_day / 365.25 for n in (min(numbers), max(numbers)))
@@ -218,4 +220,16 @@ def is_total(text: str) -> bool:
     return (
         bare in TOTALS
         or re.fullmatch(rf"(?:{'|'.join(map(re.escape, TOTALS))})[\s:].*", bare) is not None
+    )
+
+
+def is_filler(value: float | dt.date, reading: Reading) -> bool:
+    """Whether a number or day looks like one that stands for none, such as -999 or 9999-12-31."""
+    if isinstance(value, dt.date):
+        return (value.month, value.day) in {(1, 1), (12, 30), (12, 31)} and (
+            value.year <= 1901 or value.year >= 2999
+        )
+    return (
+        reading.as_ == "amount"
+        and re.fullmatch(r"-9{2,9}|-8{3,9}|9{5,10}", f"{value:.0f}") is not None
     )

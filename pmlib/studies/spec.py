@@ -18,7 +18,10 @@ FileName = Annotated[str, Field(max_length=1000)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-IdForm = Literal["as-written", "without-leading-zeros", "without-point-zero", "in-lower-case"]
+IdForm = Literal[
+    "as-written", "without-leading-zeros", "without-point-zero", "as-number", "in-lower-case",
+    "without-signs", "digits-only",
+]  # fmt: skip
 
 
 class Strict(BaseModel):

@@ -71,7 +71,15 @@ DIRECTIONS: tuple[tuple[str, str], ...] = (
     ("outgoing", "incoming"), ("withdrawal", "deposit"), ("outflow", "inflow"), ("expense", "income"),
     ("payment", "receipt"), ("paid out", "paid in"), ("-", "+"), ("借", "贷"), ("借方", "贷方"), ("支出", "收入"),
     ("支", "收"), ("出", "入"), ("転出", "転入"), ("vydaj", "prijem"), ("výdaj", "příjem"), ("w", "d"),
-    ("расход", "приход"), ("дебет", "кредит"), ("0", "1"),
+    ("расход", "приход"), ("дебет", "кредит"), ("dr.", "cr."), ("d", "k"), ("debet", "credit"), ("debet", "kredit"),
+    ("debit", "kredit"), ("debito", "credito"), ("débito", "crédito"), ("débit", "credit"), ("debit entry", "credit entry"),
+    ("debits", "credits"), ("debited", "credited"), ("sollbuchung", "habenbuchung"), ("ausgabe", "einnahme"),
+    ("ausgaben", "einnahmen"), ("auszahlung", "einzahlung"), ("abgang", "zugang"), ("wd", "dep"), ("withdraw", "deposit"),
+    ("money out", "money in"), ("payment out", "payment in"), ("sent", "received"), ("spent", "received"),
+    ("expense", "revenue"), ("dépense", "recette"), ("sortie", "entrée"), ("gasto", "ingreso"), ("egreso", "ingreso"),
+    ("salida", "entrada"), ("saída", "entrada"), ("uscita", "entrata"), ("addebito", "accredito"), ("uit", "in"),
+    ("uitgave", "inkomst"), ("obciążenie", "uznanie"), ("wydatek", "wpływ"), ("出金", "入金"), ("转出", "转入"),
+    ("付", "收"), ("out", "into"),
 )  # fmt: skip
 """Pairs of words for money that went out of an account and came in."""
 
@@ -141,9 +149,10 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "kind": "kind type transactiontype category purpose buchungstext verwendungszweck art typ categorie tipo 交易类型 "
         "类型 摘要",
         "channel": "channel medium kanal canal kanaal 渠道 交易渠道",
-        "debit": "debit debitamount withdrawal withdrawals paidout moneyout soll lastschrift belastung montantdebit cargo "
-        "af 借方金额 借方 支出 支出金额",
-        "credit": "credit creditamount deposit deposits paidin moneyin haben gutschrift montantcredit abono bij "
+        "debit": "debit debits debitamount withdrawal withdrawals paidout moneyout soll lastschrift belastung montantdebit cargo "
+        "af auszahlung ausgabe ausgaben sortie depense gasto salida uscita debito debe dare outflow paymentout 借方金额 借方 支出 支出金额",
+        "credit": "credit creditamount deposit deposits paidin moneyin haben gutschrift montantcredit abono bij einzahlung "
+        "einnahme einnahmen entree recette ingreso entrada entrata credito haber avere inflow paymentin credits "
         "贷方金额 贷方 收入 存入 收入金额",
         "direction": "direction drcr dc dcindicator debitcredit creditdebit cdtdbtind sollhaben sh kennzeichen afbij "
         "sens sign indicator 借贷标志 借贷 收支 方向",
@@ -180,6 +189,7 @@ IDENTIFYING = (
     "name|mail|phone|mobile|tel|fax|address|street|strasse|iban|ssn|passport|birth_?number|tax|steuer|zip|post|plz|card"
     "|account|konto|kunde.*n|login|user|ip$|姓名|电话|手机|地址|身份证|卡号|账号|邮编|邮箱"
 )
+CODES = r"zip|postal|post_?code|plz|postleit|postnr|code_?post|c[oó]digo_?postal|cap$|phone|mobile|tel(?:ef|_?n|$)|fax|iban|bic$|ssn|邮编|电话|手机"
 SENSITIVE = (
     "relig|ethn|race|nation|health|disab|orient|politic|union|marital|famil|民族|国籍|婚姻|宗教"
 )
@@ -188,8 +198,8 @@ MEASURE = (
     "income|salary|balance|amount|revenue|sales|limit|score|age|einkommen|gehalt|saldo|umsatz|betrag|revenu|solde|ingres"
     "|renta|saldo|value|assets|wealth|volume|turnover|spend|收入|余额|资产|金额"
 )
-"""Parts of names (regular expressions) of days, of what identifies a person, of what is sensitive,
-of outcomes, and of measures whose values may all differ."""
+"""Parts of names (regular expressions) of days, of what identifies a person, of codes that are no
+numbers however few there are, of what is sensitive, of outcomes, and of measures whose values may all differ."""
 
 
 MARKETING: Mapping[str, str] = {
