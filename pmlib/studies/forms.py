@@ -26,12 +26,13 @@ _SIGNS = {
     "(": "\uff08", ")": "\uff09", "+": "\uff0b", **{str(i): chr(0xFF10 + i) for i in range(10)},
 }  # fmt: skip
 _FOLDED = {other: sign for sign, others in _SIGNS.items() for other in others}
+_TABLE = str.maketrans("".join(_FOLDED), "".join(_FOLDED.values()))
 
 
 def folded(text: str) -> str:
     """A number or day with its dashes, blanks, apostrophes and digits as ASCII has them, and without
     the signs by which spreadsheets are told that it is text ('12 and ="12")."""
-    bare = text.translate(str.maketrans(_FOLDED)).strip()
+    bare = text.translate(_TABLE).strip()
     return re.sub(r"""^(?:="?|')|"$""", "", bare)
 
 
@@ -59,6 +60,14 @@ DAY_FORMS = (*ORDERS, *COUNTS)
 """Order of the parts of a day, or what counts days or seconds."""
 
 _FAR = 2_000_000  # days, within which DuckDB knows a date
+
+
+def other_form(form: str) -> str:
+    """The form with which one is easily confused; empty where there is none."""
+    swapped = {"day-month-year": "month-day-year", "month-day-year": "day-month-year"}
+    if form in swapped:
+        return swapped[form]
+    return form.translate(str.maketrans(",.", ".,")) if separators(form) else ""
 
 
 def form_fault(reading: Reading) -> str:

@@ -187,14 +187,16 @@ def _column(
         if own_fits:
             fewest = min(fit.unread.unreadable for fit in own_fits)
             best = [fit for fit in own_fits if fit.unread.unreadable == fewest]
-            best = _told_apart(best, today)
+            best = _told_apart(best, today, connection, table, own)
             best = [_without_fillers(connection, table, own, fit) for fit in best]
             told = _kind(kind, best[0], connection, table, own)
             return replace(seen, kind=told, flag=flag, fits=tuple(best))
     return replace(seen, kind="flag" if flag else "text", flag=flag)
 
 
-def _told_apart(fits: list[Fit], today: dt.date) -> list[Fit]:
+def _told_apart(
+    fits: list[Fit], today: dt.date, connection: Connection, table: str, own: str
+) -> list[Fit]:
     """Leave out ways of reading that come to the same, or to days that no bank can know."""
     latest = today.replace(year=today.year + 40, day=1)
     ours = [
@@ -202,21 +204,16 @@ def _told_apart(fits: list[Fit], today: dt.date) -> list[Fit]:
         for fit in fits
         if fit.reading.as_ == "amount" or fit.high <= latest or fit.high.year == 9999
     ]
-    kept: list[Fit] = []
-    for fit in ours or fits:
-        if fit.reading.as_ == "amount" and any(
-            fit.fractions == other.fractions and (fit.low, fit.high) == (other.low, other.high)
-            for other in kept
-        ):
-            continue
-        if (
-            fit.reading.as_ == "day"
-            and fit.low == fit.high
-            and any((fit.low, fit.high) == (o.low, o.high) for o in kept)
-        ):
-            continue
-        kept.append(fit)
-    return kept
+    first, *others = ours or fits
+    if not others:
+        return [first]
+    values = [forms.reading_sql(own, fit.reading) for fit in (first, *others)]
+    differ = ", ".join(f"count(*) FILTER (v0 IS DISTINCT FROM v{i})" for i in range(1, len(values)))
+    chosen = ", ".join(f"{value} AS v{i}" for i, value in enumerate(values))
+    counts = connection.execute(
+        f"SELECT {differ} FROM (SELECT {chosen} FROM {quoted(table)})"  # noqa: S608
+    ).fetchall()[0]
+    return [first, *(fit for fit, n in zip(others, counts, strict=True) if n)]
 
 
 def _without_fillers(connection: Connection, table: str, own: str, fit: Fit) -> Fit:

@@ -197,6 +197,8 @@ def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
     parts += [f"{unread.missing:,} that say there is no value"] if unread.missing else []
     entry.unread = f"{raw.name}: of {unread.filled:,} filled cells {' and '.join(parts)}: {shown}"
     share = unread.unreadable / unread.filled
+    if _in_other_form(raw, entry, table, cells):
+        return
     if share > LIMIT:
         entry.fields["unreadable"] = ASK
         entry.question += [
@@ -205,6 +207,42 @@ def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
             "May they count as empty? Then write the share that may, such as "
             f"{min(1.0, -(-share * 100 // 1) / 100):.2f}; else mend them, or the form.",
         ]
+
+
+def _in_other_form(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> bool:
+    """Ask where a column holds a second form too: cells that both can read may be of either."""
+    reading = raw.fits[0].reading
+    other = forms.other_form(reading.form)
+    if not raw.fits[0].unread.unreadable or not other or entry.fields["form"] == ASK:
+        return False
+    own = as_text_sql(raw.name, cells.type_of(table.name, raw.name))
+    mine, others = (forms.reading_sql(own, reading.model_copy(update={"form": form}))
+                    for form in (reading.form, other))  # fmt: skip
+    only = f"({mine}) IS NULL AND ({others}) IS NOT NULL"
+    n = cells.count(table.name, only)
+    if not n:
+        return False
+    either = (
+        f"({mine}) IS DISTINCT FROM ({others}) AND ({mine}) IS NOT NULL AND ({others}) IS NOT NULL"
+    )
+    text = forms.text_sql(own)
+    shown = ", ".join(
+        f"{found!r} ({place})" for place, (found,) in cells.first(table.name, [text], only)
+    )
+    doubtful = "".join(
+        f" So {found!r} ({place}) may be {_shown(a)} ({reading.form}) or {_shown(b)} ({other}): {cells.count(table.name, either):,} "
+        "cells can be read both ways."
+        for place, (found, a, b) in cells.first(table.name, [text, mine, others], either, 1)
+    )
+    unread = raw.fits[0].unread
+    share = unread.unreadable / unread.filled
+    entry.fields["unreadable"] = ASK
+    entry.question += [
+        f"{table.label}, column {raw.name}: most cells are written as {reading.form}, but {n:,} as {other}: {shown}.{doubtful}",
+        "Mend the file; or, if all others are right, write the share of cells that may count as empty, such as "
+        f"{min(1.0, -(-share * 1000 // 1) / 1000):.3f}.",
+    ]  # fmt: skip
+    return True
 
 
 def _fillers(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:

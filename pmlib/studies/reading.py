@@ -244,7 +244,7 @@ def line_numbers(part: Part, records: Sequence[int]) -> list[int]:
         for _ in range(part.member.skip):
             file.readline()
         quote = {"quotechar": form.quote} if form.quote else {"quoting": csv.QUOTE_NONE}
-        reader = csv.reader(file, delimiter=form.delimiter, **quote)  # type: ignore[arg-type]
+        reader = csv.reader(file, delimiter=form.delimiter, **quote)
         number, before = -1 if form.header else 0, 0
         for row in reader:
             if row:

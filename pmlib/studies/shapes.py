@@ -67,8 +67,8 @@ def as_day(name: str, texts: Sequence[str], today: dt.date) -> list[Reading]:
         cut = {"year-month-day": (4, 6), "day-month-year": (2, 4), "month-day-year": (2, 4)}
         found = []
         for form, (first, second) in cut.items() if eight else {}.items():
-            parts = [(d[:first], d[first:second], d[second:]) for d in compact]
-            found += [r for r in _orders(parts, len(texts), today) if r.form == form]
+            cut_up = [(d[:first], d[first:second], d[second:]) for d in compact]
+            found += [r for r in _orders(cut_up, len(texts), today) if r.form == form]
         if not eight and hinted:
             found = _orders([(d[:2], d[2:4], d[4:]) for d in compact], len(texts), today)
         if found:

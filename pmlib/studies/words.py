@@ -8,7 +8,8 @@ from collections.abc import Mapping
 MISSING: Mapping[str, tuple[str, ...]] = {
     "text": ("n/a", "#n/a", "#nv", "null", "nan", "?", "-", "--", "(null)", "<na>", "\\n"),
     "number": ("n/a", "na", "n.a.", "#n/a", "#nv", "null", "none", "nan", "nil", "?", "-", "--", ".",
-               "(null)", "<na>", "\\n", "k.a.", "unknown", "unbekannt", "inconnu"),
+               "(null)", "<na>", "\\n", "0000-00-00", "00.00.0000", "00/00/0000", "0000/00/00", "00000000",
+               "0000-00-00 00:00:00", "keine angabe", "n.v.t.", "s/d", "n.v.", "k.a.", "unknown", "unbekannt", "inconnu"),
 }  # fmt: skip
 """Words for a value that is not there, in text (where NA may be a place) and in numbers and days."""
 
