@@ -1,6 +1,7 @@
 """How people write amounts, days, flags and ids: each form as SQL that reads it.
 
-Text that a form does not cover becomes null, never a wrong value; `pmlib.studies.reading` counts it.
+Text that a form does not cover becomes null, never a wrong value; `pmlib.studies.reading` counts
+it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ are whole amounts in groups."""
 BLANKS = r"\s\x{a0}\x{2007}\x{2009}\x{202f}\x{3000}\x{feff}"
 
 _SIGNS = {
-    "-": "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", " ": "\t\u00a0\u2007\u2009\u202f\u3000",
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d",
+    " ": "\t\u00a0\u2007\u2009\u202f\u3000",
     "'": "\u2018\u2019\u00b4`\uff07", ".": "\uff0e", ",": "\uff0c", "/": "\uff0f", ":": "\uff1a",
     "(": "\uff08", ")": "\uff09", "+": "\uff0b", **{str(i): chr(0xFF10 + i) for i in range(10)},
 }  # fmt: skip
@@ -30,8 +32,10 @@ _TABLE = str.maketrans("".join(_FOLDED), "".join(_FOLDED.values()))
 
 
 def folded(text: str) -> str:
-    """A number or day with its dashes, blanks, apostrophes and digits as ASCII has them, and without
-    the signs by which spreadsheets are told that it is text ('12 and ="12")."""
+    """A number or day with its dashes, blanks, apostrophes and digits as ASCII has them.
+
+    The signs by which spreadsheets are told that it is text, '12 and ="12", are left out.
+    """
     bare = text.translate(_TABLE).strip()
     return re.sub(r"""^(?:="?|')|"$""", "", bare)
 
@@ -122,7 +126,8 @@ def reading_sql(column: str, reading: Reading, *, ids: IdForm = "as-written") ->
     if reading.as_ == "flag":
         return _flag(text, reading)
     value = {"text": lambda: text, "customer": lambda: id_sql(text, ids),
-             "amount": lambda: _amount(text, reading), "day": lambda: _day(text, reading)}  # fmt: skip
+             "amount": lambda: _amount(text, reading),
+             "day": lambda: _day(text, reading)}  # fmt: skip
     if reading.as_ in {"amount", "day"} and not reading.missing:
         return value[reading.as_]()  # the usual words are neither
     return f"CASE WHEN NOT {is_missing_sql(text, reading)} THEN {value[reading.as_]()} END"
@@ -262,7 +267,8 @@ COMPACT = r"([0-9]{8}|[0-9]{6})(?:[^0-9].*)?|([0-9]{8})[0-9]{4}(?:[0-9]{2})?"
 """Regular expression of a day in digits alone, times behind."""
 
 _ORDERS = {
-    "year-month-day": ("abc", "^([0-9]{4}|[0-9]{2})([0-9]{2})([0-9]{2})(?:[^0-9].*|[0-9]{4}|[0-9]{6})?$", "%Y-%m-%d"),
+    "year-month-day": ("abc", ("^([0-9]{4}|[0-9]{2})([0-9]{2})([0-9]{2})"
+                       "(?:[^0-9].*|[0-9]{4}|[0-9]{6})?$"), "%Y-%m-%d"),
     "day-month-year": ("cba", "^([0-9]{2})([0-9]{2})([0-9]{4}|[0-9]{2})(?:[^0-9].*)?$", "%d-%m-%Y"),
     "month-day-year": ("cab", "^([0-9]{2})([0-9]{2})([0-9]{4}|[0-9]{2})(?:[^0-9].*)?$", "%m-%d-%Y"),
 }  # fmt: skip
@@ -291,7 +297,8 @@ def _day(text: str, reading: Reading) -> str:
     usual = " ".join(
         f"WHEN '{sign}' THEN try_strptime({text}, '{digits.replace('-', sign)}')" for sign in ".-/"
     )
-    quick = f"CASE WHEN strlen({text}) = 10 THEN CASE substr({text}, {sign_at}, 1) {usual} END::DATE END"
+    usual = f"CASE substr({text}, {sign_at}, 1) {usual} END::DATE"
+    quick = f"CASE WHEN strlen({text}) = 10 THEN {usual} END"
     return f"coalesce({quick}, {any_other})"
 
 

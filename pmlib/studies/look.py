@@ -101,7 +101,8 @@ def _batch(
     texts = {name: as_text_sql(name, dtype) for name, dtype in types.items()}
     chosen = ", ".join(f"{forms.text_sql(text)} AS {quoted(name)}" for name, text in texts.items())
     sample = connection.execute(
-        f"SELECT {chosen} FROM {quoted(table)} USING SAMPLE reservoir({_SAMPLE} ROWS) REPEATABLE (1)"  # noqa: S608
+        f"SELECT {chosen} FROM {quoted(table)} "  # noqa: S608
+        f"USING SAMPLE reservoir({_SAMPLE} ROWS) REPEATABLE (1)"
     ).fetchall()
     columns = (
         dict(zip(types, zip(*sample, strict=True), strict=True))
@@ -126,10 +127,12 @@ def _batch(
                 f"min({value})",
                 f"max({value})",
             ]
-            wanted += ([f"count(*) FILTER ({value} < 0)", f"count(*) FILTER ({value} <> floor({value}))"]
+            below, broken = f"{value} < 0", f"{value} <> floor({value})"
+            wanted += ([f"count(*) FILTER ({below})", f"count(*) FILTER ({broken})"]
                        if reading.as_ == "amount" else ["0", "0"])  # fmt: skip
     numbers = iter(connection.execute(
-        f"SELECT {', '.join(wanted)} FROM (SELECT {', '.join(inner)} FROM {quoted(table)})"  # noqa: S608
+        f"SELECT {', '.join(wanted)} "  # noqa: S608
+        f"FROM (SELECT {', '.join(inner)} FROM {quoted(table)})"
     ).fetchall()[0])  # fmt: skip
     for name, readings in proposed.items():
         filled, distinct = itertools.islice(numbers, 2)
@@ -154,19 +157,22 @@ def _proposals(
         )
         return [Reading(as_="amount", form="1234.56")] if numeric else []
     texts = list(dict.fromkeys(text for text in sample if text is not None))
-    return [*shapes.as_day(name, texts, today), *shapes.as_number(name, texts)]
+    return [*shapes.as_day(name, texts, today), *shapes.as_number(texts)]
 
 
 def _values(connection: Connection, table: str, own: str) -> dict[str, int]:
     text = forms.text_sql(own)
-    query = f"SELECT {text} AS v, count(*) AS n FROM {quoted(table)} WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v"  # noqa: S608
+    query = (
+        f"SELECT {text} AS v, count(*) AS n FROM {quoted(table)} "  # noqa: S608
+        "WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v"
+    )
     return dict(connection.execute(query).fetchall())
 
 
 def _column(
-    name: str, dtype: str, filled: int, distinct: int, fits: Sequence[Fit], values: Mapping[str, int],
-    sample: Sequence[str | None], own: str, connection: Connection, table: str,
-    today: dt.date,
+    name: str, dtype: str, filled: int, distinct: int, fits: Sequence[Fit],
+    values: Mapping[str, int], sample: Sequence[str | None], own: str, connection: Connection,
+    table: str, today: dt.date,
 ) -> RawColumn:  # fmt: skip
     samples = tuple(itertools.islice(dict.fromkeys(text for text in sample if text), 3))
     seen = RawColumn(name, "text", filled, distinct, (), None, values, samples, dtype != "VARCHAR")
@@ -250,7 +256,7 @@ def _without_fillers(connection: Connection, table: str, own: str, fit: Fit) -> 
 def _kind(kind: str, fit: Fit, connection: Connection, table: str, own: str) -> str:
     if kind == "day":
         return "date"
-    if fit.fractions or fit.reading.form not in {"1234.56"}:
+    if fit.fractions or fit.reading.form != "1234.56":
         return "number"
     padded = f"SELECT count(*) FROM {quoted(table)} WHERE regexp_matches({own}, '^0[0-9]')"  # noqa: S608
     return "text" if connection.execute(padded).fetchall()[0][0] else "whole"

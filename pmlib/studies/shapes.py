@@ -25,7 +25,7 @@ _COMPACT = re.compile(forms.COMPACT)
 _BIRTH = r"birth|born|dob|geb|naiss|nacim|geboor|出生|生"
 
 
-def as_number(name: str, texts: Sequence[str]) -> list[Reading]:
+def as_number(texts: Sequence[str]) -> list[Reading]:
     """Forms in which texts may be amounts; two where a point or comma can mean either thing."""
     cells = [text for text in texts if text.lower() not in MISSING["number"]]
     found = [match for text in cells if (match := _AMOUNT.fullmatch(forms.folded(text)))]
@@ -114,9 +114,7 @@ def _short(days: Sequence[tuple[str, str]]) -> bool:
 
 
 def _reversed(days: Sequence[tuple[str, str]]) -> bool:
-    """Whether so many days fall on so few days of the month, in so many years, that what seems to
-    be the year is the day.
-    """
+    """Whether what seems to be the day is the year: many days, few of a month, in many years."""
     years, within = ({part[i] for part in days} for i in (0, 1))
     return len(set(days)) >= 30 and len(within) <= 6 and len(years) >= 4 * len(within)
 

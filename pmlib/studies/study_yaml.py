@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pmlib.studies.asks import ASK
+from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.joins import Meeting
 from pmlib.studies.look import RawColumn
 from pmlib.studies.mapping import Use
-from pmlib.studies.proposals import Cells, Entry
 from pmlib.studies.reading import quoted
 from pmlib.studies.statements import Statement
 
