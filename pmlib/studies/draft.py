@@ -20,11 +20,12 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.errors import StudyError
 from pmlib.files import written_whole
 from pmlib.studies import asks, forms, joins, shapes
+from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.declare import declare, grouped
 from pmlib.studies.fetch import RawFile, writable
 from pmlib.studies.look import RawColumn, look
 from pmlib.studies.mapping import Table, Use, assign
-from pmlib.studies.proposals import Cells, Entry, entries
+from pmlib.studies.proposals import entries
 from pmlib.studies.reading import Part, quoted
 from pmlib.studies.sources import as_declared, parts_of
 from pmlib.studies.spec import SPEC_FILE, Source

@@ -14,7 +14,10 @@ from pmlib.studies.mapping import Table, Use, could_be_key, customer_column
 from pmlib.studies.reading import as_text_sql, quoted
 from pmlib.studies.spec import IdForm
 
-_CHANGES: tuple[IdForm, ...] = ("without-leading-zeros", "without-point-zero", "in-lower-case")
+_CHANGES: tuple[IdForm, ...] = (
+    "without-leading-zeros", "without-point-zero", "as-number", "in-lower-case", "without-signs",
+    "digits-only",
+)  # fmt: skip
 _MEETING = 0.5
 """Share of a column's values that must be keys of another table for it to name customers."""
 _REPEATED = 0.2
@@ -34,8 +37,8 @@ class Meeting:
     @property
     def best(self) -> IdForm:
         """The change under which most ids meet; as-written where none helps."""
-        change = max(self.changed, key=lambda form: self.changed[form], default="as-written")
-        return change if self.changed.get(change, 0) > self.as_written else "as-written"
+        change = max(self.changed, key=lambda form: self.changed[form])
+        return change if self.changed[change] > self.as_written else "as-written"
 
 
 def customer_columns(connection: Connection, tables: Sequence[Table]) -> dict[str, RawColumn]:
@@ -179,7 +182,8 @@ def _differing(
     """Customers with several rows, and by column those whose rows differ in it."""
     key = quoted(customer.name)
     others = [c.name for c in table.columns if c.name != customer.name]
-    repeated, found = 0, {}
+    repeated = 0
+    found: dict[str, int] = {}
     for start in range(0, len(others), 16):
         names = others[start : start + 16]
         counts = ", ".join(

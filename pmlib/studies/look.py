@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from duckdb import DuckDBPyConnection as Connection
@@ -23,6 +23,8 @@ _SAMPLE = 1_000  # rows from which forms are proposed
 _BATCH = 8  # columns a scan
 _FEW = 40
 """A column with at most so many different values is looked at value by value."""
+_REPEATED = 2
+"""So often at least a value occurs that stands for none."""
 _READABLE = 0.8
 """Share of the filled cells that a form must read to be taken."""
 
@@ -99,7 +101,8 @@ def _batch(
     texts = {name: as_text_sql(name, dtype) for name, dtype in types.items()}
     chosen = ", ".join(f"{forms.text_sql(text)} AS {quoted(name)}" for name, text in texts.items())
     sample = connection.execute(
-        f"SELECT {chosen} FROM {quoted(table)} USING SAMPLE reservoir({_SAMPLE} ROWS) REPEATABLE (1)"  # noqa: S608
+        f"SELECT {chosen} FROM {quoted(table)} "  # noqa: S608
+        f"USING SAMPLE reservoir({_SAMPLE} ROWS) REPEATABLE (1)"
     ).fetchall()
     columns = (
         dict(zip(types, zip(*sample, strict=True), strict=True))
@@ -124,10 +127,12 @@ def _batch(
                 f"min({value})",
                 f"max({value})",
             ]
-            wanted += ([f"count(*) FILTER ({value} < 0)", f"count(*) FILTER ({value} <> floor({value}))"]
+            below, broken = f"{value} < 0", f"{value} <> floor({value})"
+            wanted += ([f"count(*) FILTER ({below})", f"count(*) FILTER ({broken})"]
                        if reading.as_ == "amount" else ["0", "0"])  # fmt: skip
     numbers = iter(connection.execute(
-        f"SELECT {', '.join(wanted)} FROM (SELECT {', '.join(inner)} FROM {quoted(table)})"  # noqa: S608
+        f"SELECT {', '.join(wanted)} "  # noqa: S608
+        f"FROM (SELECT {', '.join(inner)} FROM {quoted(table)})"
     ).fetchall()[0])  # fmt: skip
     for name, readings in proposed.items():
         filled, distinct = itertools.islice(numbers, 2)
@@ -152,29 +157,30 @@ def _proposals(
         )
         return [Reading(as_="amount", form="1234.56")] if numeric else []
     texts = list(dict.fromkeys(text for text in sample if text is not None))
-    return [*shapes.as_day(name, texts, today), *shapes.as_number(name, texts)]
+    return [*shapes.as_day(name, texts, today), *shapes.as_number(texts)]
 
 
 def _values(connection: Connection, table: str, own: str) -> dict[str, int]:
     text = forms.text_sql(own)
-    query = f"SELECT {text} AS v, count(*) AS n FROM {quoted(table)} WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v"  # noqa: S608
+    query = (
+        f"SELECT {text} AS v, count(*) AS n FROM {quoted(table)} "  # noqa: S608
+        "WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v"
+    )
     return dict(connection.execute(query).fetchall())
 
 
 def _column(
-    name: str, dtype: str, filled: int, distinct: int, fits: Sequence[Fit], values: Mapping[str, int],
-    sample: Sequence[str | None], own: str, connection: Connection, table: str,
-    today: dt.date,
+    name: str, dtype: str, filled: int, distinct: int, fits: Sequence[Fit],
+    values: Mapping[str, int], sample: Sequence[str | None], own: str, connection: Connection,
+    table: str, today: dt.date,
 ) -> RawColumn:  # fmt: skip
     samples = tuple(itertools.islice(dict.fromkeys(text for text in sample if text), 3))
-    said = {"filled": filled, "distinct": distinct, "values": values, "samples": samples,
-            "is_typed": dtype != "VARCHAR"}  # fmt: skip
+    seen = RawColumn(name, "text", filled, distinct, (), None, values, samples, dtype != "VARCHAR")
     if filled == 0:
-        return RawColumn(name, "empty", **said)
+        return replace(seen, kind="empty")
     if dtype == "BOOLEAN":
-        return RawColumn(
-            name, "flag", **said, flag=Reading(as_="flag", yes_words=["true"], no_words=["false"])
-        )
+        truth = Reading(as_="flag", yes_words=["true"], no_words=["false"])
+        return replace(seen, kind="flag", flag=truth)
     blanks = len([text for text in sample if text is None]) > 0
     flag = shapes.as_flag(values, blanks=blanks) if values else None
     for kind in ("day", "amount"):
@@ -187,18 +193,16 @@ def _column(
         if own_fits:
             fewest = min(fit.unread.unreadable for fit in own_fits)
             best = [fit for fit in own_fits if fit.unread.unreadable == fewest]
-            best = _told_apart(best, today)
-            return RawColumn(
-                name,
-                _kind(kind, best[0], connection, table, own),
-                **said,
-                flag=flag,
-                fits=tuple(best),
-            )
-    return RawColumn(name, "flag" if flag else "text", **said, flag=flag)
+            best = _told_apart(best, today, connection, table, own)
+            best = [_without_fillers(connection, table, own, fit) for fit in best]
+            told = _kind(kind, best[0], connection, table, own)
+            return replace(seen, kind=told, flag=flag, fits=tuple(best))
+    return replace(seen, kind="flag" if flag else "text", flag=flag)
 
 
-def _told_apart(fits: list[Fit], today: dt.date) -> list[Fit]:
+def _told_apart(
+    fits: list[Fit], today: dt.date, connection: Connection, table: str, own: str
+) -> list[Fit]:
     """Leave out ways of reading that come to the same, or to days that no bank can know."""
     latest = today.replace(year=today.year + 40, day=1)
     ours = [
@@ -206,27 +210,53 @@ def _told_apart(fits: list[Fit], today: dt.date) -> list[Fit]:
         for fit in fits
         if fit.reading.as_ == "amount" or fit.high <= latest or fit.high.year == 9999
     ]
-    kept: list[Fit] = []
-    for fit in ours or fits:
-        if fit.reading.as_ == "amount" and any(
-            fit.fractions == other.fractions and (fit.low, fit.high) == (other.low, other.high)
-            for other in kept
-        ):
+    first, *others = ours or fits
+    if not others:
+        return [first]
+    values = [forms.reading_sql(own, fit.reading) for fit in (first, *others)]
+    differ = ", ".join(f"count(*) FILTER (v0 IS DISTINCT FROM v{i})" for i in range(1, len(values)))
+    chosen = ", ".join(f"{value} AS v{i}" for i, value in enumerate(values))
+    counts = connection.execute(
+        f"SELECT {differ} FROM (SELECT {chosen} FROM {quoted(table)})"  # noqa: S608
+    ).fetchall()[0]
+    return [first, *(fit for fit, n in zip(others, counts, strict=True) if n)]
+
+
+def _without_fillers(connection: Connection, table: str, own: str, fit: Fit) -> Fit:
+    """The form without the lowest and highest values that stand for none, where they repeat."""
+    text, value = forms.text_sql(own), forms.reading_sql(own, fit.reading)
+    is_day = fit.reading.as_ == "day"
+    missing = []
+    for end in (fit.low, fit.high):
+        if end is None or not shapes.is_filler(end, fit.reading):
             continue
-        if (
-            fit.reading.as_ == "day"
-            and fit.low == fit.high
-            and any((fit.low, fit.high) == (o.low, o.high) for o in kept)
-        ):
-            continue
-        kept.append(fit)
-    return kept
+        shown = f"DATE {forms.quoted_text(str(end))}" if is_day else repr(end)
+        n, word, lower = connection.execute(
+            f"SELECT count(*) FILTER (v = {shown}), min(t) FILTER (v = {shown}), "  # noqa: S608
+            f"{'0' if is_day else f'count(*) FILTER (v < 0 AND v <> {shown})'} "
+            f"FROM (SELECT {text} AS t, {value} AS v FROM {quoted(table)})"
+        ).fetchall()[0]
+        if n >= _REPEATED and not (lower and not is_day and end < 0):
+            missing.append(word)  # -999 among other amounts below zero would be one of them
+    if not missing:
+        return fit
+    reading = fit.reading.model_copy(update={"missing": missing})
+    value = forms.reading_sql(own, reading)
+    read, low, high, negative = connection.execute(
+        f"SELECT count(v), min(v), max(v), {'0' if is_day else 'count(*) FILTER (v < 0)'} "  # noqa: S608
+        f"FROM (SELECT {value} AS v FROM {quoted(table)})"
+    ).fetchall()[0]
+    gone = fit.unread.missing + fit.read - read
+    unread = replace(fit.unread, missing=gone)
+    return replace(
+        fit, reading=reading, read=read, unread=unread, low=low, high=high, negative=negative
+    )
 
 
 def _kind(kind: str, fit: Fit, connection: Connection, table: str, own: str) -> str:
     if kind == "day":
         return "date"
-    if fit.fractions or fit.reading.form not in {"1234.56"}:
+    if fit.fractions or fit.reading.form != "1234.56":
         return "number"
     padded = f"SELECT count(*) FROM {quoted(table)} WHERE regexp_matches({own}, '^0[0-9]')"  # noqa: S608
     return "text" if connection.execute(padded).fetchall()[0][0] else "whole"

@@ -15,9 +15,11 @@ from pmlib.schema import CONTRACTS
 from pmlib.studies import shapes
 from pmlib.studies.look import RawColumn
 from pmlib.studies.words import (
+    CODES,
     DATE_HINT,
     HINTS,
     IDENTIFYING,
+    MARKETING,
     MEASURE,
     OUTCOME,
     PRODUCT_WORDS,
@@ -27,6 +29,9 @@ from pmlib.studies.words import (
 
 _MANY = 50
 """A text column with more different values than this is no category."""
+
+_SIDES = 6
+"""A column with more different values than this says no direction of money."""
 
 Shape = Literal["rows", "ids", "wide", "constants", "last", "newest", "pairs"]
 
@@ -175,7 +180,38 @@ def _fit(kind: str, table: Table, customer: RawColumn | None) -> Use | None:
 def match(kind: str, table: Table, customer: RawColumn | None) -> dict[str, RawColumn]:
     """Find the columns of a contract: by name where the values are of its kind, else by type."""
     named = _by_name(kind, table, customer)
-    return named | _by_type(kind, table, named)
+    named |= _by_type(kind, table, named)
+    return named | _unread(kind, table, named)
+
+
+def _unread(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[str, RawColumn]:
+    """Columns that are called days or amounts, and whose texts no form reads: how is asked."""
+    found: dict[str, RawColumn] = {}
+    for target, words in SYNONYMS[kind].items():
+        wanted = _WANTED.get(target) or CONTRACTS[kind].columns[target].kind
+        if target in named or wanted not in {"date", "number"}:
+            continue
+        taken = [*named.values(), *found.values()]
+        by_name = {_bare(c.name): c for c in reversed(table.columns)
+                   if c not in taken and c.distinct > 7
+                   and (c.kind == "text" or (wanted == "date" and _from_1850(c)))}  # fmt: skip
+        hit = next((by_name[word] for word in words.split() if word in by_name), None)
+        if hit is not None:
+            found[target] = hit
+    return found
+
+
+def _from_1850(column: RawColumn) -> bool:
+    """Whether numbers may be years or months, but no days of a month."""
+    return column.kind in {"whole", "number"} and column.fits[0].low >= 1850
+
+
+def _bare(name: str) -> str:
+    """A plain name without units behind it, such as (EUR) or in Euro."""
+    return plain(re.sub(_UNIT, "", name)) or plain(name)
+
+
+_UNIT = r"(?i)\s*[(\[].*?[)\]]\s*$|[\s_]+(?:in[\s_]+)?(?:eur|euros?|usd|gbp|chf|cny|rmb|inr|pln|czk|sek|us\$)\s*$"
 
 
 def _by_name(kind: str, table: Table, customer: RawColumn | None) -> dict[str, RawColumn]:
@@ -187,11 +223,17 @@ def _by_name(kind: str, table: Table, customer: RawColumn | None) -> dict[str, R
             continue
         wanted = _WANTED.get(target) or CONTRACTS[kind].columns[target].kind
         free = [c for c in table.columns if c not in matched.values() and _may_be(c, wanted)]
-        by_name = {plain(column.name): column for column in reversed(free)}
+        by_name = {_bare(column.name): column for column in reversed(free)}
+        by_name |= {plain(column.name): column for column in reversed(free)}
         hit = next((by_name[word] for word in words.split() if word in by_name), None)
         if hit is not None:
             matched[target] = hit
-    if "direction" in matched and shapes.as_direction(matched["direction"].values) is None:
+    if kind == "customers" and not MARKETING.keys() & matched.keys():
+        free = [c for c in table.columns if c not in matched.values() and _may_be(c, "flag")]
+        hits = [(target, c) for target, part in MARKETING.items() for c in free
+                if c.filled and re.search(part, c.name, re.IGNORECASE)]  # fmt: skip
+        matched |= dict(hits[:1])
+    if "direction" in matched and not 1 <= matched["direction"].distinct <= _SIDES:
         del matched["direction"]
     return matched
 
@@ -221,7 +263,8 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
         found = {"booked_on": [c for c in dates if c.filled >= 0.95 * table.rows]}
         if not {"debit", "credit"} <= named.keys():
             found["amount"] = [c for c in signed if c.filled >= 0.95 * table.rows]
-        pairs = [c for c in free if c.kind in {"text", "flag"} and shapes.as_direction(c.values)]
+        pairs = [c for c in table.columns if c.kind in {"text", "flag"} and c is not customer
+                 and shapes.as_direction(c.values)]  # fmt: skip
         found["direction"] = pairs if named.get("amount") and not named["amount"].signed else []
     return {
         target: columns[0]
@@ -241,9 +284,8 @@ def _may_be(column: RawColumn, wanted: str) -> bool:
         "flag": {"flag", "whole"},
     }  # fmt: skip
     if wanted == "flag":
-        return column.flag is not None or (
-            column.kind in {"whole", "text", "flag"} and column.distinct <= 3
-        )
+        few = column.kind in {"whole", "text", "flag", "number"} and column.distinct <= 3
+        return column.flag is not None or few or column.kind == "date"
     if column.kind == "number" and wanted == "key":
         return False
     return column.kind in kinds[wanted]
@@ -331,6 +373,8 @@ def _no_attribute(column: RawColumn, rows: int) -> str:
         column.kind == "text" or column.distinct > _MANY
     ):
         return "seems to identify a person, a place or an account"
+    if column.kind in {"whole", "number"} and re.search(CODES, name, re.IGNORECASE):
+        return "a code, whose size means nothing"
     if column.kind == "text" and column.distinct > _MANY:
         return f"{column.distinct:,} different texts: no category"
     if column.kind == "whole" and nearly_unique and not re.search(MEASURE, name, re.IGNORECASE):

@@ -2,64 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from duckdb import DuckDBPyConnection as Connection
-
 from pmlib.schema import CONTRACTS
-from pmlib.studies import forms, shapes
+from pmlib.studies import forms
 from pmlib.studies.asks import ASK
+from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.look import Fit, RawColumn
 from pmlib.studies.mapping import Table, Use
-from pmlib.studies.reading import Part, as_text_sql, line_numbers, quoted
+from pmlib.studies.meanings import direct, flag
 
 LIMIT = 0.01
 """Share of unreadable cells above which the draft asks."""
-
-
-@dataclass
-class Entry:
-    """How a column is read: the fields of study.yaml, a question above them, a guess beside."""
-
-    fields: dict[str, Any]
-    question: list[str] = field(default_factory=list)
-    guess: str = ""
-    unread: str = ""
-
-
-class Cells:
-    """Looks up single cells of raw tables, with the lines on which they stand."""
-
-    def __init__(self, connection: Connection, parts: dict[str, list[Part]]) -> None:
-        self._connection, self._parts = connection, parts
-
-    def first(
-        self, table: str, shown: Sequence[str], where: str, n: int = 3
-    ) -> list[tuple[str, tuple]]:
-        """The first rows that a condition holds for: where they stand, and what is shown of them."""
-        for part in self._parts[table]:
-            query = (
-                f"SELECT n, {', '.join(shown)} FROM (SELECT *, row_number() OVER () AS n "  # noqa: S608
-                f"FROM {quoted(part.view)}) WHERE {where} ORDER BY n LIMIT {n}"
-            )
-            rows = self._connection.execute(query).fetchall()
-            if rows:
-                lines = line_numbers(part, [row[0] for row in rows])
-                word = "row" if part.path is None else "line"
-                more = f" of {part.label}" if len(self._parts[table]) > 1 else ""
-                return [
-                    (f"{word} {line:,}{more}", row[1:])
-                    for line, row in zip(lines, rows, strict=True)
-                ]
-        return []
-
-    def type_of(self, table: str, column: str) -> str:
-        """Type of a raw column."""
-        rows = self._connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
-        return next(str(row[1]) for row in rows if row[0] == column)
 
 
 def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
@@ -83,7 +38,7 @@ def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
         ):
             own[use.snapshot.name] = _entry(use.snapshot, "", use.table, cells)
         if use.kind == "transactions":
-            _direct(use, own, cells)
+            direct(use, own, cells)
     return found
 
 
@@ -99,13 +54,13 @@ def _kind_of(kind: str, target: str) -> str:
 
 def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str = "") -> Entry:
     if wanted == "customer":
-        return Entry({"as": "customer"})
+        return _customer(raw, table, cells)
     if wanted in {"key", "text"} or (not wanted and raw.kind in {"text", "empty"}):
         return Entry({"as": "text"})
     if wanted == "flag" or (not wanted and raw.kind == "flag"):
-        return _flag(raw, table, cells, target)
+        return flag(raw, table, cells, target)
     if not raw.fits:
-        return Entry({"as": "text"})
+        return _unknown_form(raw, wanted, table, cells) if wanted else Entry({"as": "text"})
     entry = Entry({"as": raw.fits[0].reading.as_, "form": raw.fits[0].reading.form})
     if raw.fits[0].reading.pivot is not None:
         pivot = raw.fits[0].reading.pivot
@@ -118,9 +73,45 @@ def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str 
     return entry
 
 
+def _customer(raw: RawColumn, table: Table, cells: Cells) -> Entry:
+    """Ids as text; asked where a spreadsheet has rounded them."""
+    own = cells.text(table, raw)
+    rounded = f"regexp_full_match({own}, {forms.quoted_text(_POWER)})"
+    first = cells.first(table.name, [own], rounded, 1)
+    if not first:
+        return Entry({"as": "customer"})
+    n = cells.count(table.name, rounded)
+    ((place, (shown,)),) = first
+    return Entry(
+        {"as": ASK},
+        [(f"{table.label}, column {raw.name}, {place}: {shown!r} and {n - 1:,} more ids are "
+          "numbers that a spreadsheet has rounded, so that customers cannot be told apart. Can the "
+          "file be exported anew, as text?"),
+         'Then draft again. If these are their ids, write "customer".'],
+    )  # fmt: skip
+
+
+_POWER = r"[0-9]+(?:[.,][0-9]+)?[eE][+][0-9]+"
+
+
+def _unknown_form(raw: RawColumn, wanted: str, table: Table, cells: Cells) -> Entry:
+    """The question how a column is to be read that is called a day or an amount."""
+    text = cells.text(table, raw)
+    shown = cells.first(table.name, [text], f"{text} IS NOT NULL")
+    listed = ", ".join(f"{found!r} ({place})" for place, (found,) in shown)
+    kind = "day" if wanted == "date" else "amount"
+    known = forms.DAY_FORMS if kind == "day" else forms.AMOUNT_FORMS
+    return Entry(
+        {"as": kind, "form": ASK},
+        [f"{table.label}, column {raw.name}: no form of {kind}s reads {listed}. How is it written?",
+         (f"Write one of {', '.join(known)}; or change 'as' to text, remove 'form', and read it "
+         f"in the SQL.")],
+    )  # fmt: skip
+
+
 def _two_readings(raw: RawColumn, table: Table, cells: Cells) -> list[str]:
     """The question which of two forms is meant, with a cell that they read differently."""
-    own = as_text_sql(raw.name, cells.type_of(table.name, raw.name))
+    own = cells.own(table, raw)
     values = [forms.reading_sql(own, fit.reading) for fit in raw.fits]
     where = f"{forms.text_sql(own)} IS NOT NULL AND ({values[0]}) IS DISTINCT FROM ({values[1]})"
     shown = cells.first(table.name, [forms.text_sql(own), *values], where, 1)
@@ -146,6 +137,7 @@ def _shown(value: Any) -> str:
 def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
     """Say which cells a form does not read; ask where they are many."""
     fit = raw.fits[0]
+    _fillers(raw, entry, table, cells)
     unread = fit.unread
     if not (unread.unreadable or unread.missing):
         return
@@ -154,19 +146,77 @@ def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
     parts += [f"{unread.missing:,} that say there is no value"] if unread.missing else []
     entry.unread = f"{raw.name}: of {unread.filled:,} filled cells {' and '.join(parts)}: {shown}"
     share = unread.unreadable / unread.filled
+    if _in_other_form(raw, entry, table, cells):
+        return
     if share > LIMIT:
         entry.fields["unreadable"] = ASK
         entry.question += [
-            f"{table.label}, column {raw.name}: {unread.unreadable:,} of {unread.filled:,} filled cells "
-            f"({share:.1%}) are no {fit.reading.as_} written as {fit.reading.form}: {shown}.",
-            "May they count as empty? Then write the share that may, such as "
-            f"{min(1.0, -(-share * 100 // 1) / 100):.2f}; else mend them, or the form.",
+            (
+                f"{table.label}, column {raw.name}: {unread.unreadable:,} of {unread.filled:,} "
+                f"filled cells "
+                f"({share:.1%}) are no {fit.reading.as_} written as {fit.reading.form}: {shown}."
+            ),
+            (
+                "May they count as empty? Then write the share that may, such as "
+                f"{min(1.0, -(-share * 100 // 1) / 100):.2f}; else mend them, or the form."
+            ),
         ]
+
+
+def _in_other_form(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> bool:
+    """Ask where a column holds a second form too: cells that both can read may be of either."""
+    reading = raw.fits[0].reading
+    other = forms.other_form(reading.form)
+    if not raw.fits[0].unread.unreadable or not other or entry.fields["form"] == ASK:
+        return False
+    own = cells.own(table, raw)
+    mine, others = (forms.reading_sql(own, reading.model_copy(update={"form": form}))
+                    for form in (reading.form, other))  # fmt: skip
+    only = f"({mine}) IS NULL AND ({others}) IS NOT NULL"
+    n = cells.count(table.name, only)
+    if not n:
+        return False
+    either = (
+        f"({mine}) IS DISTINCT FROM ({others}) AND ({mine}) IS NOT NULL AND ({others}) IS NOT NULL"
+    )
+    text = forms.text_sql(own)
+    shown = ", ".join(
+        f"{found!r} ({place})" for place, (found,) in cells.first(table.name, [text], only)
+    )
+    doubtful = "".join(
+        f" So {found!r} ({place}) may be {_shown(a)} ({reading.form}) or {_shown(b)} ({other}): "
+        f"{cells.count(table.name, either):,} "
+        "cells can be read both ways."
+        for place, (found, a, b) in cells.first(table.name, [text, mine, others], either, 1)
+    )
+    unread = raw.fits[0].unread
+    share = unread.unreadable / unread.filled
+    entry.fields["unreadable"] = ASK
+    entry.question += [
+        (f"{table.label}, column {raw.name}: most cells are written as {reading.form}, but {n:,} "
+        f"as {other}: {shown}.{doubtful}"),
+        ("Mend the file; or, if all others are right, write the share of cells that may count as "
+        "empty, such as "
+        f"{min(1.0, -(-share * 1000 // 1) / 1000):.3f}."),
+    ]  # fmt: skip
+    return True
+
+
+def _fillers(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
+    """Say which values are taken to stand for none."""
+    text = cells.text(table, raw)
+    for word in raw.fits[0].reading.missing:
+        same = f"{text} = {forms.quoted_text(word)}"
+        place = "".join(f", first {place}" for place, _ in cells.first(table.name, ["1"], same, 1))
+        entry.fields.setdefault("missing", []).append(word)
+        n = cells.count(table.name, same)
+        said = f"{word} ({n:,} cells{place}) stands for no {raw.fits[0].reading.as_}"
+        entry.guess = "; ".join(filter(None, [entry.guess, said]))
 
 
 def unread_cells(raw: RawColumn, fit: Fit, table: Table, cells: Cells) -> list[tuple[str, str]]:
     """Up to three cells that a form does not read, the unreadable before those without a value."""
-    own = as_text_sql(raw.name, cells.type_of(table.name, raw.name))
+    own = cells.own(table, raw)
     text, value = forms.text_sql(own), forms.reading_sql(own, fit.reading)
     missing = forms.is_missing_sql(text, fit.reading)
     wrong = f"{text} IS NOT NULL AND ({value}) IS NULL"
@@ -181,64 +231,3 @@ def unread_cells(raw: RawColumn, fit: Fit, table: Table, cells: Cells) -> list[t
         else []
     )
     return [(place, str(shown)[:40]) for place, (shown,) in found[:3]]
-
-
-def _flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
-    """A flag by its words; where they are no known pair, the question which of them means yes."""
-    reading = raw.flag or shapes.one_sided_flag(list(raw.values))
-    if reading is None and raw.kind == "whole" and target == "responded":
-        return Entry({"as": "amount", "form": "1234.56"})  # how often: more than never
-    if reading is not None:
-        entry = Entry(
-            {"as": "flag", "yes_words": list(reading.yes_words), "no_words": list(reading.no_words)}
-        )
-        if "" in reading.no_words:
-            entry.guess = f"a blank cell of {raw.name!r} means no"
-        return entry
-    words = ", ".join(f"{value!r} ({n:,})" for value, n in list(raw.values.items())[:8])
-    meaning = {"marketing_opt_out": "the customer objects to marketing", "responded": "the customer responded",
-               "marketing_consent": "the customer agrees to marketing"}.get(target, "yes")  # fmt: skip
-    place = next(
-        (
-            f", {place}"
-            for place, _ in cells.first(
-                table.name, [quoted(raw.name)], f"{quoted(raw.name)} IS NOT NULL", 1
-            )
-        ),
-        "",
-    )
-    return Entry(
-        {"as": "flag", "yes_words": ASK, "no_words": list(raw.values)},
-        [f"{table.label}, column {raw.name}{place}: it holds {words}. Which of them mean that {meaning}?",
-         f"Write them in brackets, such as [{json.dumps(next(iter(raw.values), 'yes'), ensure_ascii=False)}]; all others mean that it is not so."],
-    )  # fmt: skip
-
-
-def _direct(use: Use, own: dict[str, Entry], cells: Cells) -> None:
-    """Say which way the money went, where amounts carry no sign of their own."""
-    raw = use.mapped.get("amount")
-    if raw is None or raw.signed or not raw.fits:
-        return
-    entry = own[raw.name]
-    told = use.mapped.get("direction")
-    if told is not None:
-        out, in_ = shapes.as_direction(told.values) or ([], [])
-        entry.fields |= {"direction": told.name, "out": out, "in": in_}
-        entry.guess = (
-            f"{told.name} {', '.join(out)}: money that went out; {', '.join(in_)}: that came in"
-        )
-        return
-    entry.fields["sign"] = ASK
-    fit = raw.fits[0]
-    first = cells.first(
-        use.table.name,
-        [forms.text_sql(as_text_sql(raw.name, cells.type_of(use.table.name, raw.name)))],
-        f"{quoted(raw.name)} IS NOT NULL",
-        1,
-    )
-    place = "".join(f", {place}: {text!r}" for place, (text,) in first)
-    entry.question += [
-        f"{use.table.label}, column {raw.name}{place}: all {fit.read:,} amounts are without a sign, and no column says which way the "
-        "money went. Did it come in (as-written), or go out, as in a file of purchases (spending)?",
-        'Write "as-written" or "spending".',
-    ]

@@ -118,7 +118,8 @@ def typed(connection: Connection, member: Member, parts: Sequence[Part], ids: Id
     """
     several = len(parts) > 1
     union = " UNION ALL BY NAME ".join(
-        f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} FROM {quoted(part.view)}"
+        f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} "  # noqa: S608
+        f"FROM {quoted(part.view)}"
         for part in parts
     )
     types = dict(_described(connection, union))
@@ -148,20 +149,24 @@ def typed(connection: Connection, member: Member, parts: Sequence[Part], ids: Id
     wanted += [f"count(*) FILTER ({rule})" for rule in left_out.values()]
     for name, (own, reading) in counted.items():
         text_of = forms.text_sql(own)
-        wanted += [f"count({text_of}) FILTER ({kept})", f"count({columns[name]}) FILTER ({kept} AND {text_of} IS NOT NULL)",
-                   f"count(*) FILTER ({kept} AND {forms.is_missing_sql(text_of, reading)})"]  # fmt: skip
+        missing = forms.is_missing_sql(text_of, reading)
+        wanted += [
+            f"count({text_of}) FILTER ({kept})",
+            f"count({columns[name]}) FILTER ({kept} AND {text_of} IS NOT NULL)",
+            f"count(*) FILTER ({kept} AND {missing})",
+        ]
     found, rows, *rest = connection.execute(
-        f"SELECT {', '.join(wanted)} FROM ({union})"
+        f"SELECT {', '.join(wanted)} FROM ({union})"  # noqa: S608
     ).fetchall()[0]
     taken_out = dict(zip(left_out, rest, strict=False))
     numbers = iter(rest[len(left_out) :])
     unread = []
     for name, (own, reading) in counted.items():
-        filled, read, missing = itertools.islice(numbers, 3)
-        lost = filled - missing - read
-        if lost or missing:
+        filled, read, nothing = itertools.islice(numbers, 3)
+        lost = filled - nothing - read
+        if lost or nothing:
             examples = _examples(connection, parts, own, columns[name], reading)
-            unread.append(Unread(name, filled, missing, lost, examples))
+            unread.append(Unread(name, filled, nothing, lost, examples))
             _require_few(unread[-1], reading, parts)
     labels = tuple(part.label for part in parts)
     return Account(member.table, labels, found, rows, taken_out, tuple(unread))
@@ -183,7 +188,8 @@ def as_text_sql(name: str, dtype: str) -> str:
     if dtype == "VARCHAR":
         return own
     if dtype in {"DOUBLE", "FLOAT"}:
-        return f"CASE WHEN {own} = floor({own}) AND abs({own}) < 9e15 THEN {own}::BIGINT::VARCHAR ELSE {own}::VARCHAR END"
+        whole = f"{own} = floor({own}) AND abs({own}) < 9e15"
+        return f"CASE WHEN {whole} THEN {own}::BIGINT::VARCHAR ELSE {own}::VARCHAR END"
     return f"{own}::VARCHAR"
 
 
@@ -222,7 +228,8 @@ def _examples(
     missing = forms.is_missing_sql(text, reading)
     for part in parts:
         query = (
-            f"SELECT n, {text} FROM (SELECT *, row_number() OVER () AS n FROM {quoted(part.view)}) "  # noqa: S608
+            f"SELECT n, {text} FROM "  # noqa: S608
+            f"(SELECT *, row_number() OVER () AS n FROM {quoted(part.view)}) "
             f"WHERE {text} IS NOT NULL AND ({sql}) IS NULL ORDER BY {missing}, n LIMIT {_EXAMPLES}"
         )
         rows = connection.execute(query).fetchall()
@@ -244,7 +251,7 @@ def line_numbers(part: Part, records: Sequence[int]) -> list[int]:
         for _ in range(part.member.skip):
             file.readline()
         quote = {"quotechar": form.quote} if form.quote else {"quoting": csv.QUOTE_NONE}
-        reader = csv.reader(file, delimiter=form.delimiter, **quote)  # type: ignore[arg-type]
+        reader = csv.reader(file, delimiter=form.delimiter, **quote)
         number, before = -1 if form.header else 0, 0
         for row in reader:
             if row:
@@ -267,5 +274,6 @@ def _require_few(unread: Unread, reading: Reading, parts: Sequence[Part]) -> Non
         rule=f"{reading.as_} {reading.form}".strip()
         + f"; at most {reading.unreadable:.3g} of the filled cells unreadable",
         found=unread.said(),
-        remedy="Correct 'read' in study.yaml, mend the cells, or raise 'unreadable' there if the cells may count as empty.",
+        remedy="Correct 'read' in study.yaml, mend the cells, or raise 'unreadable' there if the "
+        "cells may count as empty.",
     )

@@ -18,7 +18,10 @@ FileName = Annotated[str, Field(max_length=1000)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-IdForm = Literal["as-written", "without-leading-zeros", "without-point-zero", "in-lower-case"]
+IdForm = Literal[
+    "as-written", "without-leading-zeros", "without-point-zero", "as-number", "in-lower-case",
+    "without-signs", "digits-only",
+]  # fmt: skip
 
 
 class Strict(BaseModel):
@@ -76,19 +79,20 @@ class Reading(Strict):
     """What the column becomes: text, a number, a date, true or false, a customer's id."""
     form: str = ""
     """Of amounts, how 1234.56 is written there, such as 1.234,56; of days, the order of their
-    parts, such as day-month-year, or what counts them: excel, excel-1904, sas, unix."""
+    parts, such as day-month-year, or what counts
+    them: excel, excel-1904, sas, sas-seconds, unix, unix-days, unix-milliseconds, unix-microseconds."""
     sign: Literal["as-written", "spending"] = "as-written"
     """Of amounts without a sign: ``spending`` says that each is money that went out."""
     direction: str = ""
     """Of amounts: the column that says which way the money went."""
-    out: list[Word] = []
-    """What that column says of money that went out."""
-    in_: Annotated[list[Word], Field(alias="in")] = []
+    out: list[Blank] = []
+    """What that column says of money that went out; an empty text stands for a blank cell."""
+    in_: Annotated[list[Blank], Field(alias="in")] = []
     """What it says of money that came in; an amount beside any other word is unreadable."""
     pivot: Annotated[int, Field(ge=0, le=99)] | None = None
     """Of years of two digits: up to this one they are of the 21st century, later ones of the 20th."""
-    yes_words: list[Word] = []
-    """Of flags: what means true. (A key that is just yes would be no text for YAML.)"""
+    yes_words: list[Blank] = []
+    """Of flags: what means true; an empty text stands for a blank cell. (A key that is just yes would be no text for YAML.)"""
     no_words: list[Blank] = []
     """Of flags: what means false; an empty text stands for a blank cell."""
     missing: list[str] = []

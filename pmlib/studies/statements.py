@@ -103,13 +103,14 @@ def _columns(use: Use, as_of: dt.date) -> list[tuple[str, str]]:
         if raw is not None:
             found.append(_taken(use, target, column.kind, raw, as_of))
         elif use.kind == "transactions" and target == "amount":
-            paid, got = (own(use.mapped[name]) for name in ("debit", "credit"))
-            said = f"CHECK: {use.mapped['credit'].name!r} came in, {use.mapped['debit'].name!r} went out"
-            found.append((f"coalesce({got}, 0) - coalesce(abs({paid}), 0) AS amount", said))
+            found.append(_net(use.mapped["debit"], use.mapped["credit"]))
         elif target == "marketing_opt_out" and "marketing_consent" in use.mapped:
             consent = use.mapped["marketing_consent"]
             said = f"CHECK: from {consent.name!r}, which says who agrees"
-            found.append((_once(use, f"NOT {own(consent)}") + " AS marketing_opt_out", said))
+            not_given = "IS NULL" if consent.kind == "date" else "= false"
+            found.append(
+                (_once(use, f"{own(consent)} {not_given}") + " AS marketing_opt_out", said)
+            )
         elif use.shape == "wide" and target == "product_id":
             found.append(("product AS product_id", ""))
         elif (
@@ -125,6 +126,15 @@ def _columns(use: Use, as_of: dt.date) -> list[tuple[str, str]]:
     for name, raw, _ in use.attributes:
         found.append((f"{_once(use, own(raw))} AS {name}", f"CHECK: from {raw.name!r}"))
     return found
+
+
+def _net(paid: RawColumn, got: RawColumn) -> tuple[str, str]:
+    """Money that came in less money that went out, whatever the sign that it is written with."""
+    minus = "+" if paid.fits and paid.signed and paid.fits[0].high <= 0 else "-"
+    plus = "-" if got.fits and got.signed and got.fits[0].high <= 0 else ""
+    net = f"{plus}coalesce({own(got)}, 0) {minus} coalesce({own(paid)}, 0)"
+    sql = f"CASE WHEN coalesce({own(got)}, {own(paid)}) IS NOT NULL THEN {net} END AS amount"
+    return sql, f"CHECK: {got.name!r} came in, {paid.name!r} went out"
 
 
 def own(raw: RawColumn) -> str:
@@ -149,6 +159,8 @@ def _taken(use: Use, target: str, kind: str, raw: RawColumn, as_of: dt.date) -> 
         sql = f"{sql}::BIGINT"
     if kind == "flag" and raw.kind == "whole" and raw.flag is None:
         sql = f"{sql} > 0"
+    if kind == "flag" and raw.kind == "date":
+        sql = f"{sql} IS NOT NULL"
     if target == "product_id" and raw.is_typed:
         sql = f"{sql}::VARCHAR"
     if target != "customer_id":

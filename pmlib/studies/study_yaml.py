@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pmlib.studies.asks import ASK
+from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.joins import Meeting
 from pmlib.studies.look import RawColumn
 from pmlib.studies.mapping import Use
-from pmlib.studies.proposals import Cells, Entry
 from pmlib.studies.reading import quoted
 from pmlib.studies.statements import Statement
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pmlib.studies.draft import Drafted
 
 Lines = list[str]
+
+_MET = 0.5
+"""Where a smaller share of a file's ids are those of customers, that is asked about."""
 
 
 def study_yaml(
@@ -115,7 +118,7 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
 
 def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
     """The question whether ids are changed, where only then they join; else the counts."""
-    asked = [meeting for meeting in met if meeting.best != "as-written"]
+    asked = [m for m in met if m.best != "as-written" or m.as_written < _MET * m.ids]
     if not asked:
         return []
     key = customers.mapped["customer_id"]
@@ -134,12 +137,16 @@ def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
                                  ((meeting.table.label, theirs), (customers.table.label, ours)) for place, row in found)  # fmt: skip
         ways = "; ".join(
             f"{n:,} {form}" for form, n in meeting.changed.items() if n > meeting.as_written
-        )
+        ) or "and no known change brings more together"  # fmt: skip
         lines += _commented([
             f"{meeting.table.label}, column {meeting.column.name}: of {meeting.ids:,} ids {meeting.as_written:,} are found in "
             f"{customers.table.label} as-written, {ways}: {shown}.",
         ], "")  # fmt: skip
-    lines += _commented([f"Write as-written or {asked[0].best}."], "")
+    best = next((m.best for m in asked if m.best != "as-written"), "")
+    answer = f"Write as-written or {best}."
+    if not best:
+        answer = "Mend the ids in the files, or write as-written: rows of unknown customers are then left out."
+    lines += _commented([answer], "")
     return [*lines[1:], f"customer_ids: {ASK}"]
 
 

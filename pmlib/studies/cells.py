@@ -1,0 +1,69 @@
+"""Single cells of raw tables, and what a draft says of how a column is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from duckdb import DuckDBPyConnection as Connection
+
+from pmlib.studies import forms
+from pmlib.studies.look import RawColumn
+from pmlib.studies.mapping import Table
+from pmlib.studies.reading import Part, as_text_sql, line_numbers, quoted
+
+
+@dataclass
+class Entry:
+    """How a column is read: the fields of study.yaml, a question above them, a guess beside."""
+
+    fields: dict[str, Any]
+    question: list[str] = field(default_factory=list)
+    guess: str = ""
+    unread: str = ""
+
+
+class Cells:
+    """Looks up single cells of raw tables, with the lines on which they stand."""
+
+    def __init__(self, connection: Connection, parts: dict[str, list[Part]]) -> None:
+        self._connection, self._parts = connection, parts
+
+    def first(
+        self, table: str, shown: Sequence[str], where: str, n: int = 3
+    ) -> list[tuple[str, tuple]]:
+        """The first rows that a condition holds for: where they stand, what is shown of them."""
+        for part in self._parts[table]:
+            query = (
+                f"SELECT n, {', '.join(shown)} FROM (SELECT *, row_number() OVER () AS n "  # noqa: S608
+                f"FROM {quoted(part.view)}) WHERE {where} ORDER BY n LIMIT {n}"
+            )
+            rows = self._connection.execute(query).fetchall()
+            if rows:
+                lines = line_numbers(part, [row[0] for row in rows])
+                word = "row" if part.path is None else "line"
+                more = f" of {part.label}" if len(self._parts[table]) > 1 else ""
+                return [
+                    (f"{word} {line:,}{more}", row[1:])
+                    for line, row in zip(lines, rows, strict=True)
+                ]
+        return []
+
+    def count(self, table: str, where: str) -> int:
+        """How many rows a condition holds for."""
+        query = f"SELECT count(*) FROM {quoted(table)} WHERE {where}"  # noqa: S608
+        return int(self._connection.execute(query).fetchall()[0][0])
+
+    def type_of(self, table: str, column: str) -> str:
+        """Type of a raw column."""
+        rows = self._connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
+        return next(str(row[1]) for row in rows if row[0] == column)
+
+    def own(self, table: Table, raw: RawColumn) -> str:
+        """A raw column as the text that a form reads."""
+        return as_text_sql(raw.name, self.type_of(table.name, raw.name))
+
+    def text(self, table: Table, raw: RawColumn) -> str:
+        """The same without blanks around it."""
+        return forms.text_sql(self.own(table, raw))
