@@ -36,7 +36,9 @@ def folded(text: str) -> str:
 
     The signs by which spreadsheets are told that it is text, '12 and ="12", are left out.
     """
-    bare = text.translate(_TABLE).strip()
+    bare = text if text.isascii() else text.translate(_TABLE).strip()
+    if bare[:1] not in {"=", "'"} and bare[-1:] != '"':
+        return bare
     return re.sub(r"""^(?:="?|')|"$""", "", bare)
 
 
@@ -263,6 +265,8 @@ SPELLED = (
 """Regular expressions (RE2 and Python) of a day in three parts, numbers or names of months: with
 signs between, as 07APR2024, and as programs in C write it. Times may stand behind."""
 
+_SPELLED = [re.compile(pattern) for pattern in SPELLED]
+
 COMPACT = r"([0-9]{8}|[0-9]{6})(?:[^0-9].*)?|([0-9]{8})[0-9]{4}(?:[0-9]{2})?"
 """Regular expression of a day in digits alone, times behind."""
 
@@ -278,9 +282,12 @@ DuckDB reads by itself."""
 
 def spelled(text: str) -> tuple[str, ...] | None:
     """The three parts of a day that is written with signs or names, as they stand."""
-    apart = unicodedata.normalize("NFD", folded(text).lower())
-    bare = unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
-    return next((m.groups() for p in SPELLED if (m := re.match(p, bare))), None)
+    bare = folded(text).lower()
+    if not bare.isascii():
+        apart = unicodedata.normalize("NFD", bare)
+        kept = "".join(c for c in apart if not unicodedata.combining(c))
+        bare = unicodedata.normalize("NFC", kept)
+    return next((m.groups() for pattern in _SPELLED if (m := pattern.match(bare))), None)
 
 
 def _day(text: str, reading: Reading) -> str:

@@ -156,7 +156,10 @@ def _proposals(
             ("DOUBLE", "FLOAT", "DECIMAL")
         )
         return [Reading(as_="amount", form="1234.56")] if numeric else []
-    texts = list(dict.fromkeys(text for text in sample if text is not None))
+    texts = [text for text in sample if text is not None]
+    if len(different := dict.fromkeys(texts)) > _FEW:
+        # Each once is quicker; but of few, one bad word would weigh much.
+        texts = list(itertools.islice(different, _SAMPLE // 4))
     return [*shapes.as_day(name, texts, today), *shapes.as_number(texts)]
 
 

@@ -79,8 +79,8 @@ class Reading(Strict):
     """What the column becomes: text, a number, a date, true or false, a customer's id."""
     form: str = ""
     """Of amounts, how 1234.56 is written there, such as 1.234,56; of days, the order of their
-    parts, such as day-month-year, or what counts
-    them: excel, excel-1904, sas, sas-seconds, unix, unix-days, unix-milliseconds, unix-microseconds."""
+    parts, such as day-month-year, or what counts them: excel, excel-1904, sas, sas-seconds, unix,
+    unix-days, unix-milliseconds, unix-microseconds."""
     sign: Literal["as-written", "spending"] = "as-written"
     """Of amounts without a sign: ``spending`` says that each is money that went out."""
     direction: str = ""
@@ -92,7 +92,8 @@ class Reading(Strict):
     pivot: Annotated[int, Field(ge=0, le=99)] | None = None
     """Of years of two digits: up to this one they are of the 21st century, later ones of the 20th."""
     yes_words: list[Blank] = []
-    """Of flags: what means true; an empty text stands for a blank cell. (A key that is just yes would be no text for YAML.)"""
+    """Of flags: what means true; an empty text stands for a blank cell. (A key that is
+    just yes would be no text for YAML.)"""
     no_words: list[Blank] = []
     """Of flags: what means false; an empty text stands for a blank cell."""
     missing: list[str] = []
