@@ -9,6 +9,7 @@ and seeded random numbers (`uniform`).
 
 from __future__ import annotations
 
+import glob
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ class DuckDBEngine:
 
     def scan(self, source: str | Path) -> nw.LazyFrame:
         """Open a Parquet file."""
-        return nw.from_native(self._connection.read_parquet(str(source)))
+        return nw.from_native(self._connection.read_parquet(glob.escape(str(source))))
 
     def from_pandas(self, frame: pd.DataFrame) -> nw.LazyFrame:
         """Hand a small frame to DuckDB."""

@@ -7,6 +7,7 @@ spelling.
 
 from __future__ import annotations
 
+import glob
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,14 +47,15 @@ def settle_arms(connection: Connection, spec: StudySpec, path: Path) -> list[str
         Nobody says which of several arms is the control; an arm is declared that no row has; a
         contacted arm is called ``control``; shares of a campaign's arms do not add up to 1.
     """
-    described = connection.execute("DESCRIBE SELECT * FROM read_parquet($1)", [str(path)])
+    own = glob.escape(str(path))
+    described = connection.execute("DESCRIBE SELECT * FROM read_parquet($1)", [own])
     types = {name: dtype for name, dtype, *_ in described.fetchall()}
     wanted = {"arm": {"VARCHAR"}, "propensity": {"DOUBLE", "BIGINT"}}
     if "campaign_id" not in types or any(types.get(c) not in of for c, of in wanted.items()):
         return []  # the contract says what is wrong
     rows = connection.execute(
         "SELECT campaign_id::VARCHAR AS campaign, arm, count(*) AS n, count(propensity) AS known "
-        "FROM read_parquet($1) WHERE arm IS NOT NULL GROUP BY ALL ORDER BY ALL", [str(path)],
+        "FROM read_parquet($1) WHERE arm IS NOT NULL GROUP BY ALL ORDER BY ALL", [own],
     ).df()  # fmt: skip
     control = _control(rows, spec.control)
     notes = _renamed(rows, control)
@@ -209,7 +211,7 @@ def _write(connection: Connection, path: Path, rows: pd.DataFrame, *, forget: bo
         f"SELECT c.* REPLACE (coalesce(a.told, c.arm) AS arm, {known} AS propensity) "  # noqa: S608
         f"FROM read_parquet($p) c LEFT JOIN _arms a "
         "ON a.campaign = c.campaign_id::VARCHAR AND a.arm = c.arm",
-        params={"p": str(path)},
+        params={"p": glob.escape(str(path))},
     ).write_parquet(str(anew), compression="zstd")
     connection.unregister("_arms")
     anew.replace(path)

@@ -7,6 +7,7 @@ one run to the next (the clock, random numbers, samples) is refused.
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -29,8 +30,11 @@ def close(connection: Connection, paths: Iterable[Path], folders: Iterable[Path]
     those of UTC, whatever the machine's zone.
     """
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET allowed_paths = ?", [[str(path) for path in paths]])
-    connection.execute("SET allowed_directories = ?", [[str(folder) for folder in folders]])
+    # A path with signs of a pattern is asked for as the pattern that means just this path.
+    allowed = [text for path in paths for text in (str(path), glob.escape(str(path)))]
+    inside = [text for folder in folders for text in (str(folder), glob.escape(str(folder)))]
+    connection.execute("SET allowed_paths = ?", [allowed])
+    connection.execute("SET allowed_directories = ?", [inside])
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import collections
 import csv
+import glob
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -141,7 +142,7 @@ def _text(
     names = form.columns or header(path, form, where, is_sheet=opened.own_text)
     try:
         relation = connection.read_csv(
-            str(path),
+            glob.escape(str(path)),
             auto_detect=False,
             columns=dict.fromkeys(names, "VARCHAR"),
             header=form.header,
@@ -323,7 +324,7 @@ def _rows_as_expected(member: Member, rows: int, where: str) -> list[str]:
 
 def _parquet(connection: Connection, path: Path, name: str) -> None:
     try:
-        connection.read_parquet(str(path)).create_view(name)
+        connection.read_parquet(glob.escape(str(path))).create_view(name)
     except duckdb.Error as error:
         raise _unreadable("a Parquet file", str(path), telling(error)) from None
 
@@ -357,7 +358,7 @@ def _sqlite(connection: Connection, path: Path, inner: str, name: str, staging: 
         raise _not_in_database(path, "sqlite", inner, str(error)) from None
     finally:
         database.close()
-    connection.read_parquet(str(target)).create_view(name)
+    connection.read_parquet(glob.escape(str(target))).create_view(name)
 
 
 def _as_text(value: object) -> str | None:

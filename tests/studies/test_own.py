@@ -352,3 +352,14 @@ def test_a_spec_can_be_read_without_the_data(tmp_path):
     study_of(tmp_path, {"file": "people.csv"})
     (tmp_path / "people.csv").unlink()
     assert load_spec(tmp_path).title == "Own"
+
+
+def test_signs_of_patterns_in_a_path_are_nothing_but_letters(tmp_path):
+    for name, n in (("a?", 3), ("ab", 5), ("a*", 4), ("[a]", 6)):
+        (tmp_path / name).mkdir()
+        text = "customer_id,income\n" + "".join(f"{name}{i},{i}.5\n" for i in range(n))
+        (tmp_path / name / "people.csv").write_text(text)
+    for name, n in (("a?", 3), ("a*", 4), ("[a]", 6)):
+        study = drafted(tmp_path / name / "bank", [tmp_path / name / "people.csv"])
+        assert study.rows == {"customers": n}
+        assert check_study(tmp_path / name / "bank").set_index("column").different["income"] == n
