@@ -48,6 +48,7 @@ class Drafted:
     found: dict[str, int] = field(default_factory=dict)
     without: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     taken_out: dict[str, list[str]] = field(default_factory=dict)
+    prose: set[str] = field(default_factory=set)
 
 
 def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = None) -> str:
@@ -104,7 +105,7 @@ def _draft(
         home = staging / str(number)
         home.mkdir()
         said = declare(group, folder, names, home)
-        source = Drafted(said.fields, group, said.notes, said.unsure)
+        source = Drafted(said.fields, group, said.notes, said.unsure, prose=said.prose)
         parts |= _look(connection, source, home, today)
         sources.append(source)
     tables = [table for source in sources for table in source.tables]
@@ -177,6 +178,9 @@ def _look(
     ]
     found = {}
     for member in members:
+        if member.table in drafted.prose:
+            drafted.tables.append(Table(member.table, Path(member.file).name, 0, []))
+            continue
         parts = list(parts_of(connection, source, member, files, staging))
         several = len(parts) > 1
         union = " UNION ALL BY NAME ".join(
@@ -186,6 +190,11 @@ def _look(
         try:
             connection.execute(f"CREATE TABLE {quoted(member.table)} AS {union}")
         except duckdb.Error as error:
+            if len(connection.table(parts[0].view).columns) == 1:  # some lines hold no delimiter
+                drafted.prose.add(member.table)
+                drafted.notes.append(f"{parts[0].label}: its lines are no rows; it is no table")
+                drafted.tables.append(Table(member.table, parts[0].label, 0, []))
+                continue
             raise as_declared(parts[0].label, parts[0].member, error) from None
         found[member.table] = parts
         # What was decided on a sheet is said where it was declared.
@@ -211,29 +220,29 @@ def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
         row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
     }
     texts = [name for name, dtype in types.items() if dtype == "VARCHAR" and name != "_file"]
-    said, without = [], {}
+    said: list[str] = []
+    without: dict[str, list[str]] = {}
     if len(texts) > 1:
         same = " AND ".join(
-            f"trim({quoted(name)}) = {forms.quoted_text(name.strip())}" for name in texts
+            f"lower(trim({quoted(name)})) = {forms.quoted_text(name.strip().lower())}"
+            for name in texts
         )
+        written = f"SELECT DISTINCT trim({quoted(texts[0])}) FROM {quoted(table)} WHERE {same}"  # noqa: S608
+        words = [row[0] for row in connection.execute(f"{written} ORDER BY 1").fetchall()]
         n = _delete(connection, table, same)
         if n:
-            without[texts[0]] = [texts[0].strip()]
-            said.append(
-                f"{n:,} {'row repeats' if n == 1 else 'rows repeat'} the names of the columns"
-            )
-    rows = _rows(connection, table)
+            without[texts[0]] = words
+            repeat = "row repeats" if n == 1 else "rows repeat"
+            said.append(f"{n:,} {repeat} the names of the columns")
     for name in texts[:60]:
-        text = forms.text_sql(quoted(name))
-        values = connection.execute(
-            f"SELECT {text} AS v, count(*) FROM {quoted(table)} WHERE regexp_matches(lower(v), {_TOTAL}) GROUP BY v"  # noqa: S608
-        ).fetchall()
-        totals = {value: n for value, n in values if shapes.is_total(value)}
-        if totals and sum(totals.values()) <= max(3, _TOTAL_SHARE * rows):
+        totals = _totals(connection, table, name, texts)
+        if totals:
+            text = forms.text_sql(quoted(name))
             listed = ", ".join(map(forms.quoted_text, totals))
             n = _delete(connection, table, f"{text} IN ({listed})")
             without.setdefault(name, []).extend(totals)
-            said.append(f"{n:,} {'row' if n == 1 else 'rows'} of totals ({', '.join(totals)})")
+            shown = ", ".join(totals[:5]) + (", …" if len(totals) > 5 else "")
+            said.append(f"{n:,} {'row' if n == 1 else 'rows'} of totals ({shown})")
     names = [name for name in types if name != "_file"]
     empty = _delete(
         connection, table, f"coalesce({', '.join(f'{quoted(n)}::VARCHAR' for n in names)}) IS NULL"
@@ -242,6 +251,36 @@ def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
         said.append(f"{empty:,} empty {'row' if empty == 1 else 'rows'}")
     drafted.without[table] = without
     drafted.taken_out[table] = said
+
+
+def _totals(connection: Connection, table: str, name: str, texts: Sequence[str]) -> list[str]:
+    """What a column holds in rows of totals: a word for a total, where the others of the column
+    are numbers or days, or the row lacks cells that other rows have."""
+    text = forms.text_sql(quoted(name))
+    found = connection.execute(
+        f"SELECT DISTINCT {text} AS v FROM {quoted(table)} WHERE regexp_matches(lower(v), {_TOTAL})"  # noqa: S608
+    ).fetchall()
+    words = sorted(value for (value,) in found if shapes.is_total(value))
+    if not words:
+        return []
+    mine = f"coalesce({text} IN ({', '.join(map(forms.quoted_text, words))}), false)"
+    others = [quoted(other) for other in texts if other != name]
+    counts = ", ".join(
+        f"count({forms.text_sql(other)}) FILTER ({which}{mine})" for other in others
+        for which in ("", "NOT ")
+    )  # fmt: skip
+    totals, rest, numbers, *filled = connection.execute(
+        f"SELECT count(*) FILTER ({mine}), count({text}) FILTER (NOT {mine}), "  # noqa: S608
+        f"count(*) FILTER (NOT {mine} AND regexp_matches({text}, '[0-9]'))"
+        f"{', ' if counts else ''}{counts} FROM {quoted(table)}"
+    ).fetchall()[0]
+    all_others = _rows(connection, table) - totals
+    if rest and numbers >= 0.9 * rest:
+        return words
+    lacking = any(mine == 0 and theirs >= 0.9 * all_others
+                  for mine, theirs in zip(filled[::2], filled[1::2], strict=True))  # fmt: skip
+    few = totals <= max(3, _TOTAL_SHARE * (totals + all_others))
+    return words if lacking and few else []
 
 
 _TOTAL = forms.quoted_text("|".join(sorted({re.escape(word.split()[0]) for word in shapes.TOTALS})))
@@ -265,11 +304,11 @@ def _account(source: Drafted, uses: Sequence[Use], read: dict[str, dict[str, Ent
     lines = [f"  {note}" for note in source.notes]
     for table in source.tables:
         own = [use for use in uses if use.table is table]
-        found = source.found[table.name]
+        found = source.found.get(table.name, 0)
         lines.append("")
         lines.append(f"{table.label}: {table.rows:,} of {found:,} rows read, used for "
                      f"{', '.join(f'{use.kind}.sql' for use in own) or 'nothing'}")  # fmt: skip
-        lines += [f"  taken out: {said}" for said in source.taken_out[table.name]]
+        lines += [f"  taken out: {said}" for said in source.taken_out.get(table.name, ())]
         entries_of = read.get(table.name, {})
         for use in own:
             columns = [
