@@ -115,7 +115,7 @@ def _draft(
         raise _no_customers(tables, files)
     for use in uses:
         if "customer_id" in use.mapped:
-            joins.settle_rows(connection, use)
+            joins.settle_rows(connection, use, today)
     customers = next(use for use in uses if use.kind == "customers")
     met = joins.meetings(connection, customers, [use for use in uses if use is not customers])
     as_of = _end(tables, today)
@@ -155,8 +155,9 @@ def _no_customers(tables: Sequence[Table], files: Sequence[Path]) -> StudyError:
         where=", ".join(path.name for path in files)[:300],
         rule="a column that identifies a customer, such as customer_id",
         found="; ".join(seen)[:400],
-        remedy="Rename the column to customer_id, or write the study by hand: data/berka is an "
-        "example.",
+        remedy="Call the column that names a customer customer_id. Where each row is a customer and "
+        "no column names one, add such a column and number the rows. Or write the study by hand, "
+        "as in data/berka.",
     )
 
 

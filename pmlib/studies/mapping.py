@@ -33,7 +33,7 @@ _MANY = 50
 _SIDES = 6
 """A column with more different values than this says no direction of money."""
 
-Shape = Literal["rows", "ids", "wide", "constants", "last", "newest", "pairs"]
+Shape = Literal["rows", "distinct", "ids", "wide", "constants", "last", "newest", "pairs"]
 
 
 @dataclass
@@ -65,14 +65,20 @@ class Use:
     left_out
         Raw columns that are not taken, and why.
     shape
-        How rows become rows: as they are (`rows`); the different ids named in it (`ids`); a product
-        a column (`wide`); what is the same in all rows of a customer (`constants`); a customer's
-        last row (`last`); the rows of the newest snapshot (`newest`); pairs of customer and product
+        How rows become rows: as they are (`rows`); each once (`distinct`); the different ids named
+        in it (`ids`); a product a column (`wide`); what is the same in all rows of a customer
+        (`constants`); the last filled cell of each column of a customer (`last`); the rows of the newest snapshot (`newest`); pairs of customer and product
         (`pairs`).
     products
         Of `wide`: the columns that are products.
+    product
+        Of holdings without a column for it: the product that all rows are of.
     snapshot
-        Of `newest`: the column that dates them.
+        Of `newest` and `wide`: the column that dates them.
+    newest
+        The newest snapshot, where that column holds no days.
+    waves
+        Of contacts: each day of a campaign is a campaign of its own.
     by_type
         Columns of the contract that no name told.
     notes
@@ -88,7 +94,10 @@ class Use:
     left_out: list[tuple[RawColumn, str]] = field(default_factory=list)
     shape: Shape = "rows"
     products: list[RawColumn] = field(default_factory=list)
+    product: str = ""
     snapshot: RawColumn | None = None
+    newest: str = ""
+    waves: bool = False
     by_type: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     counted: list[tuple[str, str]] = field(default_factory=list)
@@ -116,6 +125,7 @@ def assign(tables: Sequence[Table], customer_of: Mapping[str, RawColumn]) -> lis
         fitting.sort(key=lambda use: (not _hinted(kind, use.table.name), -use.table.rows))
         many = kind in {"transactions", "holdings"}
         found += fitting if many else fitting[:1]
+    found += _named_products(tables, found, customer_of)
     by_kind = {use.kind for use in found}
     named = [table for table in tables if table.name in customer_of]
     if not named:
@@ -164,6 +174,9 @@ def _fit(kind: str, table: Table, customer: RawColumn | None) -> Use | None:
     contacted = match("contacts", table, customer)
     is_contacts = "responded" in contacted or {"campaign_id", "arm"} <= contacted.keys()
     if kind == "contacts":
+        files = [c for c in table.columns if c.name == "_file" and c.distinct > 1]
+        if files and "campaign_id" not in got:
+            use.mapped["campaign_id"] = files[0]
         described = customer.distinct == table.rows and not _hinted(kind, table.name)
         return (
             use
@@ -387,7 +400,7 @@ def _no_attribute(column: RawColumn, rows: int) -> str:
 
 def _wide(table: Table, customer: RawColumn) -> Use | None:
     """Holdings where products are columns that say whether, or how many, a customer holds."""
-    marks = [c for c in table.columns if c.name != customer.name and _is_mark(c)]
+    marks = [c for c in table.columns if c.name != customer.name and _is_mark(c, table.rows)]
     told = [c for c in marks if _speaks_of_product(c.name)]
     others = [
         c
@@ -396,17 +409,26 @@ def _wide(table: Table, customer: RawColumn) -> Use | None:
         and c.name not in {customer.name, "_file"}
         and c.kind not in {"date", "empty"}
     ]
-    products = marks if len(marks) >= 3 and (not others or len(told) >= 0.6 * len(marks)) else told
+    products = marks if len(marks) >= 3 and not others else told
+    if others and len(told) > 2:  # marks that stand among products are products too
+        at = [table.columns.index(column) for column in told]
+        products = [c for c in marks if min(at) <= table.columns.index(c) <= max(at)]
     if len(products) < 2:
         return None
-    return Use("holdings", table, {"customer_id": customer}, shape="wide", products=products)
+    use = Use("holdings", table, {"customer_id": customer}, shape="wide", products=products)
+    untaken = [c.name for c in marks if c not in products]
+    if untaken:
+        use.notes.append(f"Not taken for products, though they say yes or no: {', '.join(untaken)}.")
+    return use
 
 
-def _is_mark(column: RawColumn) -> bool:
+def _is_mark(column: RawColumn, rows: int) -> bool:
+    """Whether a column says yes or no, or how many; a blank may stand for none."""
     if column.flag is not None:
         return True
     few = column.kind == "whole" and column.distinct <= 10 and bool(column.fits)
-    return few and column.fits[0].low == 0 and column.fits[0].high <= 20
+    lowest = 0 if column.filled == rows else 1
+    return few and 0 <= column.fits[0].low <= lowest and column.fits[0].high <= 20
 
 
 def _speaks_of_product(name: str) -> bool:
@@ -425,6 +447,29 @@ def _only_products(table: Table, wide: Use) -> bool:
         or re.search(DATE_HINT + "|month|monat|mois|_file", c.name, re.IGNORECASE)
         for c in rest
     )
+
+
+def _named_products(
+    tables: Sequence[Table], found: Sequence[Use], customer_of: Mapping[str, RawColumn]
+) -> list[Use]:
+    """Holdings whose product is what the file is called: loans.csv, cards.csv."""
+    serving = [use.table for use in found]
+    listed = next((use.table for use in found if use.kind == "customers"), None)
+    uses = []
+    for table in tables:
+        customer = customer_of.get(table.name)
+        name = table.name.removeprefix("raw_")
+        if table in serving or customer is None or listed is None or not _speaks_of_product(name):
+            continue
+        got = {target: column for target, column in match("holdings", table, customer).items()
+               if target != "product_id"}  # fmt: skip
+        dates = [column for column in table.columns if column.kind == "date"]
+        if "opened_on" not in got and len(dates) == 1:
+            got["opened_on"] = dates[0]
+        use = Use("holdings", table, got, product=name)
+        use.notes.append(f"Each row of {table.label} is taken for a product held: {name!r}.")
+        uses.append(use)
+    return uses
 
 
 def _implied_holdings(found: Sequence[Use], customer_of: Mapping[str, RawColumn]) -> list[Use]:
@@ -454,11 +499,13 @@ def _imply_products(found: list[Use]) -> None:
     naming = [
         use
         for use in found
-        if use.kind in {"holdings", "contacts"} and ("product_id" in use.mapped or use.products)
+        if use.kind in {"holdings", "contacts"}
+        and ("product_id" in use.mapped or use.products or use.product)
     ]
     for use in naming:
         mapped = {"product_id": use.mapped["product_id"]} if "product_id" in use.mapped else {}
-        found.append(Use("products", use.table, mapped, shape="ids", products=use.products))
+        found.append(Use("products", use.table, mapped, shape="ids", products=use.products,
+                         product=use.product))  # fmt: skip
 
 
 # --- names --------------------------------------------------------------------------------------

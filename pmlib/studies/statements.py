@@ -16,6 +16,10 @@ _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIG
           "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip
 
 
+BLANK = "(blank)"
+"""What an arm without a name is called."""
+
+
 @dataclass
 class Statement:
     """A query, and what it leaves out: sentences with ``{n}``, and the SQL that counts it."""
@@ -49,7 +53,7 @@ def statement(uses: Sequence[Use], as_of: dt.date, dangling: Mapping[str, str]) 
 def known_customers(use: Use, as_of: dt.date) -> str:
     """The query of the ids that the table of customers keeps."""
     table = use.table.name
-    newest = f" WHERE {_newest(use.snapshot, table, as_of)}" if use.snapshot else ""
+    newest = f" WHERE {_newest(use, table, as_of)}" if use.snapshot else ""
     return f"SELECT {own(use.mapped['customer_id'])} FROM {table}{newest}"  # noqa: S608
 
 
@@ -59,7 +63,7 @@ def _select(use: Use, as_of: dt.date, known: str) -> tuple[str, list[tuple[str, 
     lines = [f"-- CHECK: {use.kind} read from {_flat(use.table.label)}{_how(use)}."]
     lines += [f"-- {_flat(note)}" for note in use.notes]
     lines += [f"-- Left out: {_flat(repr(raw.name))}, {_flat(why)}." for raw, why in use.left_out]
-    distinct = use.shape == "ids" and not use.products
+    distinct = use.shape == "distinct" or (use.shape == "ids" and not (use.products or use.product))
     lines.append("SELECT DISTINCT" if distinct else "SELECT")
     for number, (sql, comment) in enumerate(columns):
         comma = "," if number < len(columns) - 1 else ""
@@ -77,10 +81,11 @@ def _select(use: Use, as_of: dt.date, known: str) -> tuple[str, list[tuple[str, 
 def _how(use: Use) -> str:
     return {
         "rows": "",
+        "distinct": ", each row once",
         "ids": "; no file lists them: those that are named there are taken",
         "wide": ", a column a product",
         "constants": "; no file lists them: those that are named there, with what never changes for one",
-        "last": "; of several rows of a customer the last is taken",
+        "last": "; of several rows of a customer each column's last filled cell is taken",
         "newest": "; of several snapshots the newest is taken",
         "pairs": ", each pair of customer and product once",
     }[use.shape]
@@ -111,15 +116,19 @@ def _columns(use: Use, as_of: dt.date) -> list[tuple[str, str]]:
             found.append(
                 (_once(use, f"{own(consent)} {not_given}") + " AS marketing_opt_out", said)
             )
+        elif use.kind == "holdings" and use.product and target == "product_id":
+            sql = f"{quoted_text(use.product)} AS product_id"
+            found.append((sql, "CHECK: the product is what the file is called"))
         elif use.shape == "wide" and target == "product_id":
             found.append(("product AS product_id", ""))
         elif (
             use.shape == "wide"
             and use.snapshot is not None
+            and not use.newest
             and target in {"opened_on", "closed_on"}
         ):
             found.append((_since(target), "CHECK: from the snapshots"))
-        elif use.kind == "products" and use.products:
+        elif use.kind == "products" and (use.products or use.product):
             found.append(_of_columns(target, column.kind))
         elif column.required:
             found.append(_filled(use, target, column.kind, as_of))
@@ -148,6 +157,8 @@ def own(raw: RawColumn) -> str:
 
 def _once(use: Use, sql: str) -> str:
     """One value a customer, where rows are put together."""
+    if use.shape == "last":
+        return f"arg_max({sql}, _row)"  # empty cells do not count
     return f"max({sql})" if use.shape == "constants" else sql
 
 
@@ -163,8 +174,14 @@ def _taken(use: Use, target: str, kind: str, raw: RawColumn, as_of: dt.date) -> 
         sql = f"{sql} IS NOT NULL"
     if target == "product_id" and raw.is_typed:
         sql = f"{sql}::VARCHAR"
+    if target == "marketing_opt_out" and use.shape == "last":
+        return f"bool_or({sql}) AS {target}", f"CHECK: from {raw.name!r}; an objection in any row"
     if target != "customer_id":
         sql = _once(use, sql)
+    if target == "arm" and _may_lack(raw, use.table):
+        sql = f"coalesce({sql}, {quoted_text(BLANK)})"
+    if target == "campaign_id" and use.waves:
+        return _wave(use, f"{sql}::VARCHAR"), f"CHECK: from {raw.name!r}, a campaign each day"
     said = f"CHECK: from {raw.name!r}" + (", by its type alone" if target in use.by_type else "")
     if target == "closed_on" and raw.latest and raw.latest > as_of:
         return (f"CASE WHEN {sql} <= DATE '{as_of}' THEN {sql} END AS closed_on",
@@ -196,9 +213,15 @@ def _filled(use: Use, target: str, kind: str, as_of: dt.date) -> tuple[str, str]
         "contacted_on": f"DATE '{as_of}' AS contacted_on",
         "arm": "'offer' AS arm",
     }
+    if target == "campaign_id" and use.waves:
+        return _wave(use, "'campaign'"), "CHECK: no column for campaign_id; a campaign each day"
     if target in stated:
         return stated[target], f"CHECK: no column for {target} was found"
     return f"NULL::{_NULLS[kind]} AS {target}", ""
+
+
+def _wave(use: Use, campaign: str) -> str:
+    return f"{campaign} || ' ' || {own(use.mapped['contacted_on'])} AS campaign_id"
 
 
 # --- rows ---------------------------------------------------------------------------------------
@@ -207,11 +230,12 @@ def _filled(use: Use, target: str, kind: str, as_of: dt.date) -> tuple[str, str]
 def _source(use: Use, table: str, as_of: dt.date) -> tuple[str, list[str], list[str]]:
     """What stands behind FROM, conditions that come with it, and what stands behind them."""
     customer = own(use.mapped["customer_id"]) if "customer_id" in use.mapped else ""
-    if use.kind == "products" and use.products:
-        names = ", ".join(f"({quoted_text(c.name)})" for c in use.products)
+    if use.kind == "products" and (use.products or use.product):
+        listed = [column.name for column in use.products] or [use.product]
+        names = ", ".join(f"({quoted_text(name)})" for name in listed)
         return f"(VALUES {names}) AS listed (product)", [], []
     if use.shape == "wide":
-        return _unpivoted(use, table, customer)
+        return _unpivoted(use, table, customer, as_of)
     if use.shape == "constants":
         return table, [f"{customer} IS NOT NULL"], [f"GROUP BY {customer}"]
     if use.shape == "pairs":
@@ -222,20 +246,27 @@ def _source(use: Use, table: str, as_of: dt.date) -> tuple[str, list[str], list[
         return table, [f"{own(first)} IS NOT NULL"], []
     tail, where, source = [], [], table
     if use.snapshot is not None:
-        where = [_newest(use.snapshot, table, as_of)]
+        where = [_newest(use, table, as_of)]
     if use.shape == "last":
         source = f"(SELECT *, row_number() OVER () AS _row FROM {table})"
-        tail = [f"QUALIFY row_number() OVER (PARTITION BY {customer} ORDER BY _row DESC) = 1"]
+        tail = [f"GROUP BY {customer}"]
     return source, where, tail
 
 
-def _newest(snapshot: RawColumn, table: str, as_of: dt.date) -> str:
-    name = own(snapshot)
+def _newest(use: Use, table: str, as_of: dt.date) -> str:
+    """The condition that only the newest snapshot meets."""
+    assert use.snapshot is not None
+    snapshot, name = use.snapshot, own(use.snapshot)
+    if use.newest:
+        text = name if snapshot.kind == "text" or name == "_file" else f"{name}::BIGINT::VARCHAR"
+        return f"{text} = {quoted_text(use.newest)} -- CHECK: the newest snapshot"
     until = f" WHERE {name} <= DATE '{as_of}'" if snapshot.kind == "date" else ""
     return f"{name} = (SELECT max({name}) FROM {table}{until})"
 
 
-def _unpivoted(use: Use, table: str, customer: str) -> tuple[str, list[str], list[str]]:
+def _unpivoted(
+    use: Use, table: str, customer: str, as_of: dt.date
+) -> tuple[str, list[str], list[str]]:
     held = ", ".join(
         f"{own(c)}{'' if c.flag is not None else ' > 0'} AS {quoted(c.name)}" for c in use.products
     )
@@ -244,6 +275,8 @@ def _unpivoted(use: Use, table: str, customer: str) -> tuple[str, list[str], lis
     inner = f"(SELECT {dated}{customer}, {held} FROM {table})\n    UNPIVOT (held FOR product IN ({names}))"
     if use.snapshot is None:
         return inner, ["held"], []
+    if use.newest:
+        return inner.replace(f" FROM {table})", f" FROM {table} WHERE {_newest(use, table, as_of)}\n    )"), ["held"], []
     seen = own(use.snapshot)
     days = f"(SELECT DISTINCT {seen} AS seen FROM {table})"
     ordered = (f"(SELECT seen, lead(seen) OVER (ORDER BY seen) AS next_seen, "
@@ -262,7 +295,7 @@ def _conditions(use: Use, table: str, known: str) -> tuple[list[str], list[tuple
     customers that no file lists.
     """
     needed = [(name, use.mapped[name]) for name, column in CONTRACTS[use.kind].columns.items()
-              if column.filled and name in use.mapped]  # fmt: skip
+              if column.filled and name in use.mapped and name != "arm"]  # fmt: skip
     conditions, notes = [], []
     lacking = [own(raw) for _, raw in needed if _may_lack(raw, use.table)]
     if lacking and use.shape not in {"ids", "constants"}:

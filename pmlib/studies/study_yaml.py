@@ -12,9 +12,9 @@ from pmlib.studies.asks import ASK
 from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.joins import Meeting
 from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Use
+from pmlib.studies.mapping import Table, Use
 from pmlib.studies.reading import quoted
-from pmlib.studies.statements import Statement
+from pmlib.studies.statements import BLANK, Statement
 
 if TYPE_CHECKING:
     from pmlib.studies.draft import Drafted
@@ -53,7 +53,8 @@ def study_yaml(
     notes = [note for made in statements.values() for note in made.notes]
     if notes:
         lines += ["", "notes:"]
-        lines += [f"  - {{text: {_json(text)}, sql: {_json(sql)}}}" for text, sql in notes]
+        lines += [f"  - {{text: {_json(text)}{f', sql: {_json(sql)}' if sql else ''}}}"
+                  for text, sql in dict.fromkeys(notes)]  # fmt: skip
     if "products" in of and "annual_margin" not in of["products"].mapped:
         lines += [
             "",
@@ -89,8 +90,11 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
     arm = use.mapped.get("arm")
     if arm is None:
         return lines
-    counts = ", ".join(f"{name} ({n:,})" for name, n in arm.values.items())
-    if len(arm.values) > 1:
+    arms = dict(arm.values)
+    if arm.filled < use.table.rows:
+        arms[BLANK] = use.table.rows - arm.filled
+    counts = ", ".join(f"{name} ({n:,})" for name, n in arms.items())
+    if len(arms) > 1:
         first = cells.first(
             use.table.name, [quoted(arm.name)], f"{quoted(arm.name)} IS NOT NULL", 1
         )
@@ -161,7 +165,7 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
     }
     head = [f"{key}: {_json(value)}" for key, value in fields.items()]
     used = [use.table.name for use in uses]
-    idle = {table.name: table.label for table in source.tables if table.name not in used}
+    idle = {table.name: _idle(table, uses) for table in source.tables if table.name not in used}
     if "members" not in source.declared:
         own = {key: value for key, value in source.declared.items() if key not in fields}
         lines = [*head, *_table(source, own, read, idle)]
@@ -173,9 +177,18 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
     return lines
 
 
-def _idle(label: str) -> str:
-    return (f"{label}: nothing uses it. May it be left out? Then write why, such as \"not needed\"; else write SQL that uses "
-            "it, and remove this line.")  # fmt: skip
+def _idle(table: Table, uses: Sequence[Use]) -> str:
+    """The question whether a raw table may be left out, and what it has in common with others."""
+    names = [column.name for column in table.columns if column.name != "_file"]
+    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    customers = next(use for use in uses if use.kind == "customers")
+    key = customers.mapped["customer_id"].name
+    said = f" Its columns are {shown}." if names else ""
+    if key in names:
+        said += f" Its {key} may name the customers of {customers.table.label}."
+    return (f"{table.label}: nothing uses it, of {table.rows:,} rows.{said} May it be left out? Then write why, such as "
+            "\"not needed\"; else remove this line and use it in SQL, for example by "
+            f"LEFT JOIN {table.name} in customers.sql, with its columns declared as attributes.")  # fmt: skip
 
 
 def _table(
@@ -203,7 +216,7 @@ def _table(
         )
         lines.append(f"  {_json(column)}: {{{inner}}}{said}")
     if table in idle:
-        lines += ["# " + _idle(idle[table]), f"unused: {ASK}"]
+        lines += [*_commented([idle[table]], ""), f"unused: {ASK}"]
     return lines
 
 
