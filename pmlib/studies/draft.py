@@ -25,6 +25,7 @@ from pmlib.studies.declare import declare, grouped
 from pmlib.studies.fetch import RawFile, writable
 from pmlib.studies.look import RawColumn, look
 from pmlib.studies.mapping import Table, Use, assign
+from pmlib.studies.owners import read_owners, tell_owners
 from pmlib.studies.proposals import entries
 from pmlib.studies.reading import Part, quoted
 from pmlib.studies.sources import as_declared, parts_of
@@ -109,11 +110,13 @@ def _draft(
         parts |= _look(connection, source, home, today)
         sources.append(source)
     tables = [table for source in sources for table in source.tables]
-    customer_of = joins.customer_columns(connection, tables)
+    customer_of, owners = joins.customer_columns(connection, tables)
     uses = assign(tables, customer_of)
     if not uses:
         raise _no_customers(tables, files)
     for use in uses:
+        if use.table.name in owners and "customer_id" in use.mapped:
+            tell_owners(use, owners[use.table.name])
         if "customer_id" in use.mapped:
             joins.settle_rows(connection, use, today)
     customers = next(use for use in uses if use.kind == "customers")
@@ -121,6 +124,7 @@ def _draft(
     as_of = _end(tables, today)
     cells = Cells(connection, parts)
     read = entries(uses, cells)
+    read_owners(read, {use.table.name: use.owners for use in uses if use.owners})
     known = known_customers(customers, as_of)
     missing = {m.table.name for m in met if m.changed.get(m.best, m.as_written) < m.ids}
     dangling = dict.fromkeys(missing, known)
@@ -307,8 +311,11 @@ def _account(source: Drafted, uses: Sequence[Use], read: dict[str, dict[str, Ent
         own = [use for use in uses if use.table is table]
         found = source.found.get(table.name, 0)
         lines.append("")
+        used_for = [f"{use.kind}.sql" for use in own]
+        used_for += [f"the customers of {use.table.label}" for use in uses
+                     if use.owners is not None and use.owners.table is table]  # fmt: skip
         lines.append(f"{table.label}: {table.rows:,} of {found:,} rows read, used for "
-                     f"{', '.join(f'{use.kind}.sql' for use in own) or 'nothing'}")  # fmt: skip
+                     f"{', '.join(used_for) or 'nothing'}")  # fmt: skip
         lines += [f"  taken out: {said}" for said in source.taken_out.get(table.name, ())]
         entries_of = read.get(table.name, {})
         for use in own:
@@ -344,6 +351,7 @@ def _left_out(table: Table, uses: Sequence[Use]) -> list[tuple[RawColumn, str]]:
         for raw in (*use.mapped.values(), *use.products, *(a[1] for a in use.attributes))
     }
     used |= {use.snapshot.name for use in uses if use.snapshot}
+    used |= {use.owners.own.name for use in uses if use.owners}
     reasons = {raw.name: why for use in uses for raw, why in use.left_out}
     kinds = " and ".join(dict.fromkeys(use.kind for use in uses)) or "any table"
     return [

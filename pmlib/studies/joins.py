@@ -11,7 +11,8 @@ from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.studies.forms import id_sql, quoted_text, text_sql
 from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Table, Use, could_be_key, customer_column
+from pmlib.studies.mapping import Owners, Table, Use, could_be_key, customer_column
+from pmlib.studies.owners import CUSTOMER, find_owners
 from pmlib.studies.periods import newest_of
 from pmlib.studies.reading import as_text_sql, quoted
 from pmlib.studies.spec import IdForm
@@ -47,13 +48,17 @@ class Meeting:
         return best
 
 
-def customer_columns(connection: Connection, tables: Sequence[Table]) -> dict[str, RawColumn]:
-    """The column of each table that names a customer, by name of the table.
+def customer_columns(
+    connection: Connection, tables: Sequence[Table]
+) -> tuple[dict[str, RawColumn], dict[str, Owners]]:
+    """The column of each table that names a customer, and who owns accounts, by name of the table.
 
     By the column's name; else the first unique column that is no day and no measure; else the
     column whose values are mostly such keys.
     """
     found = {table.name: column for table in tables if (column := customer_column(table))}
+    owners = find_owners(connection, tables, found)
+    found |= {table.name: table.column(CUSTOMER) for table in tables if table.name in owners}
     if not found:
         unique = [(table, column) for table in tables for column in table.columns
                   if could_be_key(column, table.rows)]  # fmt: skip
@@ -76,7 +81,7 @@ def customer_columns(connection: Connection, tables: Sequence[Table]) -> dict[st
                 ):
                     found[table.name] = column
                     break
-    return found
+    return found, owners
 
 
 def meetings(connection: Connection, customers: Use, others: Sequence[Use]) -> list[Meeting]:

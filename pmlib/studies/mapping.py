@@ -52,6 +52,16 @@ class Table:
         return next(column for column in self.columns if column.name == name)
 
 
+@dataclass(frozen=True)
+class Owners:
+    """Another table that says whose an account is: there `account` and `customer`, here `own`."""
+
+    table: Table
+    account: RawColumn
+    customer: RawColumn
+    own: RawColumn
+
+
 @dataclass
 class Use:
     """A raw table as one canonical table.
@@ -77,6 +87,8 @@ class Use:
         Of `newest` and `wide`: the column that dates them.
     newest
         The newest snapshot, where that column holds no days.
+    owners
+        Where a table names accounts and no customers: who owns them.
     waves
         Of contacts: each day of a campaign is a campaign of its own.
     by_type
@@ -98,6 +110,7 @@ class Use:
     snapshot: RawColumn | None = None
     newest: str = ""
     waves: bool = False
+    owners: Owners | None = None
     by_type: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     counted: list[tuple[str, str]] = field(default_factory=list)

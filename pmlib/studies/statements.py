@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies.forms import quoted_text
 from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Table, Use
+from pmlib.studies.mapping import Owners, Table, Use
 from pmlib.studies.reading import quoted
 
 _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT",
@@ -60,6 +60,8 @@ def known_customers(use: Use, as_of: dt.date) -> str:
 def _select(use: Use, as_of: dt.date, known: str) -> tuple[str, list[tuple[str, str]]]:
     columns = _columns(use, as_of)
     table = quoted(use.table.name) if not use.table.name.isidentifier() else use.table.name
+    if use.owners is not None:
+        table = _with_customers(table, use.owners)
     lines = [f"-- CHECK: {use.kind} read from {_flat(use.table.label)}{_how(use)}."]
     lines += [f"-- {_flat(note)}" for note in use.notes]
     lines += [f"-- Left out: {_flat(repr(raw.name))}, {_flat(why)}." for raw, why in use.left_out]
@@ -76,6 +78,15 @@ def _select(use: Use, as_of: dt.date, known: str) -> tuple[str, list[tuple[str, 
         lines.append("WHERE " + "\n    AND ".join(conditions))
     lines += tail
     return "\n".join(lines) + "\n", notes
+
+
+def _with_customers(table: str, owners: Owners) -> str:
+    """A table of accounts, with the customer of each."""
+    account, customer = own(owners.account), own(owners.customer)
+    whose = (f"SELECT {account} AS _account, min({customer}) AS _customer FROM {owners.table.name} "  # noqa: S608
+             "GROUP BY _account")  # fmt: skip
+    return (f"(SELECT t.*, _customer FROM {table} AS t LEFT JOIN ({whose}) AS owners "  # noqa: S608
+            f"ON t.{own(owners.own)} = _account)")  # fmt: skip
 
 
 def _how(use: Use) -> str:

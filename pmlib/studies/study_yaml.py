@@ -13,6 +13,7 @@ from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.joins import Meeting
 from pmlib.studies.look import RawColumn
 from pmlib.studies.mapping import Table, Use
+from pmlib.studies.owners import CUSTOMER
 from pmlib.studies.reading import quoted
 from pmlib.studies.statements import BLANK, Statement
 
@@ -122,7 +123,8 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
 
 def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
     """The question whether ids are changed, where only then they join; else the counts."""
-    asked = [m for m in met if m.best != "as-written" or m.as_written < _MET * m.ids]
+    asked = [m for m in met if m.column.name != CUSTOMER
+             and (m.best != "as-written" or m.as_written < _MET * m.ids)]  # fmt: skip
     if not asked:
         return []
     key = customers.mapped["customer_id"]
@@ -165,6 +167,7 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
     }
     head = [f"{key}: {_json(value)}" for key, value in fields.items()]
     used = [use.table.name for use in uses]
+    used += [use.owners.table.name for use in uses if use.owners is not None]
     idle = {table.name: _idle(table, uses) for table in source.tables if table.name not in used}
     if "members" not in source.declared:
         own = {key: value for key, value in source.declared.items() if key not in fields}
