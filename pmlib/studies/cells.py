@@ -10,8 +10,8 @@ from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.studies import forms
 from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Table
 from pmlib.studies.reading import Part, as_text_sql, line_numbers, quoted
+from pmlib.studies.uses import Table
 
 
 @dataclass

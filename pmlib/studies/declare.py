@@ -1,7 +1,8 @@
-"""How the files of a draft are read: their kind, encoding, delimiter, and where the table stands."""
+"""How the files of a draft are read: kind, encoding, delimiter, and where the table stands."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -12,11 +13,11 @@ from typing import Any
 from pmlib.errors import StudyError
 from pmlib.studies import encodings, inner
 from pmlib.studies.layout import Layout, find_layout
-from pmlib.studies.mapping import sql_name, unused
+from pmlib.studies.names import sql_name, unused
 from pmlib.studies.sources import as_utf8
 
 _OFTEN = 24
-"""Files of a folder with one pattern of name, at least two of them, are one table; so many are shown."""
+"""Of so many files of one pattern the kind is looked at."""
 
 
 @dataclass
@@ -69,9 +70,15 @@ def grouped(files: Sequence[Path]) -> list[list[Path]]:
 def _pattern(group: Sequence[Path]) -> str:
     """The pattern of names that differ in digits, or in one word."""
     names = [path.name for path in group]
-    start = os.path.commonprefix(names)
-    end = os.path.commonprefix([name[len(start) :][::-1] for name in names])[::-1]
+    start = _common(names)
+    end = _common([name[len(start) :][::-1] for name in names])[::-1]
     return f"{start.rstrip('0123456789')}*{end.lstrip('0123456789')}"
+
+
+def _common(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    same = itertools.takewhile(lambda signs: len({*signs}) == 1, zip(*names, strict=False))
+    return "".join(signs[0] for signs in same)
 
 
 def _by_word(groups: Sequence[list[Path]]) -> list[list[Path]]:
@@ -97,8 +104,11 @@ def _by_word(groups: Sequence[list[Path]]) -> list[list[Path]]:
 
 
 def _alike(group: Sequence[Path]) -> bool:
-    """Whether files are written in one way and have the same columns, in whatever order; later
-    files may have more. Files without names of columns are alike where they are as wide."""
+    """Whether files are written in one way and have the same columns.
+
+    Their order does not matter, and later files may have more. Files without names of columns are
+    alike where they are as wide.
+    """
     kinds = {inner.contents(path)[0].kind for path in group[:_OFTEN]}
     if kinds != {"text"}:
         return kinds == {"parquet"}
@@ -243,13 +253,15 @@ def _titles(layout: Layout, label: str, declared: Declared) -> dict[str, int]:
         found["skip"] = layout.skip
         shown = " / ".join(layout.titles[:3])[:120]
         declared.notes.append(
-            f"{label}: {layout.skip} {'line' if layout.skip == 1 else 'lines'} above the names of the columns: {shown!r}"
+            f"{label}: {layout.skip} {'line' if layout.skip == 1 else 'lines'} above the names of "
+            f"the columns: {shown!r}"
         )
     if layout.footer:
         found["footer"] = layout.footer
         shown = " / ".join(layout.notes[:3])[:120]
         declared.notes.append(
-            f"{label}: {layout.footer} {'line' if layout.footer == 1 else 'lines'} below the rows: {shown!r}"
+            f"{label}: {layout.footer} {'line' if layout.footer == 1 else 'lines'} below the "
+            f"rows: {shown!r}"
         )
     return found
 

@@ -24,7 +24,7 @@ from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.declare import declare, grouped
 from pmlib.studies.fetch import RawFile, writable
 from pmlib.studies.look import RawColumn, look
-from pmlib.studies.mapping import Table, Use, assign
+from pmlib.studies.mapping import assign
 from pmlib.studies.owners import read_owners, tell_owners
 from pmlib.studies.proposals import entries
 from pmlib.studies.reading import Part, quoted
@@ -32,6 +32,7 @@ from pmlib.studies.sources import as_declared, parts_of
 from pmlib.studies.spec import SPEC_FILE, Source
 from pmlib.studies.statements import known_customers, statement
 from pmlib.studies.study_yaml import study_yaml
+from pmlib.studies.uses import Table, Use
 
 _TOTAL_SHARE = 0.02
 """More rows of totals than this share (and than three) are no totals."""
@@ -147,8 +148,9 @@ def _draft(
     if asked:
         lines += ["", f"{len(asked)} to be answered in {folder / SPEC_FILE}:"]
         lines += [f"  {ask}" for ask in asked]
-    lines += ["", f"Read the lines marked CHECK{' and answer ASK' if asked else ''}, then: "
-              f"python run_all.py --study {folder} --check"]  # fmt: skip
+    todo = " and answer ASK" if asked else ""
+    command = f"python run_all.py --study {folder} --check"
+    lines += ["", f"Read the lines marked CHECK{todo}, then: {command}"]
     return "\n".join(lines)
 
 
@@ -159,9 +161,9 @@ def _no_customers(tables: Sequence[Table], files: Sequence[Path]) -> StudyError:
         where=", ".join(path.name for path in files)[:300],
         rule="a column that identifies a customer, such as customer_id",
         found="; ".join(seen)[:400],
-        remedy="Call the column that names a customer customer_id. Where each row is a customer and "
-        "no column names one, add such a column and number the rows. Or write the study by hand, "
-        "as in data/berka.",
+        remedy="Call the column that names a customer customer_id. Where each row is a customer "
+        "and no column names one, add such a column and number the rows. Or write the study by "
+        "hand, as in data/berka.",
     )
 
 
@@ -189,7 +191,8 @@ def _look(
         parts = list(parts_of(connection, source, member, files, staging))
         several = len(parts) > 1
         union = " UNION ALL BY NAME ".join(
-            f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} FROM {quoted(part.view)}"  # noqa: S608
+            f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} "  # noqa: S608
+            f"FROM {quoted(part.view)}"
             for part in parts
         )
         try:
@@ -259,8 +262,11 @@ def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
 
 
 def _totals(connection: Connection, table: str, name: str, texts: Sequence[str]) -> list[str]:
-    """What a column holds in rows of totals: a word for a total, where the others of the column
-    are numbers or days, or the row lacks cells that other rows have."""
+    """What a column holds in rows of totals.
+
+    A word for a total, where the others of the column are numbers or days, or the row lacks cells
+    that other rows have.
+    """
     text = forms.text_sql(quoted(name))
     found = connection.execute(
         f"SELECT DISTINCT {text} AS v FROM {quoted(table)} WHERE regexp_matches(lower(v), {_TOTAL})"  # noqa: S608
@@ -320,11 +326,14 @@ def _account(source: Drafted, uses: Sequence[Use], read: dict[str, dict[str, Ent
         entries_of = read.get(table.name, {})
         for use in own:
             columns = [
-                f"{raw.name} ({_said(target, entries_of.get(raw.name))})"
+                f"{use.owners.own.name} (customer_id by {use.owners.table.label})"
+                if use.owners is not None and target == "customer_id"
+                else f"{raw.name} ({_said(target, entries_of.get(raw.name))})"
                 for target, raw in use.mapped.items()
             ]
             columns += [f"{raw.name} ({role})" for _, raw, role in use.attributes]
-            columns += [f"{raw.name} (product)" for raw in use.products if use.kind == "holdings"]
+            columns += [f"{raw.name} (product)" for raw in use.products]
+            columns += [f"{use.product!r} (product)"] if use.product else []
             if use.snapshot is not None:
                 columns.append(f"{use.snapshot.name} (snapshot)")
             lines.append(f"  {use.kind}: {', '.join(columns)}")

@@ -1,4 +1,4 @@
-"""How raw tables hang together: the columns that name customers, ids that meet, rows that repeat."""
+"""How raw tables hang together: columns that name customers, ids that meet, rows that repeat."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.studies.forms import id_sql, quoted_text, text_sql
 from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Owners, Table, Use, could_be_key, customer_column
+from pmlib.studies.mapping import could_be_key, customer_column
 from pmlib.studies.owners import CUSTOMER, find_owners
 from pmlib.studies.periods import newest_of
 from pmlib.studies.reading import as_text_sql, quoted
 from pmlib.studies.spec import IdForm
+from pmlib.studies.uses import Owners, Table, Use
 
 _CHANGES: tuple[IdForm, ...] = (
     "without-leading-zeros", "without-point-zero", "as-number", "in-lower-case", "without-signs",
@@ -198,8 +199,11 @@ def _note_repeats(use: Use, customer: RawColumn, differing: Mapping[str, int]) -
             f"{same}; of those with several each column's last filled cell is taken, though they "
             f"differ in {told}."
         )
-        text = (f"Of {table.label}, rows that repeat a customer are put together: {{n}}; the last "
-                f"filled cell is kept where they differ, as some do in {', '.join(differing)}.")  # fmt: skip
+        names = ", ".join(differing)
+        text = (
+            f"Of {table.label}, rows that repeat a customer are put together: {{n}}; the last "
+            f"filled cell is kept where they differ, as some do in {names}."
+        )
     else:
         use.notes.append(f"{same}; {rows:,} rows repeat others and are dropped.")
         text = f"Of {table.label}, rows that repeat others are left out: {{n}}."
@@ -207,8 +211,10 @@ def _note_repeats(use: Use, customer: RawColumn, differing: Mapping[str, int]) -
 
 
 def _settle_contacts(connection: Connection, use: Use) -> None:
-    """Drop contacts that repeat others wholly; make each day of a campaign a wave of its own where
-    customers were contacted on several."""
+    """Drop contacts that repeat others wholly, and tell waves of a campaign apart.
+
+    Where customers were contacted on several days of one, each day becomes a campaign of its own.
+    """
     table = use.table
     names = [target for target in ("campaign_id", "customer_id", "contacted_on")
              if target in use.mapped]  # fmt: skip
@@ -216,8 +222,9 @@ def _settle_contacts(connection: Connection, use: Use) -> None:
     every = [quoted(raw.name) for raw in use.mapped.values()]
     own = [key for key, name in zip(keys, names, strict=True) if name != "contacted_on"]
     rows, distinct, contacts, dated = connection.execute(
-        f"SELECT count(*), count(DISTINCT ({', '.join(every)})), count(DISTINCT ({', '.join(own)})), "  # noqa: S608
-        f"count(DISTINCT ({', '.join(keys)})) FROM {quoted(table.name)}"
+        f"SELECT count(*), count(DISTINCT ({', '.join(every)})), "  # noqa: S608
+        f"count(DISTINCT ({', '.join(own)})), count(DISTINCT ({', '.join(keys)})) "
+        f"FROM {quoted(table.name)}"
     ).fetchall()[0]
     if distinct < rows:
         use.shape = "distinct"
@@ -257,16 +264,14 @@ def _differing(
         )
         sums = ", ".join(f"count(*) FILTER (c{i})" for i in range(len(names)))
         repeated, *row = connection.execute(
-            f"SELECT count(*), {sums or 'NULL'} FROM (SELECT {counts or '1'} FROM {quoted(table.name)} "  # noqa: S608
-            f"WHERE {key} IS NOT NULL GROUP BY {key} HAVING count(*) > 1)"
+            f"SELECT count(*), {sums or 'NULL'} FROM (SELECT {counts or '1'} "  # noqa: S608
+            f"FROM {quoted(table.name)} WHERE {key} IS NOT NULL GROUP BY {key} HAVING count(*) > 1)"
         ).fetchall()[0]
         found |= {name: n for name, n in zip(names, row, strict=False) if n}
     return repeated, found
 
 
-def _settle_snapshot(
-    connection: Connection, use: Use, customer: RawColumn, today: dt.date
-) -> bool:
+def _settle_snapshot(connection: Connection, use: Use, customer: RawColumn, today: dt.date) -> bool:
     """Take the newest snapshot where the rows of a customer are snapshots; say which it is."""
     column = use.snapshot = _snapshot(connection, use, customer)
     if column is None:
@@ -282,21 +287,31 @@ def _settle_snapshot(
         ).fetchall()
         use.newest, dated = newest_of([str(value) for (value,) in found], today)
         if not dated:
-            use.notes.append(f"No day could be read from {column.name!r}: is {use.newest!r} the newest?")
+            use.notes.append(
+                f"No day could be read from {column.name!r}: is {use.newest!r} the newest?"
+            )
     if use.kind != "customers" and column.kind == "date":
         return True
     shown = repr(use.newest) if use.newest else "the newest"
     use.notes.append(f"{column.distinct:,} snapshots by {column.name!r}: {shown} is taken.")
     text = f"Of {use.table.label}, of the snapshots by {column.name} the newest is taken: "
     newest = f"SELECT max({quoted(column.name)}) FROM {quoted(use.table.name)}"  # noqa: S608
-    use.counted.append((f"{text}{{n}}.", newest) if not use.newest else (f"{text}{use.newest}.", ""))
+    use.counted.append(
+        (f"{text}{{n}}.", newest) if not use.newest else (f"{text}{use.newest}.", "")
+    )
     if use.kind == "customers":
         key, home, day = quoted(customer.name), quoted(use.table.name), quoted(column.name)
         last = f"({newest})" if not use.newest else quoted_text(use.newest)
-        own = day if column.kind in {"date", "text"} or column.name == "_file" else f"{day}::BIGINT::VARCHAR"
-        gone = (f"SELECT count(DISTINCT {key}) FROM {home} WHERE {key} NOT IN "  # noqa: S608
-                f"(SELECT {key} FROM {home} WHERE {own} = {last} AND {key} IS NOT NULL)")  # fmt: skip
-        text = f"Of {use.table.label}, customers that only older snapshots name are left out: {{n}}."
+        own = (
+            day
+            if column.kind in {"date", "text"} or column.name == "_file"
+            else f"{day}::BIGINT::VARCHAR"
+        )
+        kept = f"SELECT {key} FROM {home} WHERE {own} = {last} AND {key} IS NOT NULL"  # noqa: S608
+        gone = f"SELECT count(DISTINCT {key}) FROM {home} WHERE {key} NOT IN ({kept})"  # noqa: S608
+        text = (
+            f"Of {use.table.label}, customers that only older snapshots name are left out: {{n}}."
+        )
         use.counted.append((text, gone))
     return True
 
@@ -312,7 +327,8 @@ def _snapshot(connection: Connection, use: Use, customer: RawColumn) -> RawColum
     kinds.sort(key=lambda c: (c.kind != "date", c.name != "_file"))
     for column in kinds:
         pairs = connection.execute(
-            f"SELECT count(DISTINCT ({quoted(customer.name)}, {quoted(column.name)})) FROM {quoted(table.name)}"  # noqa: S608
+            f"SELECT count(DISTINCT ({quoted(customer.name)}, {quoted(column.name)})) "  # noqa: S608
+            f"FROM {quoted(table.name)}"
         ).fetchall()[0][0]
         if pairs == customer.filled and column.distinct <= 0.5 * customer.distinct:
             return column

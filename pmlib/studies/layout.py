@@ -16,10 +16,12 @@ _TITLES = 15  # records of title, at most
 
 @dataclass(frozen=True)
 class Layout:
-    """Lines of title above the names of the columns, lines below the rows, and whether there are
-    names at all; `titles` and `notes` are those lines, `width` the fields of a row, `names` the
-    record that names the columns, on `header_lines` lines. `is_prose` says that hardly any lines
-    have the same number of fields: a text that is no table.
+    """Where the table stands: lines of title above, lines below the rows.
+
+    `header` says whether the columns have names at all; `titles` and `notes` are those lines,
+    `width` the fields of a row, `names` the record that names the columns, on `header_lines`
+    lines. `is_prose` says that hardly any lines have the same number of fields: a text that is no
+    table.
     """
 
     delimiter: str
@@ -53,7 +55,7 @@ def find_layout(path: Path) -> Layout:
         if best is None or rank > best[0]:
             best = rank, candidate, records
     if best is None:
-        return Layout(",", 0, 0, True, 0, (), ())
+        return Layout(",", skip=0, footer=0, header=True, width=0, titles=(), notes=())
     (_, width), delimiter, records = best
     own = [index for index, (_, row) in enumerate(records) if len(row) == width]
     filled = [index for index, (_, row) in enumerate(records) if _filled(row)]

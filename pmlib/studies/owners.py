@@ -10,14 +10,15 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.studies.cells import Entry
 from pmlib.studies.forms import text_sql
 from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Owners, Table, Use, plain
+from pmlib.studies.names import plain
 from pmlib.studies.reading import as_text_sql, quoted
+from pmlib.studies.uses import Owners, Table, Use
 
 CUSTOMER = "_customer"
 """The column that the customer of an account becomes."""
 _NAMES_ONE = r"(?i)id$|no$|nr|num|iban|key|code|account|konto|compte|cuenta|rekening|号"
 _OWNED = 0.5
-"""Share of the pairs of account and customer that accounts must be: a product has many customers."""
+"""Accounts must be this share of the pairs of account and customer: a product has many."""
 
 
 def find_owners(
@@ -54,14 +55,13 @@ def find_owners(
 
 
 def _text(connection: Connection, table: Table, column: RawColumn) -> str:
-    types = {row[0]: str(row[1])
-             for row in connection.execute(f"DESCRIBE {quoted(table.name)}").fetchall()}  # fmt: skip
-    return text_sql(as_text_sql(column.name, types[column.name]))
+    described = connection.execute(f"DESCRIBE {quoted(table.name)}").fetchall()
+    return text_sql(
+        as_text_sql(column.name, {row[0]: str(row[1]) for row in described}[column.name])
+    )
 
 
-def _owned(
-    connection: Connection, bridge: Table, account: RawColumn, customer: RawColumn
-) -> bool:
+def _owned(connection: Connection, bridge: Table, account: RawColumn, customer: RawColumn) -> bool:
     pair = _text(connection, bridge, account), _text(connection, bridge, customer)
     accounts, pairs = connection.execute(
         f"SELECT count(DISTINCT {pair[0]}), count(DISTINCT ({pair[0]}, {pair[1]})) "  # noqa: S608
@@ -73,11 +73,13 @@ def _owned(
 def _add_customer(connection: Connection, table: Table, owners: Owners) -> None:
     account = _text(connection, owners.table, owners.account)
     customer = _text(connection, owners.table, owners.customer)
+    whose = (f"SELECT {account} AS _account, min({customer}) AS {CUSTOMER} "  # noqa: S608
+             f"FROM {quoted(owners.table.name)} GROUP BY _account")  # fmt: skip
+    own = _text(connection, table, owners.own)
     connection.execute(
-        f"CREATE OR REPLACE TABLE {quoted(table.name)} AS SELECT t.*, owner.{CUSTOMER} "  # noqa: S608
-        f"FROM {quoted(table.name)} t LEFT JOIN (SELECT {account} AS a, min({customer}) AS {CUSTOMER} "
-        f"FROM {quoted(owners.table.name)} GROUP BY a) owner "
-        f"ON {_text(connection, table, owners.own).replace(quoted(owners.own.name), 't.' + quoted(owners.own.name))} = owner.a"
+        f"CREATE OR REPLACE TABLE {quoted(table.name)} AS SELECT t.* EXCLUDE (_own), {CUSTOMER} "  # noqa: S608
+        f"FROM (SELECT *, {own} AS _own FROM {quoted(table.name)}) t "
+        f"LEFT JOIN ({whose}) owner ON _own = _account"
     )
     filled, distinct = connection.execute(
         f"SELECT count({CUSTOMER}), count(DISTINCT {CUSTOMER}) FROM {quoted(table.name)}"  # noqa: S608

@@ -10,7 +10,6 @@ from pmlib.studies import forms
 from pmlib.studies.asks import ASK
 from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.look import Fit, RawColumn
-from pmlib.studies.mapping import Table, Use
 from pmlib.studies.meanings import direct, flag
 
 LIMIT = 0.01

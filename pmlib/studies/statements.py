@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies.forms import quoted_text
 from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Owners, Table, Use
 from pmlib.studies.reading import quoted
+from pmlib.studies.uses import Owners, Table, Use
 
 _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT",
           "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip
@@ -95,7 +95,7 @@ def _how(use: Use) -> str:
         "distinct": ", each row once",
         "ids": "; no file lists them: those that are named there are taken",
         "wide": ", a column a product",
-        "constants": "; no file lists them: those that are named there, with what never changes for one",
+        "constants": "; a row a customer, with what never changes for one",
         "last": "; of several rows of a customer each column's last filled cell is taken",
         "newest": "; of several snapshots the newest is taken",
         "pairs": ", each pair of customer and product once",
@@ -193,7 +193,10 @@ def _taken(use: Use, target: str, kind: str, raw: RawColumn, as_of: dt.date) -> 
         sql = f"coalesce({sql}, {quoted_text(BLANK)})"
     if target == "campaign_id" and use.waves:
         return _wave(use, f"{sql}::VARCHAR"), f"CHECK: from {raw.name!r}, a campaign each day"
-    said = f"CHECK: from {raw.name!r}" + (", by its type alone" if target in use.by_type else "")
+    source = f"from {raw.name!r}"
+    if use.owners is not None and target == "customer_id":
+        source = f"whose {use.owners.own.name!r} is, as {use.owners.table.label} says"
+    said = f"CHECK: {source}" + (", by its type alone" if target in use.by_type else "")
     if target == "closed_on" and raw.latest and raw.latest > as_of:
         return (f"CASE WHEN {sql} <= DATE '{as_of}' THEN {sql} END AS closed_on",
                 f"{said}, empty where the end lies ahead")  # fmt: skip
@@ -259,7 +262,7 @@ def _source(use: Use, table: str, as_of: dt.date) -> tuple[str, list[str], list[
     if use.snapshot is not None:
         where = [_newest(use, table, as_of)]
     if use.shape == "last":
-        source = f"(SELECT *, row_number() OVER () AS _row FROM {table})"
+        source = f"(SELECT *, row_number() OVER () AS _row FROM {table})"  # noqa: S608
         tail = [f"GROUP BY {customer}"]
     return source, where, tail
 
@@ -272,7 +275,7 @@ def _newest(use: Use, table: str, as_of: dt.date) -> str:
         text = name if snapshot.kind == "text" or name == "_file" else f"{name}::BIGINT::VARCHAR"
         return f"{text} = {quoted_text(use.newest)} -- CHECK: the newest snapshot"
     until = f" WHERE {name} <= DATE '{as_of}'" if snapshot.kind == "date" else ""
-    return f"{name} = (SELECT max({name}) FROM {table}{until})"
+    return f"{name} = (SELECT max({name}) FROM {table}{until})"  # noqa: S608
 
 
 def _unpivoted(
@@ -283,13 +286,13 @@ def _unpivoted(
     )
     names = ", ".join(quoted(c.name) for c in use.products)
     dated = f"{own(use.snapshot)} AS seen, " if use.snapshot else ""
-    inner = f"(SELECT {dated}{customer}, {held} FROM {table})\n    UNPIVOT (held FOR product IN ({names}))"
-    if use.snapshot is None:
+    only = f" WHERE {_newest(use, table, as_of)}\n    " if use.newest else ""
+    inner = (f"(SELECT {dated}{customer}, {held} FROM {table}{only})\n"  # noqa: S608
+             f"    UNPIVOT (held FOR product IN ({names}))")  # fmt: skip
+    if use.snapshot is None or use.newest:
         return inner, ["held"], []
-    if use.newest:
-        return inner.replace(f" FROM {table})", f" FROM {table} WHERE {_newest(use, table, as_of)}\n    )"), ["held"], []
     seen = own(use.snapshot)
-    days = f"(SELECT DISTINCT {seen} AS seen FROM {table})"
+    days = f"(SELECT DISTINCT {seen} AS seen FROM {table})"  # noqa: S608
     ordered = (f"(SELECT seen, lead(seen) OVER (ORDER BY seen) AS next_seen, "
                f"min(seen) OVER () AS first_seen FROM {days})")  # fmt: skip
     return f"{inner}\n    JOIN {ordered} USING (seen)", ["held"], [f"GROUP BY {customer}, product"]
@@ -302,8 +305,9 @@ def _since(target: str) -> str:
 
 
 def _conditions(use: Use, table: str, known: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """Rows that cannot be used are left out and counted: without an id, a day or an amount, or of
-    customers that no file lists.
+    """Rows that cannot be used are left out and counted.
+
+    Those without an id, a day or an amount, and those of customers that no file lists.
     """
     needed = [(name, use.mapped[name]) for name, column in CONTRACTS[use.kind].columns.items()
               if column.filled and name in use.mapped and name != "arm"]  # fmt: skip
@@ -314,14 +318,14 @@ def _conditions(use: Use, table: str, known: str) -> tuple[list[str], list[tuple
         empty = " OR ".join(f"{name} IS NULL" for name in lacking)
         names = " or ".join(raw.name for _, raw in needed if own(raw) in lacking)
         text = f"Of {use.table.label}, rows without {names} are left out of {use.kind}: {{n}}."
-        notes.append((text, f"SELECT count(*) FROM {table} WHERE {empty}"))
+        notes.append((text, f"SELECT count(*) FROM {table} WHERE {empty}"))  # noqa: S608
     if known and use.kind != "customers" and "customer_id" in use.mapped:
         customer = own(use.mapped["customer_id"])
         conditions.append(
             f"{customer} IN ({known}) -- CHECK: rows of customers that no file lists are left out"
         )
         text = f"Of {use.table.label}, rows of customers that no file lists are left out: {{n}}."
-        notes.append((text, f"SELECT count(*) FROM {table} WHERE {customer} NOT IN ({known})"))
+        notes.append((text, f"SELECT count(*) FROM {table} WHERE {customer} NOT IN ({known})"))  # noqa: S608
     return conditions, notes
 
 
