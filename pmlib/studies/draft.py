@@ -146,7 +146,8 @@ def _draft(
     sql = tuple(f"{kind}.sql" for kind in statements)
     asked = [ask for ask in asks.open_asks(folder, (SPEC_FILE, *sql)) if ask.is_question]
     if asked:
-        lines += ["", f"{len(asked)} to be answered in {folder / SPEC_FILE}:"]
+        several = "questions" if len(asked) > 1 else "question"
+        lines += ["", f"{len(asked)} {several} to be answered in {folder / SPEC_FILE}:"]
         lines += [f"  {ask}" for ask in asked]
     todo = " and answer ASK" if asked else ""
     command = f"python run_all.py --study {folder} --check"
@@ -312,7 +313,8 @@ def _end(tables: Sequence[Table], today: dt.date) -> dt.date:
 
 def _account(source: Drafted, uses: Sequence[Use], read: dict[str, dict[str, Entry]]) -> list[str]:
     """For each raw table of a source: what it is used for, and all that is not taken."""
-    lines = [f"  {note}" for note in source.notes]
+    lines: list[str] = []
+    notes = [f"  {note}" for note in source.notes]
     for table in source.tables:
         own = [use for use in uses if use.table is table]
         found = source.found.get(table.name, 0)
@@ -322,6 +324,7 @@ def _account(source: Drafted, uses: Sequence[Use], read: dict[str, dict[str, Ent
                      if use.owners is not None and use.owners.table is table]  # fmt: skip
         lines.append(f"{table.label}: {table.rows:,} of {found:,} rows read, used for "
                      f"{', '.join(used_for) or 'nothing'}")  # fmt: skip
+        lines, notes = [*lines, *notes], []  # below the first table, so that they belong to it
         lines += [f"  taken out: {said}" for said in source.taken_out.get(table.name, ())]
         entries_of = read.get(table.name, {})
         for use in own:

@@ -205,7 +205,8 @@ def _note_repeats(use: Use, customer: RawColumn, differing: Mapping[str, int]) -
             f"filled cell is kept where they differ, as some do in {names}."
         )
     else:
-        use.notes.append(f"{same}; {rows:,} rows repeat others and are dropped.")
+        repeat = "row repeats another and is" if rows == 1 else "rows repeat others and are"
+        use.notes.append(f"{same}; {rows:,} {repeat} dropped.")
         text = f"Of {table.label}, rows that repeat others are left out: {{n}}."
     use.counted.append((text, repeats))
 

@@ -48,6 +48,11 @@ PAID = [("1001", "2024-01-15", -10.5), ("1001", "2024-01-16", 100.0),
 ROWS = PAYMENTS.splitlines()
 JANUARY, FEBRUARY = "\n".join(ROWS[1:4]) + "\n", "\n".join(ROWS[4:]) + "\n"
 HEAD = ROWS[0] + "\n"
+TURNED = """date;customer_id;amount;type
+2024-02-18;1003;-30.00;card
+2024-02-19;1003;40.00;salary
+2024-02-20;1004;-5.75;card
+"""
 
 
 def drafted(
@@ -100,8 +105,11 @@ def payments(*parts: tuple[str, str]) -> dict[str, str]:
 
 def marked(yes: str, no: str, names: str = "current,savings,card") -> str:
     """Holdings as a column a product."""
-    rows = ((customer, *(yes if (customer, product) in HELD else no
-                         for product in ("current", "savings", "card"))) for customer in REGIONS)  # fmt: skip
+    products = ("current", "savings", "card")
+    rows = [
+        (customer, *(yes if (customer, product) in HELD else no for product in products))
+        for customer in REGIONS
+    ]
     return "\n".join([f"customer_id,{names}", *(",".join(row) for row in rows)]) + "\n"
 
 
@@ -133,11 +141,7 @@ SHAPES: dict[str, dict[str, str]] = {
     ),
     "months of other order and delimiter": payments(
         ("p_202401.csv", HEAD + JANUARY),
-        (
-            "p_202402.csv",
-            "date;customer_id;amount;type\n2024-02-18;1003;-30.00;card\n"
-            "2024-02-19;1003;40.00;salary\n2024-02-20;1004;-5.75;card\n",
-        ),
+        ("p_202402.csv", TURNED),
     ),
     "a column that comes later": payments(
         ("p_202401.csv", HEAD + JANUARY),
@@ -174,7 +178,7 @@ SHAPES: dict[str, dict[str, str]] = {
     "an index without a name": bank(
         payments=lines(
             PAYMENTS, lambda rows: [f",{rows[0]}", *(f"{n},{r}" for n, r in enumerate(rows[1:]))]
-        )  # fmt: skip
+        )
     ),
     "two columns of one name": bank(
         payments=lines(PAYMENTS, lambda rows: [rows[0] + ",type", *(r + ",x" for r in rows[1:])])
@@ -206,7 +210,7 @@ SHAPES: dict[str, dict[str, str]] = {
                 )
                 for row in rows
             ],
-        ),  # fmt: skip
+        ),
     ),
 }
 
@@ -232,8 +236,12 @@ SNAPSHOTS = {
 def test_of_snapshots_the_newest_in_time_is_taken(tmp_path, months):
     head, *rows = CUSTOMERS.splitlines()
     old = [row.replace("North", "Nowhere") for row in rows]
-    all_rows = [f"{month},{row}" for month in months
-                for row in (rows if month == months[-1] else [*old, "1005,F,Gone,2011-01-01"])]  # fmt: skip
+    gone = "1005,F,Gone,2011-01-01"
+    all_rows = [
+        f"{month},{row}"
+        for month in months
+        for row in (rows if month == months[-1] else [*old, gone])
+    ]
     text = "\n".join([f"month,{head}", *all_rows]) + "\n"
     study, _ = drafted(tmp_path, bank(customers=text))
     assert regions(study) == REGIONS
