@@ -56,9 +56,8 @@ def find_owners(
 
 def _text(connection: Connection, table: Table, column: RawColumn) -> str:
     described = connection.execute(f"DESCRIBE {quoted(table.name)}").fetchall()
-    return text_sql(
-        as_text_sql(column.name, {row[0]: str(row[1]) for row in described}[column.name])
-    )
+    types = {row[0]: str(row[1]) for row in described}
+    return text_sql(as_text_sql(column.name, types[column.name]))
 
 
 def _owned(connection: Connection, bridge: Table, account: RawColumn, customer: RawColumn) -> bool:

@@ -293,8 +293,8 @@ def _unpivoted(
         return inner, ["held"], []
     seen = own(use.snapshot)
     days = f"(SELECT DISTINCT {seen} AS seen FROM {table})"  # noqa: S608
-    ordered = ("(SELECT seen, lead(seen) OVER (ORDER BY seen) AS next_seen, "
-               f"min(seen) OVER () AS first_seen FROM {days})")  # noqa: S608  # fmt: skip
+    ordered = ("(SELECT seen, lead(seen) OVER (ORDER BY seen) AS next_seen, "  # noqa: S608
+               f"min(seen) OVER () AS first_seen FROM {days})")  # fmt: skip
     return f"{inner}\n    JOIN {ordered} USING (seen)", ["held"], [f"GROUP BY {customer}, product"]
 
 
