@@ -27,7 +27,7 @@ from pmlib.studies.look import RawColumn, look
 from pmlib.studies.mapping import assign
 from pmlib.studies.owners import read_owners, tell_owners
 from pmlib.studies.proposals import entries
-from pmlib.studies.reading import Part, quoted
+from pmlib.studies.reading import RawPart, quoted
 from pmlib.studies.sources import as_declared, parts_of
 from pmlib.studies.spec import SPEC_FILE, Source
 from pmlib.studies.statements import known_customers, statement
@@ -102,7 +102,7 @@ def _draft(
 ) -> str:
     names: set[str] = set()
     sources: list[Drafted] = []
-    parts: dict[str, list[Part]] = {}
+    parts: dict[str, list[RawPart]] = {}
     for number, group in enumerate(grouped(files)):
         home = staging / str(number)
         home.mkdir()
@@ -173,7 +173,7 @@ def _no_customers(tables: Sequence[Table], files: Sequence[Path]) -> StudyError:
 
 def _look(
     connection: Connection, drafted: Drafted, staging: Path, today: dt.date
-) -> dict[str, list[Part]]:
+) -> dict[str, list[RawPart]]:
     """Read the raw tables of a source as they stand, and look at their columns."""
     declared = {key: value for key, value in drafted.declared.items() if key != "unused"}
     source = Source.model_validate({**declared, "file": drafted.files[0].name})
