@@ -146,6 +146,8 @@ def settle_rows(connection: Connection, use: Use, today: dt.date) -> None:
         _settle_snapshot(connection, use, customer, today)
     elif use.kind == "contacts":
         _settle_contacts(connection, use)
+    elif use.kind == "holdings" and use.shape == "rows":
+        _settle_snapshot(connection, use, customer, today)
     elif use.kind == "customers" and customer.distinct < customer.filled:
         _settle_customers(connection, use, customer, today)
 
@@ -277,7 +279,7 @@ def _settle_snapshot(connection: Connection, use: Use, customer: RawColumn, toda
     column = use.snapshot = _snapshot(connection, use, customer)
     if column is None:
         return False
-    if use.kind == "customers":
+    if use.shape != "wide":
         use.shape = "newest"
     use.left_out = [(raw, why) for raw, why in use.left_out if raw is not column]
     use.attributes = [a for a in use.attributes if a[1] is not column]
@@ -291,7 +293,7 @@ def _settle_snapshot(connection: Connection, use: Use, customer: RawColumn, toda
             use.notes.append(
                 f"No day could be read from {column.name!r}: is {use.newest!r} the newest?"
             )
-    if use.kind != "customers" and column.kind == "date":
+    if use.shape == "wide" and column.kind == "date":
         return True
     shown = repr(use.newest) if use.newest else "the newest"
     use.notes.append(f"{column.distinct:,} snapshots by {column.name!r}: {shown} is taken.")
@@ -322,13 +324,22 @@ def _snapshot(connection: Connection, use: Use, customer: RawColumn) -> RawColum
     table = use.table
     if customer.distinct >= customer.filled:
         return None
+    keys, periods = quoted(customer.name), True
+    if use.kind == "holdings" and use.shape == "rows":  # a customer holds several products
+        held = [raw for target, raw in use.mapped.items() if target != "closed_on"]
+        keys, periods = ", ".join(quoted(raw.name) for raw in held), False
+        different = connection.execute(
+            f"SELECT count(DISTINCT ({keys})) FROM {quoted(table.name)}"  # noqa: S608
+        ).fetchall()[0][0]
+        if different > _AGAIN * table.rows:
+            return None
     kinds = [c for c in table.columns if c.name != customer.name and 2 <= c.distinct <= 400
              and c.filled == table.rows and c not in use.products
-             and (c.kind == "date" or c.name == "_file" or re.search(_PERIOD, c.name))]  # fmt: skip
+             and ((c.kind == "date" and periods) or re.search(_PERIOD, c.name))]  # fmt: skip
     kinds.sort(key=lambda c: (c.kind != "date", c.name != "_file"))
     for column in kinds:
         pairs = connection.execute(
-            f"SELECT count(DISTINCT ({quoted(customer.name)}, {quoted(column.name)})) "  # noqa: S608
+            f"SELECT count(DISTINCT ({keys}, {quoted(column.name)})) "  # noqa: S608
             f"FROM {quoted(table.name)}"
         ).fetchall()[0][0]
         if pairs == customer.filled and column.distinct <= 0.5 * customer.distinct:
@@ -337,4 +348,6 @@ def _snapshot(connection: Connection, use: Use, customer: RawColumn) -> RawColum
 
 
 _WAVES = 60
-_PERIOD = r"(?i)month|monat|mois|mes$|maand|period|snapshot|stand|year|quarter|fecha|月|期"
+_AGAIN = 0.7
+"""Holdings of which at most this share differ may be snapshots."""
+_PERIOD = r"(?i)^_file$|month|monat|mois|mes$|maand|period|snapshot|stand|year|quarter|fecha|月|期"

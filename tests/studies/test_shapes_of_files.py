@@ -258,6 +258,14 @@ def test_snapshots_in_files_are_told_apart_by_the_day_in_their_names(tmp_path, d
     assert regions(study) == REGIONS
 
 
+def test_of_snapshots_of_holdings_the_newest_is_taken(tmp_path):
+    old = HOLDINGS.replace("1003,savings", "1003,fund")
+    files = {"holdings_202404.csv": old, "holdings_202405.csv": HOLDINGS}
+    study, said = drafted(tmp_path, bank(holdings=None) | files)
+    assert held(study) == sorted(HELD)
+    assert "holdings_202405.csv" in said
+
+
 def test_of_a_customer_with_two_rows_no_filled_cell_is_lost(tmp_path):
     customers = lines(CUSTOMERS, lambda rows: [
         rows[0] + ",marketing_opt_out", *(f"{row},{'yes' if row[3] == '2' else 'no'}"
