@@ -104,6 +104,14 @@ def meetings(connection: Connection, customers: Use, others: Sequence[Use]) -> l
         ids, as_written, changed = _met(connection, customers.table, key, use.table, column, kept)
         if as_written < ids:
             found.append(Meeting(use.table, column, ids, as_written, changed))
+    for owners in [use.owners for use in others if use.owners is not None]:
+        if owners.table.name in [customers.table.name, *(meeting.table.name for meeting in found)]:
+            continue
+        ids, as_written, changed = _met(
+            connection, customers.table, key, owners.table, owners.customer, kept
+        )
+        if as_written < ids:
+            found.append(Meeting(owners.table, owners.customer, ids, as_written, changed))
     return found
 
 

@@ -124,9 +124,9 @@ def _columns(use: Use, as_of: dt.date) -> list[tuple[str, str]]:
             consent = use.mapped["marketing_consent"]
             said = f"CHECK: from {consent.name!r}, which says who agrees"
             not_given = "IS NULL" if consent.kind == "date" else "= false"
-            found.append(
-                (_once(use, f"{own(consent)} {not_given}") + " AS marketing_opt_out", said)
-            )
+            objects = f"{own(consent)} {not_given}"
+            objects = f"bool_or({objects})" if use.shape == "last" else _once(use, objects)
+            found.append((f"{objects} AS marketing_opt_out", said))
         elif use.kind == "holdings" and use.product and target == "product_id":
             sql = f"{quoted_text(use.product)} AS product_id"
             found.append((sql, "CHECK: the product is what the file is called"))

@@ -154,7 +154,10 @@ def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
     best = next((m.best for m in asked if m.best != "as-written"), "")
     answer = f"Write as-written or {best}."
     if not best:
-        answer = "Mend the ids in the files, or write as-written: rows of unknown customers are then left out."
+        answer = (
+            "Mend the ids in the files, or write as-written: rows of unknown customers are then "
+            "left out."
+        )
     lines += _commented([answer], "")
     return [*lines[1:], f"customer_ids: {ASK}"]
 
