@@ -110,7 +110,8 @@ def require_none(asks: list[Ask], folder: Path) -> None:
             where=str(folder),
             rule="each line marked CHECK is read, and mended where it is wrong, before a run",
             found="\n           ".join(map(str, asks)),
-            remedy=f"Mend what is wrong; then take the marks away: python run_all.py --study {folder} --confirm",
+            remedy="Mend what is wrong; then take the marks away: "
+            f"python run_all.py --study {folder} --confirm",
         )
 
 

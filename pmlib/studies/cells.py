@@ -10,8 +10,8 @@ from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.studies import forms
 from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Table
-from pmlib.studies.reading import Part, as_text_sql, line_numbers, quoted
+from pmlib.studies.reading import RawPart, as_text_sql, line_numbers, quoted
+from pmlib.studies.uses import Table
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Entry:
 class Cells:
     """Looks up single cells of raw tables, with the lines on which they stand."""
 
-    def __init__(self, connection: Connection, parts: dict[str, list[Part]]) -> None:
+    def __init__(self, connection: Connection, parts: dict[str, list[RawPart]]) -> None:
         self._connection, self._parts = connection, parts
 
     def first(

@@ -24,13 +24,15 @@ from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.declare import declare, grouped
 from pmlib.studies.fetch import RawFile, writable
 from pmlib.studies.look import RawColumn, look
-from pmlib.studies.mapping import Table, Use, assign
+from pmlib.studies.mapping import assign
+from pmlib.studies.owners import read_owners, tell_owners
 from pmlib.studies.proposals import entries
-from pmlib.studies.reading import Part, quoted
+from pmlib.studies.reading import RawPart, quoted
 from pmlib.studies.sources import as_declared, parts_of
 from pmlib.studies.spec import SPEC_FILE, Source
 from pmlib.studies.statements import known_customers, statement
 from pmlib.studies.study_yaml import study_yaml
+from pmlib.studies.uses import Table, Use
 
 _TOTAL_SHARE = 0.02
 """More rows of totals than this share (and than three) are no totals."""
@@ -48,6 +50,7 @@ class Drafted:
     found: dict[str, int] = field(default_factory=dict)
     without: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     taken_out: dict[str, list[str]] = field(default_factory=dict)
+    prose: set[str] = field(default_factory=set)
 
 
 def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = None) -> str:
@@ -99,27 +102,30 @@ def _draft(
 ) -> str:
     names: set[str] = set()
     sources: list[Drafted] = []
-    parts: dict[str, list[Part]] = {}
+    parts: dict[str, list[RawPart]] = {}
     for number, group in enumerate(grouped(files)):
         home = staging / str(number)
         home.mkdir()
         said = declare(group, folder, names, home)
-        source = Drafted(said.fields, group, said.notes, said.unsure)
+        source = Drafted(said.fields, group, said.notes, said.unsure, prose=said.prose)
         parts |= _look(connection, source, home, today)
         sources.append(source)
     tables = [table for source in sources for table in source.tables]
-    customer_of = joins.customer_columns(connection, tables)
+    customer_of, owners = joins.customer_columns(connection, tables)
     uses = assign(tables, customer_of)
     if not uses:
         raise _no_customers(tables, files)
     for use in uses:
+        if use.table.name in owners and "customer_id" in use.mapped:
+            tell_owners(use, owners[use.table.name])
         if "customer_id" in use.mapped:
-            joins.settle_rows(connection, use)
+            joins.settle_rows(connection, use, today)
     customers = next(use for use in uses if use.kind == "customers")
     met = joins.meetings(connection, customers, [use for use in uses if use is not customers])
     as_of = _end(tables, today)
     cells = Cells(connection, parts)
     read = entries(uses, cells)
+    read_owners(read, {use.table.name: use.owners for use in uses if use.owners})
     known = known_customers(customers, as_of)
     missing = {m.table.name for m in met if m.changed.get(m.best, m.as_written) < m.ids}
     dangling = dict.fromkeys(missing, known)
@@ -140,10 +146,12 @@ def _draft(
     sql = tuple(f"{kind}.sql" for kind in statements)
     asked = [ask for ask in asks.open_asks(folder, (SPEC_FILE, *sql)) if ask.is_question]
     if asked:
-        lines += ["", f"{len(asked)} to be answered in {folder / SPEC_FILE}:"]
+        several = "questions" if len(asked) > 1 else "question"
+        lines += ["", f"{len(asked)} {several} to be answered in {folder / SPEC_FILE}:"]
         lines += [f"  {ask}" for ask in asked]
-    lines += ["", f"Read the lines marked CHECK{' and answer ASK' if asked else ''}, then: "
-              f"python run_all.py --study {folder} --check"]  # fmt: skip
+    todo = " and answer ASK" if asked else ""
+    command = f"python run_all.py --study {folder} --check"
+    lines += ["", f"Read the lines marked CHECK{todo}, then: {command}"]
     return "\n".join(lines)
 
 
@@ -154,8 +162,9 @@ def _no_customers(tables: Sequence[Table], files: Sequence[Path]) -> StudyError:
         where=", ".join(path.name for path in files)[:300],
         rule="a column that identifies a customer, such as customer_id",
         found="; ".join(seen)[:400],
-        remedy="Rename the column to customer_id, or write the study by hand: data/berka is an "
-        "example.",
+        remedy="Call the column that names a customer customer_id. Where each row is a customer "
+        "and no column names one, add such a column and number the rows. Or write the study by "
+        "hand, as in data/berka.",
     )
 
 
@@ -164,7 +173,7 @@ def _no_customers(tables: Sequence[Table], files: Sequence[Path]) -> StudyError:
 
 def _look(
     connection: Connection, drafted: Drafted, staging: Path, today: dt.date
-) -> dict[str, list[Part]]:
+) -> dict[str, list[RawPart]]:
     """Read the raw tables of a source as they stand, and look at their columns."""
     declared = {key: value for key, value in drafted.declared.items() if key != "unused"}
     source = Source.model_validate({**declared, "file": drafted.files[0].name})
@@ -177,15 +186,24 @@ def _look(
     ]
     found = {}
     for member in members:
+        if member.table in drafted.prose:
+            drafted.tables.append(Table(member.table, Path(member.file).name, 0, []))
+            continue
         parts = list(parts_of(connection, source, member, files, staging))
         several = len(parts) > 1
         union = " UNION ALL BY NAME ".join(
-            f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} FROM {quoted(part.view)}"  # noqa: S608
+            f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} "  # noqa: S608
+            f"FROM {quoted(part.view)}"
             for part in parts
         )
         try:
             connection.execute(f"CREATE TABLE {quoted(member.table)} AS {union}")
         except duckdb.Error as error:
+            if len(connection.table(parts[0].view).columns) == 1:  # some lines hold no delimiter
+                drafted.prose.add(member.table)
+                drafted.notes.append(f"{parts[0].label}: its lines are no rows; it is no table")
+                drafted.tables.append(Table(member.table, parts[0].label, 0, []))
+                continue
             raise as_declared(parts[0].label, parts[0].member, error) from None
         found[member.table] = parts
         # What was decided on a sheet is said where it was declared.
@@ -211,29 +229,29 @@ def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
         row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
     }
     texts = [name for name, dtype in types.items() if dtype == "VARCHAR" and name != "_file"]
-    said, without = [], {}
+    said: list[str] = []
+    without: dict[str, list[str]] = {}
     if len(texts) > 1:
         same = " AND ".join(
-            f"trim({quoted(name)}) = {forms.quoted_text(name.strip())}" for name in texts
+            f"lower(trim({quoted(name)})) = {forms.quoted_text(name.strip().lower())}"
+            for name in texts
         )
+        written = f"SELECT DISTINCT trim({quoted(texts[0])}) FROM {quoted(table)} WHERE {same}"  # noqa: S608
+        words = [row[0] for row in connection.execute(f"{written} ORDER BY 1").fetchall()]
         n = _delete(connection, table, same)
         if n:
-            without[texts[0]] = [texts[0].strip()]
-            said.append(
-                f"{n:,} {'row repeats' if n == 1 else 'rows repeat'} the names of the columns"
-            )
-    rows = _rows(connection, table)
+            without[texts[0]] = words
+            repeat = "row repeats" if n == 1 else "rows repeat"
+            said.append(f"{n:,} {repeat} the names of the columns")
     for name in texts[:60]:
-        text = forms.text_sql(quoted(name))
-        values = connection.execute(
-            f"SELECT {text} AS v, count(*) FROM {quoted(table)} WHERE regexp_matches(lower(v), {_TOTAL}) GROUP BY v"  # noqa: S608
-        ).fetchall()
-        totals = {value: n for value, n in values if shapes.is_total(value)}
-        if totals and sum(totals.values()) <= max(3, _TOTAL_SHARE * rows):
+        totals = _totals(connection, table, name, texts)
+        if totals:
+            text = forms.text_sql(quoted(name))
             listed = ", ".join(map(forms.quoted_text, totals))
             n = _delete(connection, table, f"{text} IN ({listed})")
             without.setdefault(name, []).extend(totals)
-            said.append(f"{n:,} {'row' if n == 1 else 'rows'} of totals ({', '.join(totals)})")
+            shown = ", ".join(totals[:5]) + (", …" if len(totals) > 5 else "")
+            said.append(f"{n:,} {'row' if n == 1 else 'rows'} of totals ({shown})")
     names = [name for name in types if name != "_file"]
     empty = _delete(
         connection, table, f"coalesce({', '.join(f'{quoted(n)}::VARCHAR' for n in names)}) IS NULL"
@@ -242,6 +260,39 @@ def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
         said.append(f"{empty:,} empty {'row' if empty == 1 else 'rows'}")
     drafted.without[table] = without
     drafted.taken_out[table] = said
+
+
+def _totals(connection: Connection, table: str, name: str, texts: Sequence[str]) -> list[str]:
+    """What a column holds in rows of totals.
+
+    A word for a total, where the others of the column are numbers or days, or the row lacks cells
+    that other rows have.
+    """
+    text = forms.text_sql(quoted(name))
+    found = connection.execute(
+        f"SELECT DISTINCT {text} AS v FROM {quoted(table)} WHERE regexp_matches(lower(v), {_TOTAL})"  # noqa: S608
+    ).fetchall()
+    words = sorted(value for (value,) in found if shapes.is_total(value))
+    if not words:
+        return []
+    mine = f"coalesce({text} IN ({', '.join(map(forms.quoted_text, words))}), false)"
+    others = [quoted(other) for other in texts if other != name]
+    counts = ", ".join(
+        f"count({forms.text_sql(other)}) FILTER ({which}{mine})" for other in others
+        for which in ("", "NOT ")
+    )  # fmt: skip
+    totals, rest, numbers, *filled = connection.execute(
+        f"SELECT count(*) FILTER ({mine}), count({text}) FILTER (NOT {mine}), "  # noqa: S608
+        f"count(*) FILTER (NOT {mine} AND regexp_matches({text}, '[0-9]'))"
+        f"{', ' if counts else ''}{counts} FROM {quoted(table)}"
+    ).fetchall()[0]
+    all_others = _rows(connection, table) - totals
+    if rest and numbers >= 0.9 * rest:
+        return words
+    lacking = any(mine == 0 and theirs >= 0.9 * all_others
+                  for mine, theirs in zip(filled[::2], filled[1::2], strict=True))  # fmt: skip
+    few = totals <= max(3, _TOTAL_SHARE * (totals + all_others))
+    return words if lacking and few else []
 
 
 _TOTAL = forms.quoted_text("|".join(sorted({re.escape(word.split()[0]) for word in shapes.TOTALS})))
@@ -262,22 +313,30 @@ def _end(tables: Sequence[Table], today: dt.date) -> dt.date:
 
 def _account(source: Drafted, uses: Sequence[Use], read: dict[str, dict[str, Entry]]) -> list[str]:
     """For each raw table of a source: what it is used for, and all that is not taken."""
-    lines = [f"  {note}" for note in source.notes]
+    lines: list[str] = []
+    notes = [f"  {note}" for note in source.notes]
     for table in source.tables:
         own = [use for use in uses if use.table is table]
-        found = source.found[table.name]
+        found = source.found.get(table.name, 0)
         lines.append("")
+        used_for = [f"{use.kind}.sql" for use in own]
+        used_for += [f"the customers of {use.table.label}" for use in uses
+                     if use.owners is not None and use.owners.table is table]  # fmt: skip
         lines.append(f"{table.label}: {table.rows:,} of {found:,} rows read, used for "
-                     f"{', '.join(f'{use.kind}.sql' for use in own) or 'nothing'}")  # fmt: skip
-        lines += [f"  taken out: {said}" for said in source.taken_out[table.name]]
+                     f"{', '.join(used_for) or 'nothing'}")  # fmt: skip
+        lines, notes = [*lines, *notes], []  # below the first table, so that they belong to it
+        lines += [f"  taken out: {said}" for said in source.taken_out.get(table.name, ())]
         entries_of = read.get(table.name, {})
         for use in own:
             columns = [
-                f"{raw.name} ({_said(target, entries_of.get(raw.name))})"
+                f"{use.owners.own.name} (customer_id by {use.owners.table.label})"
+                if use.owners is not None and target == "customer_id"
+                else f"{raw.name} ({_said(target, entries_of.get(raw.name))})"
                 for target, raw in use.mapped.items()
             ]
             columns += [f"{raw.name} ({role})" for _, raw, role in use.attributes]
-            columns += [f"{raw.name} (product)" for raw in use.products if use.kind == "holdings"]
+            columns += [f"{raw.name} (product)" for raw in use.products]
+            columns += [f"{use.product!r} (product)"] if use.product else []
             if use.snapshot is not None:
                 columns.append(f"{use.snapshot.name} (snapshot)")
             lines.append(f"  {use.kind}: {', '.join(columns)}")
@@ -304,6 +363,7 @@ def _left_out(table: Table, uses: Sequence[Use]) -> list[tuple[RawColumn, str]]:
         for raw in (*use.mapped.values(), *use.products, *(a[1] for a in use.attributes))
     }
     used |= {use.snapshot.name for use in uses if use.snapshot}
+    used |= {use.owners.own.name for use in uses if use.owners}
     reasons = {raw.name: why for use in uses for raw, why in use.left_out}
     kinds = " and ".join(dict.fromkeys(use.kind for use in uses)) or "any table"
     return [

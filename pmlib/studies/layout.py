@@ -11,12 +11,17 @@ from pathlib import Path
 
 _LOOKED_AT = 60  # records at the top
 _TAIL = 20  # lines at the end
+_TITLES = 15  # records of title, at most
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Lines of title above the names of the columns, lines below the rows, and whether there are
-    names at all; `titles` and `notes` are those lines, `width` the fields of a row.
+    """Where the table stands: lines of title above, lines below the rows.
+
+    `header` says whether the columns have names at all; `titles` and `notes` are those lines,
+    `width` the fields of a row, `names` the record that names the columns, on `header_lines`
+    lines. `is_prose` says that hardly any lines have the same number of fields: a text that is no
+    table.
     """
 
     delimiter: str
@@ -26,6 +31,9 @@ class Layout:
     width: int
     titles: tuple[str, ...]
     notes: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    header_lines: int = 1
+    is_prose: bool = False
 
 
 def find_layout(path: Path) -> Layout:
@@ -47,18 +55,39 @@ def find_layout(path: Path) -> Layout:
         if best is None or rank > best[0]:
             best = rank, candidate, records
     if best is None:
-        return Layout(",", 0, 0, True, 0, (), ())
+        return Layout(",", skip=0, footer=0, header=True, width=0, titles=(), notes=())
     (_, width), delimiter, records = best
     own = [index for index, (_, row) in enumerate(records) if len(row) == width]
+    filled = [index for index, (_, row) in enumerate(records) if _filled(row)]
     first = next((i for i in own if _filled(records[i][1]) >= 0.6 * width), own[0])
-    named = not _is_data(records[first][1]) or not any(
-        _is_data(records[i][1]) for i in own if i > first
-    )
+    rows = [i for i in own if _is_data(records[i][1])]
+    named = not _is_data(records[first][1]) or rows[-1] < first
+    if not named:  # a title may hold a day, as in: from, 2024-01-01, to, 2024-12-31
+        below = [i for i in own if first < i <= first + _TITLES and _may_name(records[i][1], width)]
+        if below and sum(1 for i in rows if i > below[0]) > below[0]:
+            first, named = below[0], True
     titles = tuple(" ".join(" ".join(row).split()) for _, row in records[:first] if any(row))
     notes = _notes(path, delimiter, width) if width > 1 else ()
+    above = records[first][0]
+    under = records[first + 1][0] if first + 1 < len(records) else above + 1
     return Layout(
-        delimiter, records[first][0], len(notes), named, width, titles, tuple(n for n in notes if n)
+        delimiter,
+        above,
+        len(notes),
+        named,
+        width,
+        titles,
+        tuple(note for note in notes if note),
+        tuple(records[first][1]) if named else (),
+        under - above,
+        is_prose=width > 1 and len(own) < 0.5 * len(filled) and len(filled) > 4,
     )
+
+
+def _may_name(row: list[str], width: int) -> bool:
+    """Whether a record can name columns: a text in nearly each field, no two alike."""
+    texts = [cell.strip().casefold() for cell in row if cell.strip()]
+    return not _is_data(row) and len(texts) == len(set(texts)) >= 0.8 * width
 
 
 def _records(path: Path, delimiter: str) -> list[tuple[int, list[str]]]:

@@ -8,8 +8,9 @@ from pmlib.studies import forms, shapes
 from pmlib.studies.asks import ASK
 from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Table, Use, plain
+from pmlib.studies.names import plain
 from pmlib.studies.reading import quoted
+from pmlib.studies.uses import Table, Use
 from pmlib.studies.words import MARKETING, SYNONYMS
 
 _REFUNDS = 0.2

@@ -10,8 +10,8 @@ from pmlib.studies import forms
 from pmlib.studies.asks import ASK
 from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.look import Fit, RawColumn
-from pmlib.studies.mapping import Table, Use
 from pmlib.studies.meanings import direct, flag
+from pmlib.studies.uses import Table, Use
 
 LIMIT = 0.01
 """Share of unreadable cells above which the draft asks."""

@@ -93,7 +93,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Part:
+class RawPart:
     """One file of a raw table: its text as a view, and where that text lies, for line numbers.
 
     `is_sheet` says that its records are rows of a sheet, which are counted instead of lines.
@@ -111,7 +111,7 @@ class Part:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def typed(connection: Connection, member: Member, parts: Sequence[Part], ids: IdForm) -> Account:
+def typed(connection: Connection, member: Member, parts: Sequence[RawPart], ids: IdForm) -> Account:
     """Make the view of a raw table from its files, with the types that study.yaml declares.
 
     Raises StudyError where a column is not there, or too many of its cells cannot be read.
@@ -198,7 +198,7 @@ def _taken_out(column: str, words: Sequence[str]) -> str:
     return f"{forms.text_sql(quoted(column) + '::VARCHAR')} IN ({listed})"
 
 
-def _require_columns(member: Member, types: Mapping[str, str], parts: Sequence[Part]) -> None:
+def _require_columns(member: Member, types: Mapping[str, str], parts: Sequence[RawPart]) -> None:
     directions = [reading.direction for reading in member.read.values() if reading.direction]
     for place, names in (("read", [*member.read, *directions]), ("without", [*member.without])):
         for name in names:
@@ -221,7 +221,7 @@ def _require_columns(member: Member, types: Mapping[str, str], parts: Sequence[P
 
 
 def _examples(
-    connection: Connection, parts: Sequence[Part], own: str, sql: str, reading: Reading
+    connection: Connection, parts: Sequence[RawPart], own: str, sql: str, reading: Reading
 ) -> tuple[tuple[int, str], ...]:
     """The first cells that were not read, with the lines of their file."""
     text = forms.text_sql(own)
@@ -239,7 +239,7 @@ def _examples(
     return ()
 
 
-def line_numbers(part: Part, records: Sequence[int]) -> list[int]:
+def line_numbers(part: RawPart, records: Sequence[int]) -> list[int]:
     """Lines of a text file on which records begin (1 for the first below the names of columns).
 
     Where a table is no text, a record is its own line.
@@ -264,7 +264,7 @@ def line_numbers(part: Part, records: Sequence[int]) -> list[int]:
     return [lines.get(record, record) for record in records]
 
 
-def _require_few(unread: Unread, reading: Reading, parts: Sequence[Part]) -> None:
+def _require_few(unread: Unread, reading: Reading, parts: Sequence[RawPart]) -> None:
     share = unread.unreadable / unread.filled if unread.filled else 0.0
     if share <= reading.unreadable:
         return

@@ -27,7 +27,7 @@ from pmlib.studies import fixed_width, workbooks
 from pmlib.studies.encodings import judge
 from pmlib.studies.fetch import RawFile
 from pmlib.studies.inner import Plain, plain, unreadable
-from pmlib.studies.reading import Account, Part, quoted, typed
+from pmlib.studies.reading import Account, RawPart, quoted, typed
 from pmlib.studies.servers import copy_table
 from pmlib.studies.signatures import recognise
 from pmlib.studies.spec import Csv, IdForm, Member, Source
@@ -72,7 +72,7 @@ def register(
 
 def parts_of(
     connection: Connection, source: Source, member: Member, files: Sequence[RawFile], staging: Path
-) -> Iterator[Part]:
+) -> Iterator[RawPart]:
     """Make a view of each file of a raw table, before any reading of its columns."""
     if source.server is not None:
         path = staging / f"{member.table}.server.csv"
@@ -91,7 +91,7 @@ def parts_of(
         if source.kind in {"sqlite", "duckdb"}:
             reader = {"sqlite": _sqlite, "duckdb": _duckdb}[source.kind]
             reader(connection, file.path, inner, view, staging)
-            yield Part(view, label, None, member)
+            yield RawPart(view, label, None, member)
             continue
         # The encoding of a text is that which is declared; a statistical file may say its own.
         stated = member.csv.encoding if "encoding" in member.csv.model_fields_set else None
@@ -105,7 +105,7 @@ def parts_of(
         _parquet(connection, opened.path, view)
         said = opened.described
         labels, levels = (said.labels, said.levels) if said else ({}, {})
-        yield Part(view, label, None, member, notes=opened.notes, labels=labels, levels=levels)
+        yield RawPart(view, label, None, member, notes=opened.notes, labels=labels, levels=levels)
 
 
 def register_absent(connection: Connection, member: Member) -> str:
@@ -128,7 +128,7 @@ def telling(error: Exception) -> str:
 def _text(
     connection: Connection, opened: Plain, member: Member, view: str, staging: Path, where: str,
     label: str = "",
-) -> Part:  # fmt: skip
+) -> RawPart:  # fmt: skip
     """Make a view of a text file; the part says where its text lies in UTF-8, line for line."""
     form = member.csv
     if opened.own_text:
@@ -157,7 +157,7 @@ def _text(
     except duckdb.Error as error:
         raise as_declared(where, member, error, whole) from None
     own = member.model_copy(update={"csv": form})
-    return Part(view, label or where, whole, own, is_sheet=opened.own_text, notes=opened.notes)
+    return RawPart(view, label or where, whole, own, is_sheet=opened.own_text, notes=opened.notes)
 
 
 def _without_margins(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pmlib.studies.asks import ASK
 from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.joins import Meeting
-from pmlib.studies.look import RawColumn
-from pmlib.studies.mapping import Use
+from pmlib.studies.owners import CUSTOMER
 from pmlib.studies.reading import quoted
-from pmlib.studies.statements import Statement
+from pmlib.studies.statements import BLANK, Statement
+from pmlib.studies.uses import Table, Use
 
 if TYPE_CHECKING:
     from pmlib.studies.draft import Drafted
@@ -34,8 +34,8 @@ def study_yaml(
     of = {use.kind: use for use in uses}
     lines = [
         "# A draft. A comment that begins with CHECK is a guess: read it, mend it, remove the mark",
-        "# (or all at once, when all are read: --confirm). ASK is a question: write the answer there.",
-        f"title: {_json(folder.resolve().name)}  # CHECK: a name for the bank, as the cover shows it",
+        "# (or all at once, once read: --confirm). ASK is a question: write the answer there.",
+        f"title: {_json(folder.resolve().name)}  # CHECK: the bank's name, as the cover shows it",
         "description: Customers of a bank.  # CHECK: what, who, when",
         "licence: Internal.  # CHECK: who may see the data",
         f"as_of: {as_of}  # CHECK: the last day that the data know; the latest date seen",
@@ -53,7 +53,8 @@ def study_yaml(
     notes = [note for made in statements.values() for note in made.notes]
     if notes:
         lines += ["", "notes:"]
-        lines += [f"  - {{text: {_json(text)}, sql: {_json(sql)}}}" for text, sql in notes]
+        lines += [f"  - {{text: {_json(text)}{f', sql: {_json(sql)}' if sql else ''}}}"
+                  for text, sql in dict.fromkeys(notes)]  # fmt: skip
     if "products" in of and "annual_margin" not in of["products"].mapped:
         lines += [
             "",
@@ -82,22 +83,25 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
     label = use.table.label
     value = use.mapped.get("value")
     if value is not None:
-        lines += _commented([
-            f"{label}, column {value.name}: is the value of a contact what it earned (margin), or what was sold (sales)?",
-        ], "")  # fmt: skip
+        asked = "is the value of a contact what it earned (margin), or what was sold (sales)?"
+        lines += _commented([f"{label}, column {value.name}: {asked}"], "")
         lines.append(f"value_is: {ASK}")
     arm = use.mapped.get("arm")
     if arm is None:
         return lines
-    counts = ", ".join(f"{name} ({n:,})" for name, n in arm.values.items())
-    if len(arm.values) > 1:
+    arms = dict(arm.values)
+    if arm.filled < use.table.rows:
+        arms[BLANK] = use.table.rows - arm.filled
+    counts = ", ".join(f"{name} ({n:,})" for name, n in arms.items())
+    if len(arms) > 1:
         first = cells.first(
             use.table.name, [quoted(arm.name)], f"{quoted(arm.name)} IS NOT NULL", 1
         )
         place = "".join(f", {where}: {shown[0]!r}" for where, shown in first)
         lines += _commented([
-            f"{label}, column {arm.name}{place}: the arms are {counts}. Which of them were left without contact on purpose, "
-            "as a control group? Write their names in brackets, such as [" + _json(str(next(iter(arm.values)))) + "];",
+            (f"{label}, column {arm.name}{place}: the arms are {counts}. Which of them were left "
+             "without contact on purpose, as a control group? Write their names in brackets, such "
+             f"as [{_json(str(next(iter(arms))))}];"),
             "write [] where every arm was contacted.",
         ], "")  # fmt: skip
         lines.append(f"control: {ASK}")
@@ -109,8 +113,9 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
                 else "no column says with what probability"
             )
             lines += _commented([
-                f"{label}: {told}. Did chance decide who was left out (randomised), or did somebody choose (chosen)? Where shares "
-                "were planned, add a line such as shares: {control: 0.5, offer: 0.5}; else those counted are taken.",
+                (f"{label}: {told}. Did chance decide who was left out (randomised), or did "
+                 "somebody choose (chosen)? Where shares were planned, add a line such as "
+                 "shares: {control: 0.5, offer: 0.5}; else those counted are taken."),
             ], "")  # fmt: skip
             lines.append(f"assignment: {ASK}")
     return lines
@@ -118,7 +123,8 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
 
 def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
     """The question whether ids are changed, where only then they join; else the counts."""
-    asked = [m for m in met if m.best != "as-written" or m.as_written < _MET * m.ids]
+    asked = [m for m in met if m.column.name != CUSTOMER
+             and (m.best != "as-written" or m.as_written < _MET * m.ids)]  # fmt: skip
     if not asked:
         return []
     key = customers.mapped["customer_id"]
@@ -133,19 +139,25 @@ def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
             f"{quoted(meeting.column.name)} IS NOT NULL",
             1,
         )
-        shown = " against ".join(f"{row[0]!r} ({label}, {place})" for label, found in
-                                 ((meeting.table.label, theirs), (customers.table.label, ours)) for place, row in found)  # fmt: skip
+        both = (meeting.table.label, theirs), (customers.table.label, ours)
+        shown = " against ".join(
+            f"{row[0]!r} ({label}, {place})" for label, found in both for place, row in found
+        )
         ways = "; ".join(
             f"{n:,} {form}" for form, n in meeting.changed.items() if n > meeting.as_written
         ) or "and no known change brings more together"  # fmt: skip
         lines += _commented([
-            f"{meeting.table.label}, column {meeting.column.name}: of {meeting.ids:,} ids {meeting.as_written:,} are found in "
-            f"{customers.table.label} as-written, {ways}: {shown}.",
+            (f"{meeting.table.label}, column {meeting.column.name}: of {meeting.ids:,} ids "
+             f"{meeting.as_written:,} are found in {customers.table.label} as-written, {ways}: "
+             f"{shown}."),
         ], "")  # fmt: skip
     best = next((m.best for m in asked if m.best != "as-written"), "")
     answer = f"Write as-written or {best}."
     if not best:
-        answer = "Mend the ids in the files, or write as-written: rows of unknown customers are then left out."
+        answer = (
+            "Mend the ids in the files, or write as-written: rows of unknown customers are then "
+            "left out."
+        )
     lines += _commented([answer], "")
     return [*lines[1:], f"customer_ids: {ASK}"]
 
@@ -161,7 +173,8 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
     }
     head = [f"{key}: {_json(value)}" for key, value in fields.items()]
     used = [use.table.name for use in uses]
-    idle = {table.name: table.label for table in source.tables if table.name not in used}
+    used += [use.owners.table.name for use in uses if use.owners is not None]
+    idle = {table.name: _idle(table, uses) for table in source.tables if table.name not in used}
     if "members" not in source.declared:
         own = {key: value for key, value in source.declared.items() if key not in fields}
         lines = [*head, *_table(source, own, read, idle)]
@@ -173,9 +186,20 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
     return lines
 
 
-def _idle(label: str) -> str:
-    return (f"{label}: nothing uses it. May it be left out? Then write why, such as \"not needed\"; else write SQL that uses "
-            "it, and remove this line.")  # fmt: skip
+def _idle(table: Table, uses: Sequence[Use]) -> str:
+    """The question whether a raw table may be left out, and what it has in common with others."""
+    names = [c.name for c in table.columns if c.name not in {"_file", CUSTOMER}]
+    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    customers = next(use for use in uses if use.kind == "customers")
+    key = customers.mapped["customer_id"].name
+    said = f" Its columns are {shown}." if names else ""
+    if key in names:
+        said += f" Its {key} may name the customers of {customers.table.label}."
+    return (
+        f"{table.label}: nothing uses it, of {table.rows:,} rows.{said} May it be left out? Then "
+        'write why, such as "not needed"; else remove this line and use it in SQL, for example by '
+        f"LEFT JOIN {table.name} in customers.sql, with its columns declared as attributes."
+    )
 
 
 def _table(
@@ -203,7 +227,7 @@ def _table(
         )
         lines.append(f"  {_json(column)}: {{{inner}}}{said}")
     if table in idle:
-        lines += ["# " + _idle(idle[table]), f"unused: {ASK}"]
+        lines += [*_commented([idle[table]], ""), f"unused: {ASK}"]
     return lines
 
 
@@ -232,8 +256,8 @@ def _attributes(use: Use) -> Lines:
 
 def _channels(of: Mapping[str, Use]) -> Lines:
     """The channels that the contacts name; where none does, one to be thought over."""
-    channel: RawColumn | None = of["contacts"].mapped.get("channel") if "contacts" in of else None
-    named = [name for name in channel.values] if channel is not None else []
+    channel = of["contacts"].mapped.get("channel") if "contacts" in of else None
+    named = list(channel.values) if channel is not None else []
     if not named and not {"contacts", "holdings"} & of.keys():
         return []
     cost = of["contacts"].mapped.get("cost") if "contacts" in of else None
@@ -242,5 +266,7 @@ def _channels(of: Mapping[str, Use]) -> Lines:
         f"; the dearest in the file is {dear:g}" if dear is not None else ""
     )
     amount = dear or 1.0
-    return ["", "channels:", *(f"  - {{name: {_json(name)}, cost: {float(amount)}}}  # CHECK: {said}"
-                               for name in named or ["letter"])]  # fmt: skip
+    return ["", "channels:", *(
+        f"  - {{name: {_json(name)}, cost: {float(amount)}}}  # CHECK: {said}"
+        for name in named or ["letter"]
+    )]  # fmt: skip

@@ -204,9 +204,9 @@ def test_a_file_that_nothing_uses_is_asked_for(tmp_path):
 def test_what_was_taken_out_stands_in_the_notes_of_the_study(tmp_path):
     for case, note in {
         "names of columns inside": "rows are left out because they are marked 'customer_id'",
-        "a row repeated, another changed": "rows that repeat a customer are left out: 2; "
-        "the last is kept, and some differ in region",
-        "snapshots": "a snapshot for each month, the newest is taken: 2024-11-30",
+        "a row repeated, another changed": "rows that repeat a customer are put together: 2; "
+        "the last filled cell is kept where they differ, as some do in region",
+        "snapshots": "of the snapshots by month the newest is taken: 2024-11-30",
     }.items():
         _, _, folder = draft(tmp_path / case[:6], bank_files.CASES[case], {})
         confirm(folder)

@@ -320,7 +320,6 @@ def test_a_draft_overwrites_no_study(exports, tmp_path):
         ("no.csv", None, "is missing"),
         ("empty.csv", "", "is empty"),
         ("weather.csv", "day,rain\n2024-01-01,3\n", "No file seems to speak of customers"),
-        ("twice.csv", "id,ID\n1,2\n", "does not name its columns"),
         ("fake.sqlite", "this is no database, only text that says so", "cannot be read"),
         ("fake.parquet", "PAR1 nothing", "cannot be read"),
     ],
