@@ -120,7 +120,7 @@ def main(**given: Any) -> None:
         table = params.describe().drop(columns="chapters")
         click.echo(table.to_string(index=False, justify="left"))
         return
-    from pmlib import studies  # pandas and DuckDB take a moment; --help should not
+    from pmlib import drafting, studies  # pandas and DuckDB take a moment; --help should not
 
     if given["more"] and not given["files"]:
         said = " ".join(map(str, given["more"]))
@@ -131,7 +131,7 @@ def main(**given: Any) -> None:
         for name in studies.list_studies():
             click.echo(f"{name:<16} {studies.load_spec(name).title}")
     elif given["draft"] is not None:
-        click.echo(studies.draft_study(given["draft"], [*given["files"], *given["more"]]))
+        click.echo(drafting.draft_study(given["draft"], [*given["files"], *given["more"]]))
     elif given["confirm"]:
         guesses = studies.confirm(given["study"])
         click.echo("\n".join(guesses))

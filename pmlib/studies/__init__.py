@@ -3,7 +3,6 @@
 A study is a folder with a study.yaml, one SQL file a canonical table, and a data card.
 """
 
-from pmlib.studies.draft import draft_study
 from pmlib.studies.folders import STUDIES, list_studies, load_spec
 from pmlib.studies.inspection import check_study, confirm, require_confirmed
 from pmlib.studies.spec import StudySpec
@@ -17,7 +16,6 @@ __all__ = [
     "StudySpec",
     "check_study",
     "confirm",
-    "draft_study",
     "list_studies",
     "load_spec",
     "prepare",

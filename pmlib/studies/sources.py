@@ -23,13 +23,13 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError
-from pmlib.studies import fixed_width, workbooks
-from pmlib.studies.encodings import judge
+from pmlib.raw import fixed_width, workbooks
+from pmlib.raw.encodings import judge
+from pmlib.raw.inner import Plain, plain, unreadable
+from pmlib.raw.signatures import recognise
 from pmlib.studies.fetch import RawFile
-from pmlib.studies.inner import Plain, plain, unreadable
 from pmlib.studies.reading import Account, RawPart, quoted, typed
 from pmlib.studies.servers import copy_table
-from pmlib.studies.signatures import recognise
 from pmlib.studies.spec import Csv, IdForm, Member, Source
 
 _BATCH = 50_000

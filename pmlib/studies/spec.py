@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from pmlib.raw.signatures import kind_by_ending
 from pmlib.schema import CONTRACTS, TABLES
 
 SPEC_FILE = "study.yaml"
@@ -167,17 +168,6 @@ class Server(Strict):
 _OF_A_TABLE = ("table", "csv", "rows", "skip", "footer", "without", "read",
                "unused")  # fmt: skip
 
-Kind = Literal["text", "parquet", "sqlite", "duckdb", "server"]
-_KINDS: dict[str, Kind] = {
-    ".parquet": "parquet", ".duckdb": "duckdb",
-    ".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite",
-}  # fmt: skip
-
-
-def kind_of_file(name: str) -> Kind:
-    """How a file is opened, by its ending; what is ``text`` may prove a workbook or an archive."""
-    return _KINDS.get(Path(name).suffix.lower(), "text")
-
 
 def _stem(name: str) -> str:
     """A file's name without its ending, packed or not."""
@@ -230,9 +220,9 @@ class Source(Strict):
         return self
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> str:
         """What is read, by the file's ending."""
-        return "server" if self.server is not None else kind_of_file(self.file)
+        return "server" if self.server is not None else kind_by_ending(self.file)
 
     @property
     def raw_tables(self) -> list[Member]:

@@ -21,21 +21,8 @@ from pmlib.engine import Engine
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import Parameters
-from pmlib.studies import (
-    arms,
-    asks,
-    fixed_width,
-    forms,
-    inner,
-    packed,
-    queries,
-    reading,
-    servers,
-    sources,
-    statistical,
-    words,
-    workbooks,
-)
+from pmlib.raw import fixed_width, inner, packed, signatures, statistical, workbooks
+from pmlib.studies import arms, asks, forms, queries, reading, servers, sources, words
 from pmlib.studies import ingest as ingestion
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.folders import folder_of, load_spec
@@ -265,8 +252,8 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
     for number, file in enumerate(files):  # two files of different folders may have one name
         parts[f"file {number} {file.path.name}"] = file.sha256
     modules = (
-        ingestion, queries, sources, inner, packed, workbooks, statistical, fixed_width, servers,
-        reading, forms, words, arms, schema,
+        ingestion, queries, sources, inner, packed, signatures, workbooks, statistical,
+        fixed_width, servers, reading, forms, words, arms, schema,
     )  # fmt: skip
     code = [Path(str(module.__file__)) for module in modules]
     if spec.simulated:

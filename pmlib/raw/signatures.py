@@ -11,13 +11,24 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pmlib.studies.encodings import unicode_of
+from pmlib.raw.encodings import unicode_of
 
 _START = 4096  # bytes looked at
 _STREAMS = ("Workbook", "WORKBOOK", "Book", "BOOK")  # what an old workbook is called inside
 _CSV = "Export its table as CSV or Parquet."
 _PARQUET = "Write it as Parquet."
 _UNPACK = "Unpack it and give the files that are in it."
+
+
+_ENDINGS = {
+    ".parquet": "parquet", ".duckdb": "duckdb",
+    ".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite",
+}  # fmt: skip
+
+
+def kind_by_ending(name: str) -> str:
+    """How a file is opened, by its ending; what is ``text`` may prove a workbook or an archive."""
+    return _ENDINGS.get(Path(name).suffix.lower(), "text")
 
 
 @dataclass(frozen=True)
@@ -189,7 +200,7 @@ def _compound(path: Path) -> Found:
 
 def _inside_packed(path: Path, found: Found) -> Found:
     """Tell a packed tar archive from a packed file."""
-    from pmlib.studies.packed import opened
+    from pmlib.raw.packed import opened
 
     try:
         with opened(path, found.ending) as file:

@@ -15,9 +15,10 @@ import pytest
 import xlsxwriter
 import yaml
 
+from pmlib.drafting import draft_study
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
-from pmlib.studies import Study, draft_study, prepare
+from pmlib.studies import Study, prepare
 
 ROWS = [("007", dt.date(1980, 2, 29), 1234.5, "Köln"), ("8", None, None, "Wien")]
 HEAD = ["id", "born", "income", "town"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from pmlib.schema import CONTRACTS
-from pmlib.studies.held import (
+from pmlib.drafting.held import (
     implied_holdings,
     imply_products,
     named_products,
     only_products,
     wide_holdings,
 )
-from pmlib.studies.look import RawColumn
-from pmlib.studies.matching import by_name, hinted, match
-from pmlib.studies.names import plain, sql_name, unused
-from pmlib.studies.uses import Table, Use
+from pmlib.drafting.look import RawColumn
+from pmlib.drafting.matching import by_name, hinted, match
+from pmlib.drafting.names import plain, sql_name, unused
+from pmlib.drafting.uses import Table, Use
+from pmlib.schema import CONTRACTS
 from pmlib.studies.words import CODES, IDENTIFYING, MEASURE, OUTCOME, SENSITIVE, SYNONYMS
 
 _MANY = 50

@@ -8,10 +8,10 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection as Connection
 
+from pmlib.drafting.look import RawColumn
+from pmlib.drafting.uses import Table
 from pmlib.studies import forms
-from pmlib.studies.look import RawColumn
 from pmlib.studies.reading import RawPart, as_text_sql, line_numbers, quoted
-from pmlib.studies.uses import Table
 
 
 @dataclass

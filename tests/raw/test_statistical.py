@@ -15,8 +15,8 @@ import pyreadstat
 import pytest
 
 from pmlib.errors import StudyError
-from pmlib.studies.signatures import recognise
-from pmlib.studies.statistical import to_parquet
+from pmlib.raw.signatures import recognise
+from pmlib.raw.statistical import to_parquet
 
 FRAME = pd.DataFrame(
     {
@@ -134,7 +134,7 @@ def test_text_of_old_files_is_judged_and_said(tmp_path):
 
 
 def test_a_file_of_several_pieces_keeps_its_rows_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr("pmlib.studies.statistical._ROWS", 100)
+    monkeypatch.setattr("pmlib.raw.statistical._ROWS", 100)
     n = 1000  # a multiple of the piece: the last one is empty
     frame = pd.DataFrame({"id": np.arange(n, dtype=float), "x": np.arange(n) / 3})
     for write, name in ((pyreadstat.write_sav, "a.sav"), (pyreadstat.write_dta, "a.dta"),

@@ -6,7 +6,7 @@ import datetime as dt
 
 import duckdb
 
-from pmlib.studies.look import RawColumn, look
+from pmlib.drafting.look import RawColumn, look
 
 
 def seen(texts: list[str | None], name: str = "date") -> RawColumn:

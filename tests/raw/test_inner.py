@@ -24,9 +24,9 @@ import pytest
 import xlwt
 
 from pmlib.errors import StudyError
-from pmlib.studies import fixed_width
-from pmlib.studies.inner import Inner, contents, plain
-from pmlib.studies.signatures import recognise
+from pmlib.raw import fixed_width
+from pmlib.raw.inner import Inner, contents, plain
+from pmlib.raw.signatures import recognise
 
 TEXT = "id,name\n007,Köln\n"
 FRAME = pd.DataFrame({"id": ["007"], "name": ["Köln"]})

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from pmlib.drafting import draft_study
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
-from pmlib.studies import Study, check_study, confirm, draft_study, load_spec, prepare
+from pmlib.studies import Study, check_study, confirm, load_spec, prepare
 
 CUSTOMERS = pd.DataFrame(
     {

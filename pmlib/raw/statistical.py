@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pmlib.errors import StudyError
-from pmlib.studies.encodings import Judgement, judge_cells
+from pmlib.raw.encodings import Judgement, judge_cells
 
 _ROWS = 100_000  # rows read at once
 _WORDS = 2_000  # distinct texts by which an encoding is judged

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pmlib.studies.look import RawColumn
+from pmlib.drafting.look import RawColumn
 
 Shape = Literal["rows", "distinct", "ids", "wide", "constants", "last", "newest", "pairs"]
 

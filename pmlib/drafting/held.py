@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from pmlib.studies.look import RawColumn
-from pmlib.studies.matching import by_name, match
-from pmlib.studies.names import ascii_only
-from pmlib.studies.uses import Table, Use
+from pmlib.drafting.look import RawColumn
+from pmlib.drafting.matching import by_name, match
+from pmlib.drafting.names import ascii_only
+from pmlib.drafting.uses import Table, Use
 from pmlib.studies.words import DATE_HINT, PRODUCT_WORDS
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pmlib.drafting.cells import Cells, Entry
+from pmlib.drafting.look import Fit, RawColumn
+from pmlib.drafting.meanings import direct, flag
+from pmlib.drafting.uses import Table, Use
 from pmlib.schema import CONTRACTS
 from pmlib.studies import forms
 from pmlib.studies.asks import ASK
-from pmlib.studies.cells import Cells, Entry
-from pmlib.studies.look import Fit, RawColumn
-from pmlib.studies.meanings import direct, flag
-from pmlib.studies.uses import Table, Use
 
 LIMIT = 0.01
 """Share of unreadable cells above which the draft asks."""

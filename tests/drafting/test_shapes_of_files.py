@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pmlib.drafting import draft_study
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
-from pmlib.studies import Study, asks, confirm, draft_study, prepare
+from pmlib.studies import Study, asks, confirm, prepare
 
 TODAY = dt.date(2025, 6, 30)
 CUSTOMERS = """customer_id,gender,region,joined

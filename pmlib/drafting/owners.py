@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from duckdb import DuckDBPyConnection as Connection
 
-from pmlib.studies.cells import Entry
+from pmlib.drafting.cells import Entry
+from pmlib.drafting.look import RawColumn
+from pmlib.drafting.names import plain
+from pmlib.drafting.uses import Owners, Table, Use
 from pmlib.studies.forms import text_sql
-from pmlib.studies.look import RawColumn
-from pmlib.studies.names import plain
 from pmlib.studies.reading import as_text_sql, quoted
-from pmlib.studies.uses import Owners, Table, Use
 
 CUSTOMER = "_customer"
 """The column that the customer of an account becomes."""

@@ -1,6 +1,6 @@
 """What the columns of a raw table hold: how they can be read, judged on every cell.
 
-Texts of a sample propose the forms (`pmlib.studies.shapes`); a scan of all rows counts what each
+Texts of a sample propose the forms (`pmlib.drafting.shapes`); a scan of all rows counts what each
 form reads and what it does not. Columns are scanned a few at a time, so that memory stays small
 however many there are.
 """
@@ -15,7 +15,8 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection as Connection
 
-from pmlib.studies import forms, shapes
+from pmlib.drafting import shapes
+from pmlib.studies import forms
 from pmlib.studies.reading import Unread, as_text_sql, quoted
 from pmlib.studies.spec import Reading
 

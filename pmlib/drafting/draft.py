@@ -17,22 +17,23 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection as Connection
 
+from pmlib.drafting import joins, shapes
+from pmlib.drafting.cells import Cells, Entry
+from pmlib.drafting.declare import declare, grouped
+from pmlib.drafting.look import RawColumn, look
+from pmlib.drafting.mapping import assign
+from pmlib.drafting.owners import read_owners, tell_owners
+from pmlib.drafting.proposals import entries
+from pmlib.drafting.statements import known_customers, statement
+from pmlib.drafting.study_yaml import study_yaml
+from pmlib.drafting.uses import Table, Use
 from pmlib.errors import StudyError
 from pmlib.files import written_whole
-from pmlib.studies import asks, forms, joins, shapes
-from pmlib.studies.cells import Cells, Entry
-from pmlib.studies.declare import declare, grouped
+from pmlib.studies import asks, forms
 from pmlib.studies.fetch import RawFile, writable
-from pmlib.studies.look import RawColumn, look
-from pmlib.studies.mapping import assign
-from pmlib.studies.owners import read_owners, tell_owners
-from pmlib.studies.proposals import entries
 from pmlib.studies.reading import RawPart, quoted
 from pmlib.studies.sources import as_declared, parts_of
 from pmlib.studies.spec import SPEC_FILE, Source
-from pmlib.studies.statements import known_customers, statement
-from pmlib.studies.study_yaml import study_yaml
-from pmlib.studies.uses import Table, Use
 
 _TOTAL_SHARE = 0.02
 """More rows of totals than this share (and than three) are no totals."""

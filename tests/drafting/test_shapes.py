@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from pmlib.studies import shapes
+from pmlib.drafting import shapes
 from pmlib.studies.spec import Reading
 
 TODAY = dt.date(2026, 11, 27)

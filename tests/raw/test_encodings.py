@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from pmlib.studies.encodings import judge
+from pmlib.raw.encodings import judge
 
 # Words that a bank's file in a language holds, and the encodings in which such files come.
 WORDS = {

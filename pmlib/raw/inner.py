@@ -16,10 +16,9 @@ from pathlib import Path
 import duckdb
 
 from pmlib.errors import StudyError
-from pmlib.studies import packed, statistical, workbooks
-from pmlib.studies.signatures import Found, by_start, recognise
-from pmlib.studies.spec import kind_of_file
-from pmlib.studies.statistical import Described
+from pmlib.raw import packed, statistical, workbooks
+from pmlib.raw.signatures import Found, by_start, kind_by_ending, recognise
+from pmlib.raw.statistical import Described
 
 _DEEPEST = 5  # archives within archives
 
@@ -60,7 +59,7 @@ def contents(path: Path) -> list[Inner]:
     Raises StudyError where it cannot be read, and names what it is.
     """
     found = recognise(path)
-    told = kind_of_file(path.name)
+    told = kind_by_ending(path.name)
     if told in {"parquet", "sqlite", "duckdb"} and found.kind != told:
         raise StudyError(
             "A file is not what its ending says, and cannot be read so.",

@@ -10,10 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pmlib.drafting import draft_study
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
-from pmlib.studies import Study, confirm, draft_study, prepare
-from tests.studies import bank_files
+from pmlib.studies import Study, confirm, prepare
+from tests.drafting import bank_files
 
 TODAY = dt.date(2026, 11, 27)
 ANSWERS = {  # what each question of the cases is answered with

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pmlib.drafting import shapes
+from pmlib.drafting.look import RawColumn
+from pmlib.drafting.names import plain
+from pmlib.drafting.uses import Table
 from pmlib.schema import CONTRACTS
-from pmlib.studies import shapes
-from pmlib.studies.look import RawColumn
-from pmlib.studies.names import plain
-from pmlib.studies.uses import Table
 from pmlib.studies.words import HINTS, MARKETING, SYNONYMS
 
 _SIDES = 6

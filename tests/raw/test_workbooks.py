@@ -15,7 +15,7 @@ from odf.table import Table, TableCell, TableRow
 from odf.text import P
 
 from pmlib.errors import StudyError
-from pmlib.studies.workbooks import Sheet, sheets, to_text
+from pmlib.raw.workbooks import Sheet, sheets, to_text
 
 LEAP = dt.date(2020, 2, 29)
 

@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pmlib.drafting.look import RawColumn
+from pmlib.drafting.uses import Owners, Table, Use
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies.forms import quoted_text
-from pmlib.studies.look import RawColumn
 from pmlib.studies.reading import quoted
-from pmlib.studies.uses import Owners, Table, Use
 
 _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT",
           "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pmlib.drafting.layout import Layout, find_layout
+from pmlib.drafting.names import sql_name, unused
 from pmlib.errors import StudyError
-from pmlib.studies import encodings, inner
-from pmlib.studies.layout import Layout, find_layout
-from pmlib.studies.names import sql_name, unused
+from pmlib.raw import encodings, inner
 from pmlib.studies.sources import as_utf8
 
 _OFTEN = 24

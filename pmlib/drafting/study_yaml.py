@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pmlib.drafting.cells import Cells, Entry
+from pmlib.drafting.joins import Meeting
+from pmlib.drafting.owners import CUSTOMER
+from pmlib.drafting.statements import BLANK, Statement
+from pmlib.drafting.uses import Table, Use
 from pmlib.studies.asks import ASK
-from pmlib.studies.cells import Cells, Entry
-from pmlib.studies.joins import Meeting
-from pmlib.studies.owners import CUSTOMER
 from pmlib.studies.reading import quoted
-from pmlib.studies.statements import BLANK, Statement
-from pmlib.studies.uses import Table, Use
 
 if TYPE_CHECKING:
-    from pmlib.studies.draft import Drafted
+    from pmlib.drafting.draft import Drafted
 
 Lines = list[str]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
-from pmlib.studies import forms, shapes
+from pmlib.drafting import shapes
+from pmlib.drafting.cells import Cells, Entry
+from pmlib.drafting.look import RawColumn
+from pmlib.drafting.names import plain
+from pmlib.drafting.uses import Table, Use
+from pmlib.studies import forms
 from pmlib.studies.asks import ASK
-from pmlib.studies.cells import Cells, Entry
-from pmlib.studies.look import RawColumn
-from pmlib.studies.names import plain
 from pmlib.studies.reading import quoted
-from pmlib.studies.uses import Table, Use
 from pmlib.studies.words import MARKETING, SYNONYMS
 
 _REFUNDS = 0.2
