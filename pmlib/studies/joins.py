@@ -12,11 +12,11 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.studies.forms import id_sql, quoted_text, text_sql
 from pmlib.studies.look import RawColumn
 from pmlib.studies.mapping import could_be_key, customer_column
-from pmlib.studies.owners import CUSTOMER, find_owners
+from pmlib.studies.owners import find_owners
 from pmlib.studies.periods import newest_of
 from pmlib.studies.reading import as_text_sql, quoted
 from pmlib.studies.spec import IdForm
-from pmlib.studies.uses import Owners, Table, Use
+from pmlib.studies.uses import CUSTOMER, Owners, Table, Use
 
 _CHANGES: tuple[IdForm, ...] = (
     "without-leading-zeros", "without-point-zero", "as-number", "in-lower-case", "without-signs",

@@ -11,7 +11,7 @@ from pmlib.studies.asks import ASK
 from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.look import Fit, RawColumn
 from pmlib.studies.meanings import direct, flag
-from pmlib.studies.uses import Table, Use
+from pmlib.studies.uses import CUSTOMER, Table, Use
 
 LIMIT = 0.01
 """Share of unreadable cells above which the draft asks."""
@@ -24,7 +24,7 @@ def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
         own = found.setdefault(use.table.name, {})
         for target, raw in use.mapped.items():
             wanted = _kind_of(use.kind, target)
-            if raw.name not in own:
+            if raw.name not in own and raw.name != CUSTOMER:
                 own[raw.name] = _entry(raw, wanted, use.table, cells, target)
         for _, raw, _ in use.attributes:
             if raw.name not in own:

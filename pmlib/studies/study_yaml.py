@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pmlib.studies.asks import ASK
 from pmlib.studies.cells import Cells, Entry
 from pmlib.studies.joins import Meeting
-from pmlib.studies.owners import CUSTOMER
 from pmlib.studies.reading import quoted
 from pmlib.studies.statements import BLANK, Statement
-from pmlib.studies.uses import Table, Use
+from pmlib.studies.uses import CUSTOMER, Table, Use
 
 if TYPE_CHECKING:
     from pmlib.studies.draft import Drafted
