@@ -11,9 +11,9 @@ from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.drafting.look import RawColumn
 from pmlib.drafting.mapping import could_be_key, customer_column
-from pmlib.drafting.owners import CUSTOMER, find_owners
+from pmlib.drafting.owners import find_owners
 from pmlib.drafting.periods import newest_of
-from pmlib.drafting.uses import Owners, Table, Use
+from pmlib.drafting.uses import CUSTOMER, Owners, Table, Use
 from pmlib.studies.forms import id_sql, quoted_text, text_sql
 from pmlib.studies.reading import as_text_sql, quoted
 from pmlib.studies.spec import IdForm

@@ -10,12 +10,10 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.drafting.cells import Entry
 from pmlib.drafting.look import RawColumn
 from pmlib.drafting.names import plain
-from pmlib.drafting.uses import Owners, Table, Use
+from pmlib.drafting.uses import CUSTOMER, Owners, Table, Use
 from pmlib.studies.forms import text_sql
 from pmlib.studies.reading import as_text_sql, quoted
 
-CUSTOMER = "_customer"
-"""The column that the customer of an account becomes."""
 _NAMES_ONE = r"(?i)id$|no$|nr|num|iban|key|code|account|konto|compte|cuenta|rekening|号"
 _OWNED = 0.5
 """Accounts must be this share of the pairs of account and customer: a product has many."""
@@ -103,7 +101,6 @@ def read_owners(read: dict[str, dict[str, Entry]], owners: Mapping[str, Owners])
     """Have accounts and their customers read as text, for they are joined."""
     for name, one in owners.items():
         own = read.setdefault(name, {})
-        own.pop(CUSTOMER, None)
         own[one.own.name] = Entry({"as": "text"})
         theirs = read.setdefault(one.table.name, {})
         theirs[one.account.name] = Entry({"as": "text"})

@@ -8,7 +8,7 @@ from typing import Any
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.look import Fit, RawColumn
 from pmlib.drafting.meanings import direct, flag
-from pmlib.drafting.uses import Table, Use
+from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.schema import CONTRACTS
 from pmlib.studies import forms
 from pmlib.studies.asks import ASK
@@ -24,7 +24,7 @@ def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
         own = found.setdefault(use.table.name, {})
         for target, raw in use.mapped.items():
             wanted = _kind_of(use.kind, target)
-            if raw.name not in own:
+            if raw.name not in own and raw.name != CUSTOMER:
                 own[raw.name] = _entry(raw, wanted, use.table, cells, target)
         for _, raw, _ in use.attributes:
             if raw.name not in own:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.joins import Meeting
-from pmlib.drafting.owners import CUSTOMER
 from pmlib.drafting.statements import BLANK, Statement
-from pmlib.drafting.uses import Table, Use
+from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.studies.asks import ASK
 from pmlib.studies.reading import quoted
 

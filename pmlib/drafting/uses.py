@@ -11,6 +11,10 @@ from pmlib.drafting.look import RawColumn
 Shape = Literal["rows", "distinct", "ids", "wide", "constants", "last", "newest", "pairs"]
 
 
+CUSTOMER = "_customer"
+"""The column that the customer of an account becomes; no file has it."""
+
+
 @dataclass
 class Table:
     """A raw table: where it comes from, its rows, what its columns hold.
