@@ -88,14 +88,14 @@ def _describe(study: Study, table: str, engine: Engine) -> list[dict[str, Any]]:
             "different": int(found[f"different {name}"]) - int(found[f"empty {name}"] > 0),
             "smallest": _shown(found.get(f"min {name}")),
             "largest": _shown(found.get(f"max {name}")),
-            "samples": _samples(frame, table, name) if dtype == nw.String else "",
+            "samples": _samples(frame, name) if dtype == nw.String else "",
             "role": _role(study, table, name),
         }
         for name, dtype in types.items()
     ]
 
 
-def _samples(frame: nw.LazyFrame, table: str, name: str) -> str:
+def _samples(frame: nw.LazyFrame, name: str) -> str:
     """The three texts that most rows have; nothing of columns that name one person each."""
     if name == "customer_id":
         return ""

@@ -91,7 +91,7 @@ class Reading(Strict):
     in_: Annotated[list[Blank], Field(alias="in")] = []
     """What it says of money that came in; an amount beside any other word is unreadable."""
     pivot: Annotated[int, Field(ge=0, le=99)] | None = None
-    """Of years of two digits: up to this one they are of the 21st century, later ones of the 20th."""
+    """Of years of two digits: up to this one they are of the 21st century, else of the 20th."""
     yes_words: list[Blank] = []
     """Of flags: what means true; an empty text stands for a blank cell. (A key that is
     just yes would be no text for YAML.)"""

@@ -162,8 +162,8 @@ def prepare(
     Raises
     ------
     StudyError
-        The study asks something, a raw file is missing, truncated or altered, the SQL fails, a table breaks its contract,
-        or ``as_of`` lies after what the data know, or before the first customer. Tables of earlier
+        The study asks something, a raw file is missing, truncated or altered, the SQL fails, a
+        table breaks its contract, or ``as_of`` lies after what the data know, or before the first customer. Tables of earlier
         runs stay as they were.
     """
     say = progress or (lambda _: None)

@@ -143,7 +143,7 @@ def test_the_customer_hash_is_the_start_of_the_md5_of_the_id(tmp_path):
 
 
 def drafted(folder: Path, files: list[Path], answers: dict[str, str] | None = None) -> Study:
-    """Draft a study, answer what it asks (by the key that asks), confirm its guesses, prepare it."""
+    """Draft a study, answer what it asks (by the key that asks), confirm its guesses."""
     draft_study(folder, files)
     text = (folder / "study.yaml").read_text(encoding="utf-8")
     for key, answer in (answers or {}).items():

@@ -206,7 +206,7 @@ def answers(study: Study, engine: Engine, folder: Path) -> dict[str, Any]:
     found["baskets"] = baskets
     found["order"] = association.acquisition_order(tables, baskets, params)
     case = strategy.open_case(
-        study, engine, params, segments, pd.DataFrame(), assignments=path, **at
+        study, engine, params, segments, pd.DataFrame(), assignments=engine.scan(path), **at
     )
     if isinstance(case, Finding):
         found["case"] = case
