@@ -17,8 +17,8 @@ help:  ## show this list
 study: .venv/installed  ## install if needed, run STUDY (casebank), say where the report is
 	@$(PY) run_all.py --study "$(STUDY)" $(ARGS)
 
-test: .venv/installed  ## all tests; those that need Spark, a browser or a database server skip without it
-	@$(PY) -m pytest -q -n 2 --dist loadfile
+test: .venv/installed  ## all tests but those of whole runs (.ci/run); those of Spark, browser, servers skip without
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not whole"
 	@$(PY) -m pytest -q --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/reference/sanitize.cfg tests/reference
 

@@ -50,7 +50,13 @@ def differences(study: str | Path, seen: Seen) -> dict[tuple[str, str], tuple[st
     }
 
 
-@pytest.mark.parametrize("name", FAST)
+SLOW = {"only_control", "no_margin_no_contacts", "holdings_undated"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.whole] if name in SLOW else []) for name in FAST],
+)
 def test_a_run_shows_what_was_foretold(name, tmp_path):
     study = write_named(tmp_path / "studies", name)
     seen = run_chapters(study, tmp_path / "run")

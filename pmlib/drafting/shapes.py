@@ -119,6 +119,14 @@ def _reversed(days: Sequence[tuple[str, str]]) -> bool:
     return len(set(days)) >= 30 and len(within) <= 6 and len(years) >= 4 * len(within)
 
 
+def _year(since: dt.date, days: float) -> int:
+    """The year so many days after a day; of days beyond the calendar its last."""
+    try:
+        return (since + dt.timedelta(days=days)).year
+    except OverflowError:
+        return dt.MAXYEAR if days > 0 else dt.MINYEAR
+
+
 def _counted(name: str, texts: Sequence[str], today: dt.date) -> list[Reading]:
     """Numbers of days or seconds that lie in our time, under each way of counting.
 
@@ -132,15 +140,13 @@ def _counted(name: str, texts: Sequence[str], today: dt.date) -> list[Reading]:
         return []  # years
     years = {}
     for form, (since, a_day) in forms.COUNTS.items():
-        low, high = (since.year + n / a_day / 365.25 for n in (min(numbers), max(numbers)))
+        low, high = (_year(since, n / a_day) for n in (min(numbers), max(numbers)))
         # Small numbers are no seconds, however well the year 1970 would suit.
         far = max(map(abs, numbers)) > (1000 if a_day == 1 else 1000 * a_day)
         if far and low >= 1910 and high <= 2100 and form != "excel-1904":
             years[form] = low, high
     if re.search(_BIRTH, name, re.IGNORECASE) is None:
-        recent = {
-            form for form, (low, high) in years.items() if low >= 1990 and high < today.year + 1
-        }
+        recent = {form for form, (low, high) in years.items() if low >= 1990 and high <= today.year}
         if len(recent) == 1 or "unix" in recent:
             years = {form: years[form] for form in years if form in recent}
     # Seconds since 1960 are rare: they are thought of where those since 1970 lie ahead.

@@ -163,8 +163,8 @@ def prepare(
     ------
     StudyError
         The study asks something, a raw file is missing, truncated or altered, the SQL fails, a
-        table breaks its contract, or ``as_of`` lies after what the data know, or before the first customer. Tables of earlier
-        runs stay as they were.
+        table breaks its contract, or ``as_of`` lies after what the data know, or before the first
+        customer. Tables of earlier runs stay as they were.
     """
     say = progress or (lambda _: None)
     folder = folder_of(name_or_folder)

@@ -134,7 +134,7 @@ DOUBTFUL = {  # how it is written, the answer, what is shown, what the answer ma
     ),
     "years of two digits": (
         {"day": lambda d: d.strftime("%d.%m.%y")}, "day-month-year",
-        ("payments.csv, column date", "(year-month-day)", "(day-month-year)"), lambda a: a,
+        ("holdings.csv, column opened", "(year-month-day)", "(day-month-year)"), lambda a: a,
     ),
 }  # fmt: skip
 

@@ -209,7 +209,7 @@ def test_another_product_than_planned_is_refused(tmp_path):
     [
         ("customer_id,arm\na,offer\n", "The results lack columns"),
         (GOOD.replace("yes", "perhaps"), "column responded"),
-        (GOOD.replace("2026-01-14", "14.01.2026"), "column contacted_on"),
+        (GOOD.replace("2026-01-14", "14.14.2026"), "column contacted_on"),
         (GOOD.replace("70.5", "much"), "column value"),
         ("", "The results lack columns"),
         (GOOD.replace("a,offer", ",offer"), "column customer_id"),

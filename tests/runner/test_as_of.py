@@ -19,6 +19,7 @@ DAYS = {
 }
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("day", "evidence"), list(DAYS.values()), ids=list(DAYS))
 def test_a_run_as_of_a_day_ends_with_a_report(tmp_path: Path, day: str, evidence: str) -> None:
     settings = {**SMALL, "as_of": day}
