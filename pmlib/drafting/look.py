@@ -113,14 +113,14 @@ def _batch(
     proposed = {
         name: _proposals(name, types[name], values, today) for name, values in columns.items()
     }
-    inner, wanted = [], []
+    tidy, inner, wanted = [], [], []
     for i, (name, readings) in enumerate(proposed.items()):
         text = forms.text_sql(texts[name])
-        inner.append(f"{text} AS t{i}")  # each cell is tidied and read once, whatever is counted
+        tidy.append(f"{text} AS t{i}")  # each cell is tidied and read once, whatever is counted
         wanted += [f"count(t{i})", f"count(DISTINCT t{i})"]
         for j, reading in enumerate(readings):
             value = f"v{i}_{j}"
-            inner.append(f"{forms.reading_sql(texts[name], reading)} AS {value}")
+            inner.append(f"{forms.reading_sql(f't{i}', reading, is_tidy=True)} AS {value}")
             missing = f"{value} IS NULL AND {forms.is_missing_sql(f't{i}', reading)}"
             wanted += [
                 f"count({value})",
@@ -133,7 +133,8 @@ def _batch(
                        if reading.as_ == "amount" else ["0", "0"])  # fmt: skip
     numbers = iter(connection.execute(
         f"SELECT {', '.join(wanted)} "  # noqa: S608
-        f"FROM (SELECT {', '.join(inner)} FROM {quoted(table)})"
+        f"FROM (SELECT {', '.join(['*', *inner])} "
+        f"FROM (SELECT {', '.join(tidy)} FROM {quoted(table)}))"
     ).fetchall()[0])  # fmt: skip
     for name, readings in proposed.items():
         filled, distinct = itertools.islice(numbers, 2)

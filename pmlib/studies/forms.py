@@ -113,7 +113,9 @@ def is_missing_sql(text: str, reading: Reading) -> str:
     return f"lower({text}) IN ({_listed(sorted(known))})"
 
 
-def reading_sql(column: str, reading: Reading, *, ids: IdForm = "as-written") -> str:
+def reading_sql(
+    column: str, reading: Reading, *, ids: IdForm = "as-written", is_tidy: bool = False
+) -> str:
     """SQL that reads a text column: null where a cell is blank, missing or unreadable.
 
     Parameters
@@ -123,8 +125,10 @@ def reading_sql(column: str, reading: Reading, *, ids: IdForm = "as-written") ->
     reading : Reading
     ids : str
         What is done to ids of customers.
+    is_tidy : bool
+        The column holds what `text_sql` gives: the text is then not tidied in each place anew.
     """
-    text = text_sql(column)
+    text = column if is_tidy else text_sql(column)
     if reading.as_ == "flag":
         return _flag(text, reading)
     value = {"text": lambda: text, "customer": lambda: id_sql(text, ids),
