@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
+from pmlib.inference.learners import one_thread
+
 TAILS = 4.0
 """Degrees of freedom of the coefficients of a learnt term, and of the prior of their scale."""
 
@@ -29,6 +31,7 @@ class Term:
     learnt: bool = True
 
 
+@one_thread()
 def sample_logits(
     successes: np.ndarray,
     trials: np.ndarray,

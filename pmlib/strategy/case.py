@@ -43,7 +43,7 @@ class Problem:
     """What can be offered to whom, with what effect, within which limits of contacts made.
 
     The share `control_share` of planned customers is held out and not contacted; for `error_rate`
-    see `pmlib.strategy.effects.estimate`.
+    and `seed` see `pmlib.strategy.effects.estimate`.
     """
 
     catalogue: Catalogue
@@ -52,6 +52,7 @@ class Problem:
     limits: Limits
     control_share: float = 0.0
     error_rate: float = 0.05
+    seed: int = 0
 
     def programme(self, effects: CellEffects, *, shrink: bool = True) -> Programme:
         """The programme of *planned* customers.
@@ -262,6 +263,7 @@ def open_case(
         limits=Limits(params.budget, capacity, params.contact_limit, params.min_contacts),
         control_share=params.control_share,
         error_rate=params.error_rate,
+        seed=params.seed,
         segments=segments,
         product_names=dict(zip(known["product_id"], known.get("name", ()), strict=False)),
         has_rules=bool(rules["survives"].any()),
