@@ -14,7 +14,7 @@ from pmlib.association.findings import (
 )
 from pmlib.association.itemsets import closed_and_maximal, frequent_itemsets
 from pmlib.association.measures import measures
-from pmlib.association.order import acquisition_order
+from pmlib.association.order import acquisition_order, surely_ordered
 from pmlib.association.prediction import next_product
 from pmlib.association.purchases import segments_at
 from pmlib.association.ruleset import RuleSet, find_rules
@@ -39,4 +39,5 @@ __all__ = [
     "product_pairs",
     "rules_by_segment",
     "segments_at",
+    "surely_ordered",
 ]

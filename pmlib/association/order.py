@@ -60,8 +60,7 @@ def acquisition_order(
     :math:`e_{ab} = r_a c_b` for :math:`a \neq b`, by iterative proportional fitting.
     """
     minimum, enough = params.min_group_size, max(params.min_group_size, _ENOUGH)
-    pairs = _ordered_pairs(tables["holdings"], held.as_of)
-    counted = collect(pairs, sort_by=["product", "other", "follows"])
+    counted = _counted(tables["holdings"], held.as_of)
     following = counted[counted["follows"]].drop(columns="follows").reset_index(drop=True)
     following = named(_transitions(following, params.confidence_level), held.names)
     first = named(_precedence(counted, params.confidence_level, params.error_rate), held.names)
@@ -84,6 +83,19 @@ def acquisition_order(
             "precedence": first[first["customers"] >= minimum],
         },
     )
+
+
+def surely_ordered(
+    holdings: nw.LazyFrame, *, as_of: dt.date, params: Parameters
+) -> set[tuple[str, str]]:
+    """Pairs of products of which the first is surely acquired before the second, by id.
+
+    The *ordered* pairs of `acquisition_order`; none where no opening dates tell.
+    """
+    counted = _counted(holdings, as_of)
+    first = _precedence(counted, params.confidence_level, params.error_rate)
+    sure = first[first["ordered"]]
+    return set(zip(sure["product"], sure["other"], strict=True))
 
 
 def _what_follows(following: pd.DataFrame, enough: int) -> tuple[str, dict[str, Any]]:
@@ -124,7 +136,7 @@ def _what_comes_first(first: pd.DataFrame, enough: int) -> tuple[str, dict[str, 
     }
 
 
-def _ordered_pairs(holdings: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
+def _counted(holdings: nw.LazyFrame, as_of: dt.date) -> pd.DataFrame:
     """Count customers by (earlier product, later product, whether it was the next)."""
     days = {"product": nw.col("product_id"), "day": day_number("opened_on")}
     opened = holdings.filter(opened_by(as_of)).select("customer_id", **days)
@@ -137,7 +149,8 @@ def _ordered_pairs(holdings: nw.LazyFrame, as_of: dt.date) -> nw.LazyFrame:
     )
     pairs = pairs.with_columns(follows=nw.col("other_day") == nw.col("next_day"))
     grouped = pairs.group_by("product", "other", "follows")
-    return grouped.agg(customers=nw.len(), median_gap=nw.col("gap").median())
+    counts = grouped.agg(customers=nw.len(), median_gap=nw.col("gap").median())
+    return collect(counts, sort_by=["product", "other", "follows"])
 
 
 def _transitions(following: pd.DataFrame, confidence_level: float) -> pd.DataFrame:

@@ -11,12 +11,19 @@ import numpy as np
 import pandas as pd
 
 from pmlib.association.baskets import Baskets, collect_baskets
+from pmlib.association.order import surely_ordered
 from pmlib.canon.holdings import with_sales
 from pmlib.engine import Engine, collect
 from pmlib.numbers import Finding, Level, Number, Phrase, missing, needs
 from pmlib.params import Parameters
 from pmlib.safeguards import suppress
-from pmlib.strategy.catalogue import Catalogue, catalogue, choose_antecedents, useful_rules
+from pmlib.strategy.catalogue import (
+    Catalogue,
+    catalogue,
+    choose_antecedents,
+    is_reversed,
+    useful_rules,
+)
 from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states, eligibility
 from pmlib.strategy.effects import CellEffects
 from pmlib.strategy.evidence import (
@@ -36,7 +43,7 @@ class Problem:
     """What can be offered to whom, with what effect, within which limits of contacts made.
 
     The share `control_share` of planned customers is held out and not contacted; for `error_rate`
-    see `pmlib.strategy.effects.estimate`.
+    and `seed` see `pmlib.strategy.effects.estimate`.
     """
 
     catalogue: Catalogue
@@ -45,6 +52,7 @@ class Problem:
     limits: Limits
     control_share: float = 0.0
     error_rate: float = 0.05
+    seed: int = 0
 
     def programme(self, effects: CellEffects, *, shrink: bool = True) -> Programme:
         """The programme of *planned* customers.
@@ -78,8 +86,9 @@ class Case(Problem):
 
     `states` are those of `customer_states`; `segments` has ``segment, name, customers`` and what
     else chapter 2 says of each; `product_names` are of all products, on offer or not; `has_rules`
-    says whether any rule survived its test, whatever it points to; `untold` why contacts on record
-    tell of no offer, where they do not.
+    says whether any rule survived its test, whatever it points to; `n_reversed` how many that say
+    something of a product on offer are no reason for it, see `is_reversed`; `untold` why contacts
+    on record tell of no offer, where they do not.
     """
 
     study: Study
@@ -90,6 +99,7 @@ class Case(Problem):
     segments: pd.DataFrame
     product_names: Mapping[str, str]
     has_rules: bool
+    n_reversed: int = 0
     untold: Level | None = None
 
     @property
@@ -136,6 +146,8 @@ class Case(Problem):
         told = [
             Phrase(f"remark.{name}", {"names": found}) for name, found in names.items() if found
         ]
+        if self.n_reversed:
+            told.append(Phrase("remark.reversed", {"n": Number("", self.n_reversed, "count")}))
         if self.untold:
             told.insert(0, Phrase("remark.untold", {"untold": self.untold}))
         return Phrase("remarks", {"remarks": told}) if told else None
@@ -206,7 +218,10 @@ def open_case(
     known = pd.DataFrame(columns=["product_id"])
     if tables["products"] is not None:
         known = collect(tables["products"], sort_by=["product_id"])
-    baskets = None
+    baskets, turned = None, np.zeros(len(rules), dtype=bool)
+    if tables["holdings"] is not None and len(rules):
+        ordered = surely_ordered(tables["holdings"], as_of=as_of, params=params)
+        turned = is_reversed(rules, ordered)
     if tables["holdings"] is not None and len(known):
         baskets = collect_baskets(
             sources.customers,
@@ -218,7 +233,7 @@ def open_case(
             segments=sources.assignments,
         ).part(holdout=True)
 
-    shelf = _Shelf(study, known, rules, baskets, params)
+    shelf = _Shelf(study, known, rules[~turned], baskets, params)
     menu = evidence = untold = None
     if contacts is not None:
         menu, evidence, untold = _from_contacts(sources, shelf, engine)
@@ -235,6 +250,7 @@ def open_case(
     if not groups.state.any():
         return missing("nobody_eligible", days=params.cool_down)
     capacity = tuple(menu.channels["capacity"])
+    no_reason = useful_rules(rules[turned])["consequent"].isin(menu.product_ids)
     return Case(
         study=study,
         engine=engine,
@@ -247,9 +263,11 @@ def open_case(
         limits=Limits(params.budget, capacity, params.contact_limit, params.min_contacts),
         control_share=params.control_share,
         error_rate=params.error_rate,
+        seed=params.seed,
         segments=segments,
         product_names=dict(zip(known["product_id"], known.get("name", ()), strict=False)),
         has_rules=bool(rules["survives"].any()),
+        n_reversed=int(no_reason.sum()),
         untold=Level("untold", untold) if untold else None,
     )
 

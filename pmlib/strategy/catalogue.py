@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,6 +107,16 @@ def useful_rules(rules: pd.DataFrame) -> pd.DataFrame:
     """
     adds = ~rules["within"].isin(["restates_segments", "undecided"])
     return rules[rules["survives"].astype(bool) & (rules["lift"] > 1) & adds]
+
+
+def is_reversed(rules: pd.DataFrame, ordered: Collection[tuple[str, str]]) -> np.ndarray:
+    """(rules,) whether a product of the antecedent surely comes after the consequent.
+
+    Holding it is then a trace of having had the product: context, and no reason to want it.
+    `ordered` are pairs of products, (earlier, later), of which the order is sure.
+    """
+    ends = zip(rules["antecedent"], rules["consequent"], strict=True)
+    return np.array([any((y, x) in ordered for x in X) for X, y in ends], dtype=bool)
 
 
 def choose_antecedents(

@@ -56,7 +56,7 @@ def plan_study(case: Case) -> Design:
     money = {"spend": offers * cells["cost"], "profit": offers * cells["expected_profit"]}
     spend, expected = (float(part.sum()) for part in money.values())
     load = (offers * cells["margin"]).to_numpy()
-    half = effects.half_width(load, case.params.confidence_level)
+    margins = effects.margins(load, case.params.confidence_level)
     by_hand = greedy(case.programme(effects))
     shortfall = 1 - by_hand.profit / plan.profit if plan.profit > 0 else 0.0
     contacts, columns = int(offers.sum()), ["planned", "offers", *money]
@@ -73,7 +73,7 @@ def plan_study(case: Case) -> Design:
             Number("planned_contacts", contacts, "count"),
             Number("planned_control", planned - contacts, "customers"),
             Number("planned_spend", spend, "currency"),
-            Number("planned_profit", expected, "currency", *ends(expected, half)),
+            Number("planned_profit", expected, "currency", *ends(expected, margins)),
             Number("optimality_gap", plan.gap, "share", decimals=3),
             Number("greedy_shortfall", shortfall, "share", decimals=2),
             Number("groups_planned", len(case.groups.size), "count"),

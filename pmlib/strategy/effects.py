@@ -22,6 +22,7 @@ from pmlib.inference.means import effective_number
 from pmlib.inference.normal import normal_quantile, upper_tail
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.evidence import CELL, Evidence, Kind, moments
+from pmlib.strategy.uplift import draw_uplift
 
 # What cells may have in common: each set of columns gets a variance component of its own, around
 # means by channel and by holding an antecedent. That mean carries the claim of combining: without
@@ -42,7 +43,8 @@ class CellEffects:
 
     `cells` has ``segment, holds, product_id, channel, n`` (contacts), ``n_control``, ``raw`` and
     ``raw_se`` (NaN where nothing was observed), ``effect`` and ``se`` (shrunk). Unit: sales a
-    contact, or currency a contact where the outcome is a value.
+    contact, or currency a contact where the outcome is a value. With `draws` the effects are
+    those of `pmlib.strategy.uplift`, and `gain` that of the linear model beside it.
     """
 
     cells: pd.DataFrame
@@ -54,27 +56,46 @@ class CellEffects:
     kind: Kind
     detected: bool  # whether any effect is shown at all; if not, every effect is set to 0
     p_value: float  # smallest Holm-adjusted one, see `_smallest_p`; NaN but for uplift
+    draws: np.ndarray | None = None  # (draws, cells) of the effects from their posterior
 
-    def half_width(self, load: np.ndarray, confidence_level: float) -> float:
-        """Half the interval of a weighted sum of effects; `load` has a weight a cell.
+    def margins(self, load: np.ndarray, confidence_level: float) -> tuple[float, float]:
+        """How far the interval of a weighted sum of effects reaches below and above the sum.
 
-        NaN where effects are assumed: chance is then the least of what is not known.
+        `load` has a weight a cell; the first is at most 0, the second at least 0. Both NaN where
+        effects are assumed: chance is then the least of what is not known.
         """
         if self.kind == "association":
-            return float("nan")
+            return float("nan"), float("nan")
+        if self.draws is not None:
+            # Of sums of draws, not sums of variances: cells that share a term err together.
+            sums = self.draws @ load
+            tail = (1 - confidence_level) / 2
+            low, high = np.quantile(sums, [tail, 1 - tail]) - sums.mean()
+            return min(float(low), 0.0), max(float(high), 0.0)
         variance = max(float(load @ self.covariance @ load), 0.0)  # rounding can end below 0
-        return float(normal_quantile(confidence_level) * np.sqrt(variance))
+        half = float(normal_quantile(confidence_level) * np.sqrt(variance))
+        return -half, half
 
 
-def ends(value: float, half: float) -> tuple[float | None, float | None]:
-    """Ends of an interval; none where half its width is NaN."""
-    return (None, None) if np.isnan(half) else (value - half, value + half)
+def ends(value: float, margins: tuple[float, float]) -> tuple[float | None, float | None]:
+    """Ends of an interval; none where its margins are NaN."""
+    below, above = margins
+    return (None, None) if np.isnan(below) else (value + below, value + above)
 
 
 def estimate(
-    evidence: Evidence, catalogue: Catalogue, *, segments: tuple[int, ...], error_rate: float
+    evidence: Evidence,
+    catalogue: Catalogue,
+    *,
+    segments: tuple[int, ...],
+    error_rate: float,
+    seed: int = 0,
 ) -> CellEffects:
-    r"""Estimate the effect of an offer in every cell by empirical Bayes.
+    r"""Estimate the effect of an offer in every cell, by what cells have in common.
+
+    Sales of a pilot with control multiply odds: their effects are drawn from the posterior of
+    `pmlib.strategy.uplift`, by `seed`. All others, and what a linear estimate is needed for, come
+    from empirical Bayes on the scale of the outcome.
 
     Raw effects follow $d \sim N(\delta, S)$ with $S$ known from the counts (channels of a cell
     share their control, so they correlate); the effects follow
@@ -139,7 +160,14 @@ def estimate(
         detected=detected,
         p_value=p_value,
     )
+    if detected and evidence.kind == "uplift" and evidence.outcome == "response":
+        effects = _with_draws(effects, draw_uplift(evidence, cells[CELL], seed=seed))
     return _for_every_channel(effects, catalogue) if channels == [""] else effects
+
+
+def _with_draws(effects: CellEffects, draws: np.ndarray) -> CellEffects:
+    cells = effects.cells.assign(effect=draws.mean(axis=0), se=draws.std(axis=0, ddof=1))
+    return replace(effects, cells=cells, covariance=np.cov(draws, rowvar=False), draws=draws)
 
 
 def _model(
@@ -289,4 +317,7 @@ def _for_every_channel(effects: CellEffects, catalogue: Catalogue) -> CellEffect
     rows = np.repeat(np.arange(n), len(names))
     cells = effects.cells.iloc[rows].reset_index(drop=True).assign(channel=list(names) * n)
     covariance, gain = effects.covariance[np.ix_(rows, rows)], effects.gain[rows]
-    return replace(effects, cells=cells, covariance=covariance, gain=gain, own=effects.own[rows])
+    draws = None if effects.draws is None else effects.draws[:, rows]
+    return replace(
+        effects, cells=cells, covariance=covariance, gain=gain, own=effects.own[rows], draws=draws
+    )

@@ -77,7 +77,7 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     if not rates.empty and not design.planned.empty:
         equal = price_of_equality(case, design, rates)
         for row in equal[equal["difference"] == 0].itertuples():
-            low, high = ends(row.cost, row.high - row.cost)
+            low, high = ends(row.cost, (row.low - row.cost, row.high - row.cost))
             cost = Number(f"equal_rates_cost_{row.trait}", row.cost, "currency", low, high)
             numbers.append(cost)
             share = Number("", row.cost_share, "share")
@@ -108,10 +108,10 @@ def price_of_equality(case: Case, design: Design, rates: pd.DataFrame) -> pd.Dat
         best, made = plans[0]
         for difference, (profit, other) in zip((now / 2, 0.0), plans[1:], strict=True):
             load = (made - other)[position] * margin
-            half = design.effects.half_width(load, case.params.confidence_level)
+            below, above = design.effects.margins(load, case.params.confidence_level)
             # Solvers differ in the last digits.
             lost = best - profit if best - profit > 1e-6 * best else 0.0
-            rows.append((trait, difference, profit, lost, lost - half, lost + half, lost / best))
+            rows.append((trait, difference, profit, lost, lost + below, lost + above, lost / best))
     columns = ["trait", "difference", "profit", "cost", "low", "high", "cost_share"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -70,9 +70,12 @@ def plan_policies(
         coarse, merged = problem.groups.coarsened(**knows)
         key = tuple(knows.values())
         if key not in estimated:
-            evidence, rate = problem.evidence.coarsened(**knows), problem.error_rate
             estimated[key] = estimate(
-                evidence, problem.catalogue, segments=coarse.segments, error_rate=rate
+                problem.evidence.coarsened(**knows),
+                problem.catalogue,
+                segments=coarse.segments,
+                error_rate=problem.error_rate,
+                seed=problem.seed,
             )
         effects = estimated[key]
         whole = problem.programme(effects, shrink=name != "unshrunk")
@@ -138,8 +141,8 @@ def compare(case: Case) -> Comparison | Finding:
     """Plan every policy on one half of the contacts and judge it on the other, both ways round.
 
     The judge uses raw effects of the other half, which no policy has seen, so they neither flatter
-    nor shrink; only cells without a contact there take their shrunk effect. Every entry is a mean
-    over the two halves; absent, see `uncompared`.
+    nor shrink; only cells without a contact there take the effect that the linear model gives
+    them. Every entry is a mean over the two halves; absent, see `uncompared`.
     """
     if reason := uncompared(case):
         return Finding(absent=reason)
@@ -242,7 +245,8 @@ def profit(contacts: np.ndarray, judge: CellEffects, problem: Problem) -> tuple[
     made = contacts[problem.catalogue.positions(cells)] * problem.made
     weight = made * cells["margin"].to_numpy()
     seen = judge.own >= 0
-    # Shrunk effects are linear in the raw ones, so the whole estimate is, and its variance exact.
+    # Effects shrunk by `gain` are linear in the raw ones, so the whole estimate is, and its
+    # variance exact.
     loads = judge.gain[~seen].T @ weight[~seen]
     np.add.at(loads, judge.own[seen], weight[seen])
     mean = float(loads @ judge.observed - made @ cells["cost"])

@@ -202,8 +202,8 @@ def budget_curve(case: Case, design: Design) -> Finding:
     rows = []
     for plan, budget, kind in [(most, most.spend, "break_even"), *plans]:
         load = plan.contacts[position] * margin
-        half = design.effects.half_width(load, case.params.confidence_level)
-        low, high = ends(plan.profit, half)
+        margins = design.effects.margins(load, case.params.confidence_level)
+        low, high = ends(plan.profit, margins)
         rows.append((budget, plan.profit, low, high, plan.prices["budget"], kind))
     columns = ["budget", "profit", "low", "high", "price", "kind"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
@@ -226,7 +226,8 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
     """Plan again, within the same limits, with redrawn evidence, margins and costs.
 
     Evidence is redrawn `draws` times: raw effects are drawn around the shrunk ones with their
-    sampling covariance, shrunk again (variance components kept) and planned on. Margins are redrawn
+    sampling covariance, shrunk again (variance components kept; where effects are drawn from a
+    posterior, they move by the linear model's gain) and planned on. Margins are redrawn
     `draws_of_money` times, and costs as often.
 
     The table has ``scenario, draws, unchanged`` (mean share of planned customers with the same
@@ -293,7 +294,10 @@ def _redrawn(effects: CellEffects, rng: np.random.Generator) -> CellEffects:
     mean = np.zeros(len(effects.observed))
     mean[effects.own[seen]] = effects.cells["effect"].to_numpy()[seen]
     noise = rng.multivariate_normal(np.zeros(len(mean)), effects.sampling, method="cholesky")
-    drawn = effects.gain @ (mean + noise)
+    if effects.draws is None:
+        drawn = effects.gain @ (mean + noise)
+    else:  # sampling again for each draw would take minutes: to first order, and linear
+        drawn = effects.cells["effect"].to_numpy() + effects.gain @ noise
     return replace(effects, cells=effects.cells.assign(effect=drawn if effects.detected else 0.0))
 
 

@@ -105,8 +105,8 @@ def _positioning(case: Case, design: Design, segment: int, product: str) -> Phra
         return _told("positioning", **quotes)
     elsewhere /= elsewhere.sum()
     difference = float((here - elsewhere) @ cells["effect"].to_numpy())
-    half = design.effects.half_width(here - elsewhere, case.params.confidence_level)
-    shown = abs(difference) > half + _ROUNDING
+    below, above = design.effects.margins(here - elsewhere, case.params.confidence_level)
+    shown = difference + below > _ROUNDING or difference + above < -_ROUNDING
     verdict = ("more" if difference > 0 else "less") if shown else "open"
     quotes["elsewhere"] = _mean_effect(design, elsewhere, case)
     return _told(f"positioning-{verdict}", **quotes)
@@ -142,8 +142,8 @@ def _yardstick(case: Case, design: Design, segment: int) -> Phrase:
     weight = np.where(here, cells["offers"], 0.0)
     spend, margin = _spend_and_margin(cells[here])
     load = weight * cells["margin"].to_numpy()
-    half = design.effects.half_width(load, case.params.confidence_level)
-    profit = Number("", margin - spend, "currency", *ends(margin - spend, half))
+    margins = design.effects.margins(load, case.params.confidence_level)
+    profit = Number("", margin - spend, "currency", *ends(margin - spend, margins))
     return _told(
         f"yardstick-{case.evidence.kind}",
         effect=_mean_effect(design, weight / max(weight.sum(), 1), case),
@@ -167,8 +167,8 @@ def _counts(planned: pd.DataFrame, by: str, case: Case) -> Phrase:
 
 def _mean_effect(design: Design, weight: np.ndarray, case: Case) -> Phrase:
     mean = float(weight @ design.table["effect"])
-    half = design.effects.half_width(weight, case.params.confidence_level)
-    return Phrase("estimate", {"n": Number("", mean, case.unit, *ends(mean, half))})
+    margins = design.effects.margins(weight, case.params.confidence_level)
+    return Phrase("estimate", {"n": Number("", mean, case.unit, *ends(mean, margins))})
 
 
 def _share(value: float | None) -> Number:

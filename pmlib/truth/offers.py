@@ -94,6 +94,30 @@ def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float])
     return table
 
 
+def intervals_held(case: Case, design: Design) -> dict[str, float]:
+    """How many intervals of the plan's expected profit hold the true one, in a simulated study.
+
+    Shares, 0 or 1 for the total: ``covers_plan``, ``sheets_covered`` (segments with offers) and
+    ``cells_covered`` (planned cells).
+    """
+    cells = design.table
+    true = true_effects(case)[case.catalogue.positions(cells)]
+    load = (cells["offers"] * cells["margin"]).to_numpy()
+    inside = {
+        "covers_plan": [np.ones(len(cells), dtype=bool)],
+        "sheets_covered": [cells["segment"] == segment for segment in case.groups.segments],
+        "cells_covered": list(np.eye(len(cells), dtype=bool)),
+    }
+    held: dict[str, float] = {}
+    for name, parts in inside.items():
+        loads = [load * part for part in np.array(parts) if (load * part).any()]
+        missed = [of @ (true - cells["effect"].to_numpy()) for of in loads]
+        margins = [design.effects.margins(of, case.params.confidence_level) for of in loads]
+        within = [low <= gap <= high for gap, (low, high) in zip(missed, margins, strict=True)]
+        held |= {name: float(np.mean(within))} if within else {}
+    return held
+
+
 def true_effects(case: Case) -> np.ndarray:
     """True mean effect of an offer in every cell, (L, 2, P, C); 0 in cells without customers."""
     menu, groups = case.catalogue, case.groups

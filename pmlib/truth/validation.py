@@ -27,7 +27,7 @@ from pmlib.params import PROJECT, Parameters
 from pmlib.truth.campaign import potential_outcomes, true_effects
 from pmlib.truth.chain import Chain, chain
 from pmlib.truth.coverage import coverage
-from pmlib.truth.offers import compare_with_oracle
+from pmlib.truth.offers import compare_with_oracle, intervals_held
 
 WORLDS = ("default", "null", "hard")
 TABLE = PROJECT / "reports" / "frame" / "validation.csv"
@@ -36,6 +36,7 @@ TABLE = PROJECT / "reports" / "frame" / "validation.csv"
 MEASURES = (
     "segments_found", "right_number", "ari", "rule_recall", "rules_surviving", "any_rule",
     "false_rules", "planned_customers", "share_combined", "share_segments", "share_rules",
+    "covers_plan", "sheets_covered", "cells_covered",
     "covers_more_than_segments", "covers_more_than_rules", "covers_response", "covers_profit",
 )  # fmt: skip
 """What is measured on a bank; a `coverage` row is named by its quantity. The texts have words."""
@@ -46,6 +47,9 @@ EXPECTED = {
     ("default", "ari"): "at_least_0.9",
     ("default", "rule_recall"): "at_least_0.9",
     ("default", "false_rules"): "at_most_0.05",
+    ("default", "covers_plan"): "at_least_0.93",
+    ("default", "sheets_covered"): "at_least_0.93",
+    ("default", "cells_covered"): "at_least_0.93",
     ("default", "covers_more_than_segments"): "at_least_0.93",
     ("default", "covers_more_than_rules"): "at_least_0.93",
     ("null", "segments_found"): "1",
@@ -91,6 +95,7 @@ def measure(params: Parameters) -> dict[str, float]:
                     measured[f"share_{policy}"] = float(share)
             for row in truth.of("true-differences").itertuples():
                 measured[f"covers_more_than_{row.policy}"] = float(row.covered)
+            measured |= intervals_held(bank.case, bank.design)
         if len(bank.plan):
             measured |= _field(bank)
         return measured

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from itertools import product
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from pmlib.association.baskets import Baskets
-from pmlib.strategy.catalogue import catalogue, choose_antecedents
+from pmlib.strategy.catalogue import catalogue, choose_antecedents, is_reversed
 from tests.strategy.banks import PARAMETERS, PRODUCTS, SMALL_CHANNELS, open_case, study_of, tables
 
 
@@ -35,6 +37,29 @@ def test_antecedents_are_the_rules_that_tell_most() -> None:
     )
     found = choose_antecedents(rules, baskets, offered=["y"])
     assert found == {"y": ((0, ("b",)), (2, ("b",)))}
+
+
+def test_rules_are_reversed_where_a_part_of_the_antecedent_comes_later() -> None:
+    rules = pd.DataFrame(
+        {"antecedent": [("a",), ("b",), ("a", "b"), ("c",)], "consequent": ["y", "y", "y", "a"]}
+    )
+    ordered = {("a", "y"), ("y", "b")}  # of c nothing is known
+    assert is_reversed(rules, ordered).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("fund_opened", "reversed_"), [(2018, True), (2022, False), (None, False)])
+def test_an_antecedent_that_comes_later_is_no_reason(tmp_path, engine, fund_opened, reversed_):
+    frames = tables()
+    card = frames["holdings"].query("product_id == 'card'")["customer_id"].head(60)
+    funds = pd.DataFrame({"customer_id": card, "product_id": "fund"})
+    opened = dt.date(fund_opened, 1, 1) if fund_opened else None
+    frames["holdings"] = pd.concat([frames["holdings"], funds.assign(opened_on=opened)])
+    case = open_case(study_of(tmp_path / "order", frames), engine)
+    assert ("fund" in case.catalogue.antecedents) is not reversed_
+    assert case.n_reversed == int(reversed_)
+    assert case.has_rules  # it survived its test all the same
+    remarked = case.remarks is not None and "reversed" in str(case.remarks)
+    assert remarked is reversed_
 
 
 def test_a_product_without_margin_is_left_out_and_named() -> None:

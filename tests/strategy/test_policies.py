@@ -14,7 +14,16 @@ from pmlib.strategy.case import Problem
 from pmlib.strategy.cells import count_groups, customer_states
 from pmlib.strategy.policies import plan_policies, verdict
 from pmlib.strategy.programme import Limits
-from tests.strategy.banks import PARAMETERS, menu, pilot, small_bank, value
+from tests.strategy.banks import (
+    PARAMETERS,
+    menu,
+    pilot,
+    plan_with,
+    small_bank,
+    study_of,
+    tables,
+    value,
+)
 
 
 def test_policy_refers_to_the_groups_it_was_asked_for(engine: DuckDBEngine) -> None:
@@ -51,15 +60,17 @@ def test_policies_are_judged_on_the_other_half(case):
     assert (table["low"] <= table["held_out"]).all()
 
 
-def test_halves_that_plan_the_same_promise_nothing(case):
-    # The one offer that works is plain in either half, unless luck is believed too.
+def test_halves_that_plan_the_same_promise_nothing(tmp_path, engine):
+    # Contacts are so dear that the one offer that works is plain in either half.
+    dear = [{"name": "email", "cost": 2.5}, {"name": "phone", "cost": 30.0}]
+    study = study_of(tmp_path / "dear", tables(), channels=dear)
+    case, _ = plan_with(study, engine, budget=1e5)
     compared = strategy.compare(case)
     assert value(compared.numbers, "halves_agree") == pytest.approx(1)
     assert value(compared.numbers, "promised_profit") is None
     assert compared.facts["promise"] == "same_halves"
     promised = compared.table.set_index("policy")["promised"]
     assert np.isnan(promised["combined"])
-    assert promised["unshrunk"] > 0
 
 
 def test_one_segment_without_rules_leaves_nothing_to_combine(case):

@@ -17,6 +17,9 @@ def test_default_world_is_recognised():
     assert measured["false_rules"] < 0.1
     assert measured["planned_customers"] > 0
     assert {"covers_more_than_segments", "covers_more_than_rules"} <= set(measured)
+    assert measured["covers_plan"] == 1
+    assert measured["sheets_covered"] >= 0.6
+    assert measured["cells_covered"] >= 0.8
 
 
 def test_nothing_is_claimed_of_the_null_world():

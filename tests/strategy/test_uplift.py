@@ -1,0 +1,91 @@
+"""Uplift drawn from its posterior: intervals that hold, and controls that count once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from pmlib.strategy.effects import estimate
+from pmlib.strategy.evidence import CELL, Evidence
+from pmlib.strategy.uplift import draw_uplift
+from tests.strategy.banks import menu, pilot
+
+SHAPE = (3, 2, 2, 2)  # segments, holding, products, channels
+
+
+def effects_of(evidence: Evidence, seed: int = 0):
+    return estimate(evidence, menu(), segments=(1, 2, 3), error_rate=1.0, seed=seed)
+
+
+def multiplied_odds(rng: np.random.Generator) -> np.ndarray:
+    """True effects of a pilot in which an offer multiplies odds of 0.05 / 0.95."""
+    odds = 0.6 + 0.4 * rng.standard_t(4, (3, 1, 2, 1)) + 0.4 * rng.standard_normal((1, 2, 2, 1))
+    return np.broadcast_to(expit(logit(0.05) + odds) - 0.05, SHAPE)
+
+
+def test_intervals_hold_the_truth_of_cells_and_of_sums() -> None:
+    rng = np.random.default_rng(8)
+    cells, sums, raw_error, error = [], [], 0.0, 0.0
+    for seed in range(12):
+        truth = multiplied_odds(rng)
+        effects = effects_of(pilot(truth, n=120, seed=seed), seed)
+        missed = truth.ravel() - effects.cells["effect"].to_numpy()
+        loads = [*np.eye(24), *np.repeat(np.eye(3), 8, axis=1), np.ones(24)]
+        margins = [effects.margins(load, 0.95) for load in loads]
+        pairs = zip(loads, margins, strict=True)
+        held = [low <= load @ missed <= high for load, (low, high) in pairs]
+        cells += held[:24]
+        sums += held[24:]
+        error += np.square(missed).sum()
+        raw_error += np.square(effects.cells["raw"] - truth.ravel()).sum()
+    assert 0.9 <= np.mean(cells) <= 0.995  # 288, together in twelve pilots
+    assert np.mean(sums) >= 0.85  # 48
+    assert error < 0.5 * raw_error
+
+
+def test_an_outlier_is_not_pulled_in() -> None:
+    truth = np.full(SHAPE, 0.02)
+    truth[1, :, 0] = 0.30
+    effects = effects_of(pilot(truth, n=150, seed=2))
+    assert effects.cells["effect"].to_numpy().reshape(SHAPE)[1, :, 0].mean() > 0.24
+
+
+def test_shared_controls_count_once() -> None:
+    evidence = pilot(np.full(SHAPE, 0.05), n=150)
+    own, shared = (
+        effects_of(replace(evidence, common_control=common)).cells["se"].mean()
+        for common in (False, True)
+    )
+    assert shared > 1.02 * own
+
+
+def test_only_ratios_of_weights_matter() -> None:
+    evidence = pilot(np.full(SHAPE, 0.05), n=150)
+    tallies, cells = evidence.tallies, effects_of(evidence).cells[CELL]
+    scaled = tallies.assign(**{name: 10 * tallies[name] for name in ("w", "wy", "wyy")})
+    scaled["w2"] = 100 * tallies["w2"]
+    again = draw_uplift(replace(evidence, tallies=scaled), cells, seed=3)
+    np.testing.assert_allclose(again, draw_uplift(evidence, cells, seed=3))
+
+
+def test_contacts_without_a_channel_stand_for_all() -> None:
+    evidence = pilot(np.full(SHAPE, 0.05), n=150)
+    tallies = evidence.tallies[evidence.tallies["channel"] != "phone"].assign(channel="")
+    effects = effects_of(replace(evidence, tallies=tallies))
+    assert effects.draws is not None
+    assert effects.draws.shape[1] == len(effects.cells) == 24
+    both = effects.cells["effect"].to_numpy().reshape(-1, 2)
+    np.testing.assert_array_equal(both[:, 0], both[:, 1])
+
+
+def test_one_cell_is_enough() -> None:
+    evidence = pilot(np.full(SHAPE, 0.2), n=300).coarsened(segments=False, rules=False)
+    tallies = evidence.tallies.query("product_id == 'fund' and channel != 'phone'")
+    effects = estimate(
+        replace(evidence, tallies=tallies), menu(), segments=(0,), error_rate=0.05, seed=1
+    )
+    seen = effects.cells.query("product_id == 'fund' and not holds and channel == 'email'")
+    assert seen["effect"].iloc[0] == pytest.approx(0.2, abs=0.03)
