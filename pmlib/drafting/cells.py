@@ -34,10 +34,15 @@ class Cells:
         self, table: str, shown: Sequence[str], where: str, n: int = 3
     ) -> list[tuple[str, tuple]]:
         """The first rows that a condition holds for: where they stand, what is shown of them."""
-        for part in self._parts[table]:
+        parts = self._parts[table]
+        for part in parts:
+            # Of one file the table at hand has all rows in their order, and is read by column.
+            numbered = f"(SELECT *, row_number() OVER () AS n FROM {quoted(part.view)})"  # noqa: S608
+            if len(parts) == 1:
+                numbered = f"(SELECT *, rowid + 1 AS n FROM {quoted(table)})"  # noqa: S608
             query = (
-                f"SELECT n, {', '.join(shown)} FROM (SELECT *, row_number() OVER () AS n "  # noqa: S608
-                f"FROM {quoted(part.view)}) WHERE {where} ORDER BY n LIMIT {n}"
+                f"SELECT n, {', '.join(shown)} FROM {numbered} WHERE {where} "  # noqa: S608
+                f"ORDER BY n LIMIT {n}"
             )
             rows = self._connection.execute(query).fetchall()
             if rows:
