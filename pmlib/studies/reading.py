@@ -21,6 +21,7 @@ from pmlib.studies import forms
 from pmlib.studies.spec import IdForm, Member, Reading
 
 _EXAMPLES = 3
+_PIECE = 1 << 20  # bytes of a file looked at together
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class Unread:
     unreadable: int
     examples: tuple[tuple[int, str], ...]
 
-    def said(self, line: str = "line") -> str:
+    def said(self) -> str:
         """The account in words."""
         parts = [f"{self.unreadable:,} unreadable"] if self.unreadable else []
         parts += [f"{self.missing:,} without a value"] if self.missing else []
-        shown = ", ".join(f"{text!r} ({line} {number:,})" for number, text in self.examples)
+        shown = ", ".join(f"{text!r} (line {number:,})" for number, text in self.examples)
         return (
             f"{self.column}: of {self.filled:,} filled cells {' and '.join(parts)}, such as {shown}"
         )
@@ -98,8 +99,8 @@ class RawPart:
     """One file of a raw table: its text as a view, and where that text lies, for line numbers.
 
     `is_sheet` says that its records are rows of a sheet, which are counted instead of lines.
-    `notes` are sentences on what was decided when it was opened, `labels` and `levels` what the
-    file says of its columns: a column's label in words, and the words of its codes in order.
+    `notes` are sentences on what was decided when it was opened, `labels` what the file calls its
+    columns in words.
     """
 
     view: str
@@ -109,7 +110,20 @@ class RawPart:
     is_sheet: bool = False
     notes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @functools.cached_property
+    def is_straight(self) -> bool:
+        """Whether each line of its text is a record: none within quotes, none blank."""
+        assert self.path is not None
+        quote, last = self.member.csv.quote.encode(), b"\n"
+        with self.path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                text = last + piece
+                last = text[-3:]  # a blank line may lie across two pieces
+                text = text.replace(b"\r\n", b"\n")
+                if b"\n\n" in text or b"\r" in text[:-1] or (quote and quote in text):
+                    return False
+        return True
 
 
 def typed(connection: Connection, member: Member, parts: Sequence[RawPart], ids: IdForm) -> Account:
@@ -240,13 +254,6 @@ def _examples(
     return ()
 
 
-@functools.lru_cache
-def _is_straight(path: Path) -> bool:
-    """Whether each line is a record: no quotes that could hold line breaks, no blank lines."""
-    text = path.read_bytes().replace(b"\r\n", b"\n")
-    return b'"' not in text and b"\n\n" not in text and b"\r" not in text
-
-
 def line_numbers(part: RawPart, records: Sequence[int]) -> list[int]:
     """Lines of a text file on which records begin (1 for the first below the names of columns).
 
@@ -255,7 +262,7 @@ def line_numbers(part: RawPart, records: Sequence[int]) -> list[int]:
     if part.path is None:
         return list(records)
     form, wanted, lines = part.member.csv, set(records), {}
-    if _is_straight(part.path):
+    if part.is_straight:
         return [part.member.skip + int(form.header) + record for record in records]
     with part.path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
         for _ in range(part.member.skip):

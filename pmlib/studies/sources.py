@@ -104,8 +104,8 @@ def parts_of(
             continue
         _parquet(connection, opened.path, view)
         said = opened.described
-        labels, levels = (said.labels, said.levels) if said else ({}, {})
-        yield RawPart(view, label, None, member, notes=opened.notes, labels=labels, levels=levels)
+        labels = said.labels if said else {}
+        yield RawPart(view, label, None, member, notes=opened.notes, labels=labels)
 
 
 def register_absent(connection: Connection, member: Member) -> str:
