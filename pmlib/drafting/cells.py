@@ -11,7 +11,8 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.drafting.look import RawColumn
 from pmlib.drafting.uses import Table
 from pmlib.studies import forms
-from pmlib.studies.reading import RawPart, as_text_sql, line_numbers, quoted
+from pmlib.studies.forms import quoted
+from pmlib.studies.reading import RawPart, as_text_sql, first_rows, numbered, types_of
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Cells:
 
     def __init__(self, connection: Connection, parts: dict[str, list[RawPart]]) -> None:
         self._connection, self._parts = connection, parts
+        self._types: dict[str, dict[str, str]] = {}
 
     def first(
         self, table: str, shown: Sequence[str], where: str, n: int = 3
@@ -37,22 +39,13 @@ class Cells:
         parts = self._parts[table]
         for part in parts:
             # Of one file the table at hand has all rows in their order, and is read by column.
-            numbered = f"(SELECT *, row_number() OVER () AS n FROM {quoted(part.view)})"  # noqa: S608
-            if len(parts) == 1:
-                numbered = f"(SELECT *, rowid + 1 AS n FROM {quoted(table)})"  # noqa: S608
-            query = (
-                f"SELECT n, {', '.join(shown)} FROM {numbered} WHERE {where} "  # noqa: S608
-                f"ORDER BY n LIMIT {n}"
-            )
-            rows = self._connection.execute(query).fetchall()
+            alone = f"(SELECT *, rowid + 1 AS n FROM {quoted(table)})"  # noqa: S608
+            records = alone if len(parts) == 1 else numbered(part)
+            rows = first_rows(self._connection, part, records, shown, where, most=n)
             if rows:
-                lines = line_numbers(part, [row[0] for row in rows])
                 word = "row" if part.path is None else "line"
-                more = f" of {part.label}" if len(self._parts[table]) > 1 else ""
-                return [
-                    (f"{word} {line:,}{more}", row[1:])
-                    for line, row in zip(lines, rows, strict=True)
-                ]
+                more = f" of {part.label}" if len(parts) > 1 else ""
+                return [(f"{word} {line:,}{more}", row) for line, row in rows]
         return []
 
     def count(self, table: str, where: str) -> int:
@@ -60,15 +53,21 @@ class Cells:
         query = f"SELECT count(*) FROM {quoted(table)} WHERE {where}"  # noqa: S608
         return int(self._connection.execute(query).fetchall()[0][0])
 
-    def type_of(self, table: str, column: str) -> str:
-        """Type of a raw column."""
-        rows = self._connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
-        return next(str(row[1]) for row in rows if row[0] == column)
-
     def own(self, table: Table, raw: RawColumn) -> str:
         """A raw column as the text that a form reads."""
-        return as_text_sql(raw.name, self.type_of(table.name, raw.name))
+        return as_text_sql(raw.name, self._types_of(table.name)[raw.name])
 
     def text(self, table: Table, raw: RawColumn) -> str:
         """The same without blanks around it."""
         return forms.text_sql(self.own(table, raw))
+
+    def _types_of(self, table: str) -> dict[str, str]:
+        if table not in self._types:
+            self._types[table] = types_of(self._connection, quoted(table))
+        return self._types[table]
+
+
+def text_of(connection: Connection, table: str, column: str) -> str:
+    """The text of a raw column without blanks around it, as SQL."""
+    dtype = types_of(connection, quoted(table))[column]
+    return forms.text_sql(as_text_sql(column, dtype))

@@ -31,7 +31,8 @@ from pmlib.errors import StudyError
 from pmlib.files import written_whole
 from pmlib.studies import asks, forms
 from pmlib.studies.fetch import RawFile, writable
-from pmlib.studies.reading import RawPart, quoted
+from pmlib.studies.forms import quoted
+from pmlib.studies.reading import RawPart, types_of, union_of
 from pmlib.studies.sources import as_declared, parts_of
 from pmlib.studies.spec import SPEC_FILE, Source
 
@@ -176,8 +177,7 @@ def _look(
     connection: Connection, drafted: Drafted, staging: Path, today: dt.date
 ) -> dict[str, list[RawPart]]:
     """Read the raw tables of a source as they stand, and look at their columns."""
-    declared = {key: value for key, value in drafted.declared.items() if key != "unused"}
-    source = Source.model_validate({**declared, "file": drafted.files[0].name})
+    source = Source.model_validate({**drafted.declared, "file": drafted.files[0].name})
     members = tuple(source.raw_tables)
     files = [
         RawFile(
@@ -191,14 +191,8 @@ def _look(
             drafted.tables.append(Table(member.table, Path(member.file).name, 0, []))
             continue
         parts = list(parts_of(connection, source, member, files, staging))
-        several = len(parts) > 1
-        union = " UNION ALL BY NAME ".join(
-            f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} "  # noqa: S608
-            f"FROM {quoted(part.view)}"
-            for part in parts
-        )
         try:
-            connection.execute(f"CREATE TABLE {quoted(member.table)} AS {union}")
+            connection.execute(f"CREATE TABLE {quoted(member.table)} AS {union_of(parts)}")
         except duckdb.Error as error:
             if len(connection.table(parts[0].view).columns) == 1:  # some lines hold no delimiter
                 drafted.prose.add(member.table)
@@ -226,9 +220,7 @@ def _rows(connection: Connection, table: str) -> int:
 
 def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
     """Take out rows that repeat the names of the columns, totals and empty rows; say which."""
-    types = {
-        row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
-    }
+    types = types_of(connection, quoted(table))
     texts = [name for name, dtype in types.items() if dtype == "VARCHAR" and name != "_file"]
     said: list[str] = []
     without: dict[str, list[str]] = {}

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection as Connection
 
+from pmlib.drafting.cells import text_of
 from pmlib.drafting.look import RawColumn
 from pmlib.drafting.mapping import could_be_key, customer_column
 from pmlib.drafting.owners import find_owners
 from pmlib.drafting.periods import newest_of
 from pmlib.drafting.uses import CUSTOMER, Owners, Table, Use
-from pmlib.studies.forms import id_sql, quoted_text, text_sql
-from pmlib.studies.reading import as_text_sql, quoted
+from pmlib.studies.forms import id_sql, quoted, quoted_text
 from pmlib.studies.spec import IdForm
 
 _CHANGES: tuple[IdForm, ...] = (
@@ -140,10 +140,7 @@ def _met(
 
 
 def _ids(connection: Connection, table: str, column: str, where: str = "true") -> str:
-    types = {
-        row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
-    }
-    own = text_sql(as_text_sql(column, types[column]))
+    own = text_of(connection, table, column)
     return f"(SELECT DISTINCT {own} AS id FROM {quoted(table)} WHERE {own} IS NOT NULL AND {where})"  # noqa: S608
 
 

@@ -17,7 +17,8 @@ from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.drafting import shapes
 from pmlib.studies import forms
-from pmlib.studies.reading import Unread, as_text_sql, quoted
+from pmlib.studies.forms import quoted
+from pmlib.studies.reading import Unread, as_text_sql, types_of
 from pmlib.studies.spec import Reading
 
 _SAMPLE = 1_000  # rows from which forms are proposed
@@ -86,9 +87,7 @@ class RawColumn:
 
 def look(connection: Connection, table: str, today: dt.date) -> list[RawColumn]:
     """Look at all columns of a table of the connection."""
-    types = {
-        row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {quoted(table)}").fetchall()
-    }
+    types = types_of(connection, quoted(table))
     found = []
     names = iter(types)
     while batch := list(itertools.islice(names, _BATCH)):

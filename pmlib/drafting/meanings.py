@@ -11,7 +11,7 @@ from pmlib.drafting.names import plain
 from pmlib.drafting.uses import Table, Use
 from pmlib.studies import forms
 from pmlib.studies.asks import ASK
-from pmlib.studies.reading import quoted
+from pmlib.studies.forms import quoted
 from pmlib.studies.words import MARKETING, SYNONYMS
 
 _REFUNDS = 0.2

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from duckdb import DuckDBPyConnection as Connection
 
-from pmlib.drafting.cells import Entry
+from pmlib.drafting.cells import Entry, text_of
 from pmlib.drafting.look import RawColumn
 from pmlib.drafting.names import plain
 from pmlib.drafting.uses import CUSTOMER, Owners, Table, Use
-from pmlib.studies.forms import text_sql
-from pmlib.studies.reading import as_text_sql, quoted
+from pmlib.studies.forms import quoted
 
 _NAMES_ONE = r"(?i)id$|no$|nr|num|iban|key|code|account|konto|compte|cuenta|rekening|号"
 _OWNED = 0.5
@@ -52,14 +51,11 @@ def find_owners(
     return owners
 
 
-def _text(connection: Connection, table: Table, column: RawColumn) -> str:
-    described = connection.execute(f"DESCRIBE {quoted(table.name)}").fetchall()
-    types = {row[0]: str(row[1]) for row in described}
-    return text_sql(as_text_sql(column.name, types[column.name]))
-
-
 def _owned(connection: Connection, bridge: Table, account: RawColumn, customer: RawColumn) -> bool:
-    pair = _text(connection, bridge, account), _text(connection, bridge, customer)
+    pair = (
+        text_of(connection, bridge.name, account.name),
+        text_of(connection, bridge.name, customer.name),
+    )
     accounts, pairs = connection.execute(
         f"SELECT count(DISTINCT {pair[0]}), count(DISTINCT ({pair[0]}, {pair[1]})) "  # noqa: S608
         f"FROM {quoted(bridge.name)} WHERE {pair[0]} IS NOT NULL"
@@ -68,11 +64,11 @@ def _owned(connection: Connection, bridge: Table, account: RawColumn, customer: 
 
 
 def _add_customer(connection: Connection, table: Table, owners: Owners) -> None:
-    account = _text(connection, owners.table, owners.account)
-    customer = _text(connection, owners.table, owners.customer)
+    account = text_of(connection, owners.table.name, owners.account.name)
+    customer = text_of(connection, owners.table.name, owners.customer.name)
     whose = (f"SELECT {account} AS _account, min({customer}) AS {CUSTOMER} "  # noqa: S608
              f"FROM {quoted(owners.table.name)} GROUP BY _account")  # fmt: skip
-    own = _text(connection, table, owners.own)
+    own = text_of(connection, table.name, owners.own.name)
     connection.execute(
         f"CREATE OR REPLACE TABLE {quoted(table.name)} AS SELECT t.* EXCLUDE (_own), {CUSTOMER} "  # noqa: S608
         f"FROM (SELECT *, {own} AS _own FROM {quoted(table.name)}) t "

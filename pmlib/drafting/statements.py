@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pmlib.drafting.look import RawColumn
 from pmlib.drafting.uses import Owners, Table, Use
 from pmlib.schema import CONTRACTS, HASH
-from pmlib.studies.forms import quoted_text
-from pmlib.studies.reading import quoted
+from pmlib.studies.forms import quoted, quoted_text
 
 _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT",
           "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip

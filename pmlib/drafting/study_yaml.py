@@ -13,7 +13,7 @@ from pmlib.drafting.joins import Meeting
 from pmlib.drafting.statements import BLANK, Statement
 from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.studies.asks import ASK
-from pmlib.studies.reading import quoted
+from pmlib.studies.forms import quoted
 
 if TYPE_CHECKING:
     from pmlib.drafting.draft import Drafted

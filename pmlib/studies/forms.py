@@ -152,6 +152,11 @@ def id_sql(text: str, form: IdForm) -> str:
     }[form]
 
 
+def quoted(name: str) -> str:
+    """Return an identifier as SQL writes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def quoted_text(text: str) -> str:
     """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
@@ -243,15 +248,11 @@ def _amount(text: str, reading: Reading) -> str:
     slow = f"list_transform([{_folded_sql(text)}], lambda t: {slow})[1]"
     value = f"CASE WHEN {plain} THEN {'-' if spent < 0 else ''}{quick} ELSE {slow} END"
     if reading.direction:
-        side = f"coalesce(lower({text_sql(_quoted(reading.direction))}), '')"
+        side = f"coalesce(lower({text_sql(quoted(reading.direction))}), '')"
         out = _listed([word.lower() for word in reading.out])
         in_ = _listed([word.lower() for word in reading.in_])
         value = f"({value}) * CASE WHEN {side} IN ({out}) THEN -1 WHEN {side} IN ({in_}) THEN 1 END"
     return value
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 # --- days ---------------------------------------------------------------------------------------

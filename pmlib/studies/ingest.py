@@ -24,7 +24,8 @@ from pmlib.studies import queries
 from pmlib.studies.arms import settle_arms
 from pmlib.studies.contracts import check
 from pmlib.studies.fetch import RawFile
-from pmlib.studies.reading import Account, quoted
+from pmlib.studies.forms import quoted
+from pmlib.studies.reading import Account
 from pmlib.studies.sources import register, register_absent, telling
 from pmlib.studies.spec import StudySpec
 

@@ -18,6 +18,7 @@ from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError, nearest
 from pmlib.studies import forms
+from pmlib.studies.forms import quoted
 from pmlib.studies.spec import IdForm, Member, Reading
 
 _EXAMPLES = 3
@@ -131,13 +132,8 @@ def typed(connection: Connection, member: Member, parts: Sequence[RawPart], ids:
 
     Raises StudyError where a column is not there, or too many of its cells cannot be read.
     """
-    several = len(parts) > 1
-    union = " UNION ALL BY NAME ".join(
-        f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} "  # noqa: S608
-        f"FROM {quoted(part.view)}"
-        for part in parts
-    )
-    types = dict(_described(connection, union))
+    union = union_of(parts)
+    types = types_of(connection, union)
     _require_columns(member, types, parts)
     left_out = {why: _taken_out(column, words) for column, words in member.without.items()
                 for why in [f"marked {' or '.join(map(repr, words))} in {column}"]}  # fmt: skip
@@ -187,14 +183,20 @@ def typed(connection: Connection, member: Member, parts: Sequence[RawPart], ids:
     return Account(member.table, labels, found, rows, taken_out, tuple(unread))
 
 
-def quoted(name: str) -> str:
-    """Return an identifier as SQL writes it, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _described(connection: Connection, query: str) -> list[tuple[str, str]]:
+def types_of(connection: Connection, query: str) -> dict[str, str]:
+    """Type of each column of a query, or of a table as SQL writes it."""
     rows = connection.execute(f"DESCRIBE {query}").fetchall()
-    return [(row[0], str(row[1])) for row in rows]
+    return {row[0]: str(row[1]) for row in rows}
+
+
+def union_of(parts: Sequence[RawPart]) -> str:
+    """The query of a raw table, of several files each row with the name of its own."""
+    several = len(parts) > 1
+    return " UNION ALL BY NAME ".join(
+        f"SELECT *{f', {forms.quoted_text(part.label)} AS _file' if several else ''} "  # noqa: S608
+        f"FROM {quoted(part.view)}"
+        for part in parts
+    )
 
 
 def as_text_sql(name: str, dtype: str) -> str:
@@ -241,17 +243,32 @@ def _examples(
     """The first cells that were not read, with the lines of their file."""
     text = forms.text_sql(own)
     missing = forms.is_missing_sql(text, reading)
+    unread = f"{text} IS NOT NULL AND ({sql}) IS NULL"
     for part in parts:
-        query = (
-            f"SELECT n, {text} FROM "  # noqa: S608
-            f"(SELECT *, row_number() OVER () AS n FROM {quoted(part.view)}) "
-            f"WHERE {text} IS NOT NULL AND ({sql}) IS NULL ORDER BY {missing}, n LIMIT {_EXAMPLES}"
-        )
-        rows = connection.execute(query).fetchall()
+        rows = first_rows(connection, part, numbered(part), [text], unread, order=f"{missing}, n")
         if rows:
-            lines = line_numbers(part, [n for n, _ in rows])
-            return tuple(zip(lines, (shown[:40] for _, shown in rows), strict=True))
+            return tuple((line, shown[:40]) for line, (shown,) in rows)
     return ()
+
+
+def numbered(part: RawPart) -> str:
+    """The query of a file's records, with their number from 1 as ``n``."""
+    return f"(SELECT *, row_number() OVER () AS n FROM {quoted(part.view)})"  # noqa: S608
+
+
+def first_rows(
+    connection: Connection, part: RawPart, records: str, shown: Sequence[str], where: str,
+    *, order: str = "n", most: int = _EXAMPLES,
+) -> list[tuple[int, tuple]]:  # fmt: skip
+    """The first records of a file that a condition holds for: their lines, and what is shown.
+
+    `records` is a query that numbers the records of the file from 1 as ``n``.
+    """
+    rows = connection.execute(
+        f"SELECT n, {', '.join(shown)} FROM {records} WHERE {where} ORDER BY {order} LIMIT {most}"  # noqa: S608
+    ).fetchall()
+    lines = line_numbers(part, [row[0] for row in rows])
+    return [(line, row[1:]) for line, row in zip(lines, rows, strict=True)]
 
 
 def line_numbers(part: RawPart, records: Sequence[int]) -> list[int]:

@@ -28,7 +28,8 @@ from pmlib.raw.encodings import judge
 from pmlib.raw.inner import Plain, plain, unreadable
 from pmlib.raw.signatures import recognise
 from pmlib.studies.fetch import RawFile
-from pmlib.studies.reading import Account, RawPart, quoted, typed
+from pmlib.studies.forms import quoted
+from pmlib.studies.reading import Account, RawPart, typed
 from pmlib.studies.servers import copy_table
 from pmlib.studies.spec import Csv, IdForm, Member, Source
 

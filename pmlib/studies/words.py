@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 
 MISSING: Mapping[str, tuple[str, ...]] = {
@@ -291,8 +290,3 @@ MARKETING: Mapping[str, str] = {
     "|werbung|toestem|consenti|autori[sz]|subscri|advert|accepte?_|同意|订阅|允许",
 }
 """Parts of names (regular expressions) of columns that say who objects or agrees to marketing."""
-
-
-def flag_words() -> frozenset[str]:
-    """All words that can mean true or false."""
-    return frozenset(itertools.chain.from_iterable(FLAGS)) - {""}
