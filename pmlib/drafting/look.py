@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from pmlib.studies.spec import Reading
 
 _SAMPLE = 1_000  # rows from which forms are proposed
 _BATCH = 8  # columns a scan
+_AT_ONCE = 2  # scans
 _FEW = 40
 """A column with at most so many different values is looked at value by value."""
 _REPEATED = 2
@@ -88,11 +90,16 @@ class RawColumn:
 def look(connection: Connection, table: str, today: dt.date) -> list[RawColumn]:
     """Look at all columns of a table of the connection."""
     types = types_of(connection, quoted(table))
-    found = []
-    names = iter(types)
-    while batch := list(itertools.islice(names, _BATCH)):
-        found += list(_batch(connection, table, {name: types[name] for name in batch}, today))
-    return found
+    names = list(types)
+    batches = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
+
+    def seen(batch: Sequence[str]) -> list[RawColumn]:
+        own = {name: types[name] for name in batch}
+        return list(_batch(connection.cursor(), table, own, today))
+
+    # DuckDB gives a table of few rows one processor, however many columns it has.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(itertools.chain.from_iterable(pool.map(seen, batches)))
 
 
 def _batch(
