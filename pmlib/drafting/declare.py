@@ -248,21 +248,17 @@ def _of_table(
 
 
 def _titles(layout: Layout, label: str, declared: Declared) -> dict[str, int]:
+    """Lines of the file that are no part of the table, above and below it."""
     found = {}
-    if layout.skip:
-        found["skip"] = layout.skip
-        shown = " / ".join(layout.titles[:3])[:120]
-        declared.notes.append(
-            f"{label}: {layout.skip} {'line' if layout.skip == 1 else 'lines'} above the names of "
-            f"the columns: {shown!r}"
-        )
-    if layout.footer:
-        found["footer"] = layout.footer
-        shown = " / ".join(layout.notes[:3])[:120]
-        declared.notes.append(
-            f"{label}: {layout.footer} {'line' if layout.footer == 1 else 'lines'} below the "
-            f"rows: {shown!r}"
-        )
+    for key, n, where, lines in (
+        ("skip", layout.skip, "above the names of the columns", layout.titles),
+        ("footer", layout.footer, "below the rows", layout.notes),
+    ):
+        if n:
+            found[key] = n
+            shown = " / ".join(lines[:3])[:120]
+            line = "line" if n == 1 else "lines"
+            declared.notes.append(f"{label}: {n} {line} {where}: {shown!r}")
     return found
 
 

@@ -12,14 +12,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.drafting import joins, shapes
 from pmlib.drafting.cells import Cells, Entry
-from pmlib.drafting.declare import declare, grouped
+from pmlib.drafting.declare import Declared, declare, grouped
 from pmlib.drafting.look import RawColumn, look
 from pmlib.drafting.mapping import assign
 from pmlib.drafting.owners import read_owners, tell_owners
@@ -41,18 +40,14 @@ _TOTAL_SHARE = 0.02
 
 
 @dataclass
-class Drafted:
+class Drafted(Declared):
     """A source of the draft: what study.yaml says of it, and its raw tables as they were seen."""
 
-    declared: dict[str, Any]
-    files: list[Path]
-    notes: list[str] = field(default_factory=list)
-    unsure: dict[str, list[str]] = field(default_factory=dict)
+    files: list[Path] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     found: dict[str, int] = field(default_factory=dict)
     without: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     taken_out: dict[str, list[str]] = field(default_factory=dict)
-    prose: set[str] = field(default_factory=set)
 
 
 def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = None) -> str:
@@ -108,8 +103,7 @@ def _draft(
     for number, group in enumerate(grouped(files)):
         home = staging / str(number)
         home.mkdir()
-        said = declare(group, folder, names, home)
-        source = Drafted(said.fields, group, said.notes, said.unsure, prose=said.prose)
+        source = Drafted(**vars(declare(group, folder, names, home)), files=group)
         parts |= _look(connection, source, home, today)
         sources.append(source)
     tables = [table for source in sources for table in source.tables]
@@ -177,7 +171,7 @@ def _look(
     connection: Connection, drafted: Drafted, staging: Path, today: dt.date
 ) -> dict[str, list[RawPart]]:
     """Read the raw tables of a source as they stand, and look at their columns."""
-    source = Source.model_validate({**drafted.declared, "file": drafted.files[0].name})
+    source = Source.model_validate({**drafted.fields, "file": drafted.files[0].name})
     members = tuple(source.raw_tables)
     files = [
         RawFile(
@@ -204,7 +198,7 @@ def _look(
         # What was decided on a sheet is said where it was declared.
         drafted.notes += [f"{part.label}: {note}" for part in parts if not part.is_sheet
                           for note in part.notes]  # fmt: skip
-        label = parts[0].label if len(parts) == 1 else Path(str(drafted.declared["file"])).name
+        label = parts[0].label if len(parts) == 1 else Path(str(drafted.fields["file"])).name
         drafted.found[member.table] = _rows(connection, member.table)
         _take_out(connection, drafted, member.table)
         rows = _rows(connection, member.table)

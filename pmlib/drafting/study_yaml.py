@@ -167,19 +167,19 @@ def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
 def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str, Entry]]) -> Lines:
     fields = {
         key: value
-        for key, value in source.declared.items()
+        for key, value in source.fields.items()
         if key not in {"table", "members", "csv", "skip", "footer"}
     }
     head = [f"{key}: {_json(value)}" for key, value in fields.items()]
     used = [use.table.name for use in uses]
     used += [use.owners.table.name for use in uses if use.owners is not None]
     idle = {table.name: _idle(table, uses) for table in source.tables if table.name not in used}
-    if "members" not in source.declared:
-        own = {key: value for key, value in source.declared.items() if key not in fields}
+    if "members" not in source.fields:
+        own = {key: value for key, value in source.fields.items() if key not in fields}
         lines = [*head, *_table(source, own, read, idle)]
         return [f"  - {lines[0]}", *(f"    {line}" for line in lines[1:])]
     lines = [f"  - {head[0]}", *(f"    {line}" for line in head[1:]), "    members:"]
-    for member in source.declared["members"]:
+    for member in source.fields["members"]:
         first, *more = _table(source, member, read, idle)
         lines += [f"      - {first}", *(f"        {line}" for line in more)]
     return lines

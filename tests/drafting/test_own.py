@@ -9,12 +9,12 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-import yaml
 
 from pmlib.drafting import draft_study
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.studies import Study, check_study, confirm, load_spec, prepare
+from tests.studies import one_table
 
 CUSTOMERS = pd.DataFrame(
     {
@@ -29,16 +29,7 @@ SQL = "SELECT customer_id, income::DOUBLE AS income, nullif(town, '') AS town FR
 
 
 def study_of(folder: Path, source: dict, *, sql: str = SQL) -> Study:
-    folder.mkdir(exist_ok=True)
-    declared = {
-        "title": "Own", "description": "Own bank.", "licence": "internal", "currency": "EUR",
-        "as_of": dt.date(2024, 12, 31), "sources": [source],
-        "tables": {"customers": "customers.sql"},
-        "attributes": {"income": {"label": "Income"}, "town": {"label": "T", "role": "descriptor"}},
-    }  # fmt: skip
-    (folder / "study.yaml").write_text(yaml.safe_dump(declared), encoding="utf-8")
-    (folder / "customers.sql").write_text(sql, encoding="utf-8")
-    return prepare(folder, Parameters())
+    return one_table.study_of(folder, source, sql=sql)
 
 
 def rows(study: Study) -> list[tuple]:

@@ -17,8 +17,9 @@ import yaml
 
 from pmlib.drafting import draft_study
 from pmlib.errors import StudyError
-from pmlib.params import Parameters
-from pmlib.studies import Study, prepare
+from pmlib.studies import Study
+from tests.raw import written
+from tests.studies import one_table
 
 ROWS = [("007", dt.date(1980, 2, 29), 1234.5, "Köln"), ("8", None, None, "Wien")]
 HEAD = ["id", "born", "income", "town"]
@@ -33,16 +34,7 @@ READ = {
 
 
 def study_of(folder: Path, source: dict, *, sql: str = SQL) -> Study:
-    folder.mkdir(exist_ok=True)
-    declared = {
-        "title": "Own", "description": "Own bank.", "licence": "internal", "currency": "EUR",
-        "as_of": dt.date(2024, 12, 31), "sources": [source],
-        "tables": {"customers": "customers.sql"},
-        "attributes": {"income": {"label": "Income"}, "town": {"label": "T", "role": "descriptor"}},
-    }  # fmt: skip
-    (folder / "study.yaml").write_text(yaml.safe_dump(declared), encoding="utf-8")
-    (folder / "customers.sql").write_text(sql, encoding="utf-8")
-    return prepare(folder, Parameters())
+    return one_table.study_of(folder, source, sql=sql)
 
 
 def rows(study: Study) -> list[tuple]:
@@ -62,14 +54,7 @@ def workbook(path: Path, *, row: int = 0, column: int = 0, more: list[list[objec
     day = book.add_format({"num_format": "dd/mm/yyyy"})
     if row:
         sheet.write_string(0, column, "Customers of the bank")
-    for number, cells in enumerate([HEAD, *ROWS, *more], start=row):
-        for place, cell in enumerate(cells, start=column):
-            if isinstance(cell, dt.date):
-                sheet.write_datetime(number, place, cell, day)
-            elif isinstance(cell, str):
-                sheet.write_string(number, place, cell)
-            elif cell is not None:
-                sheet.write(number, place, cell)
+    written.put(sheet, day, [HEAD, *ROWS, *more], row=row, column=column)
     book.close()
 
 

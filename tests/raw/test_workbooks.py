@@ -16,6 +16,7 @@ from odf.text import P
 
 from pmlib.errors import StudyError
 from pmlib.raw.workbooks import Sheet, sheets, to_text
+from tests.raw import written
 
 LEAP = dt.date(2020, 2, 29)
 
@@ -46,14 +47,7 @@ def xlsx(path: Path, *, date_1904: bool) -> None:
     book = xlsxwriter.Workbook(path, {"date_1904": date_1904})
     sheet = book.add_worksheet("Data")
     day = book.add_format({"num_format": "dd.mm.yyyy"})
-    for row, (cells, _) in enumerate(CELLS, start=3):
-        for column, cell in enumerate(cells, start=2):
-            if isinstance(cell, dt.date):
-                sheet.write_datetime(row, column, cell, day)
-            elif isinstance(cell, str):
-                sheet.write_string(row, column, cell)
-            elif cell is not None:
-                sheet.write(row, column, cell)
+    written.put(sheet, day, [cells for cells, _ in CELLS], row=3, column=2)
     book.close()
 
 

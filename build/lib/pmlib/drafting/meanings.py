@@ -1,0 +1,181 @@
+"""What words mean: yes and no, money that went out and came in; and what must be asked of them."""
+
+from __future__ import annotations
+
+import json
+
+from pmlib.drafting import shapes
+from pmlib.drafting.cells import Cells, Entry
+from pmlib.drafting.look import RawColumn
+from pmlib.drafting.names import plain
+from pmlib.drafting.uses import Table, Use
+from pmlib.studies import forms
+from pmlib.studies.asks import ASK
+from pmlib.studies.forms import quoted
+from pmlib.studies.words import MARKETING, SYNONYMS
+
+_REFUNDS = 0.2
+"""Up to this share of amounts below zero, they may be what was given back of purchases."""
+
+
+def flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
+    """A flag by its words; where they are no known pair, the question which of them means yes."""
+    reading = raw.flag or shapes.one_sided_flag(list(raw.values))
+    if target in {*MARKETING, "responded"} and raw.kind == "date":
+        day = raw.fits[0].reading  # on which it was said
+        return Entry(
+            {"as": "day", "form": day.form, **({} if day.pivot is None else {"pivot": day.pivot})}
+        )
+    if reading is None and raw.kind == "whole" and target == "responded":
+        return Entry({"as": "amount", "form": "1234.56"})  # how often: more than never
+    certain = target not in MARKETING or plain(raw.name) in SYNONYMS["customers"][target].split()
+    if reading is None or not certain:
+        return _asked_words(raw, table, cells, target)
+    yes, no = list(reading.yes_words), list(reading.no_words)
+    entry = Entry({"as": "flag", "yes_words": yes, "no_words": no})
+    blank = table.rows - raw.filled
+    if blank and "" not in no and target:
+        if not no or target == "marketing_consent":
+            no.append("")
+        elif not yes or target == "marketing_opt_out":
+            entry.fields["no_words"] = ASK
+            entry.question = [
+                (f"{table.label}, column {raw.name}{_first_blank(raw, table, cells)}: {blank:,} "
+                f"of {table.rows:,} cells are "
+                f"blank, the others {_listed(raw)}. Does a blank cell mean that "
+                f"{_MEANING[target]}, that it is not so, or that "
+                "nobody knows?"),
+                (f'Write {_json([*no, ""])} where it is not so, {_json(no)} where nobody knows, '
+                'and "" among yes_words where it is so.'),
+            ]  # fmt: skip
+    if "" in no:
+        entry.guess = f"a blank cell of {raw.name!r} means no"
+    return entry
+
+
+_MEANING = {
+    "marketing_opt_out": "the customer objects to marketing",
+    "marketing_consent": "the customer agrees to marketing",
+    "responded": "the customer responded",
+}
+
+
+def _json(words: list[str]) -> str:
+    return json.dumps(words, ensure_ascii=False)
+
+
+def _listed(raw: RawColumn, blank: int = 0) -> str:
+    """Its most frequent values with their rows, and how many cells are blank."""
+    shown = [f"{value!r} ({n:,})" for value, n in list(raw.values.items())[:8]]
+    return ", ".join([*shown, *([f"blank ({blank:,})"] if blank else [])])
+
+
+def _first_blank(raw: RawColumn, table: Table, cells: Cells) -> str:
+    blank = f"{cells.text(table, raw)} IS NULL"
+    return "".join(f", {place}" for place, _ in cells.first(table.name, ["1"], blank, 1))
+
+
+def _asked_words(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
+    first = cells.first(table.name, ["1"], f"{quoted(raw.name)} IS NOT NULL", 1)
+    place = "".join(f", {place}" for place, _ in first)
+    example = json.dumps(next(iter(raw.values), "yes"), ensure_ascii=False)
+    blank = table.rows - raw.filled
+    no = [*raw.values, *([""] if blank else [])]
+    return Entry(
+        {"as": "flag", "yes_words": ASK, "no_words": no},
+        [(f"{table.label}, column {raw.name}{place}: it holds {_listed(raw, blank)}. "
+         f"Which of them mean that {_MEANING.get(target, 'yes')}?"),
+         f"Write them in brackets, such as [{example}]; all others mean that it is not so."],
+    )  # fmt: skip
+
+
+def direct(use: Use, own: dict[str, Entry], cells: Cells) -> None:
+    """Say which way the money went, where amounts carry no sign of their own."""
+    raw = use.mapped.get("amount")
+    if raw is None or not raw.fits:
+        return
+    entry, fit = own[raw.name], raw.fits[0]
+    told = use.mapped.get("direction")
+    text = cells.text(use.table, raw)
+    value = forms.reading_sql(cells.own(use.table, raw), fit.reading)
+    if told is not None:
+        _by_direction(use.table, raw, told, entry, cells)
+        return
+    if fit.negative > _REFUNDS * fit.read:
+        return
+    entry.fields["sign"] = ASK
+    first = cells.first(use.table.name, [text], f"{text} IS NOT NULL AND ({value}) > 0", 1)
+    place = "".join(f", {place}: {shown!r}" for place, (shown,) in first)
+    seen = f"all {fit.read:,} amounts are without a minus"
+    if fit.negative:
+        seen = f"only {fit.negative:,} of {fit.read:,} amounts are below zero"
+    entry.question += [
+        (f"{use.table.label}, column {raw.name}{place}: {seen}, and no column says which way the "
+        f"money went. Did such an amount "
+        "come in (as-written), or go out, as in a file of purchases (spending)?"),
+        'Write "as-written" or "spending".',
+    ]  # fmt: skip
+
+
+def _by_direction(
+    table: Table, raw: RawColumn, told: RawColumn, entry: Entry, cells: Cells
+) -> None:
+    """Take the direction from its column, unless the signs of the amounts say the same already."""
+    pair = shapes.as_direction(told.values)
+    if pair is None:
+        if not raw.signed:
+            _ask_sides(table, told, entry, cells)
+        return
+    out, in_ = pair
+    own = cells.own(table, raw)
+    value = forms.reading_sql(own, raw.fits[0].reading)
+    side = f"coalesce({forms.text_sql(quoted(told.name))}, '')"
+    words = {
+        key: ", ".join(map(forms.quoted_text, found)) for key, found in (("out", out), ("in", in_))
+    }
+    if raw.signed:
+        against = (
+            f"(({value}) < 0 AND {side} IN ({words['in']})) "
+            f"OR (({value}) > 0 AND {side} IN ({words['out']}))"
+        )
+        if not cells.count(table.name, against):
+            return
+    entry.fields |= {"direction": told.name, "out": out, "in": in_}
+    entry.guess = (
+        f"{told.name} {', '.join(out)}: money that went out; {', '.join(in_)}: that came in"
+    )
+    if raw.signed:
+        entry.guess += "; an amount below zero turns it round"
+    other = f"({value}) IS NOT NULL AND {side} NOT IN ({words['out']}, {words['in']})"
+    n = cells.count(table.name, other)
+    if n:
+        shown = ", ".join(
+            f"{word or 'blank'!r} ({place})"
+            for place, (word,) in cells.first(table.name, [side], other)
+        )
+        entry.fields["unreadable"] = ASK
+        entry.question += [
+            (f"{table.label}, column {told.name}: {n:,} of {table.rows:,} amounts of {raw.name} "
+            f"stand beside neither "
+            f"{' or '.join(map(repr, out))} (out) nor {' or '.join(map(repr, in_))} (in): "
+            f"{shown}. Which way did that money go?"),
+            ('Add the words to out or in ("" for blank cells) and write 0.01; or write the share '
+            f"of amounts that may count as empty, such as "
+            f"{min(1.0, -(-n / table.rows * 100 // 1) / 100):.2f}."),
+        ]  # fmt: skip
+
+
+def _ask_sides(table: Table, told: RawColumn, entry: Entry, cells: Cells) -> None:
+    blank = table.rows - told.filled
+    first = cells.first(table.name, ["1"], f"{quoted(told.name)} IS NOT NULL", 1)
+    place = "".join(f", {place}" for place, _ in first)
+    entry.fields |= {"direction": told.name, "out": ASK,
+                     "in": [*told.values, *([""] if blank else [])]}  # fmt: skip
+    entry.question += [
+        (f"{table.label}, column {told.name}{place}: it holds "
+        f"{_listed(told, blank)}. Which of "
+        "them mean that the money went out?"),
+        (f"Write them in brackets, such as "
+        f"[{json.dumps(next(iter(told.values)), ensure_ascii=False)}]; beside all others it came "
+        f"in."),
+    ]  # fmt: skip

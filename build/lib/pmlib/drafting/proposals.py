@@ -1,0 +1,233 @@
+"""How the columns of a draft are to be read, and what must be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pmlib.drafting.cells import Cells, Entry
+from pmlib.drafting.look import Fit, RawColumn
+from pmlib.drafting.meanings import direct, flag
+from pmlib.drafting.uses import CUSTOMER, Table, Use
+from pmlib.schema import CONTRACTS
+from pmlib.studies import forms
+from pmlib.studies.asks import ASK
+
+LIMIT = 0.01
+"""Share of unreadable cells above which the draft asks."""
+
+
+def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
+    """How each column that is used is read, by raw table and column."""
+    found: dict[str, dict[str, Entry]] = {}
+    for use in uses:
+        own = found.setdefault(use.table.name, {})
+        for target, raw in use.mapped.items():
+            wanted = _kind_of(use.kind, target)
+            if raw.name not in own and raw.name != CUSTOMER:
+                own[raw.name] = _entry(raw, wanted, use.table, cells, target)
+        for _, raw, _ in use.attributes:
+            if raw.name not in own:
+                own[raw.name] = _entry(raw, "", use.table, cells)
+        for raw in use.products:
+            own[raw.name] = _entry(raw, "flag" if raw.flag else "number", use.table, cells)
+        if (
+            use.snapshot is not None
+            and use.snapshot.name not in own
+            and use.snapshot.name != "_file"
+        ):
+            own[use.snapshot.name] = _entry(use.snapshot, "", use.table, cells)
+        if use.kind == "transactions":
+            direct(use, own, cells)
+    return found
+
+
+def _kind_of(kind: str, target: str) -> str:
+    if target in {"debit", "credit"}:
+        return "number"
+    if target == "marketing_consent":
+        return "flag"
+    if target == "direction":
+        return "text"
+    return "customer" if target == "customer_id" else CONTRACTS[kind].columns[target].kind
+
+
+def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str = "") -> Entry:
+    if wanted == "customer":
+        return _customer(raw, table, cells)
+    if wanted in {"key", "text"} or (not wanted and raw.kind in {"text", "empty"}):
+        return Entry({"as": "text"})
+    if wanted == "flag" or (not wanted and raw.kind == "flag"):
+        return flag(raw, table, cells, target)
+    if not raw.fits:
+        return _unknown_form(raw, wanted, table, cells) if wanted else Entry({"as": "text"})
+    entry = Entry({"as": raw.fits[0].reading.as_, "form": raw.fits[0].reading.form})
+    if raw.fits[0].reading.pivot is not None:
+        pivot = raw.fits[0].reading.pivot
+        entry.fields["pivot"] = pivot
+        entry.guess = f"years of two digits up to {pivot:02d} are of this century"
+    if len(raw.fits) > 1:
+        entry.fields["form"] = ASK
+        entry.question = _two_readings(raw, table, cells)
+    _account(raw, entry, table, cells)
+    return entry
+
+
+def _customer(raw: RawColumn, table: Table, cells: Cells) -> Entry:
+    """Ids as text; asked where a spreadsheet has rounded them."""
+    own = cells.text(table, raw)
+    rounded = f"regexp_full_match({own}, {forms.quoted_text(_POWER)})"
+    first = cells.first(table.name, [own], rounded, 1)
+    if not first:
+        return Entry({"as": "customer"})
+    n = cells.count(table.name, rounded)
+    ((place, (shown,)),) = first
+    return Entry(
+        {"as": ASK},
+        [(f"{table.label}, column {raw.name}, {place}: {shown!r} and {n - 1:,} more ids are "
+          "numbers that a spreadsheet has rounded, so that customers cannot be told apart. Can the "
+          "file be exported anew, as text?"),
+         'Then draft again. If these are their ids, write "customer".'],
+    )  # fmt: skip
+
+
+_POWER = r"[0-9]+(?:[.,][0-9]+)?[eE][+][0-9]+"
+
+
+def _unknown_form(raw: RawColumn, wanted: str, table: Table, cells: Cells) -> Entry:
+    """The question how a column is to be read that is called a day or an amount."""
+    text = cells.text(table, raw)
+    shown = cells.first(table.name, [text], f"{text} IS NOT NULL")
+    listed = ", ".join(f"{found!r} ({place})" for place, (found,) in shown)
+    kind = "day" if wanted == "date" else "amount"
+    known = forms.DAY_FORMS if kind == "day" else forms.AMOUNT_FORMS
+    return Entry(
+        {"as": kind, "form": ASK},
+        [f"{table.label}, column {raw.name}: no form of {kind}s reads {listed}. How is it written?",
+         (f"Write one of {', '.join(known)}; or change 'as' to text, remove 'form', and read it "
+         f"in the SQL.")],
+    )  # fmt: skip
+
+
+def _two_readings(raw: RawColumn, table: Table, cells: Cells) -> list[str]:
+    """The question which of two forms is meant, with a cell that they read differently."""
+    own = cells.own(table, raw)
+    values = [forms.reading_sql(own, fit.reading) for fit in raw.fits]
+    where = f"{forms.text_sql(own)} IS NOT NULL AND ({values[0]}) IS DISTINCT FROM ({values[1]})"
+    shown = cells.first(table.name, [forms.text_sql(own), *values], where, 1)
+    readings = []
+    place = ""
+    for where_, (text, *read) in shown:
+        place = f", {where_}: {text!r}"
+        readings = [
+            f"{said} ({fit.reading.form})"
+            for fit, said in zip(raw.fits, map(_shown, read), strict=True)
+        ]
+    answers = " or ".join(f'"{fit.reading.form}"' for fit in raw.fits)
+    return [
+        f"{table.label}, column {raw.name}{place} is {' or '.join(readings)}?",
+        f"Write {answers}.",
+    ]
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,.10g}" if isinstance(value, float) else f"{value}"
+
+
+def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
+    """Say which cells a form does not read; ask where they are many."""
+    fit = raw.fits[0]
+    _fillers(raw, entry, table, cells)
+    unread = fit.unread
+    if not (unread.unreadable or unread.missing):
+        return
+    shown = ", ".join(f"{text!r} ({place})" for place, text in unread_cells(raw, fit, table, cells))
+    parts = [f"{unread.unreadable:,} unreadable"] if unread.unreadable else []
+    parts += [f"{unread.missing:,} that say there is no value"] if unread.missing else []
+    entry.unread = f"{raw.name}: of {unread.filled:,} filled cells {' and '.join(parts)}: {shown}"
+    share = unread.unreadable / unread.filled
+    if _in_other_form(raw, entry, table, cells):
+        return
+    if share > LIMIT:
+        entry.fields["unreadable"] = ASK
+        entry.question += [
+            (
+                f"{table.label}, column {raw.name}: {unread.unreadable:,} of {unread.filled:,} "
+                f"filled cells "
+                f"({share:.1%}) are no {fit.reading.as_} written as {fit.reading.form}: {shown}."
+            ),
+            (
+                "May they count as empty? Then write the share that may, such as "
+                f"{min(1.0, -(-share * 100 // 1) / 100):.2f}; else mend them, or the form."
+            ),
+        ]
+
+
+def _in_other_form(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> bool:
+    """Ask where a column holds a second form too: cells that both can read may be of either."""
+    reading = raw.fits[0].reading
+    other = forms.other_form(reading.form)
+    if not raw.fits[0].unread.unreadable or not other or entry.fields["form"] == ASK:
+        return False
+    own = cells.own(table, raw)
+    mine, others = (forms.reading_sql(own, reading.model_copy(update={"form": form}))
+                    for form in (reading.form, other))  # fmt: skip
+    only = f"({mine}) IS NULL AND ({others}) IS NOT NULL"
+    n = cells.count(table.name, only)
+    if not n:
+        return False
+    either = (
+        f"({mine}) IS DISTINCT FROM ({others}) AND ({mine}) IS NOT NULL AND ({others}) IS NOT NULL"
+    )
+    text = forms.text_sql(own)
+    shown = ", ".join(
+        f"{found!r} ({place})" for place, (found,) in cells.first(table.name, [text], only)
+    )
+    doubtful = "".join(
+        f" So {found!r} ({place}) may be {_shown(a)} ({reading.form}) or {_shown(b)} ({other}): "
+        f"{cells.count(table.name, either):,} "
+        "cells can be read both ways."
+        for place, (found, a, b) in cells.first(table.name, [text, mine, others], either, 1)
+    )
+    unread = raw.fits[0].unread
+    share = unread.unreadable / unread.filled
+    entry.fields["unreadable"] = ASK
+    entry.question += [
+        (f"{table.label}, column {raw.name}: most cells are written as {reading.form}, but {n:,} "
+        f"as {other}: {shown}.{doubtful}"),
+        ("Mend the file; or, if all others are right, write the share of cells that may count as "
+        "empty, such as "
+        f"{min(1.0, -(-share * 1000 // 1) / 1000):.3f}."),
+    ]  # fmt: skip
+    return True
+
+
+def _fillers(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
+    """Say which values are taken to stand for none."""
+    text = cells.text(table, raw)
+    for word in raw.fits[0].reading.missing:
+        same = f"{text} = {forms.quoted_text(word)}"
+        place = "".join(f", first {place}" for place, _ in cells.first(table.name, ["1"], same, 1))
+        entry.fields.setdefault("missing", []).append(word)
+        n = cells.count(table.name, same)
+        said = f"{word} ({n:,} cells{place}) stands for no {raw.fits[0].reading.as_}"
+        entry.guess = "; ".join(filter(None, [entry.guess, said]))
+
+
+def unread_cells(raw: RawColumn, fit: Fit, table: Table, cells: Cells) -> list[tuple[str, str]]:
+    """Up to three cells that a form does not read, the unreadable before those without a value."""
+    own = cells.own(table, raw)
+    text, value = forms.text_sql(own), forms.reading_sql(own, fit.reading)
+    missing = forms.is_missing_sql(text, fit.reading)
+    wrong = f"{text} IS NOT NULL AND ({value}) IS NULL"
+    found = (
+        cells.first(table.name, [text], f"{wrong} AND NOT {missing}")
+        if fit.unread.unreadable
+        else []
+    )
+    found += (
+        cells.first(table.name, [text], f"{wrong} AND {missing}")
+        if len(found) < 3 and fit.unread.missing
+        else []
+    )
+    return [(place, str(shown)[:40]) for place, (shown,) in found[:3]]

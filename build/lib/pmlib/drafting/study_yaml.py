@@ -1,0 +1,271 @@
+"""The study.yaml of a draft: what is known written down, what is guessed marked, the rest asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pmlib.drafting.cells import Cells, Entry
+from pmlib.drafting.joins import Meeting
+from pmlib.drafting.statements import BLANK, Statement
+from pmlib.drafting.uses import CUSTOMER, Table, Use
+from pmlib.studies.asks import ASK
+from pmlib.studies.forms import quoted
+
+if TYPE_CHECKING:
+    from pmlib.drafting.draft import Drafted
+
+Lines = list[str]
+
+_MET = 0.5
+"""Where a smaller share of a file's ids are those of customers, that is asked about."""
+
+
+def study_yaml(
+    folder: Path, sources: Sequence[Drafted], uses: Sequence[Use],
+    read: Mapping[str, Mapping[str, Entry]], statements: Mapping[str, Statement],
+    met: Sequence[Meeting], cells: Cells, as_of: dt.date,
+) -> str:  # fmt: skip
+    """Write the study.yaml of a draft."""
+    of = {use.kind: use for use in uses}
+    lines = [
+        "# A draft. A comment that begins with CHECK is a guess: read it, mend it, remove the mark",
+        "# (or all at once, once read: --confirm). ASK is a question: write the answer there.",
+        f"title: {_json(folder.resolve().name)}  # CHECK: the bank's name, as the cover shows it",
+        "description: Customers of a bank.  # CHECK: what, who, when",
+        "licence: Internal.  # CHECK: who may see the data",
+        f"as_of: {as_of}  # CHECK: the last day that the data know; the latest date seen",
+        "currency: EUR  # CHECK: the currency of all amounts",
+        *_contacts(of.get("contacts"), cells),
+        *_ids(met, cells, of["customers"]),
+        "",
+        "sources:",
+    ]
+    for source in sources:
+        lines += _source(source, uses, read)
+    lines += ["", "tables:", *(f"  {kind}: {kind}.sql" for kind in statements)]
+    lines += _attributes(of["customers"])
+    lines += _channels(of)
+    notes = [note for made in statements.values() for note in made.notes]
+    if notes:
+        lines += ["", "notes:"]
+        lines += [f"  - {{text: {_json(text)}{f', sql: {_json(sql)}' if sql else ''}}}"
+                  for text, sql in dict.fromkeys(notes)]  # fmt: skip
+    if "products" in of and "annual_margin" not in of["products"].mapped:
+        lines += [
+            "",
+            "parameters:",
+            "  default_margin: 50.0  # CHECK: what a product earns a year; no column was found",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _commented(said: Sequence[str], indent: str) -> Lines:
+    return [f"{indent}# {' '.join(line.split())}" for line in said]
+
+
+# --- contacts -----------------------------------------------------------------------------------
+
+
+def _contacts(use: Use | None, cells: Cells) -> Lines:
+    """What must be asked of contacts: who was left out, by what draw, and what their value is."""
+    if use is None:
+        return []
+    lines: Lines = []
+    label = use.table.label
+    value = use.mapped.get("value")
+    if value is not None:
+        asked = "is the value of a contact what it earned (margin), or what was sold (sales)?"
+        lines += _commented([f"{label}, column {value.name}: {asked}"], "")
+        lines.append(f"value_is: {ASK}")
+    arm = use.mapped.get("arm")
+    if arm is None:
+        return lines
+    arms = dict(arm.values)
+    if arm.filled < use.table.rows:
+        arms[BLANK] = use.table.rows - arm.filled
+    counts = ", ".join(f"{name} ({n:,})" for name, n in arms.items())
+    if len(arms) > 1:
+        first = cells.first(
+            use.table.name, [quoted(arm.name)], f"{quoted(arm.name)} IS NOT NULL", 1
+        )
+        place = "".join(f", {where}: {shown[0]!r}" for where, shown in first)
+        lines += _commented([
+            (f"{label}, column {arm.name}{place}: the arms are {counts}. Which of them were left "
+             "without contact on purpose, as a control group? Write their names in brackets, such "
+             f"as [{_json(str(next(iter(arms))))}];"),
+            "write [] where every arm was contacted.",
+        ], "")  # fmt: skip
+        lines.append(f"control: {ASK}")
+        propensity = use.mapped.get("propensity")
+        if propensity is None or propensity.filled < use.table.rows:
+            told = (
+                f"column {propensity.name} is not filled"
+                if propensity
+                else "no column says with what probability"
+            )
+            lines += _commented([
+                (f"{label}: {told}. Did chance decide who was left out (randomised), or did "
+                 "somebody choose (chosen)? Where shares were planned, add a line such as "
+                 "shares: {control: 0.5, offer: 0.5}; else those counted are taken."),
+            ], "")  # fmt: skip
+            lines.append(f"assignment: {ASK}")
+    return lines
+
+
+def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
+    """The question whether ids are changed, where only then they join; else the counts."""
+    asked = [m for m in met if m.column.name != CUSTOMER
+             and (m.best != "as-written" or m.as_written < _MET * m.ids)]  # fmt: skip
+    if not asked:
+        return []
+    key = customers.mapped["customer_id"]
+    lines = ["#"]
+    ours = cells.first(
+        customers.table.name, [quoted(key.name)], f"{quoted(key.name)} IS NOT NULL", 1
+    )
+    for meeting in asked:
+        theirs = cells.first(
+            meeting.table.name,
+            [quoted(meeting.column.name)],
+            f"{quoted(meeting.column.name)} IS NOT NULL",
+            1,
+        )
+        both = (meeting.table.label, theirs), (customers.table.label, ours)
+        shown = " against ".join(
+            f"{row[0]!r} ({label}, {place})" for label, found in both for place, row in found
+        )
+        ways = "; ".join(
+            f"{n:,} {form}" for form, n in meeting.changed.items() if n > meeting.as_written
+        ) or "and no known change brings more together"  # fmt: skip
+        lines += _commented([
+            (f"{meeting.table.label}, column {meeting.column.name}: of {meeting.ids:,} ids "
+             f"{meeting.as_written:,} are found in {customers.table.label} as-written, {ways}: "
+             f"{shown}."),
+        ], "")  # fmt: skip
+    best = next((m.best for m in asked if m.best != "as-written"), "")
+    answer = f"Write as-written or {best}."
+    if not best:
+        answer = (
+            "Mend the ids in the files, or write as-written: rows of unknown customers are then "
+            "left out."
+        )
+    lines += _commented([answer], "")
+    return [*lines[1:], f"customer_ids: {ASK}"]
+
+
+# --- sources ------------------------------------------------------------------------------------
+
+
+def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str, Entry]]) -> Lines:
+    fields = {
+        key: value
+        for key, value in source.fields.items()
+        if key not in {"table", "members", "csv", "skip", "footer"}
+    }
+    head = [f"{key}: {_json(value)}" for key, value in fields.items()]
+    used = [use.table.name for use in uses]
+    used += [use.owners.table.name for use in uses if use.owners is not None]
+    idle = {table.name: _idle(table, uses) for table in source.tables if table.name not in used}
+    if "members" not in source.fields:
+        own = {key: value for key, value in source.fields.items() if key not in fields}
+        lines = [*head, *_table(source, own, read, idle)]
+        return [f"  - {lines[0]}", *(f"    {line}" for line in lines[1:])]
+    lines = [f"  - {head[0]}", *(f"    {line}" for line in head[1:]), "    members:"]
+    for member in source.fields["members"]:
+        first, *more = _table(source, member, read, idle)
+        lines += [f"      - {first}", *(f"        {line}" for line in more)]
+    return lines
+
+
+def _idle(table: Table, uses: Sequence[Use]) -> str:
+    """The question whether a raw table may be left out, and what it has in common with others."""
+    names = [c.name for c in table.columns if c.name not in {"_file", CUSTOMER}]
+    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    customers = next(use for use in uses if use.kind == "customers")
+    key = customers.mapped["customer_id"].name
+    said = f" Its columns are {shown}." if names else ""
+    if key in names:
+        said += f" Its {key} may name the customers of {customers.table.label}."
+    return (
+        f"{table.label}: nothing uses it, of {table.rows:,} rows.{said} May it be left out? Then "
+        'write why, such as "not needed"; else remove this line and use it in SQL, for example by '
+        f"LEFT JOIN {table.name} in customers.sql, with its columns declared as attributes."
+    )
+
+
+def _table(
+    source: Drafted, fields: Mapping[str, Any], read: Mapping[str, Mapping[str, Entry]],
+    idle: Mapping[str, str],
+) -> Lines:  # fmt: skip
+    """What is said of a raw table: how it is written, and how its columns are read."""
+    table, lines = fields["table"], []
+    for key, value in fields.items():
+        said = _json(value)
+        if key == "csv" and table in source.unsure:
+            lines += _commented(source.unsure[table], "")
+            said = _unquoted(_json({**value, "encoding": ASK}))
+        lines.append(f"{key}: {said}")
+    without = source.without.get(table)
+    if without:
+        lines.append(f"without: {_json(without)}  # CHECK: {'; '.join(source.taken_out[table])}")
+    if read.get(table):
+        lines.append("read:")
+    for column, entry in read.get(table, {}).items():
+        lines += _commented(entry.question, "  ")
+        said = f"  # CHECK: {' '.join(entry.guess.split())}" if entry.guess else ""
+        inner = ", ".join(
+            f"{key}: {_unquoted(_json(value))}" for key, value in entry.fields.items()
+        )
+        lines.append(f"  {_json(column)}: {{{inner}}}{said}")
+    if table in idle:
+        lines += [*_commented([idle[table]], ""), f"unused: {ASK}"]
+    return lines
+
+
+def _unquoted(text: str) -> str:
+    """ASK stands without quotes, so that it is seen for what it is."""
+    return text.replace(f'"{ASK}"', ASK)
+
+
+# --- what describes customers, and channels -----------------------------------------------------
+
+
+def _attributes(use: Use) -> Lines:
+    if not use.attributes:
+        return []
+    lines = [
+        "",
+        "# role: feature forms segments, descriptor only describes and predicts, sensitive is",
+        "# kept for checks of fairness. known_before_contact: false for what comes too late.",
+        "attributes:",
+    ]
+    for name, column, role in use.attributes:
+        label = _json(use.table.labels.get(column.name, column.name))
+        lines.append(f"  {name}: {{label: {label}, role: {role}}}  # CHECK: label, unit, role")
+    return lines
+
+
+def _channels(of: Mapping[str, Use]) -> Lines:
+    """The channels that the contacts name; where none does, one to be thought over."""
+    channel = of["contacts"].mapped.get("channel") if "contacts" in of else None
+    named = list(channel.values) if channel is not None else []
+    if not named and not {"contacts", "holdings"} & of.keys():
+        return []
+    cost = of["contacts"].mapped.get("cost") if "contacts" in of else None
+    dear = cost.fits[0].high if cost is not None and cost.fits else None
+    said = "what one contact costs" + (
+        f"; the dearest in the file is {dear:g}" if dear is not None else ""
+    )
+    amount = dear or 1.0
+    return ["", "channels:", *(
+        f"  - {{name: {_json(name)}, cost: {float(amount)}}}  # CHECK: {said}"
+        for name in named or ["letter"]
+    )]  # fmt: skip

@@ -1,0 +1,102 @@
+"""What a rule of contacting would have earned: inverse propensity and doubly robust values.
+
+All policies are judged on the same customers of one randomised campaign: each customer was drawn
+into the arm that a policy asks for with a known probability, so those who were stand for those
+who were not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from pmlib.evaluation.learners import Expected
+from pmlib.inference.means import Estimate, from_influence
+from pmlib.numbers import Finding, Level, Number, needs
+
+DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly_robust", "inverse_propensity"
+
+Policy = Mapping[str, np.ndarray]
+"""Arm to the probability with which each customer gets it; the rest is not contacted."""
+
+
+@needs(section="policy-values")
+def candidate_policies(
+    expected: Expected, rankings: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Policies worth comparing: nobody, everybody, half at random, the better half of rankings.
+
+    With several arms, whoever is contacted gets the arm that the models expect most of;
+    ``all_with_an_expected_gain`` contacts only where they expect a gain.
+    """
+    n, arms = len(expected.judged), expected.arms
+    best = np.argmax([expected.uplift(arm) for arm in arms], axis=0)
+    chosen = {arm: (best == i).astype(float) for i, arm in enumerate(arms)}
+    ones = np.ones(n)
+    policies: dict[str, dict[str, np.ndarray]] = {"nobody": {}}
+    for arm in arms:
+        policies["everybody" if len(arms) == 1 else f"everybody_by_{arm}"] = {arm: ones}
+    policies["half_at_random"] = {arm: ones / 2 / len(arms) for arm in arms}
+    for name, score in rankings.items():
+        # Ties at the cut are broken by the order of rows, which is not that of outcomes.
+        half = np.zeros(n)
+        half[np.argsort(-score, kind="stable")[: n // 2]] = 1.0
+        policies[f"best_half_by_{name}"] = {arm: half * chosen[arm] for arm in arms}
+    gain = (expected.uplift() > 0).astype(float)
+    policies["all_with_an_expected_gain"] = {arm: gain * chosen[arm] for arm in arms}
+    return policies
+
+
+@needs(section="policy-values")
+def policy_values(
+    expected: Expected, policies: Mapping[str, Policy], *, confidence_level: float = 0.95
+) -> Finding:
+    """Value of each policy over contacting nobody, by both estimators.
+
+    It is the mean over customers of the probability the policy gives an arm times the customer's
+    score of that arm (`Expected.scores`), so its standard error is that of a mean.
+
+    Returns
+    -------
+    Finding
+        ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``.
+        Quoted are the best policy and those that this campaign cannot tell from it (paired).
+    """
+    rows, robust_scores = [], {}
+    judge = partial(from_influence, customers=expected.customers, confidence_level=confidence_level)
+    for estimator in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
+        robust = estimator == DOUBLY_ROBUST
+        scores = {arm: expected.scores(arm, doubly_robust=robust) for arm in expected.arms}
+        for name, policy in policies.items():
+            own = np.zeros(len(expected.judged))
+            for arm, chance in policy.items():
+                own += chance * scores[arm]
+            if robust:
+                robust_scores[name] = own
+            share = float(sum(chance.mean() for chance in policy.values()))
+            rows.append((name, share, estimator, *judge(float(own.mean()), own)))
+    columns = ["policy", "contacted", "estimator", *Estimate._fields]
+    table = pd.DataFrame(rows, columns=columns)
+    robust = table[table["estimator"] == DOUBLY_ROBUST]
+    numbers = tuple(
+        Number(f"policy_{row.policy.replace(' ', '_')}", row.value, expected.unit, row.low,
+               row.high, about={"candidate": Level("candidate", row.policy)})
+        for row in robust.itertuples() if row.policy != "nobody"
+    )  # fmt: skip
+    best = str(robust.loc[robust["value"].idxmax(), "policy"])
+    if best == "nobody" or robust["low"].max() <= 0:
+        return Finding(table, numbers, {"best_policy": "nobody"})
+    leads = {name: robust_scores[best] - own for name, own in robust_scores.items() if name != best}
+    rivals = [
+        Level("candidate", name)
+        for name, lead in leads.items()
+        if judge(lead.mean(), lead).low <= 0
+    ]
+    facts = {
+        "best_policy": "tied" if rivals else "ahead",
+        "best_policy_reach": "everybody" if best.startswith("everybody") else "some",
+    }
+    return Finding(table, numbers, facts, {"best": Level("candidate", best), "rivals": rivals})

@@ -1,0 +1,135 @@
+"""One look for all figures: sizes for a 16 cm column, colours that the colour-blind can tell."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from pmlib.numbers import Finding
+from pmlib.texts import Words
+
+Draw: TypeAlias = Callable[[Finding, Words], Figure | None]
+
+COLOURS = {
+    "ink": "#1f2933",
+    "muted": "#66727f",
+    "grid": "#d9dee4",
+    "main": "#1f5a92",
+    "accent": "#c2571a",
+    "good": "#1b7f5c",
+    "bad": "#a3223c",
+    "light": "#dbe7f3",
+}
+"""Named roles; text in any of ink, muted, main, accent, good, bad passes WCAG AA on white."""
+
+# Okabe and Ito's palette, its yellow darkened to be seen on white, then Tol's muted additions.
+_SEGMENTS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b",
+    "#56b4e9", "#7a4fa3", "#882255", "#44546a", "#999933",
+)  # fmt: skip
+
+FULL_WIDTH = 6.3
+"""Inches: the text column of an A4 page."""
+
+SEQUENTIAL = "Blues"
+DIVERGING = "RdBu_r"
+
+_RC: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "axes.edgecolor": COLOURS["muted"],
+    "axes.labelcolor": COLOURS["ink"],
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": COLOURS["grid"],
+    "grid.linewidth": 0.6,
+    "xtick.color": COLOURS["ink"],
+    "ytick.color": COLOURS["ink"],
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "text.color": COLOURS["ink"],
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 110,
+    "svg.fonttype": "path",
+    "text.parse_math": False,  # "R$ a R$" is money, not a formula
+}
+
+_HASHED_ID = re.compile(rb'(?<=id=")\w*[0-9a-f]{10}(?=")')
+_LONG_DECIMAL = re.compile(rb"(?<![\d.])-?[1-9]\d*\.\d{4,}")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that a chapter can show: how it is drawn, and which of a finding's tables it draws.
+
+    Attributes
+    ----------
+    label : str
+        ``fig-…``; the texts have its caption, its text alternative and its words under it.
+    of : str
+        Name of the finding's table that it draws, and whose numbers are shown beneath; its main
+        one by default.
+    draw : callable
+        ``draw(finding, words)`` gives the figure, or None where nothing is worth drawing.
+    """
+
+    label: str
+    of: str
+    draw: Draw
+
+    def __call__(self, finding: Finding, words: Words) -> Figure | None:
+        """Draw in the house style without changing matplotlib's settings for anyone else."""
+        with mpl.rc_context(_RC):
+            return self.draw(finding, words)
+
+
+def drawing(label: str, *, of: str = "") -> Callable[[Draw], Drawing]:
+    """Make a function of a finding and its words the `Drawing` with a label."""
+    return lambda draw: Drawing(label, of, draw)
+
+
+def new_figure(height: float = 3.2, *, width: float = FULL_WIDTH) -> Figure:
+    """Return an empty figure, sizes in inches, that pyplot does not keep alive."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def segment_colours(k: int) -> list[str]:
+    """Return one colour a segment, in order; the same segment has the same colour everywhere.
+
+    Examples
+    --------
+    >>> segment_colours(2)
+    ['#0072b2', '#d55e00']
+    """
+    return [_SEGMENTS[i % len(_SEGMENTS)] for i in range(k)]
+
+
+def to_svg(figure: Figure) -> bytes:
+    """Write a figure as SVG; the same figure always gives the same bytes.
+
+    Sums made in parallel differ in their last bits from run to run, and matplotlib's ids of clip
+    paths and markers in all of theirs: here ids are numbered, and points keep three decimals.
+    """
+    buffer = io.BytesIO()
+    with mpl.rc_context(_RC):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    for number, name in enumerate(dict.fromkeys(_HASHED_ID.findall(svg))):
+        svg = svg.replace(name, b"id%d" % number)
+    return _LONG_DECIMAL.sub(lambda found: b"%.3f" % float(found[0]), svg)

@@ -1,0 +1,167 @@
+"""What passes between chapters as files: data frames and JSON, written whole or not at all.
+
+Everything is written aside and renamed, so a reader never sees half a file, and a killed run
+leaves the earlier one whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pmlib.errors import StudyError
+from pmlib.numbers import native
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it there when the block ends well.
+
+    Raises
+    ------
+    StudyError
+        The folder cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        aside.replace(path)
+    except OSError as error:
+        raise StudyError(
+            "A file cannot be written.",
+            where=str(path),
+            found=error.strerror or str(error),
+            remedy="Free space, or choose a folder you may write to.",
+        ) from error
+    finally:
+        with suppress(OSError):  # gone if renamed, unreachable if the folder is no folder
+            aside.unlink()
+
+
+@contextmanager
+def folder_written_whole(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside `folder`; put it in its place when the block ends well.
+
+    Raises
+    ------
+    StudyError
+        The folder cannot be written.
+    """
+    aside, earlier = (
+        folder.with_name(f".{folder.name}.{os.getpid()}.{what}") for what in ("partial", "earlier")
+    )
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise StudyError(
+            "The run folder cannot be written.",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="Free space, or choose another folder with --out.",
+        ) from error
+    try:
+        yield aside
+        if folder.exists():
+            folder.rename(earlier)
+        aside.rename(folder)
+        shutil.rmtree(earlier, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write a data frame as Parquet; tuples become lists, the index is left out.
+
+    Raises
+    ------
+    StudyError
+        A column's name is not text, or the file cannot be written.
+    """
+    if not all(isinstance(column, str) for column in frame.columns):
+        raise StudyError(
+            "A data frame between chapters needs text as column names.",
+            where=path.name,
+            found=str(list(frame.columns)),
+            remedy="Rename the columns, and reset the index if it carries data.",
+        )
+    with written_whole(path) as aside:
+        frame.reset_index(drop=True).to_parquet(aside, index=False, compression="zstd")
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Read what `write_frame` wrote; lists come back as tuples, text as object dtype.
+
+    Raises
+    ------
+    StudyError
+        There is no such file.
+    """
+    if not path.is_file():
+        raise StudyError(
+            "An artefact of an earlier chapter is missing.",
+            where=str(path),
+            remedy="Run the chapters before this one: python run_all.py",
+        )
+    frame = pd.read_parquet(path)
+    for column in frame.columns:
+        if isinstance(frame[column].dtype, pd.StringDtype):
+            frame[column] = frame[column].astype(object).where(frame[column].notna(), None)
+        elif frame[column].map(lambda cell: isinstance(cell, np.ndarray)).any():
+            frame[column] = frame[column].map(
+                lambda cell: tuple(cell.tolist()) if isinstance(cell, np.ndarray) else cell
+            )
+    return frame
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Write JSON with sorted keys and floats to 12 significant digits: same value, same bytes."""
+    text = json.dumps(_rounded(value), indent=1, sort_keys=True, ensure_ascii=False)
+    with written_whole(path) as aside:
+        aside.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    StudyError
+        There is no such file, or it cannot be read as JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # ValueError: no JSON, or no text at all
+        first = "Run" if isinstance(error, FileNotFoundError) else "Delete it and run"
+        raise StudyError(
+            "A file of this run is missing or damaged.",
+            where=str(path),
+            found=str(error),
+            remedy=f"{first} the study again: python run_all.py",
+        ) from error
+
+
+def _rounded(value: Any) -> Any:
+    """Round floats so that the last bits, which differ between machines, are not kept."""
+    value = native(value)
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+        items = sorted(value) if isinstance(value, set | frozenset) else value
+        return [_rounded(item) for item in items]
+    return value if isinstance(value, int | str | bool | None) else str(value)

@@ -1,0 +1,398 @@
+"""The outlook: which sections of the report a study will fill, told before any chapter runs.
+
+Each section asks the very functions that decide later whether its findings are absent, on what the
+engine can count in a moment: no clusters, rules, plans or models. What only these can tell is said
+to depend on them. Where a decision goes by segment, it is taken for all customers as one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from pmlib import association, evaluation, profiling, segmentation, strategy
+from pmlib.association.baskets import collect_baskets
+from pmlib.association.itemsets import TooManyItemsetsError, frequent_itemsets, too_many
+from pmlib.engine import Engine, collect
+from pmlib.evaluation.before import fits_anything
+from pmlib.evaluation.campaign import Campaign, is_of_the_plan, recorded_campaign
+from pmlib.evaluation.checks import design_matrix
+from pmlib.evaluation.learners import comparable, parts
+from pmlib.evaluation.looks import too_few_to_look
+from pmlib.evaluation.prospects import unranked
+from pmlib.numbers import Finding, Phrase, lacks
+from pmlib.params import CHAPTERS, Parameters
+from pmlib.segmentation.drift import no_earlier_state
+from pmlib.segmentation.features import FeatureTable
+from pmlib.segmentation.fit import untried, untried_words
+from pmlib.segmentation.rfm import scorable
+from pmlib.strategy.policies import uncompared
+from pmlib.studies import Study
+from pmlib.texts import Language
+
+FILE = "outlook"
+"""The file of texts that has this module's own words: verdicts, and what is not known yet."""
+
+Reason = Phrase | None
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A study as the outlook sees it; what several sections ask is computed once."""
+
+    study: Study
+    engine: Engine
+    params: Parameters
+
+    @property
+    def as_of(self) -> dt.date:
+        """The day as of which the bank is looked at."""
+        return self.study.as_of
+
+    @cached_property
+    def tables(self) -> Mapping[str, nw.LazyFrame]:
+        """The study's tables, opened."""
+        return {name: self.study.scan(name, self.engine) for name in self.study.tables}
+
+    @cached_property
+    def features(self) -> FeatureTable:
+        """What is known of each customer."""
+        known = segmentation.customer_features(self.tables, self.study.attributes, as_of=self.as_of)
+        return known.choose(self.params.features)
+
+    @cached_property
+    def sample(self) -> pd.DataFrame:
+        """The sample that segments are found in."""
+        size, seed = self.params.sample_size, self.params.seed
+        return segmentation.draw_sample(self.features.frame, size=size, seed=seed)
+
+    @cached_property
+    def untried(self) -> Phrase | None:
+        """Why segments will not be looked for."""
+        encoder = segmentation.fit_encoder(
+            self.sample, self.features.features, transform=self.params.transform
+        )
+        reason = untried(len(self.sample), len(encoder.features))
+        return untried_words(reason, len(self.sample)) if reason else None
+
+    @property
+    def one_segment(self) -> bool:
+        """Whether it is certain that there will be one segment only."""
+        asked = self.params.n_segments
+        return self.untried is not None if asked is None else asked == 1
+
+    @cached_property
+    def everybody(self) -> nw.LazyFrame:
+        """All customers in one segment."""
+        return self.features.frame.with_columns(segment=nw.lit(1).cast(nw.Int64))
+
+    @cached_property
+    def case(self) -> strategy.Case | Finding:
+        """What a plan would start from, without rules."""
+        count = collect(self.everybody.select(customers=nw.len()), sort_by=())
+        return strategy.open_case(
+            self.study,
+            self.engine,
+            self.params,
+            count.assign(segment=1, name="all"),
+            pd.DataFrame(),
+            as_of=self.as_of,
+            assignments=self.everybody.select("customer_id", "segment"),
+        )
+
+    @cached_property
+    def campaign(self) -> Campaign:
+        """The campaign on record."""
+        return recorded_campaign(
+            self.study, self.engine, self.params,
+            assignments=self.everybody.select("customer_id", "segment"),
+            names=pd.Series({1: "all"}),
+        )  # fmt: skip
+
+    @cached_property
+    def contacts(self) -> pd.DataFrame | Finding:
+        """The contacts of a randomised campaign, or why they are not read."""
+        drawn = self.campaign.randomised
+        return evaluation.readable(drawn, evaluation.check_campaign(drawn))
+
+
+Ask = Callable[[Glance], Reason]
+"""Why a part of a section will be absent (a block ``absent.…``), or on what that depends
+(``found.…``); any other block, or None, where it will be shown."""
+
+
+def _shown(_: Glance) -> Reason:
+    return None
+
+
+def _absence(found: Any) -> Reason:
+    return found.absent if isinstance(found, Finding) else None
+
+
+def _table(function: Callable[..., Any]) -> Ask:
+    """Ask which tables a function declares to need."""
+    return lambda glance: lacks(function, glance.tables)
+
+
+# --- what each chapter asks -----------------------------------------------------------------------
+
+
+def _several(glance: Glance) -> Reason:
+    return Phrase("absent.one_segment") if glance.one_segment else Phrase("found.segments")
+
+
+def _scored(glance: Glance) -> Reason:
+    missing = not scorable(glance.features, glance.sample)
+    return Phrase("absent.nothing_to_score") if missing else None
+
+
+def _lifetime(glance: Glance) -> Reason:
+    found = segmentation.lifetime_value(
+        glance.tables, glance.everybody, glance.features, glance.params, names=["all"]
+    )
+    several = None if glance.one_segment else Phrase("found.retention")
+    return found.absent or several
+
+
+def _drift(glance: Glance) -> Reason:
+    return no_earlier_state(glance.tables, glance.params, as_of=glance.as_of)
+
+
+def _mined(glance: Glance) -> Reason:
+    """Whether so many sets of products are frequent that no rules are sought."""
+    if reason := lacks(association.held_baskets, glance.tables):
+        return reason
+    products = collect(glance.tables["products"].select("product_id"), sort_by=["product_id"])
+    params, most = glance.params, glance.params.max_itemsets
+    if sum(math.comb(len(products), k + 1) for k in range(params.max_rule_length)) <= most:
+        return None
+    baskets = collect_baskets(
+        glance.tables["customers"], glance.tables["holdings"], as_of=glance.as_of, seed=params.seed,
+        products=list(products["product_id"]), holdout_share=params.holdout_share,
+    )  # fmt: skip
+    try:
+        frequent_itemsets(
+            baskets.part(holdout=False), min_support=params.min_support,
+            max_length=params.max_rule_length, max_itemsets=most,
+        )  # fmt: skip
+    except TooManyItemsetsError:
+        return too_many(params).absent
+    return None if glance.one_segment else Phrase("found.itemsets")
+
+
+def _ruled(glance: Glance) -> Reason:
+    return _mined(glance) or Phrase("found.rules")
+
+
+def _true_rules(glance: Glance) -> Reason:
+    return _mined(glance) or (None if glance.study.simulated else Phrase("absent.truth"))
+
+
+def _case(glance: Glance) -> Reason:
+    return _absence(glance.case)
+
+
+def _case_told(glance: Glance) -> Reason:
+    case = glance.case
+    return case.absent if isinstance(case, Finding) else case.remarks
+
+
+def _planned(glance: Glance) -> Reason:
+    return _case(glance) or Phrase("found.plan")
+
+
+def _compared(glance: Glance) -> Reason:
+    case = glance.case
+    return case.absent if isinstance(case, Finding) else uncompared(case)
+
+
+def _true_offers(glance: Glance) -> Reason:
+    real = Phrase("absent.real") if glance.study.truth is None else None
+    return _case(glance) or real or _compared(glance)
+
+
+def _campaign(glance: Glance) -> Reason:
+    if is_of_the_plan(glance.study, glance.params):
+        return Phrase("absent.nothing_planned" if _case(glance) else "found.campaign")
+    return glance.campaign.absent
+
+
+def _drawn(glance: Glance) -> Reason:
+    return _campaign(glance) or _absence(glance.campaign.randomised)
+
+
+def _read(glance: Glance) -> Reason:
+    return _drawn(glance) or _absence(glance.contacts)
+
+
+def _ranked(glance: Glance) -> Reason:
+    if (reason := _read(glance)) or isinstance(glance.contacts, Finding):
+        return reason
+    enough = comparable(*parts(glance.contacts, None))
+    return None if enough else Phrase("absent.thin_arms")
+
+
+def _adjusted(glance: Glance) -> Reason:
+    if (reason := _ranked(glance)) or isinstance(glance.contacts, Finding):
+        return reason
+    known = glance.contacts[glance.contacts["responded"].notna()]
+    thin = fits_anything(design_matrix(known, list(glance.campaign.covariates)))
+    return Phrase("absent.fits_anything") if thin else None
+
+
+def _looked(glance: Glance) -> Reason:
+    if (reason := _read(glance)) or isinstance(glance.contacts, Finding):
+        return reason
+    few = too_few_to_look(int(glance.contacts["responded"].notna().sum()))
+    return Phrase("absent.few_to_look") if few else None
+
+
+def _later(glance: Glance) -> Reason:
+    return _campaign(glance) or _absence(glance.campaign.later)
+
+
+def _profit_curve(glance: Glance) -> Reason:
+    no_margin = Phrase("absent.no_margin") if glance.params.default_margin is None else None
+    return _later(glance) or no_margin
+
+
+def _prospects(glance: Glance) -> Reason:
+    if reason := lacks(evaluation.rank_prospects, glance.tables) or _campaign(glance):
+        return reason
+    there = glance.tables["prospects"].collect_schema().names()
+    known = glance.campaign.contacts["responded"].dropna().astype(bool).to_numpy()
+    why = unranked(known, [name for name in glance.campaign.features if name in there])
+    return Phrase(f"absent.{why}") if why else None
+
+
+def _true_effects(glance: Glance) -> Reason:
+    return Phrase("found.campaign") if glance.study.simulated else Phrase("absent.no_truth")
+
+
+def _ages(glance: Glance) -> Reason:
+    return profiling.penetration_by_age(glance.tables, as_of=glance.as_of).absent
+
+
+def _pyramid(glance: Glance) -> Reason:
+    return profiling.age_by_gender(glance.tables, as_of=glance.as_of).absent
+
+
+SECTIONS: Mapping[str, Mapping[str, tuple[Ask, ...]]] = {
+    "data_profiling": {
+        "tables": (_shown,),
+        "good-data": (_shown,),
+        "known-before-contact": (_shown,),
+        "customers": (_shown, _pyramid),
+        "active": (_table(profiling.monthly_activity),),
+        "hold": (_table(profiling.product_penetration), _ages),
+        "concentrated-value": (_shown,),
+        "past-contacts-bring": (_table(profiling.contact_responses),),
+        "wasted": (_table(profiling.wasted_contacts),),
+        "repeating-help": (_table(profiling.repeated_contacts),),
+        "response-change-over": (_table(profiling.response_drift),),
+        "means-bank": (_shown,),
+        "limits": (_shown,),
+    },
+    "segmentation": {
+        "features": (_shown,),
+        "how-many": (lambda glance: glance.untried,),
+        "stability": (_shown,),
+        "segments": (_shown,),
+        "meaning": (_shown,),
+        "rfm": (_scored,),
+        "lifetime-value": (_lifetime,),
+        "drift": (_drift,),
+        "cards": (_several,),
+        "segments-truth": (lambda g: None if g.study.simulated else Phrase("absent.truth"),),
+        "means-bank": (_shown,),
+    },
+    "association_analysis": {
+        "baskets": (_table(association.held_baskets),),
+        "pairs": (_table(association.held_baskets),),
+        "candidates": (_mined,),
+        "rules": (_mined,),
+        "rules-within": (_ruled,),
+        "rules-words": (_ruled,),
+        "order": (_table(association.acquisition_order),),
+        "next-product": (_mined,),
+        "rules-truth": (_true_rules,),
+        "means-bank": (_shown,),
+        "limits": (_shown,),
+    },
+    "strategy_design": {
+        "eligibility": (_case,),
+        "effects": (_case_told,),
+        "plan": (_case,),
+        "limits": (_planned,),
+        "budget": (_planned,),
+        "policies": (_compared,),
+        "survival": (_planned,),
+        "control": (_planned,),
+        "sheets": (_case,),
+        "contact-plan": (_planned,),
+        "plan-check": (_planned,),
+        "strategy-truth": (_true_offers,),
+        "means-bank": (_planned,),
+        "limits-2": (_shown,),
+    },
+    "campaign_evaluation": {
+        "which-campaign": (_campaign,),
+        "campaign-checks": (_drawn,),
+        "intention-to-treat": (_read,),
+        "effect-by-segment": (_read,),
+        "uplift-ranking": (_ranked,),
+        "policy-values": (_ranked,),
+        "cuped": (_adjusted,),
+        "interim-looks": (_looked, _read),
+        "before-after": (_read,),
+        "targeting-over-time": (_later, _profit_curve),
+        "prospects": (_prospects,),
+        "evaluation-truth": (_true_effects,),
+        "means-bank": (_shown,),
+        "limits": (_shown,),
+    },
+}
+"""What each section asks, by chapter and by the block of texts that heads it, in their order."""
+
+
+def outlook(study: Study, engine: Engine, params: Parameters, language: Language) -> pd.DataFrame:
+    """Tell of each section whether a run will show it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a section: ``chapter`` and ``section`` (its heading), ``outlook`` (see `verdict`)
+        and ``reason``, all in the words of the report.
+    """
+    glance, rows = Glance(study, engine, params), []
+    for chapter in CHAPTERS:
+        for block, asks in SECTIONS[chapter].items():
+            reasons = [ask(glance) for ask in asks]
+            told = dict.fromkeys(_worded(r, chapter, glance, language) for r in reasons if r)
+            status = language.render(FILE, verdict(reasons), {}, plain=True)
+            heading = language.heading(chapter, block)
+            rows.append((language.level("chapter", chapter), heading, status, " ".join(told)))
+    return pd.DataFrame(rows, columns=["chapter", "section", "outlook", "reason"])
+
+
+def _worded(reason: Phrase, chapter: str, glance: Glance, language: Language) -> str:
+    file = FILE if reason.block.startswith("found.") else chapter
+    currency = glance.study.currency
+    return language.render(file, reason.block, reason.quotes, currency=currency, plain=True)
+
+
+def verdict(reasons: list[Reason]) -> str:
+    """What the reasons of a section's parts come to: ``shown, partly, not, depends``."""
+    absent = [reason is not None and reason.block.startswith("absent.") for reason in reasons]
+    if all(absent):
+        return "not"
+    if any(reason is not None and reason.block.startswith("found.") for reason in reasons):
+        return "depends"
+    return "partly" if any(absent) else "shown"

@@ -1,0 +1,252 @@
+"""The report: front matter, executed chapters and back matter as one file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from bs4 import BeautifulSoup
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pmlib.errors import StudyError
+from pmlib.files import read_json, written_whole
+from pmlib.numbers import Number, from_records
+from pmlib.params import CHAPTERS, PROJECT, Parameters
+from pmlib.report import appendix
+from pmlib.report.bibliography import Bibliography
+from pmlib.report.export import export
+from pmlib.report.numbering import Part, Say, Target, assemble
+from pmlib.report.parts import chapter_exporter, frame_part, frame_table, read_chapter
+from pmlib.schema import TABLES
+from pmlib.texts import PAGE, Language, open_language
+
+FRAME = PROJECT / "reports" / "frame"
+"""Front and back matter, template, style sheet and list of references."""
+
+BEFORE = ("introduction", "theory")
+AFTER = ("safeguards", "conclusion")
+APPENDICES = ("parameters", "dictionary", "provenance", "numbers")
+VALIDATION = "validation"
+"""Appendix of simulated studies: the kept table of ``make validate``."""
+
+
+def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
+    """Build ``report.html`` of a run, and its folders ``tables`` and ``figures``.
+
+    The same run gives the same bytes: of ``run.json`` only the study and the parameters are read,
+    never times or versions.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Run folder with ``notebooks/*.ipynb`` (executed), ``results.json`` and ``run.json``.
+    frame : Path
+        Folder with template, style sheet and references.
+
+    Returns
+    -------
+    Path
+        The report: one file without any reference to another, written whole or not at all.
+
+    Raises
+    ------
+    StudyError
+        A file of the run is missing, a chapter was not run to its end, a label is used twice,
+        a reference, citation or number quoted does not exist, a formula cannot be shown.
+    """
+    run = read_json(run_dir / "run.json")
+    study, parameters = run["study"], Parameters(**run["parameters"])
+    records = list(read_json(run_dir / "results.json").values())
+    tables = {*study["tables"], *(["truth"] if study["simulated"] else [])}
+    currency = study["currency"]
+    language = open_language(parameters.language)
+
+    def say(block: str, **quotes: Any) -> str:
+        about = {"study": study, "as_of": study["as_of"]}
+        return language.render(PAGE, block, about | quotes, plain=True)
+
+    templates = frame / "template"
+    exporter = chapter_exporter(templates, code=say("code"))
+    origin = say(f"origin.{'simulated' if study['simulated'] else 'real'}")
+    read = partial(read_chapter, exporter=exporter, origin=origin, tables=tables)
+    chapters = [read(_notebook(run_dir, c), declared=language.labels(c)) for c in CHAPTERS]
+    bibliography = Bibliography(frame / "references.bib")
+    recorded = from_records(records)
+    known = {found.key: found for found in recorded} | {
+        "study": study,
+        "simulated": study["simulated"],
+        "sales": study["value_is"] == "sales",
+        "recorded": {table: table in study["tables"] for table in TABLES},
+        "default_world": parameters.world == "default",
+        "settings": appendix.settings(parameters),
+        "channels": appendix.channels(study),
+        "customers": Number("", study["rows"]["customers"], "customers"),
+        "parameters": appendix.parameter_table(parameters, language),
+        "dictionary": appendix.dictionary_table(study),
+        "sources": appendix.source_table(study),
+        "headline": appendix.headline_table(records, language, currency),
+        "validation": appendix.validation_tables(frame) if study["simulated"] else {},
+        "table": frame_table(language, currency),
+    }
+
+    def part(name: str, kind: Literal["chapter", "appendix", "unnumbered"]) -> Part:
+        return frame_part(name, kind, language, known, currency=currency)
+
+    heading = BeautifulSoup(f"<h1>{say('references')}</h1>", "html.parser")
+    references = Part("references", heading, kind="unnumbered")
+    parts = [
+        part("abstract", "unnumbered"),
+        *(part(name, "chapter") for name in BEFORE),
+        *chapters,
+        *(part(name, "chapter") for name in AFTER),
+        references,
+        *(part(name, "appendix") for name in APPENDICES),
+        *([part(VALIDATION, "appendix")] if study["simulated"] else []),
+    ]
+    targets = assemble(parts, bibliography, say)
+    # Only now are all citations known.
+    references.soup.append(BeautifulSoup(bibliography.list_html(), "html.parser"))
+    page = _render_page(parts, targets, study, parameters, language, say, templates)
+    export(run_dir, parts, targets)
+    report = run_dir / "report.html"
+    with written_whole(report) as aside:
+        aside.write_text(page, encoding="utf-8")
+    return report
+
+
+def _notebook(run_dir: Path, chapter: str) -> Path:
+    found = sorted((run_dir / "notebooks").glob(f"*_{chapter}.ipynb"))
+    if len(found) != 1:
+        raise StudyError(
+            "A chapter of the report is missing.",
+            where=str(run_dir / "notebooks" / f"*_{chapter}.ipynb"),
+            found=f"{len(found)} executed notebooks",
+            remedy="Run the study: python run_all.py",
+        )
+    return found[0]
+
+
+# --- the page around the parts -----------------------------------------------------------------
+
+
+def _render_page(
+    parts: Sequence[Part],
+    targets: Mapping[str, Target],
+    study: Mapping[str, Any],
+    parameters: Parameters,
+    language: Language,
+    say: Say,
+    templates: Path,
+) -> str:
+    """Put all numbered parts into the page's template; refuse a page that would fetch something."""
+    script = (templates / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    numbered = [target for target in targets.values() if target.kind == "sec"]
+    sections = [target for target in numbered if target.number.count(".") == 1]
+    contents = [
+        {
+            "label": part.label,
+            "number": part.number,
+            "title": part.title,
+            "short_title": part.short_title,
+            "sections": [target for target in sections if target.part == part.name],
+        }
+        for part in parts
+    ]
+    shown = [
+        {
+            "name": part.name,
+            "is_contents": False,
+            "label": part.label,
+            "kind": part.kind,
+            "title": part.title,
+            # Appendices share pages, so they share the line at the head of the page.
+            "page": "appendix" if part.kind == "appendix" else part.name,
+            "running_head": _css_string(
+                say("kind.appendix")
+                if part.kind == "appendix"
+                else f"{part.number} {part.short_title}".strip()
+            ),
+            "html": _ours(part.soup.decode(formatter="minimal")),
+        }
+        for part in parts
+    ]
+    # The contents stand behind the abstract.
+    contents_page = {
+        "name": "contents",
+        "is_contents": True,
+        "label": "sec-contents",
+        "page": "contents",
+    }
+    shown.insert(1, contents_page | {"running_head": _css_string(say("contents"))})
+    environment = Environment(
+        loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
+    )
+    page = environment.get_template("report.html.j2").render(
+        language=language.catalogue["language"],
+        study=study,
+        word=say,
+        words=_ours(script_words(language)),
+        customers=language.number(study["rows"]["customers"], "customers"),
+        seed=parameters.seed,
+        parts=shown,
+        contents=contents,
+        lists=[
+            (say(title), [target for target in targets.values() if target.kind == kind])
+            for title, kind in (("figures", "fig"), ("tables", "tbl"))
+        ],
+        style=_ours((templates / "style.css").read_text(encoding="utf-8")),
+        running_title=_css_string(f"{say('title')}: {study['title']}"),
+        script=_ours(script),
+        script_hash=f"sha256-{digest}",
+    )
+    _check_offline(page)
+    return page
+
+
+_FETCHING_TAG = re.compile(
+    r"""<[a-z][^<>]*\s(?:src|srcset|poster|data)\s*=\s*["']?(?!data:)[^"'\s>]|"""
+    r"""<link\b(?![^<>]*href="data:)"""
+)
+_STYLE = re.compile(r"""<style[^>]*>(.*?)</style>|\sstyle="([^"]*)\"""", re.DOTALL)
+_FETCHING_STYLE = re.compile(r"""@import|url\(\s*["']?(?!data:)""")
+
+
+def _check_offline(page: str) -> None:
+    """Refuse a page that would fetch something; text that merely speaks of addresses is fine."""
+    found = _FETCHING_TAG.search(page)
+    for style in _STYLE.finditer(page):
+        found = found or _FETCHING_STYLE.search(style[1] or style[2] or "")
+    if found:
+        raise StudyError(
+            "The report would fetch something from outside.",
+            found=found.string[found.start() : found.start() + 120],
+            remedy="Show pictures with chapter.show, which embeds them.",
+        )
+
+
+def script_words(language: Language) -> str:
+    """Words of the page's script as JSON that cannot end its element."""
+    found = {
+        name.removeprefix("script."): language.source(PAGE, name)
+        for name in language.blocks(PAGE)
+        if name.startswith("script.")
+    }
+    return json.dumps(found, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _css_string(text: str) -> Markup:
+    """A CSS string that can hold anything."""
+    return _ours('"' + re.sub(r'["\\<>\n]', lambda match: f"\\{ord(match[0]):x} ", text) + '"')
+
+
+def _ours(markup: str) -> Markup:
+    """Markup that this package has made, so that the template does not escape it again."""
+    return Markup(markup)  # noqa: S704

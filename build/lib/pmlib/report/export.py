@@ -1,0 +1,67 @@
+"""Each numbered table as CSV, each figure as SVG with the CSV behind it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pmlib.files import folder_written_whole
+from pmlib.report.numbering import Part, Target
+
+
+def export(run_dir: Path, parts: Sequence[Part], targets: Mapping[str, Target]) -> None:
+    """Write each numbered table as CSV, and each figure as SVG with the CSV behind it.
+
+    The folders ``tables`` and ``figures`` of the run are replaced; the number goes into the name
+    of a file, ``table-4.1-criteria.csv``.
+    """
+    tables: dict[str, bytes] = {}
+    figures: dict[str, bytes] = {}
+    for part in parts:
+        for element in part.soup.find_all("figure", class_=["pm-figure", "pm-table"]):
+            target = targets[str(element["id"])]
+            kind = {"fig": "figure", "tbl": "table"}[target.kind]
+            name = f"{kind}-{target.number}-{target.label.partition('-')[2]}".lower()
+            data = part.csv.get(target.label) or _table_text(element)
+            group = figures if target.kind == "fig" else tables
+            group[f"{name}.csv"] = _without_formulas(data).encode()
+            image = element.find("img")
+            if image is not None:
+                kind, _, content = str(image["src"]).partition(";base64,")
+                group[f"{name}.{kind[11:14]}"] = base64.b64decode(content)
+    for folder, files in (("tables", tables), ("figures", figures)):
+        with folder_written_whole(run_dir / folder) as aside:
+            for name, written in sorted(files.items()):
+                (aside / name).write_bytes(written)
+
+
+def _table_text(figure: Any) -> str:
+    """Read a table of the frame back as CSV."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in figure.select("table:not(.pm-paper) tr"):
+        writer.writerow([cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])])
+    return out.getvalue()
+
+
+def _without_formulas(text: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in csv.reader(io.StringIO(text)):
+        writer.writerow([f"'{cell}" if _is_formula(cell) else cell for cell in row])
+    return out.getvalue()
+
+
+def _is_formula(cell: str) -> bool:
+    if not cell.startswith(("=", "+", "-", "@", "\t")):
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False

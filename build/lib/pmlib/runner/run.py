@@ -1,0 +1,212 @@
+"""The stages in order, each waiting for what it needs only, then the report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from pmlib import params
+from pmlib.errors import StudyError
+from pmlib.files import read_json, write_json
+from pmlib.params import PROJECT
+from pmlib.runner.journal import Journal, stage_key
+from pmlib.runner.request import Request
+from pmlib.runner.stage import Failure, StageError, Task, execute
+
+# No more than two stages are independent of each other (profiling and segmentation).
+WORKERS = 2
+
+# Results must not depend on how many cores a machine has: a threaded sum adds up in another
+# order. The hash order of strings is fixed for the same reason.
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+def run(request: Request, *, echo: Callable[[str], None]) -> Path | None:
+    """Execute the stages of a request, merge their numbers and build the report.
+
+    `echo` receives one line a stage. Gives the report's path, or None when the request stops before
+    the last chapter. Raises StudyError where the run folder cannot be written, or an earlier
+    chapter's artefacts are missing; StageError where a notebook stopped with an error.
+    """
+    require_writable(request.out)
+    journal = Journal(request)
+    for chapter in request.earlier:
+        journal.require(chapter)
+    run_stages(request, journal, echo=echo)
+    return finish(request, journal, echo=echo) if request.is_whole else None
+
+
+def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None]) -> None:
+    """Execute the stages that are not up to date, independent ones side by side."""
+    waiting = list(request.chapters)
+    running: dict[Future[tuple[float, Failure | None]], tuple[str, str]] = {}
+    failed: StageError | None = None
+    with _processes() as submit:
+        while waiting or running:
+            for chapter in list(waiting):
+                unfinished = {*waiting, *(busy for busy, _ in running.values())}
+                if params.NEEDS[chapter] & unfinished:
+                    continue
+                waiting.remove(chapter)
+                key = stage_key(request, chapter)
+                if journal.is_current(chapter, key) and not request.force:
+                    echo(f"{chapter:<22} up to date")
+                else:
+                    running[submit(execute, _task(request, chapter))] = chapter, key
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                chapter, key = running.pop(future)
+                seconds, failure = future.result()
+                if failure is None:
+                    journal.add_stage(chapter, key, seconds)
+                    echo(f"{chapter:<22} {seconds:6.1f} s")
+                else:  # what runs beside it may end, nothing else starts
+                    failed = failed or StageError(request.study["name"], chapter, failure)
+                    waiting.clear()
+    if failed:
+        raise failed
+    shutil.rmtree(request.out / "failed", ignore_errors=True)  # of earlier runs
+
+
+def finish(request: Request, journal: Journal, *, echo: Callable[[str], None]) -> Path:
+    """Merge the chapters' numbers and build the report, unless both are up to date."""
+    from pmlib.report.build import build_report  # nbconvert is slow to import
+
+    key = journal.report_key()
+    if journal.has_report(key) and not request.force:
+        path, line = request.out / "report.html", "up to date"
+    else:
+        started = time.perf_counter()
+        merge_results(request.out)
+        journal.write()  # the report shows the study and the parameters of run.json
+        path = build_report(request.out)
+        seconds = time.perf_counter() - started
+        journal.add_report(key, path, seconds)
+        line = f"{seconds:6.1f} s"
+    journal.content["complete"] = True
+    journal.write()
+    echo(f"{'report':<22} {line}")
+    return path
+
+
+def merge_results(out: Path) -> Path:
+    """Merge the chapters' headline numbers into ``results.json``: key -> number and chapter.
+
+    StudyError where two chapters use the same key.
+    """
+    merged: dict[str, Mapping[str, Any]] = {}
+    for chapter in params.CHAPTERS:
+        for record in read_json(out / "artifacts" / chapter / "numbers.json"):
+            key = record["key"]
+            if key in merged:
+                raise StudyError(
+                    "Two chapters recorded a number under the same key.",
+                    where=f"{merged[key]['chapter']} and {chapter}",
+                    rule="a key is unique in the whole study",
+                    found=key,
+                )
+            merged[key] = record | {"chapter": chapter}
+    path = out / "results.json"
+    write_json(merged, path)
+    return path
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder and try it, so that a run does not fail after minutes of work.
+
+    StudyError where it cannot be made or written to, or holds something else than a run.
+    """
+    if folder.is_dir():
+        inside = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+        if inside and not inside & {"run.json", "artifacts", "failed"}:
+            raise StudyError(
+                "The folder holds something else than a run.",
+                where=str(folder),
+                rule="--out names a new or empty folder, or that of an earlier run",
+                found=", ".join(sorted(inside)[:5]),
+                remedy="Choose another folder with --out; a run replaces what it finds.",
+            )
+    probe = folder / f".{os.getpid()}.probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StudyError(
+            "The run folder cannot be written.",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="Choose another folder with --out.",
+        ) from None
+
+
+def _task(request: Request, chapter: str) -> Task:
+    inside = request.out.is_relative_to(PROJECT)
+    folder = request.out.relative_to(PROJECT) if inside else request.out
+    where = {"study": request.source, "run": str(folder), "engine": request.engine}
+    return Task(
+        chapter=chapter,
+        notebook=request.notebook(chapter),
+        run=request.out,
+        project=PROJECT,
+        parameters=where | request.chapter_values(chapter),
+        environment=ENVIRONMENT,
+    )
+
+
+@contextmanager
+def _processes() -> Iterator[Callable[..., Future[Any]]]:
+    """Worker processes that leave nothing behind: on any error they and their kernels are gone."""
+    pool = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
+
+    def submit(*call: Any) -> Future[Any]:
+        # Ctrl-C goes to the whole process group, but only this process is to answer it: a child
+        # that starts while the signal is ignored goes on ignoring it.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return pool.submit(*call)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+
+    try:
+        yield submit
+    except BaseException:
+        kill_children()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def kill_children() -> None:
+    """End every process that this one started, with all that those started."""
+    import psutil
+
+    halted: dict[int, psutil.Process] = {}
+    found = True
+    while found:  # a process halted first cannot start another one while its children are sought
+        found = False
+        for child in psutil.Process().children(recursive=True):
+            try:
+                # multiprocessing's own bookkeeper ends by itself, and complains when killed.
+                if child.pid not in halted and "resource_tracker" not in " ".join(child.cmdline()):
+                    child.suspend()
+                    halted[child.pid] = child
+                    found = True
+            except psutil.NoSuchProcess:
+                continue
+    for child in halted.values():
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(list(halted.values()), timeout=10)

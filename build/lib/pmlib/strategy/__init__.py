@@ -1,0 +1,39 @@
+"""Segments and rules become a plan: the most profitable one within every limit.
+
+`case` brings the study's tables together; `catalogue` says what can be offered, `cells` to how
+many customers of which cell, `evidence` and `effects` with what effect. `programme` and `plan`
+choose, `policies` compares, `sensitivity` tells what the plan depends on, `contacts` draws the
+customers and sizes the control group.
+"""
+
+from __future__ import annotations
+
+from pmlib.strategy.blackbox import with_black_box
+from pmlib.strategy.case import Case, eligibility_table, open_case
+from pmlib.strategy.contacts import contact_plan, control_group, export_csv
+from pmlib.strategy.design import Design, meaning, plan_study
+from pmlib.strategy.fairness import check_plan
+from pmlib.strategy.policies import Comparison, compare
+from pmlib.strategy.sensitivity import budget_curve, limit_costs, plan_size, survival
+from pmlib.strategy.sheets import strategy_sheets
+
+__all__ = [
+    "Case",
+    "Comparison",
+    "Design",
+    "budget_curve",
+    "check_plan",
+    "compare",
+    "contact_plan",
+    "control_group",
+    "eligibility_table",
+    "export_csv",
+    "limit_costs",
+    "meaning",
+    "open_case",
+    "plan_size",
+    "plan_study",
+    "strategy_sheets",
+    "survival",
+    "with_black_box",
+]

@@ -1,0 +1,184 @@
+"""The contact plan: which customer gets which offer, who is held out, with what probability.
+
+Customers are drawn within groups in a random order that depends only on their hash and the
+seed. With several contacts a customer the order is wrapped around (McNaughton's rule), so that
+no one gets the same product twice or more contacts than allowed. How many must be held out to show
+what the plan causes is told before anyone is contacted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pyarrow.csv
+import pyarrow.parquet
+
+from pmlib.canon.contacts import CONTROL, OFFERED
+from pmlib.engine import Engine, uniform
+from pmlib.inference.power import detectable_mean, detectable_rate
+from pmlib.numbers import Finding, Number, Phrase, missing, needs
+from pmlib.strategy.case import Case, Problem
+from pmlib.strategy.cells import HOLDS, encode
+from pmlib.strategy.design import Design
+from pmlib.strategy.evidence import CELL, moments
+from pmlib.strategy.plan import Plan
+from pmlib.strategy.programme import OFFER
+
+_ORDER_STREAM, _ARM_STREAM = 4002, 4003
+
+SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+
+
+@needs()
+def contact_plan(case: Case, design: Design) -> nw.LazyFrame:
+    """Draw the contact plan of a study's design; see `draw_contacts`."""
+    plan, seed = design.plan, case.params.seed
+    return draw_contacts(case.states, case, plan, case.engine, cells=design.table, seed=seed)
+
+
+def draw_contacts(
+    states: nw.LazyFrame,
+    problem: Problem,
+    plan: Plan,
+    engine: Engine,
+    *,
+    cells: pd.DataFrame,
+    seed: int,
+) -> nw.LazyFrame:
+    """Draw the customers of the plan and split each cell at random into offer and control.
+
+    The states are of `customer_states`, of those customers that the problem's groups count; the
+    plan is on these groups, not coarsened; the cells have ``cell`` (int), ``segment, holds,
+    product_id, channel``. At least the problem's `control_share` of each cell is control, so no
+    limit on contacts is exceeded.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        ``customer_id, segment, product_id, channel, arm`` ("offer" or "control"),
+        ``propensity`` (probability of this product, channel and arm for this customer),
+        ``cell``.
+    """
+    codes = encode(problem.groups.state)
+    homes = codes.assign(segment=problem.groups.segment, home=plan.origin)
+    homes = homes[homes["home"] >= 0]
+    offers = _offers(plan, problem, cells)
+    placed = states.join(engine.from_pandas(homes), on=["segment", *codes.columns], how="inner")
+    placed = placed.with_columns(turn=uniform("customer_hash", seed=seed + _ORDER_STREAM))
+    count = nw.col("customer_id").cum_count()
+    placed = placed.with_columns(place=count.over("home", order_by=["turn", "customer_id"]) - 1)
+    drawn = placed.join(engine.from_pandas(offers), on="home", how="inner")
+    turns = [nw.col("place") + s * nw.col("size") for s in range(plan.limits.contact_limit)]
+    inside = [(turn >= nw.col("start")) & (turn < nw.col("end")) for turn in turns]
+    drawn = drawn.filter(nw.any_horizontal(*inside, ignore_nulls=False))
+    drawn = drawn.with_columns(lot=uniform("customer_hash", seed=seed + _ARM_STREAM))
+    drawn = drawn.with_columns(rank=count.over("cell", order_by=["lot", "customer_id"]))
+    control = nw.when(nw.col("rank") <= nw.col("n_control"))
+    of_arm = control.then(nw.col("held_out")).otherwise(1 - nw.col("held_out"))
+    return drawn.with_columns(
+        arm=control.then(nw.lit(CONTROL)).otherwise(nw.lit(OFFERED)),
+        propensity=nw.col("drawn_share") * of_arm,
+    ).select("customer_id", "segment", "product_id", "channel", "arm", "propensity", "cell")
+
+
+def _offers(plan: Plan, problem: Problem, cells: pd.DataFrame) -> pd.DataFrame:
+    """One row a group and offer: its stretch of places, its cell, how many are held out."""
+    table = plan.allocation.sort_values(OFFER, ignore_index=True)
+    groups, menu, customers = plan.groups, problem.catalogue, table["customers"]
+    home, product = table["group"].to_numpy(), table["product"].to_numpy()
+    end, size = table.groupby("group")["customers"].cumsum(), groups.size[home]
+    keys = {
+        "segment": groups.segment[home],
+        "holds": groups.state[home, product] == HOLDS,
+        "product_id": np.asarray(menu.product_ids, dtype=object)[product],
+        "channel": np.asarray(menu.channel_names, dtype=object)[table["channel"]],
+    }
+    places = {"home": home, "size": size, "start": end - customers, "end": end}
+    table = pd.DataFrame({**keys, **places, "planned": customers, "drawn_share": customers / size})
+    table = table.merge(cells[["cell", *CELL]], on=CELL, how="left", validate="many_to_one")
+    planned = table.groupby("cell")["planned"].transform("sum")
+    n_control = np.ceil(planned * problem.control_share - 1e-9).astype(np.int64)
+    table = table.assign(n_control=n_control, held_out=n_control / planned)
+    return table.drop(columns=["segment", "holds", "planned"])
+
+
+def export_csv(parquet: Path) -> Path:
+    """Copy a contact plan, where one was drawn, to CSV for a CRM, a batch at a time; beside it."""
+    csv = parquet.with_suffix(".csv")
+    if not parquet.is_file():
+        return csv
+    source = pyarrow.parquet.ParquetFile(parquet)
+    with pyarrow.csv.CSVWriter(csv, source.schema_arrow) as writer:
+        for batch in source.iter_batches():
+            writer.write_batch(batch)
+    return csv
+
+
+@needs()
+def control_group(case: Case, design: Design) -> Finding:
+    """Tabulate what control groups of several sizes can show about a plan.
+
+    The evidence's control tells the rate without an offer. Where there is no control, the rate of
+    those contacted stands for it: the case that offers cause nothing.
+
+    The table has ``control_share, offered, control, detectable, expected``: smallest uplift that
+    can be shown and uplift expected, in the outcome's unit (sales or currency a contact). Without a
+    control on record ``expected`` is the whole response, or what was assumed. Facts: whether the
+    control is large enough, and whether to carry the plan out or to test it.
+    """
+    evidence, chosen, cells = case.evidence, case.control_share, design.planned
+    if cells.empty:
+        return missing("no_plan")
+    planned = int(cells["planned"].sum())
+    weights = cells["planned"] / planned
+    expected = float((weights * cells["effect"]).sum())
+    # Mean and variance of the outcome in each arm, for the products as planned.
+    sums = evidence.tallies.groupby(["control", "product_id"])[["w", "wy", "wyy"]].sum()
+    arms = {
+        arm: weights @ of_arm.droplevel("control").reindex(cells["product_id"]).to_numpy()
+        for arm, of_arm in pd.concat(moments(sums), axis=1).groupby("control")
+    }
+    measured, is_rate = evidence.kind == "uplift", evidence.outcome == "response"
+    base = arms[True][0] if measured else expected
+    rows = []
+    for share in sorted({*SHARES, chosen} - {0.0}):
+        control = int(np.ceil(planned * share))
+        offered = planned - control
+        if is_rate:
+            found = detectable_rate(offered, control, base=base, error_rate=case.error_rate)
+        else:
+            variances = arms[False][1] / max(offered, 1), arms[measured][1] / control
+            found = detectable_mean(*variances, error_rate=case.error_rate)
+        rows.append((share, offered, control, found, expected))
+    columns = ["control_share", "offered", "control", "detectable", "expected"]
+    table = pd.DataFrame(rows, columns=columns)
+    own = table.loc[table["control_share"] == chosen, "detectable"]
+    enough = table.loc[table["detectable"] <= table["expected"], "control_share"]
+    size = "too_small" if chosen else "none_kept"
+    if chosen and enough.empty:
+        size = "never_enough"
+    elif chosen and chosen >= enough.min():
+        size = "enough"
+    decision = "carry_out_as_test" if size == "enough" else "carry_out"
+    unit = "points" if is_rate else "currency"
+    uplift = Number(_COUNTED_ON[evidence.kind], expected, unit)
+    return Finding(
+        table,
+        (Number("minimum_detectable_uplift", own.iloc[0] if len(own) else None, unit), uplift),
+        facts={"control_size": size, "plan_decision": decision if measured else "test"},
+        quotes={
+            "counted_on": Phrase(f"counted-on.{evidence.kind}", {"uplift": uplift}),
+            "base": Number("", base, "share" if is_rate else "currency"),
+            "sufficient": Number("", enough.min() if len(enough) else None, "share", decimals=0),
+            "control_share": chosen,
+            "unit": unit,
+        },
+    )
+
+
+_COUNTED_ON = {
+    "uplift": "expected_uplift", "response": "possible_uplift", "association": "assumed_uplift"
+}  # fmt: skip

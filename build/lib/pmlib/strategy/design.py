@@ -1,0 +1,185 @@
+"""The plan of the study: its cells, its size, and what it means for the bank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from pmlib.numbers import Finding, Number, Phrase, needs
+from pmlib.safeguards import suppress
+from pmlib.strategy.case import Case
+from pmlib.strategy.effects import CellEffects, ends
+from pmlib.strategy.evidence import CELL
+from pmlib.strategy.plan import Plan, greedy
+from pmlib.strategy.policies import plan_policies
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design(Finding):
+    """The combined policy of a study.
+
+    The table has one row a cell: ``cell, segment, holds, product_id, channel``, ``n`` and
+    ``n_control`` (past contacts), ``raw, raw_se, effect, se`` (sales a contact), ``kind, margin,
+    cost``, ``expected_profit`` (currency a contact), ``eligible, planned`` and ``offers``
+    (customers; those planned and not offered are control).
+
+    Further tables, the last three empty where nobody is planned: *shrinkage*, the cells with an
+    effect of their own; *offers*, see `offer_matrix`; *flow*, ``segment, name, product, channel,
+    planned``; *plan-segments*, ``segment, name, customers, planned, offers, spend, profit``, as in
+    `segments` but without small counts.
+
+    Facts: what the effects rest on, and whether there is a plan or why not.
+    """
+
+    plan: Plan
+    effects: CellEffects
+    segments: pd.DataFrame
+
+    @property
+    def planned(self) -> pd.DataFrame:
+        """The cells with planned customers: the plan."""
+        return self.table[self.table["planned"] > 0].reset_index(drop=True)
+
+
+@needs()
+def plan_study(case: Case) -> Design:
+    """Plan the combined policy and describe it."""
+    policy = plan_policies(case, ["combined"])["combined"]
+    plan, effects = policy.plan, policy.effects
+    assert plan is not None
+    assert effects is not None
+    cells = _cells(case, plan, effects)
+    offers, planned = cells["offers"], int(cells["planned"].sum())
+    money = {"spend": offers * cells["cost"], "profit": offers * cells["expected_profit"]}
+    spend, expected = (float(part.sum()) for part in money.values())
+    load = (offers * cells["margin"]).to_numpy()
+    margins = effects.margins(load, case.params.confidence_level)
+    by_hand = greedy(case.programme(effects))
+    shortfall = 1 - by_hand.profit / plan.profit if plan.profit > 0 else 0.0
+    contacts, columns = int(offers.sum()), ["planned", "offers", *money]
+    sums = cells.assign(**money).groupby("segment", as_index=False)[columns].sum()
+    segments = case.segments[["segment", "name", "customers"]].merge(sums, on="segment")
+    control = {}
+    if effects.kind == "response":
+        control["evidence_control"] = "undrawn" if case.evidence.undrawn_control else "none"
+    made = Design(
+        cells,
+        (
+            Number("customers_contactable", case.groups.n_customers, "customers"),
+            Number("planned_customers", planned, "customers"),
+            Number("planned_contacts", contacts, "count"),
+            Number("planned_control", planned - contacts, "customers"),
+            Number("planned_spend", spend, "currency"),
+            Number("planned_profit", expected, "currency", *ends(expected, margins)),
+            Number("optimality_gap", plan.gap, "share", decimals=3),
+            Number("greedy_shortfall", shortfall, "share", decimals=2),
+            Number("groups_planned", len(case.groups.size), "count"),
+        ),
+        facts={
+            "contactable": "everybody" if case.groups.n_customers == case.total else "some",
+            "evidence_kind": effects.kind,
+            **control,
+            "plan_outcome": _outcome(case, effects, planned=planned),
+        },
+        quotes={
+            "sales_for_profit": case.evidence.outcome == "value" and case.study.value_is == "sales",
+            "smallest_p": Number("", effects.p_value, decimals=2),
+            "undrawn": Phrase("undrawn"),
+            "untried": sorted(set(case.catalogue.channel_names) - set(effects.cells["channel"])),
+            "remarks": case.remarks,
+            "effect": effects.kind,
+            "unit": case.unit,
+        },
+        plan=plan,
+        effects=effects,
+        segments=segments,
+    )
+    columns = ["cell", "n", "n_control", "raw", "raw_se", "effect", "se", "kind"]
+    tables = {"shrinkage": cells.dropna(subset=["raw"])[columns].reset_index(drop=True)}
+    if planned == 0:
+        none = dict.fromkeys(("offers", "flow", "plan-segments"), pd.DataFrame())
+        return replace(made, tables=tables | none)
+    flows = made.planned.merge(case.segments[["segment", "name"]], on="segment")
+    flows["product"] = flows["product_id"].map(case.names)
+    by = ["name", "product", "channel"]
+    flow = flows.groupby(["segment", *by], as_index=False)["planned"].sum()
+    hide = partial(suppress, count="planned", minimum=case.params.min_group_size)
+    shown = {
+        "flow": hide(flow, by=by, keep=["segment"]),
+        "plan-segments": hide(segments, keep=["customers"]),
+    }
+    tables["offers"] = offer_matrix(case, made)
+    tables |= {name: table.drop(columns="suppressed") for name, table in shown.items()}
+    return replace(made, tables=tables)
+
+
+def _cells(case: Case, plan: Plan, effects: CellEffects) -> pd.DataFrame:
+    """Lay out effects, money and planned customers of every cell; see `Design`."""
+    cells = case.catalogue.priced(effects.cells.assign(kind=effects.kind))
+    position = case.catalogue.positions(cells)
+    planned = plan.contacts[position]
+    cells.insert(0, "cell", np.arange(1, len(cells) + 1))
+    return cells.assign(
+        expected_profit=cells["effect"] * cells["margin"] - cells["cost"],
+        eligible=case.groups.eligible()[position[:3]],
+        planned=planned,
+        # Those held out of a cell are its share, rounded up, as `draw_contacts` does.
+        offers=planned - np.ceil(planned * case.control_share - 1e-9).astype(np.int64),
+    )
+
+
+def _outcome(case: Case, effects: CellEffects, *, planned: int) -> str:
+    if planned:
+        return "made"
+    if not effects.detected:
+        return "no_effect"
+    pays = case.programme(effects).value[case.groups.eligible() > 0] > 0
+    return "no_room" if pays.any() else "nothing_pays"
+
+
+def offer_matrix(case: Case, design: Design) -> pd.DataFrame:
+    """Expected profit and planned customers by segment and product, over holds and channels.
+
+    Columns: ``segment, name, product`` (name), ``eligible, planned, profit`` (currency),
+    ``per_contact`` (currency, the best channel's, weighted by eligible customers).
+    """
+    cells = design.table
+    best = cells.sort_values("expected_profit").groupby(CELL[:3], as_index=False).last()
+    best["weighted"] = best["expected_profit"] * best["eligible"]
+    keys = ["segment", "product_id"]
+    table = best.groupby(keys, as_index=False)[["eligible", "weighted"]].sum()
+    table["per_contact"] = table.pop("weighted") / table["eligible"].where(table["eligible"] > 0)
+    made = cells.assign(profit=cells["offers"] * cells["expected_profit"])
+    made = made.groupby(keys, as_index=False)[["planned", "profit"]].sum()
+    table = table.merge(made, on=keys)
+    table.insert(1, "product", table.pop("product_id").map(case.names))
+    return case.segments[["segment", "name"]].merge(table, on="segment")
+
+
+@needs()
+def meaning(case: Case, design: Design) -> Finding:
+    """What the plan means for the bank: the segment and the product that bring most of its profit.
+
+    No table. Quotes them with their shares of the profit, and the segments left out.
+    """
+    plan = design.planned
+    if plan.empty:
+        return Finding()
+    profit = plan["offers"] * plan["expected_profit"]
+    by_product = (profit.groupby(plan["product_id"]).sum() / profit.sum()).sort_values()
+    by_segment = design.segments.assign(share=design.segments["profit"] / profit.sum())
+    first = by_segment.sort_values("profit").iloc[-1]
+    several, choice = len(design.segments) > 1, len(case.names) > 1
+    return Finding(
+        quotes={
+            "assumed": case.assumed,
+            "segment": first["name"] if several else None,
+            "segment_share": Number("", first["share"], "share"),
+            "product": case.names[by_product.index[-1]] if choice else None,
+            "product_share": Number("", by_product.iloc[-1], "share"),
+            "left_out": design.segments.loc[design.segments["planned"] == 0, "name"].tolist(),
+        }
+    )

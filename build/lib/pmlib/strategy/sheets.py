@@ -1,0 +1,179 @@
+"""One strategy sheet a segment: who, need, offer, price, channel, timing, message, yardstick."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
+from pmlib.strategy.case import Case
+from pmlib.strategy.design import Design
+from pmlib.strategy.effects import ends
+
+# A difference below this is rounding: cells can be shrunk to one and the same effect.
+_ROUNDING = 1e-9
+
+
+@needs()
+def strategy_sheets(case: Case, design: Design) -> Finding:
+    """Write the sheets of all segments: a table *sheet-<segment>* each, see `strategy_sheet`."""
+    numbers, names = case.segments["segment"], case.segments["name"]
+    return Finding(
+        tables={f"sheet-{s}": strategy_sheet(case, design, segment=int(s)) for s in numbers},
+        quotes={f"sheet-{s}": {"segment": name} for s, name in zip(numbers, names, strict=True)},
+    )
+
+
+def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
+    """Write the sheet of one segment; every statement carries the numbers it rests on.
+
+    Columns: ``aspect`` (code), ``statement`` (phrase), ``rests_on`` (code).
+    """
+    about = case.segments.set_index("segment").loc[segment]
+    cells = design.table[design.table["segment"] == segment]
+    planned = cells[cells["planned"] > 0]
+    who = {
+        "customers": Number("", int(about["customers"]), "customers"),
+        "share": _share(about["customers"] / case.total),
+        "value_share": _share(about.get("value_share")),
+    }
+    rows, columns = [("who", _told("who", **who), "segments")], ["aspect", "statement", "rests_on"]
+    if planned.empty:
+        best = cells["expected_profit"].max()
+        why = "none-elsewhere" if best > 0 else "none-loses"
+        offer = ("offer", _told(why, best=_money(best)), "effects")
+        return pd.DataFrame([*rows, offer], columns=columns)
+    first = str(planned.groupby("product_id")["offers"].sum().idxmax())
+    known = case.catalogue.antecedents.get(first, ())
+    rules = [antecedent for scope, antecedent in known if scope in (0, segment)]
+    # Who holds all of a longer antecedent holds the shorter one inside it too.
+    rules = [a for a in rules if not any(set(b) < set(a) for b in rules)]
+    named = planned.assign(product=planned["product_id"].map(case.names))
+    of_first = planned[planned["product_id"] == first]
+    addressed = float(of_first.loc[of_first["holds"], "planned"].sum() / of_first["planned"].sum())
+    cited = rules if addressed >= 0.5 else []  # a message must fit most of those who get it
+    day, params = case.sources.as_of.isoformat(), case.params
+    need = "eligibility_rules" if rules else "eligibility"
+    timing = _told("timing", day=day, rest=params.cool_down, most=params.contact_limit)
+    rows += [
+        ("need", _need(case, segment, first, with_rules=bool(rules)), need),
+        ("positioning", _positioning(case, design, segment, first), "effects"),
+        ("products", _counts(named, "product", case), "plan"),
+        ("price", _price(planned, case), "plan_margins"),
+        ("channel", _counts(planned, "channel", case), "plan"),
+        ("timing", timing, "limits"),
+        ("message", _message(case, first, cited, addressed), "rules_plan" if cited else "plan"),
+        ("yardstick", _yardstick(case, design, segment), "plan"),
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _told(block: str, **quotes: Any) -> Phrase:
+    return Phrase(f"sheet.{block}", quotes)
+
+
+def _need(case: Case, segment: int, product: str, *, with_rules: bool) -> Phrase:
+    groups = case.groups
+    at = groups.segments.index(segment), slice(None), groups.products.index(product)
+    _, holding = counts = groups.eligible()[at]
+    eligible = int(counts.sum())
+    return _told(
+        "need",
+        eligible=Number("", eligible, "customers"),
+        product=case.names[product],
+        holding=_share(holding / eligible if with_rules else None),
+    )
+
+
+def _positioning(case: Case, design: Design, segment: int, product: str) -> Phrase:
+    """Mean effect of the product's offers here and elsewhere, through the channels planned."""
+    cells = design.table
+    inside = (cells["segment"] == segment).to_numpy()
+    offers = cells["product_id"] == product
+    used = cells.loc[offers & inside & (cells["planned"] > 0), "channel"]
+    of_product = np.where(offers & cells["channel"].isin(used), cells["eligible"], 0.0)
+    here, elsewhere = of_product * inside, of_product * ~inside
+    here /= here.sum()
+    quotes = {
+        "product": case.names[product],
+        "effect": Level("effect", case.evidence.kind),
+        "here": _mean_effect(design, here, case),
+    }
+    if not elsewhere.any():
+        return _told("positioning", **quotes)
+    elsewhere /= elsewhere.sum()
+    difference = float((here - elsewhere) @ cells["effect"].to_numpy())
+    below, above = design.effects.margins(here - elsewhere, case.params.confidence_level)
+    shown = difference + below > _ROUNDING or difference + above < -_ROUNDING
+    verdict = ("more" if difference > 0 else "less") if shown else "open"
+    quotes["elsewhere"] = _mean_effect(design, elsewhere, case)
+    return _told(f"positioning-{verdict}", **quotes)
+
+
+def _price(planned: pd.DataFrame, case: Case) -> Phrase:
+    offers = planned["offers"]
+    sales = float((offers * planned["effect"]).sum())
+    spend, margin = _spend_and_margin(planned)
+    if sales > 0 and case.evidence.outcome == "response":
+        sale = "sale-caused" if case.evidence.kind == "uplift" else "sale"
+        return _told(sale, costs=_money(spend / sales), brings=_money(margin / sales))
+    return _told("contacts", costs=_money(spend), brings=_money(margin))
+
+
+def _spend_and_margin(planned: pd.DataFrame) -> tuple[float, float]:
+    offers = planned["offers"]
+    margin = (offers * planned["effect"] * planned["margin"]).sum()
+    return float((offers * planned["cost"]).sum()), float(margin)
+
+
+def _message(case: Case, product: str, rules: list[tuple[str, ...]], addressed: float) -> Phrase:
+    names, name = case.product_names, case.names[product]
+    held = [Phrase("all-of", {"products": [names.get(p, p) for p in rule]}) for rule in rules]
+    if not held:
+        return _told("message", product=name)
+    return _told("message-refers", product=name, addressed=_share(addressed), held=held)
+
+
+def _yardstick(case: Case, design: Design, segment: int) -> Phrase:
+    cells = design.table
+    here = (cells["segment"] == segment).to_numpy()
+    weight = np.where(here, cells["offers"], 0.0)
+    spend, margin = _spend_and_margin(cells[here])
+    load = weight * cells["margin"].to_numpy()
+    margins = design.effects.margins(load, case.params.confidence_level)
+    profit = Number("", margin - spend, "currency", *ends(margin - spend, margins))
+    return _told(
+        f"yardstick-{case.evidence.kind}",
+        effect=_mean_effect(design, weight / max(weight.sum(), 1), case),
+        profit=Phrase("estimate", {"n": profit}),
+        assumed=case.assumed,
+    )
+
+
+def _counts(planned: pd.DataFrame, by: str, case: Case) -> Phrase:
+    """Offers by product or channel, and how many customers more are held out as control."""
+    offers = planned.groupby(by)["offers"].sum().sort_values(ascending=False)
+    n_control = int((planned["planned"] - planned["offers"]).sum())
+    least = case.params.min_group_size
+    enough = offers[offers >= least].items()
+    told = [{"name": name, "n": Number("", int(n), "count")} for name, n in enough]
+    control: Phrase | Number | None = Number("", n_control, "count") if n_control else None
+    if 0 < n_control < least:
+        control = Phrase("fewer", {"least": least})
+    return _told("offers", offers=told, control=control)
+
+
+def _mean_effect(design: Design, weight: np.ndarray, case: Case) -> Phrase:
+    mean = float(weight @ design.table["effect"])
+    margins = design.effects.margins(weight, case.params.confidence_level)
+    return Phrase("estimate", {"n": Number("", mean, case.unit, *ends(mean, margins))})
+
+
+def _share(value: float | None) -> Number:
+    return Number("", None if value is None or np.isnan(value) else float(value), "share")
+
+
+def _money(value: float) -> Number:
+    return Number("", float(value), "currency")

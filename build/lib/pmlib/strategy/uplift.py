@@ -1,0 +1,111 @@
+"""The uplift of an offer in every cell of a pilot with control, drawn from its posterior.
+
+An offer multiplies the odds of buying, so what cells have in common adds up on the scale of
+log-odds. A few outlying offers are what a plan lives on: heavy tails let them stand out, where a
+normal prior would pull them in and call its interval sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pmlib.inference.hierarchical import Term, sample_logits
+from pmlib.inference.means import effective_number
+from pmlib.strategy.evidence import CELL, Evidence
+
+# What the log-odds without an offer, and what an offer adds to them, have in common; each set of
+# columns is a term with a scale of its own. No term for the cell itself: with it every cell would
+# be free to follow its luck.
+BASE = (
+    ("product_id",),
+    ("segment",),
+    ("segment", "product_id"),
+    ("holds", "product_id"),
+    ("segment", "holds", "product_id"),
+)
+ADDED = (
+    ("product_id",),
+    ("segment",),
+    ("channel",),
+    ("segment", "holds"),
+    ("segment", "product_id"),
+    ("holds", "product_id"),
+    ("segment", "channel"),
+    ("segment", "holds", "product_id"),
+)
+
+# Scales of the priors, in log-odds: products may differ by a factor of e or more before an offer;
+# half of a factor of e is much for whatever else cells have in common.
+_OF_PRODUCTS, _OF_TERMS = 1.0, 0.5
+_OF_LEVEL, _OF_OFFER, _OF_HOLDING = 3.0, 2.0, 1.0
+
+_DRAWS, _WARM_UP = 1_000, 300
+_STREAM = 4007
+
+
+def draw_uplift(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.ndarray:
+    r"""Draw the uplift of all cells from their posterior, (draws, cells), sales a contact.
+
+    Of the controls of a segment, holding and product a binomial number buys, with log-odds
+    $\alpha$; of those offered through a channel one with $\alpha + \gamma$. Both are sums of
+    terms, `BASE` and `ADDED`, see `pmlib.inference.hierarchical`. Numbers are effective ones,
+    rates weighted. Controls that products share count once in all, not once a product.
+    """
+    groups = cells[CELL[:3]].drop_duplicates(ignore_index=True)
+    rows = pd.concat([cells, groups.assign(channel="")], ignore_index=True)
+    is_offer = np.arange(len(rows)) < len(cells)
+    sums = ["w", "w2", "wy"]
+    tallies = evidence.tallies.groupby([*CELL, "control"], as_index=False)[sums].sum()
+    counted = rows.assign(control=~is_offer).merge(tallies, on=[*CELL, "control"], how="left")
+    trials = effective_number(counted["w"], counted["w2"]).fillna(0.0).to_numpy()
+    rate = (counted["wy"] / counted["w"]).fillna(0.0).to_numpy()
+    if evidence.common_control:
+        sharing = (counted["w"] > 0).groupby(
+            [counted["control"], counted["segment"], counted["holds"]]
+        )
+        trials = trials / np.where(is_offer, 1, sharing.transform("sum").clip(lower=1))
+    # Sums of weights can differ in the last digits between runs; draws should not.
+    trials, successes = np.round(trials, 6), np.round(trials * rate, 6)
+    bought, asked = successes.sum() + 0.5, trials.sum() + 1
+    logits = sample_logits(
+        successes,
+        trials,
+        _terms(rows, is_offer, trials > 0),
+        centre=float(np.log(bought / (asked - bought))),
+        draws=_DRAWS,
+        warm_up=_WARM_UP,
+        seed=[seed, _STREAM],
+    )
+    chance = 1 / (1 + np.exp(-logits))
+    base = groups.assign(at=np.arange(len(cells), len(rows)))
+    return chance[:, is_offer] - chance[:, cells.merge(base, on=CELL[:3], how="left")["at"]]
+
+
+def _terms(rows: pd.DataFrame, is_offer: np.ndarray, seen: np.ndarray) -> list[Term]:
+    """The terms that the data can tell apart."""
+    holding = np.where(is_offer & rows["holds"], 0, -1)
+    terms = [
+        Term(np.zeros(len(rows), dtype=int), _OF_LEVEL, learnt=False),
+        Term(np.where(is_offer, 0, -1), _OF_OFFER, learnt=False),
+    ]
+    if len(np.unique(rows["holds"][seen])) > 1:
+        terms.append(Term(holding, _OF_HOLDING, learnt=False))
+    for shared, inside in ((BASE, np.ones(len(rows), dtype=bool)), (ADDED, is_offer)):
+        known: set[bytes] = set()
+        for columns in shared:
+            level = _levels(rows, columns, inside)
+            partition = pd.factorize(level[seen & inside])[0]
+            if partition.any() and partition.tobytes() not in known:
+                known.add(partition.tobytes())
+                scale = _OF_PRODUCTS if shared is BASE and columns == BASE[0] else _OF_TERMS
+                terms.append(Term(level, scale))
+    return terms
+
+
+def _levels(rows: pd.DataFrame, columns: Sequence[str], inside: np.ndarray) -> np.ndarray:
+    level = np.full(len(rows), -1)
+    level[inside] = rows[inside].groupby(list(columns), sort=False).ngroup()
+    return level

@@ -1,0 +1,309 @@
+"""A prepared study: its tables on disk, what a reader must know about them, and their check."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+
+from pmlib import canon, casebank, schema
+from pmlib.engine import Engine
+from pmlib.errors import StudyError
+from pmlib.files import read_json, write_json
+from pmlib.params import Parameters
+from pmlib.raw import fixed_width, inner, packed, signatures, statistical, workbooks
+from pmlib.studies import arms, asks, forms, queries, reading, servers, sources, words
+from pmlib.studies import ingest as ingestion
+from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
+from pmlib.studies.folders import folder_of, load_spec
+from pmlib.studies.spec import SPEC_FILE, StudySpec
+
+_MANIFEST = "study.json"
+_AS_DECLARED = ("title", "licence", "citation", "simulated", "currency", "value_is")
+
+KEPT = 8
+"""Sets of tables that a study keeps at least: going back to earlier settings costs nothing."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A further column of customers: its label and unit for readers, its role for methods.
+
+    Parameters
+    ----------
+    role : str
+        ``feature`` may form segments; ``descriptor`` describes and predicts, but forms no
+        segments; ``sensitive`` is kept for checks of fairness.
+    known_before_contact : bool
+        False for what is known only after the outcome: using it to predict is leakage.
+    """
+
+    label: str
+    unit: str = ""
+    role: str = "feature"
+    known_before_contact: bool = True
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel of contact: the cost of one contact (currency) and how many it can carry."""
+
+    name: str
+    cost: float
+    capacity: int | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study whose tables are there and keep their contracts.
+
+    Attributes
+    ----------
+    citation : str
+        Key of the bibliography, or empty.
+    as_of : datetime.date
+        The day as of which the bank is looked at. The tables hold what was known on it: it is the
+        last day the data know, or the earlier one that the parameter ``as_of`` asks for.
+    attributes, outcomes : mapping of str to Attribute
+        Further columns of `customers` and of `contacts`.
+    structural_pairs : tuple of pairs of str
+        The first product implies the second by construction.
+    notes : tuple of str
+        Sentences on the data as they came (partial files, duplicates), with counts.
+    sources : tuple of mappings
+        ``name, address, sha256, size`` of each raw file.
+    tables, rows : mapping
+        Canonical tables present, and the rows of each.
+    truth : pathlib.Path or None
+        Folder of the truth, simulated studies only.
+    fingerprint : str
+        Hash of all that the tables depend on.
+    overrides : mapping
+        Parameter values that study.yaml sets.
+    value_is : str
+        What the value of a contact is: ``margin``, or ``sales`` where margins are not known.
+    control : tuple of str
+        What the study itself calls the arms that the table of contacts calls ``control``.
+    """
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    citation: str
+    simulated: bool
+    as_of: dt.date
+    currency: str
+    attributes: Mapping[str, Attribute]
+    outcomes: Mapping[str, Attribute]
+    structural_pairs: tuple[tuple[str, str], ...]
+    channels: tuple[Channel, ...]
+    notes: tuple[str, ...]
+    sources: tuple[Mapping[str, Any], ...]
+    folder: Path
+    tables: Mapping[str, Path]
+    rows: Mapping[str, int]
+    truth: Path | None
+    fingerprint: str
+    overrides: Mapping[str, Any]
+    value_is: str = "margin"
+    control: tuple[str, ...] = ()
+
+    def has(self, *names: str) -> bool:
+        """Whether the study has all these canonical tables."""
+        return all(name in self.tables for name in names)
+
+    def scan(self, name: str, engine: Engine) -> nw.LazyFrame:
+        """Open a canonical table on an engine; StudyError where the study has no such table."""
+        if name not in self.tables:
+            raise StudyError(
+                "The study has no such table.",
+                where=f"study {self.name}",
+                rule=f"one of {', '.join(self.tables)}",
+                found=name,
+            )
+        return engine.scan(self.tables[name])
+
+
+def prepare(
+    name_or_folder: str | Path,
+    params: Parameters,
+    *,
+    mirror: str | Path | None = None,
+    progress: Progress | None = None,
+    confirmed: bool = True,
+) -> Study:
+    """Bring a study's canonical tables into being; at once when they are there already.
+
+    Parameters
+    ----------
+    name_or_folder : str or path
+        A study under ``data/``, or a folder with a study.yaml.
+    params : pmlib.params.Parameters
+        A simulated study is generated from its size, seed and world. From ``as_of``, where it is
+        earlier than the study's own, the tables are cut to what was known on that day, once, here.
+    mirror : str or path, optional
+        Folder of raw files; by default the environment's ``PMLIB_MIRROR``.
+    progress : callable, optional
+        Gets one line of text a step.
+    confirmed : bool
+        Refuse a draft whose guesses nobody has confirmed.
+
+    Raises
+    ------
+    StudyError
+        The study asks something, a raw file is missing, truncated or altered, the SQL fails, a
+        table breaks its contract, or ``as_of`` lies after what the data know, or before the first
+        customer. Tables of earlier runs stay as they were.
+    """
+    say = progress or (lambda _: None)
+    folder = folder_of(name_or_folder)
+    spec = load_spec(folder)
+    if params.as_of is not None and params.as_of > spec.as_of:
+        raise StudyError(
+            "The study knows nothing of that day.",
+            where="as_of",
+            rule=f"not after {spec.as_of}, the study's as_of",
+            found=str(params.as_of),
+            remedy="Choose an earlier day, or leave as_of at null.",
+        )
+    if confirmed:
+        asks.require_none(asks.open_asks(folder, (SPEC_FILE, *spec.tables.values())), folder)
+    where, own = mirror_folder(mirror), [source for source in spec.sources if not source.server]
+    found = [obtain(source, folder, mirror=where, progress=say) for source in own]
+    files = [file for of_source in found for file in of_source]
+    fingerprint = _fingerprint(spec, folder, files, params)
+    target = folder / "tables" / fingerprint
+    if not (target / _MANIFEST).is_file():
+        with writable(folder / "tables") as tables:
+            work = tables / f".{fingerprint}.{uuid.uuid4().hex[:8]}"
+            work.mkdir()
+            try:
+                _make(spec, folder, files, params, work, say)
+                _publish(work, target)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+            _prune(tables, target)
+    with suppress(OSError):  # a folder for reading only
+        (target / _MANIFEST).touch()  # used now
+    return _study(spec, folder, target, files, as_of=params.as_of or spec.as_of)
+
+
+def _make(
+    spec: StudySpec,
+    folder: Path,
+    files: list[RawFile],
+    params: Parameters,
+    work: Path,
+    say: Progress,
+) -> None:
+    """Make the tables in a folder aside, check them, and note what was seen."""
+    if spec.simulated:
+        say(f"simulating {params.n_customers:,} customers")
+        said: dict[str, Any] = {"notes": casebank.generate(params, work), "raw": []}
+    else:
+        say(f"reading {folder.name} into canonical tables")
+        said = ingestion.ingest(spec, folder, files, work)
+    rows = ingestion.validate(spec, _tables(work))
+    if (day := _earlier_day(spec, params)) is not None:
+        rows = ingestion.keep_known(_tables(work), day)
+    write_json({**said, "rows": rows}, work / _MANIFEST)
+
+
+def _earlier_day(spec: StudySpec, params: Parameters) -> dt.date | None:
+    """The day to cut the tables at; None where they are wanted as of the last day they know."""
+    return None if params.as_of == spec.as_of else params.as_of
+
+
+def _publish(work: Path, target: Path) -> None:
+    try:
+        work.rename(target)
+    except OSError:
+        if not (target / _MANIFEST).is_file():
+            raise  # else another process made the same tables meanwhile
+
+
+def _prune(tables: Path, made: Path) -> None:
+    """Delete tables that nobody used for a day, but for the last few."""
+    used = {path: path.stat().st_mtime for path in tables.glob(f"[!.]*/{_MANIFEST}")}
+    for manifest in sorted(used, key=lambda path: used[path])[:-KEPT]:
+        if manifest.parent != made and used[manifest] < time.time() - 24 * 3600:
+            shutil.rmtree(manifest.parent, ignore_errors=True)
+
+
+def _tables(folder: Path) -> dict[str, Path]:
+    paths = {name: folder / "tables" / f"{name}.parquet" for name in schema.TABLES}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
+def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Parameters) -> str:
+    """Hash what the tables depend on: the declaration, the SQL, the raw files, the code."""
+    parts = {file: _digest(folder / file) for file in (SPEC_FILE, *spec.tables.values())}
+    for number, file in enumerate(files):  # two files of different folders may have one name
+        parts[f"file {number} {file.path.name}"] = file.sha256
+    modules = (
+        ingestion, queries, sources, inner, packed, signatures, workbooks, statistical,
+        fixed_width, servers, reading, forms, words, arms, schema,
+    )  # fmt: skip
+    code = [Path(str(module.__file__)) for module in modules]
+    if spec.simulated:
+        code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
+        settings = {name: getattr(params, name) for name in casebank.PARAMETERS}
+        parts["parameters"] = json.dumps(settings, sort_keys=True, default=str)
+    if (day := _earlier_day(spec, params)) is not None:
+        parts["as_of"] = str(day)
+        code += sorted(Path(str(canon.__file__)).parent.glob("*.py"))
+    parts |= {f"code {path.parent.name}/{path.name}": _digest(path) for path in code}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digest(path: Path) -> str:
+    # A missing SQL file is reported where it is read.
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _study(
+    spec: StudySpec, folder: Path, target: Path, files: list[RawFile], *, as_of: dt.date
+) -> Study:
+    manifest = read_json(target / _MANIFEST)
+    truth = target / "truth"
+    return Study(
+        **{name: getattr(spec, name) for name in _AS_DECLARED},
+        as_of=as_of,
+        name=folder.name,
+        description=" ".join([spec.description.strip(), *manifest["notes"]]),
+        attributes={name: Attribute(**a.model_dump()) for name, a in spec.attributes.items()},
+        outcomes={name: Attribute(**a.model_dump()) for name, a in spec.outcomes.items()},
+        structural_pairs=tuple((first, second) for first, second in spec.structural_pairs),
+        channels=tuple(Channel(**channel.model_dump()) for channel in spec.channels),
+        control=tuple(spec.control or ()),
+        notes=tuple(manifest["notes"]),
+        sources=tuple(
+            {
+                "name": file.source.file if file.packed else file.path.name,
+                "address": file.source.url or "",
+                "sha256": file.sha256,
+                "size": file.size,
+            }
+            for file in files
+        ),
+        folder=folder,
+        tables=_tables(target),
+        rows=manifest["rows"],
+        truth=truth if truth.is_dir() else None,
+        fingerprint=target.name,
+        overrides=dict(spec.parameters),
+    )
+
+
+# --- the check ----------------------------------------------------------------------------------

@@ -1,0 +1,93 @@
+"""Data frames as HTML tables: escaped, aligned, with units; nothing is computed here."""
+
+from __future__ import annotations
+
+import html
+import math
+
+import pandas as pd
+
+from pmlib.errors import StudyError
+from pmlib.texts import Look
+
+
+def to_html(frame: pd.DataFrame, look: Look) -> str:
+    """Write a data frame as an accessible HTML table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The rows to show, in words (`Look.worded`); the index is not shown. The first column heads
+        each row.
+    look : pmlib.texts.Look
+        Headings, units and decimals of its columns.
+
+    Returns
+    -------
+    str
+        A ``<table>`` element. Numbers carry their raw value in ``data-value``.
+
+    Raises
+    ------
+    StudyError
+        The catalogue lacks a column, or names one to filter by that the frame lacks.
+
+    Examples
+    --------
+    >>> from pmlib.texts import open_language
+    >>> look = Look(open_language("en"), "strategy_design", "tbl-offer-rates")
+    >>> print(to_html(pd.DataFrame({"group": ["female"], "rate": [0.5]}), look))
+    <table>
+    <thead><tr><th scope="col">Group</th><th scope="col" class="num">Rate</th></tr></thead>
+    <tbody>
+    <tr><th scope="row">female</th><td class="num" data-value="0.5">50.0&nbsp;%</td></tr>
+    </tbody>
+    </table>
+    """
+    unknown = set(look.filters) - set(frame.columns)
+    if unknown:
+        raise StudyError(
+            "A table is to be filtered by columns that it does not have.",
+            where=f"{look.label}: {', '.join(sorted(unknown))}",
+            found=", ".join(map(str, frame.columns)),
+        )
+    columns = {name: look.column(name) for name in frame.columns}
+    numeric = {
+        column
+        for column in frame.columns
+        if pd.api.types.is_numeric_dtype(frame[column])
+        and not pd.api.types.is_bool_dtype(frame[column])
+    }
+    # Counts that carry a gap (a suppressed cell) arrive as floats; they are whole all the same.
+    whole = {
+        column: 0
+        for column in numeric
+        if not columns[column].get("unit") and (frame[column].dropna() % 1 == 0).all()
+    }
+    stated = {name: int(own["decimals"]) for name, own in columns.items() if "decimals" in own}
+    decimals = {**whole, **stated}
+    heads = []
+    for column in frame.columns:
+        attributes = ' class="num"' if column in numeric else ""
+        attributes += ' data-filter="list"' if column in look.filters else ""
+        heads.append(f'<th scope="col"{attributes}>{html.escape(look.heading(column))}</th>')
+    lines = [
+        '<table class="pm-sortable">' if look.sortable else "<table>",
+        f"<thead><tr>{''.join(heads)}</tr></thead>",
+        "<tbody>",
+    ]
+    for row in frame.itertuples(index=False, name=None):
+        cells = []
+        for position, (column, value) in enumerate(zip(frame.columns, row, strict=True)):
+            shown = html.escape(look.cell(column, value, decimals.get(column)))
+            shown = shown.replace("\u00a0", "&nbsp;")
+            attributes = ""
+            if column in numeric:
+                raw = "" if value is None or math.isnan(value) else f"{value:.12g}"
+                attributes = f' class="num" data-value="{raw}"'
+            elif position == 0:
+                cells.append(f'<th scope="row">{shown}</th>')
+                continue
+            cells.append(f"<td{attributes}>{shown}</td>")
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return "\n".join([*lines, "</tbody>", "</table>"])

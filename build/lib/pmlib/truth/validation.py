@@ -1,0 +1,201 @@
+"""Many simulated banks, the whole chain on each: what the methods find, miss and imagine.
+
+``make validate`` repeats `chain` over seeds and worlds and keeps the table that the report's
+appendix shows; with an interval beside each mean, for a simulation is a sample too.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
+
+from pmlib import casebank, evaluation, strategy, studies
+from pmlib.files import written_whole
+from pmlib.inference.means import student_quantile
+from pmlib.inference.proportions import wilson
+from pmlib.params import PROJECT, Parameters
+from pmlib.truth.campaign import potential_outcomes, true_effects
+from pmlib.truth.chain import Chain, chain
+from pmlib.truth.coverage import coverage
+from pmlib.truth.offers import compare_with_oracle, intervals_held
+
+WORLDS = ("default", "null", "hard")
+TABLE = PROJECT / "reports" / "frame" / "validation.csv"
+"""The kept results, shown in the report's appendix."""
+
+MEASURES = (
+    "segments_found", "right_number", "ari", "rule_recall", "rules_surviving", "any_rule",
+    "false_rules", "planned_customers", "share_combined", "share_segments", "share_rules",
+    "covers_plan", "sheets_covered", "cells_covered",
+    "covers_more_than_segments", "covers_more_than_rules", "covers_response", "covers_profit",
+)  # fmt: skip
+"""What is measured on a bank; a `coverage` row is named by its quantity. The texts have words."""
+
+EXPECTED = {
+    ("default", "segments_found"): "6",
+    ("default", "right_number"): "most",
+    ("default", "ari"): "at_least_0.9",
+    ("default", "rule_recall"): "at_least_0.9",
+    ("default", "false_rules"): "at_most_0.05",
+    ("default", "covers_plan"): "at_least_0.93",
+    ("default", "sheets_covered"): "at_least_0.93",
+    ("default", "cells_covered"): "at_least_0.93",
+    ("default", "covers_more_than_segments"): "at_least_0.93",
+    ("default", "covers_more_than_rules"): "at_least_0.93",
+    ("null", "segments_found"): "1",
+    ("null", "right_number"): "at_least_0.95",
+    ("null", "rules_surviving"): "0",
+    ("null", "any_rule"): "at_most_0.05",
+    ("null", "planned_customers"): "0",
+}
+"""What must hold, by world and measure; coverage should be 0.93 to 0.97; the rest is reported."""
+
+YES_OR_NO = ("right_number", "any_rule", *(name for name in MEASURES if name.startswith("covers_")))
+"""Measures that hold or do not hold on a bank; their mean is a share."""
+
+COVERAGE = "coverage"
+"""The rows that count how often intervals hold the truth, kept beside the worlds."""
+
+
+def measure(params: Parameters) -> dict[str, float]:
+    """Run the chain on one simulated bank and compare each finding with the truth.
+
+    Gives `MEASURES`; a measure that this bank cannot show is left out.
+    """
+    with chain(params) as bank:
+        k = bank.kinds["segment"].nunique()
+        measured = {
+            "segments_found": float(k),
+            "right_number": float(k == (1 if params.world == "null" else 6)),
+            "rules_surviving": float(len(bank.check.table)),
+            "any_rule": float(len(bank.check.table) > 0),
+            "planned_customers": float(bank.plan["customer_id"].nunique()),
+        }
+        if len(bank.check.table):
+            measured["false_rules"] = float((~bank.check.table["true"]).mean())
+        if len(bank.check.of("planted")):
+            measured["rule_recall"] = float(bank.check.of("planted")["found"].mean())
+        if params.world != "null":
+            measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
+            comparison = strategy.compare(bank.case)
+            assert isinstance(comparison, strategy.Comparison)
+            truth = compare_with_oracle(bank.case, bank.design, comparison)
+            for policy, share in truth.table.set_index("policy")["share"].items():
+                if f"share_{policy}" in MEASURES:
+                    measured[f"share_{policy}"] = float(share)
+            for row in truth.of("true-differences").itertuples():
+                measured[f"covers_more_than_{row.policy}"] = float(row.covered)
+            measured |= intervals_held(bank.case, bank.design)
+        if len(bank.plan):
+            measured |= _field(bank)
+        return measured
+
+
+def _field(bank: Chain) -> dict[str, float]:
+    """Send the plan into the simulated field and see whether the intervals hold the truth."""
+    field = casebank.field_test(bank.study, bank.plan, seed=bank.params.seed)
+    field["channel"] = bank.plan["channel"].to_numpy()
+    truth = true_effects(field, potential_outcomes(bank.study, field))
+    effects = evaluation.intention_to_treat(field, confidence_level=bank.params.confidence_level)
+    rows = effects.table.set_index("outcome")
+    return {
+        name: float(rows.loc[key, "low"] <= truth[f"effect_{key}"] <= rows.loc[key, "high"])
+        for name, key in (("covers_response", "responded"), ("covers_profit", "profit"))
+    }
+
+
+def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
+    """Repeat one bank's campaign many times and count the intervals that hold the truth.
+
+    So many campaigns with the true effects, and as many with none. Columns: ``world`` (`COVERAGE`),
+    ``measure, mean, low, high, banks`` (campaigns).
+    """
+    with chain(params) as bank:
+        gain = bank.design.table.set_index("cell")["expected_profit"]
+        population = potential_outcomes(bank.study, bank.plan).assign(
+            **bank.plan[["customer_id", "cell", "segment"]], score=bank.plan["cell"].map(gain)
+        )
+    null = population.assign(p1=population["p0"])
+    tables = []
+    for label, people in (("", population), ("_without_effect", null)):
+        table = coverage(people, campaigns=campaigns, seed=params.seed)
+        tables.append(table.assign(world=COVERAGE, measure=table["quantity"] + label))
+    names = {"covered": "mean", "campaigns": "banks"}
+    columns = ["world", "measure", "mean", "low", "high", "banks"]
+    return pd.concat(tables).rename(columns=names)[columns]
+
+
+def _interval(name: str, values: pd.Series) -> tuple[float, float]:
+    """95 % interval of a mean: Wilson's of a share [@wilson1927probable], otherwise Student's."""
+    if name in YES_OR_NO:
+        low, high = wilson([values.sum()], [len(values)])
+        return low[0], high[0]
+    half = student_quantile(0.95, len(values) - 1) * values.sem() if len(values) > 1 else np.nan
+    return values.mean() - half, values.mean() + half
+
+
+def validate(
+    worlds: Sequence[str],
+    *,
+    seeds: Iterable[int],
+    settings: Mapping[str, Any],
+    processes: int = 2,
+    progress: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Run the chain on many banks, one a world and seed, with further parameters as `settings`.
+
+    `progress` gets one line of text a bank. Columns: ``world, measure, mean, low, high, banks``.
+    """
+    banks = [Parameters(world=world, seed=seed, **settings) for world in worlds for seed in seeds]
+    say = progress or (lambda _: None)
+    rows = []
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for params, measured in zip(banks, pool.map(measure, banks), strict=True):
+            say(f"{params.world} {params.seed}: " + ", ".join(
+                f"{name} {value:.3g}" for name, value in measured.items()))  # fmt: skip
+            rows += [(params.world, name, value) for name, value in measured.items()]
+    frame = pd.DataFrame(rows, columns=["world", "measure", "value"])
+    found = frame.groupby(["world", "measure"], sort=False)["value"]
+    return pd.DataFrame(
+        [(*of, values.mean(), *_interval(of[1], values), len(values)) for of, values in found],
+        columns=["world", "measure", "mean", "low", "high", "banks"],
+    )
+
+
+@click.command()
+@click.option("--banks", default=20, show_default=True, help="Banks in each world.")
+@click.option("--campaigns", default=500, show_default=True, help="Campaigns for coverage.")
+@click.option("--customers", default=20_000, show_default=True, help="Customers of a bank.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=TABLE)
+def main(banks: int, campaigns: int, customers: int, out: Path) -> None:
+    """Simulate banks, analyse each, and write how the findings compare with the truth."""
+    started = time.monotonic()
+    overrides = studies.load_spec("casebank").parameters
+    settings = {**overrides, "n_customers": customers, "n_months": 12, "n_bootstrap": 20}
+    table = pd.concat(
+        [
+            validate(WORLDS, seeds=range(1, banks + 1), settings=settings, progress=click.echo),
+            interval_coverage(Parameters(seed=1, **settings), campaigns=campaigns),
+        ]
+    )
+    table["expected"] = [
+        "0.93_to_0.97" if world == COVERAGE else EXPECTED.get((world, name), "")
+        for world, name in zip(table["world"], table["measure"], strict=True)
+    ]
+    with written_whole(out) as aside:
+        table.to_csv(aside, index=False, float_format="%.4g", lineterminator="\n")
+    click.echo(f"{out}  ({time.monotonic() - started:.0f} s)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
