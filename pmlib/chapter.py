@@ -25,6 +25,7 @@ from pmlib.figures.style import Drawing, to_svg
 from pmlib.files import folder_written_whole, read_frame, read_json, write_frame, write_json
 from pmlib.markup import caption_html
 from pmlib.numbers import DIGITS, Fact, Finding, Number, Phrase, from_records, to_records
+from pmlib.owner import joined, require_run
 from pmlib.tables import to_html
 from pmlib.texts import PAGE, Look, Words, open_language
 
@@ -276,7 +277,11 @@ class Chapter:
             absent finding has, is not written.
         """
         public, secret = self.run / "artifacts" / self.name, self.run / "private" / self.name
-        with folder_written_whole(secret) as hidden, folder_written_whole(public) as shown:
+        with (
+            joined(self.run),
+            folder_written_whole(secret) as hidden,
+            folder_written_whole(public) as shown,
+        ):
             for name, table in _present(private):
                 path = hidden / f"{name}.parquet"
                 if not isinstance(table, pd.DataFrame):
@@ -288,6 +293,7 @@ class Chapter:
             for name, value in (values or {}).items():
                 write_json(value, shown / f"{name}.json")
             write_json(to_records(self._recorded.values()), shown / "numbers.json")
+            require_run()  # nothing is published for a run that was killed meanwhile
 
     def _earlier(self) -> dict[str, Number | Fact]:
         """Numbers and facts of the chapters before this one."""

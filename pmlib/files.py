@@ -83,6 +83,15 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def clear(folder: Path) -> None:
+    """Delete what processes that were killed left half-written in a folder and its folders."""
+    for aside in [*folder.rglob(".*.partial"), *folder.rglob(".*.earlier")]:
+        if aside.is_dir():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.unlink(missing_ok=True)
+
+
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a data frame as Parquet; tuples become lists, the index is left out.
 

@@ -37,7 +37,7 @@ class Journal:
     """
 
     def __init__(self, request: Request) -> None:
-        self._out = request.out
+        self._out, self._request = request.out, request
         self._path = request.out / "run.json"
         earlier = read_json(self._path) if self._path.is_file() else {}
         self.content: dict[str, Any] = {
@@ -57,21 +57,39 @@ class Journal:
         return record.get("key") == key and record["outputs"] == outputs_digest(self._out, chapter)
 
     def require(self, chapter: str) -> None:
-        """Refuse, by StudyError, to go on without a chapter that was not finished here."""
-        if chapter not in self.content["stages"]:
+        """Refuse, by StudyError, to go on from a chapter not finished here, or made otherwise."""
+        record = self.content["stages"].get(chapter, {})
+        if not record or record["outputs"] != outputs_digest(self._out, chapter):
             raise StudyError(
-                "An earlier chapter has not been run here.",
+                "An earlier chapter has not been run here, or its files were changed.",
                 where=str(self._out),
                 rule="--from-stage starts after chapters whose artefacts are there",
-                found=f"no finished stage {chapter}",
+                found=f"{'changed files of' if record else 'no finished'} stage {chapter}",
+                remedy="Leave --from-stage out: what is up to date is not run again.",
+            )
+        asked = _made_with(self._request, chapter)
+        other = [
+            f"{name} {_shown(record['made_with'].get(name))}, now {_shown(asked.get(name))}"
+            for name in sorted(asked | record["made_with"])
+            if record["made_with"].get(name) != asked.get(name)
+        ]
+        if other:
+            raise StudyError(
+                "An earlier chapter was made with other settings.",
+                where=f"{self._out}: {chapter}",
+                rule="--from-stage starts after chapters made with the parameters of this run",
+                found="; ".join(other),
                 remedy="Leave --from-stage out: what is up to date is not run again.",
             )
 
     def add_stage(self, chapter: str, key: str, seconds: float) -> None:
         """Record a finished stage."""
-        outputs = outputs_digest(self._out, chapter)
-        record = {"key": key, "outputs": outputs, "seconds": round(seconds, 2)}
-        self.content["stages"][chapter] = record
+        self.content["stages"][chapter] = {
+            "key": key,
+            "outputs": outputs_digest(self._out, chapter),
+            "made_with": _made_with(self._request, chapter),
+            "seconds": round(seconds, 2),
+        }
         self.write()
 
     def report_key(self) -> str:
@@ -86,14 +104,14 @@ class Journal:
         )
 
     def has_report(self, key: str) -> bool:
-        """Whether the report was built with this key and is still as it was built."""
-        path, record = self._out / "report.html", self.content["report"]
-        return record.get("key") == key and path.is_file() and record["sha256"] == file_digest(path)
+        """Whether the report was built with this key, and all of it is still as it was built."""
+        record = self.content["report"]
+        return record.get("key") == key and record["outputs"] == _report_digest(self._out)
 
-    def add_report(self, key: str, path: Path, seconds: float) -> None:
+    def add_report(self, key: str, seconds: float) -> None:
         """Record the report; the run is complete."""
-        record = {"key": key, "sha256": file_digest(path), "seconds": round(seconds, 2)}
-        self.content["report"] = record
+        outputs = _report_digest(self._out)
+        self.content["report"] = {"key": key, "outputs": outputs, "seconds": round(seconds, 2)}
 
     def write(self) -> None:
         """Write ``run.json``."""
@@ -122,6 +140,12 @@ def stage_key(request: Request, chapter: str) -> str:
     )
 
 
+def _made_with(request: Request, chapter: str) -> dict[str, Any]:
+    """What a person chose of all that a stage depends on."""
+    data = {"study": request.study["name"], "data": request.study["fingerprint"]}
+    return {**data, "engine": request.engine, **request.chapter_values(chapter)}
+
+
 def _texts(language: str, *names: str) -> list[Path]:
     """Text files of a language: those with some names and what all share, or all of them."""
     shared = ("catalogue", "report")
@@ -138,6 +162,13 @@ def outputs_digest(out: Path, chapter: str) -> str:
     """Digest of all that a chapter left: artefacts and the executed notebook."""
     notebooks = (out / "notebooks").glob(f"*_{chapter}.ipynb")
     return _digest(_contents(out, [*_artifacts(out, chapter), *notebooks]))
+
+
+def _report_digest(out: Path) -> str:
+    """Digest of the report and of what is written beside it."""
+    files = [path for name in ("tables", "figures") for path in (out / name).rglob("*")]
+    files += [out / "report.html", out / "results.json"]
+    return _digest(_contents(out, [path for path in files if path.is_file()]))
 
 
 def _artifacts(out: Path, chapter: str) -> list[Path]:
@@ -188,6 +219,10 @@ def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that results depend on."""
     python = ".".join(map(str, sys.version_info[:3]))
     return {"python": python} | {name: metadata.version(name) for name in LIBRARIES}
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def file_digest(path: Path) -> str:

@@ -8,18 +8,20 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from pmlib import params
 from pmlib.errors import StudyError
-from pmlib.files import read_json, write_json
+from pmlib.files import clear, read_json, write_json
+from pmlib.owner import mark, owned
 from pmlib.params import PROJECT
 from pmlib.runner.journal import Journal, stage_key
 from pmlib.runner.request import Request
-from pmlib.runner.stage import Failure, StageError, Task, execute
+from pmlib.runner.stage import KILLED, Failure, StageError, Task, execute, kill_children
 
 # No more than two stages are independent of each other (profiling and segmentation).
 WORKERS = 2
@@ -38,15 +40,18 @@ def run(request: Request, *, echo: Callable[[str], None]) -> Path | None:
     """Execute the stages of a request, merge their numbers and build the report.
 
     `echo` receives one line a stage. Gives the report's path, or None when the request stops before
-    the last chapter. Raises StudyError where the run folder cannot be written, or an earlier
-    chapter's artefacts are missing; StageError where a notebook stopped with an error.
+    the last chapter. Raises StudyError where the run folder cannot be written, another run works in
+    it, or an earlier chapter's artefacts are missing or were made otherwise; StageError where a
+    notebook stopped with an error.
     """
     require_writable(request.out)
-    journal = Journal(request)
-    for chapter in request.earlier:
-        journal.require(chapter)
-    run_stages(request, journal, echo=echo)
-    return finish(request, journal, echo=echo) if request.is_whole else None
+    with owned(request.out):
+        clear(request.out)
+        journal = Journal(request)
+        for chapter in request.earlier:
+            journal.require(chapter)
+        run_stages(request, journal, echo=echo)
+        return finish(request, journal, echo=echo) if request.is_whole else None
 
 
 def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None]) -> None:
@@ -68,7 +73,13 @@ def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None
                     running[submit(execute, _task(request, chapter))] = chapter, key
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 chapter, key = running.pop(future)
-                seconds, failure = future.result()
+                try:
+                    seconds, failure = future.result()
+                except (BrokenProcessPool, OSError) as error:
+                    why = KILLED if isinstance(error, BrokenProcessPool) else str(error)
+                    lost = request.out / "failed" / request.notebook(chapter).name
+                    failure = Failure("not known", why, lost, mendable=True)
+                    raise StageError(request.study["name"], chapter, failure) from None
                 if failure is None:
                     journal.add_stage(chapter, key, seconds)
                     echo(f"{chapter:<22} {seconds:6.1f} s")
@@ -93,7 +104,7 @@ def finish(request: Request, journal: Journal, *, echo: Callable[[str], None]) -
         journal.write()  # the report shows the study and the parameters of run.json
         path = build_report(request.out)
         seconds = time.perf_counter() - started
-        journal.add_report(key, path, seconds)
+        journal.add_report(key, seconds)
         line = f"{seconds:6.1f} s"
     journal.content["complete"] = True
     journal.write()
@@ -162,7 +173,7 @@ def _task(request: Request, chapter: str) -> Task:
         run=request.out,
         project=PROJECT,
         parameters=where | request.chapter_values(chapter),
-        environment=ENVIRONMENT,
+        environment=ENVIRONMENT | mark(),
     )
 
 
@@ -187,26 +198,3 @@ def _processes() -> Iterator[Callable[..., Future[Any]]]:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
-
-
-def kill_children() -> None:
-    """End every process that this one started, with all that those started."""
-    import psutil
-
-    halted: dict[int, psutil.Process] = {}
-    found = True
-    while found:  # a process halted first cannot start another one while its children are sought
-        found = False
-        for child in psutil.Process().children(recursive=True):
-            try:
-                # multiprocessing's own bookkeeper ends by itself, and complains when killed.
-                if child.pid not in halted and "resource_tracker" not in " ".join(child.cmdline()):
-                    child.suspend()
-                    halted[child.pid] = child
-                    found = True
-            except psutil.NoSuchProcess:
-                continue
-    for child in halted.values():
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
-    psutil.wait_procs(list(halted.values()), timeout=10)

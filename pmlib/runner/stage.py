@@ -10,9 +10,17 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pmlib.owner import end_with_parent, require_run
+
+KILLED = (
+    "its process was killed, by a person or by the system for want of memory; what was finished "
+    "is kept, and the next run goes on from there"
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     """
     import nbformat
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
@@ -78,6 +87,7 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     # It warns of every parameter that may be None, which it does not know how to read.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     started = time.perf_counter()
+    end_with_parent(kill_children)
     os.environ.update(task.environment)
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(task.project), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -104,9 +114,12 @@ def execute(task: Task) -> tuple[float, Failure | None]:
         )
     except PapermillExecutionError as error:
         heading = _heading(nbformat.read(failed, as_version=4))
-        mendable = error.ename == "StudyError"
-        message = error.evalue if mendable else f"{error.ename}: {error.evalue}"
+        mendable = error.ename in {"StudyError", "OSError", "MemoryError"}
+        message = error.evalue if error.ename == "StudyError" else f"{error.ename}: {error.evalue}"
         failure = Failure(f"In [{error.exec_count}], {heading}", message, failed, mendable)
+    except DeadKernelError:
+        heading = _heading(nbformat.read(failed, as_version=4))
+        failure = Failure(heading, KILLED, failed, mendable=True)
     else:
         if not saved.exists() or saved.stat().st_mtime_ns == before:
             failure = Failure("the last", "the notebook did not save its artefacts", failed)
@@ -133,10 +146,11 @@ def _own_kernel() -> type:
 
 
 def _heading(notebook: Any) -> str:
-    """The last Markdown heading before the cell that failed."""
+    """The last Markdown heading before the cell that failed, or whose kernel died."""
     heading = "before the first heading"
     for cell in notebook.cells:
-        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+        stopped = cell.metadata.get("papermill", {}).get("status") in {"failed", "running"}
+        if stopped or any(o.output_type == "error" for o in cell.get("outputs", [])):
             break
         if cell.cell_type == "markdown" and "papermill-error-cell-tag" not in cell.metadata.tags:
             for line in cell.source.splitlines():
@@ -171,7 +185,31 @@ def _publish(executed: Path, task: Task) -> None:
     )
     target = task.run / "notebooks" / executed.name
     target.parent.mkdir(exist_ok=True)
-    aside = target.with_suffix(".partial")
+    aside = target.with_name(f".{target.name}.partial")
     nbformat.write(notebook, aside)
+    require_run()
     aside.replace(target)
     executed.unlink()
+
+
+def kill_children() -> None:
+    """End every process that this one started, with all that those started."""
+    import psutil
+
+    halted: dict[int, psutil.Process] = {}
+    found = True
+    while found:  # a process halted first cannot start another one while its children are sought
+        found = False
+        for child in psutil.Process().children(recursive=True):
+            try:
+                # multiprocessing's own bookkeeper ends by itself, and complains when killed.
+                if child.pid not in halted and "resource_tracker" not in " ".join(child.cmdline()):
+                    child.suspend()
+                    halted[child.pid] = child
+                    found = True
+            except psutil.NoSuchProcess:
+                continue
+    for child in halted.values():
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(list(halted.values()), timeout=10)

@@ -1,0 +1,132 @@
+"""One folder, one owner: two runs never work in one folder, and one that is gone writes no more."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from threading import Thread
+
+import filelock
+import psutil
+
+from pmlib.errors import StudyError
+
+LOCK = ".lock"
+"""Lock file of a folder that is worked in; it tells who does."""
+
+RUN = "PMLIB_RUN"
+"""Environment variable by which the processes of a run know it: its process and when it began."""
+
+
+@contextmanager
+def owned(folder: Path, *, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Work in a folder alone, while the block lasts.
+
+    The lock is the operating system's: it ends with the process that holds it, however that ends.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing.
+    waiting : callable, optional
+        Wait for the other process to end, after telling this function who it is; without one the
+        folder is refused at once.
+
+    Raises
+    ------
+    StudyError
+        Another process works in the folder, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(
+            folder / LOCK, timeout=0, preserve_lock_file=True, on_acquired=_sign
+        )
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            other = (folder / LOCK).read_text(encoding="utf-8") or "one that has just begun"
+            if waiting is None:
+                raise StudyError(
+                    "Another run works in this folder.",
+                    where=str(folder),
+                    rule="one run at a time",
+                    found=other,
+                    remedy="Wait until it has ended, or choose another folder with --out.",
+                ) from None
+            waiting(f"waiting for {other}, which works in {folder.name}")
+            lock.acquire(timeout=-1)
+    except OSError as error:
+        raise StudyError(
+            "The folder cannot be written.",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="Free space, or choose a folder you may write to.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sign(descriptor: int) -> None:
+    now = dt.datetime.now().astimezone().isoformat(" ", "seconds")
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"process {os.getpid()} on {platform.node()} since {now}".encode())
+
+
+def mark() -> dict[str, str]:
+    """Environment of the processes that work for this one."""
+    process = psutil.Process()
+    return {RUN: f"{process.pid} {process.create_time()}"}
+
+
+def require_run() -> None:
+    """Refuse, by StudyError, to go on for a run that has ended; nothing where no run began this."""
+    if RUN not in os.environ:
+        return
+    number, began = os.environ[RUN].split()
+    try:
+        alive = psutil.Process(int(number)).create_time() == float(began)
+    except psutil.NoSuchProcess:
+        alive = False
+    if not alive:
+        raise StudyError(
+            "The run that this process works for has ended.",
+            found=f"no process {number} of that run",
+            remedy="Nothing was written. Start the run again.",
+        )
+
+
+def joined(folder: Path) -> AbstractContextManager[None]:
+    """Write into a run's folder: for the run that works there, or else alone.
+
+    Raises
+    ------
+    StudyError
+        That run has ended, or another one works in the folder.
+    """
+    require_run()
+    return nullcontext() if RUN in os.environ else owned(folder)
+
+
+def end_with_parent(end: Callable[[], None]) -> None:
+    """Let this worker process end as soon as the one that started it is gone.
+
+    `end` is called before, to take along what the worker has started.
+    """
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=partial(_watch, parent.sentinel, end), daemon=True).start()
+
+
+def _watch(parent: int, end: Callable[[], None]) -> None:
+    connection.wait([parent])
+    end()
+    os._exit(1)
