@@ -22,8 +22,15 @@ from pmlib.params import CHAPTERS, PROJECT, Parameters
 from pmlib.report import appendix
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.export import export
+from pmlib.report.hypotheses import hypotheses
 from pmlib.report.numbering import Part, Say, Target, assemble
-from pmlib.report.parts import chapter_exporter, frame_part, frame_table, read_chapter
+from pmlib.report.parts import (
+    chapter_exporter,
+    frame_part,
+    frame_table,
+    framework_figure,
+    read_chapter,
+)
 from pmlib.schema import TABLES
 from pmlib.texts import PAGE, Language, open_language
 
@@ -32,7 +39,7 @@ FRAME = PROJECT / "reports" / "frame"
 
 BEFORE = ("introduction", "theory")
 AFTER = ("safeguards", "conclusion")
-APPENDICES = ("parameters", "dictionary", "provenance", "numbers")
+APPENDICES = ("notation", "parameters", "dictionary", "provenance", "numbers")
 VALIDATION = "validation"
 """Appendix of simulated studies: the kept table of ``make validate``."""
 
@@ -40,8 +47,8 @@ VALIDATION = "validation"
 def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     """Build ``report.html`` of a run, and its folders ``tables`` and ``figures``.
 
-    The same run gives the same bytes: of ``run.json`` only the study and the parameters are read,
-    never times or versions.
+    The same run gives the same bytes: of ``run.json`` the study, the parameters and the program are
+    read, never times or versions of libraries.
 
     Parameters
     ----------
@@ -79,22 +86,29 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     chapters = [read(_notebook(run_dir, c), declared=language.labels(c)) for c in CHAPTERS]
     bibliography = Bibliography(frame / "references.bib")
     recorded = from_records(records)
-    known = {found.key: found for found in recorded} | {
-        "study": study,
-        "simulated": study["simulated"],
-        "sales": study["value_is"] == "sales",
-        "recorded": {table: table in study["tables"] for table in TABLES},
-        "default_world": parameters.world == "default",
-        "settings": appendix.settings(parameters),
-        "channels": appendix.channels(study),
-        "customers": Number("", study["rows"]["customers"], "customers"),
-        "parameters": appendix.parameter_table(parameters, language),
-        "dictionary": appendix.dictionary_table(study),
-        "sources": appendix.source_table(study),
-        "headline": appendix.headline_table(records, language, currency),
-        "validation": appendix.validation_tables(frame) if study["simulated"] else {},
-        "table": frame_table(language, currency),
-    }
+    chosen: dict[str, Any] = {found.key: found for found in recorded}
+    known = (
+        chosen
+        | hypotheses(chosen)
+        | {
+            "study": study,
+            "program": dict.fromkeys(("version", "commit", "day")) | run.get("program", {}),
+            "simulated": study["simulated"],
+            "sales": study["value_is"] == "sales",
+            "recorded": {table: table in study["tables"] for table in TABLES},
+            "default_world": parameters.world == "default",
+            "settings": appendix.settings(parameters),
+            "channels": appendix.channels(study),
+            "customers": Number("", study["rows"]["customers"], "customers"),
+            "parameters": appendix.parameter_table(parameters, language),
+            "dictionary": appendix.dictionary_table(study),
+            "sources": appendix.source_table(study),
+            "headline": appendix.headline_table(records, language, currency),
+            "validation": appendix.validation_tables(frame) if study["simulated"] else {},
+            "table": frame_table(language, currency),
+        }
+    )
+    known["framework"] = framework_figure(language, known, currency=currency)
 
     def part(name: str, kind: Literal["chapter", "appendix", "unnumbered"]) -> Part:
         return frame_part(name, kind, language, known, currency=currency)

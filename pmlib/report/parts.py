@@ -16,10 +16,11 @@ from nbconvert import HTMLExporter, TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 
 from pmlib.errors import StudyError
+from pmlib.figures.framework import framework
 from pmlib.markup import caption_html, to_html
 from pmlib.report.numbering import Part
 from pmlib.tables import to_html as table_html
-from pmlib.texts import PAGE, Language, Look
+from pmlib.texts import PAGE, Language, Look, Words
 
 # --- executed notebooks -------------------------------------------------------------------------
 
@@ -167,3 +168,15 @@ def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
         return Markup(f"{figure}{shown}</figure>")  # noqa: S704 - pmlib.tables escapes the cells
 
     return table
+
+
+def framework_figure(language: Language, known: Mapping[str, Any], *, currency: str) -> Markup:
+    """Make the framework of the study, whose words stand in the file ``theory``, as a figure."""
+    label = "fig-framework"
+    drawn = framework(Words(language, "theory", label, known, currency))
+    caption = caption_html(language.source("theory", label))
+    # On a phone the figure scrolls sideways rather than shrink its words.
+    return Markup(  # noqa: S704 - the drawing escapes its words
+        f'<figure class="pm-figure" id="{label}"><div class="pm-scroll" tabindex="0" role="group">'
+        f"{drawn}</div><figcaption>{caption}</figcaption></figure>"
+    )

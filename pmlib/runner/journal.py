@@ -21,7 +21,7 @@ from pmlib import params
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import PROJECT
-from pmlib.runner.request import Request
+from pmlib.runner.request import Request, program_record
 
 # What results depend on; what only drives the notebooks or draws a terminal is left out.
 LIBRARIES = (
@@ -46,6 +46,7 @@ class Journal:
             "parameters": request.values.model_dump(mode="json"),
             "seed": request.values.seed,
             "versions": versions(),
+            "program": program_record(),
             "stages": earlier.get("stages", {}),
             "report": earlier.get("report", {}),
             "complete": False,
@@ -100,7 +101,7 @@ class Journal:
         return _digest(
             [file_digest(path) for path in sorted(frame) + sources],
             [outputs_digest(self._out, chapter) for chapter in params.CHAPTERS],
-            [self.content[name] for name in ("study", "parameters", "versions")],
+            [self.content[name] for name in ("study", "parameters", "versions", "program")],
         )
 
     def has_report(self, key: str) -> bool:

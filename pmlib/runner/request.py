@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pmlib import params
+from pmlib import __version__, params
 from pmlib.errors import StudyError
-from pmlib.params import NOTEBOOKS
+from pmlib.params import NOTEBOOKS, PROJECT
 
 if TYPE_CHECKING:
     from pmlib.studies import Study
@@ -91,3 +92,25 @@ def study_record(study: Study) -> dict[str, Any]:
     for unsaid in ("folder", "notes", "overrides", "truth"):  # notes stand in the description
         del record[unsaid]
     return record | {"as_of": study.as_of.isoformat(), "tables": sorted(study.tables)}
+
+
+def program_record(project: Path = PROJECT) -> dict[str, str]:
+    """Which program made a run: its ``version``, and its ``commit`` where it lies in a repository.
+
+    ``commit`` ends with ``-dirty`` where files were changed since; ``day`` is that of the commit,
+    so that the same program gives the same report on any day.
+    """
+    record = {"version": __version__}
+    if not (project / ".git").exists():  # a repository around a copied folder tells of another one
+        return record
+    asked = {
+        "commit": ["git", "describe", "--always", "--dirty", "--exclude=*"],
+        "day": ["git", "log", "-1", "--format=%cs"],
+    }
+    for name, command in asked.items():
+        try:
+            told = subprocess.run(command, cwd=project, check=True, capture_output=True)  # noqa: S603
+        except (OSError, subprocess.CalledProcessError):
+            return record
+        record[name] = told.stdout.decode().strip()
+    return record

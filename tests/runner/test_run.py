@@ -16,12 +16,12 @@ import psutil
 import pytest
 
 import run_all
-from pmlib import params
+from pmlib import __version__, params
 from pmlib.errors import StudyError
 from pmlib.notebooks import parameters_cell
 from pmlib.runner import journal as journals
 from pmlib.runner.journal import Journal, imported_modules, stage_key
-from pmlib.runner.request import Request
+from pmlib.runner.request import Request, program_record
 from pmlib.runner.run import ENVIRONMENT, merge_results, require_writable, run_stages
 from pmlib.runner.stage import StageError
 
@@ -81,6 +81,27 @@ def execute(asked: Request) -> list[str]:
 
 def stages(asked: Request) -> dict[str, dict[str, str]]:
     return json.loads((asked.out / "run.json").read_text())["stages"]
+
+
+def test_a_run_tells_which_program_made_it(asked: Request, tmp_path: Path) -> None:
+    execute(asked)
+    recorded = json.loads((asked.out / "run.json").read_text())["program"]
+    assert recorded["version"] == __version__
+    assert recorded == program_record()
+
+    def git(*words: str) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        env = {**os.environ, "GIT_COMMITTER_DATE": "2024-02-29T12:00:00Z"}
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, env=env)  # noqa: S607
+
+    assert program_record(tmp_path) == {"version": __version__}
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "first")
+    clean = program_record(tmp_path)
+    assert clean["day"] == "2024-02-29"
+    (tmp_path / "file").touch()
+    git("add", "file")
+    assert program_record(tmp_path)["commit"] == f"{clean['commit']}-dirty"
 
 
 def test_a_run_leaves_artefacts_executed_notebooks_and_a_journal(asked: Request) -> None:
@@ -339,7 +360,7 @@ from pathlib import Path
 import test_run
 from pmlib import params
 from pmlib.runner.journal import Journal
-from pmlib.runner.request import Request
+from pmlib.runner.request import Request, program_record
 from pmlib.runner.run import run_stages
 
 if __name__ == "__main__":

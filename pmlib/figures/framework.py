@@ -1,0 +1,123 @@
+"""The framework of the study: boxes and arrows, laid out from the width of their words.
+
+It is SVG with its text as text, in the colours of the page around it: a reader can select it, and a
+dark page keeps it legible.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+from pmlib.texts import Words
+
+COLUMNS = (("profile",), ("segments", "rules"), ("plan",), ("effect",))
+"""The chapters' boxes from left to right; those of one column stand one above the other."""
+
+WIDTH, GAP, PADDING, SIZE, LINE = 720.0, 26.0, 9.0, 12.0, 15.5
+_BOX = (WIDTH - GAP * (len(COLUMNS) - 1)) / len(COLUMNS)
+_WORD = re.compile(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+\s*")
+# Bold, and wider than most, so that words have room in any font.
+_FONT = FontProperties(family="DejaVu Sans", weight="bold", size=SIZE)
+_STYLE = {"width": "100%", "min-width": "34rem", "font-family": "var(--sans)"}
+_TIP = {"id": "pm-tip", "viewBox": "0 0 8 8", "refX": "7", "refY": "4", "orient": "auto"}
+
+
+def framework(words: Words) -> str:
+    """Draw the framework: a box a chapter, the way back from effect to plan, and the safeguards.
+
+    Parameters
+    ----------
+    words : pmlib.texts.Words
+        Has for each box of `COLUMNS`, and for ``safeguards``, the words ``<box>`` (its title),
+        ``<box>.asks`` and ``<box>.found``, what this run says; and ``again``, on the way back.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element that is one picture to a screen reader, with the words ``alt``.
+    """
+    svg = ET.Element("svg", {"role": "img", "aria-label": words("alt"), "fill": "currentColor"})
+    svg.set("style", "; ".join(f"{name}: {value}" for name, value in _STYLE.items()))
+    svg.set("font-size", f"{SIZE:g}")
+    ET.SubElement(ET.SubElement(svg, "marker", _TIP), "path", d="M0 0 8 4 0 8z")
+    lines = {name: _lines(words, name, _BOX) for names in COLUMNS for name in names}
+    tall = {names: sum(_height(lines[n]) + GAP for n in names) - GAP for names in COLUMNS}
+    low, ends = max(tall.values()), []
+    for at, names in enumerate(COLUMNS):
+        left, top, column = at * (_BOX + GAP), (low - tall[names]) / 2, []
+        for name in names:
+            _box(svg, lines[name], left, top, _BOX)
+            middle, foot = top + _height(lines[name]) / 2, top + _height(lines[name])
+            column.append((left, middle, foot))
+            top = foot + GAP
+        ends.append(column)
+    for before, after in pairwise(ends):
+        for start, up, _ in before:
+            for left, to, _ in after:
+                _arrow(svg, (start + _BOX, up), (left - 2, to))
+    (first, _, first_foot), (last, _, last_foot) = ends[0][0], ends[-1][-1]
+    way = low + GAP * 0.75
+    below = [(last, last_foot), (last, way), (first, way), (first, first_foot + 2)]
+    _arrow(svg, *((x + _BOX / 2, y) for x, y in below))
+    _text(svg, words("again"), WIDTH / 2, way - 5).set("text-anchor", "middle")
+    safeguards, top = _lines(words, "safeguards", WIDTH), way + GAP / 2
+    _box(svg, safeguards, 0, top, WIDTH)
+    svg.set("viewBox", f"-1 -1 {WIDTH + 2:g} {top + _height(safeguards) + 2:.1f}")
+    return ET.tostring(svg, encoding="unicode")
+
+
+def _lines(words: Words, name: str, width: float) -> list[tuple[str, bool]]:
+    """Lines of a box, and whether they are bold: its title, and what this run says."""
+    parts = ((words(f"{name}{part}"), part != ".asks") for part in ("", ".asks", ".found"))
+    return [(line, bold) for text, bold in parts for line in _wrapped(text, width - 2 * PADDING)]
+
+
+def _height(lines: list[tuple[str, bool]]) -> float:
+    return 2 * PADDING + LINE * len(lines)
+
+
+def _box(
+    svg: ET.Element, lines: list[tuple[str, bool]], left: float, top: float, width: float
+) -> None:
+    place = {"x": left, "y": top, "width": width, "height": _height(lines), "rx": 4}
+    look = {"fill-opacity": "0.05", "stroke": "currentColor"}
+    ET.SubElement(svg, "rect", {name: f"{n:.1f}" for name, n in place.items()} | look)
+    for number, (line, bold) in enumerate(lines):
+        shown = _text(svg, line, left + PADDING, top + PADDING + LINE * (number + 0.78))
+        if bold:
+            shown.set("font-weight", "bold")
+
+
+def _text(svg: ET.Element, words: str, x: float, y: float) -> ET.Element:
+    shown = ET.SubElement(svg, "text", x=f"{x:.1f}", y=f"{y:.1f}")
+    shown.text = words
+    return shown
+
+
+def _arrow(svg: ET.Element, *points: tuple[float, float]) -> None:
+    way = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    look = {"points": way, "fill": "none", "stroke": "currentColor", "marker-end": "url(#pm-tip)"}
+    ET.SubElement(svg, "polyline", look)
+
+
+def _wrapped(text: str, room: float) -> list[str]:
+    """Break a text into lines that fit, between words, or between any two Chinese characters."""
+    lines: list[str] = []
+    for word in _WORD.findall(text):
+        if lines and text_width(lines[-1] + word.rstrip()) <= room:
+            lines[-1] += word
+        else:
+            lines.append(word)
+    return [line.rstrip() for line in lines]
+
+
+def text_width(text: str) -> float:
+    """Width of a text in units of the drawing; a Chinese character is as wide as the type is."""
+    narrow = "".join(c for c in text if c < "\u2e80")
+    measured = text_to_path.get_text_width_height_descent(narrow, _FONT, ismath=False)[0]
+    return SIZE * (len(text) - len(narrow)) + float(measured)
