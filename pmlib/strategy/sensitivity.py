@@ -35,15 +35,14 @@ _STREAM = 4004
 class _Limit:
     """A limit: what it limits (with its channel), its value, and the programme without it.
 
-    `wider` has one unit more, `narrower` one fewer, and `index` is where its dual stands; a limit
-    without unit has none of these.
+    `steps` have one unit more and one fewer, and `index` is where its dual stands; a limit without
+    unit has neither.
     """
 
     kind: str
     value: Phrase
     lifted: Programme
-    wider: Programme | None = None
-    narrower: Programme | None = None
+    steps: tuple[Programme, ...] = ()
     index: str = ""
     channel: str | None = None
 
@@ -63,21 +62,20 @@ def _limits(case: Case, programme: Programme) -> Iterator[_Limit]:
     def within(changed: Limits) -> Programme:
         return replace(programme, limits=changed)
 
-    more, fewer = limits.budget + 1, max(limits.budget - 1, 0.0)
-    steps = [within(replace(limits, budget=b)) for b in (float("inf"), more, fewer)]
-    yield _Limit("budget", value("budget", case.limits.budget), *steps, "budget")
+    budgets = float("inf"), limits.budget + 1, max(limits.budget - 1, 0.0)
+    free, *steps = (within(replace(limits, budget=b)) for b in budgets)
+    yield _Limit("budget", value("budget", case.limits.budget), free, tuple(steps), "budget")
     for c, capacity in enumerate(case.limits.capacity):
         if np.isfinite(capacity):
             # One contact more stands for 1 / (1 - control share) planned customers.
             rooms = (float("inf"), *((capacity + unit) / case.made for unit in (1, -1)))
-            steps = [
-                within(replace(limits, capacity=(
-                    *limits.capacity[:c], max(room, 0.0), *limits.capacity[c + 1 :]
-                )))
+            before, after = limits.capacity[:c], limits.capacity[c + 1 :]
+            free, *steps = (
+                within(replace(limits, capacity=(*before, max(room, 0.0), *after)))
                 for room in rooms
-            ]  # fmt: skip
+            )
             told, channel = value("capacity", capacity), case.catalogue.channel_names[c]
-            yield _Limit("capacity", told, *steps, f"channel {c}", channel)
+            yield _Limit("capacity", told, free, tuple(steps), f"channel {c}", channel)
     free = within(replace(limits, contact_limit=len(case.catalogue.products)))
     yield _Limit("contact_limit", value("contact_limit", limits.contact_limit), free)
     told = value("smallest_cell", limits.min_contacts)
@@ -139,9 +137,9 @@ def limit_costs(case: Case, design: Design) -> Finding:
         else:
             costs = relax(limit.lifted).bound - best.bound
         prices = [float("nan")] * 3
-        if limit.wider is not None and limit.narrower is not None:
+        if limit.steps:
             dual = best.prices[limit.index] / (1 if limit.index == "budget" else case.made)
-            prices = [_step(best, limit.wider), _step(best, limit.narrower), dual]
+            prices = [*(_step(best, step) for step in limit.steps), dual]
         rows.append((limit.name, limit.value, costs, *prices))
     for rule in RULES_OF_CONTACT:
         told, costs = _rule_cost(case, programme, rule, best.bound)
