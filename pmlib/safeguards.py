@@ -219,6 +219,7 @@ def count_exclusions(
     *,
     by: Sequence[str] = (),
     cost: str | None = None,
+    sold: str | None = None,
     confidence_level: float = 0.95,
 ) -> pd.DataFrame:
     """Count the offers that should not be made, by reason.
@@ -231,13 +232,16 @@ def count_exclusions(
         Columns to count within.
     cost : str, optional
         Column with the cost of an offer, currency.
+    sold : str, optional
+        Column that says whether an offer was answered by a sale; null where nobody knows.
 
     Returns
     -------
     pandas.DataFrame
         `by`, ``reason`` (each of `EXCLUSIONS` and ``any``), ``offers``, ``known`` (offers for
         which the data can tell), ``excluded``, ``share`` of the known with ``low`` and ``high``
-        (Wilson), ``cost`` of the excluded (NaN where it was not recorded).
+        (Wilson), ``cost`` of the excluded (NaN where it was not recorded), and ``sales``, those of
+        the excluded, of ``sales_all`` (both 0 where none is known).
     """
     reasons = (*EXCLUSIONS, "any")
     either = {name: nw.col(name).fill_null(value=False) for name in EXCLUSIONS}
@@ -245,20 +249,24 @@ def count_exclusions(
         any=either["already_held"] | either["unsuitable"] | either["opted_out"],
         _cost=nw.col(cost).cast(nw.Float64) if cost else nw.lit(None, dtype=nw.Float64),
         _all=nw.lit(1),
+        _sold=nw.col(sold).fill_null(value=False) if sold else nw.lit(value=False),
     )
-    totals = {"offers": nw.col("_all").sum(), "costed": nw.col("_cost").count()}
+    whole = {"offers": "_all", "sales_all": "_sold"}
+    totals = {name: nw.col(column).cast(nw.Int64).sum() for name, column in whole.items()}
+    totals["costed"] = nw.col("_cost").count()
     for name in reasons:
         yes = nw.col(name).fill_null(value=False)
         totals[f"known_{name}"] = (~nw.col(name).is_null()).cast(nw.Int64).sum()
         totals[f"excluded_{name}"] = yes.cast(nw.Int64).sum()
         totals[f"cost_{name}"] = nw.when(yes).then(nw.col("_cost")).sum()
+        totals[f"sales_{name}"] = (yes & nw.col("_sold")).cast(nw.Int64).sum()
     counted = frame.group_by(*by).agg(**totals) if by else frame.select(**totals)
     wide = collect(counted, sort_by=by)
     parts = []
     for name in reasons:
-        part = wide[[*by, "offers", "costed"]].copy()
+        part = wide[[*by, "offers", "costed", "sales_all"]].copy()
         part["reason"] = name
-        for measure in ("known", "excluded", "cost"):
+        for measure in ("known", "excluded", "cost", "sales"):
             part[measure] = wide[f"{measure}_{name}"].astype(float)
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
@@ -268,7 +276,8 @@ def count_exclusions(
     )
     # The sum over no rows is null in every engine; excluding no one cost nothing, if costs exist.
     table.loc[(table["costed"] > 0) & (table["excluded"] == 0), "cost"] = 0.0
-    columns = [*by, "reason", "offers", "known", "excluded", "share", "low", "high", "cost"]
+    columns = [*by, "reason", "offers", "known", "excluded", "share", "low", "high", "cost",
+               "sales", "sales_all"]  # fmt: skip
     order = table["reason"].map(reasons.index)
     table = table.assign(_order=order).sort_values([*by, "_order"], kind="stable")
     return table[columns].reset_index(drop=True)

@@ -31,7 +31,7 @@ STATISTICS = {
     "benjamini_hochberg": ("inference/many_tests.py", ["false_discovery_control"]),
     "roc_area": ("inference/ranking.py", ["roc_auc_score"]),
     "auc_interval": ("inference/ranking.py", []),
-    "power": ("inference/power.py", ["NormalIndPower"]),
+    "rate_power": ("inference/power.py", ["NormalIndPower", "power_proportions_2indep"]),
     "detectable_mean": ("inference/power.py", []),
     "detectable_rate": ("inference/power.py", ["proportion_effectsize"]),
     "boosted_trees": ("inference/learners.py", ["HistGradientBoosting", "GradientBoosting"]),

@@ -178,14 +178,15 @@ def checked_itemsets(held: HeldProducts, rules: FoundRules, params: Parameters) 
 
 
 def _numbers(found: RuleSet) -> tuple[Number, ...]:
-    kinds = found.surviving["within"]
+    kinds, leading = found.surviving["within"], found.leading(len(found.surviving))["within"]
     counts = {
         "n_itemsets": len(found.itemsets.frame),
         "n_rules_tested": len(found.rules),
         "n_rules_surviving": len(kinds),
-        "n_rule_sets": len(found.leading(len(kinds))),
+        "n_rule_sets": len(leading),
+        "n_rule_sets_adding": int(leading.isin(ADDS).sum()),
+        "n_rule_sets_restating": int((leading == "restates_segments").sum()),
         "n_rules_structural": len(found.candidates.structural),
-        **{f"n_rules_{kind}": int((kinds == kind).sum()) for kind in WITHIN},
     }
     ends = ["lift", "lift_low", "lift_high"]
     lift, low, high = found.strongest[ends] if len(kinds) else [None] * 3
@@ -206,7 +207,7 @@ def _facts(found: RuleSet) -> dict[str, str | bool]:
         why = "none_strong" if (sets["length"] == 2).any() else "no_pair"
         why = "none_survives" if len(found.rules) else why if len(sets) else "no_product"
         return {"rules_found": why, "rules_within": "no_rule"}
-    adds = surviving["within"].isin(ADDS).any()
+    adds = found.leading(len(surviving))["within"].isin(ADDS).any()  # counted by sets, everywhere
     alone = found.by_segment.cells["segment"].nunique() < 2
     return {
         "rules_found": "survive",
@@ -219,11 +220,10 @@ def _quotes(held: HeldProducts, found: RuleSet, params: Parameters) -> dict[str,
     sets = found.itemsets.frame
     joint = sets.loc[sets["length"] == 2, "support"].max()
     kinds = found.leading(len(found.surviving))["within"]
-    adding, restating = int(kinds.isin(ADDS).sum()), int((kinds == "restates_segments").sum())
     counts = {
         "in_one_segment": int((found.rules["scope"] > 0).sum()),
-        "adding": adding, "restating": restating, "undecided": len(kinds) - adding - restating,
-    }  # fmt: skip
+        "undecided": int((~kinds.isin([*ADDS, "restates_segments"])).sum()),
+    }
     quotes = {
         "min_support": Number("", params.min_support, "share"),
         "largest_pair_support": Number("", joint, "share"),

@@ -34,6 +34,9 @@ _MIN_BUYERS = 50  # in each period; below this no ranking can be told from anoth
 _PRIOR_BUYERS = 20.0  # weight of the overall rate in a segment's rate, in buyers
 _PRIOR_EVENTS = 5.0  # weight of "no effect" in a rule's factor, in acquisitions
 _DEPTH = 7
+# A lead in average precision below this is small: one product more in the first place for fewer
+# than one buyer in a hundred.
+_SMALL_LEAD = 0.01
 _MANY = 6  # products acquired; of fewer, the first three are nearly all there is to name
 
 
@@ -149,6 +152,7 @@ def _judged_rankings(
         quotes={
             "start": start, "middle": middle, "end": held.as_of, **leads, "best": hits[best],
             "popular": hits["popularity"], "products": Number("", named, "count"),
+            "small_lead": Number("", _SMALL_LEAD, decimals=2),
         },
     )  # fmt: skip
 
@@ -159,14 +163,16 @@ def _best(scores: Iterable[str]) -> str:
 
 
 def _verdict(rows: pd.DataFrame) -> str:
-    """Whether the ranking on trial leads, and where it combines, surely both of its parts."""
+    """Whether the ranking on trial leads, and where it combines, both of its parts, and by much."""
     alone = [key for key in ("popularity", "segments", "rules") if key in rows.index]
     if not rows.loc[alone, "lead"].any():
         return "no_better"
     if "segments" not in alone:
         return "lead"
-    surely = rows.loc[["segments", "rules"], "lead_low"].min() > 0
-    return "surely" if surely else "not_surely"
+    parts = rows.loc[["segments", "rules"]]
+    if parts["lead_low"].min() <= 0:
+        return "not_shown"
+    return "better" if parts["lead"].min() >= _SMALL_LEAD else "little_better"
 
 
 def _scores(

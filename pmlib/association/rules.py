@@ -163,7 +163,9 @@ def fisher_p_values(rules: pd.DataFrame, counts: Mapping[Itemset, int]) -> np.nd
         tests += [(row, counts[X | y], counts[Z], counts[Z | y], counts[X]) for Z in rests]
     rows, n_both, n, n_consequent, n_antecedent = np.array(tests, dtype=np.int64).reshape(-1, 5).T
     p_value = np.zeros(len(rules))
-    np.maximum.at(p_value, rows, hypergeom.sf(n_both - 1, n, n_consequent, n_antecedent))
+    chance = hypergeom.sf(n_both - 1, n, n_consequent, n_antecedent)
+    # Where nobody holds the rest of X there is nobody to compare: nothing speaks for the rule.
+    np.maximum.at(p_value, rows, np.where(n > 0, chance, 1.0))
     return p_value
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pmlib.association.rules import as_sets
 from pmlib.inference.many_tests import holm
-from pmlib.inference.normal import normal_quantile
+from pmlib.inference.normal import chi_square_tail, normal_quantile
 
 if TYPE_CHECKING:
     from pmlib.association.baskets import Baskets
@@ -155,12 +155,28 @@ def _common(table: np.ndarray, confidence_level: float) -> tuple[float, ...]:
     p_differs = np.nan
     safe = table[smallest >= _SMALLEST_EXPECTED]
     strata = stratified(safe) if len(safe) > 1 else None
-    # At a common odds ratio of exactly 1 the expected cells solve a linear, not a quadratic
-    # equation, which statsmodels does not treat.
-    if strata is not None and strata.oddsratio_pooled != 1:
+    if strata is not None and strata.oddsratio_pooled == 1:
+        p_differs = _differ_around_one(safe)
+    elif strata is not None:
         p_differs = strata.test_equal_odds(adjust=True).pvalue
     p_common = pooled.test_null_odds().pvalue
     return (*whole, *map(float, (pooled.oddsratio_pooled, low, high, p_common, p_differs)))
+
+
+def _differ_around_one(tables: np.ndarray) -> float:
+    """P-value of the Breslow-Day-Tarone test where the common odds ratio is exactly 1.
+
+    The cells expected then solve a linear equation, those of independence, and not the quadratic
+    one that statsmodels solves.
+    """
+    a, b, c = tables.T[:3]
+    n = tables.sum(axis=1)
+    first, holders = (a + b) / n, (a + c) / n
+    expected = n * first * holders
+    variance = expected * (1 - first) * (1 - holders)
+    gap = a - expected
+    statistic = (gap**2 / variance).sum() - gap.sum() ** 2 / variance.sum()
+    return chi_square_tail(float(statistic), len(tables) - 1)
 
 
 def _verdict(row: Any, error_rate: float, negligible: float) -> str:

@@ -111,9 +111,12 @@ def check_campaign(
     largest = float(size.iloc[0]) if len(size) else None
     most = differences[differences["attribute"].isin(size.index[:_MOST_SHOWN])]
     drawn, alike = ratio_p >= SAMPLE_RATIO_LEVEL, missing_p >= SAMPLE_RATIO_LEVEL
+    # A plan fixes the numbers of each cell; elsewhere sizes closer than chance leaves them tell
+    # that numbers were fixed, or probabilities counted from the arms.
+    fixed = "cell" in contacts or ratio_p > 1 - SAMPLE_RATIO_LEVEL
     facts = {
         "campaign_checks": "passed" if drawn and alike else "stopped",
-        "sample_ratio": "as_drawn" if drawn else "mismatch",
+        "sample_ratio": "mismatch" if not drawn else "fixed" if fixed else "as_drawn",
         "outcomes_known": "all" if known.all() else "alike" if alike else "unlike",
         "arms_balance": "not_recorded",
     }

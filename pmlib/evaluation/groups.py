@@ -56,8 +56,10 @@ def effects_by(
         "overall": [] if overall is None
         else overall.table.iloc[0][["effect", "low", "high"]].astype(float).tolist(),
     }  # fmt: skip
+    shown = own[own["p_adjusted"] < error_rate]
+    quotes["harmed"] = Number("", int((shown["effect"] < 0).sum()), "count")
     numbers = (
-        Number("segment_with_effect", int((own["p_adjusted"] < error_rate).sum()), "count"),
+        Number("segment_with_effect", len(shown), "count"),
         Number("segment_heterogeneity_p", p if known else None, decimals=3),
     )
     single = table[table["arm"] != ANY_OFFER]

@@ -9,7 +9,7 @@ from pmlib.canon.contacts import CONTROL, weights_of
 from pmlib.evaluation.effects import customer_codes
 from pmlib.inference.means import weighted_difference
 from pmlib.inference.normal import normal_quantile
-from pmlib.inference.power import detectable_mean, power
+from pmlib.inference.power import detectable_rate, rate_power
 from pmlib.numbers import Finding, Number, missing, needs
 
 N_LOOKS = 10
@@ -116,8 +116,9 @@ def false_alarms(looks: int, *, error_rate: float, seed: int) -> pd.DataFrame:
 def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> Finding:
     """Chance to show an effect, by size of campaign, with this one's control share and base rate.
 
-    Two-sided test of two proportions in the normal approximation; effects of a quarter, half and
-    the whole of the smallest one that this campaign shows with power 80 %, and twice it.
+    Effects of a quarter, half and the whole of the smallest one that this campaign shows with power
+    80 %, see `pmlib.inference.power.rate_power`, and twice it; where it shows none, of the largest
+    possible one.
 
     Returns
     -------
@@ -132,23 +133,21 @@ def power_curve(contacts: pd.DataFrame, *, error_rate: float = 0.05) -> Finding:
     # A customer's further rows may bring nothing new, so customers are counted.
     share, n = float(treated.mean()), contacts["customer_id"][known].nunique()
 
-    def variances(effect: float) -> tuple[float, float]:
-        """Of each arm's mean, times the customers of the whole campaign."""
-        rate = min(base + effect, 1.0)
-        return rate * (1 - rate) / share, base * (1 - base) / (1 - share)
+    def arms(size: int) -> tuple[int, int]:
+        return size - max(round(size * (1 - share)), 1), max(round(size * (1 - share)), 1)
 
-    detectable = 0.0
-    for _ in range(50):  # the spread depends on the effect: a fixed point, reached in a few steps
-        spread = (variance / n for variance in variances(detectable))
-        detectable = detectable_mean(*spread, error_rate=error_rate)
-    sizes = np.unique(np.geomspace(max(n / 30, 50), n * 4, 60).astype(int))
-    rows = []
-    for effect in detectable * np.array([0.25, 0.5, 1.0, 2.0]):
-        error = np.sqrt(sum(variances(effect)) / sizes)
-        shown = power(effect, error, error_rate=error_rate)
-        rows.append(pd.DataFrame({"effect": effect, "customers": sizes, "power": shown}))
+    detectable = detectable_rate(*arms(n), base=base, error_rate=error_rate)
+    most = 1 - base
+    effects = np.array([0.25, 0.5, 1.0, 2.0]) * min(most, detectable)
+    sizes = np.unique(np.geomspace(max(n / 30, 50), n * 4, 30).astype(int))
+    rows = [
+        pd.DataFrame({"effect": effects, "customers": size, "power": rate_power(
+            effects, *arms(int(size)), base=base, error_rate=error_rate)})
+        for size in sizes
+    ]  # fmt: skip
     quotes = {
         "customers": Number("", n), "control": Number("", 1 - share, "share", decimals=0),
-        "detectable": Number("", detectable, "points"),
+        "detectable": Number("", detectable if detectable < most else None, "points"),
     }  # fmt: skip
-    return Finding(pd.concat(rows, ignore_index=True), quotes=quotes)
+    table = pd.concat(rows).sort_values(["effect", "customers"], ignore_index=True)
+    return Finding(table, quotes=quotes)

@@ -98,7 +98,7 @@ def best_offer(
 def interval_facts(effects: pd.DataFrame, money: pd.DataFrame) -> dict[str, str]:
     """Read the effect of all offers together on response, and on profit where it is known."""
     effect, low, high = effects.iloc[0][["effect", "low", "high"]]
-    unclear = "maybe_more" if effect > 0 else "not_more"
+    unclear = "maybe_more" if effect > 0 else "maybe_fewer" if effect < 0 else "alike"
     facts = {"response_effect": "more" if low > 0 else "fewer" if high < 0 else unclear}
     if len(money):
         low, high = money.iloc[0][["incremental_profit_low", "incremental_profit_high"]]

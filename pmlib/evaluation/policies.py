@@ -88,7 +88,9 @@ def policy_values(
     )  # fmt: skip
     best = str(robust.loc[robust["value"].idxmax(), "policy"])
     if best == "nobody" or robust["low"].max() <= 0:
-        return Finding(table, numbers, {"best_policy": "nobody"})
+        lost = robust.loc[robust["high"] < 0, "policy"]
+        losing = [Level("candidate", name) for name in lost]
+        return Finding(table, numbers, {"best_policy": "nobody"}, {"losing": losing})
     leads = {name: robust_scores[best] - own for name, own in robust_scores.items() if name != best}
     rivals = [
         Level("candidate", name)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pmlib.errors import StudyError
 from pmlib.inference.learners import boosted_trees, one_thread
-from pmlib.inference.proportions import wilson
+from pmlib.inference.proportions import equal_shares, wilson
 from pmlib.inference.ranking import auc_interval
 from pmlib.numbers import Finding, Level, Number, missing, needs
 
@@ -125,8 +125,12 @@ def judge_over_time(
     auc, gains = pd.DataFrame(rows), pd.concat(found, ignore_index=True)
     rolling = _rolling(x, y, contacts["contacted_on"], cut, windows, seed, confidence_level)
     drift = _drift(contacts["contacted_on"], y, confidence_level)
-    best = auc.groupby("split")["auc"].max()
-    first, last = (Number("", drift["response"].iloc[end], "share") for end in (0, -1))
+    best = auc.loc[auc.groupby("split")["auc"].idxmax()].set_index("split")
+    # The two splits judge on different contacts, mostly, so their errors add up.
+    gap = best.loc[RANDOM, "auc"] - best.loc[LATER, "auc"]
+    error = np.hypot(*(best["high"] - best["low"])) / 2
+    p_value = equal_shares(drift["response"] * drift["contacts"], drift["contacts"])
+    ends = {end: Number("", drift["response"].agg(end), "share") for end in ("min", "max")}
     numbers = [
         Number(f"auc_{row.split}_{row.model}", row.auc, "ratio", row.low, row.high, decimals=3)
         for row in auc.itertuples()
@@ -135,9 +139,13 @@ def judge_over_time(
         Number(f"found_in_best_half_{row.model}", row.found, "share", row.found_low, row.found_high)
         for row in gains[gains["depth"] == 0.5].itertuples()
     ]
-    facts = {"random_split": "flatters" if best[RANDOM] > best[LATER] else "does_not"}
+    numbers.append(Number("targeting_drift_p", p_value, "p"))
+    facts = {
+        "random_split": "flatters" if gap > error else "not_shown",
+        "targeting_drift": "varied" if p_value < 1 - confidence_level else "level",
+    }
     tables = {"drift": drift, "rolling": rolling, "gains": gains}
-    return Finding(auc, tuple(numbers), facts, {"first": first, "last": last}, tables)
+    return Finding(auc, tuple(numbers), facts, {"least": ends["min"], "most": ends["max"]}, tables)
 
 
 def gains_table(

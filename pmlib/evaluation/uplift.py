@@ -141,10 +141,11 @@ def judge_rankings(
         for of in table.itertuples()
     )  # fmt: skip
     areas = table[table["measure"] == MEASURES[0]]
-    good = areas["low"] > 0
+    good, bad = areas["low"] > 0, areas["high"] < 0
+    kinds = {"good": good, "bad": bad, "rest": ~(good | bad)}
     quotes = {
-        "good": [Level("campaign_ranking", name) for name in areas.loc[good, "ranking"]],
-        "rest": [Level("campaign_ranking", name) for name in areas.loc[~good, "ranking"]],
+        **{kind: [Level("campaign_ranking", name) for name in areas.loc[own, "ranking"]]
+           for kind, own in kinds.items()},
         "verdicts": [
             Phrase("leads" if of.low > 0 else "trails" if of.high < 0 else "level",
                    _pair(of.ranking, of.against))

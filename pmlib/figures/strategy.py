@@ -62,14 +62,14 @@ def _with_zero(
 
 @drawing("fig-offers", of="offers")
 def offer_matrix(found: Finding, words: Words) -> Figure:
-    """Segments x products: what a contact earns, and how many customers are planned."""
+    """Segments x products: what a contact earns, and how many are contacted."""
     matrix = found.of("offers")
-    worth, planned = (_segments_by_product(matrix, value) for value in ("per_contact", "planned"))
+    worth, offers = (_segments_by_product(matrix, value) for value in ("per_contact", "offers"))
     # Room for the bar's label.
     figure, axes = guides.panel(max(0.9 + 0.42 * len(worth) + 0.75, 2.6))
     limit = np.nanmax(np.abs(worth.to_numpy())) or 1.0
-    cells = planned.map(lambda count: words.number(count, "count") if count else "·")
-    marks.heat(axes, worth, cells=cells, bold=planned > 0, cmap="RdBu", low=-limit, high=limit,
+    cells = offers.map(lambda count: words.number(count, "count") if count else "·")
+    marks.heat(axes, worth, cells=cells, bold=offers > 0, cmap="RdBu", low=-limit, high=limit,
                turn=35, bar=guides.wrapped(words("profit"), 16))  # fmt: skip
     return figure
 
@@ -96,34 +96,34 @@ def policies(found: Finding, words: Words) -> Figure:
 
 @drawing("fig-flow", of="flow")
 def flow(found: Finding, words: Words) -> Figure | None:
-    """Draw planned customers flowing from segments to products to channels."""
-    planned = found.of("flow")
-    if len(planned) <= 1:  # one band alone would show nothing
+    """Draw contacts flowing from segments to products to channels."""
+    contacts = found.of("flow")
+    if len(contacts) <= 1:  # one band alone would show nothing
         return None
-    planned = planned.dropna(subset=["planned"])
-    planned = planned.assign(
-        label=planned["segment"].astype(int).astype(str) + " " + planned["name"]
+    contacts = contacts.dropna(subset=["offers"])
+    contacts = contacts.assign(
+        label=contacts["segment"].astype(int).astype(str) + " " + contacts["name"]
     )
     figure, axes = guides.panel(3.9)
-    gap = 0.035 * planned["planned"].sum()
+    gap = 0.035 * contacts["offers"].sum()
     columns = (("label", -0.04), ("product", 0.04), ("channel", 0.04))
     feet: dict[str, dict[str, float]] = {}
     deepest = 0.0
     for x, (column, shift) in enumerate(columns):
-        sizes = planned.groupby(column)["planned"].sum()
+        sizes = contacts.groupby(column)["offers"].sum()
         told = [f"{name}  {words.number(size, 'count', 0)}" for name, size in sizes.items()]
         feet[column] = marks.stack(
             axes, sizes, told, x, bottom=0, gap=gap, width=0.04, shift=shift, size=8,
             plate=column == "product",
         )  # fmt: skip
         deepest = max(deepest, sizes.sum() + gap * (len(sizes) - 1))
-    palette = segment_colours(int(planned["segment"].max()))
+    palette = segment_colours(int(contacts["segment"].max()))
     for x, (left, right) in enumerate((("label", "product"), ("product", "channel"))):
         starts, ends = dict(feet[left]), dict(feet[right])
         keys = ["segment", left, right] if left == "label" else [left, right, "segment"]
-        bands = planned.groupby(keys, as_index=False)["planned"].sum()
+        bands = contacts.groupby(keys, as_index=False)["offers"].sum()
         for band in bands.sort_values([left, right]).to_dict("records"):
-            start, end, size = band[left], band[right], band["planned"]
+            start, end, size = band[left], band[right], band["offers"]
             marks.ribbon(axes, (x + 0.02, x + 0.98), (starts[start], ends[end]), size,
                          colour=palette[int(band["segment"]) - 1], alpha=0.45)  # fmt: skip
             starts[start] += size

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pmlib.inference.normal import normal_p_value
+from pmlib.inference.normal import chi_square_tail, normal_p_value
 
 
 class Difference(NamedTuple):
@@ -49,6 +49,22 @@ def wilson(
     low[known & (counts == 0)] = 0.0
     high[known & (counts == totals)] = 1.0
     return low, high
+
+
+def equal_shares(successes: ArrayLike, trials: ArrayLike) -> float:
+    """P-value of Pearson's chi-square test that all shares are one; 1 where none or all succeed.
+
+    Examples
+    --------
+    >>> round(equal_shares([10, 20], [100, 100]), 4)
+    0.0477
+    """
+    counts, totals = np.asarray(successes, float), np.asarray(trials, float)
+    share = counts.sum() / totals.sum()
+    if share in (0, 1):
+        return 1.0
+    statistic = ((counts - totals * share) ** 2 / (totals * share * (1 - share))).sum()
+    return chi_square_tail(float(statistic), len(totals) - 1)
 
 
 def newcombe(

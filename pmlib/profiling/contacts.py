@@ -11,6 +11,7 @@ import pandas as pd
 
 from pmlib.canon.contacts import CONTROL, answered, campaigns, made
 from pmlib.engine import collect, day_number
+from pmlib.inference.proportions import wilson
 from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.profiling.quality import iso_day, suppress_each, with_rate
 from pmlib.safeguards import EXCLUSIONS, count_exclusions, exclusions, suppress
@@ -183,7 +184,8 @@ def wasted_contacts(
     -------
     Finding
         ``reason`` (level), ``contacts`` for which the data can tell, ``wasted``, ``share`` with
-        ``low`` and ``high``, ``cost`` (currency). Contacts may have several reasons.
+        ``low`` and ``high``, ``cost`` (currency) and ``sales`` of these (NaN where no sale is on
+        record). Contacts may have several reasons.
         Further table: *campaigns*, the same a ``campaign``, with ``suppressed``.
     """
     contacts = tables["contacts"]
@@ -191,7 +193,8 @@ def wasted_contacts(
         made(contacts), customers=tables["customers"], products=tables.get("products"),
         holdings=tables.get("holdings"), on="contacted_on",
     )  # fmt: skip
-    count = partial(count_exclusions, cost="cost", confidence_level=confidence_level)
+    level = {"confidence_level": confidence_level}
+    count = partial(count_exclusions, cost="cost", sold="responded", **level)
     total = count(without(flagged, controlled_tests(contacts)))
     campaigns = _in_time(count(flagged, by=["campaign_id"]), contacts)
     told = total[(total["known"] > 0) & total["reason"].isin(EXCLUSIONS)]
@@ -215,6 +218,15 @@ def wasted_contacts(
         ],
     }  # fmt: skip
     facts = {"waste": "some" if wasted["excluded"] else "none"}
+    if wasted["sales_all"]:
+        sold = wasted[["sales"]], wasted[["sales_all"]]
+        low, high = wilson(*sold, confidence_level=confidence_level)
+        share = wasted["sales"] / wasted["sales_all"]
+        numbers.append(Number("waste_sales_share", share, "share", low[0], high[0]))
+        above = told.set_index("reason")["sales"].get("unsuitable")
+        if above is not None:
+            numbers.append(Number("unsuitable_sales", int(above), "count"))
+            facts["unsuitable_sales_made"] = "some" if above else "none"
     total, campaigns = (
         _waste_table(table[table["reason"].isin([*told["reason"], "any"])], minimum)
         for table in (total, campaigns)
@@ -235,6 +247,7 @@ def _in_time(table: pd.DataFrame, contacts: nw.LazyFrame) -> pd.DataFrame:
 def _waste_table(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
     names = {"campaign_id": "campaign", "known": "contacts", "excluded": "wasted"}
     table = table.rename(columns=names).drop(columns="offers")
+    table["sales"] = table["sales"].where(table.pop("sales_all") > 0)
     # Reasons overlap and do not add up, so a small count cannot be found from the others.
     each = ["campaign", "reason"] if "campaign" in table else "reason"
     return suppress_each(table, each, minimum=minimum, count="wasted", keep=("contacts",))

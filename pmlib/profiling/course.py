@@ -11,7 +11,7 @@ import pandas as pd
 
 from pmlib.engine import collect
 from pmlib.inference.normal import normal_quantile
-from pmlib.inference.proportions import newcombe
+from pmlib.inference.proportions import equal_shares, newcombe
 from pmlib.numbers import Finding, Number, Phrase, needs
 from pmlib.profiling.contacts import answers, controlled_tests, without
 from pmlib.profiling.customers import band
@@ -134,8 +134,9 @@ def response_drift(
     -------
     Finding
         ``tenth`` (1 to 10), ``first`` and ``last`` day (ISO), ``contacts``,
-        ``responded``, ``rate``, ``low``, ``high``. The change from first to last tenth has
-        Newcombe's interval [@newcombe1998difference].
+        ``responded``, ``rate``, ``low``, ``high``. Whether the response changed at all is asked of
+        all ten parts, by the chi-square test of equal shares (Pearson 1900); the change from first
+        to last tenth, with Newcombe's interval [@newcombe1998difference], only tells a direction.
     """
     columns = ["tenth", "first", "last", "contacts", "responded", "rate", "low", "high"]
     contacts = tables["contacts"]
@@ -165,13 +166,18 @@ def response_drift(
     found = newcombe(*both, confidence_level=confidence_level)
     change, low, high = found.effect[0], found.low[0], found.high[0]
     several = count_rows(rows.select("campaign_id").unique()) > 1
+    p_value = equal_shares(table["responded"], table["contacts"])
+    course = "rose" if low > 0 else "fell" if high < 0 else "varied"
     numbers = (
         Number("response_first_tenth", start["rate"], "share", start["low"], start["high"]),
         Number("response_last_tenth", end["rate"], "share", end["low"], end["high"]),
         Number("response_change", change, "points", low, high),
+        Number("response_course_p", p_value, "p"),
     )
     facts = {
-        "response_course": "rose" if low > 0 else "fell" if high < 0 else "level",
+        "response_course": course if p_value < 1 - confidence_level else "level",
         "course_over": "campaigns" if several else "one_campaign",
     }
-    return Finding(table, numbers, facts)
+    ends = {"least": table["rate"].min(), "most": table["rate"].max()}
+    quotes = {end: Number("", rate, "share") for end, rate in ends.items()}
+    return Finding(table, numbers, facts, quotes)

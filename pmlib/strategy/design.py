@@ -28,7 +28,7 @@ class Design(Finding):
 
     Further tables, the last three empty where nobody is planned: *shrinkage*, the cells with an
     effect of their own; *offers*, see `offer_matrix`; *flow*, ``segment, name, product, channel,
-    planned``; *plan-segments*, ``segment, name, customers, planned, offers, spend, profit``, as in
+    offers``; *plan-segments*, ``segment, name, customers, planned, offers, spend, profit``, as in
     `segments` but without small counts.
 
     Facts: what the effects rest on, and whether there is a plan or why not.
@@ -105,11 +105,12 @@ def plan_study(case: Case) -> Design:
     flows = made.planned.merge(case.segments[["segment", "name"]], on="segment")
     flows["product"] = flows["product_id"].map(case.names)
     by = ["name", "product", "channel"]
-    flow = flows.groupby(["segment", *by], as_index=False)["planned"].sum()
-    hide = partial(suppress, count="planned", minimum=case.params.min_group_size)
+    # Contacts, without those held out: only these can be set beside a capacity.
+    flow = flows.groupby(["segment", *by], as_index=False)["offers"].sum()
+    hide = partial(suppress, minimum=case.params.min_group_size)
     shown = {
-        "flow": hide(flow, by=by, keep=["segment"]),
-        "plan-segments": hide(segments, keep=["customers"]),
+        "flow": hide(flow, count="offers", by=by, keep=["segment"]),
+        "plan-segments": hide(segments, count="planned", keep=["customers"]),
     }
     tables["offers"] = offer_matrix(case, made)
     tables |= {name: table.drop(columns="suppressed") for name, table in shown.items()}
@@ -141,9 +142,9 @@ def _outcome(case: Case, effects: CellEffects, *, planned: int) -> str:
 
 
 def offer_matrix(case: Case, design: Design) -> pd.DataFrame:
-    """Expected profit and planned customers by segment and product, over holds and channels.
+    """Expected profit and contacts by segment and product, over holds and channels.
 
-    Columns: ``segment, name, product`` (name), ``eligible, planned, profit`` (currency),
+    Columns: ``segment, name, product`` (name), ``eligible, offers, profit`` (currency),
     ``per_contact`` (currency, the best channel's, weighted by eligible customers).
     """
     cells = design.table
@@ -153,7 +154,7 @@ def offer_matrix(case: Case, design: Design) -> pd.DataFrame:
     table = best.groupby(keys, as_index=False)[["eligible", "weighted"]].sum()
     table["per_contact"] = table.pop("weighted") / table["eligible"].where(table["eligible"] > 0)
     made = cells.assign(profit=cells["offers"] * cells["expected_profit"])
-    made = made.groupby(keys, as_index=False)[["planned", "profit"]].sum()
+    made = made.groupby(keys, as_index=False)[["offers", "profit"]].sum()
     table = table.merge(made, on=keys)
     table.insert(1, "product", table.pop("product_id").map(case.names))
     return case.segments[["segment", "name"]].merge(table, on="segment")

@@ -36,7 +36,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Plan:
-    """Customers planned for each offer; `bound` and `prices` as of `Relaxed`."""
+    """Customers planned for each offer; `bound` as of `Relaxed`."""
 
     groups: Groups  # as merged for the plan
     origin: np.ndarray  # position in them of each group of the programme; -1 where without offer
@@ -46,7 +46,6 @@ class Plan:
     profit: float  # expected, currency
     spend: float  # cost of all contacts, currency
     bound: float
-    prices: pd.Series
 
     @property
     def gap(self) -> float:
@@ -66,7 +65,7 @@ def solve(programme: Programme) -> Plan:
     while (small := _too_small(plan)).any():  # close these cells, and plan again
         opened = np.where(small[..., None], -np.inf, opened)
         plan = _rounded(replace(programme, value=opened))
-    plan = replace(plan, bound=first.bound, prices=first.prices)
+    plan = replace(plan, bound=first.bound)
     return plan if plan.gap <= GAP_ALLOWED else _searched(plan, programme)
 
 
@@ -88,7 +87,7 @@ def _searched(plan: Plan, programme: Programme) -> Plan:
         if found is not None:
             better = _described(spare, origin, _whole(spare, found), found)
             if better.profit > plan.profit and not _too_small(better).any():
-                return replace(better, bound=plan.bound, prices=plan.prices)
+                return replace(better, bound=plan.bound)
     return plan
 
 
@@ -223,5 +222,4 @@ def _described(
         profit=float((contacts[made] * value[made]).sum()),
         spend=float((contacts.sum(axis=(0, 1, 2)) * programme.cost).sum()),
         bound=relaxed.bound,
-        prices=relaxed.prices,
     )

@@ -15,7 +15,7 @@ from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import CellEffects, ends
 from pmlib.strategy.plan import GAP_ALLOWED, Plan, relax, solve
-from pmlib.strategy.programme import Limits, Programme
+from pmlib.strategy.programme import Limits, Programme, Relaxed
 
 # The budget curve is drawn at these shares of the budget beyond which nothing more is earned.
 _CURVE = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1.15)
@@ -35,14 +35,14 @@ _STREAM = 4004
 class _Limit:
     """A limit: what it limits (with its channel), its value, and the programme without it.
 
-    `wider` has one unit more, and `index` is where its price stands; a limit without unit has
-    neither.
+    `steps` have one unit more and one fewer, and `index` is where its dual stands; a limit without
+    unit has neither.
     """
 
     kind: str
     value: Phrase
     lifted: Programme
-    wider: Programme | None = None
+    steps: tuple[Programme, ...] = ()
     index: str = ""
     channel: str | None = None
 
@@ -62,17 +62,20 @@ def _limits(case: Case, programme: Programme) -> Iterator[_Limit]:
     def within(changed: Limits) -> Programme:
         return replace(programme, limits=changed)
 
-    wider, lifted = (within(replace(limits, budget=b)) for b in (limits.budget + 1, float("inf")))
-    yield _Limit("budget", value("budget", case.limits.budget), lifted, wider, "budget")
+    budgets = float("inf"), limits.budget + 1, max(limits.budget - 1, 0.0)
+    free, *steps = (within(replace(limits, budget=b)) for b in budgets)
+    yield _Limit("budget", value("budget", case.limits.budget), free, tuple(steps), "budget")
     for c, capacity in enumerate(case.limits.capacity):
         if np.isfinite(capacity):
             # One contact more stands for 1 / (1 - control share) planned customers.
-            one_more, none = (
-                replace(limits, capacity=(*limits.capacity[:c], room, *limits.capacity[c + 1 :]))
-                for room in (limits.capacity[c] + 1 / case.made, float("inf"))
+            rooms = (float("inf"), *((capacity + unit) / case.made for unit in (1, -1)))
+            before, after = limits.capacity[:c], limits.capacity[c + 1 :]
+            free, *steps = (
+                within(replace(limits, capacity=(*before, max(room, 0.0), *after)))
+                for room in rooms
             )
             told, channel = value("capacity", capacity), case.catalogue.channel_names[c]
-            yield _Limit("capacity", told, within(none), within(one_more), f"channel {c}", channel)
+            yield _Limit("capacity", told, free, tuple(steps), f"channel {c}", channel)
     free = within(replace(limits, contact_limit=len(case.catalogue.products)))
     yield _Limit("contact_limit", value("contact_limit", limits.contact_limit), free)
     told = value("smallest_cell", limits.min_contacts)
@@ -112,14 +115,15 @@ def plan_size(case: Case, design: Design) -> Finding:
 
 @needs()
 def limit_costs(case: Case, design: Design) -> Finding:
-    """Price every limit: by its dual, by one more unit of it, and by its absence.
+    """Price every limit: by one more and one fewer unit of it, by its dual, and by its absence.
 
     Objection, cool-down and suitability are priced too, to be known; they are never lifted.
 
     The table has ``limit, value`` (phrases), ``cost`` (profit that its absence would add, currency;
-    NaN where nothing is recorded), ``price`` (what one more unit of it would add, currency; NaN
-    where it has no unit) and ``resolved`` (the same, by solving again with one more unit). Of these
-    *prices* has the limits with a unit. Facts: the dearest limit, and whether its need is worth
+    NaN where nothing is recorded), and of limits with a unit, which are those of *prices*,
+    ``price`` (what one more unit would add) and ``fewer`` (what one fewer would cost), by solving
+    again, and ``dual``: where several plans are best it may be anything from the one to the
+    other, so it is shown and not relied on. Facts: the dearest limit, and whether its need is worth
     asking for: it costs profit that was measured, and protects no customer.
     """
     if design.planned.empty:
@@ -132,15 +136,16 @@ def limit_costs(case: Case, design: Design) -> Finding:
             costs = solve(limit.lifted).profit - design.plan.profit
         else:
             costs = relax(limit.lifted).bound - best.bound
-        price = resolved = float("nan")
-        if limit.wider is not None:
-            price = best.prices[limit.index] / (1 if limit.index == "budget" else case.made)
-            resolved = relax(limit.wider).bound - best.bound
-        rows.append((limit.name, limit.value, costs, price, resolved))
+        prices = [float("nan")] * 3
+        if limit.steps:
+            dual = best.prices[limit.index] / (1 if limit.index == "budget" else case.made)
+            prices = [*(_step(best, step) for step in limit.steps), dual]
+        rows.append((limit.name, limit.value, costs, *prices))
     for rule in RULES_OF_CONTACT:
         told, costs = _rule_cost(case, programme, rule, best.bound)
-        rows.append((Level("limit", rule), told, costs, float("nan"), float("nan")))
-    table = pd.DataFrame(rows, columns=["limit", "value", "cost", "price", "resolved"])
+        rows.append((Level("limit", rule), told, costs, *[float("nan")] * 3))
+    steps = ["price", "fewer", "dual"]
+    table = pd.DataFrame(rows, columns=["limit", "value", "cost", *steps])
     # A wider programme never earns less; solvers differ in the last digits.
     table["cost"] = table["cost"].mask(table["cost"] <= 1e-6, 0.0)
     at = int(table["cost"].idxmax())
@@ -161,8 +166,14 @@ def limit_costs(case: Case, design: Design) -> Finding:
             "limit_to_question": measured and lawful and dearest != "none",
         },
         quotes={"protecting": [Level("limit", rule) for rule in RULES_OF_CONTACT]},
-        tables={"prices": table.dropna(subset=["price"])[["limit", "value", "price", "resolved"]]},
+        tables={"prices": table.dropna(subset=["price"])[["limit", "value", *steps]]},
     )
+
+
+def _step(best: Relaxed, other: Programme) -> float:
+    """What a programme with another limit earns more or less; without what solvers round."""
+    change = abs(relax(other).bound - best.bound)
+    return change if change > 1e-9 * best.bound else 0.0
 
 
 def _rule_cost(case: Case, programme: Programme, rule: str, bound: float) -> tuple[Phrase, float]:
@@ -204,7 +215,11 @@ def budget_curve(case: Case, design: Design) -> Finding:
         load = plan.contacts[position] * margin
         margins = design.effects.margins(load, case.params.confidence_level)
         low, high = ends(plan.profit, margins)
-        rows.append((budget, plan.profit, low, high, plan.prices["budget"], kind))
+        here, more = (
+            replace(programme, limits=replace(programme.limits, budget=budget + unit))
+            for unit in (0, 1)
+        )
+        rows.append((budget, plan.profit, low, high, _step(relax(here), more), kind))
     columns = ["budget", "profit", "low", "high", "price", "kind"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
     table = table.astype({"low": float, "high": float})

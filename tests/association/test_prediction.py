@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pmlib.association import Baskets, next_product
-from pmlib.association.prediction import _compare
+from pmlib.association.prediction import _compare, _verdict
 from pmlib.association.purchases import Purchases
 from pmlib.engine import DuckDBEngine
 from pmlib.numbers import Finding
@@ -81,7 +81,7 @@ def test_segments_and_rules_together_name_the_next_product(
     assert hit["segments_rules"] > hit["rules"] + 0.1
     assert hit["rules"] > hit["popularity"] + 0.1
     facts = ("next_product", "next_ranking", "next_depth")
-    assert [found.facts[name] for name in facts] == ["surely", "segments_rules", "one"]
+    assert [found.facts[name] for name in facts] == ["better", "segments_rules", "one"]
     # Three products were acquired (x was held before): all rankings name them among three.
     assert found.quotes["products"].value == 3
     assert "hit_3" not in found.table
@@ -106,3 +106,15 @@ def test_without_opening_dates_no_ranking_can_be_judged(engine: DuckDBEngine) ->
     segments = pd.DataFrame({"customer_id": range(60), "segment": 1})
     found = ranked(engine, customers(60), holdings(rows), segments, ["a", "b"])
     assert found.facts["next_product"] == "no_dates"
+
+
+@pytest.mark.parametrize(
+    ("lead", "low", "verdict"),
+    [(0.03, 0.02, "better"), (0.005, 0.002, "little_better"), (0.03, -0.01, "not_shown")],
+)
+def test_a_lead_that_is_sure_and_small_is_called_small(
+    lead: float, low: float, verdict: str
+) -> None:
+    names = ["popularity", "segments", "rules", "segments_rules"]
+    rows = {"lead": [0.1, lead, 0.05, 0.0], "lead_low": [0.09, low, 0.04, 0.0]}
+    assert _verdict(pd.DataFrame(rows, index=names)) == verdict

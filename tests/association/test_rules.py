@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact, hypergeom
 
 from pmlib.association import Baskets, frequent_itemsets
-from pmlib.association.rules import candidate_rules, fisher_p_values
+from pmlib.association.rules import candidate_rules, fisher_p_values, rules_on_holdout
+from pmlib.params import Parameters
 
 
 def test_fisher_p_value_is_the_largest_of_all_that_must_be_rejected() -> None:
@@ -50,3 +51,18 @@ def test_structural_pairs_are_left_out_in_both_directions_and_through_others() -
     found = candidate_rules(itemsets, min_confidence=0.0, structural_pairs=[("a", "b"), ("b", "c")])
     assert found.frame.empty
     assert len(found.structural) == 6
+
+
+@pytest.mark.parametrize("correction", ["holm", "bh"])
+def test_a_rule_nobody_can_be_compared_on_has_no_evidence(correction: str) -> None:
+    # In this half nobody holds c or d; of (c, d) not even the rest of an antecedent is held.
+    table = pd.DataFrame({"a": [1, 1, 0, 0] * 5, "b": [1, 0, 1, 0] * 5}, dtype=bool)
+    baskets = Baskets.from_table(table.assign(c=False, d=False))
+    antecedents = [("a",), ("c",), ("c", "d"), ("a", "c")]
+    rules = pd.DataFrame({"antecedent": antecedents, "consequent": "b", "lift": 2.0})
+    tested = rules_on_holdout([(0, rules, baskets)], Parameters(correction=correction))
+    p_values = tested.set_index("antecedent")["p_value"]
+    # Of 20 customers 10 hold a, 10 hold b and 5 both.
+    assert p_values.pop(("a",)) == pytest.approx(hypergeom.sf(4, 20, 10, 10))
+    assert (p_values == 1).all()
+    assert not tested["survives"].any()

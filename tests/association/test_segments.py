@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from pmlib.association import Baskets, find_rules, rules_by_segment
+from pmlib.association.segments import _common
 from tests.association.examples import SETTINGS
 
 
@@ -82,3 +84,19 @@ def test_a_segment_where_nobody_holds_the_product_says_nothing() -> None:
     )
     assert found.common["within"].tolist() == ["not_tested"]
     assert found.cells["odds_ratio"].isna().all()
+
+
+@pytest.mark.parametrize("second", [[20, 60, 60, 20], [10, 30, 40, 20]])
+def test_opposite_segments_differ_though_their_common_odds_ratio_is_exactly_1(
+    second: list[int],
+) -> None:
+    first = [60, 20, 20, 60] if second[0] == 20 else [30, 10, 20, 40]
+    tables = np.array([first, second], dtype=float)
+    near = tables.copy()
+    near[0, 0] += 1e-6  # what statsmodels says next to the point that it cannot treat
+    limit = StratifiedTable(list(near.reshape(-1, 2, 2))).test_equal_odds(adjust=True)
+    *_, odds, _, _, _, p_differs = _common(tables, 0.95)
+    assert odds == 1
+    assert p_differs == pytest.approx(chi2.sf(limit.statistic, 1), rel=1e-4)
+    if second[0] == 20:  # by hand: 40 expected in each, variance 10, 2 * 20^2 / 10
+        assert limit.statistic == pytest.approx(80, abs=1e-4)

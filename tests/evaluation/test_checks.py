@@ -8,7 +8,7 @@ import pytest
 
 from pmlib.evaluation import check_campaign
 from pmlib.evaluation.checks import expected_shares, unreadable
-from pmlib.numbers import Phrase
+from pmlib.numbers import Fact, Phrase
 from pmlib.texts import open_language
 
 
@@ -109,3 +109,20 @@ def test_an_arm_without_any_outcome_is_named(campaign):
     assert reason == Phrase("absent.untold_arm", {"arms": ["control"], "section": ""})
     text = open_language("en").render("campaign_evaluation", reason.block, reason.quotes)
     assert text.startswith("Of nobody in the arm control is the outcome known")
+
+
+def test_sizes_that_could_be_no_other_are_no_evidence(campaign):
+    contacts = campaign(20_000)
+    checks = check_campaign(contacts)
+    assert checks.facts["sample_ratio"] == "as_drawn"
+    # Drawn in exact numbers cell by cell, or with probabilities counted from the arms.
+    counted = contacts.groupby("arm")["arm"].transform("size") / len(contacts)
+    for fixed in (contacts.assign(cell=1), contacts.assign(propensity=counted)):
+        checks = check_campaign(fixed)
+        assert checks.facts["sample_ratio"] == "fixed"
+        quotes = checks.quotes | {n.key: n for n in checks.numbers}
+        quotes |= {key: Fact(key, value) for key, value in checks.facts.items()}
+        text = open_language("en").render("campaign_evaluation", "checks", quotes, plain=True)
+        assert "could not fail" in text
+    lost = contacts.index[(contacts["arm"] == "control")][:600]
+    assert check_campaign(contacts.assign(cell=1).drop(lost)).facts["sample_ratio"] == "mismatch"

@@ -53,3 +53,14 @@ def test_small_groups_are_left_out(campaign):
     contacts = campaign()
     contacts.loc[:5, "segment"] = 9
     assert 9 not in set(effects_by(contacts, "segment", minimum=10).table["segment"])
+
+
+def test_an_effect_that_harms_is_not_counted_as_success(campaign):
+    contacts = campaign(20_000)
+    harmed = (contacts["segment"] == 2) & (contacts["arm"] != "control")
+    contacts.loc[harmed, "responded"] = False
+    found = effects_by(contacts, "segment")
+    own = found.of("responded").set_index("segment")
+    assert own.loc[2, "high"] < 0
+    assert own.loc[2, "p_adjusted"] < 0.05
+    assert found.quotes["harmed"].value == 1

@@ -7,6 +7,7 @@ import pytest
 
 from pmlib.evaluation import interim_looks, power_curve
 from pmlib.evaluation.looks import false_alarms, sequence_radius
+from pmlib.texts import open_language
 
 
 def test_looking_often_raises_false_alarms_but_not_those_of_the_sequence():
@@ -54,3 +55,13 @@ def test_power_where_the_control_bought_nothing_is_that_of_one_sale(trial):
     none = power_curve(contacts).quotes["detectable"].value
     contacts.loc[control[0], "responded"] = True
     assert none == power_curve(contacts).quotes["detectable"].value > 0.02
+
+
+def test_a_campaign_too_small_to_show_anything_says_so(trial):
+    contacts = trial(400).groupby("arm").head(2).copy()
+    contacts["responded"] = contacts["arm"] == "offer"
+    curve = power_curve(contacts)
+    assert curve.quotes["detectable"].value is None
+    text = open_language("en").render("campaign_evaluation", "power", curve.quotes)
+    assert "no difference would show" in text
+    assert curve.table["power"].notna().all()

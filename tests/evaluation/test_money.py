@@ -14,7 +14,8 @@ from pmlib.numbers import Number
     [
         (0.02, 0.01, 0.03, "more"),
         (0.02, -0.01, 0.05, "maybe_more"),
-        (-0.01, -0.03, 0.01, "not_more"),
+        (-0.01, -0.03, 0.01, "maybe_fewer"),
+        (0.0, -0.02, 0.02, "alike"),
         (-0.02, -0.03, -0.01, "fewer"),
     ],
 )

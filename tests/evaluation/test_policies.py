@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pmlib.evaluation import candidate_policies, judge_rankings, policy_values
@@ -41,3 +43,13 @@ def test_rankings_and_policies_of_customers_counted_twice_are_no_surer(trial, kn
         found.append([table.select_dtypes("number") for table in tables])
     for once, again in zip(*found, strict=True):
         assert np.allclose(once, again, rtol=1e-2, atol=5e-3)
+
+
+def test_policies_that_lose_are_named(trial, known):
+    contacts = trial(20_000)
+    contacts["cost"] = contacts["cost"].where(contacts["arm"] == "control", 60.0)
+    expected = known(contacts)
+    expected = replace(expected, observed=(contacts["value"] - contacts["cost"]).to_numpy())
+    found = policy_values(expected, candidate_policies(expected, {}))
+    assert found.facts == {"best_policy": "nobody"}
+    assert "everybody" in [level.code for level in found.quotes["losing"]]

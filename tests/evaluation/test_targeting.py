@@ -78,7 +78,7 @@ def test_bank_marketing_is_judged_on_later_calls(calls):
     features = [name for name in calls if name not in
                 {"y", "duration", "responded", "contacted_on"}]  # fmt: skip
     result = judge_over_time(calls, features, seed=1, windows=0)
-    assert result.facts["random_split"] == "flatters"
+    assert result.facts == {"random_split": "flatters", "targeting_drift": "varied"}
     auc = result.table.set_index(["model", "split"])["auc"]
     assert auc["regression", "later"] == pytest.approx(0.667, abs=0.005)
     assert auc["regression", "random"] == pytest.approx(0.791, abs=0.015)

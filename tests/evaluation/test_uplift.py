@@ -65,6 +65,10 @@ def test_a_good_ranking_leads_a_random_one(trial, known):
     assert table.loc[("plan", "noise", "qini"), "low"] > 0
     assert [verdict.block for verdict in result.quotes["verdicts"]] == ["leads"]
     assert [level.code for level in result.quotes["good"]] == ["plan"]
+    # Turned round it is worse than chance, which is more than "not shown to be better".
+    turned = judge_rankings(known(contacts), {"plan": -scores["plan"], "noise": scores["noise"]})
+    kinds = {kind: [x.code for x in turned.quotes[kind]] for kind in ("good", "bad", "rest")}
+    assert kinds == {"good": [], "bad": ["plan"], "rest": ["noise"]}
     names = {"one": Level("campaign_ranking", "plan"), "other": Level("campaign_ranking", "noise")}
     text = open_language("en").render("campaign_evaluation", "leads", names)
     assert text == "The ranking by plan leads that by noise."

@@ -154,3 +154,26 @@ def test_bank_marketing_responds_as_counted_from_its_file(engine, raw):
     assert drift.table["rate"].iloc[0] == pytest.approx(0.028, abs=5e-4)
     assert drift.table["rate"].iloc[-1] == pytest.approx(0.459, abs=5e-4)
     assert drift.facts == {"response_course": "rose", "course_over": "one_campaign"}
+
+
+def test_contacts_that_should_not_be_made_may_sell_and_that_is_a_finding(lazy, ids, campaign):
+    # 100 contacts and 16 sales: of the 20 customers for whom the fund is too risky 6 bought it, of
+    # the 30 who object 4 (one of them both).
+    customers = pd.DataFrame(
+        {"customer_id": ids(100), "risk_tolerance": [1] * 20 + [5] * 80,
+         "marketing_opt_out": [19 <= i < 49 for i in range(100)]}
+    )  # fmt: skip
+    buyers = {0, 1, 2, 3, 4, 19, 20, 21, 22, *range(60, 67)}
+    past = campaign("x", "2025-03-01", 100, 0, responded=[i in buyers for i in range(100)])
+    products = pd.DataFrame({"product_id": ["card"], "name": ["Fund"], "risk_rating": [4]})
+    tables = {"contacts": past, "customers": customers, "products": products}
+    waste = profiling.wasted_contacts({name: lazy(table) for name, table in tables.items()})
+    rows = waste.table.set_index("reason")
+    assert rows["sales"].to_dict() == {"unsuitable": 6, "opted_out": 4, "any": 9}
+    numbers = {number.key: number for number in waste.numbers}
+    assert numbers["waste_sales_share"].value == pytest.approx(9 / 16)
+    assert numbers["unsuitable_sales"].value == 6
+    assert waste.facts == {"waste": "some", "unsuitable_sales_made": "some"}
+    known = numbers | {key: Fact(key, value) for key, value in waste.facts.items()} | waste.quotes
+    text = open_language("en").render("data_profiling", "waste", known, plain=True)
+    assert "6 sales were of a product whose risk rating exceeds" in text.replace("\n", " ")

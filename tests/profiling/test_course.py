@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2_contingency
 
 from pmlib import profiling
 from pmlib.studies import Attribute
@@ -78,10 +79,26 @@ def test_a_single_day_has_no_course(lazy, campaign):
 
 
 @pytest.mark.parametrize(("took", "course"), [(range(50), "fell"), (range(50, 100), "rose"),
-                                              (range(0, 100, 2), "level")])  # fmt: skip
-def test_the_course_is_that_of_the_last_tenth_against_the_first(lazy, took, course, campaign):
+                                              (range(0, 100, 2), "level"),
+                                              (range(25, 75), "varied")])  # fmt: skip
+def test_the_direction_is_that_of_the_last_tenth_against_the_first(lazy, took, course, campaign):
     days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(400) // 4, "D")
     responded = [day in took for day in np.arange(400) // 4]
     past = campaign("a", "2024-01-01", 400, 0, contacted_on=days, responded=responded)
     result = profiling.response_drift({"contacts": lazy(past)})
     assert result.facts == {"response_course": course, "course_over": "one_campaign"}
+
+
+def test_a_response_that_falls_and_comes_back_has_changed(lazy, campaign):
+    # Ten days of 400 contacts; from the third to the eighth day the letter sells a fifth as much.
+    took = [20, 20, 4, 4, 4, 4, 4, 4, 20, 20]
+    days = np.repeat(pd.date_range("2024-01-01", periods=10), 400)
+    responded = np.concatenate([np.arange(400) < n for n in took])
+    past = campaign("a", "2024-01-01", 4_000, 0, contacted_on=days, responded=responded)
+    result = profiling.response_drift({"contacts": lazy(past)})
+    assert result.facts["response_course"] == "varied"
+    numbers = {number.key: number.value for number in result.numbers}
+    assert numbers["response_change"] == 0
+    table = np.array([took, [400 - n for n in took]])
+    assert numbers["response_course_p"] == pytest.approx(chi2_contingency(table).pvalue, rel=1e-6)
+    assert [result.quotes[end].value for end in ("least", "most")] == [0.01, 0.05]

@@ -134,3 +134,9 @@ def test_a_study_that_knows_of_no_offer_has_nothing_to_plan(tmp_path, engine):
     )  # fmt: skip
     assert case.absent == Phrase("absent.no_offers")
     assert strategy.plan_study(case).absent == case.absent  # what follows passes it on
+
+
+def test_contacts_are_set_beside_capacities_without_those_held_out(design):
+    flow, offers = (design.of(name)["offers"].sum() for name in ("flow", "offers"))
+    assert flow == offers == value(design.numbers, "planned_contacts")
+    assert flow < value(design.numbers, "planned_customers")

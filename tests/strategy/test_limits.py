@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pmlib import strategy
 from pmlib.numbers import Level, Phrase
+from pmlib.strategy.plan import relax
 from pmlib.texts import open_language
 from tests.strategy.banks import value
 
@@ -20,7 +23,12 @@ def test_costs_of_limits_are_differences_of_optima(case, design):
     plan = curve.table.loc[curve.table["kind"] == "plan", "profit"].iloc[0]
     assert by_kind.loc["budget", "cost"] == pytest.approx(free - plan, abs=100)
     priced = costs.of("prices")
-    assert priced["price"].to_numpy() == pytest.approx(priced["resolved"].to_numpy(), abs=0.02)
+    assert (priced["price"] <= priced["dual"] + 1e-6).all()
+    assert (priced["dual"] <= priced["fewer"] + 1e-6).all()
+    # The price is what the optimum of a budget of one more is higher by.
+    programme = case.programme(design.effects)
+    wider = replace(programme, limits=replace(programme.limits, budget=case.limits.budget + 1))
+    assert priced["price"].iloc[0] == pytest.approx(relax(wider).bound - relax(programme).bound)
     assert (table["cost"] >= 0).all()
     assert by_kind.loc["objection", "value"].block == "limit-value.bars"
     assert by_kind.loc["capacity", "limit"] == Phrase("limit.capacity", {"channel": "phone"})
@@ -43,3 +51,17 @@ def test_values_of_limits_read_well(case, design):
         for v in strategy.limit_costs(case, design).table["value"]
     ]
     assert told[:4] == ["600", "400 contacts", "1 a customer", "10 customers"]
+
+
+def test_one_more_unit_earns_nothing_at_a_kink_whatever_the_dual_says(case, design):
+    # A budget of just what all worthwhile contacts cost: more is not spent, less is missed.
+    programme = case.programme(design.effects)
+    free = replace(programme, limits=replace(programme.limits, budget=float("inf")))
+    offers = relax(free).allocation
+    spend = float((offers["customers"] * programme.cost[offers["channel"]]).sum())
+    exact = replace(case, limits=replace(case.limits, budget=spend))
+    costs = strategy.limit_costs(exact, strategy.plan_study(exact))
+    row = costs.of("prices").iloc[0]
+    assert row["price"] == value(costs.numbers, "budget_price") == 0
+    assert row["fewer"] > 0.1
+    assert 0 <= row["dual"] <= row["fewer"] + 1e-9
