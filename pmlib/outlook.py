@@ -232,6 +232,11 @@ def _read(glance: Glance) -> Reason:
     return _drawn(glance) or _absence(glance.contacts)
 
 
+def _promised(glance: Glance) -> Reason:
+    of_plan = is_of_the_plan(glance.study, glance.params)
+    return _read(glance) or (None if of_plan else Phrase("absent.nothing_promised"))
+
+
 def _ranked(glance: Glance) -> Reason:
     if (reason := _read(glance)) or isinstance(glance.contacts, Finding):
         return reason
@@ -347,6 +352,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Ask, ...]]] = {
         "campaign-checks": (_drawn,),
         "intention-to-treat": (_read,),
         "effect-by-segment": (_read,),
+        "promise": (_promised,),
         "uplift-ranking": (_ranked,),
         "policy-values": (_ranked,),
         "cuped": (_adjusted,),

@@ -61,6 +61,8 @@ class Campaign(Finding):
         Further outcome columns, and what the study calls them.
     planned : DataFrame or None
         Cells of the plan that the campaign carried out, with ``expected_profit``.
+    promise : DataFrame or None
+        What that plan promised, see `pmlib.strategy.design.promised`.
     """
 
     contacts: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -69,6 +71,7 @@ class Campaign(Finding):
     sensitive: tuple[str, ...] = ()
     outcomes: Mapping[str, str] = field(default_factory=dict)
     planned: pd.DataFrame | None = None
+    promise: pd.DataFrame | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -163,7 +166,7 @@ def open_campaign(
     return known.campaign(
         "randomised", contacts, facts=source, quotes=quotes,
         training=None if latest is None else known.joined(_earlier(study, engine, latest)),
-        planned=cells,
+        planned=cells, promise=load("strategy_design", "promise"),
     )  # fmt: skip
 
 

@@ -26,10 +26,10 @@ class Design(Finding):
     cost``, ``expected_profit`` (currency a contact), ``eligible, planned`` and ``offers``
     (customers; those planned and not offered are control).
 
-    Further tables, the last three empty where nobody is planned: *shrinkage*, the cells with an
-    effect of their own; *offers*, see `offer_matrix`; *flow*, ``segment, name, product, channel,
-    offers``; *plan-segments*, ``segment, name, customers, planned, offers, spend, profit``, as in
-    `segments` but without small counts.
+    Further tables, the last four empty where nobody is planned: *shrinkage*, the cells with an
+    effect of their own; *promise*, see `promised`; *offers*, see `offer_matrix`; *flow*,
+    ``segment, name, product, channel, offers``; *plan-segments*, ``segment, name, customers,
+    planned, offers, spend, profit``, as in `segments` but without small counts.
 
     Facts: what the effects rest on, and whether there is a plan or why not.
     """
@@ -100,7 +100,7 @@ def plan_study(case: Case) -> Design:
     columns = ["cell", "n", "n_control", "raw", "raw_se", "effect", "se", "kind"]
     tables = {"shrinkage": cells.dropna(subset=["raw"])[columns].reset_index(drop=True)}
     if planned == 0:
-        none = dict.fromkeys(("offers", "flow", "plan-segments"), pd.DataFrame())
+        none = dict.fromkeys(("promise", "offers", "flow", "plan-segments"), pd.DataFrame())
         return replace(made, tables=tables | none)
     flows = made.planned.merge(case.segments[["segment", "name"]], on="segment")
     flows["product"] = flows["product_id"].map(case.names)
@@ -112,7 +112,7 @@ def plan_study(case: Case) -> Design:
         "flow": hide(flow, count="offers", by=by, keep=["segment"]),
         "plan-segments": hide(segments, count="planned", keep=["customers"]),
     }
-    tables["offers"] = offer_matrix(case, made)
+    tables["promise"], tables["offers"] = promised(case, made), offer_matrix(case, made)
     tables |= {name: table.drop(columns="suppressed") for name, table in shown.items()}
     return replace(made, tables=tables)
 
@@ -139,6 +139,38 @@ def _outcome(case: Case, effects: CellEffects, *, planned: int) -> str:
         return "no_effect"
     pays = case.programme(effects).value[case.groups.eligible() > 0] > 0
     return "no_room" if pays.any() else "nothing_pays"
+
+
+def promised(case: Case, design: Design) -> pd.DataFrame:
+    """What the plan promises, in total, by segment and by product.
+
+    Columns: ``by`` (total, segment, product), ``key`` (text), ``name``, ``contacts``, ``promised``
+    with ``promised_low, promised_high`` (currency; NaN where it rests on an assumption); NaN where
+    a group is too small to show.
+    """
+    cells = design.table
+    sources = (
+        ("segment", "segment", case.segments.set_index("segment")["name"]),
+        ("product", "product_id", case.names),
+    )
+    parts = [("total", "", "", np.ones(len(cells), dtype=bool))] + [
+        (by, str(key), names[key], (cells[column] == key).to_numpy())
+        for by, column, names in sources
+        for key in cells.loc[cells["offers"] > 0, column].unique()
+    ]
+    rows = []
+    for by, key, name, inside in parts:
+        offers = np.where(inside, cells["offers"], 0)
+        profit = float((offers * cells["expected_profit"]).sum())
+        load = offers * cells["margin"].to_numpy()
+        margins = design.effects.margins(load, case.params.confidence_level)
+        rows.append((by, key, name, int(offers.sum()), profit, *ends(profit, margins)))
+    columns = ["promised", "promised_low", "promised_high"]
+    table = pd.DataFrame(rows, columns=["by", "key", "name", "contacts", *columns])
+    table[columns] = table[columns].astype(float)
+    least = case.params.min_group_size
+    shown = [suppress(part, count="contacts", minimum=least) for _, part in table.groupby("by")]
+    return pd.concat(shown).sort_index().drop(columns="suppressed")
 
 
 def offer_matrix(case: Case, design: Design) -> pd.DataFrame:

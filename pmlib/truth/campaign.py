@@ -95,6 +95,38 @@ def effects_beside_truth(
     return Finding(headline, tables={"truth-segments": by_segment})
 
 
+def promise_beside_truth(
+    study: Study, contacts: pd.DataFrame | Finding, promise: Finding
+) -> Finding:
+    """What the plan promised and its campaign brought, beside what its offers truly earned.
+
+    `promise` is that of `promise_kept`. The table *truth-promise* has ``part`` (name or level),
+    ``promised, measured, truth`` (currency), ``promise_holds`` and ``covered``: whether the
+    intervals of the promise and of the measurement hold the truth.
+    """
+    if not study.simulated or isinstance(contacts, Finding) or promise.absent:
+        return missing("no_truth")
+    profit = pd.Series(_profit(potential_outcomes(study, contacts)), contacts.index)
+    means = {("total", ""): profit.mean()}
+    for by, column in (("segment", "segment"), ("product", "product_id")):
+        groups = profit.groupby(contacts[column].astype(str)).mean()
+        means |= {(by, str(key)): value for key, value in groups.items()}
+    rows = promise.table
+    truth = rows["contacts"] * [means[row.by, row.key] for row in rows.itertuples()]
+    ends = {"promise_holds": ("promised_low", "promised_high"),
+            "covered": ("measured_low", "measured_high")}  # fmt: skip
+    held = {name: truth.between(rows[low], rows[high]) for name, (low, high) in ends.items()}
+    table = promise.of("promise")[["part"]].assign(
+        promised=rows["promised"], measured=rows["measured"], truth=truth, **held
+    )
+    return Finding(
+        table,
+        (Number("true_profit_field", float(truth.iloc[0]), "currency"),),
+        {"promise_holds_truth": bool(held["promise_holds"].iloc[0]),
+         "outcome_holds_truth": bool(held["covered"].iloc[0])},
+    )  # fmt: skip
+
+
 def rankings_beside_truth(
     study: Study,
     expected: Expected | Finding,

@@ -52,7 +52,8 @@ def opened(bank, plan=None, *, results=None):
     else:
         plan.to_parquet(folder / "contact_plan.parquet")
     frames = {"segments": pd.DataFrame({"segment": [1, 2, 3], "name": ["A", "B", "C"]}),
-              "cells": pd.DataFrame({"cell": [], "expected_profit": []})}  # fmt: skip
+              "cells": pd.DataFrame({"cell": [], "expected_profit": []}),
+              "promise": pd.DataFrame({"promised": []})}  # fmt: skip
     return open_campaign(
         study, engine, Parameters(seed=3, campaign_results=results),
         load=lambda _, frame: frames[frame],

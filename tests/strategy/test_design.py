@@ -140,3 +140,14 @@ def test_contacts_are_set_beside_capacities_without_those_held_out(design):
     flow, offers = (design.of(name)["offers"].sum() for name in ("flow", "offers"))
     assert flow == offers == value(design.numbers, "planned_contacts")
     assert flow < value(design.numbers, "planned_customers")
+
+
+def test_the_promise_is_that_of_the_plan_and_its_parts_add_up(design):
+    promise = design.of("promise")
+    total, parts = promise.iloc[0], promise.iloc[1:]
+    planned = next(n for n in design.numbers if n.key == "planned_profit")
+    ends = total[["promised", "promised_low", "promised_high"]].tolist()
+    assert ends == pytest.approx([planned.value, planned.low, planned.high])
+    for by in ("segment", "product"):
+        own = parts.loc[parts["by"] == by, ["contacts", "promised"]].sum()
+        assert own.tolist() == pytest.approx(total[["contacts", "promised"]].tolist())

@@ -7,8 +7,15 @@ import pandas as pd
 import pytest
 
 from pmlib.casebank import field_test, population
-from pmlib.evaluation import intention_to_treat
-from pmlib.truth.campaign import beside_truth, potential_outcomes, true_effects, true_groups
+from pmlib.evaluation import intention_to_treat, promise_kept
+from pmlib.evaluation.campaign import Campaign
+from pmlib.truth.campaign import (
+    beside_truth,
+    potential_outcomes,
+    promise_beside_truth,
+    true_effects,
+    true_groups,
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +67,24 @@ def test_effects_of_groups_beside_the_truth_by_hand():
     table = true_groups(contacts, outcomes, estimates, "segment")
     assert table["truth"].tolist() == pytest.approx([0.2, 0.0])
     assert table["covered"].tolist() == [True, False]
+
+
+def test_the_promise_is_set_beside_what_its_offers_truly_earned(casebank, contacts):
+    offers = int((contacts["arm"] != "control").sum())
+    of_card = int(
+        ((contacts["arm"] != "control") & (contacts["product_id"] == "credit_card")).sum()
+    )
+    promise = pd.DataFrame(
+        [("total", "", "", offers), ("product", "credit_card", "Card", of_card)],
+        columns=["by", "key", "name", "contacts"],
+    ).assign(promised=1.0, promised_low=0.0, promised_high=2.0)
+    found = promise_kept(Campaign(contacts=contacts, covariates={}, promise=promise), contacts)
+    true = promise_beside_truth(casebank, contacts, found)
+    outcomes = potential_outcomes(casebank, contacts)
+    whole = true_effects(contacts, outcomes)["incremental_profit"]
+    assert true.table["truth"].iloc[0] == pytest.approx(whole)
+    assert {n.key: n.value for n in true.numbers} == {"true_profit_field": pytest.approx(whole)}
+    assert true.facts["promise_holds_truth"] == (0 <= whole <= 2)
+    card = contacts["product_id"] == "credit_card"
+    own = true_effects(contacts[card], outcomes[card])["incremental_profit"]
+    assert true.table["truth"].iloc[1] == pytest.approx(own)
