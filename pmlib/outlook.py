@@ -199,10 +199,6 @@ def _case(glance: Glance) -> Reason:
     return _absence(glance.case)
 
 
-def _placed(glance: Glance) -> Reason:
-    return _case(glance) or _several(glance)
-
-
 def _case_told(glance: Glance) -> Reason:
     case = glance.case
     return case.absent if isinstance(case, Finding) else case.remarks
@@ -334,7 +330,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Ask, ...]]] = {
         "eligibility": (_case,),
         "effects": (_case_told,),
         "plan": (_case,),
-        "targets": (_placed,),
+        "targets": (lambda glance: _case(glance) or _several(glance),),
         "limits": (_planned,),
         "budget": (_planned,),
         "policies": (_compared,),
