@@ -335,6 +335,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Ask, ...]]] = {
         "eligibility": (_case,),
         "effects": (_case_told,),
         "plan": (_case,),
+        "targets": (lambda glance: _case(glance) or _several(glance),),
         "limits": (_planned,),
         "budget": (_planned,),
         "policies": (_compared,),

@@ -74,6 +74,32 @@ def offer_matrix(found: Finding, words: Words) -> Figure:
     return figure
 
 
+@drawing("fig-positions")
+def positions(found: Finding, words: Words) -> Figure | None:
+    """Segments by value and fit; not drawn where no value is known."""
+    table, unit = found.table, found.quotes["unit"]
+    if table["value"].isna().any():
+        return None
+    figure, axes = guides.panel(3.1 + 0.12 * len(table))
+    for row, colour in zip(table.itertuples(), segment_colours(len(table)), strict=True):
+        growth = "" if np.isnan(row.growth) else f"{row.growth:+.2f}".replace("-", "−")
+        label = words("segment", segment=row.segment, called=row.name, growth=growth)
+        axes.hlines(row.value, row.low, row.high, color=colour, linewidth=1.2)
+        axes.scatter(row.fit, row.value, s=40 + 1500 * row.share, color=colour, alpha=0.6,
+                     edgecolor="none")  # fmt: skip
+        axes.scatter([], [], s=30, color=colour, label=label)
+        axes.annotate(str(row.segment), (row.fit, row.value), ha="center", va="center",
+                      fontsize=8, fontweight="bold")  # fmt: skip
+    marks.reference(axes, y=1, colour="muted", style="--")
+    marks.reference(axes, x=0, width=0.7)
+    form = None if unit == "currency" else guides.POINTS
+    kind = found.quotes["kind"]
+    guides.values(axes, "x", words(f"fit.{unit}", kind=kind), form=form)
+    guides.values(axes, "y", words("value"), low=0, high=1.2 * max(table["value"].max(), 1))
+    guides.key(figure, place="outside lower center", columns=2)
+    return figure
+
+
 @drawing("fig-policies")
 def policies(found: Finding, words: Words) -> Figure:
     """Compare policies: profit on held-out contacts with interval, and what was promised."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pmlib.numbers import Fact, Number
+from pmlib.numbers import Fact
 
 HYPOTHESES = ("segments", "rules", "combining", "effect")
 """H1 to H4, in the order of the chapters that try them."""
 
 
 def hypotheses(known: Mapping[str, Any]) -> dict[str, Fact]:
-    """Choose the verdicts ``hypothesis_<name>`` and the fact ``promise_kept``, by key.
+    """Choose the verdicts ``hypothesis_<name>``, by key.
 
     Parameters
     ----------
@@ -26,17 +26,12 @@ def hypotheses(known: Mapping[str, Any]) -> dict[str, Fact]:
     Returns
     -------
     dict
-        Key to fact; the levels stand in the catalogue. ``promise_kept`` says where the profit that
-        the plan expected lies beside the interval of what its campaign is measured to have added;
-        it is there only where the campaign measured is the one that carried out the plan.
+        Key to fact; the levels stand in the catalogue.
     """
     facts = {key: found.value for key, found in known.items() if isinstance(found, Fact)}
-    kept = _promise(known, facts)
-    verdicts = (_segments(facts), _rules(facts), _combining(facts), _effect(facts, kept))
-    chosen = {f"hypothesis_{n}": v for n, v in zip(HYPOTHESES, verdicts, strict=True)}
-    if kept:
-        chosen["promise_kept"] = kept
-    return {key: Fact(key, value) for key, value in chosen.items()}
+    verdicts = (_segments(facts), _rules(facts), _combining(facts), _effect(facts))
+    keys = (f"hypothesis_{name}" for name in HYPOTHESES)
+    return {key: Fact(key, verdict) for key, verdict in zip(keys, verdicts, strict=True)}
 
 
 def _segments(facts: Mapping[str, Any]) -> str:
@@ -65,23 +60,7 @@ def _combining(facts: Mapping[str, Any]) -> str:
     return {2: "more", 1: "partly"}.get(against.count("more"), "open")
 
 
-def _promise(known: Mapping[str, Any], facts: Mapping[str, Any]) -> str | None:
-    """Where the planned profit lies beside the interval of the measured one."""
-    planned, measured = known.get("planned_profit"), known.get("incremental_profit")
-    if facts.get("campaign_source") not in ("field_test", "returned"):
-        return None
-    if not isinstance(planned, Number) or not isinstance(measured, Number):
-        return None
-    promised, low, high = planned.value, measured.low, measured.high
-    if not isinstance(promised, int | float) or low is None or high is None:
-        return None
-    return "less" if high < promised else "more" if low > promised else "within"
-
-
-def _effect(facts: Mapping[str, Any], kept: str | None) -> str:
-    paid = facts.get("campaign_paid")
-    if paid is None:
-        return "unmeasured"
-    if paid == "paid" and kept:
-        return f"paid_{kept}"
-    return str(paid)
+def _effect(facts: Mapping[str, Any]) -> str:
+    """Whether the campaign paid, and where it carried out the plan, whether that kept its word."""
+    paid = str(facts.get("campaign_paid", "unmeasured"))
+    return f"paid_{facts['promise_kept']}" if paid == "paid" and "promise_kept" in facts else paid

@@ -2,8 +2,8 @@
 
 `case` brings the study's tables together; `catalogue` says what can be offered, `cells` to how
 many customers of which cell, `evidence` and `effects` with what effect. `programme` and `plan`
-choose, `policies` compares, `sensitivity` tells what the plan depends on, `contacts` draws the
-customers and sizes the control group.
+choose, `positions` places the segments, `policies` compares, `sensitivity` tells what the plan
+depends on, `contacts` draws the customers and sizes the control group.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pmlib.strategy.contacts import contact_plan, control_group, export_csv
 from pmlib.strategy.design import Design, meaning, plan_study
 from pmlib.strategy.fairness import check_plan
 from pmlib.strategy.policies import Comparison, compare
+from pmlib.strategy.positions import position_segments
 from pmlib.strategy.sensitivity import budget_curve, limit_costs, plan_size, survival
 from pmlib.strategy.sheets import strategy_sheets
 
@@ -33,6 +34,7 @@ __all__ = [
     "open_case",
     "plan_size",
     "plan_study",
+    "position_segments",
     "strategy_sheets",
     "survival",
     "with_black_box",

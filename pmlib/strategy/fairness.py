@@ -38,6 +38,9 @@ LABELS = (
 
 NOT_KNOWN = "not_known"
 
+CHEAP = 0.05
+"""Share of the expected profit up to which a gap of offer rates that nothing explains is closed."""
+
 CHECKS = ("holding", "suitability", "objection")
 """What the finished plan is checked for, where it is recorded."""
 
@@ -50,7 +53,10 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     who may be offered anything); no group smaller than ``min_group_size``; empty where the study
     knows neither gender nor age. *equal-rates* is empty where there is no plan or no trait, see
     `price_of_equality`. Facts: whether the plan is lawful, and whether offer rates differ. The
-    contacts are those drawn for the design, see `draw_contacts`.
+    contacts are those drawn for the design, see `draw_contacts`. Where there is a plan,
+    ``gap_decision`` says what to do about the widest gap: ``none`` where its interval holds zero,
+    ``explained`` where it is less than half as wide among those who may be offered anything, and
+    else by what equal rates cost ``equalise`` (at most `CHEAP`) or ``decide``.
     """
     study, sources, offers = case.study, case.sources, made(contacts)
     products = study.scan("products", case.engine) if study.has("products") else None
@@ -70,11 +76,14 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
         "assumed": case.assumed,
         "equal_rates": [],
     }
-    if not rates.empty:
-        gap, half, quotes["between"] = _widest(rates, case.params.confidence_level)
-        numbers.append(Number("offer_rate_gap", gap, "points", gap - half, gap + half))
+    known = rates if rates.empty else rates[rates["group"] != NOT_KNOWN]
+    if not known.empty:
+        gap, half, between = _widest(known, case.params.confidence_level)
+        quotes["between"] = between
+        ends_of_gap = gap - half, gap + half
+        numbers.append(Number("offer_rate_gap", gap, "points", *ends_of_gap, about=between))
         facts["offer_rates"] = "differ" if gap > 0 else "alike"
-    if not rates.empty and not design.planned.empty:
+    if not known.empty and not design.planned.empty:
         equal = price_of_equality(case, design, rates)
         for row in equal[equal["difference"] == 0].itertuples():
             low, high = ends(row.cost, (row.low - row.cost, row.high - row.cost))
@@ -83,6 +92,12 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
             share = Number("", row.cost_share, "share")
             told = {"trait": Level("trait", row.trait), "cost": cost, "share": share}
             quotes["equal_rates"].append({**told, "free": row.cost <= 0})
+        among = _among_eligible(rates, between)
+        numbers.append(
+            Number("offer_rate_gap_eligible", None if np.isnan(among) else among, "points")
+        )
+        left = among / gap if gap > 0 else 0.0
+        facts["gap_decision"] = _decision(gap - half, left, equal, between["trait"].code)
     return Finding(rates, tuple(numbers), facts=facts, quotes=quotes, tables={"equal-rates": equal})
 
 
@@ -212,3 +227,19 @@ def _widest(rates: pd.DataFrame, confidence_level: float) -> tuple[float, float,
             between = {"trait": Level("trait", str(trait)), **told}
             found = (gap, float(z * np.sqrt(variance)), between)
     return found
+
+
+def _among_eligible(rates: pd.DataFrame, between: dict[str, Any]) -> float:
+    """Difference between the same two groups among those who may be offered anything."""
+    of_trait = rates[rates["trait"] == between["trait"].code].set_index("group")["rate_eligible"]
+    return float(of_trait[between["most"].code] - of_trait[between["least"].code])
+
+
+def _decision(low: float, left: float, equal: pd.DataFrame, trait: str) -> str:
+    """What to do about the widest gap, `left` of which remains among the eligible (share)."""
+    if low <= 0:
+        return "none"
+    if left < 0.5:  # never where a group is too small to show
+        return "explained"
+    costs = equal[(equal["trait"] == trait) & (equal["difference"] == 0)]["cost_share"]
+    return "equalise" if (costs <= CHEAP).any() else "decide"
