@@ -308,6 +308,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Ask, ...]]] = {
     "segmentation": {
         "features": (_shown,),
         "how-many": (lambda glance: glance.untried,),
+        "made": (_shown,),
         "stability": (_shown,),
         "segments": (_shown,),
         "meaning": (_shown,),

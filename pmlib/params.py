@@ -126,6 +126,9 @@ class Parameters(BaseModel):
     min_stability: float = _parameter(0.75, "smallest bootstrap Jaccard of a stable segment",
         chapters=[SEGMENTATION], ge=0, le=1)
 
+    made_segments: bool = _parameter(default=True, chapters=[SEGMENTATION],
+        description="whether segments are made to serve where none are found")
+
     # Association analysis
     min_support: float = _parameter(0.01, "smallest support of an itemset", chapters=[ASSOCIATION],
         unit="share of customers", gt=0, le=1)
@@ -379,7 +382,12 @@ def _rule(field: FieldInfo) -> str:
         return f"one of {', '.join(_words(field))}"
     if field is Parameters.model_fields["language"]:
         return f"one of {', '.join(languages())}, the folders of texts"
-    names = {"int": "a whole number", "float": "a number", "date": "a date (YYYY-MM-DD)"}
+    names = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        "date": "a date (YYYY-MM-DD)",
+    }
     kinds = type_name(field).split(" | ")
     words = " or ".join(names.get(kind, kind) for kind in kinds if kind != "None")
     limits = f" {_range(field)}" if _range(field) else ""

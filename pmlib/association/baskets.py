@@ -15,9 +15,9 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.canon.customers import joined_by
+from pmlib.canon.customers import held_out, joined_by
 from pmlib.canon.holdings import held_on
-from pmlib.engine import collect, uniform
+from pmlib.engine import collect
 from pmlib.errors import StudyError
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 # A basket travels out of the engine as whole numbers of this many bits: a 64-bit integer has a
 # sign bit, and double precision (through which some engines pass) is exact to 53.
 _BITS = 52
-
-# The split of customers must not repeat a sample that another chapter drew with the same seed.
-_SPLIT_STREAM = 3_000_017
 
 
 @dataclass(frozen=True)
@@ -186,9 +183,7 @@ def collect_baskets(
         )
     people = joined_by(customers, as_of).select("customer_id", "customer_hash")
     table = with_baskets(people, holdings.filter(held_on(as_of)), products)
-    table = table.with_columns(
-        holdout=uniform("customer_hash", seed=seed + _SPLIT_STREAM) < holdout_share
-    )
+    table = table.with_columns(holdout=held_out(seed, holdout_share))
     if segments is None:
         table = table.with_columns(segment=nw.lit(1))
     else:

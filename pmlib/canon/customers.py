@@ -6,7 +6,10 @@ import datetime as dt
 
 import narwhals as nw
 
-from pmlib.engine import day_number
+from pmlib.engine import day_number, uniform
+
+# The halves must not repeat a sample that a chapter drew with the same seed.
+_HALVES_STREAM = 3_000_017
 
 ADULT = 18
 """Age in completed years from which a customer may be contacted, where the study knows ages."""
@@ -76,3 +79,12 @@ def may_object(customers: nw.LazyFrame) -> nw.Expr:
     if "marketing_opt_out" in customers.collect_schema().names():
         return nw.col("marketing_opt_out").fill_null(value=True)
     return nw.lit(value=False)
+
+
+def held_out(seed: int, share: float = 0.5) -> nw.Expr:
+    """Whether a customer is of the part kept back to test on what the others suggested.
+
+    Segments that are made, rules and policies are chosen and tested on the same two halves, so that
+    no chapter tests on customers whom an earlier one chose by; a smaller share is part of the half.
+    """
+    return uniform("customer_hash", seed=seed + _HALVES_STREAM) < share

@@ -45,7 +45,7 @@ def criteria(found: Finding, words: Words) -> Figure:
     names = ("silhouette", "jaccard", "gap", "bic")
     for panel, name in zip(axes.flat, names, strict=True):
         panel.set(title=words(f"title.{name}"), ylabel=words(name))
-        panel.axvline(len(found.quotes["names"]), color=COLOURS["good"], linewidth=5, alpha=0.25,
+        panel.axvline(found.quotes["number_used"], color=COLOURS["good"], linewidth=5, alpha=0.25,
                       zorder=0)  # fmt: skip
         panel.set_xticks(table["k"])
     for panel in (gap, bic):

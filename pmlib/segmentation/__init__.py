@@ -3,7 +3,8 @@
 `features` describes customers as of a date in the engine; `transforms` makes a matrix of them;
 `homogeneity` asks whether there are segments at all, `criteria` how many, `stability` whether they
 would come back; `fit` does all that on a sample and leaves a frozen `scorer`, which assigns every
-customer in the engine; `names` says what segments are called; `profiles` what they are, `maps`
+customer in the engine; `made` makes segments that serve where none are found, judged by `outcomes`
+with what `gain` defines; `names` says what segments are called; `profiles` what they are, `maps`
 where they lie, `value` what they are worth, `rfm` what the marketer's baseline says, `agreement`
 and `drift` how far they depend on choices and on the date.
 """
@@ -14,6 +15,7 @@ from pmlib.segmentation.agreement import cross_tabulate, vary_choices
 from pmlib.segmentation.drift import compare_dates
 from pmlib.segmentation.features import FeatureTable, customer_features, draw_sample
 from pmlib.segmentation.fit import Segmentation, segment
+from pmlib.segmentation.made import make_segments
 from pmlib.segmentation.maps import map_segments
 from pmlib.segmentation.names import name_segments
 from pmlib.segmentation.profiles import profile_segments
@@ -34,6 +36,7 @@ __all__ = [
     "draw_sample",
     "fit_encoder",
     "lifetime_value",
+    "make_segments",
     "map_segments",
     "name_segments",
     "profile_segments",

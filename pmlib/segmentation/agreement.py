@@ -80,18 +80,21 @@ def vary_choices(
     -------
     Finding
         ``choice`` (phrase), ``agreement, low, high``: adjusted Rand index with the segments used
-        [@hubert1985partitions]; the lowest agreement first. Empty when there is one segment.
+        [@hubert1985partitions]; the lowest agreement first. Empty when there is one segment, or
+        tiers of a score, which have no choices.
     """
     from sklearn.metrics import adjusted_rand_score
 
     k, algorithm = result.scorer.k, result.scorer.clustering.algorithm
-    if k == 1:
+    if k == 1 or algorithm == "tiers":  # tiers are what they are
         return Finding()
     generator = np.random.default_rng(result.seed)
     tail = (1 - confidence_level) / 2
     rows = []
-    for choice, matrix, other in _alternatives(sample, result):
-        labels = cluster(matrix, k, algorithm=other or algorithm, seed=result.seed).labels
+    for choice, matrix, other, blocks in _alternatives(sample, result):
+        labels = cluster(
+            matrix, k, algorithm=other or algorithm, seed=result.seed, blocks=blocks
+        ).labels
         n = len(labels)
         draws = [generator.integers(0, n, size=n) for _ in range(50)]
         drawn = [adjusted_rand_score(result.labels[d], labels[d]) for d in draws]
@@ -106,19 +109,20 @@ def vary_choices(
 
 def _alternatives(
     sample: pd.DataFrame, result: Segmentation
-) -> Iterator[tuple[Phrase, np.ndarray, str | None]]:
+) -> Iterator[tuple[Phrase, np.ndarray, str | None, list[slice]]]:
     from scipy.stats import rankdata
 
     encoder, algorithm = result.encoder, result.scorer.clustering.algorithm
+    blocks = encoder.blocks
     for other in ALGORITHMS:
         if other != algorithm:
             choice = Phrase("choice.algorithm", {"algorithm": Level("algorithm", other)})
-            yield choice, result.matrix, other
+            yield choice, result.matrix, other, blocks
     logged = any(column.log for column in encoder.columns)
     for transform in TRANSFORMS:
         encoded = fit_encoder(sample, encoder.features, transform=transform)
         if any(column.log for column in encoded.columns) != logged:
-            yield Phrase(f"choice.{transform}"), encoded.encode(sample), None
+            yield Phrase(f"choice.{transform}"), encoded.encode(sample), None, encoded.blocks
     is_number = np.array([column.level is None for column in encoder.columns])
     unbounded = tuple(
         replace(column, low=-1e300, high=1e300) if column.level is None else column
@@ -130,8 +134,13 @@ def _alternatives(
     for name, changed in (("open_ended", open_ended), ("ranks", ranks)):
         # Numbers to variance one again; categories as they are.
         scaled = (changed - changed.mean(axis=0)) / np.maximum(changed.std(axis=0), 1e-12)
-        yield Phrase(f"choice.{name}"), np.where(is_number, scaled, result.matrix), None
+        yield Phrase(f"choice.{name}"), np.where(is_number, scaled, result.matrix), None, blocks
     if len(encoder.features) > 2:
-        for feature, block in zip(encoder.features, encoder.blocks, strict=True):
+        for feature, block in zip(encoder.features, blocks, strict=True):
+            width = block.stop - block.start
             left_out = np.delete(result.matrix, np.arange(block.start, block.stop), axis=1)
-            yield Phrase("choice.without", {"feature": feature.label()}), left_out, None
+            rest = [b for b in blocks if b.stop <= block.start]
+            rest += [
+                slice(b.start - width, b.stop - width) for b in blocks if b.start > block.start
+            ]
+            yield Phrase("choice.without", {"feature": feature.label()}), left_out, None, rest

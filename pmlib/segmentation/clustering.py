@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 ALGORITHMS = ("kmeans", "mixture", "ward")
+WAYS = ("kmeans", "components", "classes", "tiers")
+"""Ways to make segments: k-means, k-means on few components, latent classes, tiers of a score."""
+
+COMPONENTS = 3  # principal components that the way of that name looks at
 WARD_ROWS = 3_000
 """Ward's method needs all pairwise distances: it is fitted on at most so many rows."""
 
@@ -34,7 +38,7 @@ class Clustering:
     """A partition of the matrix' rows, and what assigns further rows.
 
     ``labels`` are 0 to k - 1, the largest cluster first; ``centres`` (k, p); ``whitening``
-    (k, p, p) the `W_k`, None for the identity; ``offsets`` (k,) the `o_k`.
+    (k, m, p) the `W_k`, None for the identity; ``offsets`` (k,) the `o_k`.
     """
 
     algorithm: str
@@ -59,18 +63,28 @@ class Clustering:
         return np.column_stack(columns)
 
 
-def cluster(matrix: np.ndarray, k: int, *, algorithm: str = "kmeans", seed: int) -> Clustering:
+def cluster(
+    matrix: np.ndarray,
+    k: int,
+    *,
+    algorithm: str = "kmeans",
+    seed: int,
+    blocks: Sequence[slice] | None = None,
+) -> Clustering:
     """Partition the encoded rows into k clusters.
 
     ``kmeans`` is the best of ten k-means++ starts, ``mixture`` Gaussian with full covariances,
-    ``ward`` on at most `WARD_ROWS` rows, where the others join the nearest centre.
+    ``ward`` on at most `WARD_ROWS` rows, where the others join the nearest centre; ``components``
+    is k-means on the first `COMPONENTS` principal components, ``classes`` latent classes of
+    features (`blocks` of columns, by default one each) that are independent within a class
+    [@vermunt2002latent], ``tiers`` cuts the sum of the columns, scores, at its quantiles.
 
     Raises
     ------
     StudyError
         Fewer distinct rows than clusters, an unknown algorithm, or a cluster that stayed empty.
     """
-    require_one_of(algorithm, ALGORITHMS, where="algorithm")
+    require_one_of(algorithm, (*ALGORITHMS, *WAYS[1:]), where="algorithm")
     require_distinct(matrix, k)
     whitening, offsets = None, np.zeros(k)
     if k == 1:
@@ -80,6 +94,19 @@ def cluster(matrix: np.ndarray, k: int, *, algorithm: str = "kmeans", seed: int)
 
         model = KMeans(k, n_init=10, random_state=seed).fit(matrix)
         centres = model.cluster_centers_
+    elif algorithm == "components":
+        from sklearn.cluster import KMeans
+
+        mean = matrix.mean(axis=0)
+        axes = np.linalg.svd(matrix - mean, full_matrices=False)[2][:COMPONENTS]
+        model = KMeans(k, n_init=10, random_state=seed).fit((matrix - mean) @ axes.T)
+        centres = mean + model.cluster_centers_ @ axes
+        whitening = np.repeat(axes[None], k, axis=0)
+    elif algorithm == "classes":
+        blocks = blocks or [slice(column, column + 1) for column in range(matrix.shape[1])]
+        centres, whitening, offsets = _latent_classes(matrix, blocks, k, seed=seed)
+    elif algorithm == "tiers":
+        centres, whitening, offsets = _tiers(matrix, k)
     elif algorithm == "ward":
         rows = matrix[subsample(len(matrix), WARD_ROWS, seed=seed)]
         labels = fcluster(linkage(rows, "ward"), k, "maxclust") - 1
@@ -119,6 +146,67 @@ def fit_mixture(matrix: np.ndarray, k: int, *, seed: int) -> GaussianMixture:
 
     model = GaussianMixture(k, reg_covar=1e-2, max_iter=500, random_state=seed)
     return model.fit(matrix)
+
+
+def _latent_classes(
+    matrix: np.ndarray, blocks: Sequence[slice], k: int, *, seed: int, iterations: int = 200
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centres, whitening and offsets of latent classes, by expectation-maximisation from k-means.
+
+    Within a class a number is normal and a category multinomial, independent of each other. Minus
+    twice the log density is a sum of squares in the encoded columns: a level's column has two
+    values, so its share p weighs ``-2 log p`` where the level is there and nothing elsewhere.
+    """
+    from sklearn.cluster import KMeans
+
+    labels = KMeans(k, n_init=3, random_state=seed).fit(matrix).labels_
+    member, low = np.eye(k)[labels], matrix.min(axis=0)
+    span = np.maximum(np.ptp(matrix, axis=0), 1e-12)
+    levels = np.concatenate([np.full(matrix[:, b].shape[1], b.stop - b.start > 1) for b in blocks])
+    counts = np.concatenate([np.full(b.stop - b.start, b.stop - b.start) for b in blocks])
+    before = -np.inf
+    for _ in range(iterations):
+        sizes = member.sum(axis=0)
+        means = member.T @ matrix / sizes[:, None]
+        variance = member.T @ matrix**2 / sizes[:, None] - means**2 + 1e-2
+        # Half a customer of prior weight a level keeps every chance above zero.
+        shares = np.minimum((means - low) / span, 1) * sizes[:, None] + 0.5
+        shares /= sizes[:, None] + 0.5 * counts
+        centres = np.where(levels, low, means)
+        scale = np.where(levels, np.sqrt(-2 * np.log(shares)) / span, 1 / np.sqrt(variance))
+        offsets = np.where(levels, 0, np.log(variance)).sum(axis=1)
+        offsets -= 2 * np.log(sizes / len(matrix))
+        squares = [((matrix - c) ** 2) @ w**2 for c, w in zip(centres, scale, strict=True)]
+        half = -0.5 * (np.column_stack(squares) + offsets)
+        top = half.max(axis=1, keepdims=True)
+        member = np.exp(half - top)
+        total = member.sum(axis=1, keepdims=True)
+        member /= total
+        reached = float((top + np.log(total)).mean())
+        if reached - before < 1e-5:
+            break
+        before = reached
+    return centres, np.stack([np.diag(row) for row in scale]), offsets
+
+
+def _tiers(matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same of k tiers of the sum of the columns, cut at its quantiles; ties stay together."""
+    total, p = matrix.sum(axis=1), matrix.shape[1]
+    values = np.unique(total)
+    at = np.searchsorted(values, np.quantile(total, np.arange(1, k) / k, method="lower"))
+    at = np.unique(np.minimum(at, len(values) - 2))
+    cuts = (values[at] + values[at + 1]) / 2
+    if len(cuts) < k - 1:
+        raise StudyError(
+            "A score has too few different values.", where="n_segments",
+            rule="each tier has customers", found=f"{len(cuts) + 1} tiers of {k}",
+        )  # fmt: skip
+    ends = np.array([values[0], *cuts, values[-1]])
+    middle = (ends[:-1] + ends[1:]) / 2
+    # Offsets move the point midway between two centres to the cut.
+    gaps = (cuts - middle[:-1]) ** 2 - (cuts - middle[1:]) ** 2
+    offsets = np.concatenate([[0.0], np.cumsum(gaps)])
+    return np.repeat(middle[:, None] / p, p, axis=1), np.ones((k, 1, p)), offsets
 
 
 def _largest_first(draft: Clustering, matrix: np.ndarray) -> Clustering:

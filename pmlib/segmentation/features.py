@@ -20,7 +20,7 @@ from pmlib.canon.holdings import held_products
 from pmlib.engine import add_up, collect, day_number, flag, uniform
 from pmlib.errors import StudyError, nearest
 from pmlib.numbers import UNITS, Finding
-from pmlib.segmentation.transforms import Feature, Kind
+from pmlib.segmentation.transforms import Encoder, Feature, Kind
 from pmlib.studies import Attribute
 
 WINDOW_DAYS = 365
@@ -74,6 +74,14 @@ class FeatureTable(Finding):
         names = {f.name for f in self.descriptors}
         made = {name for name in names if name == MARGIN.name or name.startswith(HOLDS)}
         return frozenset(made if any(f.name == BREADTH for f in self.features) else ())
+
+    def formed(self, encoder: Encoder) -> FeatureTable:
+        """The same where the number of products, if it forms no segment, is held out."""
+        if any(f.name == BREADTH for f in encoder.features):
+            return self
+        out = tuple(f for f in self.features if f.name == BREADTH)
+        rest = tuple(f for f in self.features if f.name != BREADTH)
+        return replace(self, features=rest, descriptors=(*out, *self.descriptors))
 
     def choose(self, names: str) -> FeatureTable:
         """Take these features (names with commas between, or ``all``) and hold all others out.
@@ -183,6 +191,8 @@ def _from_customers(
             column = yes.when(~column).then(nw.lit("no")).alias(name)
         columns.append(column)
         about: dict[str, object] = {"label": attribute.label, "part": attribute.unit in _PARTS}
+        if attribute.rfm:
+            about["rfm"] = attribute.rfm
         unit = attribute.unit
         if unit not in UNITS:
             about["unit"] = "" if unit in attribute.label.lower() else unit

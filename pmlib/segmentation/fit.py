@@ -106,7 +106,11 @@ def segment(sample: pd.DataFrame, features: Sequence[Feature], params: Parameter
         numbers=_numbers(k, encoder, homogeneity, criteria, stability),
         facts=_facts(k, encoder, homogeneity, criteria),
         quotes=_quotes(k, encoder, homogeneity, criteria)
-        | {"names": names, "min_stability": Number("", params.min_stability, decimals=2)},
+        | {
+            "names": names,
+            "number_used": k,
+            "min_stability": Number("", params.min_stability, decimals=2),
+        },
         tables={"criteria": shown, "features": encoder.report, "stability": stability},
         scorer=Scorer(encoder, clustering, names),
         labels=clustering.labels + 1,

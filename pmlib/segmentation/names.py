@@ -38,7 +38,7 @@ def name_segments(
     """Name the segments; from then on their names are data, and stay what they are.
 
     A name tells the most telling features: two, or as many as make it unique. A segment that
-    matches one of an earlier run keeps that one's name.
+    matches one of an earlier run keeps that one's name. Names of made segments say that they are.
 
     Parameters
     ----------
@@ -56,12 +56,27 @@ def name_segments(
     """
     means = group_means(result.matrix, result.labels - 1, result.scorer.k)
     names = new_names(result.encoder, means, word)
+    mark = word(Phrase("name.made", {"name": ""})).strip()
+    made = result.facts["segments"] == "made"
+    if made:
+        names = tuple(word(Phrase("name.made", {"name": name})) for name in names)
     if earlier is not None:
         scorer = _earlier_scorer(earlier, sample)
         before = scorer.clustering.scores(scorer.encoder.encode(sample)).argmin(axis=1) + 1
-        names = matched_names(result.labels, names, before, scorer.names, word)
+        kept = matched_names(result.labels, names, before, scorer.names, word)
+        # Found segments lend no name to made ones, nor the other way round.
+        pairs = zip(names, kept, strict=True)
+        names = tuple(old if (mark in old) == made else new for new, old in pairs)
     scorer = replace(result.scorer, names=names)
-    return replace(result, scorer=scorer, quotes={**result.quotes, "names": names})
+    test = result.of("made-test")
+    if made:
+        test = test.assign(segment=[names[segment - 1] for segment in test["segment"]])
+    return replace(
+        result,
+        scorer=scorer,
+        quotes={**result.quotes, "names": names},
+        tables={**result.tables, "made-test": test},
+    )
 
 
 def _earlier_scorer(path: str, sample: pd.DataFrame) -> Scorer:

@@ -66,7 +66,7 @@ class Scorer:
             segment=segment.cast(nw.Int64), score_first=smallest, score_second=second
         )
         first, second = nw.col("score_first"), nw.col("score_second")
-        if self.clustering.whitening is None:
+        if self.clustering.algorithm in ("kmeans", "ward", "components"):
             # Scores are squared distances; a customer as near to both lies midway.
             safe = nw.when(second > 0).then(second).otherwise(nw.lit(1.0))
             clearness = 1.0 - (first / safe).sqrt()

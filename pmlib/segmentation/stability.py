@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from pmlib.inference.normal import normal_quantile
 from pmlib.params import Parameters
-from pmlib.segmentation.clustering import Clustering, fit_mixture, kmeans_path
+from pmlib.segmentation.clustering import Clustering, cluster, fit_mixture, kmeans_path
 
 # Thresholds of Hennig 2007, section 4.
 NOT_TRUSTED, STABLE, VERY_STABLE = 0.6, 0.75, 0.85
@@ -35,13 +37,18 @@ def path_stability(
 
 
 def segment_stability(
-    matrix: np.ndarray, clustering: Clustering, params: Parameters, *, rows: np.ndarray
+    matrix: np.ndarray,
+    clustering: Clustering,
+    params: Parameters,
+    *,
+    rows: np.ndarray,
+    blocks: Sequence[slice] | None = None,
 ) -> pd.DataFrame:
     """Stability of each segment of a clustering, with the algorithm that made it.
 
-    `rows` are those that are resampled. ``segment`` (1 to k), ``jaccard`` (mean over resamples),
-    ``jaccard_low, jaccard_high`` (interval of the mean), ``verdict``; no similarity where there is
-    one segment, which would come back by construction.
+    `rows` are those that are resampled, `blocks` as for `cluster`. ``segment`` (1 to k),
+    ``jaccard`` (mean over resamples), ``jaccard_low, jaccard_high`` (interval of the mean),
+    ``verdict``; no similarity where there is one segment, which would come back by construction.
     """
     generator, n_bootstrap = np.random.default_rng(params.seed), params.n_bootstrap
     part, labels, k = matrix[rows], clustering.labels[rows], clustering.k
@@ -49,7 +56,7 @@ def segment_stability(
     for row in found if k > 1 else ():
         drawn = generator.integers(0, len(part), size=len(part))
         kept, first = np.unique(drawn, return_index=True)
-        again = _refit(part[drawn], k, clustering.algorithm, generator)
+        again = _refit(part[drawn], k, clustering.algorithm, generator, blocks)
         row[:] = best_jaccard(labels[kept], again[first], k)
     mean = found.mean(axis=0)
     z = normal_quantile(params.confidence_level)
@@ -88,9 +95,18 @@ def overlaps(labels: np.ndarray, again: np.ndarray, shape: tuple[int, int]) -> n
     return both / np.maximum(union, 1)
 
 
-def _refit(part: np.ndarray, k: int, algorithm: str, generator: np.random.Generator) -> np.ndarray:
+def _refit(
+    part: np.ndarray,
+    k: int,
+    algorithm: str,
+    generator: np.random.Generator,
+    blocks: Sequence[slice] | None,
+) -> np.ndarray:
     if algorithm == "kmeans":
         return kmeans_path(part, k, generator=generator)[-1]
     if algorithm == "ward":
         return fcluster(linkage(part, "ward"), k, "maxclust") - 1
-    return fit_mixture(part, k, seed=int(generator.integers(2**31))).predict(part)
+    seed = int(generator.integers(2**31))
+    if algorithm == "mixture":
+        return fit_mixture(part, k, seed=seed).predict(part)
+    return cluster(part, k, algorithm=algorithm, seed=seed, blocks=blocks).labels

@@ -83,7 +83,7 @@ class EncodedColumn:
     """One column of the matrix: (clip(f(value)) - centre) / scale.
 
     `level` is None for a number (`log` tells whether f is signed log1p), else f is 1 where the
-    category equals the level.
+    category equals the level. With `cuts` f is a score: 1 and one more for each cut below.
     """
 
     feature: str
@@ -94,6 +94,7 @@ class EncodedColumn:
     high: float
     centre: float
     scale: float
+    cuts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,8 @@ class Encoder:
                 values = sample[column.feature].to_numpy(dtype=float)
                 values = np.where(np.isnan(values), column.fill, values)
                 values = np.sign(values) * np.log1p(np.abs(values)) if column.log else values
+                if column.cuts:
+                    values = 1.0 + (values[:, None] > np.array(column.cuts)).sum(axis=1)
             else:
                 values = (texts[column.feature] == column.level).to_numpy(dtype=float)
             values = np.clip(values, column.low, column.high)
@@ -149,6 +152,10 @@ class Encoder:
                 if column.log:
                     size = (value.abs() + 1.0).log()
                     value = nw.when(value < 0).then(size * -1.0).otherwise(size)
+                score, above = nw.lit(1.0), value
+                for cut in column.cuts:
+                    score = score + nw.when(above > cut).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+                    value = score
             else:
                 value = _level_expression(source, column.level, self.levels[column.feature])
             value = nw.when(value < column.low).then(nw.lit(column.low)).otherwise(value)
@@ -171,7 +178,10 @@ class Encoder:
         Features once had words for labels; what they no longer have is passed over.
         """
         known = Feature.__dataclass_fields__
-        columns = tuple(EncodedColumn(**column) for column in values["columns"])
+        columns = tuple(
+            EncodedColumn(**{**column, "cuts": tuple(column.get("cuts", ()))})
+            for column in values["columns"]
+        )
         features = tuple(
             Feature(**{key: value for key, value in feature.items() if key in known})
             for feature in values["features"]

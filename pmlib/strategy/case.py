@@ -108,6 +108,11 @@ class Case(Problem):
         return int(self.segments["customers"].sum())
 
     @property
+    def made_segments(self) -> bool:
+        """Whether chapter 2 made the segments, by outcomes of the half that tests nothing here."""
+        return "made" in self.segments and bool(self.segments["made"].any())
+
+    @property
     def names(self) -> pd.Series:
         """Product on offer to its name, as readers see it."""
         return self.catalogue.products.set_index("product_id")["name"]

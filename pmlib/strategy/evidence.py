@@ -25,8 +25,9 @@ import pandas as pd
 
 from pmlib.association.baskets import Baskets
 from pmlib.canon.contacts import answered, campaigns, in_control, inverse_propensity, made
+from pmlib.canon.customers import held_out
 from pmlib.canon.holdings import held_before, held_products, surely_held_before
-from pmlib.engine import Engine, collect, day_number, uniform
+from pmlib.engine import Engine, collect, day_number
 from pmlib.strategy.catalogue import Catalogue, in_force
 from pmlib.strategy.cells import Sources, holds_antecedent, mark_held, relevant_products
 
@@ -34,9 +35,6 @@ Kind = Literal["uplift", "response", "association"]
 Outcome = Literal["response", "value"]
 
 CELL = ["segment", "holds", "product_id", "channel"]
-
-# Each seeded draw of this chapter has its own stream, apart from those of other chapters.
-_FOLD_STREAM = 4001
 
 
 @dataclass(frozen=True)
@@ -225,7 +223,7 @@ def _with_cell(
     rows: nw.LazyFrame, sources: Sources, catalogue: Catalogue, *, seed: int
 ) -> nw.LazyFrame:
     """Add segment, fold, holds and whether the row can be learnt from."""
-    fold = (uniform("customer_hash", seed=seed + _FOLD_STREAM) < 0.5).cast(nw.Int64)
+    fold = held_out(seed).cast(nw.Int64)
     customers = sources.customers.select("customer_id", fold=fold)
     assignments = sources.assignments.select("customer_id", "segment")
     for people in (customers, assignments):

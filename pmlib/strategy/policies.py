@@ -140,6 +140,8 @@ def uncompared(case: Case) -> Phrase | None:
 def compare(case: Case) -> Comparison | Finding:
     """Plan every policy on one half of the contacts and judge it on the other, both ways round.
 
+    Where segments are made only one way, on the half that they were not chosen by.
+
     The judge uses raw effects of the other half, which no policy has seen, so they neither flatter
     nor shrink; only cells without a contact there take the effect that the linear model gives
     them. Every entry is a mean over the two halves; absent, see `uncompared`.
@@ -149,7 +151,9 @@ def compare(case: Case) -> Comparison | Finding:
     rows = []
     halves = [replace(case, evidence=case.evidence.of_fold(fold)) for fold in (0, 1)]
     designs = [plan_policies(half) for half in halves]
-    for policies, others in (designs, designs[::-1]):
+    # Made segments were chosen by outcomes of the first half, which therefore judges nothing.
+    both = (designs,) if case.made_segments else (designs, designs[::-1])
+    for policies, others in both:
         judge = others["combined"].effects  # the finest cells of the other half
         assert judge is not None
         best = policies["combined"].contacts

@@ -253,6 +253,8 @@ class AttributeSpec(Strict):
     column checks fairness only."""
     known_before_contact: bool = True
     """False for what is known only after the outcome: to predict with it would be leakage."""
+    rfm: Literal["recency", "frequency", "monetary"] | None = None
+    """What it measures of past purchases, where it does: made segments are held against these."""
 
 
 class ChannelSpec(Strict):

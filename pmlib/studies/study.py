@@ -46,12 +46,15 @@ class Attribute:
         segments; ``sensitive`` is kept for checks of fairness.
     known_before_contact : bool
         False for what is known only after the outcome: using it to predict is leakage.
+    rfm : str or None
+        ``recency``, ``frequency`` or ``monetary`` where it measures that of past purchases.
     """
 
     label: str
     unit: str = ""
     role: str = "feature"
     known_before_contact: bool = True
+    rfm: str | None = None
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,9 @@ def _segments(
     tables = {table: study.scan(table, engine) for table in study.tables}
     features = segmentation.customer_features(tables, study.attributes, as_of=study.as_of)
     sample = segmentation.draw_sample(features.frame, size=params.sample_size, seed=params.seed)
-    scorer = segmentation.segment(sample, features.features, params).scorer
+    result = segmentation.segment(sample, features.features, params)
+    result = segmentation.make_segments(result, sample, features, study, engine, params)
+    scorer = result.scorer
     assigned = segmentation.assign_customers(features.frame, scorer, engine=engine, folder=folder)
     engine.write(assigned.select("customer_id", "segment"), folder / ASSIGNMENTS)
     found = engine.scan(folder / ASSIGNMENTS).join(
@@ -85,6 +87,7 @@ def _segments(
     )
     kinds = collect(found, sort_by=["customer_id"])
     segments = kinds.groupby("segment").size().rename("customers").reset_index()
+    segments["made"] = result.facts["segments"] == "made"
     segments["name"] = [scorer.names[segment - 1] for segment in segments["segment"]]
     return kinds, segments
 
