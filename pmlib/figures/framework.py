@@ -46,7 +46,9 @@ def framework(words: Words) -> str:
     svg.set("font-size", f"{SIZE:g}")
     ET.SubElement(ET.SubElement(svg, "marker", _TIP), "path", d="M0 0 8 4 0 8z")
     lines = {name: _lines(words, name, _BOX) for names in COLUMNS for name in names}
-    tall = {names: sum(_height(lines[n]) + GAP for n in names) - GAP for names in COLUMNS}
+    tall: dict[tuple[str, ...], float] = {
+        names: sum(_height(lines[n]) + GAP for n in names) - GAP for names in COLUMNS
+    }
     low, ends = max(tall.values()), []
     for at, names in enumerate(COLUMNS):
         left, top, column = at * (_BOX + GAP), (low - tall[names]) / 2, []

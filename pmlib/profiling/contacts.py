@@ -193,8 +193,9 @@ def wasted_contacts(
         made(contacts), customers=tables["customers"], products=tables.get("products"),
         holdings=tables.get("holdings"), on="contacted_on",
     )  # fmt: skip
-    level = {"confidence_level": confidence_level}
-    count = partial(count_exclusions, cost="cost", sold="responded", **level)
+    count = partial(
+        count_exclusions, cost="cost", sold="responded", confidence_level=confidence_level
+    )
     total = count(without(flagged, controlled_tests(contacts)))
     campaigns = _in_time(count(flagged, by=["campaign_id"]), contacts)
     told = total[(total["known"] > 0) & total["reason"].isin(EXCLUSIONS)]
