@@ -203,8 +203,9 @@ def _look(
         drafted.found[member.table] = _rows(connection, member.table)
         _take_out(connection, drafted, member.table)
         rows = _rows(connection, member.table)
+        columns = look(connection, member.table, today)
         drafted.tables.append(
-            Table(member.table, label, rows, look(connection, member.table, today), parts[0].labels)
+            Table(member.table, label, rows, columns, parts[0].labels, parts[0].levels)
         )
     return found
 

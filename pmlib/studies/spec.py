@@ -253,6 +253,8 @@ class AttributeSpec(Strict):
     column checks fairness only."""
     known_before_contact: bool = True
     """False for what is known only after the outcome: to predict with it would be leakage."""
+    levels: Annotated[list[Word], Field(min_length=1)] | None = None
+    """Of a text whose values have an order: the values in it, as tables and figures show them."""
 
 
 class ChannelSpec(Strict):

@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +46,15 @@ class Attribute:
         segments; ``sensitive`` is kept for checks of fairness.
     known_before_contact : bool
         False for what is known only after the outcome: using it to predict is leakage.
+    levels : sequence of str, optional
+        Of a text, its values in their order, where they have one.
     """
 
     label: str
     unit: str = ""
     role: str = "feature"
     known_before_contact: bool = True
+    levels: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
