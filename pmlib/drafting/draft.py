@@ -87,8 +87,9 @@ def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = 
         raise StudyError("No files are given.", rule="one file at least", where="--from")
     with tempfile.TemporaryDirectory() as staging:
         place = Path(staging)
-        with duckdb.connect(str(place / "look.duckdb")) as connection:
-            # Columns may be many and texts long: what does not fit is spilled beside.
+        with duckdb.connect() as connection:
+            # Columns may be many and texts long: what does not fit in memory is spilled, which is
+            # quicker than to write everything into a file of the database.
             connection.execute("SET memory_limit = '600MB'")
             connection.execute("SET temp_directory = ?", [str(place / "spill")])
             return _draft(connection, folder, files, place, today)
@@ -202,8 +203,9 @@ def _look(
         drafted.found[member.table] = _rows(connection, member.table)
         _take_out(connection, drafted, member.table)
         rows = _rows(connection, member.table)
+        columns = look(connection, member.table, today)
         drafted.tables.append(
-            Table(member.table, label, rows, look(connection, member.table, today), parts[0].labels)
+            Table(member.table, label, rows, columns, parts[0].labels, parts[0].levels)
         )
     return found
 

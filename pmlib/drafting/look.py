@@ -116,42 +116,72 @@ def _batch(
         if sample
         else dict.fromkeys(types, ())
     )
-    proposed = {
-        name: _proposals(name, types[name], values, today) for name, values in columns.items()
-    }
-    tidy, inner, wanted = [], [], []
-    for i, (name, readings) in enumerate(proposed.items()):
-        text = forms.text_sql(texts[name])
-        tidy.append(f"{text} AS t{i}")  # each cell is tidied and read once, whatever is counted
-        wanted += [f"count(t{i})", f"count(DISTINCT t{i})"]
-        for j, reading in enumerate(readings):
-            value = f"v{i}_{j}"
-            inner.append(f"{forms.reading_sql(f't{i}', reading, is_tidy=True)} AS {value}")
-            missing = f"{value} IS NULL AND {forms.is_missing_sql(f't{i}', reading)}"
-            wanted += [
-                f"count({value})",
-                f"count(*) FILTER ({missing})",
-                f"min({value})",
-                f"max({value})",
-            ]
-            below, broken = f"{value} < 0", f"{value} <> floor({value})"
-            wanted += ([f"count(*) FILTER ({below})", f"count(*) FILTER ({broken})"]
-                       if reading.as_ == "amount" else ["0", "0"])  # fmt: skip
-    numbers = iter(connection.execute(
-        f"SELECT {', '.join(wanted)} "  # noqa: S608
-        f"FROM (SELECT {', '.join(['*', *inner])} "
-        f"FROM (SELECT {', '.join(tidy)} FROM {quoted(table)}))"
-    ).fetchall()[0])  # fmt: skip
-    for name, readings in proposed.items():
-        filled, distinct = itertools.islice(numbers, 2)
-        fits = []
-        for reading in readings:
-            read, missing, low, high, negative, fractions = itertools.islice(numbers, 6)
-            unread = Unread(name, filled, missing, filled - missing - read, ())
-            fits.append(Fit(reading, read, unread, low, high, negative, fractions))
-        values = _values(connection, table, texts[name]) if 0 < distinct <= _FEW else {}
-        yield _column(name, types[name], filled, distinct, fits, values, columns[name], texts[name],
-                      connection, table, today)  # fmt: skip
+    for name, dtype in types.items():
+        filled, distinct = _tell_apart(connection, table, texts[name])
+        readings = _proposals(name, dtype, columns[name], today)
+        fits = [_fit(connection, name, reading, filled) for reading in readings]
+        values = _values(connection) if 0 < distinct <= _FEW else {}
+        yield _column(name, dtype, filled, distinct, fits, values, columns[name], connection, today)
+
+
+_CELLS = "different_cells"
+
+
+def _tell_apart(connection: Connection, table: str, own: str) -> tuple[int, int]:
+    """Make the table of a column's different texts ``t``, tidied, each with its rows ``n``.
+
+    What holds for a text holds for every cell that has it, and there are fewer texts to read. Gives
+    the filled cells and how many different texts they hold.
+    """
+    tidy = forms.text_sql("t")
+    counted = (
+        f"SELECT count(*) FILTER (t IS DISTINCT FROM {tidy}), "  # noqa: S608
+        f"coalesce(sum(n) FILTER (t IS NOT NULL), 0)::BIGINT, count(t) FROM {_CELLS}"
+    )
+    make = f"CREATE OR REPLACE TEMP TABLE {_CELLS} AS"
+    each = f"SELECT {own} AS t, count(*) AS n FROM {quoted(table)} GROUP BY ALL"  # noqa: S608
+    connection.execute(f"{make} {each}")
+    untidy, filled, distinct = connection.execute(counted).fetchall()[0]
+    if untidy:
+        each = f"SELECT {tidy} AS t, sum(n) AS n FROM {_CELLS} GROUP BY ALL"  # noqa: S608
+        connection.execute(f"{make} {each}")
+        _, filled, distinct = connection.execute(counted).fetchall()[0]
+    return filled, distinct
+
+
+def _fit(connection: Connection, name: str, reading: Reading, filled: int) -> Fit:
+    """Read every text in a form: at once where it is usual, and at length only where not."""
+    usual, any_ = forms.usual_sql("t", reading), forms.reading_sql("t", reading, is_tidy=True)
+    low, high, read, negative, fractions, others = _counts(connection, reading, usual)
+    missing = 0
+    if others:
+        nothing = forms.is_missing_sql("t", reading)
+        *ends, more, below, broken, missing = _counts(
+            connection, reading, any_, f"({usual}) IS NULL", nothing
+        )
+        read, negative, fractions = read + more, negative + below, fractions + broken
+        ends = [end for end in (low, high, *ends) if end is not None]
+        low, high = min(ends, default=None), max(ends, default=None)
+    unread = Unread(name, filled, missing, filled - missing - read, ())
+    return Fit(reading, read, unread, low, high, negative, fractions)
+
+
+def _counts(
+    connection: Connection, reading: Reading, value: str, where: str = "true", lost: str = "true"
+) -> tuple[Any, ...]:
+    """The range of what is read; cells read, below zero, no whole number; cells not read."""
+    amount = reading.as_ == "amount"
+    cells = [
+        "v IS NOT NULL",
+        "v < 0" if amount else "false",
+        "v <> floor(v)" if amount else "false",
+        f"v IS NULL AND {lost}",
+    ]
+    sums = ", ".join(f"coalesce(sum(n) FILTER ({which}), 0)::BIGINT" for which in cells)
+    return connection.execute(
+        f"SELECT min(v), max(v), {sums} "  # noqa: S608
+        f"FROM (SELECT t, n, {value} AS v FROM {_CELLS} WHERE t IS NOT NULL AND {where})"
+    ).fetchall()[0]
 
 
 def _proposals(
@@ -171,19 +201,14 @@ def _proposals(
     return [*shapes.as_day(name, texts, today), *shapes.as_number(texts)]
 
 
-def _values(connection: Connection, table: str, own: str) -> dict[str, int]:
-    text = forms.text_sql(own)
-    query = (
-        f"SELECT {text} AS v, count(*) AS n FROM {quoted(table)} "  # noqa: S608
-        "WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v"
-    )
+def _values(connection: Connection) -> dict[str, int]:
+    query = f"SELECT t, n::BIGINT FROM {_CELLS} WHERE t IS NOT NULL ORDER BY n DESC, t"  # noqa: S608
     return dict(connection.execute(query).fetchall())
 
 
 def _column(
     name: str, dtype: str, filled: int, distinct: int, fits: Sequence[Fit],
-    values: Mapping[str, int], sample: Sequence[str | None], own: str, connection: Connection,
-    table: str, today: dt.date,
+    values: Mapping[str, int], sample: Sequence[str | None], connection: Connection, today: dt.date,
 ) -> RawColumn:  # fmt: skip
     samples = tuple(itertools.islice(dict.fromkeys(text for text in sample if text), 3))
     seen = RawColumn(name, "text", filled, distinct, (), None, values, samples, dtype != "VARCHAR")
@@ -204,16 +229,14 @@ def _column(
         if own_fits:
             fewest = min(fit.unread.unreadable for fit in own_fits)
             best = [fit for fit in own_fits if fit.unread.unreadable == fewest]
-            best = _told_apart(best, today, connection, table, own)
-            best = [_without_fillers(connection, table, own, fit) for fit in best]
-            told = _kind(kind, best[0], connection, table, own)
+            best = _told_apart(best, today, connection)
+            best = [_without_fillers(connection, fit) for fit in best]
+            told = _kind(kind, best[0], connection)
             return replace(seen, kind=told, flag=flag, fits=tuple(best))
     return replace(seen, kind="flag" if flag else "text", flag=flag)
 
 
-def _told_apart(
-    fits: list[Fit], today: dt.date, connection: Connection, table: str, own: str
-) -> list[Fit]:
+def _told_apart(fits: list[Fit], today: dt.date, connection: Connection) -> list[Fit]:
     """Leave out ways of reading that come to the same, or to days that no bank can know."""
     latest = today.replace(year=today.year + 40, day=1)
     ours = [
@@ -224,18 +247,18 @@ def _told_apart(
     first, *others = ours or fits
     if not others:
         return [first]
-    values = [forms.reading_sql(own, fit.reading) for fit in (first, *others)]
+    values = [forms.reading_sql("t", fit.reading, is_tidy=True) for fit in (first, *others)]
     differ = ", ".join(f"count(*) FILTER (v0 IS DISTINCT FROM v{i})" for i in range(1, len(values)))
     chosen = ", ".join(f"{value} AS v{i}" for i, value in enumerate(values))
     counts = connection.execute(
-        f"SELECT {differ} FROM (SELECT {chosen} FROM {quoted(table)})"  # noqa: S608
+        f"SELECT {differ} FROM (SELECT {chosen} FROM {_CELLS})"  # noqa: S608
     ).fetchall()[0]
     return [first, *(fit for fit, n in zip(others, counts, strict=True) if n)]
 
 
-def _without_fillers(connection: Connection, table: str, own: str, fit: Fit) -> Fit:
+def _without_fillers(connection: Connection, fit: Fit) -> Fit:
     """The form without the lowest and highest values that stand for none, where they repeat."""
-    text, value = forms.text_sql(own), forms.reading_sql(own, fit.reading)
+    value = forms.reading_sql("t", fit.reading, is_tidy=True)
     is_day = fit.reading.as_ == "day"
     missing = []
     for end in (fit.low, fit.high):
@@ -243,20 +266,17 @@ def _without_fillers(connection: Connection, table: str, own: str, fit: Fit) -> 
             continue
         shown = f"DATE {forms.quoted_text(str(end))}" if is_day else repr(end)
         n, word, lower = connection.execute(
-            f"SELECT count(*) FILTER (v = {shown}), min(t) FILTER (v = {shown}), "  # noqa: S608
+            f"SELECT sum(n) FILTER (v = {shown}), min(t) FILTER (v = {shown}), "  # noqa: S608
             f"{'0' if is_day else f'count(*) FILTER (v < 0 AND v <> {shown})'} "
-            f"FROM (SELECT {text} AS t, {value} AS v FROM {quoted(table)})"
+            f"FROM (SELECT t, n, {value} AS v FROM {_CELLS})"
         ).fetchall()[0]
         if n >= _REPEATED and not (lower and not is_day and end < 0):
             missing.append(word)  # -999 among other amounts below zero would be one of them
     if not missing:
         return fit
     reading = fit.reading.model_copy(update={"missing": missing})
-    value = forms.reading_sql(own, reading)
-    read, low, high, negative = connection.execute(
-        f"SELECT count(v), min(v), max(v), {'0' if is_day else 'count(*) FILTER (v < 0)'} "  # noqa: S608
-        f"FROM (SELECT {value} AS v FROM {quoted(table)})"
-    ).fetchall()[0]
+    value = forms.reading_sql("t", reading, is_tidy=True)
+    low, high, read, negative, _, _ = _counts(connection, reading, value)
     gone = fit.unread.missing + fit.read - read
     unread = replace(fit.unread, missing=gone)
     return replace(
@@ -264,10 +284,10 @@ def _without_fillers(connection: Connection, table: str, own: str, fit: Fit) -> 
     )
 
 
-def _kind(kind: str, fit: Fit, connection: Connection, table: str, own: str) -> str:
+def _kind(kind: str, fit: Fit, connection: Connection) -> str:
     if kind == "day":
         return "date"
     if fit.fractions or fit.reading.form != "1234.56":
         return "number"
-    padded = f"SELECT count(*) FROM {quoted(table)} WHERE regexp_matches({own}, '^0[0-9]')"  # noqa: S608
+    padded = f"SELECT count(*) FROM {_CELLS} WHERE regexp_matches(t, '^0[0-9]')"  # noqa: S608
     return "text" if connection.execute(padded).fetchall()[0][0] else "whole"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -28,10 +29,9 @@ _BIRTH = r"birth|born|dob|geb|naiss|nacim|geboor|出生|生"
 def as_number(texts: Sequence[str]) -> list[Reading]:
     """Forms in which texts may be amounts; two where a point or comma can mean either thing."""
     cells = [text for text in texts if text.lower() not in MISSING["number"]]
-    found = [match for text in cells if (match := _AMOUNT.fullmatch(forms.folded(text)))]
-    if not cells or len(found) < _ENOUGH * len(cells):
+    numbers = [digits for text in cells if (digits := _digits(text))]
+    if not cells or len(numbers) < _ENOUGH * len(cells):
         return []
-    numbers = [match[1].strip().lower() for match in found]
     used = {sign for number in numbers for sign in re.sub(r"[\de+-]", "", number)}
     for group in ("'", " "):
         if group in used:
@@ -41,6 +41,13 @@ def as_number(texts: Sequence[str]) -> list[Reading]:
         proposed = ["1,234.56", "1.234,56"] if used else ["1234.56"]
     proposed = [form for form in proposed if _share(form, numbers) >= _ENOUGH]
     return [Reading(as_="amount", form=form) for form in proposed]
+
+
+@functools.lru_cache(maxsize=4096)  # most columns repeat what they hold
+def _digits(text: str) -> str:
+    """The digits of an amount of any form; empty where a text is none."""
+    match = _AMOUNT.fullmatch(forms.folded(text))
+    return match[1].strip().lower() if match else ""
 
 
 def _share(form: str, numbers: Sequence[str]) -> float:

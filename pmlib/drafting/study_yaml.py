@@ -249,7 +249,13 @@ def _attributes(use: Use) -> Lines:
     ]
     for name, column, role in use.attributes:
         label = _json(use.table.labels.get(column.name, column.name))
-        lines.append(f"  {name}: {{label: {label}, role: {role}}}  # CHECK: label, unit, role")
+        said, check = f"label: {label}, role: {role}", "label, unit, role"
+        levels = [
+            level for level in use.table.levels.get(column.name, ()) if level in column.values
+        ]
+        if len(levels) > 2 and column.kind == "text":
+            said, check = f"{said}, levels: {_json(levels)}", f"{check}, order of levels"
+        lines.append(f"  {name}: {{{said}}}  # CHECK: {check}")
     return lines
 
 

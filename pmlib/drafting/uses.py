@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,7 +19,8 @@ CUSTOMER = "_customer"
 class Table:
     """A raw table: where it comes from, its rows, what its columns hold.
 
-    `labels` are what its file calls the columns in words.
+    `labels` are what its file calls the columns in words, `levels` the values of columns in the
+    order that it gives them.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Table:
     rows: int
     columns: list[RawColumn]
     labels: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def column(self, name: str) -> RawColumn:
         """The column of that name."""

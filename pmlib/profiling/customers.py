@@ -93,7 +93,9 @@ def customer_structure(
         if schema[name].is_numeric() and not few:
             amounts.append(_amount(customers, name, attribute, confidence_level))
         else:
-            parts.append(_by_level(customers, name, attribute.label, attribute.role))
+            parts.append(
+                _by_level(customers, name, attribute.label, attribute.role, attribute.levels or ())
+            )
     levels = _finish(parts, confidence_level, minimum)
     numbers = [Number("customers", count_rows(customers), "customers")]
     quotes = {}
@@ -151,9 +153,10 @@ def _banded(
 
 
 def _by_level(
-    customers: nw.LazyFrame, name: str, dimension: Level | str, role: str
-) -> pd.DataFrame:
-    """Customers by level, commonest first; numbers and flags in their own order."""
+    customers: nw.LazyFrame, name: str, dimension: Level | str, role: str,
+    order: Sequence[str] = (),
+) -> pd.DataFrame:  # fmt: skip
+    """Customers by level; numbers, flags and texts with an order in it, others commonest first."""
     kind = customers.collect_schema()[name]
     table = count_by(customers.select(level=nw.col(name)), "level")
     known, unknown = table.dropna(subset=["level"]), table[table["level"].isna()]
@@ -168,6 +171,12 @@ def _by_level(
         others = Phrase("other-levels", {"levels": Number("", len(rest), "count")})
         row = pd.DataFrame([{"level": others, "customers": rest["customers"].sum()}])
         known = pd.concat([known.iloc[: _MOST_LEVELS - 1], row])
+    if order:
+        place = {level: number for number, level in enumerate(order)}
+        known = known.sort_values(
+            "level", key=lambda own: own.map(lambda level: place.get(level, len(place))),
+            kind="stable",
+        )  # fmt: skip
     frame = pd.concat([known, unknown.assign(level=_NOT_KNOWN)], ignore_index=True)
     return frame.assign(dimension=dimension, role=role)
 

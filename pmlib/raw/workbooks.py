@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import re
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 from pmlib.errors import StudyError
+from pmlib.raw.error_cells import error_cells
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
@@ -64,9 +62,8 @@ def to_text(path: Path, sheet: str, target: Path) -> list[str]:
     """Write a sheet as comma-delimited text in UTF-8; return sentences to be noted.
 
     Dates are ISO, with the time where it is not midnight; durations hours, minutes and seconds;
-    whole numbers have no decimals, others all that they have; truth is true or false. In .xlsx
-    files error cells keep their text (#N/A); in the other formats calamine gives nothing for
-    them. A merged cell has its value at its top left.
+    whole numbers have no decimals, others all that they have; truth is true or false. Error
+    cells keep their text (#N/A). A merged cell has its value at its top left.
 
     Parameters
     ----------
@@ -85,7 +82,7 @@ def to_text(path: Path, sheet: str, target: Path) -> list[str]:
     The sheet is held in memory as a whole: about 100 bytes a cell, 1 GB for a million rows of ten.
     """
     name = sheet or _only_sheet(path)
-    errors, blank = _written_cells(path, name)
+    errors, blank = error_cells(path, name)
     cut = 0
     with _opened(path) as book, target.open("w", encoding="utf-8", newline="") as file:
         if name not in book.sheet_names:
@@ -96,8 +93,8 @@ def to_text(path: Path, sheet: str, target: Path) -> list[str]:
         for number, row in enumerate(opened.iter_rows()):
             cells = before + [_as_text(value) for value in row]
             for column, text in errors.get(number, ()):
-                if column < len(cells):
-                    cells[column] = text
+                cells += [""] * (column + 1 - len(cells))
+                cells[column] = text
             cut += sum(isinstance(value, float | int) and abs(value) >= _DIGITS for value in row)
             writer.writerow(cells)
     return list(_notes(errors, blank, cut))
@@ -212,70 +209,3 @@ def letters(column: int) -> str:
         column, rest = divmod(column - 1, 26)
         name = chr(65 + rest) + name
     return name
-
-
-# --- what calamine does not tell ----------------------------------------------------------------
-
-# It gives an empty text for a cell with an error, and for a formula without a value.
-_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*[^/>])>(.*?)</(?:\w+:)?c>", re.DOTALL)
-_REFERENCE = re.compile(rb'\br="([A-Z]+)(\d+)"')
-_VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>([^<]+)</")
-_FORMULA = re.compile(rb"<(?:\w+:)?f\b")
-
-
-def _written_cells(path: Path, sheet: str) -> tuple[dict[int, list[tuple[int, str]]], list[str]]:
-    """Cells of a sheet of an .xlsx that hold an error, by row, and formulas never computed."""
-    errors: dict[int, list[tuple[int, str]]] = {}
-    blank: list[str] = []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            part = _part(archive, sheet)
-            if part is None:
-                return errors, blank
-            with archive.open(part) as file:
-                rest = b""
-                while piece := file.read(1 << 22):
-                    piece = rest + piece
-                    cut = piece.rfind(b"row>") + 1  # within the last row's end: no cell is cut
-                    _telling(piece[:cut], errors, blank)
-                    rest = piece[cut:]
-    except (zipfile.BadZipFile, KeyError, ET.ParseError, OSError):
-        pass  # another format, or one that calamine will refuse
-    return errors, blank
-
-
-def _telling(rows: bytes, errors: dict[int, list[tuple[int, str]]], blank: list[str]) -> None:
-    if b't="e"' not in rows and not _FORMULA.search(rows):
-        return
-    for said, inner in _CELL.findall(rows):
-        is_error = b't="e"' in said
-        if not is_error and not _FORMULA.search(inner):
-            continue
-        reference = _REFERENCE.search(said)
-        value = _VALUE.search(inner)
-        if reference is None:
-            continue
-        place, row = reference[1].decode(), int(reference[2]) - 1
-        if is_error and value is not None:
-            column = 0
-            for letter in place:
-                column = column * 26 + ord(letter) - 64
-            errors.setdefault(row, []).append((column - 1, value[1].decode()))
-        elif value is None and b't="str"' not in said:
-            blank.append(f"{place}{row + 1}")
-
-
-def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
-    """The part of an .xlsx that holds a sheet."""
-    names = archive.namelist()
-    if "xl/workbook.xml" not in names:
-        return None
-    book = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314
-    links = ET.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
-    targets = {link.get("Id"): str(link.get("Target")) for link in links}
-    for one in book.iter():
-        if one.tag.endswith("}sheet") and one.get("name") == sheet:
-            key = next((value for name, value in one.attrib.items() if name.endswith("}id")), None)
-            target = targets.get(key, "").removeprefix("/xl/").removeprefix("xl/")
-            return f"xl/{target}" if f"xl/{target}" in names else None
-    return None

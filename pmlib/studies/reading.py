@@ -101,7 +101,7 @@ class RawPart:
 
     `is_sheet` says that its records are rows of a sheet, which are counted instead of lines.
     `notes` are sentences on what was decided when it was opened, `labels` what the file calls its
-    columns in words.
+    columns in words, `levels` the values of columns in the order that the file gives them.
     """
 
     view: str
@@ -111,6 +111,7 @@ class RawPart:
     is_sheet: bool = False
     notes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @functools.cached_property
     def is_straight(self) -> bool:

@@ -105,8 +105,8 @@ def parts_of(
             continue
         _parquet(connection, opened.path, view)
         said = opened.described
-        labels = said.labels if said else {}
-        yield RawPart(view, label, None, member, notes=opened.notes, labels=labels)
+        labels, levels = (said.labels, said.levels) if said else ({}, {})
+        yield RawPart(view, label, None, member, notes=opened.notes, labels=labels, levels=levels)
 
 
 def register_absent(connection: Connection, member: Member) -> str:

@@ -255,6 +255,8 @@ class AttributeSpec(Strict):
     """False for what is known only after the outcome: to predict with it would be leakage."""
     rfm: Literal["recency", "frequency", "monetary"] | None = None
     """What it measures of past purchases, where it does: made segments are held against these."""
+    levels: Annotated[list[Word], Field(min_length=1)] | None = None
+    """Of a text whose values have an order: the values in it, as tables and figures show them."""
 
 
 class ChannelSpec(Strict):

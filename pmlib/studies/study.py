@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,8 @@ class Attribute:
         False for what is known only after the outcome: using it to predict is leakage.
     rfm : str or None
         ``recency``, ``frequency`` or ``monetary`` where it measures that of past purchases.
+    levels : sequence of str, optional
+        Of a text, its values in their order, where they have one.
     """
 
     label: str
@@ -55,6 +57,7 @@ class Attribute:
     role: str = "feature"
     known_before_contact: bool = True
     rfm: str | None = None
+    levels: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)

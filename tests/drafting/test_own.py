@@ -354,3 +354,17 @@ def test_signs_of_patterns_in_a_path_are_nothing_but_letters(tmp_path):
         study = drafted(tmp_path / name / "bank", [tmp_path / name / "people.csv"])
         assert study.rows == {"customers": n}
         assert check_study(tmp_path / name / "bank").set_index("column").different["income"] == n
+
+
+def test_labels_of_values_keep_their_order_in_the_draft(tmp_path):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    codes = [3.0, 1.0, 2.0, 1.0, 3.0, 2.0] * 5
+    frame = pd.DataFrame({"customer_id": [f"C{i}" for i in range(30)], "satisfied": codes})
+    pyreadstat.write_sav(
+        frame, tmp_path / "customers.sav", column_labels={"satisfied": "Satisfaction"},
+        variable_value_labels={"satisfied": {1.0: "low", 2.0: "middle", 3.0: "high", 4.0: "top"}},
+    )  # fmt: skip
+    draft_study(tmp_path / "bank", [tmp_path / "customers.sav"])
+    confirm(tmp_path / "bank")
+    attribute = prepare(tmp_path / "bank", Parameters()).attributes["satisfied"]
+    assert (attribute.label, attribute.levels) == ("Satisfaction", ["low", "middle", "high"])

@@ -70,6 +70,17 @@ def test_small_levels_of_an_attribute_are_not_shown(lazy, ids):
     assert levels.loc[["b", "c"], ["customers", "share", "low", "high"]].isna().all(axis=None)
 
 
+def test_texts_with_an_order_keep_it_and_others_come_by_size(lazy, ids):
+    answers = ["high"] * 50 + ["low"] * 20 + ["middle"] * 30 + ["refused"] * 15
+    customers = pd.DataFrame({"customer_id": ids(115), "a": answers, "b": answers})
+    levels = profiling.customer_structure(
+        {"customers": lazy(customers)}, as_of=AS_OF,
+        attributes={"a": Attribute("A", levels=["low", "middle", "high"]), "b": Attribute("B")},
+    ).table.groupby("dimension")["level"].agg(list)  # fmt: skip
+    assert levels["A"] == ["low", "middle", "high", "refused"]
+    assert levels["B"] == ["high", "middle", "low", "refused"]
+
+
 def test_amounts_have_their_mean_and_quantiles(lazy, ids):
     income = np.arange(1.0, 102.0)
     customers = pd.DataFrame({"customer_id": ids(101), "income": income})

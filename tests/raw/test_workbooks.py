@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import struct
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -138,6 +140,77 @@ def test_cells_with_errors_keep_their_text(tmp_path):
     rows, notes = text_of(tmp_path / "bank.xlsx")
     assert (rows[1][0], rows[2][0], rows[29][2]) == ("#N/A", "#N/A as text", "#DIV/0!")
     assert notes == ["Cells that hold an error: 2 (A2 #N/A, C30 #DIV/0!)."]
+
+
+def test_cells_of_excel_97_with_errors_keep_their_text(tmp_path):
+    for rows in (4, 3000):  # a small file keeps its stream in sectors of its own
+        book = xlwt.Workbook()
+        book.add_sheet("Other").row(0).set_cell_error(0, "#REF!")
+        sheet = book.add_sheet("Dätä")
+        for row in range(rows):
+            sheet.write(row, 0, f"text {row}")
+        sheet.row(1).set_cell_error(1, "#N/A!")
+        sheet.row(rows - 1).set_cell_error(2, "#DIV/0!")
+        sheet.row(2).set_cell_boolean(1, value=True)
+        book.save(str(tmp_path / "bank.xls"))
+        found, notes = text_of(tmp_path / "bank.xls", "Dätä")
+        assert (found[1][1], found[rows - 1][2], found[2][1]) == ("#N/A", "#DIV/0!", "true")
+        assert notes == [f"Cells that hold an error: 2 (B2 #N/A, C{rows} #DIV/0!)."]
+
+
+def test_cells_of_opendocument_with_errors_keep_their_text(tmp_path):
+    ods(tmp_path / "bank.ods")
+    calcext = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"
+    wrong = (
+        b'<table:table-cell table:formula="of:=1/0" office:value-type="string" '
+        b'office:string-value="" calcext:value-type="error" '
+        b'table:number-columns-repeated="2"><text:p>#DIV/0!</text:p></table:table-cell>'
+    )  # as LibreOffice writes it
+    with zipfile.ZipFile(tmp_path / "bank.ods") as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    content = parts["content.xml"]
+    content = content.replace(b" xmlns:", f' xmlns:calcext="{calcext}" xmlns:'.encode(), 1)
+    row, end = content.index(b"007"), b"</table:table-row>"
+    at = content.index(end, row)
+    parts["content.xml"] = content[:at] + wrong + content[at:]
+    with zipfile.ZipFile(tmp_path / "bank.ods", "w") as new:
+        for name, data in parts.items():
+            new.writestr(name, data)
+    found, notes = text_of(tmp_path / "bank.ods")
+    assert found[4] == ["", "", "007", "2020-02-29", "1234.5", "#DIV/0!", "#DIV/0!"]
+    assert notes == ["Cells that hold an error: 2 (F5 #DIV/0!, G5 #DIV/0!)."]
+
+
+def test_cells_of_binary_excel_with_errors_keep_their_text(tmp_path):
+    def record(kind: int, said: bytes) -> bytes:  # [MS-XLSB] 2.1.4
+        number = bytes([kind]) if kind < 128 else bytes([kind & 0x7F | 0x80, kind >> 7])
+        return number + bytes([len(said)]) + said
+
+    def wide(text: str) -> bytes:
+        return struct.pack("<I", len(text)) + text.encode("utf-16-le")
+
+    book = record(131, b"") + record(143, b"")
+    book += record(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("Data"))
+    book += record(144, b"") + record(132, b"")
+    sheet = record(129, b"") + record(148, struct.pack("<IIII", 0, 1, 0, 1)) + record(145, b"")
+    for row, code in ((0, 0x2A), (1, 0x07)):
+        sheet += record(0, struct.pack("<IIHHB", row, 0, 300, 0, 0) + struct.pack("<I", 0))
+        sheet += record(5, struct.pack("<IId", 0, 0, 2.5))
+        sheet += record(3, struct.pack("<IIB", 1, 0, code))
+    sheet += record(146, b"") + record(130, b"")
+    links = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/'
+        'relationships/worksheet" Target="worksheets/sheet1.bin"/></Relationships>'
+    )
+    with zipfile.ZipFile(tmp_path / "bank.xlsb", "w") as new:
+        new.writestr("[Content_Types].xml", "<Types/>")
+        new.writestr("xl/workbook.bin", book)
+        new.writestr("xl/_rels/workbook.bin.rels", links)
+        new.writestr("xl/worksheets/sheet1.bin", sheet)
+    found, notes = text_of(tmp_path / "bank.xlsb", "Data")
+    assert found == [["2.5", "#N/A"], ["2.5", "#DIV/0!"]]
+    assert notes == ["Cells that hold an error: 2 (B1 #N/A, B2 #DIV/0!)."]
 
 
 def test_formulas_that_nobody_computed_are_told(tmp_path):
