@@ -85,6 +85,7 @@ STAGE = click.Choice(params.CHAPTERS)
 @click.option("--list-parameters", is_flag=True, help="Show name, default, range and meaning.")
 @click.option("--list-studies", is_flag=True, help="Show the studies that come with the project.")
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
+@click.option("--pdf", is_flag=True, help="Print the report to report.pdf too (needs Chromium).")
 @click.option(
     "--check",
     is_flag=True,
@@ -189,11 +190,14 @@ def _run(given: dict[str, Any]) -> None:
     """Prepare the study, run its stages, and say where the report is."""
     from pmlib import studies
     from pmlib.engine import open_engine
+    from pmlib.report.pdf import require_browser, write_pdf
     from pmlib.runner.request import Request, study_record
     from pmlib.runner.run import require_writable, run
     from pmlib.studies.folders import folder_of
 
     started = time.perf_counter()
+    if given["pdf"]:
+        require_browser()
     values = _parameters(given)
     folder = folder_of(given["study"])
     out = Path.cwd() / (given["out"] or PROJECT / "reports" / folder.name)
@@ -219,6 +223,8 @@ def _run(given: dict[str, Any]) -> None:
         click.echo(f"Stopped after {request.last} ({elapsed:.0f} s); no report was built.")
         return
     click.echo(f"Report: {report}  ({elapsed:.0f} s)")
+    if given["pdf"]:
+        click.echo(f"PDF: {write_pdf(report)}")
     if given["show"]:
         webbrowser.open(report.as_uri())
 

@@ -27,6 +27,12 @@ BLOCK_MATH = (
     r"^ {0,3}\$\$(?P<block_tex>[\s\S]+?)\$\$[ \t]*(?:\n[ \t]*)?"
     r"(?:\{#(?P<block_label>eq-[\w-]+)\})?[ \t]*(?:\n|$)"
 )
+ISOLATED = "\u2068\u2069"
+"""First and last character around text whose direction must not reach what stands beside it."""
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
+)
+_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _HEADING_LABEL = re.compile(r"\s*\{#(sec-[\w-]+)\}\s*$")
 _MARKS = re.compile(f"{CITATION}|{REFERENCE}|{INLINE_MATH}")
 
@@ -98,13 +104,45 @@ def escape_markdown(text: str) -> str:
     >>> escape_markdown("<b> & *a_b*")
     '&lt;b&gt; &amp; &#42;a&#95;b&#42;'
     """
-    escaped = one_line(html.escape(text, quote=False))
-    return re.sub(r"[\\`*_{}\[\]#|~$@^]", lambda match: f"&#{ord(match[0])};", escaped)
+    escaped = re.sub(
+        r"[\\`*_{}\[\]#|~@^]", lambda found: f"&#{ord(found[0])};", one_line(escape_html(text))
+    )
+    return escaped.replace("$", "&#36;")
+
+
+def escape_html(text: str) -> str:
+    """Make text safe inside HTML: shown as it is, whatever it holds.
+
+    JupyterLab makes a formula of what stands between two dollars, unless they are elements apart.
+
+    Examples
+    --------
+    >>> escape_html("R$ 5 < R$ 10")
+    'R<span>$</span> 5 &lt; R<span>$</span> 10'
+    """
+    return html.escape(text, quote=False).replace("$", "<span>$</span>")
 
 
 def one_line(text: str) -> str:
     """Put a text on one line; a no-break space stays one."""
     return re.sub(r"[ \t\r\n\f\v]+", " ", text).strip(" \t\r\n\f\v")
+
+
+def as_name(text: str) -> str:
+    r"""Show a name from the data on one line and in its own direction, without control characters.
+
+    One that turns what follows it, as U+202E, would make 461 of the 164 behind it; so a name
+    written from right to left is set apart from the words around it.
+
+    Examples
+    --------
+    >>> as_name("two\nlines\u202e")
+    'two lines'
+    >>> as_name("\u05e2\u05d1") == "\u2068\u05e2\u05d1\u2069"
+    True
+    """
+    text = one_line(_CONTROLS.sub("", text))
+    return f"{ISOLATED[0]}{text}{ISOLATED[1]}" if _RIGHT_TO_LEFT.search(text) else text
 
 
 def _mark(match: Match[str]) -> str:

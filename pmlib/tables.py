@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import math
 
 import pandas as pd
 
 from pmlib.errors import StudyError
+from pmlib.markup import escape_html
 from pmlib.texts import Look
 
 
@@ -70,7 +70,7 @@ def to_html(frame: pd.DataFrame, look: Look) -> str:
     for column in frame.columns:
         attributes = ' class="num"' if column in numeric else ""
         attributes += ' data-filter="list"' if column in look.filters else ""
-        heads.append(f'<th scope="col"{attributes}>{html.escape(look.heading(column))}</th>')
+        heads.append(f'<th scope="col"{attributes}>{escape_html(look.heading(column))}</th>')
     lines = [
         '<table class="pm-sortable">' if look.sortable else "<table>",
         f"<thead><tr>{''.join(heads)}</tr></thead>",
@@ -79,7 +79,7 @@ def to_html(frame: pd.DataFrame, look: Look) -> str:
     for row in frame.itertuples(index=False, name=None):
         cells = []
         for position, (column, value) in enumerate(zip(frame.columns, row, strict=True)):
-            shown = html.escape(look.cell(column, value, decimals.get(column)))
+            shown = escape_html(look.cell(column, value, decimals.get(column)))
             shown = shown.replace("\u00a0", "&nbsp;")
             attributes = ""
             if column in numeric:

@@ -241,6 +241,51 @@ BANKS: dict[str, Callable[[], Frames]] = {
 }  # fmt: skip
 """The banks by name."""
 
+HOSTILE = {
+    "current": "<script>alert('ZQX current')</script>",
+    "savings": "R$ 5 ZQX savings R$ 10",
+    "card": "{{ 7*7 }} {% raw %} {#sec-ZQX card}",
+    "mortgage": "`ZQX` | *mortgage* _and_ [link](http://zqx.example) @fig-lift @x",
+    "fund": f"ZQX {'fund ' * 59}",
+    "insurance": "\u202eZQX \u05e2\u05d1\u05e8\u05d9\u05ea",
+}
+"""Names of products that are markup, formulas, templates, too long, or turn what follows them."""
+HOSTILE_CHANNEL = "<u>ZQX mail</u> | $1$"
+HOSTILE_STUDY: dict[str, Any] = {
+    "title": "<script>alert('ZQX title')</script> R$ a R$ {{ x }} *b*",
+    "description": "ZQX about <b>us</b>, R$ 1 a R$ 2 {{ x }} @fig-lift",
+    "currency": "R$",
+    "channels": [
+        {"name": HOSTILE_CHANNEL, "cost": 1.0},
+        {"name": "ZQX phone <em>*x*</em> R$", "cost": 5.0, "capacity": 50},
+    ],
+    "attributes": {
+        "income": {"label": "income ZQX <b>$a$</b> *x*", "unit": "R$ a R$"},
+        "job": {"label": "ZQX job | `x` @fig-lift", "role": "descriptor"},
+    },
+}
+"""What study.yaml says of the hostile bank."""
+
+
+def hostile() -> Frames:
+    """The bank with names that would do harm as anything but text."""
+    frames = bank(n=400)
+    frames["products"]["name"] = list(HOSTILE.values())
+    for table, column, names in (
+        ("customers", "job", {"clerk": "<b>ZQX clerk</b>", "nurse": "$x^2$ ZQX nurse $y$",
+                              "farmer": "ZQX two\nlines | [@knuth] **farmer**"}),
+        ("customers", "region", {"North": "<i>ZQX North</i>", "South": "R$ ZQX South R$",
+                                 "East": "`ZQX` {{ East }}"}),
+        ("transactions", "channel", {"app": "<img src=x onerror=alert('ZQX app')>",
+                                     "branch": "ZQX_*branch*_$b$"}),
+        ("contacts", "arm", {"offer": "`ZQX offer` <s>$a$</s>", "control": "control"}),
+    ):  # fmt: skip
+        frames[table][column] = frames[table][column].map(names)
+    frames["contacts"]["campaign_id"] = "<style>*{display:none}</style> ZQX spring R$ a R$"
+    frames["contacts"]["channel"] = HOSTILE_CHANNEL
+    return frames
+
+
 CHANNELS = [{"name": "mail", "cost": 1.0}, {"name": "phone", "cost": 5.0, "capacity": 50}]
 NO_CHANNELS = {"everything": "no_channels"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from types import SimpleNamespace
 
 import pandas as pd
@@ -204,7 +205,8 @@ def test_what_is_quoted_from_data_is_never_markup(chapter, shown):
     chapter.show(found, "gain", "tbl-gains", line)
     said, table, figure = shown
     for special in "<>$@[]{}`":
-        assert special not in said.partition(" is ")[0]
+        # JupyterLab makes no formula of dollars that are elements of their own.
+        assert special not in re.sub("</?span>", "", said.partition(" is ")[0])
     for page in (table, figure):
         caption = BeautifulSoup(page, "html.parser").figcaption
         assert HOSTILE in caption.text

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
-from pmlib.numbers import Finding
+from pmlib.markup import as_name
+from pmlib.numbers import Finding, Phrase
 from pmlib.texts import Words
 
 Draw: TypeAlias = Callable[[Finding, Words], Figure | None]
@@ -36,6 +38,9 @@ _SEGMENTS = (
 
 FULL_WIDTH = 6.3
 """Inches: the text column of an A4 page."""
+
+LONGEST_NAME = 48
+"""Characters of a name from the data that a figure has room for."""
 
 SEQUENTIAL = "Blues"
 DIVERGING = "RdBu_r"
@@ -66,7 +71,7 @@ _RC: Any = {
     "lines.linewidth": 1.6,
     "figure.constrained_layout.use": True,
     "figure.dpi": 110,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # text stays text: it can be selected, searched and restyled
     "text.parse_math": False,  # "R$ a R$" is money, not a formula
 }
 
@@ -94,9 +99,50 @@ class Drawing:
     draw: Draw
 
     def __call__(self, finding: Finding, words: Words) -> Figure | None:
-        """Draw in the house style without changing matplotlib's settings for anyone else."""
+        """Draw in the house style without changing matplotlib's settings for anyone else.
+
+        Names from the data come as they can be drawn; the table beneath has them in full.
+        """
+        named = _Names().brief
+        shown = replace(
+            finding,
+            table=named(finding.table),
+            tables={name: named(table) for name, table in finding.tables.items()},
+            quotes={name: named(value) for name, value in finding.quotes.items()},
+        )
+        quotes = {name: named(value) for name, value in words.quotes.items()}
         with mpl.rc_context(_RC):
-            return self.draw(finding, words)
+            return self.draw(shown, replace(words, quotes=quotes))
+
+
+class _Names:
+    """Names short enough to be drawn: two that differ stay two."""
+
+    def __init__(self) -> None:
+        self._cut: dict[str, str] = {}
+
+    def brief(self, value: Any) -> Any:
+        """Shorten the names in a table or in what is quoted; all else stays."""
+        if isinstance(value, pd.DataFrame):
+            words = [c for c in value.columns if pd.api.types.is_string_dtype(value[c].dtype)
+                     or value[c].dtype == object]  # fmt: skip
+            return value.assign(**{c: value[c].astype(object).map(self.brief) for c in words})
+        if isinstance(value, str):
+            return self._name(as_name(value))
+        if isinstance(value, Phrase):
+            return replace(value, quotes=self.brief(value.quotes))
+        if isinstance(value, Mapping):
+            return {name: self.brief(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self.brief(item) for item in value)
+        return value
+
+    def _name(self, name: str) -> str:
+        if len(name) > LONGEST_NAME:
+            short = f"{name[: LONGEST_NAME - 1].rstrip()}…"
+            alike = [full for full, cut in self._cut.items() if cut.startswith(short)]
+            self._cut.setdefault(name, f"{short} {len(alike) + 1}" if alike else short)
+        return self._cut.get(name, name)
 
 
 def drawing(label: str, *, of: str = "") -> Callable[[Draw], Drawing]:

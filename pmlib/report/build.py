@@ -31,6 +31,7 @@ from pmlib.report.parts import (
     framework_figure,
     read_chapter,
 )
+from pmlib.report.pictures import Pictures
 from pmlib.schema import TABLES
 from pmlib.texts import PAGE, Language, open_language
 
@@ -174,6 +175,7 @@ def _render_page(
         }
         for part in parts
     ]
+    pictures = Pictures()
     shown = [
         {
             "name": part.name,
@@ -181,25 +183,12 @@ def _render_page(
             "label": part.label,
             "kind": part.kind,
             "title": part.title,
-            # Appendices share pages, so they share the line at the head of the page.
-            "page": "appendix" if part.kind == "appendix" else part.name,
-            "running_head": _css_string(
-                say("kind.appendix")
-                if part.kind == "appendix"
-                else f"{part.number} {part.short_title}".strip()
-            ),
-            "html": _ours(part.soup.decode(formatter="minimal")),
+            "html": _ours(pictures.inlined(part.soup.decode(formatter="minimal"))),
         }
         for part in parts
     ]
     # The contents stand behind the abstract.
-    contents_page = {
-        "name": "contents",
-        "is_contents": True,
-        "label": "sec-contents",
-        "page": "contents",
-    }
-    shown.insert(1, contents_page | {"running_head": _css_string(say("contents"))})
+    shown.insert(1, {"name": "contents", "is_contents": True, "label": "sec-contents"})
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
     )
@@ -216,7 +205,7 @@ def _render_page(
             (say(title), [target for target in targets.values() if target.kind == kind])
             for title, kind in (("figures", "fig"), ("tables", "tbl"))
         ],
-        style=_ours((templates / "style.css").read_text(encoding="utf-8")),
+        style=_ours((templates / "style.css").read_text(encoding="utf-8") + pictures.font()),
         running_title=_css_string(f"{say('title')}: {study['title']}"),
         script=_ours(script),
         script_hash=f"sha256-{digest}",
@@ -227,10 +216,10 @@ def _render_page(
 
 _FETCHING_TAG = re.compile(
     r"""<[a-z][^<>]*\s(?:src|srcset|poster|data)\s*=\s*["']?(?!data:)[^"'\s>]|"""
-    r"""<link\b(?![^<>]*href="data:)"""
+    r"""<link\b(?![^<>]*href="data:)|<(?:image|use)\b[^<>]*\shref="(?!data:|#)"""
 )
 _STYLE = re.compile(r"""<style[^>]*>(.*?)</style>|\sstyle="([^"]*)\"""", re.DOTALL)
-_FETCHING_STYLE = re.compile(r"""@import|url\(\s*["']?(?!data:)""")
+_FETCHING_STYLE = re.compile(r"""@import|url\(\s*["']?(?!data:|#)""")
 
 
 def _check_offline(page: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pmlib.files import folder_written_whole
+from pmlib.markup import ISOLATED
 from pmlib.report.numbering import Part, Target
 
 
@@ -24,8 +25,7 @@ def export(run_dir: Path, parts: Sequence[Part], targets: Mapping[str, Target]) 
     for part in parts:
         for element in part.soup.find_all("figure", class_=["pm-figure", "pm-table"]):
             target = targets[str(element["id"])]
-            kind = {"fig": "figure", "tbl": "table"}[target.kind]
-            name = f"{kind}-{target.number}-{target.label.partition('-')[2]}".lower()
+            name = target.file
             data = part.csv.get(target.label) or _table_text(element)
             group = figures if target.kind == "fig" else tables
             group[f"{name}.csv"] = _without_formulas(data).encode()
@@ -53,12 +53,17 @@ def _without_formulas(text: str) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     for row in csv.reader(io.StringIO(text)):
-        writer.writerow([f"'{cell}" if _is_formula(cell) else cell for cell in row])
+        cells = [cell.translate(_NO_MARKS) for cell in row]
+        writer.writerow([f"'{cell}" if _is_formula(cell) else cell for cell in cells])
     return out.getvalue()
 
 
+_NO_MARKS = dict.fromkeys(map(ord, ISOLATED))
+"""A name in a file is itself, without marks of its direction on a page."""
+
+
 def _is_formula(cell: str) -> bool:
-    if not cell.startswith(("=", "+", "-", "@", "\t")):
+    if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
         return False
     try:
         float(cell)

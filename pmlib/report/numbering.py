@@ -70,6 +70,12 @@ class Target:
     text: str
     """How running text names it, e.g. ``Figure 3.2``."""
 
+    @property
+    def file(self) -> str:
+        """Name of the file with its data, without ending: ``table-4.1-criteria``."""
+        kind = {"fig": "figure", "tbl": "table"}[self.kind]
+        return f"{kind}-{self.number}-{self.label.partition('-')[2]}".lower()
+
 
 def assemble(parts: Sequence[Part], bibliography: Bibliography, say: Say) -> dict[str, Target]:
     """Number all parts in place and fill their references and citations.
@@ -134,6 +140,8 @@ def _number(part: Part, say: Say) -> Iterable[Target]:
             raise StudyError("A figure or table has no caption or no label.", where=part.name)
         title = _first_sentence(caption)
         named = f"{say(f'kind.{prefix}')}\u00a0{number}"
+        for image in element.find_all("img"):
+            _in_frame(image, named)
         caption.insert(0, _new("span", named, "pm-number"))
         caption.insert(1, " ")
         if part.origin:
@@ -210,8 +218,8 @@ def _resolve(
         mark.append(BeautifulSoup(citation, "html.parser"))
 
 
-def _new(name: str, text: str, css_class: str) -> Tag:
-    tag = Tag(name=name, attrs={"class": css_class})
+def _new(name: str, text: str, css_class: str = "") -> Tag:
+    tag = Tag(name=name, attrs={"class": css_class} if css_class else {})
     tag.string = text
     return tag
 
@@ -247,8 +255,8 @@ _SHORT, _WRAPPED = 22, 15
 _SHORT_IN_SMALL, _WRAPPED_IN_SMALL = 14, 12
 # Characters across from which a table is wide on screen.
 _WIDE = 110
-# Rows of a small table, which may be turned on its side, and of a sortable table that are printed:
-# the reader sorts on screen to have others.
+# Rows of a small table, which may be turned on its side, and of a long one that are printed; on
+# screen they are its first ones, until the reader asks for all.
 _FEW, _PRINTED = 12, 20
 # Rows and characters of a table that is kept on one page.
 _ONE_PAGE, _ONE_PAGE_OF_TEXT = 14, 2000
@@ -271,17 +279,39 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target], say: Say) ->
         name = targets[label].text if label in targets else say("kind.tbl")
         if label.startswith("fig-"):
             name = say("kind.data", name=name)
-        elif figure and rows > _PRINTED and "pm-sortable" in table.get_attribute_list("class"):
+        elif figure and rows > _PRINTED:
             _mark(table, "pm-first-rows")
-            note = say("printed-rows", printed=_PRINTED, rows=Number("", rows, "count"))
-            figure.append(_new("p", note, "pm-print-note"))
+            counts = {"printed": _PRINTED, "rows": Number("", rows, "count")}
+            note = _new("p", f"{say('printed-rows', **counts)} ", "pm-print-note")
+            if label in targets:
+                note.append(_new("code", f"tables/{targets[label].file}.csv"))
+            figure.append(note)
         elif size < _COMFORTABLE and rows <= _FEW:
             turned = _turned(table)
             if _tidy(turned) > size:
                 _mark(table, "pm-screen")
                 table.insert_after(turned)
-        frame = {"class": "pm-scroll", "role": "region", "aria-label": name}
-        table.wrap(Tag(name="div", attrs=frame))
+        if rows > _PRINTED:
+            _mark(table, "pm-many")
+        if "pm-prose" in table.get_attribute_list("class"):
+            _label_cells(table)
+        _in_frame(table, name)
+
+
+def _in_frame(element: Tag, name: str) -> None:
+    """Let what is wide scroll by itself, in a frame that can show that there is more."""
+    attributes = {"class": "pm-scroll", "role": "group", "aria-label": name}
+    scrolling = element.wrap(Tag(name="div", attrs=attributes))
+    scrolling.wrap(Tag(name="div", attrs={"class": "pm-frame"}))
+
+
+def _label_cells(table: Tag) -> None:
+    """Name each cell's column in the cell, for screens on which rows are cards."""
+    heads = [_text(head) for head in table.select("thead th")]
+    for row in table.select("tbody tr"):
+        for head, cell in zip(heads, row.find_all(["td", "th"], recursive=False), strict=False):
+            if cell.name == "td":
+                cell["data-label"] = head
 
 
 def _tidy(table: Tag) -> float:

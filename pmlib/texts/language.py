@@ -22,7 +22,7 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, Undefi
 from markupsafe import Markup
 
 from pmlib.errors import StudyError
-from pmlib.markup import escape_markdown, one_line
+from pmlib.markup import as_name, escape_markdown, one_line
 from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
 from pmlib.texts.views import Context
@@ -116,7 +116,7 @@ class Language:
         if isinstance(value, dt.datetime | dt.date):
             return value.strftime("%Y-%m-%d")
         if not isinstance(value, int | float):
-            return str(value)
+            return as_name(str(value))
         if math.isinf(value):
             return "∞" if value > 0 else "−∞"
         if unit == "p":
@@ -172,7 +172,7 @@ class Language:
                 if match := compiled.fullmatch(str(code)):
                     parts = {part: self.level(part, c) for part, c in match.groupdict().items()}
                     return str(levels[name][pattern]).format_map(parts)
-        return str(code)
+        return as_name(str(code))
 
     def described(self, record: Number | Fact, chapter: str = PAGE) -> str:
         """Meaning of a headline number or a fact of a chapter.

@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from pmlib.errors import StudyError
+from pmlib.markup import as_name
 from pmlib.numbers import Fact, Level, Number, Phrase
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Context:
             return {key: self.quoted(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.quoted(item) for item in value]
-        return value
+        # What is already markup is ours.
+        return as_name(value) if type(value) is str else value
 
 
 class Quoted:
@@ -203,6 +205,7 @@ class Look:
     def cell(self, name: str, value: Any, decimals: int | None) -> str:
         """Text of a cell: sets of products with a plus sign, missing as a dash."""
         if isinstance(value, tuple):
-            return " + ".join(map(str, value)) if value else self.language.forms["empty_set"]
+            names = " + ".join(as_name(str(name)) for name in value)
+            return names or self.language.forms["empty_set"]
         unit = str(self.column(name).get("unit", ""))
         return self.language.number(value, unit, currency=self.currency, decimals=decimals)

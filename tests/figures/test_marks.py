@@ -17,7 +17,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from pmlib.figures import guides, marks
 from pmlib.figures.style import COLOURS, DIVERGING, SEQUENTIAL, drawing, new_figure, to_svg
 from pmlib.numbers import Finding
-from pmlib.texts import Words
+from pmlib.texts import Words, open_language
 
 MONEY = "R$ a R$"
 
@@ -224,9 +224,10 @@ def _all_in_money(found: Finding, _words: Words) -> mpl.figure.Figure:
 @pytest.mark.parametrize("scale", ["linear", "log"])
 def test_a_dollar_sign_makes_no_formula(scale):
     found = Finding(facts={"log": scale == "log"})
-    svg = to_svg(_all_in_money(found, None)).decode()
-    # matplotlib writes the text of each label in a comment: as a formula it would be in parts.
-    assert svg.count(f"<!-- {MONEY} -->") == 5
+    words = Words(open_language("en"), "strategy_design", "fig-money", {})
+    svg = to_svg(_all_in_money(found, words)).decode()
+    # Each label is one text: as a formula it would be in parts.
+    assert svg.count(f">{MONEY}</text>") == 5
     assert "mathdefault" not in svg
 
 

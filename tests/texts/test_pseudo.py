@@ -162,11 +162,10 @@ def test_no_unmarked_word_in_the_report(run: Path, own: Own) -> None:
 
 
 def test_no_unmarked_word_in_a_figure(run: Path, own: Own) -> None:
-    # matplotlib writes each text as a comment before the outlines of its letters.
     drawn = [
         text
         for path in sorted((run / "figures").glob("*.svg"))
-        for text in re.findall(r"<!--(.*?)-->", path.read_text("utf-8"), flags=re.DOTALL)
+        for text in re.findall(r"<text[^>]*>(.*?)</text>", path.read_text("utf-8"), flags=re.DOTALL)
     ]
     assert len(drawn) > 100
     assert unmarked(drawn, own) == {}

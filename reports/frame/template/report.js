@@ -1,5 +1,5 @@
-// Three small services, none needed to read the report: tables that sort and filter, wide tables
-// that scroll by keyboard, and the side contents that follow the reader.
+// Small services, none needed to read the report: a search, a menu on small screens, tables that sort,
+// filter and unfold, what is wide scrolling by keyboard, and the side contents that follow the reader.
 "use strict";
 
 // The page's language; a word may have places, {name}, to fill in.
@@ -72,6 +72,7 @@ function makeFilters(table) {
   });
   const apply = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    if (words.length || choices.some(({ select }) => select.value)) table.unfold?.();
     let shown = 0;
     rows.forEach((row) => {
       const text = row.textContent.toLowerCase();
@@ -95,7 +96,7 @@ function makeFilters(table) {
     reset, status);
   bar.setAttribute("role", "group");
   bar.setAttribute("aria-label", say("rows-to-show"));
-  (table.closest(".pm-scroll") || table).before(bar);
+  (table.closest(".pm-frame") || table).before(bar);
   apply();
 }
 
@@ -129,16 +130,122 @@ function followReader() {
 
 function letScroll() {
   document.querySelectorAll(".pm-scroll, .pm-equation").forEach((frame) => {
-    if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
+    const more = frame.scrollWidth - frame.clientWidth;
+    if (more > 1) frame.tabIndex = 0;
     else frame.removeAttribute("tabindex");
+    frame.parentElement.classList.toggle("pm-more", more - frame.scrollLeft > 2);
   });
+}
+
+// Long tables show their first rows until the reader asks for all, or filters them.
+function foldRows(table) {
+  const rows = table.tBodies[0].rows.length, first = 20;
+  const button = make("button", { type: "button", className: "pm-unfold" });
+  const fold = (folded) => {
+    table.classList.toggle("pm-folded", folded);
+    button.textContent = folded ? say("unfold", { rows }) : say("fold", { rows: first });
+    button.setAttribute("aria-expanded", String(!folded));
+  };
+  button.addEventListener("click", () => fold(!table.classList.contains("pm-folded")));
+  table.closest(".pm-frame").after(button);
+  table.unfold = () => { fold(false); };
+  fold(true);
+}
+
+function makeMenu() {
+  const bar = document.querySelector(".bar"), side = document.querySelector("nav.side");
+  if (!bar) return;
+  const button = bar.querySelector("button");
+  const show = (open) => {
+    side.classList.toggle("open", open);
+    button.setAttribute("aria-expanded", String(open));
+  };
+  bar.hidden = false;
+  button.addEventListener("click", () => show(!side.classList.contains("open")));
+  side.addEventListener("click", (event) => { if (event.target.closest("a")) show(false); });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !side.classList.contains("open")) return;
+    show(false);
+    button.focus();
+  });
+}
+
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+// Everything a reader can see, in pieces that a search can lead to, with the heading above each.
+function pieces() {
+  const found = [];
+  let heading = "";
+  const kinds = "h2, h3, h4, p, li, dt, dd, figcaption, tbody tr, .pm-figure svg";
+  document.querySelectorAll(`main :is(${kinds})`).forEach((element) => {
+    if (element.closest(".contents, .pm-paper, .pm-print-note, .pm-filters") || element.querySelector("p, li")) return;
+    const parts = element.matches("tr") ? [...element.cells]
+      : element.matches("svg") ? [...element.querySelectorAll("text")] : [element];
+    const text = parts.map((part) => part.textContent.trim()).join(" · ").replace(/\s+/g, " ");
+    if (element.matches("h2, h3, h4")) heading = text;
+    if (text) found.push({ element, text, plain: plain(text), heading });
+  });
+  return found;
+}
+
+function goTo(element) {
+  for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  element.closest("table")?.unfold?.();
+  element.scrollIntoView({ block: "center" });
+  document.querySelectorAll(".pm-hit").forEach((other) => other.classList.remove("pm-hit"));
+  element.classList.add("pm-hit");
+  element.tabIndex = -1;
+  element.focus({ preventScroll: true });
+}
+
+function snippet(text, words) {
+  const at = Math.max(0, Math.min(...words.map((word) => plain(text).indexOf(word))) - 40);
+  const cut = (at ? "… " : "") + text.slice(at, at + 140) + (at + 140 < text.length ? " …" : "");
+  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return cut.split(new RegExp(`(${escaped.join("|")})`, "i")).map((part, index) =>
+    index % 2 ? make("mark", {}, part) : part);
+}
+
+function makeSearch() {
+  const title = document.querySelector(".side-title"), most = 40;
+  if (!title) return;
+  let all = null;
+  const input = make("input", { type: "search", id: "find", autocomplete: "off" });
+  const label = make("label", { htmlFor: "find" }, say("find"));
+  const status = make("p"), list = make("ol");
+  status.setAttribute("role", "status");
+  input.addEventListener("input", () => {
+    all ??= pieces();
+    const words = plain(input.value).split(/\s+/).filter(Boolean);
+    const asked = input.value.trim().length > 1;
+    const found = asked ? all.filter((piece) => words.every((word) => piece.plain.includes(word))) : [];
+    const counts = { found: found.length, shown: most };
+    status.textContent = asked ? say(found.length > most ? "found-first" : "found", counts) : "";
+    list.replaceChildren(...found.slice(0, most).map(({ element, text, heading }) => {
+      const link = make("a", { href: "#main" }, make("small", {}, heading), ...snippet(text, words));
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        setTimeout(() => goTo(element)); // once the menu of a small screen is gone
+      });
+      return make("li", {}, link);
+    }));
+  });
+  const box = make("div", { className: "find" }, label, input, status, list);
+  box.setAttribute("role", "search");
+  title.after(box);
 }
 
 document.querySelectorAll("table.pm-sortable").forEach((table) => {
   makeFilters(table);
   makeSortable(table);
 });
+document.querySelectorAll("table.pm-many").forEach(foldRows);
+makeMenu();
+makeSearch();
 followReader();
 letScroll();
 addEventListener("resize", letScroll);
+document.addEventListener("scroll", letScroll, { capture: true, passive: true });
 document.addEventListener("toggle", letScroll, true);
+addEventListener("beforeprint", () =>
+  document.querySelectorAll(".contents details").forEach((fold) => { fold.open = true; }));
