@@ -9,6 +9,7 @@ depends on, `contacts` draws the customers and sizes the control group.
 from __future__ import annotations
 
 from pmlib.strategy.blackbox import with_black_box
+from pmlib.strategy.briefs import marketing_briefs
 from pmlib.strategy.case import Case, eligibility_table, open_case
 from pmlib.strategy.contacts import contact_plan, control_group, export_csv
 from pmlib.strategy.design import Design, meaning, plan_study
@@ -30,6 +31,7 @@ __all__ = [
     "eligibility_table",
     "export_csv",
     "limit_costs",
+    "marketing_briefs",
     "meaning",
     "open_case",
     "plan_size",

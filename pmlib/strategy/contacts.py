@@ -8,6 +8,7 @@ what the plan causes is told before anyone is contacted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import narwhals as nw
@@ -132,29 +133,8 @@ def control_group(case: Case, design: Design) -> Finding:
     evidence, chosen, cells = case.evidence, case.control_share, design.planned
     if cells.empty:
         return missing("no_plan")
-    planned = int(cells["planned"].sum())
-    weights = cells["planned"] / planned
-    expected = float((weights * cells["effect"]).sum())
-    # Mean and variance of the outcome in each arm, for the products as planned.
-    sums = evidence.tallies.groupby(["control", "product_id"])[["w", "wy", "wyy"]].sum()
-    arms = {
-        arm: weights @ of_arm.droplevel("control").reindex(cells["product_id"]).to_numpy()
-        for arm, of_arm in pd.concat(moments(sums), axis=1).groupby("control")
-    }
     measured, is_rate = evidence.kind == "uplift", evidence.outcome == "response"
-    base = arms[True][0] if measured else expected
-    rows = []
-    for share in sorted({*SHARES, chosen} - {0.0}):
-        control = int(np.ceil(planned * share))
-        offered = planned - control
-        if is_rate:
-            found = detectable_rate(offered, control, base=base, error_rate=case.error_rate)
-        else:
-            variances = arms[False][1] / max(offered, 1), arms[measured][1] / control
-            found = detectable_mean(*variances, error_rate=case.error_rate)
-        rows.append((share, offered, control, found, expected))
-    columns = ["control_share", "offered", "control", "detectable", "expected"]
-    table = pd.DataFrame(rows, columns=columns)
+    table, base = smallest_shown(case, cells, sorted({*SHARES, chosen} - {0.0}))
     own = table.loc[table["control_share"] == chosen, "detectable"]
     enough = table.loc[table["detectable"] <= table["expected"], "control_share"]
     size = "too_small" if chosen else "none_kept"
@@ -164,7 +144,7 @@ def control_group(case: Case, design: Design) -> Finding:
         size = "enough"
     decision = "carry_out_as_test" if size == "enough" else "carry_out"
     unit = "points" if is_rate else "currency"
-    uplift = Number(_COUNTED_ON[evidence.kind], expected, unit)
+    uplift = Number(_COUNTED_ON[evidence.kind], table["expected"].iloc[0], unit)
     return Finding(
         table,
         (Number("minimum_detectable_uplift", own.iloc[0] if len(own) else None, unit), uplift),
@@ -177,6 +157,38 @@ def control_group(case: Case, design: Design) -> Finding:
             "unit": unit,
         },
     )
+
+
+def smallest_shown(
+    case: Case, cells: pd.DataFrame, shares: Sequence[float]
+) -> tuple[pd.DataFrame, float]:
+    """What control groups of some `shares` can show of planned cells: the table of `control_group`.
+
+    Beside it stands the rate (or mean) without an offer that it rests on.
+    """
+    evidence, planned = case.evidence, int(cells["planned"].sum())
+    weights = cells["planned"] / planned
+    expected = float((weights * cells["effect"]).sum())
+    # Mean and variance of the outcome in each arm, for the products as planned.
+    sums = evidence.tallies.groupby(["control", "product_id"])[["w", "wy", "wyy"]].sum()
+    arms = {
+        arm: weights @ of_arm.droplevel("control").reindex(cells["product_id"]).to_numpy()
+        for arm, of_arm in pd.concat(moments(sums), axis=1).groupby("control")
+    }
+    measured = evidence.kind == "uplift"
+    base = arms[True][0] if measured else expected
+    rows = []
+    for share in shares:
+        control = int(np.ceil(planned * share))
+        offered = planned - control
+        if evidence.outcome == "response":
+            found = detectable_rate(offered, control, base=base, error_rate=case.error_rate)
+        else:
+            variances = arms[False][1] / max(offered, 1), arms[measured][1] / control
+            found = detectable_mean(*variances, error_rate=case.error_rate)
+        rows.append((share, offered, control, found, expected))
+    columns = ["control_share", "offered", "control", "detectable", "expected"]
+    return pd.DataFrame(rows, columns=columns), float(base)
 
 
 _COUNTED_ON = {

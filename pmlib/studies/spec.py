@@ -270,6 +270,21 @@ class ChannelSpec(Strict):
     """Contacts that a campaign can make by it; without one, any number."""
 
 
+class MarketingSpec(Strict):
+    """What no program knows of a campaign and its briefs ask for; blank where it is not said."""
+
+    owner: str = ""
+    """Who answers for the campaign."""
+    staff: str = ""
+    """Who carries it out, and when they have time."""
+    tone: str = ""
+    """How messages speak to customers."""
+    price: dict[str, Text] = {}
+    """By product_id, the price or the terms that are offered."""
+    benefit: dict[str, Text] = {}
+    """By product_id, what it does for customers, in their words."""
+
+
 class Note(Strict):
     """A sentence on the data as they came; ``{n}`` is what the SQL counts at ingest."""
 
@@ -316,6 +331,8 @@ class StudySpec(Strict):
     """Pairs of product_id of which the first implies the second by construction: no finding."""
     channels: list[ChannelSpec] = []
     """What a plan may use; without any, no plan is made."""
+    marketing: MarketingSpec = MarketingSpec()
+    """What a program cannot know of a campaign."""
     control: list[Word] | None = None
     """Arms of contacts that were deliberately not contacted; empty where every arm was."""
     assignment: Literal["randomised", "chosen"] | None = None

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,9 @@ class Study:
         What the value of a contact is: ``margin``, or ``sales`` where margins are not known.
     control : tuple of str
         What the study itself calls the arms that the table of contacts calls ``control``.
+    marketing : mapping
+        What study.yaml says of its campaign: ``owner, staff, tone``, and ``price`` and ``benefit``
+        by product; empty where it says nothing.
     """
 
     name: str
@@ -124,6 +127,7 @@ class Study:
     overrides: Mapping[str, Any]
     value_is: str = "margin"
     control: tuple[str, ...] = ()
+    marketing: Mapping[str, Any] = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""
@@ -293,6 +297,7 @@ def _study(
         structural_pairs=tuple((first, second) for first, second in spec.structural_pairs),
         channels=tuple(Channel(**channel.model_dump()) for channel in spec.channels),
         control=tuple(spec.control or ()),
+        marketing=spec.marketing.model_dump(),
         notes=tuple(manifest["notes"]),
         sources=tuple(
             {

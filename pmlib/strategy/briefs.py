@@ -1,0 +1,198 @@
+"""A marketing brief a segment: the sheet, with a persona and what its people must decide and know.
+
+What no program can know stands in study.yaml, under ``marketing``; where that is silent, the brief
+shows a blank.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
+from pmlib.strategy.case import Case
+from pmlib.strategy.contacts import smallest_shown
+from pmlib.strategy.design import Design
+from pmlib.strategy.sheets import strategy_sheets
+
+MAJORITY, EXCESS = 0.5, 0.1
+"""A level marks a persona that most have, by this share more of the segment than of the bank."""
+
+_PLAIN = {
+    "age": ("", 1.0, 0), "tenure": ("", 365.25, 0), "money_in": ("currency", 1.0, None),
+    "n_products": ("", 1.0, 1),
+}  # fmt: skip
+"""Features that people speak of: unit, what one of theirs is in days, digits."""
+
+
+@needs()
+def marketing_briefs(
+    case: Case, design: Design, profiles: pd.DataFrame, targets: pd.DataFrame
+) -> Finding:
+    """Write the briefs of all segments: a table *sheet-<segment>* each.
+
+    Parameters
+    ----------
+    profiles : pandas.DataFrame
+        ``segment, feature, level, customers, mean, used`` of chapter 2.
+    targets : pandas.DataFrame
+        ``segment, choice`` of `position_segments`; empty where there is one segment.
+
+    Returns
+    -------
+    Finding
+        Columns of the tables: ``aspect`` (code), ``statement`` (phrase), ``rests_on`` (code).
+    """
+    sheets = strategy_sheets(case, design)
+    tables, quotes = {}, {}
+    for number, name in zip(case.segments["segment"], case.segments["name"], strict=True):
+        label, segment = f"sheet-{number}", int(number)
+        traits = _traits(profiles, segment, case)
+        rows = _rows(case, design, segment, sheets.tables[label], traits, targets)
+        tables[label] = pd.DataFrame(rows, columns=["aspect", "statement", "rests_on"])
+        quotes[label] = {"number": segment, "segment": name, "traits": traits}
+    return Finding(tables=tables, quotes=quotes)
+
+
+def _rows(
+    case: Case,
+    design: Design,
+    segment: int,
+    sheet: pd.DataFrame,
+    traits: dict[str, Any],
+    targets: pd.DataFrame,
+) -> list[tuple[str, Phrase, str]]:
+    """Rows of a brief in their order: the sheet's own, and what it lacks."""
+    told = sheet.set_index("aspect")
+    given = told["statement"].to_dict()
+    said = case.study.marketing
+    choices = targets.loc[targets["segment"] == segment, "choice"] if len(targets) else ()
+    who = {"who": given["who"], "choices": [Level("choice_of_target", c) for c in choices]}
+    rows = [
+        ("persona", Phrase("brief.persona", traits), "profiles"),
+        ("who", Phrase("brief.who", who), "segments"),
+    ]
+    if "need" not in given:  # nothing is planned, and the sheet says why
+        return [*rows, *(_row(told, aspect) for aspect in told.index[1:])]
+    cells = design.table[design.table["segment"] == segment]
+    planned = cells[cells["planned"] > 0]
+    first = str(planned.groupby("product_id")["offers"].sum().idxmax())
+    product = case.names[first]
+    benefit = said.get("benefit", {}).get(first) or _blank(f"benefit: {first}")
+    terms = said.get("price", {}).get(first) or _blank(f"price: {first}")
+    tone, staff, owner = (said.get(name) or _blank(name) for name in ("tone", "staff", "owner"))
+    proposition = {"benefit": benefit, "evidence": given["positioning"]}
+    held = given["message"].quotes.get("held")
+    draft = {"product": product, "benefit": benefit, "tone": tone, "held": held}
+    price = {"economics": given["price"], "terms": terms}
+    channel = {"counts": given["channel"], "channels": _channels(cells, first)}
+    kpi = {"yardstick": given["yardstick"], "even": _even(planned, case)}
+    return [
+        *rows,
+        _row(told, "need"),
+        ("proposition", Phrase("brief.proposition", proposition), "effects"),
+        _row(told, "products"),
+        ("price", Phrase("brief.price", price), "plan_margins"),
+        ("channel", Phrase("brief.channel", channel), "effects"),
+        ("message", Phrase("brief.message", draft), _row(told, "message")[2]),
+        _row(told, "timing"),
+        ("yardstick", Phrase("brief.kpi", kpi), "plan"),
+        ("test", _test(case, planned, given), "plan"),
+        ("risk", _risk(case, segment, first, given), "eligibility"),
+        ("owner", Phrase("brief.owner", {"owner": owner, "staff": staff}), "study"),
+    ]
+
+
+def _row(told: pd.DataFrame, aspect: str) -> tuple[str, Phrase, str]:
+    return aspect, told.loc[aspect, "statement"], told.loc[aspect, "rests_on"]
+
+
+def _blank(field: str) -> Phrase:
+    return Phrase("brief.blank", {"field": field})
+
+
+def _traits(profiles: pd.DataFrame, segment: int, case: Case) -> dict[str, Any]:
+    """What people say of a segment: what most are, age, years here, income, products, channel."""
+    mine = profiles[profiles["segment"] == segment]
+    totals = (profiles["mean"] * profiles["customers"]).groupby(
+        [profiles["feature"], profiles["level"]]
+    )
+    bank = totals.sum() / profiles.groupby(["feature", "level"])["customers"].sum()
+    levels = mine[mine["level"] != ""]
+    usual = [
+        bank[feature, level]
+        for feature, level in zip(levels["feature"], levels["level"], strict=True)
+    ]
+    levels = levels.assign(excess=levels["mean"] - usual)
+    marked = levels[(levels["mean"] >= MAJORITY) & (levels["excess"] >= EXCESS)]
+    marked = marked.sort_values("excess", ascending=False, kind="stable").head(2)
+    means = mine[mine["level"] == ""].set_index("feature")["mean"].dropna()
+    traits: dict[str, Any] = {
+        "levels": [{"level": row.level, "share": Number("", row.mean, "share", decimals=0)}
+                   for row in marked.itertuples()],
+    }  # fmt: skip
+    for name, (unit, one, decimals) in _PLAIN.items():
+        value = means[name] / one if name in means else None
+        traits[name] = Number("", value, unit, decimals=decimals)
+    traits |= {"channel": None, "channel_share": None}
+    through = means[means.index.str.startswith("share_")]
+    if len(through):
+        most = str(through.idxmax())
+        traits["channel"] = most.split("_", 2)[-1]
+        traits["channel_share"] = Number("", through.max(), "share", decimals=0)
+    declared = [name for name in means.index if name in case.study.attributes][:3]
+    traits["declared"] = [] if "age" in means else [
+        {"label": case.study.attributes[name].label, "here": Number("", means[name]),
+         "bank": Number("", bank[name, ""])}
+        for name in declared
+    ]  # fmt: skip
+    return traits
+
+
+def _channels(cells: pd.DataFrame, product: str) -> list[dict[str, Any]]:
+    """Expected profit of a contact for the first product, by channel, the best first."""
+    offers = cells[(cells["product_id"] == product) & (cells["eligible"] > 0)]
+    money = offers["expected_profit"] * offers["eligible"]
+    sums = money.groupby(offers["channel"]).sum() / offers.groupby("channel")["eligible"].sum()
+    return [{"name": name, "earns": Number("", value, "currency")}
+            for name, value in sums.sort_values(ascending=False).items()]  # fmt: skip
+
+
+def _even(planned: pd.DataFrame, case: Case) -> Number:
+    """Effect at which the contacts of a segment just pay: what they cost, by what a sale brings."""
+    cost = float((planned["offers"] * planned["cost"]).sum())
+    return Number("", cost / float((planned["offers"] * planned["margin"]).sum()), case.unit)
+
+
+def _test(case: Case, planned: pd.DataFrame, given: dict[str, Phrase]) -> Phrase:
+    """Whether the segment's own control group can show the effect that is planned with."""
+    customers, contacts = int(planned["planned"].sum()), int(planned["offers"].sum())
+    control, least = customers - contacts, case.params.min_group_size
+    if not control:
+        return Phrase("brief.test-none")
+    shown = smallest_shown(case, planned, [control / customers])[0]["detectable"].iloc[0]
+    effect = given["yardstick"].quotes["effect"].quotes["n"]
+    unit = "points" if case.evidence.outcome == "response" else "currency"
+    few = Phrase("fewer", {"least": least})
+    quotes = {
+        "control": few if control < least else Number("", control, "customers"),
+        "shown": Number("", shown, unit),
+        "planned": Number("", effect.value, unit),
+    }
+    alone = "never" if np.isnan(shown) else "alone" if shown <= effect.value else "together"
+    return Phrase(f"brief.test-{alone}", quotes)
+
+
+def _risk(case: Case, segment: int, product: str, given: dict[str, Phrase]) -> Phrase:
+    """Who may be offered the product, how risky it is, and whether its effect is shown here."""
+    offered = case.catalogue.products.set_index("product_id").loc[product]
+    rating = offered.get("risk_rating")
+    effect = given["yardstick"].quotes["effect"].quotes["n"]
+    sizes = case.segments.set_index("segment")["customers"]
+    quotes = {"eligible": given["need"].quotes["eligible"], "product": case.names[product],
+              "customers": Number("", int(sizes[segment]), "customers"),
+              "rating": Number("", None if pd.isna(rating) else int(rating), "count"),
+              "shown": effect.low is not None and effect.low > 0}  # fmt: skip
+    return Phrase("brief.risk", quotes)
