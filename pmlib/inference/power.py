@@ -59,6 +59,31 @@ def detectable_rate(offered: int, control: int, *, base: float, error_rate: floa
     return float(brentq(spare, 0.0, most, xtol=1e-9)) if spare(most) > 0 else float("nan")
 
 
+def test_size(
+    uplift: ArrayLike, base: ArrayLike, *, control_share: float, error_rate: float
+) -> np.ndarray:
+    r"""Customers, control included, whose test shows an uplift over `base` with power 0.8.
+
+    Rounded up. The sample size of a two-sided test of two proportions with unequal arms
+    (Fleiss, Tytun & Ury 1980), $k$ offered a control:
+
+    .. math:: n_0 = \left(z_{\alpha/2} \sqrt{(1 + 1/k)\, \bar p \bar q}
+              + z_\beta \sqrt{p_1 q_1 / k + p_0 q_0}\right)^2 / (p_1 - p_0)^2
+
+    By the exact power of `rate_power` it is at most a few per cent too large. Infinite where the
+    uplift is not positive.
+    """
+    p0, k = np.asarray(base, dtype=float), (1 - control_share) / control_share
+    gain = np.asarray(uplift, dtype=float)
+    p1 = np.minimum(p0 + np.maximum(gain, 0.0), 1.0)
+    mean = (p0 + k * p1) / (1 + k)
+    spread = normal_quantile(1 - error_rate) * np.sqrt((1 + 1 / k) * mean * (1 - mean))
+    spread = spread + ndtri(POWER) * np.sqrt(p1 * (1 - p1) / k + p0 * (1 - p0))
+    never = np.full(np.shape(spread), np.inf)
+    control = np.divide(spread, p1 - p0, out=never, where=gain > 0) ** 2
+    return np.ceil(control / control_share)
+
+
 def _least_buyers(
     offered: int, control: int, base: float, error_rate: float
 ) -> tuple[np.ndarray, np.ndarray]:

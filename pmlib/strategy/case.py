@@ -14,6 +14,7 @@ from pmlib.association.baskets import Baskets, collect_baskets
 from pmlib.association.order import surely_ordered
 from pmlib.canon.holdings import with_sales
 from pmlib.engine import Engine, collect
+from pmlib.inference.power import test_size
 from pmlib.numbers import Finding, Level, Number, Phrase, missing, needs
 from pmlib.params import Parameters
 from pmlib.safeguards import suppress
@@ -65,8 +66,30 @@ class Problem:
         levels = cells["segment"].nunique()
         value = np.full((levels, 2, len(menu.products), len(menu.channels)), -np.inf)
         gain = cells["effect" if shrink else "raw"] * cells["margin"] - cells["cost"]
-        value[menu.positions(cells)] = gain.fillna(-np.inf)
-        return Programme(self.groups, value * made, *self.costs_and_limits())
+        position, most = menu.positions(cells), np.full(value.shape, np.inf)
+        value[position] = gain.fillna(-np.inf)
+        most[position] = self.test_sizes(effects)
+        return Programme(self.groups, value * made, *self.costs_and_limits(), most)
+
+    def test_sizes(self, effects: CellEffects) -> np.ndarray:
+        """(cells,) customers whom a test takes of what the pilot cannot tell; infinite elsewhere.
+
+        It can where the interval of the effect lies above what pays for a contact, or where the
+        expected one does not pay either. To plan more on the rest than a test needs would be to
+        bet. Only sales of a pilot with control are told apart so.
+        """
+        cells = self.catalogue.priced(effects.cells)
+        sizes = np.full(len(cells), np.inf)
+        if effects.draws is None:
+            return sizes
+        pays = cells["cost"] / cells["margin"]
+        unknown = (cells["effect"] > pays) & (effects.lowest(1 - self.error_rate) <= pays)
+        tallies = self.evidence.tallies
+        sums = tallies[tallies["control"]].groupby("product_id")[["w", "wy"]].sum()
+        base = cells["product_id"].map(sums["wy"] / sums["w"]).fillna(0.0)
+        asked = {"control_share": self.control_share or 0.5, "error_rate": self.error_rate}
+        of_test = test_size(cells["effect"], base, **asked)
+        return np.where(unknown, np.maximum(of_test, self.limits.min_contacts), sizes)
 
     def costs_and_limits(self) -> tuple[np.ndarray, Limits]:
         """(C,) cost of a planned customer by channel, currency, and limits in planned customers."""

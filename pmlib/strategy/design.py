@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from pmlib.numbers import Finding, Number, Phrase, needs
+from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.safeguards import suppress
 from pmlib.strategy.case import Case
 from pmlib.strategy.effects import CellEffects, ends
@@ -24,12 +24,13 @@ class Design(Finding):
     The table has one row a cell: ``cell, segment, holds, product_id, channel``, ``n`` and
     ``n_control`` (past contacts), ``raw, raw_se, effect, se`` (sales a contact), ``kind, margin,
     cost``, ``expected_profit`` (currency a contact), ``eligible, planned`` and ``offers``
-    (customers; those planned and not offered are control).
+    (customers; those planned and not offered are control), ``test_size`` (see `Case.test_sizes`).
 
-    Further tables, the last four empty where nobody is planned: *shrinkage*, the cells with an
-    effect of their own; *promise*, see `promised`; *offers*, see `offer_matrix`; *flow*,
-    ``segment, name, product, channel, offers``; *plan-segments*, ``segment, name, customers,
-    planned, offers, spend, profit``, as in `segments` but without small counts.
+    Further tables, the last five empty where nobody is planned: *shrinkage*, the cells with an
+    effect of their own; *plan-cells*, see `planned_cells`; *promise*, see `promised`; *offers*, see
+    `offer_matrix`; *flow*, ``segment, name, product, channel, offers``; *plan-segments*, as
+    `segments` (``segment, name, customers, planned, offers, spend, profit, low, high``, and past
+    contacts and controls of the cells planned, ``n, n_control``) but without small counts.
 
     Facts: what the effects rest on, and whether there is a plan or why not.
     """
@@ -62,6 +63,12 @@ def plan_study(case: Case) -> Design:
     contacts, columns = int(offers.sum()), ["planned", "offers", *money]
     sums = cells.assign(**money).groupby("segment", as_index=False)[columns].sum()
     segments = case.segments[["segment", "name", "customers"]].merge(sums, on="segment")
+    inside = [(cells["segment"] == segment).to_numpy() for segment in segments["segment"]]
+    reach = [effects.margins(load * own, case.params.confidence_level) for own in inside]
+    segments[["low", "high"]] = segments[["profit"]].to_numpy() + np.array(reach).reshape(-1, 2)
+    counted = [evidence_counts(case, cells[own & (offers > 0)]) for own in inside]
+    segments[["n", "n_control"]] = np.array(counted).reshape(-1, 2)
+    unknown = (offers > 0) & np.isfinite(cells["test_size"])
     control = {}
     if effects.kind == "response":
         control["evidence_control"] = "undrawn" if case.evidence.undrawn_control else "none"
@@ -77,12 +84,16 @@ def plan_study(case: Case) -> Design:
             Number("optimality_gap", plan.gap, "share", decimals=3),
             Number("greedy_shortfall", shortfall, "share", decimals=2),
             Number("groups_planned", len(case.groups.size), "count"),
+            Number("cells_not_known", int(unknown.sum()), "count"),
+            Number("contacts_not_known", int(offers[unknown].sum()), "count"),
+            Number("profit_given_up_to_tests", plan.cut, "currency"),
         ),
         facts={
             "contactable": "everybody" if case.groups.n_customers == case.total else "some",
             "evidence_kind": effects.kind,
             **control,
             "plan_outcome": _outcome(case, effects, planned=planned),
+            "plan_known": _known(effects, offers > 0, unknown),
         },
         quotes={
             "sales_for_profit": case.evidence.outcome == "value" and case.study.value_is == "sales",
@@ -100,8 +111,8 @@ def plan_study(case: Case) -> Design:
     columns = ["cell", "n", "n_control", "raw", "raw_se", "effect", "se", "kind"]
     tables = {"shrinkage": cells.dropna(subset=["raw"])[columns].reset_index(drop=True)}
     if planned == 0:
-        none = dict.fromkeys(("promise", "offers", "flow", "plan-segments"), pd.DataFrame())
-        return replace(made, tables=tables | none)
+        empty = ("plan-cells", "promise", "offers", "flow", "plan-segments")
+        return replace(made, tables=tables | dict.fromkeys(empty, pd.DataFrame()))
     flows = made.planned.merge(case.segments[["segment", "name"]], on="segment")
     flows["product"] = flows["product_id"].map(case.names)
     by = ["name", "product", "channel"]
@@ -113,6 +124,9 @@ def plan_study(case: Case) -> Design:
         "plan-segments": hide(segments, count="planned", keep=["customers"]),
     }
     tables["promise"], tables["offers"] = promised(case, made), offer_matrix(case, made)
+    tables["plan-cells"] = planned_cells(case, made)
+    rest_on, least = shown["plan-segments"][["n", "n_control"]], case.params.min_group_size
+    shown["plan-segments"][["n", "n_control"]] = rest_on.mask((rest_on > 0) & (rest_on < least))
     tables |= {name: table.drop(columns="suppressed") for name, table in shown.items()}
     return replace(made, tables=tables)
 
@@ -129,7 +143,55 @@ def _cells(case: Case, plan: Plan, effects: CellEffects) -> pd.DataFrame:
         planned=planned,
         # Those held out of a cell are its share, rounded up, as `draw_contacts` does.
         offers=planned - np.ceil(planned * case.control_share - 1e-9).astype(np.int64),
+        test_size=case.test_sizes(effects),
     )
+
+
+def _known(effects: CellEffects, made: pd.Series, unknown: pd.Series) -> str:
+    if effects.draws is None or not made.any():
+        return "not_told"
+    return "all" if not unknown.any() else "some" if unknown.sum() < made.sum() else "none"
+
+
+def evidence_counts(case: Case, cells: pd.DataFrame) -> tuple[int, int]:
+    """Past contacts and controls of cells; controls that cells share count once."""
+    shared = CELL[: 2 if case.evidence.common_control else 3]
+    controls = cells.groupby(shared)["n_control"].max().sum()
+    return int(cells["n"].sum()), int(controls)
+
+
+def planned_cells(case: Case, design: Design) -> pd.DataFrame:
+    """Lay out the planned cells, with what the effect of each rests on.
+
+    Columns: ``name`` (segment), ``addressed`` (level), ``product`` (name), ``channel, contacts,
+    past_contacts, past_controls`` (numbers, or "fewer"), ``effect`` (number), ``interval`` and
+    ``known`` (phrases; the latter: shown to pay, or the test that it needs).
+    """
+    least, cells = case.params.min_group_size, design.planned
+    names = case.segments.set_index("segment")["name"]
+
+    def count(n: int) -> Number | Phrase:
+        small = 0 < n < least
+        return Phrase("fewer", {"least": least}) if small else Number("", int(n), "count")
+
+    rows = []
+    for row in cells.itertuples():
+        load = (design.table["cell"] == row.cell).to_numpy(dtype=float)
+        reach = ends(row.effect, design.effects.margins(load, case.params.confidence_level))
+        effect = Number("", row.effect, case.unit, *reach)
+        size = Number("", row.test_size, "customers") if np.isfinite(row.test_size) else None
+        known = Phrase("cell-known.test", {"size": size}) if size else Phrase("cell-known.pays")
+        if design.effects.draws is None:
+            known = Phrase("cell-known.not_told")
+        rows.append({
+            "name": names[row.segment],
+            "addressed": Level("addressed", "holders" if row.holds else "others"),
+            "product": case.names[row.product_id], "channel": row.channel,
+            "contacts": count(row.offers), "past_contacts": count(row.n),
+            "past_controls": count(row.n_control), "effect": effect,
+            "interval": Phrase("interval", {"n": effect}), "known": known,
+        })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def _outcome(case: Case, effects: CellEffects, *, planned: int) -> str:

@@ -76,6 +76,15 @@ class CellEffects:
         half = float(normal_quantile(confidence_level) * np.sqrt(variance))
         return -half, half
 
+    def lowest(self, confidence_level: float) -> np.ndarray:
+        """(cells,) low end of the interval of each cell's own effect."""
+        cells = self.cells
+        if self.draws is None:
+            half = normal_quantile(confidence_level) * cells["se"]
+            return (cells["effect"] - half).to_numpy(dtype=float)
+        low = np.quantile(self.draws, (1 - confidence_level) / 2, axis=0)
+        return cells["effect"].to_numpy() + np.minimum(low - self.draws.mean(axis=0), 0.0)
+
 
 def ends(value: float, margins: tuple[float, float]) -> tuple[float | None, float | None]:
     """Ends of an interval; none where its margins are NaN."""

@@ -46,19 +46,25 @@ class Plan:
     profit: float  # expected, currency
     spend: float  # cost of all contacts, currency
     bound: float
+    cut: float = 0.0  # profit given up where an offer was cut to the size of its test, currency
 
     @property
     def gap(self) -> float:
-        """Share of the bound that the plan misses."""
-        missed = 1 - self.profit / self.bound if self.bound > 0 else 0.0
+        """Share of the bound that the plan misses, before offers are cut to the size of a test."""
+        missed = 1 - (self.profit + self.cut) / self.bound if self.bound > 0 else 0.0
         return missed if missed > _ROUNDING else 0.0
 
 
 def solve(programme: Programme) -> Plan:
     """Find the most profitable plan: in whole customers, within the limits.
 
-    `Plan.gap` tells what rounding and `min_contacts` cost.
+    `Plan.gap` tells what rounding and `min_contacts` cost. At last offers are cut to `most`
+    customers; what they would have cost stays unspent.
     """
+    return _cut_to_tests(_uncut(programme), programme)
+
+
+def _uncut(programme: Programme) -> Plan:
     programme = _worthwhile(programme)
     plan = first = _rounded(programme)
     opened = programme.value
@@ -67,6 +73,23 @@ def solve(programme: Programme) -> Plan:
         plan = _rounded(replace(programme, value=opened))
     plan = replace(plan, bound=first.bound)
     return plan if plan.gap <= GAP_ALLOWED else _searched(plan, programme)
+
+
+def _cut_to_tests(plan: Plan, programme: Programme) -> Plan:
+    """Leave each offer at most the customers that its test takes, alike in all its groups."""
+    if programme.most is None or (plan.contacts <= programme.most).all():
+        return plan
+    table, groups = plan.allocation, plan.groups
+    cell = (*groups.cell(table["group"].to_numpy(), table["product"].to_numpy()), table["channel"])
+    share = np.minimum(programme.most[cell] / plan.contacts[cell], 1.0)
+    # Rounded along each offer's groups, so that many small ones do not all lose their only one.
+    code = np.ravel_multi_index(cell, plan.contacts.shape)
+    kept = (table["customers"] * share).groupby(code).cumsum().add(1e-9).map(np.floor)
+    customers = kept.groupby(code).diff().fillna(kept).astype(np.int64)
+    left = table.assign(customers=customers)[customers > 0].reset_index(drop=True)
+    whole = replace(programme, groups=groups)
+    less = _described(whole, plan.origin, left, Relaxed(left, plan.bound))
+    return replace(less, cut=plan.profit - less.profit)
 
 
 def _rounded(programme: Programme) -> Plan:

@@ -60,6 +60,8 @@ class Programme:
     value: np.ndarray  # (L, 2, P, C) expected profit of a contact, currency; -inf: not to be made
     cost: np.ndarray  # (C,) of a contact, currency
     limits: Limits
+    # (L, 2, P, C) customers that an offer is made to at most, see `plan.solve`; None: no such limit
+    most: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

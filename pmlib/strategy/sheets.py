@@ -9,7 +9,7 @@ import pandas as pd
 
 from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
-from pmlib.strategy.design import Design
+from pmlib.strategy.design import Design, evidence_counts
 from pmlib.strategy.effects import ends
 
 # A difference below this is rounding: cells can be shrunk to one and the same effect.
@@ -63,6 +63,7 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
         ("products", _counts(named, "product", case), "plan"),
         ("price", _price(planned, case), "plan_margins"),
         ("channel", _counts(planned, "channel", case), "plan"),
+        ("evidence", _evidence(case, design, planned), "effects"),
         ("timing", timing, "limits"),
         ("message", _message(case, first, cited, addressed), "rules_plan" if cited else "plan"),
         ("yardstick", _yardstick(case, design, segment), "plan"),
@@ -152,23 +153,49 @@ def _yardstick(case: Case, design: Design, segment: int) -> Phrase:
     )
 
 
+def _evidence(case: Case, design: Design, planned: pd.DataFrame) -> Phrase:
+    """Past contacts and controls of the planned cells, and which of these a test must decide."""
+    unknown = planned[np.isfinite(planned["test_size"])]
+    named = unknown.assign(product=unknown["product_id"].map(case.names))
+    tests = [
+        {"name": name, "size": Number("", size, "customers"),
+         "contacts": _few(int(part["offers"].sum()), case)}
+        for name, part in named.groupby("product")
+        for size in [part["test_size"].min()]
+    ]  # fmt: skip
+    told = design.effects.draws is not None
+    block = f"evidence-{case.evidence.kind}"
+    return _told(block, **_rests_on(case, planned), tests=tests, all_known=told and not tests)
+
+
+def _few(count: int, case: Case) -> Phrase | Number:
+    least = case.params.min_group_size
+    small = 0 < count < least
+    return Phrase("fewer", {"least": least}) if small else Number("", count, "count")
+
+
+def _rests_on(case: Case, cells: pd.DataFrame) -> dict[str, Phrase | Number]:
+    contacts, controls = evidence_counts(case, cells)
+    return {"contacts": _few(contacts, case), "controls": _few(controls, case)}
+
+
 def _counts(planned: pd.DataFrame, by: str, case: Case) -> Phrase:
     """Offers by product or channel, and how many customers more are held out as control."""
     offers = planned.groupby(by)["offers"].sum().sort_values(ascending=False)
     n_control = int((planned["planned"] - planned["offers"]).sum())
-    least = case.params.min_group_size
-    enough = offers[offers >= least].items()
+    enough = offers[offers >= case.params.min_group_size].items()
     told = [{"name": name, "n": Number("", int(n), "count")} for name, n in enough]
-    control: Phrase | Number | None = Number("", n_control, "count") if n_control else None
-    if 0 < n_control < least:
-        control = Phrase("fewer", {"least": least})
-    return _told("offers", offers=told, control=control)
+    return _told("offers", offers=told, control=_few(n_control, case) if n_control else None)
 
 
 def _mean_effect(design: Design, weight: np.ndarray, case: Case) -> Phrase:
     mean = float(weight @ design.table["effect"])
     margins = design.effects.margins(weight, case.params.confidence_level)
-    return Phrase("estimate", {"n": Number("", mean, case.unit, *ends(mean, margins))})
+    mine = Number("", mean, case.unit, *ends(mean, margins))
+    if case.evidence.kind == "association":
+        return Phrase("estimate", {"n": mine})
+    rests_on = _rests_on(case, design.table[weight > 0])
+    return Phrase(f"rests-on.{case.evidence.kind}", {"n": mine, **rests_on})
 
 
 def _share(value: float | None) -> Number:

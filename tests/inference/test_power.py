@@ -7,6 +7,7 @@ import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep, power_proportions_2indep
 
 from pmlib.inference.power import detectable_mean, detectable_rate, rate_power
+from pmlib.inference.power import test_size as size_of_test
 
 
 def test_detectable_difference_of_means_against_the_textbook_formula() -> None:
@@ -51,3 +52,17 @@ def test_power_without_an_effect_is_half_the_error_rate() -> None:
 @pytest.mark.parametrize(("offered", "control"), [(1, 100), (100, 1), (5, 5)])
 def test_too_few_can_show_nothing(offered: int, control: int) -> None:
     assert np.isnan(detectable_rate(offered, control, base=0.9, error_rate=0.05))
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.5])
+@pytest.mark.parametrize(("base", "uplift"), [(0.0168, 0.0148), (0.02, 0.08), (0.2, 0.1)])
+def test_a_test_of_the_size_told_has_a_power_of_80_per_cent(share, base, uplift) -> None:
+    size = size_of_test(uplift, base, control_share=share, error_rate=0.05)
+    control = int(np.ceil(size * share))
+    power = rate_power(uplift, int(size) - control, control, base=base, error_rate=0.05)
+    assert power == pytest.approx(0.8, abs=0.03)
+
+
+def test_what_causes_nothing_is_shown_by_no_test() -> None:
+    sizes = size_of_test([0.0, -0.1], 0.02, control_share=0.1, error_rate=0.05)
+    assert np.isinf(sizes).all()

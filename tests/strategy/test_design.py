@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pmlib import strategy
+from pmlib.inference.power import rate_power
 from pmlib.numbers import Fact, Number, Phrase
 from pmlib.strategy.plan import GAP_ALLOWED
 from pmlib.texts import open_language
@@ -151,3 +152,40 @@ def test_the_promise_is_that_of_the_plan_and_its_parts_add_up(design):
     for by in ("segment", "product"):
         own = parts.loc[parts["by"] == by, ["contacts", "promised"]].sum()
         assert own.tolist() == pytest.approx(total[["contacts", "promised"]].tolist())
+
+
+def test_a_cell_is_known_to_pay_where_its_interval_is_above_what_pays(case, design):
+    cells, draws = design.table, design.effects.draws
+    pays = cells["cost"] / cells["margin"]
+    low = np.quantile(draws, 0.025, axis=0)
+    unknown = ((cells["effect"] > pays) & (low <= pays)).to_numpy()
+    assert (np.isfinite(cells["test_size"]) == unknown).all()
+    assert unknown.any()
+    # Its test is one of its expected effect over the pilot's control, at the plan's control share.
+    at = int(np.flatnonzero(unknown)[0])
+    row, tallies = cells.iloc[at], case.evidence.tallies
+    control = tallies[tallies["control"] & (tallies["product_id"] == row["product_id"])]
+    base = control["wy"].sum() / control["w"].sum()
+    offered = int(row["test_size"] * 0.9)
+    power = rate_power(
+        row["effect"], offered, int(row["test_size"]) - offered, base=base, error_rate=0.05
+    )
+    assert power == pytest.approx(0.8, abs=0.03)
+    planned = design.planned
+    assert (planned["planned"] <= planned["test_size"]).all()
+    number = value(design.numbers, "contacts_not_known")
+    assert number == planned.loc[np.isfinite(planned["test_size"]), "offers"].sum()
+
+
+def test_contacts_and_controls_stand_beside_every_planned_cell(case, design):
+    shown = design.of("plan-cells")
+    assert len(shown) == len(design.planned)
+    counts = [getattr(n, "value", None) for n in shown["past_contacts"]]
+    least = case.params.min_group_size
+    expected = [n if n >= least or n == 0 else None for n in design.planned["n"]]
+    assert counts == expected
+    segments = design.of("plan-segments").set_index("segment")
+    own = design.planned[design.planned["segment"] == 1]
+    assert segments.loc[1, "n"] == own["n"].sum()
+    once = own.groupby(["segment", "holds", "product_id"])["n_control"].first().sum()
+    assert segments.loc[1, "n_control"] == once

@@ -106,3 +106,19 @@ def test_small_cells_are_planned_as_well_as_by_trying_all_ways() -> None:
     made = plan.contacts.sum(axis=(0, 1, 3))
     assert ((made == 0) | (made >= 12)).all()
     assert plan.profit >= best
+
+
+def test_offers_not_known_to_pay_get_no_more_than_a_test() -> None:
+    groups, value, cost, limits = problem(2)
+    free = solve(Programme(groups, value, cost, limits))
+    most = np.full(value.shape, np.inf)
+    largest = np.unravel_index(free.contacts.argmax(), value.shape)
+    most[largest] = free.contacts[largest] // 3
+    plan = solve(Programme(groups, value, cost, limits, most))
+    assert plan.contacts[largest] == most[largest]
+    others = np.ones(value.shape, dtype=bool)
+    others[largest] = False
+    assert (plan.contacts[others] == free.contacts[others]).all()
+    assert_within_limits(plan, cost, limits)
+    assert plan.cut == pytest.approx((free.contacts - plan.contacts)[largest] * value[largest])
+    assert plan.gap == pytest.approx(free.gap, abs=1e-9)

@@ -85,3 +85,22 @@ def test_effects_shrunk_to_one_are_not_told_apart(case, design):
 def test_a_segment_without_offers_gets_a_sheet_that_says_why(case, design):
     empty = replace(design, table=design.table.assign(planned=0, offers=0))
     assert statements(case, empty)["offer"].block == "sheet.none-elsewhere"
+
+
+def test_a_sheet_says_what_it_rests_on_and_what_to_test_first(case, design):
+    # Of the fund for those with a card all is known, of one planned cell nothing.
+    planned = design.table["planned"] > 0
+    sure = design.table.assign(test_size=np.inf)
+    first = design.table.index[planned & (design.table["segment"] == 1)][0]
+    open_ = sure.assign(test_size=sure["test_size"].where(sure.index != first, 900.0))
+    english = open_language("en")
+    for table, said in ((sure, "enough to show that each offer pays"),
+                        (open_, "test first Fund with 900 customers")):  # fmt: skip
+        told = statements(case, replace(design, table=table))["evidence"]
+        text = english.render("strategy_design", told.block, told.quotes, plain=True)
+        own = table[planned & (table["segment"] == 1)]
+        assert told.quotes["contacts"].value == own["n"].sum()
+        assert said in text.replace("\u00a0", " ")
+    effect = statements(case, design)["yardstick"].quotes["effect"]
+    assert effect.block == "rests-on.uplift"
+    assert effect.quotes["contacts"].value > 0
