@@ -144,7 +144,9 @@ def as_name(text: str) -> str:
     >>> as_name("164 of \u2068\u05e2\u05d1\u2069") == "164 of \u2068\u05e2\u05d1\u2069"
     True
     """
-    pieces = _APART.split(text)  # of words that quote names, every second piece is set apart already
+    pieces = _APART.split(
+        text
+    )  # of words that quote names, every second piece is set apart already
     for place, piece in enumerate(pieces):
         pieces[place] = _CONTROLS.sub("", piece)
         if place % 2:
