@@ -32,6 +32,7 @@ ISOLATED = "\u2068\u2069"
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
 )
+_APART = re.compile("\u2068([^\u2066-\u2069]*)\u2069")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _HEADING_LABEL = re.compile(r"\s*\{#(sec-[\w-]+)\}\s*$")
 _MARKS = re.compile(f"{CITATION}|{REFERENCE}|{INLINE_MATH}")
@@ -140,9 +141,19 @@ def as_name(text: str) -> str:
     'two lines'
     >>> as_name("\u05e2\u05d1") == "\u2068\u05e2\u05d1\u2069"
     True
+    >>> as_name("164 of \u2068\u05e2\u05d1\u2069") == "164 of \u2068\u05e2\u05d1\u2069"
+    True
     """
-    text = one_line(_CONTROLS.sub("", text))
-    return f"{ISOLATED[0]}{text}{ISOLATED[1]}" if _RIGHT_TO_LEFT.search(text) else text
+    pieces = _APART.split(
+        text
+    )  # of words that quote names, every second piece is set apart already
+    for place, piece in enumerate(pieces):
+        pieces[place] = _CONTROLS.sub("", piece)
+        if place % 2:
+            pieces[place] = f"{ISOLATED[0]}{pieces[place]}{ISOLATED[1]}"
+    text = one_line("".join(pieces))
+    around = _RIGHT_TO_LEFT.search("".join(pieces[::2]))
+    return f"{ISOLATED[0]}{text}{ISOLATED[1]}" if around else text
 
 
 def _mark(match: Match[str]) -> str:

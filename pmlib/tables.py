@@ -8,7 +8,7 @@ import pandas as pd
 
 from pmlib.errors import StudyError
 from pmlib.markup import escape_html
-from pmlib.texts import Look
+from pmlib.texts import Look, column_decimals
 
 
 def to_html(frame: pd.DataFrame, look: Look) -> str:
@@ -64,8 +64,14 @@ def to_html(frame: pd.DataFrame, look: Look) -> str:
         for column in numeric
         if not columns[column].get("unit") and (frame[column].dropna() % 1 == 0).all()
     }
+    common = {
+        column: column_decimals(
+            [float(x) for x in frame[column].dropna()], columns[column].get("unit", "")
+        )
+        for column in numeric
+    }
     stated = {name: int(own["decimals"]) for name, own in columns.items() if "decimals" in own}
-    decimals = {**whole, **stated}
+    decimals = {**common, **whole, **stated}
     heads = []
     for column in frame.columns:
         attributes = ' class="num"' if column in numeric else ""

@@ -39,3 +39,18 @@ def test_table_filtered_by_a_column_it_lacks_is_refused():
     assert look.filters == ("table",)
     with pytest.raises(StudyError, match="filtered by columns"):
         to_html(pd.DataFrame({"column": ["x"]}), look)
+
+
+def test_numbers_of_a_column_have_one_precision():
+    frame = pd.DataFrame(
+        {
+            "name": list("abc"),
+            "share": [0.0068, 0.41, 0.4841],  # three decimals tell the smallest in one digit
+            "p_value": [1e-9, 0.0123, 1.0],
+            "mean": [13.914, 106.7, 1728.12],  # thousands need no decimals
+        }
+    )
+    cells = [[cell.text for cell in row.select("td")] for row in table(frame).select("tbody tr")]
+    assert cells == [
+        ["0.007", "< 0.001", "14"], ["0.410", "0.012", "107"], ["0.484", "1.000", "1,728"]
+    ]  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ PAGE = "report"
 
 _HEADER = re.compile(r"^\[([a-z][\w.-]*)\](?:[ \t]+|[ \t]*$)", re.MULTILINE)
 _LABEL = re.compile(r"\{#((?:sec|eq)-[\w-]+)\}")
+# A small p-value brings its own sign: "p < 0.001", whatever the text has before it.
+_LESS = re.compile(r"= (?=&lt; |< )")
 _DECIMALS = {"share": 1, "points": 2, "currency": 2, "days": 0, "months": 0}
 
 
@@ -101,6 +103,8 @@ class Language:
         '−1,234,568\xa0CZK'
         >>> english.number(3e-9, "p")
         '< 0.001'
+        >>> english.number(12.361, "share")
+        '1,236\xa0%'
         """
         text = self.bare(value, unit, decimals)
         is_number = isinstance(native(value), int | float) and text[-1:].isdigit()
@@ -330,6 +334,7 @@ class Language:
                 found=str(error),
                 remedy="Record the number or fact first, or ask for it with has('key').",
             ) from error
+        text = _LESS.sub("", text)
         return one_line(text) if plain else text.strip()
 
 
@@ -366,7 +371,42 @@ def _shown(value: Any) -> Any:
     return Markup(escape_markdown(str(value)))  # noqa: S704 - escaped one call before
 
 
+def column_decimals(values: Sequence[float], unit: str) -> int | None:
+    """Decimals that all numbers of a column are shown with, none of them more than it needs.
+
+    The largest has those that suit it alone, half of the numbers at least two digits that count,
+    and the smallest too where three decimals show them. None where each value has its own form.
+
+    Examples
+    --------
+    >>> column_decimals([0.0065, 0.41, 0.4841], "")
+    3
+    >>> column_decimals([13.91, 106.7, 1728.1], "currency")
+    0
+    >>> column_decimals([0.05, 0.1, 1.0], "")
+    2
+    """
+    scale = 100 if unit in ("share", "points") else 1
+    sizes = sorted(scale * abs(value) for value in values if math.isfinite(value) and value)
+    if unit == "p" or not sizes:
+        return None
+    decimals = _default_decimals(sizes[-1], unit)
+    if unit in _DECIMALS:
+        return 2 if unit == "currency" and sizes[0] < 1 else decimals
+    needed = [1 - math.floor(math.log10(size)) for size in (sizes[0], sizes[len(sizes) // 2])]
+    decimals = min(max(decimals, min(3, needed[0]), needed[1]), 4)
+    while decimals and all(_is_exact(size, decimals - 1) for size in sizes):
+        decimals -= 1
+    return decimals
+
+
+def _is_exact(size: float, decimals: int) -> bool:
+    return math.isclose(round(size, decimals), size, rel_tol=1e-9)
+
+
 def _default_decimals(value: float, unit: str) -> int:
+    if unit in ("share", "points") and abs(value) >= 1000:
+        return 0
     if isinstance(value, int) and unit not in ("share", "points"):
         return 0
     if unit == "currency" and abs(value) >= 1000:

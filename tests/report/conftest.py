@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
+
+AXE = Path(__file__).resolve().parents[2] / ".venv" / "axe" / "package" / "axe.min.js"
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +22,12 @@ def browser():
         opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The checks of axe-core, an npm package that .ci/run fetches; PMLIB_AXE names another copy."""
+    path = Path(os.environ.get("PMLIB_AXE", AXE))
+    if not path.is_file():
+        pytest.skip("needs the npm package axe-core")
+    return path.read_text("utf-8")

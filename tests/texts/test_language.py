@@ -35,7 +35,7 @@ def test_number_is_shown_with_unit_and_interval(number, shown):
 def test_another_language_may_mark_decimals_and_thousands_otherwise():
     language = Language(TEXTS / "en")
     language.forms = {**language.forms, "decimal": ",", "thousands": "."}
-    assert language.number(-1234.5, "share") == "−123.450,0\u00a0%"
+    assert language.number(-1234.5, "share") == "−123.450\u00a0%"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ levels: {policy: {mass: one offer for all}}
         "[said] {{ n }} {% if verdict.more %}more{% endif %}{% if has('gone') %}gone{% endif %}\n"
         "[one] {{ n }} offer{% if not n.one %}s{% endif %} {{ n.bare }} {{ n.has_interval }}\n"
         "[of] {{ what }}; {{ names|conjoin }}\n[joined] {{ names|join(', ') }}\n"
-        "[inner] *{{ name }}*\n[wrong] {{ verdict.most }}\n",
+        "[p-value] (p = {{ p }})\n[inner] *{{ name }}*\n[wrong] {{ verdict.most }}\n",
         encoding="utf-8",
     )
     (tmp_path / "report.md").write_text("[shared] of all\n", encoding="utf-8")
@@ -141,3 +141,10 @@ def test_markdown_links_and_citations_start_no_block(tmp_path):
 def test_folder_without_catalogue_is_an_error(tmp_path):
     with pytest.raises(StudyError, match="catalogue of a language"):
         Language(tmp_path)
+
+
+def test_a_small_p_value_is_told_in_one_way(language):
+    quotes = {"p": Number("", 3e-9, "p")}
+    assert said(language, "p-value", **quotes) == "(p &lt; 0.001)"
+    assert language.render("segmentation", "p-value", quotes, plain=True) == "(p < 0.001)"
+    assert said(language, "p-value", p=Number("", 0.0123, "p")) == "(p = 0.012)"

@@ -1,0 +1,40 @@
+"""The report on paper, printed by a real browser; and what is said where there is none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pmlib.errors import StudyError
+from pmlib.report import pdf
+from pmlib.report.pdf import require_browser, write_pdf
+from tests.report.test_browser import reports
+
+
+def test_a_missing_browser_is_said_before_anything_is_computed(monkeypatch) -> None:
+    pytest.importorskip("playwright", reason="needs the extra 'browser'")
+    pytest.importorskip("pypdf", reason="needs the extra 'browser'")
+    monkeypatch.setattr(pdf.shutil, "which", lambda _: None)
+    with pytest.raises(StudyError, match="A PDF cannot be printed here"):
+        require_browser()
+
+
+@pytest.mark.browser
+def test_a_printed_report_names_the_pages_of_its_contents(tmp_path: Path) -> None:
+    pypdf = pytest.importorskip("pypdf", reason="needs the extra 'browser'")
+    pytest.importorskip("playwright", reason="needs the extra 'browser'")
+    report = tmp_path / "report.html"
+    report.write_bytes(reports()[0].read_bytes())
+    document = pypdf.PdfReader(write_pdf(report))
+    pages = [" ".join(page.extract_text().split()) for page in document.pages]
+    (start,) = [n for n, text in enumerate(pages) if " Contents " in text[:200]]
+    contents = " ".join(pages[start : start + 3])
+    listed = re.findall(r"(\d\.\d+) ([A-Z][^\d?]{8,}[a-z?]) (\d+) (?=\d)", contents)
+    assert len(listed) > 20
+    for number, title, page in listed:
+        assert f"{number} {title}" in pages[int(page) - 1], number
+    assert document.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    bookmarks = [entry.title for entry in document.outline[0:] if not isinstance(entry, list)]
+    assert bookmarks
