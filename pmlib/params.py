@@ -382,12 +382,8 @@ def _rule(field: FieldInfo) -> str:
         return f"one of {', '.join(_words(field))}"
     if field is Parameters.model_fields["language"]:
         return f"one of {', '.join(languages())}, the folders of texts"
-    names = {
-        "int": "a whole number",
-        "float": "a number",
-        "bool": "true or false",
-        "date": "a date (YYYY-MM-DD)",
-    }
+    names = {"int": "a whole number", "float": "a number", "bool": "true or false",
+             "date": "a date (YYYY-MM-DD)"}  # fmt: skip
     kinds = type_name(field).split(" | ")
     words = " or ".join(names.get(kind, kind) for kind in kinds if kind != "None")
     limits = f" {_range(field)}" if _range(field) else ""

@@ -24,6 +24,7 @@ ROWS = 2_000
 """Rows on which the criteria that need pairwise distances or many refits are computed."""
 
 GAP_REFERENCES = 10  # uniform data sets behind the gap statistic
+STARTS = 4  # paths of k-means of which the best is taken, for data and references alike
 
 SMALLEST_SHARE = 0.02
 """A segment below this share of customers is too small to be a market segment."""
@@ -76,15 +77,13 @@ def compare_numbers(
 
     seed = params.seed
     generator = np.random.default_rng(seed)
-    # For each k the partition with the smallest spread within clusters, of a few paths.
-    paths = [kmeans_path(matrix, k_max, generator=generator) for _ in range(4)]
-    path = [min(found, key=lambda one: _within(matrix, one)) for found in zip(*paths, strict=True)]
+    path = _best_path(matrix, k_max, generator=generator)
     rows = subsample(len(matrix), ROWS, seed=seed)
     part = matrix[rows]
     labels = [full[rows] for full in path]
     distance = pairwise_distances(part)
     tree = linkage(part, "ward")
-    gap, gap_se = _gap(part, labels, generator=generator)
+    gap, gap_se = _gap(part, k_max, generator=generator)
     jaccard = path_stability(part, labels, n_bootstrap=params.n_bootstrap, generator=generator)
     z = normal_quantile(params.confidence_level)
     references = homogeneity.table.set_index("k")
@@ -129,20 +128,33 @@ def compare_numbers(
     return Criteria(table, 1 if one else int(passing["k"][passing["excess"].idxmax()]))
 
 
+def _best_path(
+    matrix: np.ndarray, k_max: int, *, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """For k = 1 to `k_max` the partition with the smallest spread within clusters, of `STARTS`."""
+    paths = [kmeans_path(matrix, k_max, generator=generator) for _ in range(STARTS)]
+    return [min(found, key=lambda one: _within(matrix, one)) for found in zip(*paths, strict=True)]
+
+
 def _gap(
-    part: np.ndarray, labels: list[np.ndarray], *, generator: np.random.Generator
+    part: np.ndarray, k_max: int, *, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gap statistic with uniform references in the box of the principal components."""
+    """Gap statistic with uniform references in the box of the principal components.
+
+    Data and references are clustered alike: references from fewer starts would lie too high.
+    """
     centred = part - part.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     turned = centred @ axes.T
     low, high = turned.min(axis=0), turned.max(axis=0)
-    observed = np.log([_within(part, found) for found in labels])
-    references = np.empty((GAP_REFERENCES, len(labels)))
-    for row in references:
-        box = generator.uniform(low, high, size=turned.shape)
-        path = kmeans_path(box, len(labels), generator=generator)
-        row[:] = np.log([_within(box, found) for found in path])
+    boxes = (generator.uniform(low, high, size=turned.shape) for _ in range(GAP_REFERENCES))
+    spreads = np.log(
+        [
+            [_within(rows, found) for found in _best_path(rows, k_max, generator=generator)]
+            for rows in (part, *boxes)
+        ]
+    )
+    observed, references = spreads[0], spreads[1:]
     spread = references.std(axis=0) * np.sqrt(1 + 1 / GAP_REFERENCES)
     return references.mean(axis=0) - observed, spread
 

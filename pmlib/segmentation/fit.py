@@ -47,6 +47,11 @@ class Segmentation(Finding):
     seed: int
 
     @property
+    def made(self) -> bool:
+        """Whether the segments were made to serve, not found."""
+        return self.facts["segments"] == "made"
+
+    @property
     def encoder(self) -> Encoder:
         """The frozen encoder."""
         return self.scorer.encoder

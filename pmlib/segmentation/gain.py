@@ -119,7 +119,7 @@ class _Sums:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Adoption:
     """Whether made segments are adopted, and the numbers that say so."""
 
     adopted: bool
@@ -131,7 +131,7 @@ class Verdict:
 
 def judge(
     scores: Scores, labels: pd.Series, *, rival: pd.Series | None, same: bool, params: Parameters
-) -> Verdict:
+) -> Adoption:
     """Test segments on customers by whom they were not chosen.
 
     Customers change segments at random, within their stratum. Adopted are segments whose mean share
@@ -149,7 +149,7 @@ def judge(
 
     Returns
     -------
-    Verdict
+    Adoption
         Tables *made-test*: ``label, kind`` (level), ``explained`` (share), ``segment`` (the one
         furthest above all), ``here, everybody`` (of the outcome), ``lift, p`` (corrected).
     """
@@ -217,7 +217,7 @@ def judge(
     for column in ("here", "everybody"):
         test[column] = [Number("", v, u) for v, u in zip(test[column], units, strict=True)]
     tables = {"made-test": test}
-    return Verdict(adopted, tuple(numbers), facts, quotes, tables)
+    return Adoption(adopted, tuple(numbers), facts, quotes, tables)
 
 
 def _permuted(

@@ -18,6 +18,7 @@ import pandas as pd
 from pmlib.canon.customers import held_out
 from pmlib.engine import Engine, flag
 from pmlib.inference.learners import one_thread
+from pmlib.inference.ranking import auc_interval
 from pmlib.numbers import Number
 from pmlib.params import Parameters
 from pmlib.segmentation.clustering import WAYS, cluster, subsample
@@ -31,7 +32,7 @@ from pmlib.segmentation.features import (
     draw_sample,
 )
 from pmlib.segmentation.fit import Segmentation
-from pmlib.segmentation.gain import Scores, Verdict, judge
+from pmlib.segmentation.gain import Adoption, Scores, judge
 from pmlib.segmentation.outcomes import FEWEST_EVENTS, Outcome, judging_day, study_outcomes
 from pmlib.segmentation.scorer import Scorer
 from pmlib.segmentation.stability import segment_stability
@@ -160,8 +161,6 @@ def _known_by(
 
 def _follows(known: pd.DataFrame, feature: Feature, told: Sequence[Outcome]) -> bool:
     """Whether a number all but tells an outcome that is no effect."""
-    from sklearn.metrics import roc_auc_score
-
     if feature.kind != "number":
         return False
     for outcome in (o for o in told if o.kind != "uplift"):
@@ -169,7 +168,7 @@ def _follows(known: pd.DataFrame, feature: Feature, told: Sequence[Outcome]) -> 
         values = known[feature.name].astype(float)
         there = y.notna() & values.notna()
         if there.any() and y[there].nunique() == 2:
-            area = roc_auc_score(y[there], values[there])
+            area = auc_interval(values[there].to_numpy(), y[there].to_numpy() > 0)[0]
             if max(area, 1 - area) > FOLLOWS:
                 return True
     return False
@@ -278,7 +277,7 @@ def _decided(
     chosen: Candidate,
     tried: dict[int, pd.DataFrame],
     rows: pd.DataFrame,
-    verdict: Verdict,
+    verdict: Adoption,
     n_tried: Number,
 ) -> Segmentation:
     """The segmentation with the made segments where the test adopts them, else as it was."""

@@ -57,7 +57,7 @@ def name_segments(
     means = group_means(result.matrix, result.labels - 1, result.scorer.k)
     names = new_names(result.encoder, means, word)
     mark = word(Phrase("name.made", {"name": ""})).strip()
-    made = result.facts["segments"] == "made"
+    made = result.made
     if made:
         names = tuple(word(Phrase("name.made", {"name": name})) for name in names)
     if earlier is not None:
@@ -68,14 +68,12 @@ def name_segments(
         pairs = zip(names, kept, strict=True)
         names = tuple(old if (mark in old) == made else new for new, old in pairs)
     scorer = replace(result.scorer, names=names)
-    test = result.of("made-test")
+    quotes, test = {**result.quotes, "names": names}, result.of("made-test")
     if made:
+        quotes["lifted_name"] = names[quotes["lifted_segment"] - 1]
         test = test.assign(segment=[names[segment - 1] for segment in test["segment"]])
     return replace(
-        result,
-        scorer=scorer,
-        quotes={**result.quotes, "names": names},
-        tables={**result.tables, "made-test": test},
+        result, scorer=scorer, quotes=quotes, tables={**result.tables, "made-test": test}
     )
 
 

@@ -1,4 +1,9 @@
-"""Would the segments come back in another sample? Bootstrap Jaccard of each cluster."""
+"""Would the segments come back in another sample? Bootstrap Jaccard of each cluster.
+
+Customers are drawn with replacement and each drawn one is taken once, as in R's ``clusterboot``
+(package fpc, by the author of the method), where the thresholds come from. To keep repeats would
+weigh some customers double and find close clusters again less often.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +27,15 @@ def path_stability(
     """Mean stability of each cluster of the k-means partitions for k = 1, 2, … under resampling.
 
     Each resample of the rows is clustered anew; a cluster's score is its Jaccard similarity to the
-    most similar new cluster, on the rows that were drawn, averaged over resamples
-    [@hennig2007clusterwise].
+    most similar new cluster, averaged over resamples [@hennig2007clusterwise].
     """
     n, k_max = len(part), len(labels)
     sums = [np.zeros(k) for k in range(1, k_max + 1)]
     for _ in range(n_bootstrap):
-        drawn = generator.integers(0, n, size=n)
-        rows, first = np.unique(drawn, return_index=True)
-        again = kmeans_path(part[drawn], k_max, generator=generator)
+        rows = np.unique(generator.integers(0, n, size=n))
+        again = kmeans_path(part[rows], k_max, generator=generator)
         for k in range(1, k_max + 1):
-            sums[k - 1] += best_jaccard(labels[k - 1][rows], again[k - 1][first], k)
+            sums[k - 1] += best_jaccard(labels[k - 1][rows], again[k - 1], k)
     return [total / n_bootstrap for total in sums]
 
 
@@ -54,10 +57,9 @@ def segment_stability(
     part, labels, k = matrix[rows], clustering.labels[rows], clustering.k
     found = np.full((n_bootstrap, k), np.nan)
     for row in found if k > 1 else ():
-        drawn = generator.integers(0, len(part), size=len(part))
-        kept, first = np.unique(drawn, return_index=True)
-        again = _refit(part[drawn], k, clustering.algorithm, generator, blocks)
-        row[:] = best_jaccard(labels[kept], again[first], k)
+        kept = np.unique(generator.integers(0, len(part), size=len(part)))
+        again = _refit(part[kept], k, clustering.algorithm, generator, blocks)
+        row[:] = best_jaccard(labels[kept], again, k)
     mean = found.mean(axis=0)
     z = normal_quantile(params.confidence_level)
     half = z * found.std(axis=0, ddof=1) / np.sqrt(n_bootstrap)

@@ -87,7 +87,7 @@ def _segments(
     )
     kinds = collect(found, sort_by=["customer_id"])
     segments = kinds.groupby("segment").size().rename("customers").reset_index()
-    segments["made"] = result.facts["segments"] == "made"
+    segments["made"] = result.made
     segments["name"] = [scorer.names[segment - 1] for segment in segments["segment"]]
     return kinds, segments
 

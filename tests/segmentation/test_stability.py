@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 
-from pmlib.segmentation.stability import best_jaccard, verdict
+from pmlib.params import Parameters
+from pmlib.segmentation.clustering import cluster
+from pmlib.segmentation.stability import (
+    best_jaccard,
+    path_stability,
+    segment_stability,
+    verdict,
+)
 
 
 def test_jaccard_of_a_split_cluster_is_its_larger_half():
@@ -20,3 +28,42 @@ def test_jaccard_of_a_split_cluster_is_its_larger_half():
 )
 def test_stability_is_read_as_hennig_does(jaccard, expected):
     assert verdict(jaccard) == expected
+
+
+def clusterboot(matrix: np.ndarray, labels: np.ndarray, k: int, *, resamples: int) -> np.ndarray:
+    """Mean Jaccard similarities as R's fpc::clusterboot computes them, written from its source.
+
+    ``bsamp <- unique(sample(n, n, replace = TRUE))``; the sample is clustered; of each cluster, as
+    far as it is in the sample, the largest similarity to a new one counts.
+    """
+    generator = np.random.default_rng(9)
+    found = np.zeros((resamples, k))
+    for row in found:
+        sample = sorted(set(generator.integers(0, len(matrix), len(matrix)).tolist()))
+        model = KMeans(k, n_init=5, random_state=int(generator.integers(1_000)))
+        again = model.fit_predict(matrix[sample])
+        for one in range(k):
+            mine = {i for i in sample if labels[i] == one}
+            theirs = [
+                {i for i, new in zip(sample, again, strict=True) if new == j} for j in range(k)
+            ]
+            row[one] = max(len(mine & other) / len(mine | other) for other in theirs)
+    return found.mean(axis=0)
+
+
+def test_stability_is_that_of_clusterboot_on_close_groups():
+    generator = np.random.default_rng(4)
+    centres = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.8]])
+    matrix = centres[generator.integers(3, size=450)] + generator.standard_normal((450, 2))
+    clustering = cluster(matrix, 3, seed=1)
+    expected = clusterboot(matrix, clustering.labels, 3, resamples=100)
+    found = segment_stability(
+        matrix, clustering, Parameters(n_bootstrap=200, seed=2), rows=np.arange(450)
+    )
+    assert 0.7 < expected.min() < 0.95
+    np.testing.assert_allclose(found["jaccard"], expected, atol=0.03)
+    path = path_stability(
+        matrix, [np.zeros(450, dtype=int), clustering.labels % 2, clustering.labels],
+        n_bootstrap=200, generator=generator,
+    )  # fmt: skip
+    np.testing.assert_allclose(path[2], expected, atol=0.03)
