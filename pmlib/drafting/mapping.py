@@ -44,7 +44,7 @@ def assign(tables: Sequence[Table], customer_of: Mapping[str, RawColumn]) -> lis
         fitting = [use for table in free if (use := _fit(kind, table, customer_of.get(table.name)))]
         fitting.sort(key=lambda use: (not hinted(kind, use.table.name), -use.table.rows))
         many = kind in {"transactions", "holdings"}
-        found += fitting if many else fitting[:1]
+        found += [*fitting, *_alike(fitting, free)] if many else fitting[:1]
     found += named_products(tables, found, customer_of)
     by_kind = {use.kind for use in found}
     named = [table for table in tables if table.name in customer_of]
@@ -63,6 +63,22 @@ def assign(tables: Sequence[Table], customer_of: Mapping[str, RawColumn]) -> lis
     imply_products(found)
     order = list(CONTRACTS)
     return sorted(found, key=lambda use: order.index(use.kind))
+
+
+def _alike(fitting: Sequence[Use], tables: Sequence[Table]) -> list[Use]:
+    """Tables with the columns of one that fits, such as sheets of a month, however few their rows.
+
+    A month in which each customer paid once would by itself be no table of payments.
+    """
+    of_columns = {use.table.names: use for use in fitting if use.shape == "rows"}
+    taken = [use.table for use in fitting]
+    found = []
+    for table in tables:
+        like = of_columns.get(table.names)
+        if like is not None and table not in taken:
+            own = {target: table.column(raw.name) for target, raw in like.mapped.items()}
+            found.append(Use(like.kind, table, own, by_type=like.by_type))
+    return found
 
 
 def _fit(kind: str, table: Table, customer: RawColumn | None) -> Use | None:

@@ -12,7 +12,7 @@ from pmlib.drafting.uses import Table
 from pmlib.schema import CONTRACTS
 from pmlib.studies.words import HINTS, MARKETING, SYNONYMS
 
-_SIDES = 6
+SIDES = 6
 """A column with more different values than this says no direction of money."""
 
 
@@ -81,7 +81,7 @@ def by_name(kind: str, table: Table, customer: RawColumn | None) -> dict[str, Ra
         hits = [(target, c) for target, part in MARKETING.items() for c in free
                 if c.filled and re.search(part, c.name, re.IGNORECASE)]  # fmt: skip
         matched |= dict(hits[:1])
-    if "direction" in matched and not 1 <= matched["direction"].distinct <= _SIDES:
+    if "direction" in matched and not 1 <= matched["direction"].distinct <= SIDES:
         del matched["direction"]
     return matched
 

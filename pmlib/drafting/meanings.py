@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 
 from pmlib.drafting import shapes
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.look import RawColumn
+from pmlib.drafting.matching import SIDES
 from pmlib.drafting.names import plain
 from pmlib.drafting.uses import Table, Use
 from pmlib.studies import forms
 from pmlib.studies.asks import ASK
 from pmlib.studies.forms import quoted
-from pmlib.studies.words import MARKETING, SYNONYMS
+from pmlib.studies.words import CURRENCY, MARKETING, STATUS, SYNONYMS
 
+_STATES = 12
+"""A column with more different words than this says no state of an account or payment."""
+_MANY = 50
+"""So many amounts without decimals are no accident."""
 _REFUNDS = 0.2
 """Up to this share of amounts below zero, they may be what was given back of purchases."""
 
@@ -90,11 +97,19 @@ def _asked_words(raw: RawColumn, table: Table, cells: Cells, target: str) -> Ent
 
 
 def direct(use: Use, own: dict[str, Entry], cells: Cells) -> None:
-    """Say which way the money went, where amounts carry no sign of their own."""
+    """Say which way the money went, where amounts carry no sign of their own, and in what units."""
     raw = use.mapped.get("amount")
     if raw is None or not raw.fits:
         return
     entry, fit = own[raw.name], raw.fits[0]
+    _say_sides(use, raw, entry, cells)
+    if not fit.fractions and fit.read >= _MANY and entry.fields["form"] != ASK:
+        units = f"no amount has decimals: {raw.name} is in whole units, not in hundredths"
+        entry.guess = "; ".join(filter(None, [entry.guess, units]))
+
+
+def _say_sides(use: Use, raw: RawColumn, entry: Entry, cells: Cells) -> None:
+    fit = raw.fits[0]
     told = use.mapped.get("direction")
     text = cells.text(use.table, raw)
     value = forms.reading_sql(cells.own(use.table, raw), fit.reading)
@@ -113,8 +128,22 @@ def direct(use: Use, own: dict[str, Entry], cells: Cells) -> None:
         (f"{use.table.label}, column {raw.name}{place}: {seen}, and no column says which way the "
         f"money went. Did such an amount "
         "come in (as-written), or go out, as in a file of purchases (spending)?"),
-        'Write "as-written" or "spending".',
+        f'Write "as-written" or "spending".{_perhaps(use.table)}',
     ]  # fmt: skip
+
+
+def _perhaps(table: Table) -> str:
+    """Columns of few words, any of which may say which way the money went."""
+    few = [c for c in table.columns if c.kind in {"text", "flag"} and 2 <= len(c.values) <= SIDES]
+    if not few:
+        return ""
+    shown = "; ".join(f"{column.name} holds {_listed(column)}" for column in few[:3])
+    example = json.dumps(next(iter(few[0].values)), ensure_ascii=False)
+    return (
+        f" Or, if a column tells ({shown}), write as-written and behind it, within the braces, "
+        f"direction: {json.dumps(few[0].name, ensure_ascii=False)}, out: [{example}], and in "
+        "likewise."
+    )
 
 
 def _by_direction(
@@ -163,6 +192,45 @@ def _by_direction(
             f"of amounts that may count as empty, such as "
             f"{min(1.0, -(-n / table.rows * 100 // 1) / 100):.2f}."),
         ]  # fmt: skip
+
+
+def doubtful_rows(
+    uses: Sequence[Use], cells: Cells
+) -> dict[str, dict[str, tuple[str, str]]]:  # fmt: skip
+    """Which rows do not count, asked by raw table and column.
+
+    Accounts that were closed without a day, payments that were never made, amounts in another
+    currency.
+    """
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for use in uses:
+        kinds = {other.kind for other in uses if other.table is use.table}
+        if use.kind not in {"holdings", "transactions"} or "customers" in kinds:
+            continue  # rows of customers that are left out would take the customers with them
+        taken = [*use.mapped.values(), *use.products]
+        for raw in use.table.columns:
+            if raw in taken or not 2 <= len(raw.values) <= _STATES:
+                continue
+            asked = ""
+            if re.search(CURRENCY, raw.name, re.IGNORECASE) and use.kind == "transactions":
+                asked = ("A study has one currency. Amounts in which of them are left out, or "
+                         "have yet to be changed into it by the SQL?")  # fmt: skip
+            elif re.search(STATUS, raw.name, re.IGNORECASE) and "closed_on" not in use.mapped:
+                asked = {
+                    "holdings": "Which of them say that the product is not held any more?",
+                    "transactions": "Which of them say that the money never moved?",
+                }[use.kind]
+            if asked:
+                first = cells.first(use.table.name, ["1"], f"{quoted(raw.name)} IS NOT NULL", 1)
+                place = "".join(f", {place}" for place, _ in first)
+                last = json.dumps(list(raw.values)[-1], ensure_ascii=False)
+                holds = f"{use.table.label}, column {raw.name}{place}: it holds {_listed(raw)}."
+                answer = (
+                    f"Write them in brackets, such as [{last}]: those rows are then left out and "
+                    "counted; or [] where all rows count."
+                )
+                found.setdefault(use.table.name, {})[raw.name] = (f"{holds} {asked}", answer)
+    return found
 
 
 def _ask_sides(table: Table, told: RawColumn, entry: Entry, cells: Cells) -> None:

@@ -20,6 +20,8 @@ LIMIT = 0.01
 def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
     """How each column that is used is read, by raw table and column."""
     found: dict[str, dict[str, Entry]] = {}
+    signed = {use.table.names for use in uses if use.kind == "transactions"
+              and "amount" in use.mapped and use.mapped["amount"].signed}  # fmt: skip
     for use in uses:
         own = found.setdefault(use.table.name, {})
         for target, raw in use.mapped.items():
@@ -37,7 +39,11 @@ def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
             and use.snapshot.name != "_file"
         ):
             own[use.snapshot.name] = _entry(use.snapshot, "", use.table, cells)
-        if use.kind == "transactions":
+        amount = use.mapped.get("amount")
+        # A sheet of a few payments may hold none that went out: those beside it tell.
+        if use.kind == "transactions" and (
+            (amount and amount.signed) or use.table.names not in signed
+        ):
             direct(use, own, cells)
     return found
 
@@ -59,7 +65,7 @@ def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str 
         return Entry({"as": "text"})
     if wanted == "flag" or (not wanted and raw.kind == "flag"):
         return flag(raw, table, cells, target)
-    if not raw.fits:
+    if not raw.fits or (wanted == "date" and raw.kind != "date"):
         return _unknown_form(raw, wanted, table, cells) if wanted else Entry({"as": "text"})
     entry = Entry({"as": raw.fits[0].reading.as_, "form": raw.fits[0].reading.form})
     if raw.fits[0].reading.pivot is not None:

@@ -10,6 +10,7 @@ from pmlib.drafting.look import RawColumn
 from pmlib.drafting.uses import Owners, Table, Use
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies.forms import quoted, quoted_text
+from pmlib.studies.words import MISSING
 
 _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT",
           "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip
@@ -17,6 +18,13 @@ _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIG
 
 BLANK = "(blank)"
 """What an arm without a name is called."""
+
+
+def arms_of(arm: RawColumn, rows: int) -> dict[str, int]:
+    """Rows by arm; cells that are blank, or say that there is none, are one arm, `BLANK`."""
+    named = {name: n for name, n in arm.values.items() if name.lower() not in MISSING["text"]}
+    blank = rows - sum(named.values()) if arm.values else rows - arm.filled
+    return named | ({BLANK: blank} if blank else {})
 
 
 @dataclass
@@ -188,7 +196,7 @@ def _taken(use: Use, target: str, kind: str, raw: RawColumn, as_of: dt.date) -> 
         return f"bool_or({sql}) AS {target}", f"CHECK: from {raw.name!r}; an objection in any row"
     if target != "customer_id":
         sql = _once(use, sql)
-    if target == "arm" and _may_lack(raw, use.table):
+    if target == "arm" and BLANK in arms_of(raw, use.table.rows):
         sql = f"coalesce({sql}, {quoted_text(BLANK)})"
     if target == "campaign_id" and use.waves:
         return _wave(use, f"{sql}::VARCHAR"), f"CHECK: from {raw.name!r}, a campaign each day"

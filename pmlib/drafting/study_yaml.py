@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.joins import Meeting
-from pmlib.drafting.statements import BLANK, Statement
+from pmlib.drafting.statements import Statement, arms_of
 from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.studies.asks import ASK
 from pmlib.studies.forms import quoted
@@ -88,9 +88,7 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
     arm = use.mapped.get("arm")
     if arm is None:
         return lines
-    arms = dict(arm.values)
-    if arm.filled < use.table.rows:
-        arms[BLANK] = use.table.rows - arm.filled
+    arms = arms_of(arm, use.table.rows)
     counts = ", ".join(f"{name} ({n:,})" for name, n in arms.items())
     if len(arms) > 1:
         first = cells.first(
@@ -213,9 +211,14 @@ def _table(
             lines += _commented(source.unsure[table], "")
             said = _unquoted(_json({**value, "encoding": ASK}))
         lines.append(f"{key}: {said}")
-    without = source.without.get(table)
+    without: dict[str, Any] = {**source.without.get(table, {})}
+    said = f"  # CHECK: {'; '.join(source.taken_out[table])}" if without else ""
+    for column, question in source.doubtful.get(table, {}).items():
+        if column not in without:
+            lines += _commented(question, "")
+            without[column] = ASK
     if without:
-        lines.append(f"without: {_json(without)}  # CHECK: {'; '.join(source.taken_out[table])}")
+        lines.append(f"without: {_unquoted(_json(without))}{said}")
     if read.get(table):
         lines.append("read:")
     for column, entry in read.get(table, {}).items():

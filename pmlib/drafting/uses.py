@@ -30,6 +30,11 @@ class Table:
     labels: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its columns."""
+        return tuple(column.name for column in self.columns)
+
     def column(self, name: str) -> RawColumn:
         """The column of that name."""
         return next(column for column in self.columns if column.name == name)

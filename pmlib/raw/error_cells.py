@@ -165,8 +165,8 @@ def _wide(data: bytes, at: int) -> tuple[str, int]:
 
 
 def _of_records(file: bytes, sheet: str) -> Iterator[tuple[int, int, str]]:
-    book = _stream(file, ("Workbook", "Book"))
-    start = next(at for at, name in _bound(book) if name == sheet)
+    book = _stream(file, "Workbook")  # Excel 97 and later
+    start = next((at for at, name in _bound(book) if name == sheet), len(book))
     for kind, said in _old_records(book, start):
         if kind == 0x0A:  # the end of the sheet
             return
@@ -196,7 +196,7 @@ def _old_records(book: bytes, at: int) -> Iterator[tuple[int, bytes]]:
         at += 4 + size
 
 
-def _stream(file: bytes, names: tuple[str, ...]) -> bytes:
+def _stream(file: bytes, wanted: str) -> bytes:
     """A stream of a compound file: its sectors, chained as the table of sectors says."""
     size, small = (1 << power for power in struct.unpack_from("<HH", file, 30))
     first, limit, first_small = (struct.unpack_from("<I", file, at)[0] for at in (48, 56, 60))
@@ -227,7 +227,7 @@ def _stream(file: bytes, names: tuple[str, ...]) -> bytes:
     for at in range(0, len(entries), 128):
         entry = entries[at : at + 128]
         name = entry[: max(0, struct.unpack_from("<H", entry, 64)[0] - 2)].decode("utf-16-le")
-        if name in names:
+        if name == wanted:
             break
     else:
         raise ValueError("no workbook")

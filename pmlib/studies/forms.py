@@ -155,11 +155,12 @@ def usual_sql(text: str, reading: Reading) -> str:
 
 def id_sql(text: str, form: IdForm) -> str:
     """An id as text, changed as the study says."""
+    zeros = quoted_text(r"(?:\.0+|,00?)$")  # as spreadsheets write whole numbers
     return {
         "as-written": text,
         "without-leading-zeros": f"regexp_replace({text}, '^0+(.)', '\\1')",
-        "without-point-zero": f"regexp_replace({text}, '\\.0+$', '')",
-        "as-number": f"regexp_replace(regexp_replace({text}, '^0+(.)', '\\1'), '\\.0+$', '')",
+        "without-point-zero": f"regexp_replace({text}, {zeros}, '')",
+        "as-number": f"regexp_replace(regexp_replace({text}, '^0+(.)', '\\1'), {zeros}, '')",
         "in-lower-case": f"lower({text})",
         "without-signs": f"nullif(regexp_replace({text}, '[^\\p{{L}}\\p{{N}}]+', '', 'g'), '')",
         "digits-only": f"nullif(regexp_replace({text}, '[^0-9]+', '', 'g'), '')",

@@ -125,8 +125,8 @@ class Member(Strict):
     footer: Annotated[int, Field(ge=0)] = 0
     """Lines below the last row."""
     without: dict[str, list[str]] = {}
-    """Rows that are none, such as totals and repeated names of columns: by a column, what it
-    holds in them."""
+    """Rows that are none or do not count, such as totals, repeated names of columns and closed
+    accounts: by a column, what it holds in them."""
     read: dict[str, Reading] = {}
     """How columns are read; the others reach the SQL as they are, text as text."""
     unused: str = ""

@@ -103,7 +103,9 @@ DIRECTIONS: tuple[tuple[str, str], ...] = (
     ("gasto", "ingreso"), ("egreso", "ingreso"), ("salida", "entrada"), ("saída", "entrada"),
     ("uscita", "entrata"), ("addebito", "accredito"), ("uit", "in"), ("uitgave", "inkomst"),
     ("obciążenie", "uznanie"), ("wydatek", "wpływ"), ("出金", "入金"), ("转出", "转入"),
-    ("付", "收"), ("out", "into"),
+    ("付", "收"), ("out", "into"), ("uitgaven", "inkomsten"), ("uitgaand", "inkomend"),
+    ("gastos", "ingresos"), ("egresos", "ingresos"), ("cargos", "abonos"), ("uscite", "entrate"),
+    ("débits", "crédits"), ("dépenses", "recettes"), ("abhebung", "einzahlung"),
 )  # fmt: skip
 """Pairs of words for money that went out of an account and came in."""
 
@@ -136,7 +138,8 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "cliente idcliente "
         "numerocliente clientecod ncodpers klient idklienta 客户号 客户编号 客户id 客户代码 客户 "
         "客号 顧客番号 id",
-        "birth_date": "birthdate dateofbirth dob birthday born geburtsdatum gebdatum geburtstag "
+        "birth_date": "birthdate dateofbirth dob birthday born geburtsdatum gebdatum gebdat "
+        "geburtstag "
         "datenaissance "
         "datedenaissance naissance fechanacimiento fechadenacimiento geboortedatum 出生日期 "
         "出生年月 生日 "
@@ -210,7 +213,8 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "einnahme einnahmen entree recette ingreso entrada entrata credito haber avere inflow "
         "paymentin credits "
         "贷方金额 贷方 收入 存入 收入金额",
-        "direction": "direction drcr dc dcindicator debitcredit creditdebit cdtdbtind sollhaben "
+        "direction": "direction richtung richting drcr dc dcindicator debitcredit creditdebit "
+        "cdtdbtind sollhaben "
         "sh kennzeichen afbij "
         "sens sign indicator 借贷标志 借贷 收支 方向",
     },
@@ -257,7 +261,7 @@ DATE_HINT = (
 IDENTIFYING = (
     "name|mail|phone|mobile|tel|fax|address|street|strasse|iban|ssn|passport|birth_?number|tax"
     "|steuer|zip|post|plz|card"
-    "|account|konto|kunde.*n|login|user|ip$|姓名|电话|手机|地址|身份证|卡号|账号|邮编|邮箱"
+    r"|account|konto|kunde.*n|login|user|\bip$|_ip$|姓名|电话|手机|地址|身份证|卡号|账号|邮编|邮箱"
 )
 CODES = (
     r"zip|postal|post_?code|plz|postleit|postnr|code_?post|c[oó]digo_?postal|cap$|phone"
@@ -280,9 +284,17 @@ numbers however few there are, of what is sensitive, of outcomes, and of measure
 whose values may all differ."""
 
 
+STATUS = r"status|zustand|statut|estado|^stato$|状态|状態|^(is_?)?(activ|aktiv|actif)"
+CURRENCY = r"currency|^ccy$|^curr?$|w(?:ä|ae)hrung|devise|moneda|divisa|valuta|币种|货币|通貨"
+"""Parts of names (regular expressions) of columns that say whether an account or payment counts,
+and in which currency an amount is."""
+
 MARKETING: Mapping[str, str] = {
     "marketing_opt_out": r"opt\W*_?out|unsubscri|do_?\W*not|dont|no_?\W*(market|contact|mail|call"
     r"|advert|newsletter|pub)"
+    r"|\b(dnc|dnm)\b|^dn[cm]_|_dn[cm]$|nicht_?\W*(kontakt|anruf|werb|mail|bewerb)"
+    r"|niet_?\W*(bel|mail|contact|benader)|ne_?\W*pas"
+    r"|pas_?\W*de|non_?\W*(contat|disturb)|nie_?\W*kontakt|stop_?\W*pub|black_?\W*list|黑名单|免打扰"
     "|kein|sperr|widerspr|robinson|refus|oppos|object|suppress|block|bloctel|geen|abgemeldet"
     "|sin_?publi|退订|拒绝|谢绝|勿扰",
     "marketing_consent": r"opt\W*_?in(?!g)|consent|permi[st]|newsletter|einwillig|erlaub|allow"

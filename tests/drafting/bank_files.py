@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+
 PRODUCTS = ("current", "savings", "card", "mortgage", "fund", "insurance")
 Rows = list[list[Any]]
 Put = Callable[[Path, str, list[str], Rows], None]
@@ -225,6 +227,38 @@ CHINESE = {
     "mortgage": "房贷", "fund": "基金", "insurance": "保险",
 }  # fmt: skip
 
+
+def subtotals(folder: Path, name: str, header: list[str], rows: Rows) -> None:
+    listed: Rows = []
+    for n, row in enumerate(rows, 1):
+        listed += [row] if n % 100 else [row, ["Subtotal", "", "123.45", ""]]
+    put(folder, name, header, [*listed, ["", "", "999.99", "Grand Total"]])
+
+
+def sheets(folder: Path, _: str, header: list[str], rows: Rows) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for month in sorted({row[1][:7] for row in rows}):
+        sheet = book.create_sheet(dt.date.fromisoformat(f"{month}-01").strftime("%b %Y"))
+        sheet.append(header)
+        for who, day, amount, kind in rows:
+            if day.startswith(month):
+                sheet.append([who, dt.date.fromisoformat(day), float(amount), kind])
+    book.save(folder / "payments.xlsx")
+
+
+SPANISH = ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto",
+           "septiembre", "octubre", "noviembre", "diciembre"]  # fmt: skip
+
+
+def spanish(day: dt.date) -> str:
+    return f"{day.day} de {SPANISH[day.month - 1]} de {day.year}"
+
+
+def swiss(amount: float) -> str:
+    return f"EUR {abs(amount):,.2f} {'DR' if amount < 0 else 'CR'}".replace(",", "'")
+
+
 CASES: dict[str, dict[str, Any]] = {
     "as programs write it": {},
     "thousands by comma, quoted": {"amount": lambda a: f'"{a:,.2f}"'},
@@ -242,6 +276,21 @@ CASES: dict[str, dict[str, Any]] = {
     "debit and credit": {"payments": debit_credit},
     "month names": {"day": lambda d: d.strftime("%d-%b-%Y")},
     "month first, with times": {"day": lambda d: f"{d.month}/{d.day}/{d.year} 8:26"},
+    "Spanish days": {"day": spanish},
+    "days in words, quoted": {"day": lambda d: d.strftime('"%A, %B %d, %Y"')},
+    "French amounts, sign behind": {
+        "sep": ";",
+        "amount": lambda a: german(abs(a)).replace(".", " ") + ("-" if a < 0 else ""),
+    },
+    "German amounts in parentheses": {
+        "sep": ";",
+        "amount": lambda a: f"({german(-a)})" if a < 0 else german(a),
+    },
+    "currency, apostrophes, CR and DR": {"amount": swiss},
+    "subtotals and a grand total": {"payments": subtotals},
+    "a sheet a month": {"payments": sheets},
+    "decimals behind the ids of one file": {"sep": ";", "other_ident": lambda i: f"{i},00"},
+    "an arm called null": {"contacts": campaign(control="null")},
     "Chinese days": {"day": lambda d: f"{d.year}年{d.month}月{d.day}日"},
     "digits alone": {"day": lambda d: d.strftime("%Y%m%d")},
     "a row repeated, another changed": {"customers": repeated},

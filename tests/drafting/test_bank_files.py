@@ -14,6 +14,7 @@ from pmlib.drafting import draft_study
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.studies import Study, confirm, prepare
+from pmlib.studies.words import MARKETING
 from tests.drafting import bank_files
 
 TODAY = dt.date(2026, 11, 27)
@@ -21,9 +22,15 @@ ANSWERS = {  # what each question of the cases is answered with
     "value_is": "margin", "control": "[control]", "assignment": "randomised",
     "customer_ids": "without-leading-zeros",
 }  # fmt: skip
-OWN = {"arms 0 and 1": {"control": "[0]"}, "arms in Chinese": {"control": "[对照]"}}
+OWN = {
+    "arms 0 and 1": {"control": "[0]"}, "arms in Chinese": {"control": "[对照]"},
+    "an arm called null": {"control": '["(blank)"]'},
+    "decimals behind the ids of one file": {"customer_ids": "without-point-zero"},
+}  # fmt: skip
 ASKED = {  # all questions that the cases may ask, and no others
-    "zeros in one file": {"customer_ids"}, "arms 0 and 1": {"value_is", "control"},
+    "zeros in one file": {"customer_ids"},
+    "decimals behind the ids of one file": {"customer_ids"},
+    "an arm called null": {"value_is", "control"}, "arms 0 and 1": {"value_is", "control"},
     "arms in Chinese": {"value_is", "control"},
     "no propensity": {"value_is", "control", "assignment"},
     "response as oui or non": {"value_is", "control"},
@@ -185,6 +192,90 @@ def test_words_of_objection_that_nobody_knows_are_asked(tmp_path):
     confirm(folder)
     objecting = rows(prepare(folder, Parameters()), "customers", "marketing_opt_out")
     assert sum(row[0] for row in objecting) == sum(row[5] for row in bank_files.bank().customers)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DNC", "dnc_flag", "Do not call", "nicht kontaktieren", "niet_mailen", "ne_pas_contacter",
+     "Stop Pub", "Robinsonliste", "non contattare", "blacklist", "keine_werbung", "no_contactar",
+     "geen_mailing", "unsubscribed_at", "黑名单"],
+)  # fmt: skip
+def test_a_column_of_objection_is_known_and_forms_no_segment(name):
+    part = MARKETING["marketing_opt_out"]
+    assert re.search(part, name, re.IGNORECASE)
+    for other in ("dnce", "Nichtraucher", "income", "pandncard", "nickname", "stoploss"):
+        assert not re.search(part, other, re.IGNORECASE)
+
+
+def test_days_that_no_form_reads_are_asked_though_they_are_numbers(tmp_path):
+    _, asked, _ = draft(tmp_path, {"day": lambda d: d.strftime("%Y%j")}, {})
+    assert asked == {"form"}
+
+
+def test_words_of_direction_that_nobody_knows_are_shown(tmp_path):
+    def worded(folder, name, _, lines):
+        way = [[i, d, a.lstrip("-"), "weg" if a[0] == "-" else "da"] for i, d, a, _ in lines]
+        bank_files.put(folder, name, ["customer_id", "date", "amount", "Weg"], way)
+
+    said, asked, folder = draft(tmp_path, {"payments": worded}, {"sign": "as-written"})
+    assert asked == {"sign"}
+    assert 'direction: "Weg"' in said
+    path = folder / "study.yaml"
+    told = ', direction: "Weg", out: ["weg"], in: ["da"]'
+    path.write_text(path.read_text().replace("sign: as-written", f"sign: as-written{told}"))
+    confirm(folder)
+    paid = sorted((str(i), d, a) for i, d, a, _ in bank_files.bank().payments)
+    study = prepare(folder, Parameters())
+    assert rows(study, "transactions", "customer_id, booked_on, amount") == paid
+
+
+def beside(name: str, *words: str) -> bank_files.Put:
+    """A table with a further column, which holds one word after another."""
+
+    def write(folder, file, header, lines):
+        told = [[*row, words[n % len(words)]] for n, row in enumerate(lines)]
+        bank_files.put(folder, file, [*header, name], told)
+
+    return write
+
+
+ROWS_ASKED = {
+    "accounts that were closed": ("holdings", "status", ("active", "active", "closed")),
+    "payments that were not made": ("payments", "Statut", ("exécuté", "exécuté", "refusé")),
+    "amounts in another currency": ("payments", "currency", ("EUR", "EUR", "USD")),
+}
+
+
+@pytest.mark.parametrize("case", ROWS_ASKED)
+def test_rows_that_may_not_count_are_asked_for_and_left_out(tmp_path, case):
+    table, name, words = ROWS_ASKED[case]
+    said, asked, folder = draft(tmp_path, {table: beside(name, *words)}, {})
+    assert not asked
+    assert f"{table}.csv, column {name}, line 2: it holds {words[0]!r}" in said
+    with pytest.raises(StudyError, match="asks 1 question"):
+        prepare(folder, Parameters())
+    path = folder / "study.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(f'"{name}": ASK', f'"{name}": ["{words[2]}"]'), encoding="utf-8")
+    confirm(folder)
+    study = prepare(folder, Parameters())
+    truth = bank_files.bank()
+    kept = [row for n, row in enumerate(getattr(truth, table)) if n % 3 != 2]
+    if table == "holdings":
+        assert rows(study, table, "customer_id, product_id, opened_on") == sorted(
+            (str(i), p, o) for i, p, o in kept
+        )
+    else:
+        assert rows(study, "transactions", "customer_id, booked_on, amount") == sorted(
+            (str(i), d, a) for i, d, a, _ in kept
+        )
+    assert any(f"marked {words[2]!r} in {name}" in note for note in study.notes)
+
+
+def test_amounts_without_decimals_are_a_guess_to_be_confirmed(tmp_path):
+    _, asked, folder = draft(tmp_path, {"amount": lambda a: str(round(a * 100))}, {})
+    assert not asked
+    assert "CHECK: no amount has decimals" in (folder / "study.yaml").read_text()
 
 
 def test_a_file_that_nothing_uses_is_asked_for(tmp_path):

@@ -51,6 +51,32 @@ def test_amounts_are_read_as_people_mean_them(form):
     assert dict(zip(texts, got, strict=True)) == pytest.approx(texts, nan_ok=True)
 
 
+PLAIN = ["12", "-12", "1234.5", "1234,5", "1,234.5", "1.234,5", "-1.234.567,25", "1 234,5",
+         "1'234.5", "1e3", "-1,5E-3", "1_000", "inf", "nan", ".5", "5.", "--5",
+         "2024-02-29", "29.02.2024", "02/29/2024", "2023-02-29", "2024-02-29 10:00"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        *(Reading(as_="amount", form=form, sign=sign) for sign in ("as-written", "spending")
+          for form in (*forms.AMOUNT_FORMS, "1.234", "1234")),
+        *(Reading(as_="day", form=form) for form in (*forms.ORDERS, "excel")),
+    ],
+    ids=lambda reading: f"{reading.form} {reading.sign}",
+)  # fmt: skip
+def test_the_short_way_of_reading_gives_what_the_long_one_gives_or_nothing(reading):
+    whole = read(PLAIN, reading)
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t (n INTEGER, c VARCHAR)")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", list(enumerate(PLAIN)))
+        sql = forms.usual_sql("c", reading)
+        short = [r[0] for r in connection.execute(f"SELECT {sql} FROM t ORDER BY n").fetchall()]
+    assert any(value is not None for value in short)
+    pairs = zip(short, whole, strict=True)
+    assert all(value is None or value == full for value, full in pairs)
+
+
 def test_what_is_spent_goes_out_and_what_is_marked_as_credit_comes_in():
     reading = Reading(as_="amount", form="1,234.56", sign="spending")
     assert read(["12.5", "-3", "4 CR", "4 DR"], reading) == [-12.5, 3.0, 4.0, -4.0]
