@@ -89,7 +89,8 @@ class Request:
 def study_record(study: Study) -> dict[str, Any]:
     """What ``run.json`` tells of a study: all that the report's front and back matter show."""
     record = asdict(study)
-    for unsaid in ("folder", "notes", "overrides", "truth"):  # notes stand in the description
+    # Notes stand in the description, and rules of eligibility in the chapter that obeys them.
+    for unsaid in ("folder", "notes", "overrides", "truth", "eligibility"):
         del record[unsaid]
     return record | {"as_of": study.as_of.isoformat(), "tables": sorted(study.tables)}
 

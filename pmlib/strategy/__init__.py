@@ -14,6 +14,7 @@ from pmlib.strategy.case import Case, eligibility_table, open_case
 from pmlib.strategy.contacts import contact_plan, control_group, export_csv
 from pmlib.strategy.design import Design, meaning, plan_study
 from pmlib.strategy.fairness import check_plan
+from pmlib.strategy.lending import responsible_lending
 from pmlib.strategy.policies import Comparison, compare
 from pmlib.strategy.positions import position_segments
 from pmlib.strategy.sensitivity import budget_curve, limit_costs, plan_size, survival
@@ -37,6 +38,7 @@ __all__ = [
     "plan_size",
     "plan_study",
     "position_segments",
+    "responsible_lending",
     "strategy_sheets",
     "survival",
     "with_black_box",

@@ -163,7 +163,7 @@ def _judge(
 ) -> dict[str, float]:
     """Plan for the judged customers, each a group, and weigh up what they did."""
     menu, n = case.catalogue, len(judged)
-    margin = menu.products["margin"].to_numpy()
+    margin = menu.net_margins
     cost = menu.channels["cost"].to_numpy()
     tried = np.isin(menu.channel_names, judged["channel"])
     value = np.where(tried, uplift * margin[:, None] - cost, -np.inf)[:, None] * case.made

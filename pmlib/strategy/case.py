@@ -24,8 +24,16 @@ from pmlib.strategy.catalogue import (
     choose_antecedents,
     is_reversed,
     useful_rules,
+    with_own_rules,
 )
-from pmlib.strategy.cells import Groups, Sources, count_groups, customer_states, eligibility
+from pmlib.strategy.cells import (
+    Groups,
+    Sources,
+    count_groups,
+    customer_states,
+    eligibility,
+    expected_losses,
+)
 from pmlib.strategy.effects import CellEffects
 from pmlib.strategy.evidence import (
     Evidence,
@@ -240,7 +248,8 @@ def open_case(
     holdings, contacts = tables["holdings"], tables["contacts"]
     if contacts is not None and study.value_is != "sales":  # goods can be bought again
         holdings = with_sales(holdings, contacts)
-    sources = Sources(tables["customers"], assignments, holdings, contacts, as_of)
+    own = engine.scan(study.eligibility.path) if study.eligibility else None
+    sources = Sources(tables["customers"], assignments, holdings, contacts, as_of, own)
     columns = ["antecedent", "consequent", "scope", "lift", "survives", "within"]
     rules = pd.DataFrame(columns=columns) if rules.empty else rules
     known = pd.DataFrame(columns=["product_id"])
@@ -273,6 +282,7 @@ def open_case(
         return missing("no_margin_known", products=menu.unpriced if menu else ())
     if not evidence.tells:
         return missing("few_customers")
+    menu = _with_losses(with_own_rules(menu, study.eligibility), sources, params)
     states = customer_states(sources, menu, cool_down=params.cool_down)
     groups = count_groups(states, menu, segments=segments["segment"])
     if not groups.state.any():
@@ -298,6 +308,13 @@ def open_case(
         n_reversed=int(no_reason.sum()),
         untold=Level("untold", untold) if untold else None,
     )
+
+
+def _with_losses(menu: Catalogue, sources: Sources, params: Parameters) -> Catalogue:
+    """Add what sales are expected to lose, where the study says it of a product on offer."""
+    if not menu.loss_columns:
+        return menu
+    return replace(menu, losses=expected_losses(sources, menu, cool_down=params.cool_down))
 
 
 @dataclass(frozen=True)
@@ -365,12 +382,13 @@ def eligibility_table(case: Case) -> Finding:
     """The eligibility of a case for publication: no count below `min_group_size` people.
 
     The table has ``product`` (name), ``customers, not_contactable`` (under age, objecting or in
-    cool-down), ``held, unsuitable, eligible``; NaN where a count is too small or nothing is
-    recorded.
+    cool-down), ``held, unsuitable, barred`` (by the study's own rules, where it has any) and
+    ``eligible``; NaN where a count is too small or nothing is recorded.
     """
     counts = eligibility(case.sources, case.catalogue, cool_down=case.params.cool_down)
     counts["not_contactable"] = counts[["minor", "objecting", "cooling_down"]].sum(axis=1)
-    rules = ["not_contactable", "held", "unsuitable", "eligible"]
+    own = ["barred"] if case.catalogue.rules else []
+    rules = ["not_contactable", "held", "unsuitable", *own, "eligible"]
     parts = counts.melt("product_id", rules, var_name="rule", value_name="count")
     least, keys = case.params.min_group_size, ["product_id", "rule"]
     shown = suppress(parts, count="count", minimum=least, by=keys)

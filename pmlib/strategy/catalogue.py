@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from pmlib.association.baskets import Baskets
 from pmlib.studies import Channel
+from pmlib.studies.eligibility import Eligibility
 
 Antecedents = Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]]
 """Product to the rules that point to it, each as (segment, antecedent); segment 0 stands for all
@@ -28,12 +29,22 @@ class Catalogue:
         ``channel, cost`` (currency a contact), ``capacity`` (contacts, inf: no limit).
     unpriced : tuple of str
         Names of products that could be offered and are not, for nobody knows what a sale earns.
+    rules : mapping
+        By product, the columns of `pmlib.studies.eligibility` that say who meets the study's own
+        rules for it.
+    loss_columns : mapping
+        By product, the column there of the loss expected of a sale.
+    losses : pandas.DataFrame, optional
+        As of `pmlib.strategy.cells.expected_losses`; margins are less them.
     """
 
     products: pd.DataFrame
     channels: pd.DataFrame
     antecedents: Antecedents
     unpriced: tuple[str, ...] = ()
+    rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    loss_columns: Mapping[str, str] = field(default_factory=dict)
+    losses: pd.DataFrame | None = None
 
     @property
     def product_ids(self) -> tuple[str, ...]:
@@ -46,11 +57,34 @@ class Catalogue:
         return tuple(self.channels["channel"])
 
     def priced(self, cells: pd.DataFrame) -> pd.DataFrame:
-        """Add ``margin`` and ``cost`` (currency) to cells, by ``product_id`` and ``channel``."""
+        """Add ``margin``, less the loss expected of a sale, and ``cost`` (currency) to cells."""
+        margin = cells["product_id"].map(self.products.set_index("product_id")["margin"])
         return cells.assign(
-            margin=cells["product_id"].map(self.products.set_index("product_id")["margin"]),
+            margin=margin - self.mean_loss(cells),
             cost=cells["channel"].map(self.channels.set_index("channel")["cost"]),
         )
+
+    def mean_loss(self, cells: pd.DataFrame) -> np.ndarray:
+        """(n,) loss expected of a sale in each cell: of those who may be offered the product.
+
+        Where cells tell neither segments (all 0) nor holders apart, nor does the loss.
+        """
+        if self.losses is None:
+            return np.zeros(len(cells))
+        keys = ["segment", "holds", "product_id"]
+        told_apart = cells.groupby("product_id")["holds"].any()
+        sums = self.losses.assign(
+            segment=self.losses["segment"] if cells["segment"].any() else 0,
+            holds=self.losses["holds"] & self.losses["product_id"].map(told_apart).eq(other=True),
+        ).groupby(keys)[["loss", "customers"]].sum()  # fmt: skip
+        means = (sums["loss"] / sums["customers"]).rename("mean").reset_index()
+        return cells[keys].merge(means, on=keys, how="left")["mean"].fillna(0.0).to_numpy()
+
+    @property
+    def net_margins(self) -> np.ndarray:
+        """(P,) margin of a sale, less its expected loss over all who may be offered the product."""
+        one = self.products[["product_id"]].assign(segment=0, holds=False)
+        return self.products["margin"].to_numpy() - self.mean_loss(one)
 
     def positions(self, cells: pd.DataFrame) -> tuple[np.ndarray, ...]:
         """Where each of a study's cells stands in arrays of (L, 2, P, C)."""
@@ -97,6 +131,22 @@ def catalogue(
     kept = set(known["product_id"])
     rules = {name: found for name, found in (antecedents or {}).items() if name in kept}
     return Catalogue(known, reach, rules, tuple(menu.loc[~priced, "name"]))
+
+
+def with_own_rules(catalogue: Catalogue, own: Eligibility | None) -> Catalogue:
+    """Tell a catalogue which of the study's own rules and losses are for which product."""
+    if own is None:
+        return catalogue
+    rules = {
+        product: tuple(f"rule_{i}" for i, rule in enumerate(own.rules) if product in rule.products)
+        for product in catalogue.product_ids
+    }
+    lost = {product: f"loss_{i}" for i, product in enumerate(own.losses)}
+    return replace(
+        catalogue,
+        rules={product: columns for product, columns in rules.items() if columns},
+        loss_columns={p: lost[p] for p in catalogue.product_ids if p in lost},
+    )
 
 
 def useful_rules(rules: pd.DataFrame) -> pd.DataFrame:

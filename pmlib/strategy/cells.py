@@ -22,14 +22,14 @@ import pandas as pd
 from pmlib.canon.contacts import made
 from pmlib.canon.customers import is_minor, may_object
 from pmlib.canon.holdings import held_on
-from pmlib.engine import collect, day_number, greatest, least
+from pmlib.engine import add_up, collect, day_number, greatest, least
 from pmlib.strategy.catalogue import Catalogue
 
 NOT_ELIGIBLE, ELIGIBLE, HOLDS = 0, 1, 2
 """State of a product for a customer; HOLDS is eligible, and holding an antecedent."""
 
-RULES_OF_CONTACT = ("objection", "cool_down", "suitability")
-"""Rules that can be lifted on paper, to see what they cost."""
+RULES_OF_CONTACT = ("objection", "cool_down", "suitability", "own_rules")
+"""Rules that can be lifted on paper, to see what they cost; the last are the study's own."""
 
 # States are written as digits of a base-3 number: 32 digits stay below 2**53, exact everywhere.
 _DIGITS = 32
@@ -40,7 +40,8 @@ class Sources:
     """The study's tables as the plan reads them on the day `as_of`; None where the study has none.
 
     `assignments` has ``customer_id, segment`` of every customer. What was sold by a contact is
-    among the holdings, see `pmlib.canon.holdings.with_sales`.
+    among the holdings, see `pmlib.canon.holdings.with_sales`. `own_rules` is the table of
+    `pmlib.studies.eligibility`.
     """
 
     customers: nw.LazyFrame
@@ -48,6 +49,7 @@ class Sources:
     holdings: nw.LazyFrame | None
     contacts: nw.LazyFrame | None
     as_of: dt.date
+    own_rules: nw.LazyFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -112,26 +114,61 @@ def customer_states(
     to switch the rule off; `lifted` are `RULES_OF_CONTACT` left out, for pricing them, never for a
     plan.
     """
+    frame, states = stated(sources, catalogue, cool_down=cool_down, lifted=lifted)
+    digits = [
+        state.cast(nw.Int64) * nw.lit(3 ** (place % _DIGITS), dtype=nw.Int64)
+        for place, state in enumerate(states.values())
+    ]
+    starts = range(0, len(states), _DIGITS)
+    codes = {f"code{s // _DIGITS}": reduce(add, digits[s : s + _DIGITS]) for s in starts}
+    return frame.with_columns(**codes).select("customer_id", "customer_hash", "segment", *codes)
+
+
+def stated(
+    sources: Sources, catalogue: Catalogue, *, cool_down: int, lifted: Collection[str] = ()
+) -> tuple[nw.LazyFrame, dict[str, nw.Expr]]:
+    """Those who may be contacted, and the state of each product over their columns."""
     frame = _flagged(sources, catalogue, cool_down=cool_down).filter(nw.col("minor") == 0)
     for rule, column in (("objection", "objects"), ("cool_down", "cooling")):
         if rule not in lifted:
             frame = frame.filter(nw.col(column) == 0)
-    states = []
+    states = {}
     ratings = catalogue.products["risk_rating"]
     for product, rating in zip(catalogue.product_ids, ratings, strict=True):
         allowed = is_held(catalogue, product) == 0
         if "suitability" not in lifted and not np.isnan(rating):
             # An unknown tolerance counts as the lowest: what is not known to suit is not offered.
             allowed = allowed & (nw.col("tolerance") >= rating)
+        if "own_rules" not in lifted:
+            allowed = allowed & (meets_rules(catalogue, product) == 1)
         state = holds_antecedent(catalogue, product) + ELIGIBLE
-        states.append(nw.when(allowed).then(state).otherwise(nw.lit(NOT_ELIGIBLE)))
-    digits = [
-        state.cast(nw.Int64) * nw.lit(3 ** (place % _DIGITS), dtype=nw.Int64)
-        for place, state in enumerate(states)
-    ]
-    starts = range(0, len(states), _DIGITS)
-    codes = {f"code{s // _DIGITS}": reduce(add, digits[s : s + _DIGITS]) for s in starts}
-    return frame.with_columns(**codes).select("customer_id", "customer_hash", "segment", *codes)
+        states[product] = nw.when(allowed).then(state).otherwise(nw.lit(NOT_ELIGIBLE))
+    return frame, states
+
+
+def meets_rules(catalogue: Catalogue, product: str) -> nw.Expr:
+    """1 where the customer meets every rule of the study's own for a product."""
+    columns = [nw.col(column) for column in catalogue.rules.get(product, ())]
+    return least(*columns) if columns else nw.lit(1, dtype=nw.Int64)
+
+
+def expected_losses(
+    sources: Sources, catalogue: Catalogue, *, cool_down: int, lifted: Collection[str] = ()
+) -> pd.DataFrame:
+    """Add up what sales are expected to lose over the customers who may be offered them.
+
+    One row a cell over channels, of products that have a loss: ``product_id, segment, holds,
+    customers, loss`` (currency, sum).
+    """
+    frame, states = stated(sources, catalogue, cool_down=cool_down, lifted=lifted)
+    tables = []
+    for product, column in catalogue.loss_columns.items():
+        able = frame.select("segment", state=states[product], loss=nw.col(column))
+        able = able.filter(nw.col("state") != NOT_ELIGIBLE)
+        counted = add_up(able, ["segment", "state"], {"loss": nw.col("loss")})
+        holds = counted.pop("state") == HOLDS
+        tables.append(counted.assign(product_id=product, holds=holds))
+    return pd.concat(tables, ignore_index=True)
 
 
 def count_groups(states: nw.LazyFrame, catalogue: Catalogue, *, segments: Iterable[int]) -> Groups:
@@ -169,7 +206,8 @@ def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd
     """Count who falls to which rule: the way from all customers to those who may be offered.
 
     One row a product: ``product_id, customers, minor, objecting, cooling_down, held, unsuitable,
-    eligible``; the columns between sum to ``customers``, each rule counted after those to its left.
+    barred`` (by the study's own rules) and ``eligible``; the columns between sum to ``customers``,
+    each rule counted after those to its left.
     """
     frame = _flagged(sources, catalogue, cool_down=cool_down)
     adult, agrees = 1 - nw.col("minor"), 1 - nw.col("objects")
@@ -187,12 +225,13 @@ def eligibility(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> pd
         unsuitable = (nw.col("tolerance") < rating).cast(nw.Int64)
         of_product[f"held {product}"] = (free * held).sum()
         of_product[f"unsuitable {product}"] = (free * (1 - held) * unsuitable).sum()
+        asked, barred = free * (1 - held) * (1 - unsuitable), 1 - meets_rules(catalogue, product)
+        of_product[f"barred {product}"] = (asked * barred).sum()
     counts = collect(frame.select(**of_all, **of_product), sort_by=[]).iloc[0].astype(int)
     table = pd.DataFrame({"product_id": catalogue.product_ids}).assign(**counts[list(of_all)])
-    for rule in ("held", "unsuitable"):
+    for rule in ("held", "unsuitable", "barred"):
         table[rule] = [counts[f"{rule} {product}"] for product in catalogue.product_ids]
-    barred = table[["minor", "objecting", "cooling_down", "held", "unsuitable"]].sum(axis=1)
-    return table.assign(eligible=table["customers"] - barred)
+    return table.assign(eligible=table["customers"] - table.iloc[:, 2:].sum(axis=1))
 
 
 def mark_held(
@@ -232,7 +271,10 @@ def holds_antecedent(catalogue: Catalogue, product: str) -> nw.Expr:
 
 
 def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.LazyFrame:
-    """One row a customer: segment, minor, objects, cooling, tolerance, held_<position>."""
+    """One row a customer: segment, minor, objects, cooling, tolerance, held_<position>.
+
+    And, where the study has rules or losses of its own, ``rule_<i>`` (0 or 1) and ``loss_<i>``.
+    """
     names = sources.customers.collect_schema().names()
     tolerance = nw.col("risk_tolerance").fill_null(1) if "risk_tolerance" in names else nw.lit(5)
     frame = sources.customers.select(
@@ -243,6 +285,11 @@ def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.La
         minor=is_minor(sources.customers, sources.as_of).cast(nw.Int64),
     ).join(sources.assignments.select("customer_id", "segment"), on="customer_id", how="inner")
     none, key = nw.lit(0, dtype=nw.Int64), "customer_id"
+    if sources.own_rules is not None:
+        names = sources.own_rules.collect_schema().names()
+        flags = [nw.col(name).cast(nw.Int64) for name in names if name.startswith("rule_")]
+        own = sources.own_rules.with_columns(*flags)
+        frame = frame.join(own, on=key, how="inner")
     if sources.contacts is not None and cool_down > 0:
         recently = day_number("contacted_on") > sources.as_of.toordinal() - cool_down
         recent = made(sources.contacts).filter(recently).select(key).unique()

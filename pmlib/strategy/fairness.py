@@ -17,6 +17,7 @@ import pandas as pd
 
 from pmlib.canon.contacts import made
 from pmlib.canon.customers import ADULT, age_of
+from pmlib.engine import collect, flag
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, needs
 from pmlib.safeguards import count_exclusions, exclusions, offer_rates, suppress
@@ -63,13 +64,14 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     people, held, day = sources.customers, sources.holdings, sources.as_of
     flagged = exclusions(offers, customers=people, on=day, products=products, holdings=held)
     counted = count_exclusions(flagged).set_index("reason")
-    violations = int(counted.loc["any", "excluded"])
+    violations = int(counted.loc["any", "excluded"]) + _against_own_rules(case, offers)
     rates, equal = _rates(case, offers), pd.DataFrame()
     unseen = [rule for rule in CHECKS if rule in case.not_recorded]
+    checks = (*CHECKS, "own_rules") if case.catalogue.rules else CHECKS
     numbers = [Number("plan_violations", violations, "count")]
     facts: dict[str, str | bool] = {"plan_lawful": violations == 0, "offer_rates": "not_known"}
     quotes: dict[str, Any] = {
-        "checked": [Level("plan_check", rule) for rule in CHECKS if rule not in unseen],
+        "checked": [Level("plan_check", rule) for rule in checks if rule not in unseen],
         "unseen": [Level("limit", rule) for rule in unseen],
         "several_segments": len(case.segments) > 1,
         "adult": ADULT,
@@ -99,6 +101,19 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
         left = among / gap if gap > 0 else 0.0
         facts["gap_decision"] = _decision(gap - half, left, equal, between["trait"].code)
     return Finding(rates, tuple(numbers), facts=facts, quotes=quotes, tables={"equal-rates": equal})
+
+
+def _against_own_rules(case: Case, offers: nw.LazyFrame) -> int:
+    """Offers to customers who are not known to meet the study's own rules for the product."""
+    if case.sources.own_rules is None or not case.catalogue.rules:
+        return 0
+    told = offers.join(case.sources.own_rules, on="customer_id", how="left")
+    against = [
+        flag((nw.col("product_id") == product) & ~nw.all_horizontal(*columns, ignore_nulls=True))
+        for product, columns in case.catalogue.rules.items()
+    ]
+    counted = told.select(n=nw.sum_horizontal(*against).sum())
+    return int(collect(counted, sort_by=[])["n"].fillna(0).iloc[0])
 
 
 def price_of_equality(case: Case, design: Design, rates: pd.DataFrame) -> pd.DataFrame:

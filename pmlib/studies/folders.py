@@ -16,6 +16,8 @@ from pmlib.studies.spec import (
     AttributeSpec,
     ChannelSpec,
     Csv,
+    EligibilityRule,
+    ExpectedLoss,
     Member,
     Note,
     Reading,
@@ -96,6 +98,7 @@ def _fault(fault: dict[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
         inner: list[type[Strict]] = [
             Source, Server, Member, Csv, Reading, AttributeSpec, ChannelSpec, Note,
+            EligibilityRule, ExpectedLoss,
         ]  # fmt: skip
         models = [StudySpec] if len(fault["loc"]) == 1 else inner
         known = {name for model in models for name in model.model_fields}

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import narwhals as nw
+import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.canon.known import known_by
@@ -27,7 +28,7 @@ from pmlib.studies.fetch import RawFile
 from pmlib.studies.forms import quoted
 from pmlib.studies.reading import Account
 from pmlib.studies.sources import register, register_absent, telling
-from pmlib.studies.spec import StudySpec
+from pmlib.studies.spec import AttributeSpec, StudySpec
 
 
 def ingest(spec: StudySpec, folder: Path, files: Sequence[RawFile], work: Path) -> dict[str, Any]:
@@ -72,8 +73,8 @@ def validate(spec: StudySpec, paths: dict[str, Path]) -> dict[str, int]:
         rows = check(
             {name: engine.scan(path) for name, path in paths.items()},
             as_of=spec.as_of,
-            attributes=spec.attributes,
-            outcomes=spec.outcomes,
+            attributes=present(spec.attributes, paths["customers"]),
+            outcomes=present(spec.outcomes, paths.get("contacts")),
         )
         known: set[str] = set()
         if spec.structural_pairs and "products" in paths:
@@ -81,6 +82,12 @@ def validate(spec: StudySpec, paths: dict[str, Path]) -> dict[str, int]:
             known = set(collect(ids, sort_by=())["product_id"].astype(str))
         _check_pairs(spec, known)
     return rows
+
+
+def present(declared: Mapping[str, AttributeSpec], table: Path | None) -> list[str]:
+    """Names of declared columns, without the optional ones that the written table lacks."""
+    names = set(pq.read_schema(table).names) if table else set()
+    return [name for name, column in declared.items() if name in names or not column.optional]
 
 
 def keep_known(paths: Mapping[str, Path], day: dt.date) -> dict[str, int]:

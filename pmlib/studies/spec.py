@@ -253,10 +253,15 @@ class AttributeSpec(Strict):
     column checks fairness only."""
     known_before_contact: bool = True
     """False for what is known only after the outcome: to predict with it would be leakage."""
+<<<<<<< HEAD
     rfm: Literal["recency", "frequency", "monetary"] | None = None
     """What it measures of past purchases, where it does: made segments are held against these."""
     levels: Annotated[list[Word], Field(min_length=1)] | None = None
     """Of a text whose values have an order: the values in it, as tables and figures show them."""
+=======
+    optional: bool = False
+    """Where the table lacks the column, the study goes without it, and without what rests on it."""
+>>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
 
 
 class ChannelSpec(Strict):
@@ -270,6 +275,7 @@ class ChannelSpec(Strict):
     """Contacts that a campaign can make by it; without one, any number."""
 
 
+<<<<<<< HEAD
 class MarketingSpec(Strict):
     """What no program knows of a campaign and its briefs ask for; blank where it is not said."""
 
@@ -283,6 +289,42 @@ class MarketingSpec(Strict):
     """By product_id, the price or the terms that are offered."""
     benefit: dict[str, Text] = {}
     """By product_id, what it does for customers, in their words."""
+=======
+class EligibilityRule(Strict):
+    """A rule of the bank's own: who is not known to meet it is not offered the product."""
+
+    name: Name
+    """A short name."""
+    label: Text
+    """What it asks of a customer, as the report writes it."""
+    rule: Text
+    """An SQL expression that is true or false, over the columns of customers: those of the
+    contract, the declared attributes, and `age` where birthdays are known. Such as
+    monthly_income >= 1000 AND age <= 70."""
+    products: list[Word] = []
+    """The products it is for, by product_id."""
+    families: list[Word] = []
+    """The families of products it is for; neither: every product."""
+
+
+class ExpectedLoss(Strict):
+    """What a sale is expected to lose by default, which is subtracted from its margin."""
+
+    products: Annotated[list[Word], Field(min_length=1)]
+    """By product_id."""
+    loss: str = ""
+    """An SQL expression over the columns of customers, such as a column's name: currency a sale."""
+    by: str = ""
+    """In place of `loss`, the column that holds a customer's risk class."""
+    rates: dict[Word, Annotated[float, Field(ge=0)]] = {}
+    """Currency a sale, by risk class; a class without one counts as the worst."""
+
+    @model_validator(mode="after")
+    def _told_once(self) -> ExpectedLoss:
+        if bool(self.loss) == bool(self.by) or bool(self.by) != bool(self.rates):
+            raise ValueError("an expected loss has either 'loss', or 'by' and 'rates'")
+        return self
+>>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
 
 
 class Note(Strict):
@@ -339,6 +381,10 @@ class StudySpec(Strict):
     """Whether chance decided who was contacted; None where `propensity` tells."""
     shares: dict[Word, Share] = {}
     """Of a randomised assignment, the probability of each arm."""
+    eligibility: list[EligibilityRule] = []
+    """Who may be offered what by the bank's own rules, beyond age, objection and suitability."""
+    expected_loss: list[ExpectedLoss] = []
+    """What a sale is expected to lose; a product without one is expected to lose nothing."""
     notes: list[Note] = []
     """What readers must know of the data."""
     parameters: dict[str, Any] = {}
@@ -363,6 +409,11 @@ class StudySpec(Strict):
         channels = [channel.name for channel in self.channels]
         if len(set(channels)) < len(channels):
             raise ValueError("two 'channels' have one name")
+        rules = [rule.name for rule in self.eligibility]
+        lost = [product for loss in self.expected_loss for product in loss.products]
+        for key, listed in (("eligibility", rules), ("expected_loss", lost)):
+            if len(set(listed)) < len(listed):
+                raise ValueError(f"'{key}' names something twice")
         return self
 
     @model_validator(mode="after")

@@ -22,13 +22,14 @@ from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import Parameters
 from pmlib.raw import fixed_width, inner, packed, signatures, statistical, workbooks
-from pmlib.studies import arms, asks, forms, queries, reading, servers, sources, words
+from pmlib.studies import arms, asks, eligibility, forms, queries, reading, servers, sources, words
 from pmlib.studies import ingest as ingestion
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.folders import folder_of, load_spec
-from pmlib.studies.spec import SPEC_FILE, StudySpec
+from pmlib.studies.spec import SPEC_FILE, AttributeSpec, StudySpec
 
 _MANIFEST = "study.json"
+_ELIGIBILITY = "eligibility.parquet"
 _AS_DECLARED = ("title", "licence", "citation", "simulated", "currency", "value_is")
 
 KEPT = 8
@@ -100,9 +101,14 @@ class Study:
         What the value of a contact is: ``margin``, or ``sales`` where margins are not known.
     control : tuple of str
         What the study itself calls the arms that the table of contacts calls ``control``.
+<<<<<<< HEAD
     marketing : mapping
         What study.yaml says of its campaign: ``owner, staff, tone``, and ``price`` and ``benefit``
         by product; empty where it says nothing.
+=======
+    eligibility : pmlib.studies.eligibility.Eligibility or None
+        The bank's own rules of who may be offered what, and expected losses.
+>>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
     """
 
     name: str
@@ -127,7 +133,11 @@ class Study:
     overrides: Mapping[str, Any]
     value_is: str = "margin"
     control: tuple[str, ...] = ()
+<<<<<<< HEAD
     marketing: Mapping[str, Any] = field(default_factory=dict)
+=======
+    eligibility: eligibility.Eligibility | None = None
+>>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""
@@ -227,7 +237,8 @@ def _make(
     rows = ingestion.validate(spec, _tables(work))
     if (day := _earlier_day(spec, params)) is not None:
         rows = ingestion.keep_known(_tables(work), day)
-    write_json({**said, "rows": rows}, work / _MANIFEST)
+    own = eligibility.evaluate(spec, _tables(work), day or spec.as_of, work / _ELIGIBILITY)
+    write_json({**said, "rows": rows, "eligibility": own}, work / _MANIFEST)
 
 
 def _earlier_day(spec: StudySpec, params: Parameters) -> dt.date | None:
@@ -263,7 +274,7 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
         parts[f"file {number} {file.path.name}"] = file.sha256
     modules = (
         ingestion, queries, sources, inner, packed, signatures, workbooks, statistical,
-        fixed_width, servers, reading, forms, words, arms, schema,
+        fixed_width, servers, reading, forms, words, arms, schema, eligibility,
     )  # fmt: skip
     code = [Path(str(module.__file__)) for module in modules]
     if spec.simulated:
@@ -286,14 +297,15 @@ def _study(
     spec: StudySpec, folder: Path, target: Path, files: list[RawFile], *, as_of: dt.date
 ) -> Study:
     manifest = read_json(target / _MANIFEST)
-    truth = target / "truth"
+    truth, tables = target / "truth", _tables(target)
+    customers, contacts = tables["customers"], tables.get("contacts")
     return Study(
         **{name: getattr(spec, name) for name in _AS_DECLARED},
         as_of=as_of,
         name=folder.name,
         description=" ".join([spec.description.strip(), *manifest["notes"]]),
-        attributes={name: Attribute(**a.model_dump()) for name, a in spec.attributes.items()},
-        outcomes={name: Attribute(**a.model_dump()) for name, a in spec.outcomes.items()},
+        attributes=_declared(spec.attributes, customers),
+        outcomes=_declared(spec.outcomes, contacts),
         structural_pairs=tuple((first, second) for first, second in spec.structural_pairs),
         channels=tuple(Channel(**channel.model_dump()) for channel in spec.channels),
         control=tuple(spec.control or ()),
@@ -309,12 +321,21 @@ def _study(
             for file in files
         ),
         folder=folder,
-        tables=_tables(target),
+        tables=tables,
         rows=manifest["rows"],
         truth=truth if truth.is_dir() else None,
         fingerprint=target.name,
         overrides=dict(spec.parameters),
+        eligibility=eligibility.declared(manifest["eligibility"], target / _ELIGIBILITY),
     )
+
+
+def _declared(columns: dict[str, AttributeSpec], table: Path | None) -> dict[str, Attribute]:
+    """The further columns that a table has, as readers and methods see them."""
+    return {
+        name: Attribute(**columns[name].model_dump(exclude={"optional"}))
+        for name in ingestion.present(columns, table)
+    }
 
 
 # --- the check ----------------------------------------------------------------------------------

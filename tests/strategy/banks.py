@@ -97,7 +97,9 @@ CASTS = {
 }
 
 
-def study_of(folder: Path, frames: dict[str, pd.DataFrame], channels: list = CHANNELS) -> Study:
+def study_of(
+    folder: Path, frames: dict[str, pd.DataFrame], channels: list = CHANNELS, **declares: object
+) -> Study:
     folder.mkdir(exist_ok=True)
     for name, frame in frames.items():
         frame.to_parquet(folder / f"raw_{name}.parquet")
@@ -107,6 +109,7 @@ def study_of(folder: Path, frames: dict[str, pd.DataFrame], channels: list = CHA
         "as_of": AS_OF, "channels": channels,
         "sources": [{"file": f"raw_{name}.parquet"} for name in frames],
         "tables": {name: f"{name}.sql" for name in frames},
+        **declares,
     }  # fmt: skip
     (folder / "study.yaml").write_text(yaml.safe_dump(declared), encoding="utf-8")
     return prepare(folder, PARAMETERS)

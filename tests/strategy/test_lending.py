@@ -1,0 +1,162 @@
+"""The bank's own rules and expected losses, in the plan and in what is told of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmlib import strategy
+from pmlib.engine import collect
+from pmlib.strategy.cells import eligibility
+from tests.strategy.banks import PARAMETERS, open_case, study_of, tables, value
+
+RULES = [
+    {"name": "tolerance", "label": "a tolerance of 3", "rule": "risk_tolerance >= 3",
+     "products": ["fund", "loan"]},
+    {"name": "few", "label": "no id that ends in 7", "rule": "customer_id NOT LIKE '%7'",
+     "families": ["loan"]},
+]  # fmt: skip
+LOSSES = [{"products": ["fund"], "loss": "CASE WHEN gender = 'female' THEN 20 ELSE 5 END"}]
+
+
+@pytest.fixture
+def ruled(tmp_path, engine):
+    study = study_of(tmp_path / "ruled", tables(), eligibility=RULES, expected_loss=LOSSES)
+    return open_case(study, engine)
+
+
+@pytest.fixture
+def plain(tmp_path, engine):
+    return open_case(study_of(tmp_path / "plain", tables()), engine)
+
+
+def people(case):
+    """Customers who may be contacted, with what they hold or bought, worked out row by row."""
+    read = {name: pd.read_parquet(path) for name, path in case.study.tables.items()}
+    held = (
+        read["holdings"]
+        .assign(n=1)
+        .pivot_table(index="customer_id", columns="product_id", values="n", aggfunc="max")
+    )
+    sold = (
+        read["contacts"][read["contacts"]["responded"]]
+        .assign(n=1)
+        .pivot_table(index="customer_id", columns="product_id", values="n", aggfunc="max")
+    )
+    table = read["customers"][~read["customers"]["marketing_opt_out"]].set_index("customer_id")
+    for product in ("fund", "loan"):
+        has = pd.Series(0, index=table.index)
+        for source in (held, sold):
+            if product in source:
+                has |= source[product].reindex(table.index).fillna(0).astype(int)
+        table[f"has_{product}"] = has.astype(bool)
+    return table
+
+
+def test_no_offer_goes_against_a_rule(ruled):
+    design = strategy.plan_study(ruled)
+    contacts = strategy.contact_plan(ruled, design)
+    plan = collect(contacts, sort_by=["customer_id"]).set_index("customer_id")
+    assert len(plan)
+    tolerance = pd.read_parquet(ruled.study.tables["customers"]).set_index("customer_id")
+    assert (tolerance.loc[plan.index, "risk_tolerance"] >= 3).all()
+    checked = strategy.check_plan(ruled, design, contacts)
+    assert checked.facts["plan_lawful"]
+    assert "own_rules" in [level.code for level in checked.quotes["checked"]]
+
+
+def test_offers_against_a_rule_are_counted(ruled, plain):
+    design = strategy.plan_study(plain)
+    contacts = strategy.contact_plan(plain, design)
+    plan = collect(contacts, sort_by=["customer_id"])
+    tolerance = pd.read_parquet(ruled.study.tables["customers"]).set_index("customer_id")
+    offers = plan[plan["arm"] == "offer"]
+    wrong = tolerance.loc[offers["customer_id"], "risk_tolerance"].to_numpy() < 3
+    checked = strategy.check_plan(ruled, strategy.plan_study(ruled), contacts)
+    assert value(checked.numbers, "plan_violations") == wrong.sum() > 0
+
+
+def test_customers_left_out_are_counted_by_rule(ruled):
+    told = strategy.responsible_lending(ruled, strategy.plan_study(ruled)).of("own-rules")
+    found = told.set_index(["rule", "product"])
+    free = people(ruled)
+    # The fund is rated 2: it suits a tolerance of 2, and the rule asks for 3.
+    asked = free[~free["has_fund"] & (free["risk_tolerance"] >= 2)]
+    row = found.loc[("a tolerance of 3", "Fund")]
+    assert (row["asked"], row["left_out"]) == (len(asked), (asked["risk_tolerance"] < 3).sum())
+    asked = free[~free["has_loan"]]
+    row = found.loc[("no id that ends in 7", "Loan")]
+    assert row["asked"] == len(asked)
+    assert row["left_out"] == asked.index.str.endswith("7").sum()
+    barred = eligibility(ruled.sources, ruled.catalogue, cool_down=30).set_index("product_id")
+    either = asked.index.str.endswith("7") | (asked["risk_tolerance"] < 3)
+    assert barred.loc["loan", "barred"] == either.sum()
+
+
+def test_counts_too_small_to_show_are_not(tmp_path, engine):
+    rule = {**RULES[1], "rule": "customer_id NOT IN ('c00001', 'c00002')"}
+    study = study_of(tmp_path / "few", tables(), eligibility=[rule])
+    case = open_case(study, engine)
+    told = strategy.responsible_lending(case, strategy.plan_study(case)).of("own-rules")
+    assert told["left_out"].isna().all()
+    assert strategy.eligibility_table(case).table.set_index("product").loc["Loan"].isna().any()
+
+
+def test_margins_are_less_the_mean_loss_of_each_cell(ruled):
+    design = strategy.plan_study(ruled)
+    free = people(ruled)
+    able = free[~free["has_fund"] & (free["risk_tolerance"] >= 3)]
+    holdings = pd.read_parquet(ruled.study.tables["holdings"])
+    card = set(holdings.loc[holdings["product_id"] == "card", "customer_id"])
+    number = able.index.str[1:].astype(int)
+    loss = np.where(able["gender"] == "female", 20.0, 5.0)
+    parts = pd.DataFrame({"segment": number % 2 + 1, "holds": able.index.isin(card), "loss": loss})
+    expected = parts.groupby(["segment", "holds"])["loss"].mean()
+    cells = design.table[design.table["product_id"] == "fund"]
+    for row in cells.itertuples():
+        assert row.margin == pytest.approx(60 - expected[(row.segment, row.holds)])
+    coarse = cells.drop(columns=["margin", "cost"]).assign(segment=0, holds=False)
+    assert ruled.catalogue.priced(coarse)["margin"].iloc[0] == pytest.approx(60 - loss.mean())
+
+
+def test_plans_with_and_without(ruled, plain):
+    design = strategy.plan_study(ruled)
+    found = strategy.responsible_lending(ruled, design)
+    plans = found.of("lending-plans").set_index(found.of("lending-plans")["plan"].map(str))
+    codes = [level.code for level in found.of("lending-plans")["plan"]]
+    assert codes == ["both", "without_rules", "without_either"]
+    assert (plans["gross"] - plans["loss"]).to_numpy() == pytest.approx(plans["profit"].to_numpy())
+    own, free, blind = plans["profit"]
+    assert own == pytest.approx(value(design.numbers, "planned_profit"), rel=0.01)
+    assert own <= free + 1e-6  # rules only ever cost the plan
+    assert blind <= free + 1e-6  # the free plan is the best, after losses
+    assert value(found.numbers, "own_rules_cost") == pytest.approx(free - own)
+    assert value(found.numbers, "planned_loss") == pytest.approx(plans["loss"].iloc[0])
+    # Without rules and losses the plan is that of the study that declares none.
+    unruled = strategy.plan_study(plain)
+    assert plans["planned"].iloc[2] == value(unruled.numbers, "planned_customers")
+
+
+def test_the_rules_are_priced_as_a_limit_only_where_there_are_any(ruled, plain):
+    for case, priced in ((ruled, True), (plain, False)):
+        costs = strategy.limit_costs(case, strategy.plan_study(case))
+        kinds = [getattr(limit, "code", "") for limit in costs.table["limit"]]
+        assert ("own_rules" in kinds) == priced
+
+
+def test_a_study_without_such_data_says_so_where_loans_are_offered(plain, ruled):
+    found = strategy.responsible_lending(plain, strategy.plan_study(plain))
+    assert found.facts == {"lending_rules": "none", "lending_losses": "none"}
+    assert found.quotes["without_rules"] == ["Loan"]
+    assert not found.tables
+    told = strategy.responsible_lending(ruled, strategy.plan_study(ruled))
+    assert told.facts == {"lending_rules": "all", "lending_losses": "none"}
+
+
+def test_where_no_loan_is_offered_nothing_is_missing(tmp_path, engine):
+    frames = tables()
+    frames["products"]["family"] = ["card", "wealth", "other"]
+    case = open_case(study_of(tmp_path / "none", frames), engine, PARAMETERS)
+    found = strategy.responsible_lending(case, strategy.plan_study(case))
+    assert found.facts == {"lending_rules": "no_loans", "lending_losses": "no_loans"}
