@@ -83,8 +83,8 @@ class Parameters(BaseModel):
         ge=100, le=10**9)
     n_months: int = _parameter(24, "months of transactions of the simulated bank", unit="months",
         ge=6, le=120)
-    world: Literal["default", "null", "hard"] = _parameter("default",
-        "world of the simulated bank: planted structure, none, or faint")
+    world: Literal["default", "easy", "null", "hard"] = _parameter("default",
+        "world of the simulated bank: at published levels; structure plain, none, or faint")
     segment_strength: float = _parameter(1.0,
         "how far apart the simulated bank's kinds of customers are", ge=0, le=3)
     rule_strength: float = _parameter(1.0, "how strong the simulated bank's planted rules are",

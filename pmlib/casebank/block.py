@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from pmlib.canon.contacts import CONTROL
-from pmlib.casebank.world import CHANNEL_COST, CHANNELS, KINDS, World, _expit
+from pmlib.casebank.levels import KINDS, RISK_CLASSES
+from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World, _expit
 
 AS_OF = dt.date(2025, 12, 31)
 """The day as of which the simulated bank is looked at."""
 
-PILOT_SHARE = 0.5
 PILOT_CONTROL = 0.3
 OUTCOME_DAYS = 60
 
@@ -59,6 +59,7 @@ class Block:
         self.held = self._take_up()
         self.opened = self._opening_days()
         self.mailings = self._mailings()
+        self.credit = self._credit() if world.levels.expected_loss else None
 
     def _trait(self, name: str) -> np.ndarray:
         mean, spread = self.world.trait(name)
@@ -106,7 +107,7 @@ class Block:
         occupation = (rng.random(self.n)[:, None] > shares.cumsum(axis=1)).sum(axis=1)
         birth = self.last_day - (self.age * 365.25).astype(int)
         hashes = [int(hashlib.md5(i.encode()).hexdigest()[:8], 16) for i in self.ids]  # noqa: S324
-        return pa.table(
+        table = pa.table(
             {
                 "customer_id": pa.array(self.ids, pa.string()),
                 "birth_date": _dates(birth, null=rng.random(self.n) < 0.01),
@@ -120,6 +121,32 @@ class Block:
                 "customer_hash": pa.array(hashes, pa.int64()),
             }
         )
+        for name, column in (self.credit or {}).items():
+            table = table.append_column(name, column)
+        return table
+
+    def _credit(self) -> dict[str, pa.Array]:
+        """What the bank knows of its customers as borrowers, by column.
+
+        The class is the bank's score of income and missed payments; who defaults depends on both,
+        and on what no score sees.
+        """
+        rng = self.rng
+        means = np.log(self.income) - np.log(2_500.0)
+        unseen = rng.standard_normal(self.n)
+        missed = rng.poisson(np.exp(-2.4 - 0.5 * means + 0.9 * unseen)).clip(max=12)
+        score = -4.95 + 0.9 * np.minimum(missed, 4) - 0.7 * means
+        self.risk_class = np.searchsorted([-5.4, -4.9, -4.2, -3.2], score)
+        defaults = rng.random(self.n) < _expit(score + 0.5 * unseen)
+        loans = (self.world.products["family"] == "loan").to_numpy()
+        borrows = self.held[:, loans].any(axis=1)
+        told = rng.random(self.n) < 0.02
+        return {
+            "monthly_income": pa.array(np.round(self.income, -1), pa.float64(), mask=told),
+            "missed_payments": pa.array(missed, pa.int64()),
+            "risk_class": _pick(RISK_CLASSES, self.risk_class),
+            "loan_default": pa.array(defaults, pa.bool_(), mask=~borrows),
+        }
 
     def holdings(self) -> pa.Table:
         """What they hold, and what some gave up."""
@@ -173,11 +200,10 @@ class Block:
         kind = np.where(channel == 2, 1, np.where(kind_draw < 0.62, 0, 2))
         kind[is_salary] = 3
         income = self.income[customer]
-        per_payment = income / (self.activity[customer] + 1.0)
         amount = np.where(
             is_salary,
             income * np.exp(0.08 * rng.standard_normal(total) - 0.0032),
-            -0.8 * per_payment * np.exp(0.7 * rng.standard_normal(total) - 0.245),
+            self._per_payment()[customer] * np.exp(0.7 * rng.standard_normal(total) - 0.245),
         )
         day = starts[month] + (rng.random(total) * lengths[month]).astype(int)
         day = np.maximum(day, self.joined[customer])
@@ -191,6 +217,14 @@ class Block:
                 "channel": _pick(("digital", "branch", "atm", "clearing"), channel[order]),
             }
         )
+
+    def _per_payment(self) -> np.ndarray:
+        """Mean amount of a payment, (n,), below 0."""
+        saving = self.world.levels.saving
+        if saving is None:
+            return -0.8 * (self.income / (self.activity + 1.0))
+        # A month's payments spend what is not saved of a month's income, which comes in 97 %.
+        return -(1 - np.array(saving)[self.kind]) * 0.97 * self.income / self.activity
 
     def _mailings(self) -> list[tuple[str, int, str, str, np.ndarray]]:
         """Past mass campaigns: (name, day, product, channel, who was contacted), (n,) of bool.
@@ -251,7 +285,7 @@ class Block:
         rating = world.products["risk_rating"].fillna(0).to_numpy(int)[offered]
         eligible = ~self.held[:, offered] & (rating[None, :] <= self.risk[:, None])
         choices = eligible.sum(axis=1)
-        chosen = (rng.random(self.n) < PILOT_SHARE) & ~self.opted_out & (choices > 0)
+        chosen = (rng.random(self.n) < world.levels.pilot_share) & ~self.opted_out & (choices > 0)
         # Adding uniform noise below 1 to a 0/1 table makes the largest entry a uniform choice.
         pick = (eligible + rng.random(eligible.shape) * 0.999).argmax(axis=1)
         control = rng.random(self.n) < PILOT_CONTROL
@@ -288,7 +322,10 @@ class Block:
     ) -> pa.Table:
         """Contacts in canonical form; products and channels by index, sales with their margin."""
         margin = self.world.products["annual_margin"].to_numpy()[product]
-        value = np.round(margin * np.exp(0.3 * self.rng.standard_normal(len(who)) - 0.045), 2)
+        value = margin * np.exp(0.3 * self.rng.standard_normal(len(who)) - 0.045)
+        if self.credit:  # the loss of the next year is booked with the sale, as IFRS 9 has it
+            value = value - self.world.loss_table[self.risk_class[who], product]
+        value = np.round(value, 2)
         cost = np.array([CHANNEL_COST[name] for name in CHANNELS])[channel]
         return pa.table(
             {
@@ -308,12 +345,14 @@ class Block:
     def truth(self) -> pa.Table:
         """Each customer's kind and basket."""
         bits = (self.held * (1 << np.arange(self.held.shape[1]))).sum(axis=1)
+        graded = {"risk_class": pa.array(self.risk_class, pa.int64())} if self.credit else {}
         return pa.table(
             {
                 "customer_id": pa.array(self.ids, pa.string()),
                 "customer_no": pa.array(self.number, pa.int64()),
                 "segment": pa.array(self.kind + 1, pa.int64()),
                 "basket": pa.array(bits, pa.int64()),
+                **graded,
             }
         )
 

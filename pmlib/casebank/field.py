@@ -25,11 +25,20 @@ class Population:
     """The customers of one simulated bank, as they are, and the world they were drawn from.
 
     `customers` has customer_id, customer_no, segment (the kind, 1 to 6), basket (what is held on
-    the study's day: bits in catalogue order).
+    the study's day: bits in catalogue order), and risk_class (from 0) where the bank grades any.
     """
 
     world: World
     customers: pd.DataFrame
+
+    def worth(self, customer_ids: Sequence[str] | np.ndarray, products: pd.Series) -> np.ndarray:
+        """Return what a sale of each product to each customer is expected to earn, currency."""
+        margin = self.world.products["annual_margin"].to_numpy()
+        at = pd.Index(self.world.product_ids).get_indexer(products)
+        if "risk_class" not in self.customers:
+            return margin[at]
+        graded = self.customers.set_index("customer_id")["risk_class"].reindex(customer_ids)
+        return margin[at] - self.world.loss_table[graded.to_numpy(), at]
 
     def look_up(self, customer_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return each customer's kind (n,), from 0, and what is held (n, products).
@@ -127,7 +136,8 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     responded = rng.random(len(plan)) < p
     margins = known.world.products.set_index("product_id")["annual_margin"]
     margin = plan["product_id"].map(margins).to_numpy(float)
-    margin = np.round(margin * np.exp(0.3 * rng.standard_normal(len(plan)) - 0.045), 2)
+    loss = margin - known.worth(plan["customer_id"].to_numpy(), plan["product_id"])
+    margin = np.round(margin * np.exp(0.3 * rng.standard_normal(len(plan)) - 0.045) - loss, 2)
     cost = plan["channel"].map(CHANNEL_COST).fillna(0.0).to_numpy(float)
     start = pd.Timestamp(study.as_of) + pd.Timedelta(days=14)
     return pd.DataFrame(

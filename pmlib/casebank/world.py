@@ -3,12 +3,10 @@
 Six kinds of customers differ in income, activity, channels, age and taste; a catalogue of
 products is taken up in order, a product's log-odds rising where a planted rule's antecedents are
 already held; and an offer moves the log-odds of buying by an effect that depends on the kind of
-customer, on what is held and on the channel. A *world* scales these differences: in `null` all
-are zero, in `hard` they are weak, unequal and heavy-tailed.
-
-Age, loans and the pace of bookings follow public data of two banks (the data card in
-``data/casebank`` sets them side by side); the other figures follow no source and are chosen so that
-every method meets a fair but solvable task.
+customer, on what is held and on the channel. `pmlib.casebank.levels` has the figures. A *world*
+scales these differences: in `default` and `easy` they are whole, in `null` zero, in `hard` weak,
+unequal and heavy-tailed. The levels of `default` are published ones; those of the other worlds are
+chosen so that every method meets a fair but solvable task.
 """
 
 from __future__ import annotations
@@ -19,41 +17,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-# id, name, family, risk rating, annual margin, then P(held) by kind of customer before rules.
-_CATALOGUE = (  # one line a product
-    ("savings", "Savings account", "deposit", 1, 18, (0.45, 0.50, 0.55, 0.40, 0.70, 0.65)),
-    ("term_deposit", "Term deposit", "deposit", 1, 35, (0.02, 0.06, 0.05, 0.05, 0.40, 0.45)),
-    ("debit_card", "Debit card", "card", None, 6, (0.90, 0.85, 0.90, 0.80, 0.80, 0.60)),
-    ("credit_card", "Credit card", "card", None, 45, (0.20, 0.25, 0.50, 0.55, 0.60, 0.10)),
-    ("gold_card", "Gold card", "card", None, 90, (0.01, 0.02, 0.06, 0.15, 0.40, 0.03)),
-    ("overdraft", "Overdraft line", "loan", None, 30, (0.25, 0.20, 0.25, 0.45, 0.08, 0.05)),
-    ("personal_loan", "Personal loan", "loan", None, 120, (0.08, 0.15, 0.22, 0.20, 0.05, 0.05)),
-    ("mortgage", "Mortgage", "loan", None, 400, (0.01, 0.08, 0.45, 0.20, 0.20, 0.02)),
-    ("mobile_banking", "Mobile banking", "payment", None, 4, (0.92, 0.55, 0.75, 0.80, 0.55, 0.12)),
-    ("terminal", "Card terminal", "payment", None, 150, (0.01, 0.01, 0.02, 0.50, 0.03, 0.01)),
-    ("home_insurance", "Home insurance", "insurance", None, 40, (.03, .15, .30, .18, .35, .25)),
-    ("travel_insurance", "Travel insurance", "insurance", None, 22, (.10, .10, .18, .18, .28, .08)),
-    ("life_insurance", "Life insurance", "insurance", 2, 60, (0.02, 0.10, 0.20, 0.18, 0.20, 0.05)),
-    ("mutual_fund", "Mutual fund", "wealth", 3, 110, (0.04, 0.05, 0.09, 0.11, 0.38, 0.11)),
-    ("securities", "Securities account", "wealth", 4, 140, (0.03, 0.02, 0.04, 0.08, 0.28, 0.04)),
-    ("pension_plan", "Pension plan", "wealth", 2, 70, (0.03, 0.12, 0.20, 0.20, 0.20, 0.02)),
-)  # fmt: skip
+from pmlib.casebank.levels import EASY, KINDS, PUBLISHED, RISK_CLASSES, Levels
 
-KINDS = ("starters", "everyday payers", "families", "self-employed", "affluent savers", "retired")
 _SHARES = {
     "default": (0.18, 0.26, 0.20, 0.10, 0.10, 0.16),
     "hard": (0.42, 0.26, 0.15, 0.09, 0.05, 0.03),
-}
-
-# What marks each kind of customer: mean by kind, spread within a kind (on the scale given).
-_TRAITS = {
-    "log_income": ((6.7, 7.9, 8.7, 8.9, 9.6, 7.0), 0.20),  # natural log of money a month
-    "log_activity": ((1.0, 0.0, 1.3, 2.1, 0.0, -0.6), 0.16),  # log of payments a month
-    "logit_digital": ((3.0, 0.5, 1.7, -0.4, -0.9, -2.0), 0.25),  # share of payments by app or web
-    "logit_cash": ((-1.6, -1.3, -1.5, 0.9, -1.9, 0.2), 0.30),  # of the others: share in cash
-    "age": ((24.0, 41.0, 39.0, 45.0, 56.0, 71.0), 5.0),
-    "tenure": ((4.0, 9.0, 12.0, 6.5, 17.0, 20.0), 1.8),  # years with the bank
-    "risk_tolerance": ((3.2, 2.6, 2.7, 3.4, 3.6, 1.7), 1.0),
 }
 
 
@@ -80,28 +48,11 @@ RULES = (
     Rule(("overdraft",), "terminal", 1.5, kinds=(3,)),
 )
 
-# Products that campaigns offer: log-odds of buying uninvited, and what an offer adds by kind.
-_OFFERS = {
-    "credit_card": (-4.0, (1.6, 1.2, 0.3, 0.5, -0.3, 0.1)),
-    "personal_loan": (-4.4, (0.6, 1.2, 0.7, 1.3, -0.4, 0.0)),
-    "home_insurance": (-4.3, (0.1, 0.6, 1.7, 0.3, 0.6, 0.6)),
-    "travel_insurance": (-4.0, (0.9, 0.2, 0.8, 0.4, 1.5, 0.2)),
-    "life_insurance": (-4.6, (0.0, 0.5, 1.6, 0.6, 0.3, -0.3)),
-    "mutual_fund": (-4.4, (0.4, 0.2, 0.5, 0.7, 0.2, 1.5)),
-    "securities": (-4.6, (1.3, 0.0, 0.2, 0.6, 0.3, -0.2)),
-    "pension_plan": (-4.4, (0.2, 1.1, 0.8, 1.5, 0.5, -0.5)),
-}
 # Kinds that buy without being asked, by product: a response model loves them, an offer adds little.
 _SURE = {"mutual_fund": (4, 1.6), "securities": (4, 1.4), "home_insurance": (4, 0.8)}
-_HELD_EFFECT = 1.2  # what a held antecedent of a planted rule adds to an offer's effect
 
 CHANNELS = ("email", "letter", "phone")
 CHANNEL_COST = {"email": 0.25, "letter": 1.5, "phone": 6.0}
-_CHANNEL_EFFECT = {
-    "email": (0.3, 0.1, 0.2, 0.2, -0.1, -0.9),
-    "letter": (-0.3, 0.2, 0.1, -0.1, 0.3, 0.5),
-    "phone": (-0.2, 0.5, 0.5, 0.6, 0.6, 0.5),
-}
 _OFFER_BASE = 0.35  # every offer moves the log-odds by this, where effects are not null
 
 
@@ -120,7 +71,12 @@ class World:
     effect_strength: float = 1.0
 
     def _scale(self, strength: float, hard: float) -> float:
-        return strength * {"default": 1.0, "null": 0.0, "hard": hard}[self.name]
+        return strength * {"default": 1.0, "easy": 1.0, "null": 0.0, "hard": hard}[self.name]
+
+    @property
+    def levels(self) -> Levels:
+        """Penetrations, money, response and credit: as published, or where structure is plain."""
+        return PUBLISHED if self.name == "default" else EASY
 
     @property
     def heavy_tails(self) -> bool:
@@ -136,18 +92,24 @@ class World:
     def products(self) -> pd.DataFrame:
         """The catalogue, one row a product, columns as the canonical table ``products``."""
         columns = ["product_id", "name", "family", "risk_rating", "annual_margin"]
-        frame = pd.DataFrame([row[:5] for row in _CATALOGUE], columns=columns)
+        frame = pd.DataFrame([row[:5] for row in self.levels.catalogue], columns=columns)
         return frame.astype({"risk_rating": "Int64", "annual_margin": float})
 
     @cached_property
     def product_ids(self) -> tuple[str, ...]:
         """Products in the order in which they are taken up."""
-        return tuple(row[0] for row in _CATALOGUE)
+        return tuple(row[0] for row in self.levels.catalogue)
+
+    @cached_property
+    def loss_table(self) -> np.ndarray:
+        """Loss expected of a sale, currency, (risk classes, products); 0 where none is recorded."""
+        losses, nothing = self.levels.expected_loss or {}, (0.0,) * len(RISK_CLASSES)
+        return np.array([losses.get(product, nothing) for product in self.product_ids]).T
 
     @property
     def offered(self) -> tuple[str, ...]:
         """Products that campaigns offer."""
-        return tuple(_OFFERS)
+        return tuple(self.levels.offers)
 
     @cached_property
     def shares(self) -> np.ndarray:
@@ -156,7 +118,7 @@ class World:
 
     def trait(self, name: str) -> tuple[np.ndarray, float]:
         """Return the mean of a trait by kind, (6,), and its spread within a kind."""
-        means, spread = _TRAITS[name]
+        means, spread = self.levels.traits[name]
         centre = float(np.dot(means, self.shares))
         factor = self._scale(self.segment_strength, hard=0.6)
         # Without differences between kinds the spread is the whole population's: a null world
@@ -168,7 +130,7 @@ class World:
     @cached_property
     def base_logits(self) -> np.ndarray:
         """Log-odds of holding each product before rules, (kinds, products)."""
-        logits = _logit(np.array([row[5] for row in _CATALOGUE]).T)
+        logits = _logit(np.array([row[5] for row in self.levels.catalogue]).T)
         centre = self.shares @ logits
         return centre + self._scale(self.segment_strength, hard=0.8) * (logits - centre)
 
@@ -200,17 +162,18 @@ class World:
         For the product offered, one of `offered`, by a channel, one of `CHANNELS`, or None for
         customers who are not contacted; `held` is (n, products) of bool, `kind` (n,) from 0 to 5.
         """
-        base, effects = _OFFERS[product_id]
+        base, effects = self.levels.offers[product_id]
         segment = self._scale(self.segment_strength, hard=0.8)
         sure_kind, sure = _SURE.get(product_id, (0, 0.0))
         logit = base + segment * sure * (kind == sure_kind)
         if channel is not None:
-            effect = (_OFFER_BASE + np.array(effects) + np.array(_CHANNEL_EFFECT[channel]))[kind]
+            by_channel = np.array(self.levels.channel_effect[channel])
+            effect = (_OFFER_BASE + np.array(effects) + by_channel)[kind]
             in_force = np.zeros(len(kind), dtype=bool)
             for rule in self.rules:
                 if rule.consequent == product_id:
                     in_force |= self.antecedents_held(rule, held, kind)
-            effect = effect + _HELD_EFFECT * in_force
+            effect = effect + self.levels.held_effect * in_force
             logit = logit + self._scale(self.effect_strength, hard=0.5) * effect
         return _expit(logit)
 

@@ -136,22 +136,13 @@ def limit_costs(case: Case, design: Design) -> Finding:
             costs = solve(limit.lifted).profit - design.plan.profit
         else:
             costs = relax(limit.lifted).bound - best.bound
-<<<<<<< HEAD
         prices = [float("nan")] * 3
         if limit.steps:
             dual = best.prices[limit.index] / (1 if limit.index == "budget" else case.made)
             prices = [*(_step(best, step) for step in limit.steps), dual]
         rows.append((limit.name, limit.value, costs, *prices))
-    for rule in RULES_OF_CONTACT:
-=======
-        price = resolved = float("nan")
-        if limit.wider is not None:
-            price = best.prices[limit.index] / (1 if limit.index == "budget" else case.made)
-            resolved = relax(limit.wider).bound - best.bound
-        rows.append((limit.name, limit.value, costs, price, resolved))
     rules = [rule for rule in RULES_OF_CONTACT if rule != "own_rules" or case.catalogue.rules]
     for rule in rules:
->>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
         told, costs = _rule_cost(case, programme, rule, best.bound)
         rows.append((Level("limit", rule), told, costs, *[float("nan")] * 3))
     steps = ["price", "fewer", "dual"]
@@ -175,13 +166,8 @@ def limit_costs(case: Case, design: Design) -> Finding:
             "dearest_limit": dearest,
             "limit_to_question": measured and lawful and dearest != "none",
         },
-<<<<<<< HEAD
-        quotes={"protecting": [Level("limit", rule) for rule in RULES_OF_CONTACT]},
-        tables={"prices": table.dropna(subset=["price"])[["limit", "value", *steps]]},
-=======
         quotes={"protecting": [Level("limit", rule) for rule in rules]},
-        tables={"prices": table.dropna(subset=["price"])[["limit", "value", "price", "resolved"]]},
->>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
+        tables={"prices": table.dropna(subset=["price"])[["limit", "value", *steps]]},
     )
 
 

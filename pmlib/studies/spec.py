@@ -253,15 +253,12 @@ class AttributeSpec(Strict):
     column checks fairness only."""
     known_before_contact: bool = True
     """False for what is known only after the outcome: to predict with it would be leakage."""
-<<<<<<< HEAD
     rfm: Literal["recency", "frequency", "monetary"] | None = None
     """What it measures of past purchases, where it does: made segments are held against these."""
     levels: Annotated[list[Word], Field(min_length=1)] | None = None
     """Of a text whose values have an order: the values in it, as tables and figures show them."""
-=======
     optional: bool = False
     """Where the table lacks the column, the study goes without it, and without what rests on it."""
->>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
 
 
 class ChannelSpec(Strict):
@@ -275,7 +272,6 @@ class ChannelSpec(Strict):
     """Contacts that a campaign can make by it; without one, any number."""
 
 
-<<<<<<< HEAD
 class MarketingSpec(Strict):
     """What no program knows of a campaign and its briefs ask for; blank where it is not said."""
 
@@ -289,7 +285,8 @@ class MarketingSpec(Strict):
     """By product_id, the price or the terms that are offered."""
     benefit: dict[str, Text] = {}
     """By product_id, what it does for customers, in their words."""
-=======
+
+
 class EligibilityRule(Strict):
     """A rule of the bank's own: who is not known to meet it is not offered the product."""
 
@@ -324,7 +321,6 @@ class ExpectedLoss(Strict):
         if bool(self.loss) == bool(self.by) or bool(self.by) != bool(self.rates):
             raise ValueError("an expected loss has either 'loss', or 'by' and 'rates'")
         return self
->>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
 
 
 class Note(Strict):

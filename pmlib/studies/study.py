@@ -101,14 +101,11 @@ class Study:
         What the value of a contact is: ``margin``, or ``sales`` where margins are not known.
     control : tuple of str
         What the study itself calls the arms that the table of contacts calls ``control``.
-<<<<<<< HEAD
     marketing : mapping
         What study.yaml says of its campaign: ``owner, staff, tone``, and ``price`` and ``benefit``
         by product; empty where it says nothing.
-=======
     eligibility : pmlib.studies.eligibility.Eligibility or None
         The bank's own rules of who may be offered what, and expected losses.
->>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
     """
 
     name: str
@@ -133,11 +130,8 @@ class Study:
     overrides: Mapping[str, Any]
     value_is: str = "margin"
     control: tuple[str, ...] = ()
-<<<<<<< HEAD
     marketing: Mapping[str, Any] = field(default_factory=dict)
-=======
     eligibility: eligibility.Eligibility | None = None
->>>>>>> ffe0b7f (Let a study say who may be offered what, and what a sale is expected to lose)
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""

@@ -32,13 +32,12 @@ def potential_outcomes(study: Study, contacts: pd.DataFrame) -> pd.DataFrame:
     for (product, channel), at in contacts.groupby(["product_id", "channel"]).indices.items():
         p0[at] = known.world.response_probability(product, None, held[at], kind[at])
         p1[at] = known.world.response_probability(product, channel, held[at], kind[at])
-    margins = known.world.products.set_index("product_id")["annual_margin"]
     costs = {channel.name: channel.cost for channel in study.channels}
     return pd.DataFrame(
         {
             "p0": p0,
             "p1": p1,
-            "margin": contacts["product_id"].map(margins).to_numpy(float),
+            "margin": known.worth(contacts["customer_id"].to_numpy(), contacts["product_id"]),
             "cost": contacts["channel"].map(costs).to_numpy(float),
         },
         index=contacts.index,

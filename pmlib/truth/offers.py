@@ -46,9 +46,8 @@ def compare_with_oracle(case: Case, design: Design, comparison: Comparison) -> F
 
 @needs()
 def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
-    margin = case.catalogue.products["margin"].to_numpy()[:, None]
     cost = case.catalogue.channels["cost"].to_numpy()
-    value = (true_effects(case) * margin - cost) * case.made
+    value = (true_effects(case, in_currency=True) - cost) * case.made
     best = solve(Programme(case.groups, value, *case.costs_and_limits()))
     oracle = float((spread(best, case.groups) * value).sum())
     rows = [
@@ -118,8 +117,11 @@ def intervals_held(case: Case, design: Design) -> dict[str, float]:
     return held
 
 
-def true_effects(case: Case) -> np.ndarray:
-    """True mean effect of an offer in every cell, (L, 2, P, C); 0 in cells without customers."""
+def true_effects(case: Case, *, in_currency: bool = False) -> np.ndarray:
+    """True mean effect of an offer in every cell, (L, 2, P, C); 0 in cells without customers.
+
+    In sales a contact, or in what they earn, less the loss expected of each customer.
+    """
     menu, groups = case.catalogue, case.groups
     share = min(1.0, MAX_CUSTOMERS / groups.n_customers)
     drawn = uniform("customer_hash", seed=case.params.seed + _STREAM) < share
@@ -130,6 +132,11 @@ def true_effects(case: Case) -> np.ndarray:
     known = casebank.population(case.study)
     kind, held = known.look_up(table["customer_id"].to_numpy())
     base, offered = response_chances(known.world, menu, held, kind)
+    if in_currency:
+        ids = table["customer_id"].to_numpy()
+        each = [known.worth(ids, pd.Series([p] * len(ids))) for p in menu.product_ids]
+        worth = np.array(each).T
+        base, offered = base * worth, offered * worth[..., None]
     return mean_effects(base, offered, level, state, n_levels=len(groups.segments))
 
 

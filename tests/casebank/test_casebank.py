@@ -15,6 +15,7 @@ from pmlib.casebank.world import World
 from pmlib.errors import StudyError
 from pmlib.files import read_json
 from pmlib.params import Parameters
+from pmlib.studies import load_spec
 
 
 def make(folder, **settings):
@@ -47,6 +48,48 @@ def test_levels_follow_the_public_data_that_the_data_card_names(bank):
     months = bank.transactions["booked_on"].astype(str).str[:7].nunique()
     pace = len(bank.transactions) / len(bank.customers) / months
     assert pace == pytest.approx(4.5, abs=1.5)
+
+
+def test_the_easy_bank_is_the_default_bank_of_before(tmp_path):
+    """Counts and sums of the default bank before its levels followed published ones."""
+    bank = make(tmp_path, world="easy", n_customers=2_000)
+    assert (len(bank.customers), bank.customers["risk_tolerance"].sum()) == (2_000, 5_618)
+    sums = bank.contacts[["responded", "value", "cost"]].sum()
+    assert (len(bank.contacts), sums["responded"]) == (2_620, 60)
+    assert sums[["value", "cost"]].tolist() == pytest.approx([3_990.10, 5_991.50])
+    days = pd.to_datetime(bank.holdings["opened_on"]) - pd.Timestamp("2000-01-01")
+    assert (len(bank.holdings), days.dt.days.sum()) == (8_569, 61_130_270)
+    assert len(bank.transactions) == 42_647
+    assert bank.transactions["amount"].sum() == pytest.approx(22_452_859.34)
+
+
+def test_who_defaults_depends_on_income_and_missed_payments(bank):
+    lent = bank.customers.dropna(subset=["loan_default"])
+    rate = lent["loan_default"].astype(bool).groupby(lent["missed_payments"] >= 2).mean()
+    assert rate[True] > 5 * rate[False]
+    by_class = lent["loan_default"].astype(bool).groupby(lent["risk_class"]).mean()
+    assert by_class["E"] > by_class["D"] > by_class["C"] > by_class[["A", "B"]].max()
+    loans = bank.products.loc[bank.products["family"] == "loan", "product_id"]
+    held = open_baskets(bank)[loans].any(axis=1)
+    assert set(lent["customer_id"]) == set(held.index[held])
+
+
+def test_a_sale_is_worth_its_margin_less_the_loss_of_the_class(bank):
+    known = population(bank)
+    loans = pd.Series(["personal_loan"] * len(bank.customers))
+    worth = known.worth(bank.customers["customer_id"].to_numpy(), loans)
+    rates = dict(zip("ABCDE", (10.0, 17.0, 30.0, 90.0, 410.0), strict=True))
+    expected = 190 - bank.customers["risk_class"].map(rates)
+    assert worth == pytest.approx(expected.to_numpy())
+
+
+def test_the_study_declares_the_losses_that_the_bank_books():
+    declared = {
+        product: tuple(loss.rates.values())
+        for loss in load_spec("casebank").expected_loss
+        for product in loss.products
+    }
+    assert declared == World("default", 0).levels.expected_loss
 
 
 def test_basket_distribution_of_each_segment_sums_to_one():
