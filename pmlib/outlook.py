@@ -34,6 +34,7 @@ from pmlib.segmentation.features import FeatureTable
 from pmlib.segmentation.fit import untried, untried_words
 from pmlib.segmentation.rfm import scorable
 from pmlib.strategy.policies import uncompared
+from pmlib.strategy.trial import untried as untried_policies
 from pmlib.studies import Study
 from pmlib.texts import Language
 
@@ -213,6 +214,24 @@ def _compared(glance: Glance) -> Reason:
     return case.absent if isinstance(case, Finding) else uncompared(case)
 
 
+def _tried(glance: Glance) -> Reason:
+    case = glance.case
+    if isinstance(case, Finding):
+        return case.absent
+    reason = untried_policies(case)
+    # Segments and rules, which make rivals of the plan, are not known yet.
+    depends = reason is not None and reason.block == "absent.trial_no_rival"
+    return Phrase("found.plan") if depends or not reason else reason
+
+
+def _judged(glance: Glance) -> Reason:
+    if is_of_the_plan(glance.study, glance.params):
+        known = _tried(glance)
+        if known is None or known.block.startswith("found."):
+            return known
+    return Phrase("absent.no_trial")
+
+
 def _true_offers(glance: Glance) -> Reason:
     real = Phrase("absent.real") if glance.study.truth is None else None
     return _case(glance) or real or _compared(glance)
@@ -342,6 +361,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Ask, ...]]] = {
         "limits": (_planned,),
         "budget": (_planned,),
         "policies": (_compared,),
+        "policy-trial": (_tried,),
         "survival": (_planned,),
         "control": (_planned,),
         "sheets": (_case,),
@@ -357,6 +377,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Ask, ...]]] = {
         "intention-to-treat": (_read,),
         "effect-by-segment": (_read,),
         "promise": (_promised,),
+        "policy-trial": (_judged,),
         "uplift-ranking": (_ranked,),
         "policy-values": (_ranked,),
         "cuped": (_adjusted,),

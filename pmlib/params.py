@@ -158,6 +158,10 @@ class Parameters(BaseModel):
         unit="contacts", ge=1, le=100)
     control_share: float = _parameter(0.1, "planned customers left uncontacted as control",
         chapters=[STRATEGY], unit="share of customers", ge=0, le=0.9)
+    policy_trial: bool = _parameter(default=True, chapters=[STRATEGY],
+        description="let lots decide whose offer is made where policies would differ")
+    trial_mass: bool = _parameter(default=False, chapters=[STRATEGY],
+        description="give the one mass offer a lot in it too")
     min_contacts: int = _parameter(20, "fewest customers worth an offer in a cell",
         chapters=[STRATEGY], unit="customers", ge=0)
     cool_down: int = _parameter(30, "rest after a contact before the next", chapters=[STRATEGY],

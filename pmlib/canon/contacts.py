@@ -10,6 +10,9 @@ from pmlib.engine import collect, day_number
 CONTROL = "control"
 """Arm of the customers whom a campaign left uncontacted on purpose; any other arm was contacted."""
 
+WATCHED = "watch"
+"""Arm of rows of a plan that ask for sales only: of a product that another policy would offer."""
+
 OFFERED = "offer"
 """Arm of a plan's customers who are to be contacted; past offers have names of their own."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pmlib.canon.contacts import CONTROL
+from pmlib.canon.contacts import CONTROL, WATCHED
 from pmlib.casebank.block import AS_OF
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
 from pmlib.errors import StudyError
@@ -98,8 +98,8 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     study : pmlib.studies.Study
         A simulated study.
     plan : pandas.DataFrame
-        customer_id, product_id, channel, arm (``control`` = not contacted), propensity. A
-        customer may be in the plan for several products.
+        customer_id, product_id, channel, arm (``control`` and ``watch`` = not contacted for this
+        product), propensity. A customer may be in the plan for several products.
     seed : int
         Each seed is another run of the same campaign.
 
@@ -116,7 +116,7 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """
     known = population(study)
     kind, held = known.look_up(plan["customer_id"].to_numpy())
-    treated = (plan["arm"] != CONTROL).to_numpy()
+    treated = ~plan["arm"].isin([CONTROL, WATCHED]).to_numpy()
     for column, valid in (("product_id", known.world.offered), ("channel", CHANNELS)):
         rows = plan.loc[treated | (column == "product_id"), column]
         if not rows.isin(valid).all():

@@ -20,6 +20,8 @@ from pmlib.errors import StudyError
 from pmlib.evaluation.checks import unreadable
 from pmlib.evaluation.results import read_results
 from pmlib.evaluation.targeting import unjudged
+from pmlib.evaluation.trial import Drawn
+from pmlib.files import read_frame
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.schema import CONTRACTS
 
@@ -63,6 +65,9 @@ class Campaign(Finding):
         Cells of the plan that the campaign carried out, with ``expected_profit``.
     promise : DataFrame or None
         What that plan promised, see `pmlib.strategy.design.promised`.
+    trial : Drawn or None
+        The policy trial that the campaign was. `contacts` are then those of the plan's own
+        offers: whose lot made such an offer, and their share left alone.
     """
 
     contacts: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -72,6 +77,7 @@ class Campaign(Finding):
     outcomes: Mapping[str, str] = field(default_factory=dict)
     planned: pd.DataFrame | None = None
     promise: pd.DataFrame | None = None
+    trial: Drawn | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -158,15 +164,24 @@ def open_campaign(
     if not params.campaign_results and (unknown := casebank.not_answered(study, planned)):
         why = Phrase("absent.not_answered", {"products": unknown})
         return known.campaign("not_answered", absent=why)
-    contacts, quotes = _carried_out(study, engine, planned, params)
+    contacts = _carried_out(study, engine, planned, params)
+    trial = None
+    if "stratum" in planned:
+        strata = read_frame(load_private("strategy_design", "trial_strata"))
+        trial = Drawn(contacts, strata, cells)
+        contacts = trial.own
+    contacts, quotes = _with_both_arms(contacts)
+    if trial is not None:
+        quotes["own_offers"] = Number("", int((contacts["arm"] == OFFERED).sum()))
+        quotes["own_customers"] = Number("", contacts["customer_id"].nunique())
     source = {"campaign_source": "returned" if params.campaign_results else "field_test"}
     if not randomised(contacts):
-        return known.campaign("uncontrolled", contacts, facts=source, quotes=quotes)
+        return known.campaign("uncontrolled", contacts, facts=source, quotes=quotes, trial=trial)
     latest = _latest_randomised(study, engine)
     return known.campaign(
         "randomised", contacts, facts=source, quotes=quotes,
         training=None if latest is None else known.joined(_earlier(study, engine, latest)),
-        planned=cells, promise=load("strategy_design", "promise"),
+        planned=cells, promise=load("strategy_design", "promise"), trial=trial,
     )  # fmt: skip
 
 
@@ -206,8 +221,8 @@ def recorded_campaign(
 
 def _carried_out(
     study: Study, engine: Engine, planned: pd.DataFrame, params: Parameters
-) -> tuple[pd.DataFrame, dict[str, Number]]:
-    """Contacts of the plan, from the field or from the simulator, and what is told of them."""
+) -> pd.DataFrame:
+    """Contacts of the plan, from the field or the simulator, with what the plan says of each."""
     if params.campaign_results:
         file, costs = Path(params.campaign_results), {c.name: c.cost for c in study.channels}
         arms = _words_for_arms(study, engine)
@@ -216,14 +231,20 @@ def _carried_out(
         contacts = casebank.field_test(study, planned, seed=params.seed)
         # The plan knows the channel a control customer would have been contacted through.
         contacts["channel"] = planned["channel"].to_numpy()
+    further = [c for c in ("cell", "policy", "lot_propensity", "stratum") if c in planned]
+    return contacts.assign(**{name: planned[name].to_numpy() for name in further})
+
+
+def _with_both_arms(contacts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Number]]:
+    """Contacts of cells that have both arms, with the chance of their arm; and what is told."""
     # Arms were drawn cell by cell in exact numbers, so the probability of an arm is its share.
-    size, whole = (planned.groupby(by)["arm"].transform("size") for by in (["cell", "arm"], "cell"))
-    contacts = contacts.assign(
-        cell=planned["cell"].to_numpy(), arm_propensity=(size / whole).to_numpy(float)
+    size, whole = (
+        contacts.groupby(by)["arm"].transform("size") for by in (["cell", "arm"], "cell")
     )
-    told, customers = {}, planned["customer_id"].nunique()
-    if customers < len(planned):
-        told = {"offers": Number("", len(planned)), "customers": Number("", customers)}
+    contacts = contacts.assign(arm_propensity=(size / whole).astype(float))
+    told, customers = {}, contacts["customer_id"].nunique()
+    if customers < len(contacts):
+        told = {"offers": Number("", len(contacts)), "customers": Number("", customers)}
     # Customers of cells too small to hold both arms compare with nobody.
     alone = contacts["arm_propensity"] == 1
     if alone.any() and not alone.all():

@@ -91,6 +91,8 @@ def _measured(
     """Effect on profit a contact, all offers together: ``by, key, measured`` and its ends."""
     pooled = contacts["arm"].where(contacts["arm"] == CONTROL, "offer")
     inside = contacts.assign(arm=pooled)
+    if "lot_propensity" in inside:  # then whose lot it was is chance too, and not alike for all
+        inside["arm_propensity"] = inside["arm_propensity"] * inside["lot_propensity"]
     if column:  # a group without both arms compares with nobody
         both = inside.groupby(column)["arm"].transform("nunique") == 2
         if not both.any():

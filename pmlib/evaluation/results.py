@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pmlib.canon.contacts import CONTROL, OFFERED
+from pmlib.canon.contacts import CONTROL, OFFERED, WATCHED
 from pmlib.errors import StudyError
 from pmlib.studies.arms import plain
 from pmlib.studies.results_file import read_columns
@@ -47,7 +47,8 @@ def read_results(
         before the plan. All faults are told at once, with counts and up to three customers.
     """
     rows = read_columns(file)
-    rows["arm"] = _in_words_of_plan(file, rows["arm"], arms or {})
+    watched = {WATCHED: WATCHED} if (plan["arm"] == WATCHED).any() else {}
+    rows["arm"] = _in_words_of_plan(file, rows["arm"], {**(arms or {}), **watched})
     planned = plan.astype({"customer_id": str, "product_id": object})
     several = int(planned["customer_id"].duplicated().sum())
     has_product = "product_id" in rows
@@ -69,11 +70,11 @@ def read_results(
         "repeated": joined.duplicated(key, keep="first"),
         "other_arm": known & (joined["arm"] != joined["arm_planned"]),
         "early": joined["contacted_on"] <= pd.Timestamp(as_of),
-        "no_day": known & (joined["arm"] != CONTROL) & joined["contacted_on"].isna()
+        "no_day": known & (joined["arm"] == OFFERED) & joined["contacted_on"].isna()
         & joined["responded"].notna(),
         "no_value": joined.get("value", nothing).isna()
         & (joined["responded"] == True),  # noqa: E712 - unknown responses are None
-        "cost": (joined["arm"] == CONTROL) & (joined.get("cost", nothing).fillna(0) != 0),
+        "cost": (joined["arm"] != OFFERED) & (joined.get("cost", nothing).fillna(0) != 0),
     }  # fmt: skip
     if has_product and not several:
         other = joined["product_id"] != joined["product_id_planned"]
@@ -93,7 +94,7 @@ def read_results(
                     "early": "contacted before the plan",
                     "no_day": "in the offer arm without a day of contact",
                     "no_value": "with a response but no value",
-                    "cost": "in control, yet with a contact cost",
+                    "cost": "in control or watched, yet with a contact cost",
                     "other_product": "offered another product than planned",
                 }.items()
                 for rule in [faults.get(fault, ~known & known)] if rule.any()
@@ -102,7 +103,7 @@ def read_results(
             "keep such customers in the arm that was drawn.",
         )  # fmt: skip
     back = planned.merge(rows, on=key, how="left", suffixes=("", "_back"), sort=False)
-    treated = back["arm"] != CONTROL
+    treated = back["arm"] == OFFERED
     cost = back["channel"].map(costs).astype(float)
     if "cost" in rows:
         cost = back["cost_back" if "cost_back" in back else "cost"].fillna(cost)

@@ -60,6 +60,27 @@ def forest(found: Finding, words: Words) -> Figure | None:
     return figure
 
 
+@drawing("fig-trial")
+def trial(found: Finding, words: Words) -> Figure:
+    """What the plan earned more than its rivals: by lots, as expected, on held-out contacts."""
+    table = found.table
+    figure, axes = guides.panel(1.2 + 0.5 * len(table))
+    at = guides.places(table["rival"], table["rival"])
+    if "held_out" in table:
+        ends = ("held_out_low", "held_out_high")
+        marks.estimates(axes, table, "held_out", at + 0.2, colour="muted", width=1.3, marker="s",
+                        ends=ends, label=words("held_out"))  # fmt: skip
+    marks.estimates(axes, table, "estimate", at, colour="main", width=2, size=6,
+                    label=words("field"))  # fmt: skip
+    axes.scatter(table["expected"], at, facecolor="white", edgecolor=COLOURS["accent"], marker="D",
+                 s=26, zorder=4, label=words("expected"))  # fmt: skip
+    marks.reference(axes, x=0)
+    guides.rows(axes, words.levels("rival", table["rival"]), lines=False)
+    guides.values(axes, "x", words("more"), form=guides.THOUSANDS)
+    guides.key(figure, columns=3)
+    return figure
+
+
 @drawing("fig-qini", of="curve")
 def qini(found: Finding, words: Words) -> Figure:
     """Qini curves with pointwise bands: gain from contacting the best ranked."""

@@ -190,6 +190,24 @@ def power(found: Finding, words: Words) -> Figure:
     return figure
 
 
+@drawing("fig-trial-power", of="curve")
+def trial_power(found: Finding, words: Words) -> Figure:
+    """Power of lots between policies by the size of the bank."""
+    curve = found.of("curve")
+    figure, axes = guides.panel(2.8)
+    for rival, own, colour, _ in guides.groups(curve, "rival"):
+        marks.line(axes, own, "customers", "power", colour=colour, ends=("low", "high"),
+                   alpha=0.15, label=words.level("rival", rival))  # fmt: skip
+    marks.reference(axes, y=found.quotes["aim"], colour="muted", style="--")
+    marks.reference(axes, x=found.quotes["bank"], colour="muted", style=":", label=words("this"))
+    axes.set_xscale("log")
+    guides.log_values(axes, "x", form=guides.THOUSANDS)
+    axes.set_xlabel(words("customers"))
+    guides.values(axes, "y", words("power"), form=guides.PER_CENT, low=0, high=1)
+    guides.key(figure, columns=4)
+    return figure
+
+
 @drawing("fig-limits")
 def limit_costs(found: Finding, words: Words) -> Figure:
     """Profit that each limit costs; not drawn where nothing is recorded."""

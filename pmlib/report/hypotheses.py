@@ -54,7 +54,10 @@ def _rules(facts: Mapping[str, Any]) -> str:
 def _combining(facts: Mapping[str, Any]) -> str:
     if facts.get("combining_tested") != "tested":
         return "untested"
-    against = [facts[f"combined_against_{rival}"] for rival in ("segments", "rules")]
+    field = [f"trial_combined_against_{rival}" for rival in ("segments", "rules")]
+    held_out = [key.removeprefix("trial_") for key in field]
+    # Lots in the field judge the plans themselves, held-out contacts plans made on half a pilot.
+    against = [facts[key] for key in (field if {*field} <= {*facts} else held_out)]
     if "less" in against:
         return "less"
     return {2: "more", 1: "partly"}.get(against.count("more"), "open")

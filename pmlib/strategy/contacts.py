@@ -28,7 +28,7 @@ from pmlib.strategy.evidence import CELL, moments
 from pmlib.strategy.plan import Plan
 from pmlib.strategy.programme import OFFER
 
-_ORDER_STREAM, _ARM_STREAM = 4002, 4003
+ORDER_STREAM, ARM_STREAM = 4002, 4003
 
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 
@@ -63,19 +63,10 @@ def draw_contacts(
         ``propensity`` (probability of this product, channel and arm for this customer),
         ``cell``.
     """
-    codes = encode(problem.groups.state)
-    homes = codes.assign(segment=problem.groups.segment, home=plan.origin)
-    homes = homes[homes["home"] >= 0]
     offers = _offers(plan, problem, cells)
-    placed = states.join(engine.from_pandas(homes), on=["segment", *codes.columns], how="inner")
-    placed = placed.with_columns(turn=uniform("customer_hash", seed=seed + _ORDER_STREAM))
+    drawn = draw_customers(states, problem, plan, engine, offers, seed=seed)
     count = nw.col("customer_id").cum_count()
-    placed = placed.with_columns(place=count.over("home", order_by=["turn", "customer_id"]) - 1)
-    drawn = placed.join(engine.from_pandas(offers), on="home", how="inner")
-    turns = [nw.col("place") + s * nw.col("size") for s in range(plan.limits.contact_limit)]
-    inside = [(turn >= nw.col("start")) & (turn < nw.col("end")) for turn in turns]
-    drawn = drawn.filter(nw.any_horizontal(*inside, ignore_nulls=False))
-    drawn = drawn.with_columns(lot=uniform("customer_hash", seed=seed + _ARM_STREAM))
+    drawn = drawn.with_columns(lot=uniform("customer_hash", seed=seed + ARM_STREAM))
     drawn = drawn.with_columns(rank=count.over("cell", order_by=["lot", "customer_id"]))
     control = nw.when(nw.col("rank") <= nw.col("n_control"))
     of_arm = control.then(nw.col("held_out")).otherwise(1 - nw.col("held_out"))
@@ -85,25 +76,65 @@ def draw_contacts(
     ).select("customer_id", "segment", "product_id", "channel", "arm", "propensity", "cell")
 
 
-def _offers(plan: Plan, problem: Problem, cells: pd.DataFrame) -> pd.DataFrame:
-    """One row a group and offer: its stretch of places, its cell, how many are held out."""
+def draw_customers(
+    states: nw.LazyFrame,
+    problem: Problem,
+    plan: Plan,
+    engine: Engine,
+    offers: pd.DataFrame,
+    *,
+    seed: int,
+) -> nw.LazyFrame:
+    """Draw the customers of each offer within groups: the states with the columns of `offers`.
+
+    `offers` has the columns of `stretches`. Plans that share a seed take the same customers where
+    they agree.
+    """
+    codes = encode(problem.groups.state)
+    homes = codes.assign(segment=problem.groups.segment, home=plan.origin)
+    homes = homes[homes["home"] >= 0]
+    placed = states.join(engine.from_pandas(homes), on=["segment", *codes.columns], how="inner")
+    placed = placed.with_columns(turn=uniform("customer_hash", seed=seed + ORDER_STREAM))
+    count = nw.col("customer_id").cum_count()
+    placed = placed.with_columns(place=count.over("home", order_by=["turn", "customer_id"]) - 1)
+    drawn = placed.join(engine.from_pandas(offers), on="home", how="inner")
+    turns = [nw.col("place") + s * nw.col("size") for s in range(plan.limits.contact_limit)]
+    inside = [(turn >= nw.col("start")) & (turn < nw.col("end")) for turn in turns]
+    return drawn.filter(nw.any_horizontal(*inside, ignore_nulls=False))
+
+
+def stretches(plan: Plan) -> pd.DataFrame:
+    """One row a group and offer: ``home, product, channel`` (positions), its stretch of places.
+
+    The stretch is ``size`` (customers of the group), ``start`` and ``end``; ``customers`` planned,
+    and ``drawn_share``, the chance of a customer of the group.
+    """
     table = plan.allocation.sort_values(OFFER, ignore_index=True)
-    groups, menu, customers = plan.groups, problem.catalogue, table["customers"]
-    home, product = table["group"].to_numpy(), table["product"].to_numpy()
-    end, size = table.groupby("group")["customers"].cumsum(), groups.size[home]
+    end = table.groupby("group")["customers"].cumsum()
+    size = plan.groups.size[table["group"]]
+    table = table.assign(
+        size=size, start=end - table["customers"], end=end, drawn_share=table["customers"] / size
+    )
+    return table.rename(columns={"group": "home"})
+
+
+def _offers(plan: Plan, problem: Problem, cells: pd.DataFrame) -> pd.DataFrame:
+    """The stretches of a plan with the cell of each, and how many are held out."""
+    table, groups, menu = stretches(plan), plan.groups, problem.catalogue
+    home, product = table["home"].to_numpy(), table["product"].to_numpy()
     keys = {
         "segment": groups.segment[home],
         "holds": groups.state[home, product] == HOLDS,
         "product_id": np.asarray(menu.product_ids, dtype=object)[product],
         "channel": np.asarray(menu.channel_names, dtype=object)[table["channel"]],
     }
-    places = {"home": home, "size": size, "start": end - customers, "end": end}
-    table = pd.DataFrame({**keys, **places, "planned": customers, "drawn_share": customers / size})
-    table = table.merge(cells[["cell", *CELL]], on=CELL, how="left", validate="many_to_one")
-    planned = table.groupby("cell")["planned"].transform("sum")
+    table = table.assign(**keys).merge(
+        cells[["cell", *CELL]], on=CELL, how="left", validate="many_to_one"
+    )
+    planned = table.groupby("cell")["customers"].transform("sum")
     n_control = np.ceil(planned * problem.control_share - 1e-9).astype(np.int64)
     table = table.assign(n_control=n_control, held_out=n_control / planned)
-    return table.drop(columns=["segment", "holds", "planned"])
+    return table.drop(columns=["segment", "holds", "product", "customers"])
 
 
 def export_csv(parquet: Path) -> Path:
@@ -154,6 +185,7 @@ def control_group(case: Case, design: Design) -> Finding:
             "base": Number("", base, "share" if is_rate else "currency"),
             "sufficient": Number("", enough.min() if len(enough) else None, "share", decimals=0),
             "control_share": chosen,
+            "kept": Number("", int((cells["planned"] - cells["offers"]).sum()), "customers"),
             "unit": unit,
         },
     )

@@ -220,7 +220,7 @@ def _verdicts(
     rows: pd.DataFrame, case: Case, agree: float
 ) -> tuple[dict[str, str | bool], dict[str, Any]]:
     """Facts, and the rivals that sentences name, by verdict."""
-    facts: dict[str, str | bool] = {"combining_tested": _testable(case)}
+    facts: dict[str, str | bool] = {"combining_tested": combining_tested(case)}
     named: dict[str, list[Level | Phrase]] = {kind: [] for kind in ("more", "less", "same", "open")}
     for name in (*RIVALS, "mass"):
         value, low, high = rows.loc[name, ["combined_more", "more_low", "more_high"]]
@@ -234,7 +234,8 @@ def _verdicts(
     return facts, {"one_cell": case.has_one_cell(), **named}
 
 
-def _testable(case: Case) -> str:
+def combining_tested(case: Case) -> str:
+    """Whether segments and rules can be set against their combination, or why not."""
     has_rules, several = bool(case.catalogue.antecedents), len(case.groups.segments) > 1
     if case.evidence.restates_holdings and has_rules:
         return "circular"

@@ -24,7 +24,8 @@ COLUMNS: Mapping[str, Column] = {
     "arm": Column(
         "text", filled=True,
         meaning="The arm that was drawn: `offer` or `control`, as the plan says, or in the words "
-        "of the past contacts: what `control` in study.yaml names is control, others are offers.",
+        "of the past contacts: what `control` in study.yaml names is control, others are offers. "
+        "`watch` where the plan says so.",
     ),
     "contacted_on": Column(
         "date", meaning="Day of the contact, after the day of the plan; empty in control."

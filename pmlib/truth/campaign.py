@@ -106,9 +106,12 @@ def promise_beside_truth(
     if not study.simulated or isinstance(contacts, Finding) or promise.absent:
         return missing("no_truth")
     profit = pd.Series(_profit(potential_outcomes(study, contacts)), contacts.index)
-    means = {("total", ""): profit.mean()}
+    # A customer with one lot in three stands for three of the plan.
+    weight = 1 / contacts.get("lot_propensity", pd.Series(1.0, contacts.index))
+    means = {("total", ""): np.average(profit, weights=weight)}
     for by, column in (("segment", "segment"), ("product", "product_id")):
-        groups = profit.groupby(contacts[column].astype(str)).mean()
+        key = contacts[column].astype(str)
+        groups = (profit * weight).groupby(key).sum() / weight.groupby(key).sum()
         means |= {(by, str(key)): value for key, value in groups.items()}
     rows = promise.table
     truth = rows["contacts"] * [means[row.by, row.key] for row in rows.itertuples()]

@@ -28,6 +28,7 @@ from pmlib.truth.campaign import potential_outcomes, true_effects
 from pmlib.truth.chain import Chain, chain
 from pmlib.truth.coverage import coverage
 from pmlib.truth.offers import compare_with_oracle, intervals_held
+from pmlib.truth.trial import trial_measures
 
 WORLDS = ("default", "easy", "null", "hard")
 TABLE = PROJECT / "reports" / "frame" / "validation.csv"
@@ -38,6 +39,8 @@ MEASURES = (
     "false_rules", "planned_customers", "share_combined", "share_segments", "share_rules",
     "covers_plan", "sheets_covered", "cells_covered",
     "covers_more_than_segments", "covers_more_than_rules", "covers_response", "covers_profit",
+    "trial_holds_segments", "trial_holds_rules", "trial_width_segments", "trial_width_rules",
+    "trial_right",
 )  # fmt: skip
 """What is measured on a bank; a `coverage` row is named by its quantity. The texts have words."""
 
@@ -52,10 +55,15 @@ _PLAIN = {
     "cells_covered": "at_least_0.93",
     "covers_more_than_segments": "at_least_0.93",
     "covers_more_than_rules": "at_least_0.93",
+    "trial_holds_segments": "0.93_to_0.97",
+    "trial_holds_rules": "0.93_to_0.97",
+    "trial_right": "at_least_0.9",
 }
 
 EXPECTED = {
     **{(world, name): held for world in ("default", "easy") for name, held in _PLAIN.items()},
+    ("easy", "trial_width_segments"): "at_most_0.35",
+    ("easy", "trial_width_rules"): "at_most_0.35",
     ("null", "segments_found"): "1",
     ("null", "right_number"): "at_least_0.95",
     ("null", "rules_surviving"): "0",
@@ -67,14 +75,18 @@ EXPECTED = {
 YES_OR_NO = ("right_number", "any_rule", *(name for name in MEASURES if name.startswith("covers_")))
 """Measures that hold or do not hold on a bank; their mean is a share."""
 
+TRIALS = 20
+"""How often the policy trial of each bank is repeated."""
+
 COVERAGE = "coverage"
 """The rows that count how often intervals hold the truth, kept beside the worlds."""
 
 
-def measure(params: Parameters) -> dict[str, float]:
+def measure(params: Parameters, *, trials: int = TRIALS) -> dict[str, float]:
     """Run the chain on one simulated bank and compare each finding with the truth.
 
-    Gives `MEASURES`; a measure that this bank cannot show is left out.
+    Gives `MEASURES`; a measure that this bank cannot show is left out. Its policy trial is
+    repeated so many times.
     """
     with chain(params) as bank:
         k = bank.kinds["segment"].nunique()
@@ -100,6 +112,7 @@ def measure(params: Parameters) -> dict[str, float]:
             for row in truth.of("true-differences").itertuples():
                 measured[f"covers_more_than_{row.policy}"] = float(row.covered)
             measured |= intervals_held(bank.case, bank.design)
+            measured |= trial_measures(bank, campaigns=trials)
         if len(bank.plan):
             measured |= _field(bank)
         return measured
