@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from pmlib.inference.normal import normal_quantile
 from pmlib.inference.proportions import newcombe
@@ -21,6 +21,17 @@ def detectable_mean(*variances: float, error_rate: float) -> float:
     `variances` are those of the mean of each arm.
     """
     return float((normal_quantile(1 - error_rate) + ndtri(POWER)) * np.sqrt(sum(variances)))
+
+
+def mean_power(effect: ArrayLike, standard_error: ArrayLike, *, error_rate: float) -> np.ndarray:
+    """Chance that a two-sided z-test shows a difference of two means to be above zero.
+
+    Examples
+    --------
+    >>> round(float(mean_power(2.8016, 1.0, error_rate=0.05)), 3)
+    0.8
+    """
+    return ndtr(np.divide(effect, standard_error) - normal_quantile(1 - error_rate))
 
 
 def rate_power(

@@ -29,8 +29,9 @@ _PLAIN = {
 
 @needs()
 def marketing_briefs(
-    case: Case, design: Design, profiles: pd.DataFrame, targets: pd.DataFrame
-) -> Finding:
+    case: Case, design: Design, profiles: pd.DataFrame, targets: pd.DataFrame,
+    *, own: Design | None = None,
+) -> Finding:  # fmt: skip
     """Write the briefs of all segments: a table *sheet-<segment>* each.
 
     Parameters
@@ -39,6 +40,8 @@ def marketing_briefs(
         ``segment, feature, level, customers, mean, used`` of chapter 2.
     targets : pandas.DataFrame
         ``segment, choice`` of `position_segments`; empty where there is one segment.
+    own : Design, optional
+        Where policies draw lots, the customers of the plan's own, see `own_offers`.
 
     Returns
     -------
@@ -50,7 +53,9 @@ def marketing_briefs(
     for number, name in zip(case.segments["segment"], case.segments["name"], strict=True):
         label, segment = f"sheet-{number}", int(number)
         traits = _traits(profiles, segment, case)
-        rows = _rows(case, design, segment, sheets.tables[label], traits, targets)
+        tested = (own or design).planned
+        tested = tested[tested["segment"] == segment]
+        rows = _rows(case, design, segment, sheets.tables[label], traits, targets, tested)
         tables[label] = pd.DataFrame(rows, columns=["aspect", "statement", "rests_on"])
         quotes[label] = {"number": segment, "segment": name, "traits": traits}
     return Finding(tables=tables, quotes=quotes)
@@ -63,6 +68,7 @@ def _rows(
     sheet: pd.DataFrame,
     traits: dict[str, Any],
     targets: pd.DataFrame,
+    tested: pd.DataFrame,
 ) -> list[tuple[str, Phrase, str]]:
     """Rows of a brief in their order: the sheet's own, and what it lacks."""
     told = sheet.set_index("aspect")
@@ -99,7 +105,7 @@ def _rows(
         ("message", Phrase("brief.message", draft), _row(told, "message")[2]),
         _row(told, "timing"),
         ("yardstick", Phrase("brief.kpi", kpi), "plan"),
-        ("test", _test(case, planned, given), "plan"),
+        ("test", _test(case, tested, given), "plan"),
         ("risk", _risk(case, segment, first, given), "eligibility"),
         ("owner", Phrase("brief.owner", {"owner": owner, "staff": staff}), "study"),
     ]

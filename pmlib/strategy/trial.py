@@ -12,7 +12,7 @@ import pandas as pd
 
 from pmlib.canon.contacts import made
 from pmlib.engine import collect
-from pmlib.inference.power import POWER, detectable_mean, power
+from pmlib.inference.power import POWER, detectable_mean, mean_power
 from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.contacts import contact_plan as drawn_for_the_plan
@@ -117,7 +117,7 @@ def _described(case: Case, design: Design, lots: Lots) -> Trial:
             "rival": rival, "customers": int(strata["customers"].sum()),
             **kinds.reindex(KINDS, fill_value=0), "expected": gain, "low": gain + below,
             "high": gain + above, "standard_error": error, "detectable": least,
-            "power": float(power(gain, error, error_rate=error_rate)) if gain > 0 else np.nan,
+            "power": float(mean_power(gain, error, error_rate=error_rate)) if gain > 0 else np.nan,
             "enough": enough,
         })  # fmt: skip
         curves.append(_curve(case, rows[-1]))
@@ -202,7 +202,7 @@ def _curve(case: Case, row: Mapping[str, Any]) -> pd.DataFrame:
     """Power by the size of the bank, its pilot, budget and capacities growing with it."""
     error = row["standard_error"] * np.sqrt(SIZES)
     shown = {
-        name: power(1.0, error / np.maximum(row[end] * SIZES, 1e-9), error_rate=case.error_rate)
+        name: mean_power(row[end] * SIZES, error, error_rate=case.error_rate)
         for name, end in (("power", "expected"), ("low", "low"), ("high", "high"))
     }
     return pd.DataFrame({"rival": row["rival"], "customers": case.total * SIZES, **shown})
