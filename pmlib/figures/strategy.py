@@ -208,6 +208,21 @@ def trial_power(found: Finding, words: Words) -> Figure:
     return figure
 
 
+@drawing("fig-pilot-control")
+def pilot_control(found: Finding, words: Words) -> Figure:
+    """Standard error of the plan's profit, by the pilot's share of control."""
+    figure, axes = guides.panel(2.6)
+    marks.line(axes, found.table, "control_share", "standard_error", colour="main")
+    marks.reference(axes, x=found.quotes["chosen"], colour="muted", width=0.9, style=":")
+    axes.annotate(
+        words("pilot"), (found.quotes["chosen"], 0), (3, 3), xycoords=("data", "axes fraction"),
+        textcoords="offset points", va="bottom", color=COLOURS["muted"], fontsize=8,
+    )  # fmt: skip
+    guides.values(axes, "x", words("control_share"), form=guides.POINTS)
+    guides.values(axes, "y", words("standard_error"), form=guides.THOUSANDS, low=0)
+    return figure
+
+
 @drawing("fig-limits")
 def limit_costs(found: Finding, words: Words) -> Figure:
     """Profit that each limit costs; not drawn where nothing is recorded."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pmlib.strategy.blackbox import with_black_box
 from pmlib.strategy.briefs import marketing_briefs
 from pmlib.strategy.case import Case, eligibility_table, open_case
-from pmlib.strategy.contacts import control_group, export_csv
+from pmlib.strategy.contacts import control_group, export_csv, pilot_control
 from pmlib.strategy.design import Design, meaning, plan_study
 from pmlib.strategy.fairness import check_plan
 from pmlib.strategy.lending import responsible_lending
@@ -40,6 +40,7 @@ __all__ = [
     "meaning",
     "open_case",
     "own_offers",
+    "pilot_control",
     "plan_size",
     "plan_study",
     "position_segments",

@@ -19,6 +19,7 @@ import pyarrow.parquet
 
 from pmlib.canon.contacts import CONTROL, OFFERED
 from pmlib.engine import Engine, uniform
+from pmlib.inference.means import effective_number
 from pmlib.inference.power import detectable_mean, detectable_rate
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.strategy.case import Case, Problem
@@ -31,6 +32,10 @@ from pmlib.strategy.programme import OFFER
 ORDER_STREAM, ARM_STREAM = 4002, 4003
 
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+_PILOT_SHARES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+
+# A standard error that another control would shorten by less is as good.
+_NOTABLE = 0.05
 
 
 @needs()
@@ -226,3 +231,58 @@ def smallest_shown(
 _COUNTED_ON = {
     "uplift": "expected_uplift", "response": "possible_uplift", "association": "assumed_uplift"
 }  # fmt: skip
+
+
+@needs()
+def pilot_control(case: Case, design: Design) -> Finding:
+    r"""Tell how sharply a pilot of the same size shows the plan's profit, by its share of control.
+
+    The plan's profit as the pilot measures it, product by product: sales of those offered through
+    the planned channels less sales of the control, times margin and planned contacts. With $a$ and
+    $b$ its variances from those offered and from the control at the pilot's own share $s_0$, that
+    of a share $s$ is $a (1 - s_0) / (1 - s) + b s_0 / s$, least where the arms are as their
+    standard deviations (Neyman 1934). Cells borrow from each other, so the plan's own interval
+    is another; the curve tells what more or less control would change.
+
+    The table has ``control_share, standard_error`` (currency). Fact: whether more control would
+    help.
+    """
+    cells, evidence = design.planned, case.evidence
+    if cells.empty:
+        return missing("no_plan")
+    if design.effects.draws is None:
+        return missing("no_pilot")
+    load = (
+        (cells["offers"] * cells["margin"]).groupby([cells["product_id"], cells["channel"]]).sum()
+    )
+    sums, asked = ["rows", "w", "w2", "wy", "wyy"], evidence.tallies
+    arms = asked.groupby(["control", "product_id", "channel"])[sums].sum()
+    variance = moments(arms)[1] / effective_number(arms["w"], arms["w2"])
+    of_offered = float((load**2 * variance.xs(False).reindex(load.index)).sum())
+    by_product, kept = load.groupby("product_id").sum(), variance.xs(True).droplevel("channel")
+    of_control = float((by_product**2 * kept.reindex(by_product.index)).sum())
+    rows = arms["rows"].groupby("control").sum().astype(float)
+    if evidence.common_control:  # counted once a product, and every product errs with it
+        rows[True] /= arms.xs(True)["rows"].size
+        spread = np.sqrt(kept.reindex(by_product.index))
+        of_control = float((by_product * spread).sum() ** 2)
+    now = float(rows[True] / rows.sum())
+    a, b = of_offered * (1 - now), of_control * now
+    best = float(np.sqrt(b) / (np.sqrt(a) + np.sqrt(b)))
+    shares = np.array(sorted({*_PILOT_SHARES, now, best}))
+    table = pd.DataFrame(
+        {"control_share": shares, "standard_error": np.sqrt(a / (1 - shares) + b / shares)}
+    )
+    own, least = (float(np.sqrt(a / (1 - s) + b / s)) for s in (now, best))
+    more = "more" if best > now else "less"
+    return Finding(
+        table,
+        (
+            Number("pilot_control_share", now, "share", decimals=0),
+            Number("pilot_control_best", best, "share", decimals=0),
+            Number("pilot_control_gain", 1 - least / own, "share"),
+        ),
+        facts={"pilot_control": more if least < (1 - _NOTABLE) * own else "right"},
+        quotes={"own": Number("", own, "currency"), "least": Number("", least, "currency"),
+                "notable": Number("", _NOTABLE, "share", decimals=0), "chosen": now},
+    )  # fmt: skip

@@ -20,6 +20,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from pmlib import casebank, evaluation, strategy, studies
+from pmlib.evaluation.campaign import Campaign
 from pmlib.files import written_whole
 from pmlib.inference.means import student_quantile
 from pmlib.inference.proportions import wilson
@@ -37,7 +38,7 @@ TABLE = PROJECT / "reports" / "frame" / "validation.csv"
 MEASURES = (
     "segments_found", "right_number", "ari", "rule_recall", "rules_surviving", "any_rule",
     "false_rules", "planned_customers", "share_combined", "share_segments", "share_rules",
-    "covers_plan", "sheets_covered", "cells_covered",
+    "covers_plan", "sheets_covered", "cells_covered", "covers_promise",
     "covers_more_than_segments", "covers_more_than_rules", "covers_response", "covers_profit",
     "trial_holds_segments", "trial_holds_rules", "trial_width_segments", "trial_width_rules",
     "trial_right",
@@ -111,10 +112,9 @@ def measure(params: Parameters, *, trials: int = TRIALS) -> dict[str, float]:
                     measured[f"share_{policy}"] = float(share)
             for row in truth.of("true-differences").itertuples():
                 measured[f"covers_more_than_{row.policy}"] = float(row.covered)
-            measured |= intervals_held(bank.case, bank.design)
             measured |= trial_measures(bank, campaigns=trials)
         if len(bank.plan):
-            measured |= _field(bank)
+            measured |= intervals_held(bank.case, bank.design) | _field(bank)
         return measured
 
 
@@ -125,7 +125,11 @@ def _field(bank: Chain) -> dict[str, float]:
     truth = true_effects(field, potential_outcomes(bank.study, field))
     effects = evaluation.intention_to_treat(field, confidence_level=bank.params.confidence_level)
     rows = effects.table.set_index("outcome")
-    return {
+    own = field.assign(segment=bank.plan["segment"].to_numpy())
+    promise = bank.design.of("promise")
+    kept = evaluation.promise_kept(Campaign(contacts=own, covariates={}, promise=promise), own)
+    held = kept.facts["promise_kept"] not in ("above", "below")
+    return {"covers_promise": float(held)} | {
         name: float(rows.loc[key, "low"] <= truth[f"effect_{key}"] <= rows.loc[key, "high"])
         for name, key in (("covers_response", "responded"), ("covers_profit", "profit"))
     }

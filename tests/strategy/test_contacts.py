@@ -126,3 +126,33 @@ def test_a_plan_is_a_test_where_its_control_can_show_what_it_counts_on(case, des
     assert strategy.control_group(replace(case, control_share=0.0), design).facts == {
         "control_size": "none_kept", "plan_decision": "carry_out",
     }  # fmt: skip
+
+
+def test_a_pilot_is_sharpest_where_its_arms_are_as_their_deviations(case, design):
+    found = strategy.pilot_control(case, design)
+    curve, numbers = found.table, {n.key: n.value for n in found.numbers}
+    at = curve["standard_error"].idxmin()
+    assert curve.loc[at, "control_share"] == pytest.approx(numbers["pilot_control_best"])
+    # By hand, at the pilot's own share: variance of rates over contacts, times squared money.
+    tallies, planned = case.evidence.tallies, design.planned
+    variance = 0.0
+    for product, offers in planned.groupby("product_id"):
+        of_product = tallies[tallies["product_id"] == product]
+        arms = [
+            (of_product[of_product["channel"] == channel], part)
+            for channel, part in offers.groupby("channel")
+        ]
+        arms.append((of_product[of_product["control"]], offers))
+        for rows, part in arms:
+            rate = rows["wy"].sum() / rows["w"].sum()
+            n = rows["w"].sum() ** 2 / rows["w2"].sum()
+            money = (part["offers"] * part["margin"]).sum()
+            variance += money**2 * rate * (1 - rate) / n
+    assert found.quotes["own"].value == pytest.approx(np.sqrt(variance))
+    control = tallies.loc[tallies["control"], "rows"].sum() / tallies["rows"].sum()
+    assert numbers["pilot_control_share"] == pytest.approx(control)
+
+
+def test_without_a_pilot_no_control_share_is_judged(case, design):
+    unmeasured = replace(design, effects=replace(design.effects, draws=None))
+    assert strategy.pilot_control(case, unmeasured).absent.block == "absent.no_pilot"
