@@ -252,18 +252,17 @@ def pilot_control(case: Case, design: Design) -> Finding:
         return missing("no_plan")
     if design.effects.draws is None:
         return missing("no_pilot")
-    load = (
-        (cells["offers"] * cells["margin"]).groupby([cells["product_id"], cells["channel"]]).sum()
-    )
-    sums, asked = ["rows", "w", "w2", "wy", "wyy"], evidence.tallies
-    arms = asked.groupby(["control", "product_id", "channel"])[sums].sum()
+    money = cells.assign(money=cells["offers"] * cells["margin"])
+    load = money.groupby(["product_id", "channel"])["money"].sum()
+    sums = ["rows", "w", "w2", "wy", "wyy"]
+    arms = evidence.tallies.groupby(["control", "product_id", "channel"])[sums].sum()
     variance = moments(arms)[1] / effective_number(arms["w"], arms["w2"])
-    of_offered = float((load**2 * variance.xs(False).reindex(load.index)).sum())
-    by_product, kept = load.groupby("product_id").sum(), variance.xs(True).droplevel("channel")
+    of_offered = float((load**2 * variance.xs(key=False).reindex(load.index)).sum())
+    by_product, kept = load.groupby("product_id").sum(), variance.xs(key=True).droplevel("channel")
     of_control = float((by_product**2 * kept.reindex(by_product.index)).sum())
     rows = arms["rows"].groupby("control").sum().astype(float)
     if evidence.common_control:  # counted once a product, and every product errs with it
-        rows[True] /= arms.xs(True)["rows"].size
+        rows[True] /= arms.xs(key=True)["rows"].size
         spread = np.sqrt(kept.reindex(by_product.index))
         of_control = float((by_product * spread).sum() ** 2)
     now = float(rows[True] / rows.sum())
