@@ -88,7 +88,7 @@ class Problem:
         """
         cells = self.catalogue.priced(effects.cells)
         sizes = np.full(len(cells), np.inf)
-        if effects.draws is None:
+        if effects.draws is None or self.evidence.outcome != "response":
             return sizes
         pays = cells["cost"] / cells["margin"]
         unknown = (cells["effect"] > pays) & (effects.lowest(1 - self.error_rate) <= pays)

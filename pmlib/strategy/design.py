@@ -93,7 +93,7 @@ def plan_study(case: Case) -> Design:
             "evidence_kind": effects.kind,
             **control,
             "plan_outcome": _outcome(case, effects, planned=planned),
-            "plan_known": _known(effects, offers > 0, unknown),
+            "plan_known": _known(case, effects, offers > 0, unknown),
         },
         quotes={
             "sales_for_profit": case.evidence.outcome == "value" and case.study.value_is == "sales",
@@ -147,8 +147,8 @@ def _cells(case: Case, plan: Plan, effects: CellEffects) -> pd.DataFrame:
     )
 
 
-def _known(effects: CellEffects, made: pd.Series, unknown: pd.Series) -> str:
-    if effects.draws is None or not made.any():
+def _known(case: Case, effects: CellEffects, made: pd.Series, unknown: pd.Series) -> str:
+    if effects.draws is None or case.evidence.outcome != "response" or not made.any():
         return "not_told"
     return "all" if not unknown.any() else "some" if unknown.sum() < made.sum() else "none"
 
@@ -181,7 +181,7 @@ def planned_cells(case: Case, design: Design) -> pd.DataFrame:
         effect = Number("", row.effect, case.unit, *reach)
         size = Number("", row.test_size, "customers") if np.isfinite(row.test_size) else None
         known = Phrase("cell-known.test", {"size": size}) if size else Phrase("cell-known.pays")
-        if design.effects.draws is None:
+        if design.facts["plan_known"] == "not_told":
             known = Phrase("cell-known.not_told")
         rows.append({
             "name": names[row.segment],

@@ -44,7 +44,8 @@ class Evidence:
     `tallies` has ``fold`` (0 or 1), ``segment, holds, product_id, channel`` ("" where the row
     stands for every channel), ``control`` (bool), ``rows``, ``w`` and ``w2`` (sums of weights and
     of squared weights), ``wy`` and ``wyy`` (weighted sums of the outcome and its square). Weights
-    are inverse propensities; 1 where none is recorded.
+    are inverse propensities; 1 where none is recorded. Where the outcome is a value, ``ws`` is the
+    weighted number of sales.
     """
 
     tallies: pd.DataFrame
@@ -124,6 +125,8 @@ def count_contacts(
     weight, y = nw.col("weight"), nw.col("y")
     keys = ["usable", "fold", *CELL, "control"]
     sums = {"w": weight, "w2": weight * weight, "wy": weight * y, "wyy": weight * y * y}
+    if outcome == "value":
+        sums["ws"] = weight * (y != 0).cast(nw.Float64)
     counts = {"rows": nw.len(), **{name: term.sum() for name, term in sums.items()}}
     tallies = collect(rows.group_by(*keys).agg(**counts), sort_by=keys)
     usable = tallies.pop("usable").astype(bool)

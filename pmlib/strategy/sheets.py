@@ -163,7 +163,7 @@ def _evidence(case: Case, design: Design, planned: pd.DataFrame) -> Phrase:
         for name, part in named.groupby("product")
         for size in [part["test_size"].min()]
     ]  # fmt: skip
-    told = design.effects.draws is not None
+    told = design.facts["plan_known"] != "not_told"
     block = f"evidence-{case.evidence.kind}"
     return _told(block, **_rests_on(case, planned), tests=tests, all_known=told and not tests)
 

@@ -44,24 +44,28 @@ _OF_LEVEL, _OF_OFFER, _OF_HOLDING = 3.0, 2.0, 1.0
 
 _DRAWS, _WARM_UP = 1_000, 300
 _STREAM = 4007
+_FEW_SALES = 10
 
 
 def draw_uplift(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.ndarray:
-    r"""Draw the uplift of all cells from their posterior, (draws, cells), sales a contact.
+    r"""Draw the uplift of all cells from their posterior, (draws, cells), in the outcome's unit.
 
     Of the controls of a segment, holding and product a binomial number buys, with log-odds
     $\alpha$; of those offered through a channel one with $\alpha + \gamma$. Both are sums of
     terms, `BASE` and `ADDED`, see `pmlib.inference.hierarchical`. Numbers are effective ones,
-    rates weighted. Controls that products share count once in all, not once a product.
+    rates weighted. Controls that products share count once in all, not once a product. Where the
+    outcome is a value, an offer is taken to change how many buy and not for how much: uplifts in
+    sales are multiplied by draws of what a sale of the product brings.
     """
     groups = cells[CELL[:3]].drop_duplicates(ignore_index=True)
     rows = pd.concat([cells, groups.assign(channel="")], ignore_index=True)
     is_offer = np.arange(len(rows)) < len(cells)
-    sums = ["w", "w2", "wy"]
+    sold = "wy" if evidence.outcome == "response" else "ws"
+    sums = ["w", "w2", sold]
     tallies = evidence.tallies.groupby([*CELL, "control"], as_index=False)[sums].sum()
     counted = rows.assign(control=~is_offer).merge(tallies, on=[*CELL, "control"], how="left")
     trials = effective_number(counted["w"], counted["w2"]).fillna(0.0).to_numpy()
-    rate = (counted["wy"] / counted["w"]).fillna(0.0).to_numpy()
+    rate = (counted[sold] / counted["w"]).fillna(0.0).to_numpy()
     if evidence.common_control:
         sharing = (counted["w"] > 0).groupby(
             [counted["control"], counted["segment"], counted["holds"]]
@@ -81,7 +85,29 @@ def draw_uplift(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.nda
     )
     chance = 1 / (1 + np.exp(-logits))
     base = groups.assign(at=np.arange(len(cells), len(rows)))
-    return chance[:, is_offer] - chance[:, cells.merge(base, on=CELL[:3], how="left")["at"]]
+    more = chance[:, is_offer] - chance[:, cells.merge(base, on=CELL[:3], how="left")["at"]]
+    return more if evidence.outcome == "response" else more * _amounts(evidence, cells, seed=seed)
+
+
+def _amounts(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.ndarray:
+    """Draw what a sale of each cell's product brings, (draws, cells).
+
+    Gamma variables with the mean and the standard error of the amounts on record, of those offered
+    and not; a product without a sale has those of a single sale of any product.
+    """
+    sums = ["w", "w2", "ws", "wy", "wyy"]
+    table = evidence.tallies.groupby("product_id")[sums].sum()
+    both = table.sum()
+    buyers = effective_number(table["w"], table["w2"]) * table["ws"] / table["w"]
+    mean = (table["wy"] / table["ws"].where(buyers > 0)).fillna(both["wy"] / both["ws"])
+    spread = table["wyy"] / table["ws"].where(buyers > 0) - mean**2
+    # One or a few sales tell nothing of their scatter: as much as that of all sales, at least.
+    every = both["wyy"] / both["ws"] - (both["wy"] / both["ws"]) ** 2
+    spread = spread.where(buyers > _FEW_SALES, every).fillna(every).clip(lower=1e-12)
+    error = spread / buyers.clip(lower=1.0)
+    rng = np.random.default_rng([seed, _STREAM, 1])
+    drawn = rng.gamma(mean**2 / error, error / mean, (_DRAWS, len(table)))
+    return np.asarray(drawn[:, table.index.get_indexer(cells["product_id"])])
 
 
 def _terms(rows: pd.DataFrame, is_offer: np.ndarray, seen: np.ndarray) -> list[Term]:

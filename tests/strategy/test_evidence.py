@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,11 @@ def test_contacts_through_undeclared_channels_are_left_out_and_named(engine: Duc
     found = count_contacts(replaced, menu(), engine, outcome="response", seed=1)
     assert found.left_out == ("pigeon",)
     assert found.tallies[["channel", "rows"]].to_numpy().tolist() == [["phone", 1]]
+    # In money, sales are counted beside what they brought.
+    paid = contacts.assign(channel="phone", value=[3.0, 0.0, 5.0])
+    replaced = replace(replaced, contacts=engine.from_pandas(paid))
+    sums = count_contacts(replaced, menu(), engine, outcome="value", seed=1).tallies.sum()
+    assert sums[["rows", "wy", "ws"]].tolist() == [3, 8.0, 2.0]
     assert found.tells
 
 

@@ -89,3 +89,27 @@ def test_one_cell_is_enough() -> None:
     )
     seen = effects.cells.query("product_id == 'fund' and not holds and channel == 'email'")
     assert seen["effect"].iloc[0] == pytest.approx(0.2, abs=0.03)
+
+
+def test_money_is_sales_times_what_a_sale_brings() -> None:
+    sales = pilot(np.full(SHAPE, 0.05), n=150)
+    tallies, cells = sales.tallies, effects_of(sales).cells[CELL]
+    sold = tallies["wy"]
+    money = tallies.assign(ws=sold, wy=100 * sold, wyy=100**2 * sold)
+    paid = replace(sales, tallies=money, outcome="value")
+    drawn = draw_uplift(sales, cells, seed=3)
+    np.testing.assert_allclose(draw_uplift(paid, cells, seed=3), 100 * drawn, rtol=1e-5, atol=1e-5)
+    # Amounts that scatter make every uplift less sure by their mean's own error, and no larger.
+    scattered = replace(paid, tallies=money.assign(wyy=5 * 100**2 * sold))
+    wide = draw_uplift(scattered, cells, seed=3)
+    np.testing.assert_allclose(wide.mean(axis=0), 100 * drawn.mean(axis=0), rtol=0.1, atol=0.1)
+    of_product = tallies.groupby("product_id")[["w", "w2", "wy"]].sum()
+    buyers = (of_product["w"] * of_product["wy"] / of_product["w2"]).to_numpy()
+    error = 2 / np.sqrt(buyers)  # deviation of a sale over its mean, (5 - 1) ** 0.5
+    sure = drawn.mean(axis=0) / drawn.std(axis=0) > 2
+    relative = (wide.std(axis=0) / wide.mean(axis=0))[sure]
+    before = (drawn.std(axis=0) / drawn.mean(axis=0))[sure]
+    product = (cells["product_id"] == cells["product_id"].max()).to_numpy().astype(int)[sure]
+    added = error[product] ** 2
+    expected = np.sqrt(before**2 + added + before**2 * added)
+    np.testing.assert_allclose(relative, expected, rtol=0.1)
