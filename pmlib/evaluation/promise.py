@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,8 @@ def promise_kept(
     }  # fmt: skip
     gap = Number("promise_difference", total["difference"], "currency", total["low"], total["high"])
     facts, tables = {"promise_kept": total["verdict"]}, {"promise": _shown(rows)}
-    return Finding(rows, (gap,), facts, quotes, tables)
+    told = replace(quotes["promised"], key="promised_to_campaign")
+    return Finding(rows, (told, gap), facts, quotes, tables)
 
 
 def _measured(

@@ -208,9 +208,12 @@ def promised(case: Case, design: Design) -> pd.DataFrame:
 
     Columns: ``by`` (total, segment, product), ``key`` (text), ``name``, ``contacts``, ``promised``
     with ``promised_low, promised_high`` (currency; NaN where it rests on an assumption); NaN where
-    a group is too small to show.
+    a group is too small to show. Losses expected of sales are left out: no campaign sees them yet.
     """
     cells = design.table
+    products = case.catalogue.products.set_index("product_id")
+    margin = cells["product_id"].map(products["margin"]).to_numpy()
+    gain = cells["effect"] * margin - cells["cost"]
     sources = (
         ("segment", "segment", case.segments.set_index("segment")["name"]),
         ("product", "product_id", case.names),
@@ -223,8 +226,7 @@ def promised(case: Case, design: Design) -> pd.DataFrame:
     rows = []
     for by, key, name, inside in parts:
         offers = np.where(inside, cells["offers"], 0)
-        profit = float((offers * cells["expected_profit"]).sum())
-        load = offers * cells["margin"].to_numpy()
+        profit, load = float((offers * gain).sum()), offers * margin
         margins = design.effects.margins(load, case.params.confidence_level)
         rows.append((by, key, name, int(offers.sum()), profit, *ends(profit, margins)))
     columns = ["promised", "promised_low", "promised_high"]
