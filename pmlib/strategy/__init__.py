@@ -13,7 +13,7 @@ from pmlib.strategy.blackbox import with_black_box
 from pmlib.strategy.briefs import marketing_briefs
 from pmlib.strategy.case import Case, eligibility_table, open_case
 from pmlib.strategy.contacts import control_group, export_csv, pilot_control
-from pmlib.strategy.design import Design, meaning, plan_study
+from pmlib.strategy.design import Design, meaning, plan_study, promised
 from pmlib.strategy.fairness import check_plan
 from pmlib.strategy.lending import responsible_lending
 from pmlib.strategy.policies import Comparison, compare
@@ -44,6 +44,7 @@ __all__ = [
     "plan_size",
     "plan_study",
     "position_segments",
+    "promised",
     "responsible_lending",
     "strata_of",
     "strategy_sheets",

@@ -26,8 +26,8 @@ class Design(Finding):
     cost``, ``expected_profit`` (currency a contact), ``eligible, planned`` and ``offers``
     (customers; those planned and not offered are control), ``test_size`` (see `Case.test_sizes`).
 
-    Further tables, the last five empty where nobody is planned: *shrinkage*, the cells with an
-    effect of their own; *plan-cells*, see `planned_cells`; *promise*, see `promised`; *offers*, see
+    Further tables, the last four empty where nobody is planned: *shrinkage*, the cells with an
+    effect of their own; *plan-cells*, see `planned_cells`; *offers*, see
     `offer_matrix`; *flow*, ``segment, name, product, channel, offers``; *plan-segments*, as
     `segments` (``segment, name, customers, planned, offers, spend, profit, low, high``, and past
     contacts and controls of the cells planned, ``n, n_control``) but without small counts.
@@ -111,7 +111,7 @@ def plan_study(case: Case) -> Design:
     columns = ["cell", "n", "n_control", "raw", "raw_se", "effect", "se", "kind"]
     tables = {"shrinkage": cells.dropna(subset=["raw"])[columns].reset_index(drop=True)}
     if planned == 0:
-        empty = ("plan-cells", "promise", "offers", "flow", "plan-segments")
+        empty = ("plan-cells", "offers", "flow", "plan-segments")
         return replace(made, tables=tables | dict.fromkeys(empty, pd.DataFrame()))
     flows = made.planned.merge(case.segments[["segment", "name"]], on="segment")
     flows["product"] = flows["product_id"].map(case.names)
@@ -123,7 +123,7 @@ def plan_study(case: Case) -> Design:
         "flow": hide(flow, count="offers", by=by, keep=["segment"]),
         "plan-segments": hide(segments, count="planned", keep=["customers"]),
     }
-    tables["promise"], tables["offers"] = promised(case, made), offer_matrix(case, made)
+    tables["offers"] = offer_matrix(case, made)
     tables["plan-cells"] = planned_cells(case, made)
     rest_on, least = shown["plan-segments"][["n", "n_control"]], case.params.min_group_size
     shown["plan-segments"][["n", "n_control"]] = rest_on.mask((rest_on > 0) & (rest_on < least))
@@ -203,13 +203,17 @@ def _outcome(case: Case, effects: CellEffects, *, planned: int) -> str:
     return "no_room" if pays.any() else "nothing_pays"
 
 
-def promised(case: Case, design: Design) -> pd.DataFrame:
-    """What the plan promises, in total, by segment and by product.
+@needs()
+def promised(case: Case, design: Design) -> Finding:
+    """What a plan promises, in total, by segment and by product; no table without a plan.
 
-    Columns: ``by`` (total, segment, product), ``key`` (text), ``name``, ``contacts``, ``promised``
-    with ``promised_low, promised_high`` (currency; NaN where it rests on an assumption); NaN where
-    a group is too small to show. Losses expected of sales are left out: no campaign sees them yet.
+    Where policies draw lots the design is that of the plan's own offers that are made. The table
+    has ``by`` (total, segment, product), ``key`` (text), ``name, contacts, promised`` with
+    ``promised_low, promised_high`` (currency; NaN where it rests on an assumption); NaN where a
+    group is too small to show. Losses expected of sales are left out: no campaign sees them yet.
     """
+    if design.planned.empty:
+        return Finding()
     cells = design.table
     products = case.catalogue.products.set_index("product_id")
     margin = cells["product_id"].map(products["margin"]).to_numpy()
@@ -234,7 +238,7 @@ def promised(case: Case, design: Design) -> pd.DataFrame:
     table[columns] = table[columns].astype(float)
     least = case.params.min_group_size
     shown = [suppress(part, count="contacts", minimum=least) for _, part in table.groupby("by")]
-    return pd.concat(shown).sort_index().drop(columns="suppressed")
+    return Finding(pd.concat(shown).sort_index().drop(columns="suppressed"))
 
 
 def offer_matrix(case: Case, design: Design) -> pd.DataFrame:

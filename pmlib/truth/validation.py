@@ -126,7 +126,7 @@ def _field(bank: Chain) -> dict[str, float]:
     effects = evaluation.intention_to_treat(field, confidence_level=bank.params.confidence_level)
     rows = effects.table.set_index("outcome")
     own = field.assign(segment=bank.plan["segment"].to_numpy())
-    promise = bank.design.of("promise")
+    promise = strategy.promised(bank.case, bank.design).table
     kept = evaluation.promise_kept(Campaign(contacts=own, covariates={}, promise=promise), own)
     held = kept.facts["promise_kept"] not in ("above", "below")
     return {"covers_promise": float(held)} | {

@@ -143,8 +143,8 @@ def test_contacts_are_set_beside_capacities_without_those_held_out(design):
     assert flow < value(design.numbers, "planned_customers")
 
 
-def test_the_promise_is_that_of_the_plan_and_its_parts_add_up(design):
-    promise = design.of("promise")
+def test_the_promise_is_that_of_the_plan_and_its_parts_add_up(case, design):
+    promise = strategy.promised(case, design).table
     total, parts = promise.iloc[0], promise.iloc[1:]
     planned = next(n for n in design.numbers if n.key == "planned_profit")
     ends = total[["promised", "promised_low", "promised_high"]].tolist()
