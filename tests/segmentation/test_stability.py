@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.cluster import KMeans
 
 from pmlib.params import Parameters
-from pmlib.segmentation.clustering import cluster
+from pmlib.segmentation import stability
+from pmlib.segmentation.clustering import Clustering, cluster, kmeans_path
 from pmlib.segmentation.stability import (
     best_jaccard,
     path_stability,
@@ -40,30 +40,49 @@ def clusterboot(matrix: np.ndarray, labels: np.ndarray, k: int, *, resamples: in
     found = np.zeros((resamples, k))
     for row in found:
         sample = sorted(set(generator.integers(0, len(matrix), len(matrix)).tolist()))
-        model = KMeans(k, n_init=5, random_state=int(generator.integers(1_000)))
-        again = model.fit_predict(matrix[sample])
+        again = kmeans_path(matrix[sample], k, generator=generator)[-1]
+        placed = list(zip(sample, again, strict=True))
         for one in range(k):
             mine = {i for i in sample if labels[i] == one}
-            theirs = [
-                {i for i, new in zip(sample, again, strict=True) if new == j} for j in range(k)
-            ]
+            theirs = [{i for i, new in placed if new == j} for j in range(k)]
             row[one] = max(len(mine & other) / len(mine | other) for other in theirs)
     return found.mean(axis=0)
 
 
-def test_stability_is_that_of_clusterboot_on_close_groups():
+@pytest.fixture
+def close() -> tuple[np.ndarray, Clustering]:
+    """Three groups that overlap, clustered."""
     generator = np.random.default_rng(4)
     centres = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.8]])
     matrix = centres[generator.integers(3, size=450)] + generator.standard_normal((450, 2))
-    clustering = cluster(matrix, 3, seed=1)
-    expected = clusterboot(matrix, clustering.labels, 3, resamples=100)
-    found = segment_stability(
-        matrix, clustering, Parameters(n_bootstrap=200, seed=2), rows=np.arange(450)
-    )
-    assert 0.7 < expected.min() < 0.95
+    return matrix, cluster(matrix, 3, seed=1)
+
+
+def test_stability_is_that_of_clusterboot_on_close_groups(close):
+    matrix, clustering = close
+    expected = clusterboot(matrix, clustering.labels, 3, resamples=200)
+    assert 0.7 < expected.min() < 0.85
+    params = Parameters(n_bootstrap=200, seed=2)
+    found = segment_stability(matrix, clustering, params, rows=np.arange(450))
     np.testing.assert_allclose(found["jaccard"], expected, atol=0.03)
-    path = path_stability(
-        matrix, [np.zeros(450, dtype=int), clustering.labels % 2, clustering.labels],
-        n_bootstrap=200, generator=generator,
-    )  # fmt: skip
+    labels = [np.zeros(450, dtype=int), clustering.labels % 2, clustering.labels]
+    generator = np.random.default_rng(1)
+    path = path_stability(matrix, labels, n_bootstrap=200, generator=generator)
     np.testing.assert_allclose(path[2], expected, atol=0.03)
+
+
+def test_nobody_is_twice_in_a_resample(close, monkeypatch):
+    sizes = []
+
+    def path(part, k, *, generator):
+        sizes.append((len(part), len(np.unique(part, axis=0))))
+        return kmeans_path(part, k, generator=generator)
+
+    monkeypatch.setattr(stability, "kmeans_path", path)
+    matrix, clustering = close
+    params = Parameters(n_bootstrap=10, seed=2)
+    segment_stability(matrix, clustering, params, rows=np.arange(450))
+    labels = [np.zeros(450, dtype=int), clustering.labels % 2]
+    path_stability(matrix, labels, n_bootstrap=10, generator=np.random.default_rng(1))
+    assert len(sizes) == 20
+    assert all(n == distinct < 450 for n, distinct in sizes)
