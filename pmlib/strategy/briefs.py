@@ -186,7 +186,7 @@ def _test(case: Case, planned: pd.DataFrame, given: dict[str, Phrase]) -> Phrase
         alone = "never" if np.isnan(shown) else "alone" if shown <= effect.value else "together"
         told = Phrase(f"brief.test-{alone}", quotes)
     surely = effect.low is not None and effect.low > 0
-    return Phrase("brief.test", {"test": told, "shown": surely})
+    return Phrase("brief.test", {"test": told, "evidence": given["evidence"], "shown": surely})
 
 
 def _need(case: Case, product: str, given: dict[str, Phrase]) -> Phrase:
