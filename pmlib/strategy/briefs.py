@@ -76,10 +76,7 @@ def _rows(
     said = case.study.marketing
     choices = targets.loc[targets["segment"] == segment, "choice"] if len(targets) else ()
     who = {"who": given["who"], "choices": [Level("choice_of_target", c) for c in choices]}
-    rows = [
-        ("persona", Phrase("brief.persona", traits), "profiles"),
-        ("who", Phrase("brief.who", who), "segments"),
-    ]
+    rows = [("persona", Phrase("brief.persona", traits | who), "profiles")]
     if "need" not in given:  # nothing is planned, and the sheet says why
         return [*rows, *(_row(told, aspect) for aspect in told.index[1:])]
     cells = design.table[design.table["segment"] == segment]
@@ -94,20 +91,19 @@ def _rows(
     draft = {"product": product, "benefit": benefit, "tone": tone, "held": held}
     price = {"economics": given["price"], "terms": terms}
     channel = {"counts": given["channel"], "channels": _channels(cells, first)}
+    timing = {"timing": given["timing"], "owner": owner, "staff": staff}
     kpi = {"yardstick": given["yardstick"], "even": _even(planned, case)}
     return [
         *rows,
-        _row(told, "need"),
+        ("need", _need(case, first, given), _row(told, "need")[2]),
         ("proposition", Phrase("brief.proposition", proposition), "effects"),
         _row(told, "products"),
         ("price", Phrase("brief.price", price), "plan_margins"),
         ("channel", Phrase("brief.channel", channel), "effects"),
         ("message", Phrase("brief.message", draft), _row(told, "message")[2]),
-        _row(told, "timing"),
+        ("timing", Phrase("brief.timing", timing), "limits"),
         ("yardstick", Phrase("brief.kpi", kpi), "plan"),
         ("test", _test(case, tested, given), "plan"),
-        ("risk", _risk(case, segment, first, given), "eligibility"),
-        ("owner", Phrase("brief.owner", {"owner": owner, "staff": staff}), "study"),
     ]
 
 
@@ -176,29 +172,25 @@ def _test(case: Case, planned: pd.DataFrame, given: dict[str, Phrase]) -> Phrase
     """Whether the segment's own control group can show the effect that is planned with."""
     customers, contacts = int(planned["planned"].sum()), int(planned["offers"].sum())
     control, least = customers - contacts, case.params.min_group_size
-    if not control:
-        return Phrase("brief.test-none")
-    shown = smallest_shown(case, planned, [control / customers])[0]["detectable"].iloc[0]
     effect = given["yardstick"].quotes["effect"].quotes["n"]
-    unit = "points" if case.evidence.outcome == "response" else "currency"
-    few = Phrase("fewer", {"least": least})
-    quotes = {
-        "control": few if control < least else Number("", control, "customers"),
-        "shown": Number("", shown, unit),
-        "planned": Number("", effect.value, unit),
-    }
-    alone = "never" if np.isnan(shown) else "alone" if shown <= effect.value else "together"
-    return Phrase(f"brief.test-{alone}", quotes)
+    told = Phrase("brief.test-none")
+    if control:
+        shown = smallest_shown(case, planned, [control / customers])[0]["detectable"].iloc[0]
+        unit = "points" if case.evidence.outcome == "response" else "currency"
+        few = Phrase("fewer", {"least": least})
+        quotes = {
+            "control": few if control < least else Number("", control, "customers"),
+            "shown": Number("", shown, unit),
+            "planned": Number("", effect.value, unit),
+        }
+        alone = "never" if np.isnan(shown) else "alone" if shown <= effect.value else "together"
+        told = Phrase(f"brief.test-{alone}", quotes)
+    surely = effect.low is not None and effect.low > 0
+    return Phrase("brief.test", {"test": told, "evidence": given["evidence"], "shown": surely})
 
 
-def _risk(case: Case, segment: int, product: str, given: dict[str, Phrase]) -> Phrase:
-    """Who may be offered the product, how risky it is, and whether its effect is shown here."""
-    offered = case.catalogue.products.set_index("product_id").loc[product]
-    rating = offered.get("risk_rating")
-    effect = given["yardstick"].quotes["effect"].quotes["n"]
-    sizes = case.segments.set_index("segment")["customers"]
-    quotes = {"eligible": given["need"].quotes["eligible"], "product": case.names[product],
-              "customers": Number("", int(sizes[segment]), "customers"),
-              "rating": Number("", None if pd.isna(rating) else int(rating), "count"),
-              "shown": effect.low is not None and effect.low > 0}  # fmt: skip
-    return Phrase("brief.risk", quotes)
+def _need(case: Case, product: str, given: dict[str, Phrase]) -> Phrase:
+    """Who may be offered the product, and how risky it is."""
+    rating = case.catalogue.products.set_index("product_id").loc[product].get("risk_rating")
+    known = None if pd.isna(rating) else int(rating)
+    return Phrase("brief.need", {"need": given["need"], "rating": Number("", known, "count")})

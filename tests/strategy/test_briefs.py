@@ -42,7 +42,7 @@ def shown(found, segment: int) -> pd.Series:
 
 def test_a_persona_is_told_in_peoples_words(case, design, targets):
     found = strategy.marketing_briefs(case, design, profiles(), targets)
-    persona = shown(found, 1)["Persona"]
+    persona = shown(found, 1)["Persona, size"]
     # 93 % retired against 49 % of all; the 54 % of women are hardly more than the 52 % of all.
     for words in (
         "retired (93\xa0%)",
@@ -55,16 +55,16 @@ def test_a_persona_is_told_in_peoples_words(case, design, targets):
     quoted = found.quotes["sheet-1"]
     title = open_language("en").render("strategy_design", "tbl-sheet", quoted, plain=True)
     assert title == "Marketing brief 1: retired, 71 years old. Technical name: “Even”."
-    assert shown(found, 2)["Persona"].startswith("employee (60\xa0%); 40 years old")
+    assert shown(found, 2)["Persona, size"].startswith("employee (60\xa0%); 40 years old")
 
 
 def test_what_no_program_knows_is_a_blank_or_said_in_study_yaml(case, design, targets):
     blank = shown(strategy.marketing_briefs(case, design, profiles(), targets), 1)
-    assert "to fill in, owner" in blank["Owner"]
+    assert "to fill in, owner" in blank["Timing, owner"]
     assert "to fill in, benefit: fund" in blank["Promotion (draft)"]
     told = replace(case, study=replace(case.study, marketing=SAID))
     filled = shown(strategy.marketing_briefs(told, design, profiles(), targets), 1)
-    assert filled["Owner"] == "Retail; carried out by branches"
+    assert filled["Timing, owner"].endswith("owner Retail; carried out by branches")
     assert filled["Price"].startswith("no fee; ")
     message = "“Fund: save for later. You have your Card with us already."
     assert filled["Promotion (draft)"].startswith(message)
@@ -86,6 +86,7 @@ def test_a_segments_own_control_shows_its_effect_or_does_not(case, design, targe
     told = found.of("sheet-1").set_index("aspect")["statement"]["test"]
     base = smallest_shown(case, own, [0.1])[1]
     by_hand = detectable_rate(contacts, control, base=base, error_rate=case.error_rate)
+    told = told.quotes["test"]
     assert told.quotes["control"].value == control
     assert told.quotes["shown"].value == pytest.approx(by_hand)
     planned = told.quotes["planned"].value
@@ -95,9 +96,9 @@ def test_a_segments_own_control_shows_its_effect_or_does_not(case, design, targe
 def test_a_segment_without_a_plan_says_why(case, design, targets):
     cells = design.table.assign(planned=0, offers=0)
     found = strategy.marketing_briefs(case, replace(design, table=cells), profiles(), targets)
-    assert list(shown(found, 1).index) == ["Persona", "Size and choice", "Offer"]
+    assert list(shown(found, 1).index) == ["Persona, size", "Offer"]
 
 
 def test_one_segment_has_a_brief_without_a_choice(case, design):
     found = strategy.marketing_briefs(case, design, profiles(), pd.DataFrame())
-    assert shown(found, 1)["Size and choice"].endswith("of all")
+    assert shown(found, 1)["Persona, size"].endswith("of all")

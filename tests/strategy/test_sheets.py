@@ -41,7 +41,7 @@ def test_sheets_read_well(case, design):
     assert found.quotes["sheet-2"] == {"segment": "Odd"}
     look = Look(open_language("en"), "strategy_design", "tbl-sheet", "EUR")
     shown = look.worded(found.of("sheet-1")).set_index("aspect")
-    assert shown.loc["Size and choice", "statement"].startswith("2,000 customers, 50.0")
+    assert shown.loc["Who", "statement"].startswith("2,000 customers, 50.0")
     assert "refer to their Card" in shown.loc["Promotion (draft)", "statement"]
     assert shown.loc["Promotion (draft)", "rests_on"] == "rules, plan"
 
