@@ -104,7 +104,7 @@ def _opened(report: Path) -> Iterator[Any]:
         # As root, in a container, Chromium runs without its sandbox only; it opens our own file.
         browser = driver.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
         page = browser.new_context(offline=True, color_scheme="light").new_page()
-        page.goto(report.as_uri(), wait_until="load")
+        page.goto(report.as_uri(), wait_until="load", timeout=0)
         yield page
         browser.close()
 

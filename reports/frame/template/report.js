@@ -72,7 +72,8 @@ function makeFilters(table) {
   });
   const apply = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    if (words.length || choices.some(({ select }) => select.value)) table.unfold?.();
+    const asked = words.length > 0 || choices.some(({ select }) => select.value);
+    if (asked) table.unfold?.();
     let shown = 0;
     rows.forEach((row) => {
       const text = row.textContent.toLowerCase();
@@ -80,7 +81,7 @@ function makeFilters(table) {
         ({ select, parts }) => !select.value || parts(row).includes(select.value.slice(1))));
       shown += !row.hidden;
     });
-    status.textContent = say("rows-shown", { shown, rows: rows.length });
+    status.textContent = asked ? say("rows-shown", { shown, rows: rows.length }) : "";
   };
   const reset = make("button", { type: "button", className: "pm-reset" }, say("show-all"));
   reset.addEventListener("click", () => {
@@ -199,7 +200,8 @@ function goTo(element) {
 }
 
 function snippet(text, words) {
-  const at = Math.max(0, Math.min(...words.map((word) => plain(text).indexOf(word))) - 40);
+  const near = Math.min(...words.map((word) => plain(text).indexOf(word))) - 40;
+  const at = near > 0 ? text.indexOf(" ", near) + 1 : 0;
   const cut = (at ? "… " : "") + text.slice(at, at + 140) + (at + 140 < text.length ? " …" : "");
   const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return cut.split(new RegExp(`(${escaped.join("|")})`, "i")).map((part, index) =>
