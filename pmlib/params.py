@@ -125,7 +125,6 @@ class Parameters(BaseModel):
         chapters=[SEGMENTATION], unit="days", ge=1, le=3_660)
     min_stability: float = _parameter(0.75, "smallest bootstrap Jaccard of a stable segment",
         chapters=[SEGMENTATION], ge=0, le=1)
-
     made_segments: bool = _parameter(default=True, chapters=[SEGMENTATION],
         description="whether segments are made to serve where none are found")
 

@@ -14,7 +14,6 @@ from pmlib.association.baskets import Baskets, collect_baskets
 from pmlib.association.order import surely_ordered
 from pmlib.canon.holdings import with_sales
 from pmlib.engine import Engine, collect
-from pmlib.inference.power import test_size
 from pmlib.numbers import Finding, Level, Number, Phrase, missing, needs
 from pmlib.params import Parameters
 from pmlib.safeguards import suppress
@@ -27,14 +26,12 @@ from pmlib.strategy.catalogue import (
     with_own_rules,
 )
 from pmlib.strategy.cells import (
-    Groups,
     Sources,
     count_groups,
     customer_states,
     eligibility,
     expected_losses,
 )
-from pmlib.strategy.effects import CellEffects
 from pmlib.strategy.evidence import (
     Evidence,
     Outcome,
@@ -43,72 +40,9 @@ from pmlib.strategy.evidence import (
     offered_products,
     response_is_holding,
 )
-from pmlib.strategy.programme import Limits, Programme
+from pmlib.strategy.problem import Problem
+from pmlib.strategy.programme import Limits
 from pmlib.studies import Study
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """What can be offered to whom, with what effect, within which limits of contacts made.
-
-    The share `control_share` of planned customers is held out and not contacted; for `error_rate`
-    and `seed` see `pmlib.strategy.effects.estimate`.
-    """
-
-    catalogue: Catalogue
-    evidence: Evidence
-    groups: Groups
-    limits: Limits
-    control_share: float = 0.0
-    error_rate: float = 0.05
-    seed: int = 0
-
-    def programme(self, effects: CellEffects, *, shrink: bool = True) -> Programme:
-        """The programme of *planned* customers.
-
-        Of the planned customers `control_share` are not contacted: they earn and cost nothing and
-        take up no capacity, so a channel has room for that many more. Channels without evidence
-        get the value -inf: nothing is planned on what was never tried.
-        """
-        cells, menu, made = self.catalogue.priced(effects.cells), self.catalogue, self.made
-        levels = cells["segment"].nunique()
-        value = np.full((levels, 2, len(menu.products), len(menu.channels)), -np.inf)
-        gain = cells["effect" if shrink else "raw"] * cells["margin"] - cells["cost"]
-        position, most = menu.positions(cells), np.full(value.shape, np.inf)
-        value[position] = gain.fillna(-np.inf)
-        most[position] = self.test_sizes(effects)
-        return Programme(self.groups, value * made, *self.costs_and_limits(), most)
-
-    def test_sizes(self, effects: CellEffects) -> np.ndarray:
-        """(cells,) customers whom a test takes of what the pilot cannot tell; infinite elsewhere.
-
-        It can where the interval of the effect lies above what pays for a contact, or where the
-        expected one does not pay either. To plan more on the rest than a test needs would be to
-        bet. Only sales of a pilot with control are told apart so.
-        """
-        cells = self.catalogue.priced(effects.cells)
-        sizes = np.full(len(cells), np.inf)
-        if effects.draws is None or self.evidence.outcome != "response":
-            return sizes
-        pays = cells["cost"] / cells["margin"]
-        unknown = (cells["effect"] > pays) & (effects.lowest(1 - self.error_rate) <= pays)
-        tallies = self.evidence.tallies
-        sums = tallies[tallies["control"]].groupby("product_id")[["w", "wy"]].sum()
-        base = cells["product_id"].map(sums["wy"] / sums["w"]).fillna(0.0)
-        asked = {"control_share": self.control_share or 0.5, "error_rate": self.error_rate}
-        of_test = test_size(cells["effect"], base, **asked)
-        return np.where(unknown, np.maximum(of_test, self.limits.min_contacts), sizes)
-
-    def costs_and_limits(self) -> tuple[np.ndarray, Limits]:
-        """(C,) cost of a planned customer by channel, currency, and limits in planned customers."""
-        capacity = tuple(c / self.made for c in self.limits.capacity)
-        cost = self.catalogue.channels["cost"].to_numpy() * self.made
-        return cost, replace(self.limits, capacity=capacity)
-
-    @property
-    def made(self) -> float:
-        """Contacts made a planned customer."""
-        return 1 - self.control_share
 
 
 @dataclass(frozen=True, kw_only=True)

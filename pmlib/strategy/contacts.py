@@ -22,11 +22,12 @@ from pmlib.engine import Engine, uniform
 from pmlib.inference.means import effective_number
 from pmlib.inference.power import detectable_mean, detectable_rate
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
-from pmlib.strategy.case import Case, Problem
+from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, encode
 from pmlib.strategy.design import Design
 from pmlib.strategy.evidence import CELL, moments
 from pmlib.strategy.plan import Plan
+from pmlib.strategy.problem import Problem
 from pmlib.strategy.programme import OFFER
 
 ORDER_STREAM, ARM_STREAM = 4002, 4003

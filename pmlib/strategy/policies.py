@@ -19,10 +19,11 @@ import pandas as pd
 
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, Phrase, needs
-from pmlib.strategy.case import Case, Problem
+from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.effects import CellEffects, estimate
 from pmlib.strategy.plan import Plan, solve
+from pmlib.strategy.problem import Problem
 
 KNOWS = {
     "mass": {"segments": False, "rules": False},

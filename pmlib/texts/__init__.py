@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pmlib.texts.language import PAGE, Language, column_decimals, open_language
+from pmlib.texts.language import PAGE, Language, open_language
+from pmlib.texts.precision import column_decimals
 from pmlib.texts.views import Look, Words
 
 __all__ = ["PAGE", "Language", "Look", "Words", "column_decimals", "open_language"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from pmlib.errors import StudyError
 from pmlib.markup import as_name, escape_markdown, one_line
 from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
+from pmlib.texts.precision import default_decimals
 from pmlib.texts.views import Context
 
 PAGE = "report"
@@ -34,7 +35,6 @@ _HEADER = re.compile(r"^\[([a-z][\w.-]*)\](?:[ \t]+|[ \t]*$)", re.MULTILINE)
 _LABEL = re.compile(r"\{#((?:sec|eq)-[\w-]+)\}")
 # A small p-value brings its own sign: "p < 0.001", whatever the text has before it.
 _LESS = re.compile(r"= (?=&lt; |< )")
-_DECIMALS = {"share": 1, "points": 2, "currency": 2, "days": 0, "months": 0}
 
 
 def read_blocks(path: Path) -> dict[str, str]:
@@ -128,7 +128,7 @@ class Language:
         if unit in ("share", "points"):
             value = 100 * value
         if decimals is None:
-            decimals = _default_decimals(value, unit)
+            decimals = default_decimals(value, unit)
         shown = f"{value:,.{decimals}f}"
         if float(shown.replace(",", "")) == 0:
             shown = shown.removeprefix("-")
@@ -369,51 +369,3 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Markup | Undefined):
         return value
     return Markup(escape_markdown(str(value)))  # noqa: S704 - escaped one call before
-
-
-def column_decimals(values: Sequence[float], unit: str) -> int | None:
-    """Decimals that all numbers of a column are shown with, none of them more than it needs.
-
-    The largest has those that suit it alone, half of the numbers at least two digits that count,
-    and the smallest too where three decimals show them. None where each value has its own form.
-
-    Examples
-    --------
-    >>> column_decimals([0.0065, 0.41, 0.4841], "")
-    3
-    >>> column_decimals([13.91, 106.7, 1728.1], "currency")
-    0
-    >>> column_decimals([0.05, 0.1, 1.0], "")
-    2
-    """
-    scale = 100 if unit in ("share", "points") else 1
-    sizes = sorted(scale * abs(value) for value in values if math.isfinite(value) and value)
-    if unit == "p" or not sizes:
-        return None
-    decimals = _default_decimals(sizes[-1], unit)
-    if unit in _DECIMALS:
-        return 2 if unit == "currency" and sizes[0] < 1 else decimals
-    needed = [1 - math.floor(math.log10(size)) for size in (sizes[0], sizes[len(sizes) // 2])]
-    decimals = min(max(decimals, min(3, needed[0]), needed[1]), 4)
-    while decimals and all(_is_exact(size, decimals - 1) for size in sizes):
-        decimals -= 1
-    return decimals
-
-
-def _is_exact(size: float, decimals: int) -> bool:
-    return math.isclose(round(size, decimals), size, rel_tol=1e-9)
-
-
-def _default_decimals(value: float, unit: str) -> int:
-    if unit in ("share", "points") and abs(value) >= 1000:
-        return 0
-    if isinstance(value, int) and unit not in ("share", "points"):
-        return 0
-    if unit == "currency" and abs(value) >= 1000:
-        return 0
-    if unit in ("customers", "count") and float(value).is_integer():
-        return 0
-    if unit in _DECIMALS:
-        return _DECIMALS[unit]
-    size = abs(value)
-    return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 0.1 or size == 0 else 4

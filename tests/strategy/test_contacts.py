@@ -10,10 +10,10 @@ import pytest
 
 from pmlib import strategy
 from pmlib.engine import DuckDBEngine, collect
-from pmlib.strategy.case import Problem
 from pmlib.strategy.cells import count_groups, customer_states
 from pmlib.strategy.contacts import draw_contacts, export_csv
 from pmlib.strategy.plan import solve
+from pmlib.strategy.problem import Problem
 from pmlib.strategy.programme import Limits, Programme
 from tests.strategy.banks import PARAMETERS, menu, small_bank, tables
 

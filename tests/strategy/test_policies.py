@@ -10,9 +10,9 @@ import pytest
 from pmlib import strategy
 from pmlib.engine import DuckDBEngine
 from pmlib.numbers import Level
-from pmlib.strategy.case import Problem
 from pmlib.strategy.cells import count_groups, customer_states
 from pmlib.strategy.policies import plan_policies, verdict
+from pmlib.strategy.problem import Problem
 from pmlib.strategy.programme import Limits
 from tests.strategy.banks import (
     PARAMETERS,
