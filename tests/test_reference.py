@@ -39,11 +39,13 @@ def test_every_key_and_column_is_on_the_page_once_a_table() -> None:
     assert sorted(listed) == sorted(keys + columns)
 
 
-def test_the_example_of_the_page_is_a_study() -> None:
+def test_the_examples_of_the_page_are_a_study() -> None:
     from yaml import safe_load
 
-    (example,) = re.findall(r"```yaml\n(.*?)```", STUDY, flags=re.DOTALL)
-    assert StudySpec.model_validate(safe_load(example)).tables == {"customers": "customers.sql"}
+    first, *more = map(safe_load, re.findall(r"```yaml\n(.*?)```", STUDY, flags=re.DOTALL))
+    assert StudySpec.model_validate(first).tables == {"customers": "customers.sql"}
+    for example in more:
+        assert StudySpec.model_validate(first | example)
 
 
 def test_a_table_is_written_for_any_mapping_of_columns(monkeypatch: pytest.MonkeyPatch) -> None:

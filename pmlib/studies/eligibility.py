@@ -33,7 +33,7 @@ _SUMS_UP = {"SUBQUERY", "WINDOW", "STAR"}
 
 
 @dataclass(frozen=True)
-class Rule:
+class OwnRule:
     """A rule of eligibility: its name and label, its expression, the products it is for."""
 
     name: str
@@ -50,7 +50,7 @@ class Eligibility:
     ``loss_<i>``, the loss expected of a sale of the i-th product of `losses` (currency).
     """
 
-    rules: tuple[Rule, ...]
+    rules: tuple[OwnRule, ...]
     losses: tuple[str, ...]
     path: Path
 
@@ -89,7 +89,7 @@ def evaluate(
                 continue
             _check(connection, rule.rule, "BOOLEAN", where)
             columns.append(f"coalesce(({rule.rule}), false) AS rule_{len(rules)}")
-            rules.append(asdict(Rule(rule.name, rule.label, rule.rule, products)))
+            rules.append(asdict(OwnRule(rule.name, rule.label, rule.rule, products)))
         for loss in spec.expected_loss:
             where = f"study.yaml, expected_loss, {', '.join(loss.products)}"
             products, text = _products(loss, catalogue, where), _loss(loss)
@@ -111,7 +111,9 @@ def declared(kept: Mapping[str, Any] | None, path: Path) -> Eligibility | None:
     """Return what `evaluate` said and wrote."""
     if kept is None:
         return None
-    rules = tuple(Rule(**{**rule, "products": tuple(rule["products"])}) for rule in kept["rules"])
+    rules = tuple(
+        OwnRule(**{**rule, "products": tuple(rule["products"])}) for rule in kept["rules"]
+    )
     return Eligibility(rules, tuple(kept["losses"]), path)
 
 
