@@ -251,7 +251,7 @@ def pilot_control(case: Case, design: Design) -> Finding:
     cells, evidence = design.planned, case.evidence
     if cells.empty:
         return missing("no_plan")
-    if design.effects.draws is None:
+    if design.effects.kind != "uplift":
         return missing("no_pilot")
     money = cells.assign(money=cells["offers"] * cells["margin"])
     load = money.groupby(["product_id", "channel"])["money"].sum()

@@ -148,7 +148,8 @@ def _cells(case: Case, plan: Plan, effects: CellEffects) -> pd.DataFrame:
 
 
 def _known(case: Case, effects: CellEffects, made: pd.Series, unknown: pd.Series) -> str:
-    if effects.draws is None or case.evidence.outcome != "response" or not made.any():
+    told = effects.draws is not None and effects.kind == "uplift"
+    if not told or case.evidence.outcome != "response" or not made.any():
         return "not_told"
     return "all" if not unknown.any() else "some" if unknown.sum() < made.sum() else "none"
 

@@ -102,9 +102,9 @@ def estimate(
 ) -> CellEffects:
     r"""Estimate the effect of an offer in every cell, by what cells have in common.
 
-    Offers of a pilot with control multiply the odds of a sale: their effects are drawn from the
-    posterior of `pmlib.strategy.uplift`, by `seed`. All others, and what a linear estimate is
-    needed for, come from empirical Bayes on the scale of the outcome.
+    Offers multiply the odds of a sale: effects, and responses where there is no control, are drawn
+    from the posterior of `pmlib.strategy.uplift`, by `seed`. Associations, and what a linear
+    estimate is needed for, come from empirical Bayes on the scale of the outcome.
 
     Raw effects follow $d \sim N(\delta, S)$ with $S$ known from the counts (channels of a cell
     share their control, so they correlate); the effects follow
@@ -169,7 +169,7 @@ def estimate(
         detected=detected,
         p_value=p_value,
     )
-    if detected and evidence.kind == "uplift":
+    if detected and evidence.kind != "association":
         effects = _with_draws(effects, draw_uplift(evidence, cells[CELL], seed=seed))
     return _for_every_channel(effects, catalogue) if channels == [""] else effects
 

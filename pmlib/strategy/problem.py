@@ -55,7 +55,8 @@ class Problem:
         """
         cells = self.catalogue.priced(effects.cells)
         sizes = np.full(len(cells), np.inf)
-        if effects.draws is None or self.evidence.outcome != "response":
+        told = effects.draws is not None and self.evidence.kind == "uplift"
+        if not told or self.evidence.outcome != "response":
             return sizes
         pays = cells["cost"] / cells["margin"]
         unknown = (cells["effect"] > pays) & (effects.lowest(1 - self.error_rate) <= pays)

@@ -1,4 +1,4 @@
-"""The uplift of an offer in every cell of a pilot with control, drawn from its posterior.
+"""The uplift of an offer in every cell of a pilot, or the response, drawn from its posterior.
 
 An offer multiplies the odds of buying, so what cells have in common adds up on the scale of
 log-odds. A few outlying offers are what a plan lives on: heavy tails let them stand out, where a
@@ -55,10 +55,13 @@ def draw_uplift(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.nda
     terms, `BASE` and `ADDED`, see `pmlib.inference.hierarchical`. Numbers are effective ones,
     rates weighted. Controls that products share count once in all, not once a product. Where the
     outcome is a value, an offer is taken to change how many buy and not for how much: uplifts in
-    sales are multiplied by draws of what a sale of the product brings.
+    sales are multiplied by draws of what a sale of the product brings. Without a control what is
+    drawn is the response: the chance of those offered, a sum of the terms of `ADDED`.
     """
+    compares = evidence.kind == "uplift"
     groups = cells[CELL[:3]].drop_duplicates(ignore_index=True)
-    rows = pd.concat([cells, groups.assign(channel="")], ignore_index=True)
+    controls = [groups.assign(channel="")] if compares else []
+    rows = pd.concat([cells, *controls], ignore_index=True)
     is_offer = np.arange(len(rows)) < len(cells)
     sold = "wy" if evidence.outcome == "response" else "ws"
     sums = ["w", "w2", sold]
@@ -84,8 +87,10 @@ def draw_uplift(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.nda
         seed=[seed, _STREAM],
     )
     chance = 1 / (1 + np.exp(-logits))
-    base = groups.assign(at=np.arange(len(cells), len(rows)))
-    more = chance[:, is_offer] - chance[:, cells.merge(base, on=CELL[:3], how="left")["at"]]
+    more = chance[:, is_offer]
+    if compares:
+        base = groups.assign(at=np.arange(len(cells), len(rows)))
+        more = more - chance[:, cells.merge(base, on=CELL[:3], how="left")["at"]]
     return more if evidence.outcome == "response" else more * _amounts(evidence, cells, seed=seed)
 
 
@@ -113,20 +118,23 @@ def _amounts(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.ndarra
 def _terms(rows: pd.DataFrame, is_offer: np.ndarray, seen: np.ndarray) -> list[Term]:
     """The terms that the data can tell apart."""
     holding = np.where(is_offer & rows["holds"], 0, -1)
-    terms = [
-        Term(np.zeros(len(rows), dtype=int), _OF_LEVEL, learnt=False),
-        Term(np.where(is_offer, 0, -1), _OF_OFFER, learnt=False),
-    ]
+    terms = [Term(np.zeros(len(rows), dtype=int), _OF_LEVEL, learnt=False)]
+    sets, alone = [(BASE, np.ones(len(rows), dtype=bool)), (ADDED, is_offer)], is_offer.all()
+    if alone:  # nothing to tell an offer's own part by
+        sets = sets[1:]
+    else:
+        terms.append(Term(np.where(is_offer, 0, -1), _OF_OFFER, learnt=False))
     if len(np.unique(rows["holds"][seen])) > 1:
         terms.append(Term(holding, _OF_HOLDING, learnt=False))
-    for shared, inside in ((BASE, np.ones(len(rows), dtype=bool)), (ADDED, is_offer)):
+    for shared, inside in sets:
         known: set[bytes] = set()
         for columns in shared:
             level = _levels(rows, columns, inside)
             partition = pd.factorize(level[seen & inside])[0]
             if partition.any() and partition.tobytes() not in known:
                 known.add(partition.tobytes())
-                scale = _OF_PRODUCTS if shared is BASE and columns == BASE[0] else _OF_TERMS
+                of_product = columns == BASE[0] and (alone or shared is BASE)
+                scale = _OF_PRODUCTS if of_product else _OF_TERMS
                 terms.append(Term(level, scale))
     return terms
 

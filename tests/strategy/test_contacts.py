@@ -154,5 +154,5 @@ def test_a_pilot_is_sharpest_where_its_arms_are_as_their_deviations(case, design
 
 
 def test_without_a_pilot_no_control_share_is_judged(case, design):
-    unmeasured = replace(design, effects=replace(design.effects, draws=None))
+    unmeasured = replace(design, effects=replace(design.effects, kind="response"))
     assert strategy.pilot_control(case, unmeasured).absent.block == "absent.no_pilot"

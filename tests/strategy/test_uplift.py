@@ -113,3 +113,18 @@ def test_money_is_sales_times_what_a_sale_brings() -> None:
     added = error[product] ** 2
     expected = np.sqrt(before**2 + added + before**2 * added)
     np.testing.assert_allclose(relative, expected, rtol=0.1)
+
+
+def test_intervals_of_responses_hold_too() -> None:
+    rng = np.random.default_rng(9)
+    held = []
+    for seed in range(6):
+        truth = multiplied_odds(rng)
+        asked = pilot(truth, n=120, seed=seed)
+        offers = asked.tallies[~asked.tallies["control"]].reset_index(drop=True)
+        effects = effects_of(replace(asked, tallies=offers, kind="response"), seed)
+        missed = 0.05 + truth.ravel() - effects.cells["effect"].to_numpy()
+        for load in (*np.eye(24), np.ones(24)):
+            low, high = effects.margins(load, 0.95)
+            held.append(low <= load @ missed <= high)
+    assert 0.88 <= np.mean(held) <= 0.995  # 150, together in six
