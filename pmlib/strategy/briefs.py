@@ -132,7 +132,7 @@ def _traits(profiles: pd.DataFrame, segment: int, case: Case) -> dict[str, Any]:
     marked = marked.sort_values("excess", ascending=False, kind="stable").head(2)
     means = mine[mine["level"] == ""].set_index("feature")["mean"].dropna()
     traits: dict[str, Any] = {
-        "levels": [{"level": row.level, "share": Number("", row.mean, "share", decimals=0)}
+        "levels": [{"word": _word(row, case), "share": Number("", row.mean, "share", decimals=0)}
                    for row in marked.itertuples()],
     }  # fmt: skip
     for name, (unit, one, decimals) in _PLAIN.items():
@@ -151,6 +151,14 @@ def _traits(profiles: pd.DataFrame, segment: int, case: Case) -> dict[str, Any]:
         for name in declared
     ]  # fmt: skip
     return traits
+
+
+def _word(row: Any, case: Case) -> Phrase:
+    """Call a level by its name; a yes or no by what is asked."""
+    known = case.study.attributes.get(row.feature)
+    kind = row.level if known and row.level in ("yes", "no") else "level"
+    quotes = {"level": row.level, "label": known.label if known else ""}
+    return Phrase(f"brief.word-{kind}", quotes)
 
 
 def _channels(cells: pd.DataFrame, product: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import pytest
 from pmlib import strategy
 from pmlib.inference.power import detectable_rate
 from pmlib.strategy.contacts import smallest_shown
+from pmlib.studies import Attribute
 from pmlib.texts import Look, open_language
 
 SAID = {"owner": "Retail", "staff": "branches", "tone": "plain", "price": {"fund": "no fee"},
@@ -102,3 +103,15 @@ def test_a_segment_without_a_plan_says_why(case, design, targets):
 def test_one_segment_has_a_brief_without_a_choice(case, design):
     found = strategy.marketing_briefs(case, design, profiles(), pd.DataFrame())
     assert shown(found, 1)["Persona, size"].endswith("of all")
+
+
+def test_a_yes_is_called_by_what_was_asked(case, design, targets):
+    asked = {"womens": Attribute(label="Bought for women")}
+    study = replace(case.study, attributes=asked)
+    rows = [(1, "womens", "yes", 1.0), (2, "womens", "yes", 0.0), (2, "womens", "no", 1.0),
+            (1, "womens", "no", 0.0)]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["segment", "feature", "level", "mean"])
+    frame = frame.assign(customers=2000, used=True)
+    found = strategy.marketing_briefs(replace(case, study=study), design, frame, targets)
+    assert shown(found, 1)["Persona, size"].startswith("bought for women (100\xa0%)")
+    assert shown(found, 2)["Persona, size"].startswith("not: bought for women (100\xa0%)")
