@@ -26,7 +26,7 @@ from pmlib.files import folder_written_whole, read_frame, read_json, write_frame
 from pmlib.markup import caption_html
 from pmlib.numbers import DIGITS, Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.owner import joined, require_run
-from pmlib.tables import to_html
+from pmlib.tables import to_html, told
 from pmlib.texts import PAGE, Look, Words, open_language
 
 
@@ -221,6 +221,7 @@ class Chapter:
         source = base64.b64encode(to_svg(figure)).decode()
         shown = look.worded(data)
         alt = self._rendered(f"{label}.alt", finding.quotes, plain=True)
+        alt = f"{alt} {told(shown, look)}".strip()
         self._show(
             f'<figure class="pm-figure" id="{label}">\n'
             f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'

@@ -8,7 +8,36 @@ import pandas as pd
 
 from pmlib.errors import StudyError
 from pmlib.markup import escape_html
-from pmlib.texts import Look, column_decimals
+from pmlib.texts import PAGE, Look, column_decimals
+
+
+def told(frame: pd.DataFrame, look: Look) -> str:
+    """Tell the largest and the smallest number of what a figure draws, in one sentence.
+
+    The catalogue says of the figure, under ``told``, which column that is and which name its rows;
+    without an entry, or without numbers, nothing is told. `frame` is in words.
+    """
+    entry = look.language.catalogue.get("told", {}).get(look.label)
+    if entry is None or entry["value"] not in frame.columns:
+        return ""
+    value, unit = entry["value"], entry.get("unit", "")
+    order = frame[value].astype(float).dropna().sort_values(kind="stable").index
+    if order.empty:
+        return ""
+    ends = [frame.loc[order[place]] for place in (-1, 0)]
+    values = [float(row[value]) for row in ends]
+    decimals = 0 if all(map(float.is_integer, values)) else column_decimals(values, unit)
+    numbers = [
+        look.language.number(x, unit, currency=look.currency, decimals=decimals) for x in values
+    ]
+    named = [column for column in entry["names"] if column in frame.columns]
+    names = ["; ".join(look.name(column, row[column]) for column in named) for row in ends]
+    quotes = {
+        "measure": entry.get("measure") or look.heading(value),
+        "highest": numbers[0], "most": names[0], "lowest": numbers[1], "least": names[1],
+        "several": numbers[0] != numbers[1],
+    }  # fmt: skip
+    return look.language.render(PAGE, "told", quotes, plain=True)
 
 
 def to_html(frame: pd.DataFrame, look: Look) -> str:

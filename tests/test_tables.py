@@ -8,7 +8,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from pmlib.errors import StudyError
-from pmlib.tables import to_html
+from pmlib.params import CHAPTERS
+from pmlib.tables import to_html, told
 from pmlib.texts import Look, open_language
 
 
@@ -54,3 +55,25 @@ def test_numbers_of_a_column_have_one_precision():
     assert cells == [
         ["0.007", "< 0.001", "14"], ["0.410", "0.012", "107"], ["0.484", "1.000", "1,728"]
     ]  # fmt: skip
+
+
+def test_a_figure_tells_the_ends_of_what_it_draws():
+    drawn = pd.DataFrame(
+        {
+            "name": ["Card", "Loan", "Fund"],
+            "share": [0.25, 0.821, np.nan],
+            "low": [0.2, 0.8, np.nan],
+        }
+    )
+    look = Look(open_language("en"), "data_profiling", "fig-penetration", "EUR")
+    assert told(drawn, look) == "Share: highest 82.1\u00a0% (Loan), lowest 25.0\u00a0% (Card)."
+    assert told(drawn.tail(1), look) == ""
+
+
+@pytest.mark.parametrize("label", open_language("en").catalogue["told"])
+def test_what_figures_tell_is_of_figures_and_columns_that_exist(label):
+    language = open_language("en")
+    assert [name for name in CHAPTERS if label in language.labels(name)]
+    look, entry = Look(language, "data_profiling", label), language.catalogue["told"][label]
+    for column in (*entry["names"], entry["value"]):
+        look.column(column)

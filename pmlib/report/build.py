@@ -22,6 +22,7 @@ from pmlib.params import CHAPTERS, PROJECT, Parameters
 from pmlib.report import appendix
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.export import export
+from pmlib.report.glossary import link_terms
 from pmlib.report.hypotheses import hypotheses
 from pmlib.report.numbering import Part, Say, Target, assemble
 from pmlib.report.parts import (
@@ -125,6 +126,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         *([part(VALIDATION, "appendix")] if study["simulated"] else []),
     ]
     targets = assemble(parts, bibliography, say)
+    link_terms(parts)
     # Only now are all citations known.
     references.soup.append(BeautifulSoup(bibliography.list_html(), "html.parser"))
     page = _render_page(parts, targets, study, parameters, language, say, templates)

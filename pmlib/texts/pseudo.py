@@ -66,6 +66,7 @@ def _marked_catalogue(catalogue: Mapping[str, Any]) -> dict[str, Any]:
         "numbers": words(catalogue["numbers"], "meaning"),
         "facts": words(catalogue["facts"], "meaning"),
         "columns": words(catalogue["columns"], "label"),
+        "told": words(catalogue["told"], "measure"),
         "tables": {
             label: {**table, "columns": words(table.get("columns", {}), "label")}
             for label, table in catalogue["tables"].items()

@@ -202,6 +202,13 @@ class Look:
         """Heading of a column."""
         return str(self.column(name)["label"])
 
+    def name(self, column: str, value: Any) -> str:
+        """Name a row by a cell: a number with what it counts, such as ``month 3``."""
+        shown = self.cell(column, value, None)
+        return (
+            shown if isinstance(value, str | tuple) else f"{self.heading(column).lower()} {shown}"
+        )
+
     def cell(self, name: str, value: Any, decimals: int | None) -> str:
         """Text of a cell: sets of products with a plus sign, missing as a dash."""
         if isinstance(value, tuple):

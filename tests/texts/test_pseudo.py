@@ -144,6 +144,7 @@ def prose(page: str) -> Iterator[str]:
     """What a reader of a page sees: text and attributes, without code, formulas and citations."""
     soup = BeautifulSoup(page, "html.parser")
     gone = "script, style, math, code, pre, .pm-cite, .pm-references, .pm-code pre, svg"
+    yield from (str(drawing["aria-label"]) for drawing in soup.find_all("svg"))
     for element in soup.select(gone):
         element.decompose()
     for element in soup.find_all(True):
