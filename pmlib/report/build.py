@@ -98,7 +98,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "simulated": study["simulated"],
             "sales": study["value_is"] == "sales",
             "recorded": {table: table in study["tables"] for table in TABLES},
-                "settings": appendix.settings(parameters),
+            "settings": appendix.settings(parameters),
             "channels": appendix.channels(study),
             "customers": Number("", study["rows"]["customers"], "customers"),
             "parameters": appendix.parameter_table(parameters, language),
