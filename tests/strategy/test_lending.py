@@ -151,7 +151,9 @@ def test_a_study_without_such_data_says_so_where_loans_are_offered(plain, ruled)
     assert found.quotes["without_rules"] == ["Loan"]
     assert not found.tables
     told = strategy.responsible_lending(ruled, strategy.plan_study(ruled))
-    assert told.facts == {"lending_rules": "all", "lending_losses": "none"}
+    assert (told.facts["lending_rules"], told.facts["lending_losses"]) == ("all", "none")
+    for key in ("own_rules", "blind_to_losses"):
+        assert (told.facts[key] == "costs") == (value(told.numbers, f"{key}_cost") > 0)
 
 
 def test_where_no_loan_is_offered_nothing_is_missing(tmp_path, engine):
