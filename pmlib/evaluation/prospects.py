@@ -1,12 +1,14 @@
 """Rank people who were never contacted by models of those who were.
 
 The model is chosen by cross-validation on the contacted only; what the prospects did is not
-looked at, and where it is known it only judges the ranking afterwards.
+looked at, and where it is known it only judges the ranking afterwards. Contacted customers alike in
+all features stay in one fold: who was learnt from is not who is judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import narwhals as nw
@@ -27,14 +29,16 @@ _FOLDS, _REPEATS = 5, 2
 _PAIR = ("shrunken_regression", "boosting")
 
 
-def unranked(bought: np.ndarray, features: Sequence[str]) -> str | None:
-    """Why prospects cannot be ranked, by the known outcomes of the contacted and common features.
+def unranked(contacted: pd.DataFrame, features: Sequence[str]) -> str | None:
+    """Why prospects cannot be ranked, by contacts of known outcome and the common features.
 
-    ``no_common_feature``, or ``few_contacted``: fewer buyers or others than folds.
+    ``no_common_feature``, or ``few_contacted``: fewer profiles of buyers or of others than folds.
     """
     if not features:
         return "no_common_feature"
-    enough = min(bought.sum(), (~bought).sum()) >= _FOLDS
+    bought = contacted["responded"].astype(bool).to_numpy()
+    profile = profiles(contacted[list(features)])
+    enough = min(len(np.unique(profile[side])) for side in (bought, ~bought)) >= _FOLDS
     return None if enough else "few_contacted"
 
 
@@ -67,7 +71,7 @@ def rank_prospects(
     prospects = collect(tables["prospects"].select(*columns), sort_by=["customer_id"])
     contacts = contacts[contacts["responded"].notna()]
     y = contacts["responded"].astype(bool).to_numpy()
-    if reason := unranked(y, used):
+    if reason := unranked(contacts, used):
         return missing(reason)
     both = typed(pd.concat([contacts[used], prospects[used]], ignore_index=True))
     x, new = both.iloc[: len(y)], both.iloc[len(y) :]
@@ -129,15 +133,21 @@ def _cross_validated(
     """Judge every candidate; return the table and each model's scores of unseen customers.
 
     Scores of different folds are made comparable by their rank within the fold, and averaged over
-    the repeats.
+    the repeats. Customers of one profile, that is alike in all features, share a fold.
     """
-    from sklearn.model_selection import RepeatedStratifiedKFold
+    from sklearn.model_selection import StratifiedGroupKFold
 
-    folds = RepeatedStratifiedKFold(n_splits=_FOLDS, n_repeats=_REPEATS, random_state=seed)
+    profile = profiles(x)
+    folds = [
+        StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed + repeat).split(x, y, profile)
+        for repeat in range(_REPEATS)
+    ]
     rows = []
     unseen: dict[str, np.ndarray] = {}
     with one_thread():
-        for train, test in folds.split(x, y):
+        for train, test in chain.from_iterable(folds):
+            if len(np.unique(y[test])) < 2:  # large profiles can fill a fold
+                continue
             scores = _all_scores(x.iloc[train], y[train], x.iloc[test], seed)
             for model, score in scores.items():
                 ranks = unseen.setdefault(model, np.zeros(len(y)))
@@ -151,6 +161,11 @@ def _cross_validated(
     summary = grouped.mean()
     summary.insert(1, "standard_error", error)
     return summary.reset_index(), unseen
+
+
+def profiles(x: pd.DataFrame) -> np.ndarray:
+    """Number of each row's profile: rows alike in all columns have the same."""
+    return x.groupby(list(x), dropna=False, observed=True, sort=False).ngroup().to_numpy()
 
 
 def _scored(buyers: np.ndarray, confidence_level: float) -> tuple[Number, dict[str, Number]]:

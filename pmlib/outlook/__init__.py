@@ -206,7 +206,7 @@ def _prospects(glance: Glance) -> Reason:
     if reason := lacks(evaluation.rank_prospects, glance.tables) or _campaign(glance):
         return reason
     there = glance.tables["prospects"].collect_schema().names()
-    known = glance.campaign.contacts["responded"].dropna().astype(bool).to_numpy()
+    known = glance.campaign.contacts.dropna(subset=["responded"])
     why = unranked(known, [name for name in glance.campaign.features if name in there])
     return Phrase(f"absent.{why}") if why else None
 

@@ -18,7 +18,7 @@ from pmlib.numbers import Finding
 from pmlib.params import PROJECT, Parameters
 from pmlib.studies import Study
 from pmlib.truth.rules import study_recovery
-from pmlib.truth.segments import kinds_of_customers
+from pmlib.truth.segments import kind_ceiling, kinds_of_customers
 
 ASSIGNMENTS = "assignments.parquet"
 
@@ -35,13 +35,15 @@ def simulated_study(params: Parameters, folder: Path) -> Study:
 class Chain:
     """What the chapters leave behind on one simulated bank.
 
-    `kinds` has ``customer_id, segment`` as found, ``kind`` as it is; `check` is the rules against
-    the truth, `plan` the contact plan.
+    `kinds` has ``customer_id, segment`` as found, ``kind`` as it is; `ceiling` is the agreement
+    with kinds that these features allow, see `kind_ceiling`; `check` is the rules against the
+    truth, `plan` the contact plan.
     """
 
     params: Parameters
     study: Study
     kinds: pd.DataFrame
+    ceiling: float | None
     check: Finding
     case: strategy.Case
     design: strategy.Design
@@ -56,7 +58,7 @@ def chain(params: Parameters) -> Iterator[Chain]:
         folder = Path(name)
         study = simulated_study(params, folder)
         try:
-            kinds, segments = _segments(study, engine, params, folder)
+            kinds, ceiling, segments = _segments(study, engine, params, folder)
             rules, check = _rules(study, engine, params, folder)
             saved = engine.scan(folder / ASSIGNMENTS)
             case = strategy.open_case(
@@ -66,14 +68,14 @@ def chain(params: Parameters) -> Iterator[Chain]:
             design = strategy.plan_study(case)
             assert isinstance(design, strategy.Design)
             plan = _contact_plan(case, design, engine, folder)
-            yield Chain(params, study, kinds, check, case, design, plan)
+            yield Chain(params, study, kinds, ceiling, check, case, design, plan)
         finally:
             engine.close()
 
 
 def _segments(
     study: Study, engine: Engine, params: Parameters, folder: Path
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, float | None, pd.DataFrame]:
     tables = {table: study.scan(table, engine) for table in study.tables}
     features = segmentation.customer_features(tables, study.attributes, as_of=study.as_of)
     sample = segmentation.draw_sample(features.frame, size=params.sample_size, seed=params.seed)
@@ -82,14 +84,15 @@ def _segments(
     scorer = result.scorer
     assigned = segmentation.assign_customers(features.frame, scorer, engine=engine, folder=folder)
     engine.write(assigned.select("customer_id", "segment"), folder / ASSIGNMENTS)
-    found = engine.scan(folder / ASSIGNMENTS).join(
-        kinds_of_customers(study, engine), on="customer_id", how="inner"
-    )
+    truth = kinds_of_customers(study, engine)
+    both = assigned.join(truth, on="customer_id", how="inner")
+    ceiling = None if params.world == "null" else kind_ceiling(both, seed=params.seed)
+    found = engine.scan(folder / ASSIGNMENTS).join(truth, on="customer_id", how="inner")
     kinds = collect(found, sort_by=["customer_id"])
     segments = kinds.groupby("segment").size().rename("customers").reset_index()
     segments["made"] = result.made
     segments["name"] = [scorer.names[segment - 1] for segment in segments["segment"]]
-    return kinds, segments
+    return kinds, ceiling, segments
 
 
 def _rules(

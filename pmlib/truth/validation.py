@@ -25,6 +25,7 @@ from pmlib.files import written_whole
 from pmlib.inference.means import student_quantile
 from pmlib.inference.proportions import wilson
 from pmlib.params import PROJECT, Parameters
+from pmlib.strategy.policies import RIVALS
 from pmlib.truth.campaign import potential_outcomes, true_effects
 from pmlib.truth.chain import Chain, chain
 from pmlib.truth.coverage import coverage
@@ -36,8 +37,9 @@ TABLE = PROJECT / "reports" / "frame" / "validation.csv"
 """The kept results, shown in the report's appendix."""
 
 MEASURES = (
-    "segments_found", "right_number", "ari", "rule_recall", "rules_surviving", "any_rule",
-    "false_rules", "planned_customers", "share_combined", "share_segments", "share_rules",
+    "segments_found", "right_number", "made_segments", "ari", "ari_of_ceiling", "rule_recall",
+    "rules_surviving", "any_rule", "false_rules", "planned_customers", "share_combined",
+    "share_segments", "share_rules", "share_over_segments", "share_over_rules",
     "covers_plan", "sheets_covered", "cells_covered", "covers_promise",
     "covers_more_than_segments", "covers_more_than_rules", "covers_response", "covers_profit",
     "trial_holds_segments", "trial_holds_rules", "trial_width_segments", "trial_width_rules",
@@ -65,7 +67,9 @@ EXPECTED = {
     **{(world, name): held for world in ("default", "easy") for name, held in _PLAIN.items()},
     ("easy", "trial_width_segments"): "at_most_0.35",
     ("easy", "trial_width_rules"): "at_most_0.35",
+    ("hard", "ari_of_ceiling"): "at_least_0.5",
     ("null", "segments_found"): "1",
+    ("null", "made_segments"): "at_most_0.05",
     ("null", "right_number"): "at_least_0.95",
     ("null", "rules_surviving"): "0",
     ("null", "any_rule"): "at_most_0.05",
@@ -73,7 +77,12 @@ EXPECTED = {
 }
 """What must hold, by world and measure; coverage should be 0.93 to 0.97; the rest is reported."""
 
-YES_OR_NO = ("right_number", "any_rule", *(name for name in MEASURES if name.startswith("covers_")))
+YES_OR_NO = (
+    "right_number",
+    "made_segments",
+    "any_rule",
+    *(name for name in MEASURES if name.startswith("covers_")),
+)
 """Measures that hold or do not hold on a bank; their mean is a share."""
 
 TRIALS = 20
@@ -93,6 +102,7 @@ def measure(params: Parameters, *, trials: int = TRIALS) -> dict[str, float]:
         k = bank.kinds["segment"].nunique()
         measured = {
             "segments_found": float(k),
+            "made_segments": float(bank.case.made_segments),
             "right_number": float(k == (1 if params.world == "null" else 6)),
             "rules_surviving": float(len(bank.check.table)),
             "any_rule": float(len(bank.check.table) > 0),
@@ -104,12 +114,17 @@ def measure(params: Parameters, *, trials: int = TRIALS) -> dict[str, float]:
             measured["rule_recall"] = float(bank.check.of("planted")["found"].mean())
         if params.world != "null":
             measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
+            if bank.ceiling:
+                measured["ari_of_ceiling"] = measured["ari"] / bank.ceiling
             comparison = strategy.compare(bank.case)
             assert isinstance(comparison, strategy.Comparison)
             truth = compare_with_oracle(bank.case, bank.design, comparison)
             for policy, share in truth.table.set_index("policy")["share"].items():
                 if f"share_{policy}" in MEASURES:
                     measured[f"share_{policy}"] = float(share)
+            for rival in RIVALS:
+                lead = measured["share_combined"] - measured[f"share_{rival}"]
+                measured[f"share_over_{rival}"] = lead
             for row in truth.of("true-differences").itertuples():
                 measured[f"covers_more_than_{row.policy}"] = float(row.covered)
             measured |= trial_measures(bank, campaigns=trials)
