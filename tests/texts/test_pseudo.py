@@ -25,6 +25,7 @@ from pmlib.params import CHAPTERS, PSEUDO, Parameters
 from pmlib.report.build import FRAME, build_report
 from pmlib.runner.request import study_record
 from pmlib.runner.run import merge_results
+from pmlib.studies.columns_spec import MarketingSpec
 from pmlib.texts import Language
 from pmlib.texts.pseudo import marked, write
 
@@ -38,7 +39,7 @@ TYPED = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\[@[^\]]*\]|@(?:fig|tbl|sec|eq)-[
 # Code that a reader meets as such: files and folders, arms, currency, formats, features, tables.
 CODE = {"run", "all", "py", "results", "json", "tables", "figures", "csv", "study", "yaml",
         "private", "control", "offer", "EUR", "md", "SHA", "True", "False", "html", PSEUDO,
-        "age", "recency", "tenure", "frequency", "prospects"}  # fmt: skip
+        "benefit", "price", "tone", "staff", "owner", "age", "recency", "tenure", "frequency", "prospects"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +106,10 @@ def own(run: Path) -> Own:
     content = read_json(run / "run.json")
     study, spec = content["study"], studies.load_spec("casebank")
     names = [study["title"], study["description"], study["licence"], study["name"], *spec.notes]
+    names += [rule.label for rule in spec.eligibility]
     names += [field for a in study["attributes"].values() for field in (a["label"], a["unit"])]
     names += [str(value) for value in Parameters().model_dump(mode="json").values()]
-    columns = list(Parameters.model_fields)
+    columns = [*Parameters.model_fields, *MarketingSpec.model_fields]
     tables = studies.prepare("casebank", Parameters(**content["parameters"])).tables
     for table, path in tables.items():
         rows = duckdb.read_parquet(str(path))
