@@ -163,8 +163,8 @@ class Parameters(BaseModel):
         description="give the one mass offer a lot in it too")
     min_contacts: int = _parameter(20, "fewest customers worth an offer in a cell",
         chapters=[STRATEGY], unit="customers", ge=0)
-    cool_down: int = _parameter(30, "rest after a contact before the next", chapters=[STRATEGY, EVALUATION],
-        unit="days", ge=0)
+    cool_down: int = _parameter(30, "rest after a contact before the next",
+        chapters=[STRATEGY, EVALUATION], unit="days", ge=0)
     default_margin: float | None = _parameter(None,
         "margin a sale of products without one; null for none", chapters=[STRATEGY, EVALUATION],
         unit="currency", ge=0)

@@ -39,7 +39,8 @@ TYPED = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\[@[^\]]*\]|@(?:fig|tbl|sec|eq)-[
 # Code that a reader meets as such: files and folders, arms, currency, formats, features, tables.
 CODE = {"run", "all", "py", "results", "json", "tables", "figures", "csv", "study", "yaml",
         "private", "control", "offer", "EUR", "md", "SHA", "True", "False", "html", PSEUDO,
-        "benefit", "price", "tone", "staff", "owner", "age", "recency", "tenure", "frequency", "prospects"}  # fmt: skip
+        "benefit", "price", "tone", "staff", "owner",
+        "age", "recency", "tenure", "frequency", "prospects"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
