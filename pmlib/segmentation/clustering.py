@@ -159,16 +159,16 @@ def _latent_classes(
     """
     from sklearn.cluster import KMeans
 
-    labels = KMeans(k, n_init=3, random_state=seed).fit(matrix).labels_
+    labels = KMeans(k, n_init=1, random_state=seed).fit(matrix).labels_
     member, low = np.eye(k)[labels], matrix.min(axis=0)
     span = np.maximum(np.ptp(matrix, axis=0), 1e-12)
     levels = np.concatenate([np.full(matrix[:, b].shape[1], b.stop - b.start > 1) for b in blocks])
     counts = np.concatenate([np.full(b.stop - b.start, b.stop - b.start) for b in blocks])
-    before = -np.inf
+    squared, before = matrix**2, -np.inf
     for _ in range(iterations):
-        sizes = member.sum(axis=0)
+        sizes = np.maximum(member.sum(axis=0), 1e-9)
         means = member.T @ matrix / sizes[:, None]
-        variance = member.T @ matrix**2 / sizes[:, None] - means**2 + 1e-2
+        variance = np.maximum(member.T @ squared / sizes[:, None] - means**2, 0) + 1e-2
         # Half a customer of prior weight a level keeps every chance above zero.
         shares = np.minimum((means - low) / span, 1) * sizes[:, None] + 0.5
         shares /= sizes[:, None] + 0.5 * counts
@@ -176,8 +176,9 @@ def _latent_classes(
         scale = np.where(levels, np.sqrt(-2 * np.log(shares)) / span, 1 / np.sqrt(variance))
         offsets = np.where(levels, 0, np.log(variance)).sum(axis=1)
         offsets -= 2 * np.log(sizes / len(matrix))
-        squares = [((matrix - c) ** 2) @ w**2 for c, w in zip(centres, scale, strict=True)]
-        half = -0.5 * (np.column_stack(squares) + offsets)
+        weight = scale**2
+        shifts = offsets + (weight * centres**2).sum(axis=1)
+        half = -0.5 * (squared @ weight.T + shifts) + matrix @ (weight * centres).T
         top = half.max(axis=1, keepdims=True)
         member = np.exp(half - top)
         total = member.sum(axis=1, keepdims=True)
