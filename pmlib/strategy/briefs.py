@@ -136,7 +136,7 @@ def _traits(profiles: pd.DataFrame, segment: int, case: Case) -> dict[str, Any]:
                    for row in marked.itertuples()],
     }  # fmt: skip
     for name, (unit, one, decimals) in _PLAIN.items():
-        value = means[name] / one if name in means else None
+        value = means[name] / one if means.get(name) else None  # 0: not on record
         traits[name] = Number("", value, unit, decimals=decimals)
     traits |= {"channel": None, "channel_share": None}
     through = means[means.index.str.startswith("share_")]
@@ -187,6 +187,7 @@ def _test(case: Case, planned: pd.DataFrame, given: dict[str, Phrase]) -> Phrase
         unit = "points" if case.evidence.outcome == "response" else "currency"
         few = Phrase("fewer", {"least": least})
         quotes = {
+            "several": len(case.segments) > 1,
             "control": few if control < least else Number("", control, "customers"),
             "shown": Number("", shown, unit),
             "planned": Number("", effect.value, unit),
