@@ -83,8 +83,8 @@ def promise_kept(
     }  # fmt: skip
     gap = Number("promise_difference", total["difference"], "currency", total["low"], total["high"])
     facts, tables = {"promise_kept": total["verdict"]}, {"promise": _shown(rows)}
-    told = replace(quotes["promised"], key="promised_to_campaign")
-    return Finding(rows, (told, gap), facts, quotes, tables)
+    told = [replace(quotes[name], key=f"profit_{name}") for name in ("promised", "measured")]
+    return Finding(rows, (*told, gap), facts, quotes, tables)
 
 
 def _measured(

@@ -208,10 +208,9 @@ def _outcome(case: Case, effects: CellEffects, *, planned: int) -> str:
 def promised(case: Case, design: Design) -> Finding:
     """What a plan promises, in total, by segment and by product; no table without a plan.
 
-    Where policies draw lots the design is that of the plan's own offers that are made. The table
-    has ``by`` (total, segment, product), ``key`` (text), ``name, contacts, promised`` with
-    ``promised_low, promised_high`` (currency; NaN where it rests on an assumption); NaN where a
-    group is too small to show. Losses expected of sales are left out: no campaign sees them yet.
+    The table has ``by`` (total, segment, product), ``key`` (text), ``name, contacts, promised``
+    with ``promised_low, promised_high`` (currency; NaN where it rests on an assumption); NaN where
+    a group is too small to show. Losses expected of sales are left out: no campaign sees them yet.
     """
     if design.planned.empty:
         return Finding()
