@@ -1,8 +1,0 @@
-"""The words of the case study: facts, numbers and a catalogue become sentences, in one language."""
-
-from __future__ import annotations
-
-from pmlib.texts.language import PAGE, Language, open_language
-from pmlib.texts.views import Look, Words
-
-__all__ = ["PAGE", "Language", "Look", "Words", "open_language"]
