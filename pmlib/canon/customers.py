@@ -15,6 +15,10 @@ ADULT = 18
 """Age in completed years from which a customer may be contacted, where the study knows ages."""
 
 
+YEAR = 365.25
+"""Days of a year, on average."""
+
+
 def completed_years(column: str, day: dt.date) -> nw.Expr:
     """Anniversaries of a date column that have passed by a day, the day itself included.
 
@@ -54,7 +58,7 @@ def years_since(column: str, day: dt.date | nw.Expr) -> nw.Expr:
     all rows, or the day number of each.
     """
     number = day.toordinal() if isinstance(day, dt.date) else day
-    return (number - day_number(column)).cast(nw.Float64) / 365.25
+    return (number - day_number(column)).cast(nw.Float64) / YEAR
 
 
 def joined_by(customers: nw.LazyFrame, day: dt.date) -> nw.LazyFrame:

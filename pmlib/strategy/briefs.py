@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.customers import YEAR
 from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.contacts import smallest_shown
@@ -20,8 +21,11 @@ from pmlib.strategy.sheets import strategy_sheets
 MAJORITY, EXCESS = 0.5, 0.1
 """A level marks a persona that most have, by this share more of the segment than of the bank."""
 
+CODE = 3
+"""A level of fewer letters is a code, not a word that people know."""
+
 _PLAIN = {
-    "age": ("", 1.0, 0), "tenure": ("", 365.25, 0), "money_in": ("currency", 1.0, None),
+    "age": ("", 1.0, 0), "tenure": ("", YEAR, 0), "money_in": ("currency", 1.0, None),
     "n_products": ("", 1.0, 1),
 }  # fmt: skip
 """Features that people speak of: unit, what one of theirs is in days, digits."""
@@ -154,9 +158,11 @@ def _traits(profiles: pd.DataFrame, segment: int, case: Case) -> dict[str, Any]:
 
 
 def _word(row: Any, case: Case) -> Phrase:
-    """Call a level by its name; a yes or no by what is asked."""
+    """Call a level by its name; a yes or no by what is asked, a mere code by what it is of."""
     known = case.study.attributes.get(row.feature)
     kind = row.level if known and row.level in ("yes", "no") else "level"
+    if known and kind == "level" and len(row.level) < CODE:
+        kind = "code"
     quotes = {"level": row.level, "label": known.label if known else ""}
     return Phrase(f"brief.word-{kind}", quotes)
 

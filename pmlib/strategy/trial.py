@@ -250,7 +250,8 @@ class _Spread:
             variance = self._of(own, offered=True)
             second = self._of(against, offered=False)
             variance += np.where(self._product(own) == self._product(against), 0.0, second)
-            n = (apart["customers"] * apart[f"made_{name}"]).to_numpy()
+            # Where nobody is likely to be drawn, the estimate merges the stratum with another.
+            n = (apart["customers"] * apart[f"made_{name}"]).clip(lower=1.0).to_numpy()
             total += float((apart["contacts"].to_numpy() ** 2 * variance / n).sum())
         return float(np.sqrt(total))
 

@@ -126,8 +126,8 @@ def _rate(name: str, events: float, n: float, confidence_level: float) -> Number
 
 
 def _median_age(customers: nw.LazyFrame, study: Study) -> float:
-    born = customers.filter(~nw.col("birth_date").is_null())
-    years = add_up(born.with_columns(age=age(study.as_of)), ["age"])
+    known = customers.with_columns(age=age(study.as_of)).filter(~nw.col("age").is_null())
+    years = add_up(known, ["age"])
     return float(np.median(np.repeat(years["age"], years["customers"])))
 
 

@@ -24,6 +24,7 @@ from pmlib.errors import StudyError
 from pmlib.evaluation import open_campaign
 from pmlib.numbers import Finding
 from pmlib.params import Parameters
+from pmlib.schema import CONTRACTS
 from pmlib.studies import Study, check_study, prepare
 
 END = dt.date(2025, 12, 31)
@@ -131,7 +132,7 @@ def study_of(folder: Path, frames: Frames, end: dt.date) -> Path:
         typed = [f"{column}::DATE AS {column}" for column in DATES[name]]
         replaced = f"REPLACE ({', '.join(typed)})" if typed else ""
         (folder / f"{name}.sql").write_text(f"SELECT * {replaced} FROM raw_{name}")
-    extra = set(frames["customers"]) & {"income", "occupation", "household_size"}
+    extra = set(frames["customers"]) - set(CONTRACTS["customers"].columns)
     declared = {
         "title": "Own", "description": "Own bank.", "licence": "internal", "currency": "EUR",
         "as_of": end, "sources": [{"file": f"raw_{name}.parquet"} for name in present],
