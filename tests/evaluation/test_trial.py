@@ -221,7 +221,10 @@ def bank(casebank, engine, tmp_path_factory):
 
 def opened(bank, results: str | None = None) -> Campaign:
     study, engine, folder, cells = bank
-    frames = {"segments": pd.DataFrame({"segment": [1], "name": ["A"]}), "cells": cells}
+    frames = {
+        "segments": pd.DataFrame({"segment": [1], "name": ["A"]}), "cells": cells,
+        "promise": pd.DataFrame(columns=["by", "key", "promised"]),
+    }  # fmt: skip
     return open_campaign(
         study, engine, Parameters(seed=3, campaign_results=results),
         load=lambda _, frame: frames[frame],
