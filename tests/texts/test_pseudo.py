@@ -124,7 +124,8 @@ def own(run: Path) -> Own:
     names += [word for text in authors for word in WORD.findall(text)] + ["et al"]
     names += [f"{marked('table')} {table}" for table in tables]
     names = [name for name in names if WORD.search(name)]
-    longest = sorted({*names, *(n[:1].upper() + n[1:] for n in names)}, key=len, reverse=True)
+    cases = {case(n[:1]) + n[1:] for n in names for case in (str, str.upper, str.lower)}
+    longest = sorted(cases, key=len, reverse=True)
     words = {word for name in (*names, *columns) for word in WORD.findall(name)} | CODE
     pattern = r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, longest)) + r")(?![A-Za-z])"
     return Own(re.compile(pattern), frozenset(words | {word.lower() for word in words}))
