@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from threading import Thread
@@ -25,18 +24,12 @@ RUN = "PMLIB_RUN"
 
 
 @contextmanager
-def owned(folder: Path, *, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+def owned(folder: Path) -> Iterator[None]:
     """Work in a folder alone, while the block lasts.
 
     The lock is the operating system's: it ends with the process that holds it, however that ends.
 
-    Parameters
-    ----------
-    folder : Path
-        Made where it is missing.
-    waiting : callable, optional
-        Wait for the other process to end, after telling this function who it is; without one the
-        folder is refused at once.
+    A folder that is missing is made.
 
     Raises
     ------
@@ -51,17 +44,13 @@ def owned(folder: Path, *, waiting: Callable[[str], None] | None = None) -> Iter
         try:
             lock.acquire()
         except filelock.Timeout:
-            other = (folder / LOCK).read_text(encoding="utf-8") or "one that has just begun"
-            if waiting is None:
-                raise StudyError(
-                    "Another run works in this folder.",
-                    where=str(folder),
-                    rule="one run at a time",
-                    found=other,
-                    remedy="Wait until it has ended, or choose another folder with --out.",
-                ) from None
-            waiting(f"waiting for {other}, which works in {folder.name}")
-            lock.acquire(timeout=-1)
+            raise StudyError(
+                "Another run works in this folder.",
+                where=str(folder),
+                rule="one run at a time",
+                found=(folder / LOCK).read_text(encoding="utf-8") or "one that has just begun",
+                remedy="Wait until it has ended, or choose another folder with --out.",
+            ) from None
     except OSError as error:
         raise StudyError(
             "The folder cannot be written.",
@@ -116,17 +105,35 @@ def joined(folder: Path) -> AbstractContextManager[None]:
     return nullcontext() if RUN in os.environ else owned(folder)
 
 
-def end_with_parent(end: Callable[[], None]) -> None:
-    """Let this worker process end as soon as the one that started it is gone.
-
-    `end` is called before, to take along what the worker has started.
-    """
+def end_with_parent() -> None:
+    """Let this worker, with all that it started, end as soon as the process that began it does."""
     parent = parent_process()
     if parent is not None:
-        Thread(target=partial(_watch, parent.sentinel, end), daemon=True).start()
+        Thread(target=_watch, args=[parent.sentinel], daemon=True).start()
 
 
-def _watch(parent: int, end: Callable[[], None]) -> None:
+def _watch(parent: int) -> None:
     connection.wait([parent])
-    end()
+    kill_children()
     os._exit(1)
+
+
+def kill_children() -> None:
+    """End every process that this one started, with all that those started."""
+    halted: dict[int, psutil.Process] = {}
+    found = True
+    while found:  # a process halted first cannot start another one while its children are sought
+        found = False
+        for child in psutil.Process().children(recursive=True):
+            try:
+                # multiprocessing's own bookkeeper ends by itself, and complains when killed.
+                if child.pid not in halted and "resource_tracker" not in " ".join(child.cmdline()):
+                    child.suspend()
+                    halted[child.pid] = child
+                    found = True
+            except psutil.NoSuchProcess:
+                continue
+    for child in halted.values():
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(list(halted.values()), timeout=10)

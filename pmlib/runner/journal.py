@@ -60,7 +60,8 @@ class Journal:
     def require(self, chapter: str) -> None:
         """Refuse, by StudyError, to go on from a chapter not finished here, or made otherwise."""
         record = self.content["stages"].get(chapter, {})
-        if not record or record["outputs"] != outputs_digest(self._out, chapter):
+        made_with = record.get("made_with")  # not told by runs of before
+        if made_with is None or record["outputs"] != outputs_digest(self._out, chapter):
             raise StudyError(
                 "An earlier chapter has not been run here, or its files were changed.",
                 where=str(self._out),
@@ -70,9 +71,9 @@ class Journal:
             )
         asked = _made_with(self._request, chapter)
         other = [
-            f"{name} {_shown(record['made_with'].get(name))}, now {_shown(asked.get(name))}"
-            for name in sorted(asked | record["made_with"])
-            if record["made_with"].get(name) != asked.get(name)
+            f"{name} {_shown(made_with.get(name))}, now {_shown(asked.get(name))}"
+            for name in sorted(asked | made_with)
+            if made_with.get(name) != asked.get(name)
         ]
         if other:
             raise StudyError(

@@ -17,11 +17,11 @@ from typing import Any
 from pmlib import params
 from pmlib.errors import StudyError
 from pmlib.files import clear, read_json, write_json
-from pmlib.owner import mark, owned
+from pmlib.owner import end_with_parent, kill_children, mark, owned
 from pmlib.params import PROJECT
 from pmlib.runner.journal import Journal, stage_key
 from pmlib.runner.request import Request
-from pmlib.runner.stage import KILLED, Failure, StageError, Task, execute, kill_children
+from pmlib.runner.stage import KILLED, Failure, StageError, Task, execute
 
 # No more than two stages are independent of each other (profiling and segmentation).
 WORKERS = 2
@@ -180,7 +180,9 @@ def _task(request: Request, chapter: str) -> Task:
 @contextmanager
 def _processes() -> Iterator[Callable[..., Future[Any]]]:
     """Worker processes that leave nothing behind: on any error they and their kernels are gone."""
-    pool = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        WORKERS, mp_context=get_context("spawn"), initializer=end_with_parent
+    )
 
     def submit(*call: Any) -> Future[Any]:
         # Ctrl-C goes to the whole process group, but only this process is to answer it: a child

@@ -10,12 +10,11 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pmlib.owner import end_with_parent, require_run
+from pmlib.owner import require_run
 
 KILLED = (
     "its process was killed, by a person or by the system for want of memory; what was finished "
@@ -87,7 +86,6 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     # It warns of every parameter that may be None, which it does not know how to read.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     started = time.perf_counter()
-    end_with_parent(kill_children)
     os.environ.update(task.environment)
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(task.project), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -190,26 +188,3 @@ def _publish(executed: Path, task: Task) -> None:
     require_run()
     aside.replace(target)
     executed.unlink()
-
-
-def kill_children() -> None:
-    """End every process that this one started, with all that those started."""
-    import psutil
-
-    halted: dict[int, psutil.Process] = {}
-    found = True
-    while found:  # a process halted first cannot start another one while its children are sought
-        found = False
-        for child in psutil.Process().children(recursive=True):
-            try:
-                # multiprocessing's own bookkeeper ends by itself, and complains when killed.
-                if child.pid not in halted and "resource_tracker" not in " ".join(child.cmdline()):
-                    child.suspend()
-                    halted[child.pid] = child
-                    found = True
-            except psutil.NoSuchProcess:
-                continue
-    for child in halted.values():
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
-    psutil.wait_procs(list(halted.values()), timeout=10)

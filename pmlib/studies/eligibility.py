@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS
 from pmlib.studies import queries
-from pmlib.studies.forms import quoted
+from pmlib.studies.forms import quoted, quoted_text
 from pmlib.studies.sources import telling
 from pmlib.studies.spec import EligibilityRule, ExpectedLoss, StudySpec
 
@@ -75,7 +75,7 @@ def evaluate(
     absent = {n for n, a in spec.attributes.items() if a.optional and n not in names}
     catalogue = _catalogue(tables)
     with duckdb.connect() as connection:
-        source = f"read_parquet({_text(str(tables['customers']))})"
+        source = f"read_parquet({quoted_text(str(tables['customers']))})"
         aged = f", {_age(day)} AS {AGE}" if AGE not in names and "birth_date" in names else ""
         connection.execute(f"CREATE VIEW customers AS SELECT *{aged} FROM {source}")  # noqa: S608
         queries.close(connection, [tables["customers"]], [target.parent])
@@ -148,7 +148,7 @@ def _loss(loss: ExpectedLoss) -> str:
     """The expression of an expected loss: the one written, or the rate of the risk class."""
     if loss.loss:
         return loss.loss
-    cases = " ".join(f"WHEN {_text(name)} THEN {rate!r}" for name, rate in loss.rates.items())
+    cases = " ".join(f"WHEN {quoted_text(name)} THEN {rate!r}" for name, rate in loss.rates.items())
     return f"CASE CAST({quoted(loss.by)} AS VARCHAR) {cases} END"
 
 
@@ -156,7 +156,7 @@ def _used(connection: Connection, text: str, where: str) -> set[str]:
     """Names that an expression uses; StudyError where the text is no single plain expression."""
     (told,) = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT ({text})"]).fetchall()[0]
     tree = json.loads(told)
-    nodes = list(_nodes(tree))
+    nodes = list(queries.nodes(tree))
     statements = [s["node"] for s in tree.get("statements", [])]
     if len(statements) != 1 or not _plain(statements[0]):
         found = tree.get("error_message") or "more than an expression"
@@ -206,20 +206,8 @@ def _refused(where: str, text: str, found: str, kind: str = "BOOLEAN") -> StudyE
     )
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-    for inner in tree.values() if isinstance(tree, dict) else tree:
-        if isinstance(inner, dict | list):
-            yield from _nodes(inner)
-
-
 def _age(day: dt.date) -> str:
     """Completed years on a day, as `pmlib.canon.customers.completed_years` counts them."""
     month_day = "month(birth_date) * 100 + day(birth_date)"
     past = f"CAST({month_day} > {day.month * 100 + day.day} AS INTEGER)"
     return f"CAST({day.year} - year(birth_date) - {past} AS BIGINT)"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

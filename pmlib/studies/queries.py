@@ -87,7 +87,7 @@ def _changing(connection: Connection, text: str) -> Iterator[str]:
     ).fetchall()
     functions = {name for (name,) in listed} | _CLOCK | {"ago"}
     (tree,) = connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0]
-    for node in _nodes(json.loads(tree)):
+    for node in nodes(json.loads(tree)):
         name = str(node.get("function_name", "")).lower()
         # age(day) counts to today, which DuckDB does not say of it.
         if name in functions or (name == "age" and len(node["arguments"]) == 1):
@@ -99,10 +99,10 @@ def _changing(connection: Connection, text: str) -> Iterator[str]:
             yield "a sample"
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+def nodes(tree: Any) -> Iterator[dict[str, Any]]:
     """All objects within a parsed query."""
     if isinstance(tree, dict):
         yield tree
     for inner in tree.values() if isinstance(tree, dict) else tree:
         if isinstance(inner, dict | list):
-            yield from _nodes(inner)
+            yield from nodes(inner)

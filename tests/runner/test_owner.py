@@ -190,6 +190,10 @@ def test_later_stages_do_not_follow_earlier_ones_made_with_other_settings(
     # A parameter that the earlier chapters do not use is free.
     runs.run(replace(later, values=params.Parameters(min_confidence=0.5)), echo=lambda _: None)
     assert stages(asked)["association_analysis"]["made_with"]["min_confidence"] == 0.5
+    untold = Journal(later)  # run.json of an earlier version
+    del untold.content["stages"]["segmentation"]["made_with"]
+    with pytest.raises(StudyError, match="has not been run here"):
+        untold.require("segmentation")
     write_json([], asked.out / "artifacts" / "segmentation" / "numbers.json")
     with pytest.raises(StudyError, match="or its files were changed"):
         Journal(later).require("segmentation")
