@@ -277,7 +277,7 @@ def line_numbers(part: RawPart, records: Sequence[int]) -> list[int]:
 
     Where a table is no text, a record is its own line.
     """
-    if part.path is None:
+    if part.path is None or not records:
         return list(records)
     form, wanted, lines = part.member.csv, set(records), {}
     if part.is_straight:
