@@ -11,6 +11,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 from xml.etree import ElementTree as ET
 
 Errors = dict[int, list[tuple[int, str]]]
@@ -211,7 +212,7 @@ def _stream(file: bytes, wanted: str) -> bytes:
     def numbers(data: bytes) -> list[int]:
         return list(struct.unpack(f"<{len(data) // 4}I", data))
 
-    while more < _LAST:
+    while more < _LAST and 4 * len(tables) < len(file):  # in a damaged file they may run in a ring
         *own, more = numbers(sector(more))
         tables += own
     following = [n for table in tables if table < _LAST for n in numbers(sector(table))]
@@ -243,26 +244,51 @@ _LAST = 0xFFFFFFFA  # numbers from here on are no sectors
 
 # --- .ods ---------------------------------------------------------------------------------------
 
+_ERROR_MARK = re.compile(rb"value-type=[\"']error[\"']")
+
 
 def _of_opendocument(archive: zipfile.ZipFile, sheet: str) -> Iterator[tuple[int, int, str]]:
     row = column = 0
     ours = False
+    errors: list[tuple[int, str]] = []  # of the row that is open
     with archive.open("content.xml") as file:
+        if not _marked(file):
+            return
+        file.seek(0)
         for event, one in ET.iterparse(file, ("start", "end")):  # noqa: S314
             tag = one.tag.rpartition("}")[2]
-            said = {name.rpartition("}")[2]: value for name, value in one.attrib.items()}
             if event == "start" and tag == "table":
-                ours, row = said.get("name") == sheet, 0
+                ours, row = _said(one, "name") == sheet, 0
+            elif event == "end" and tag == "table" and ours:
+                return
             elif event == "start" and tag == "table-row":
-                column = 0
+                column, errors = 0, []
             elif event == "end" and tag == "table-row":
-                row += int(said.get("number-rows-repeated", 1))
+                times = int(_said(one, "number-rows-repeated") or 1)
+                for same in range(times if errors else 0):
+                    yield from ((row + same, place, text) for place, text in errors)
+                row += times
                 one.clear()
             elif event == "end" and tag in {"table-cell", "covered-table-cell"}:
-                times = int(said.get("number-columns-repeated", 1))
+                times = int(_said(one, "number-columns-repeated") or 1)
                 # value-type is that of calcext too; it comes behind that of office.
                 if ours and any(name.endswith("value-type") and value == "error"
                                 for name, value in one.attrib.items()):  # fmt: skip
                     text = "".join(one.itertext()).strip() or "#ERROR"
-                    yield from ((row, column + i, text) for i in range(times))
+                    errors += [(column + i, text) for i in range(times)]
                 column += times
+
+
+def _said(one: ET.Element, name: str) -> str:
+    """An attribute of an element, by its name without the namespace; empty where it has none."""
+    return next((v for key, v in one.attrib.items() if key.rpartition("}")[2] == name), "")
+
+
+def _marked(file: IO[bytes]) -> bool:
+    """Whether any cell of a book holds an error: a quick look, for to parse all of it is slow."""
+    rest = b""
+    while piece := file.read(1 << 22):
+        if _ERROR_MARK.search(rest + piece):
+            return True
+        rest = piece[-32:]
+    return False

@@ -17,6 +17,7 @@ from odf.table import Table, TableCell, TableRow
 from odf.text import P
 
 from pmlib.errors import StudyError
+from pmlib.raw.error_cells import error_cells
 from pmlib.raw.workbooks import Sheet, sheets, to_text
 from tests.raw import written
 
@@ -289,3 +290,35 @@ def test_a_workbook_that_is_cut_off_is_told(tmp_path):
     (tmp_path / "bank.xlsx").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(StudyError, match="workbook cannot be read"):
         text_of(tmp_path / "bank.xlsx")
+
+
+def test_errors_of_a_repeated_row_are_in_each_of_its_rows(tmp_path):
+    cell = (
+        '<table:table-cell office:value-type="{}"><text:p>{}</text:p></table:table-cell>'
+    ).format
+    rows = (
+        f'<table:table-row table:number-rows-repeated="2">{cell("string", "a")}</table:table-row>'
+        f'<table:table-row table:number-rows-repeated="3">{cell("string", "b")}'
+        f"{cell('error', '#DIV/0!')}</table:table-row>"
+    )
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    with zipfile.ZipFile(tmp_path / "bank.ods", "w") as book:
+        book.writestr(
+            "content.xml",
+            f'<office:body {spaces}><table:table table:name="Data">{rows}</table:table>'
+            f'<table:table table:name="Other">{rows}</table:table></office:body>',
+        )
+    found, _ = error_cells(tmp_path / "bank.ods", "Data")
+    assert found == {row: [(1, "#DIV/0!")] for row in (2, 3, 4)}
+
+
+def test_a_damaged_old_workbook_whose_tables_run_in_a_ring_is_left_to_its_reader(tmp_path):
+    head = bytearray(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\xff"))
+    struct.pack_into("<HH", head, 30, 9, 6)  # sectors of 512 bytes, small ones of 64
+    struct.pack_into("<I", head, 68, 0)  # further tables begin in the first sector
+    ring = struct.pack("<128I", *[0xFFFFFFFF] * 127, 0)  # ... and go on there
+    (tmp_path / "bank.xls").write_bytes(bytes(head) + ring)
+    assert error_cells(tmp_path / "bank.xls", "Data") == ({}, [])
