@@ -16,12 +16,11 @@ from typing import Any
 
 import narwhals as nw
 
-from pmlib import canon, casebank, schema
+from pmlib import canon, casebank, raw, schema
 from pmlib.engine import Engine
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import Parameters
-from pmlib.raw import fixed_width, inner, packed, signatures, statistical, workbooks
 from pmlib.studies import arms, asks, eligibility, forms, queries, reading, servers, sources, words
 from pmlib.studies import ingest as ingestion
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
@@ -267,10 +266,10 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
     for number, file in enumerate(files):  # two files of different folders may have one name
         parts[f"file {number} {file.path.name}"] = file.sha256
     modules = (
-        ingestion, queries, sources, inner, packed, signatures, workbooks, statistical,
-        fixed_width, servers, reading, forms, words, arms, schema, eligibility,
+        ingestion, queries, sources, servers, reading, forms, words, arms, schema, eligibility,
     )  # fmt: skip
     code = [Path(str(module.__file__)) for module in modules]
+    code += sorted(Path(str(raw.__file__)).parent.glob("*.py"))
     if spec.simulated:
         code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
         settings = {name: getattr(params, name) for name in casebank.PARAMETERS}
