@@ -82,9 +82,13 @@ def _first_blank(raw: RawColumn, table: Table, cells: Cells) -> str:
     return "".join(f", {place}" for place, _ in cells.first(table.name, ["1"], blank, 1))
 
 
+def _first_filled(raw: RawColumn, table: Table, cells: Cells) -> str:
+    filled = f"{quoted(raw.name)} IS NOT NULL"
+    return "".join(f", {place}" for place, _ in cells.first(table.name, ["1"], filled, 1))
+
+
 def _asked_words(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
-    first = cells.first(table.name, ["1"], f"{quoted(raw.name)} IS NOT NULL", 1)
-    place = "".join(f", {place}" for place, _ in first)
+    place = _first_filled(raw, table, cells)
     example = json.dumps(next(iter(raw.values), "yes"), ensure_ascii=False)
     blank = table.rows - raw.filled
     no = [*raw.values, *([""] if blank else [])]
@@ -194,9 +198,7 @@ def _by_direction(
         ]  # fmt: skip
 
 
-def doubtful_rows(
-    uses: Sequence[Use], cells: Cells
-) -> dict[str, dict[str, tuple[str, str]]]:  # fmt: skip
+def doubtful_rows(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, tuple[str, str]]]:
     """Which rows do not count, asked by raw table and column.
 
     Accounts that were closed without a day, payments that were never made, amounts in another
@@ -221,8 +223,7 @@ def doubtful_rows(
                     "transactions": "Which of them say that the money never moved?",
                 }[use.kind]
             if asked:
-                first = cells.first(use.table.name, ["1"], f"{quoted(raw.name)} IS NOT NULL", 1)
-                place = "".join(f", {place}" for place, _ in first)
+                place = _first_filled(raw, use.table, cells)
                 last = json.dumps(list(raw.values)[-1], ensure_ascii=False)
                 holds = f"{use.table.label}, column {raw.name}{place}: it holds {_listed(raw)}."
                 answer = (
@@ -235,8 +236,7 @@ def doubtful_rows(
 
 def _ask_sides(table: Table, told: RawColumn, entry: Entry, cells: Cells) -> None:
     blank = table.rows - told.filled
-    first = cells.first(table.name, ["1"], f"{quoted(told.name)} IS NOT NULL", 1)
-    place = "".join(f", {place}" for place, _ in first)
+    place = _first_filled(told, table, cells)
     entry.fields |= {"direction": told.name, "out": ASK,
                      "in": [*told.values, *([""] if blank else [])]}  # fmt: skip
     entry.question += [

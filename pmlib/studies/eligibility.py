@@ -8,6 +8,7 @@ customer; so every engine reads the same answers.
 from __future__ import annotations
 
 import datetime as dt
+import glob
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,9 +20,10 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.errors import StudyError, nearest
-from pmlib.schema import CONTRACTS
+from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies import queries
 from pmlib.studies.forms import quoted, quoted_text
+from pmlib.studies.ingest import present
 from pmlib.studies.sources import telling
 from pmlib.studies.spec import EligibilityRule, ExpectedLoss, StudySpec
 
@@ -72,10 +74,10 @@ def evaluate(
     if not (spec.eligibility or spec.expected_loss):
         return None
     names = pq.read_schema(tables["customers"]).names
-    absent = {n for n, a in spec.attributes.items() if a.optional and n not in names}
+    absent = set(spec.attributes) - set(present(spec.attributes, tables["customers"]))
     catalogue = _catalogue(tables)
     with duckdb.connect() as connection:
-        source = f"read_parquet({quoted_text(str(tables['customers']))})"
+        source = f"read_parquet({quoted_text(glob.escape(str(tables['customers'])))})"
         aged = f", {_age(day)} AS {AGE}" if AGE not in names and "birth_date" in names else ""
         connection.execute(f"CREATE VIEW customers AS SELECT *{aged} FROM {source}")  # noqa: S608
         queries.close(connection, [tables["customers"]], [target.parent])
@@ -195,7 +197,7 @@ def _check(connection: Connection, text: str, kind: str, where: str) -> None:
 
 def _refused(where: str, text: str, found: str, kind: str = "BOOLEAN") -> StudyError:
     answer = "true or false" if kind == "BOOLEAN" else "a number from 0, currency a sale"
-    columns = ", ".join([*(c for c in CONTRACTS["customers"].columns if c[-5:] != "_hash"), AGE])
+    columns = ", ".join([*(c for c in CONTRACTS["customers"].columns if c != HASH), AGE])
     return StudyError(
         "A rule of eligibility or an expected loss cannot be evaluated.",
         where=where,

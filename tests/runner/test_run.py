@@ -360,7 +360,7 @@ from pathlib import Path
 import test_run
 from pmlib import params
 from pmlib.runner.journal import Journal
-from pmlib.runner.request import Request, program_record
+from pmlib.runner.request import Request
 from pmlib.runner.run import run_stages
 
 if __name__ == "__main__":

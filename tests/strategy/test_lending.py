@@ -20,42 +20,30 @@ RULES = [
 LOSSES = [{"products": ["fund"], "loss": "CASE WHEN gender = 'female' THEN 20 ELSE 5 END"}]
 
 
-@pytest.fixture
-def ruled(tmp_path, engine):
-    study = study_of(tmp_path / "ruled", tables(), eligibility=RULES, expected_loss=LOSSES)
-    return open_case(study, engine)
+@pytest.fixture(scope="module")
+def ruled(tmp_path_factory, engine):
+    folder = tmp_path_factory.mktemp("ruled") / "bank"
+    return open_case(study_of(folder, tables(), eligibility=RULES, expected_loss=LOSSES), engine)
 
 
-@pytest.fixture
-def plain(tmp_path, engine):
-    return open_case(study_of(tmp_path / "plain", tables()), engine)
+@pytest.fixture(scope="module")
+def ruled_design(ruled):
+    return strategy.plan_study(ruled)
 
 
 def people(case):
     """Customers who may be contacted, with what they hold or bought, worked out row by row."""
     read = {name: pd.read_parquet(path) for name, path in case.study.tables.items()}
-    held = (
-        read["holdings"]
-        .assign(n=1)
-        .pivot_table(index="customer_id", columns="product_id", values="n", aggfunc="max")
-    )
-    sold = (
-        read["contacts"][read["contacts"]["responded"]]
-        .assign(n=1)
-        .pivot_table(index="customer_id", columns="product_id", values="n", aggfunc="max")
-    )
+    sold = read["contacts"][read["contacts"]["responded"]]
     table = read["customers"][~read["customers"]["marketing_opt_out"]].set_index("customer_id")
-    for product in ("fund", "loan"):
-        has = pd.Series(0, index=table.index)
-        for source in (held, sold):
-            if product in source:
-                has |= source[product].reindex(table.index).fillna(0).astype(int)
-        table[f"has_{product}"] = has.astype(bool)
-    return table
+    owned = pd.concat([read["holdings"], sold])
+    counts = pd.crosstab(owned["customer_id"], owned["product_id"])
+    has = counts.reindex(index=table.index, columns=["fund", "loan"], fill_value=0) > 0
+    return table.assign(has_fund=has["fund"], has_loan=has["loan"])
 
 
-def test_no_offer_goes_against_a_rule(ruled):
-    design = strategy.plan_study(ruled)
+def test_no_offer_goes_against_a_rule(ruled, ruled_design):
+    design = ruled_design
     contacts = strategy.contact_plan(ruled, design)
     plan = collect(contacts, sort_by=["customer_id"]).set_index("customer_id")
     assert len(plan)
@@ -66,19 +54,18 @@ def test_no_offer_goes_against_a_rule(ruled):
     assert "own_rules" in [level.code for level in checked.quotes["checked"]]
 
 
-def test_offers_against_a_rule_are_counted(ruled, plain):
-    design = strategy.plan_study(plain)
-    contacts = strategy.contact_plan(plain, design)
+def test_offers_against_a_rule_are_counted(ruled, ruled_design, case, design):
+    contacts = strategy.contact_plan(case, design)
     plan = collect(contacts, sort_by=["customer_id"])
     tolerance = pd.read_parquet(ruled.study.tables["customers"]).set_index("customer_id")
     offers = plan[plan["arm"] == "offer"]
     wrong = tolerance.loc[offers["customer_id"], "risk_tolerance"].to_numpy() < 3
-    checked = strategy.check_plan(ruled, strategy.plan_study(ruled), contacts)
+    checked = strategy.check_plan(ruled, ruled_design, contacts)
     assert value(checked.numbers, "plan_violations") == wrong.sum() > 0
 
 
-def test_customers_left_out_are_counted_by_rule(ruled):
-    told = strategy.responsible_lending(ruled, strategy.plan_study(ruled)).of("own-rules")
+def test_customers_left_out_are_counted_by_rule(ruled, ruled_design):
+    told = strategy.responsible_lending(ruled, ruled_design).of("own-rules")
     found = told.set_index(["rule", "product"])
     free = people(ruled)
     # The fund is rated 2: it suits a tolerance of 2, and the rule asks for 3.
@@ -103,8 +90,7 @@ def test_counts_too_small_to_show_are_not(tmp_path, engine):
     assert strategy.eligibility_table(case).table.set_index("product").loc["Loan"].isna().any()
 
 
-def test_margins_are_less_the_mean_loss_of_each_cell(ruled):
-    design = strategy.plan_study(ruled)
+def test_margins_are_less_the_mean_loss_of_each_cell(ruled, ruled_design):
     free = people(ruled)
     able = free[~free["has_fund"] & (free["risk_tolerance"] >= 3)]
     holdings = pd.read_parquet(ruled.study.tables["holdings"])
@@ -113,44 +99,46 @@ def test_margins_are_less_the_mean_loss_of_each_cell(ruled):
     loss = np.where(able["gender"] == "female", 20.0, 5.0)
     parts = pd.DataFrame({"segment": number % 2 + 1, "holds": able.index.isin(card), "loss": loss})
     expected = parts.groupby(["segment", "holds"])["loss"].mean()
-    cells = design.table[design.table["product_id"] == "fund"]
+    cells = ruled_design.table[ruled_design.table["product_id"] == "fund"]
     for row in cells.itertuples():
         assert row.margin == pytest.approx(60 - expected[(row.segment, row.holds)])
     coarse = cells.drop(columns=["margin", "cost"]).assign(segment=0, holds=False)
     assert ruled.catalogue.priced(coarse)["margin"].iloc[0] == pytest.approx(60 - loss.mean())
 
 
-def test_plans_with_and_without(ruled, plain):
-    design = strategy.plan_study(ruled)
-    found = strategy.responsible_lending(ruled, design)
+def test_plans_with_and_without(ruled, ruled_design, design):
+    found = strategy.responsible_lending(ruled, ruled_design)
     plans = found.of("lending-plans").set_index(found.of("lending-plans")["plan"].map(str))
     codes = [level.code for level in found.of("lending-plans")["plan"]]
     assert codes == ["both", "without_rules", "without_either"]
     assert (plans["gross"] - plans["loss"]).to_numpy() == pytest.approx(plans["profit"].to_numpy())
     own, free, blind = plans["profit"]
-    assert own == pytest.approx(value(design.numbers, "planned_profit"), rel=0.01)
+    assert own == pytest.approx(value(ruled_design.numbers, "planned_profit"), rel=0.01)
     assert own <= free + 1e-6  # rules only ever cost the plan
     assert blind <= free + 1e-6  # the free plan is the best, after losses
     assert value(found.numbers, "own_rules_cost") == pytest.approx(free - own)
     assert value(found.numbers, "planned_loss") == pytest.approx(plans["loss"].iloc[0])
     # Without rules and losses the plan is that of the study that declares none.
-    unruled = strategy.plan_study(plain)
-    assert plans["planned"].iloc[2] == value(unruled.numbers, "planned_customers")
+    assert plans["planned"].iloc[2] == value(design.numbers, "planned_customers")
 
 
-def test_the_rules_are_priced_as_a_limit_only_where_there_are_any(ruled, plain):
-    for case, priced in ((ruled, True), (plain, False)):
-        costs = strategy.limit_costs(case, strategy.plan_study(case))
+def test_the_rules_are_priced_as_a_limit_only_where_there_are_any(
+    ruled, ruled_design, case, design
+):
+    for bank, plan, priced in ((ruled, ruled_design, True), (case, design, False)):
+        costs = strategy.limit_costs(bank, plan)
         kinds = [getattr(limit, "code", "") for limit in costs.table["limit"]]
         assert ("own_rules" in kinds) == priced
 
 
-def test_a_study_without_such_data_says_so_where_loans_are_offered(plain, ruled):
-    found = strategy.responsible_lending(plain, strategy.plan_study(plain))
+def test_a_study_without_such_data_says_so_where_loans_are_offered(
+    ruled, ruled_design, case, design
+):
+    found = strategy.responsible_lending(case, design)
     assert found.facts == {"lending_rules": "none", "lending_losses": "none"}
     assert found.quotes["without_rules"] == ["Loan"]
     assert not found.tables
-    told = strategy.responsible_lending(ruled, strategy.plan_study(ruled))
+    told = strategy.responsible_lending(ruled, ruled_design)
     assert (told.facts["lending_rules"], told.facts["lending_losses"]) == ("all", "none")
     for key in ("own_rules", "blind_to_losses"):
         assert (told.facts[key] == "costs") == (value(told.numbers, f"{key}_cost") > 0)

@@ -56,14 +56,13 @@ def test_each_lot_gets_what_its_policy_would_offer(case, design, rows):
     assert others - offers  # what only rivals offer
 
 
-def test_every_limit_holds_with_lots(case, rows):
+def test_every_limit_holds_with_lots(case, design, trial, rows):
     offers = rows[rows["arm"] == "offer"]
     assert not offers["customer_id"].duplicated().any()
     assert offers["channel"].map({"email": 0.5, "phone": 5.0}).sum() <= PARAMETERS.budget
     assert (offers["channel"] == "phone").sum() <= 400
     tight = replace(case, limits=replace(case.limits, budget=250.0, capacity=(np.inf, 20.0)))
-    lots = deal_again(tight, strategy.design_trial(case, strategy.plan_study(case)).lots,
-                      strategy.plan_study(case).table, seed=1)  # fmt: skip
+    lots = deal_again(tight, trial.lots, design.table, seed=1)
     cut = collect(draw_lots(tight, lots, seed=1), sort_by=["customer_id"])
     cut = cut[cut["arm"] == "offer"]
     assert (cut["channel"] == "phone").sum() <= 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -14,13 +15,15 @@ from pmlib.studies import forms
 from pmlib.studies.spec import Reading
 
 
-def read(texts: list[str], reading: Reading, **how: Any) -> list[Any]:
+def read(
+    texts: list[str], reading: Reading, sql: Callable[..., str] = forms.reading_sql, **how: Any
+) -> list[Any]:
     """What a form makes of texts, in their order."""
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE t (n INTEGER, c VARCHAR)")
         connection.executemany("INSERT INTO t VALUES (?, ?)", list(enumerate(texts)))
-        sql = forms.reading_sql("c", reading, **how)
-        return [row[0] for row in connection.execute(f"SELECT {sql} FROM t ORDER BY n").fetchall()]
+        asked = f"SELECT {sql('c', reading, **how)} FROM t ORDER BY n"
+        return [row[0] for row in connection.execute(asked).fetchall()]
 
 
 AMOUNTS = {
@@ -67,11 +70,7 @@ PLAIN = ["12", "-12", "1234.5", "1234,5", "1,234.5", "1.234,5", "-1.234.567,25",
 )  # fmt: skip
 def test_the_short_way_of_reading_gives_what_the_long_one_gives_or_nothing(reading):
     whole = read(PLAIN, reading)
-    with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE t (n INTEGER, c VARCHAR)")
-        connection.executemany("INSERT INTO t VALUES (?, ?)", list(enumerate(PLAIN)))
-        sql = forms.usual_sql("c", reading)
-        short = [r[0] for r in connection.execute(f"SELECT {sql} FROM t ORDER BY n").fetchall()]
+    short = read(PLAIN, reading, forms.usual_sql)
     assert any(value is not None for value in short)
     pairs = zip(short, whole, strict=True)
     assert all(value is None or value == full for value, full in pairs)
