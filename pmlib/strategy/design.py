@@ -210,14 +210,13 @@ def promised(case: Case, design: Design) -> Finding:
 
     The table has ``by`` (total, segment, product), ``key`` (text), ``name, contacts, promised``
     with ``promised_low, promised_high`` (currency; NaN where it rests on an assumption); NaN where
-    a group is too small to show. Losses expected of sales are left out: no campaign sees them yet.
+    a group is too small to show. Losses expected of sales are off it, as they are off the values
+    of a campaign: they are booked with the sale.
     """
     if design.planned.empty:
         return Finding()
     cells = design.table
-    products = case.catalogue.products.set_index("product_id")
-    margin = cells["product_id"].map(products["margin"]).to_numpy()
-    gain = cells["effect"] * margin - cells["cost"]
+    gain, margin = cells["expected_profit"], cells["margin"].to_numpy()
     sources = (
         ("segment", "segment", case.segments.set_index("segment")["name"]),
         ("product", "product_id", case.names),
