@@ -8,10 +8,13 @@ import pandas as pd
 from pmlib.engine import collect, day_number
 
 CONTROL = "control"
-"""Arm of the customers whom a campaign left uncontacted on purpose; any other arm was contacted."""
+"""Arm of the customers whom a campaign left uncontacted on purpose."""
 
 WATCHED = "watch"
 """Arm of rows of a plan that ask for sales only: of a product that another policy would offer."""
+
+NOT_CONTACTED = (CONTROL, WATCHED)
+"""Arms whose customers are not contacted for the row's product; those of any other arm are."""
 
 OFFERED = "offer"
 """Arm of a plan's customers who are to be contacted; past offers have names of their own."""
@@ -23,8 +26,8 @@ def in_control() -> nw.Expr:
 
 
 def made(contacts: nw.LazyFrame) -> nw.LazyFrame:
-    """The contacts that were made: all rows but those of control groups."""
-    return contacts.filter(~in_control())
+    """The contacts that were made: all rows but those of control groups and of watched products."""
+    return contacts.filter(~nw.col("arm").is_in(NOT_CONTACTED))
 
 
 def answered(contacts: nw.LazyFrame) -> nw.LazyFrame:

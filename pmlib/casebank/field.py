@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pmlib.canon.contacts import CONTROL, WATCHED
+from pmlib.canon.contacts import NOT_CONTACTED
 from pmlib.casebank.block import AS_OF
 from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
 from pmlib.errors import StudyError
@@ -116,7 +116,7 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """
     known = population(study)
     kind, held = known.look_up(plan["customer_id"].to_numpy())
-    treated = ~plan["arm"].isin([CONTROL, WATCHED]).to_numpy()
+    treated = ~plan["arm"].isin(NOT_CONTACTED).to_numpy()
     for column, valid in (("product_id", known.world.offered), ("channel", CHANNELS)):
         rows = plan.loc[treated | (column == "product_id"), column]
         if not rows.isin(valid).all():

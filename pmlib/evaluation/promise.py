@@ -50,6 +50,8 @@ def promise_kept(
     if campaign.promise is None:
         return missing("nothing_promised")
     promised = campaign.promise.dropna(subset=["promised"])
+    if promised.empty:
+        return missing("promise_hidden")
     if "profit" not in outcomes_of(contacts):
         return missing("no_profit_known")
     measured = pd.concat(

@@ -146,12 +146,13 @@ def _cross_validated(
     unseen: dict[str, np.ndarray] = {}
     with one_thread():
         for train, test in chain.from_iterable(folds):
-            if len(np.unique(y[test])) < 2:  # large profiles can fill a fold
-                continue
+            both = len(np.unique(y[test])) == 2  # large profiles can fill a fold
             scores = _all_scores(x.iloc[train], y[train], x.iloc[test], seed)
             for model, score in scores.items():
                 ranks = unseen.setdefault(model, np.zeros(len(y)))
                 ranks[test] += pd.Series(score).rank(pct=True).to_numpy() / _REPEATS
+                if not both:
+                    continue
                 best = np.argsort(-score, kind="stable")[: round(BEST_SHARE * len(test))]
                 found = y[test][best].sum() / y[test].sum()
                 rows.append((model, found, auc_interval(score, y[test])[0]))

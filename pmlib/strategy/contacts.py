@@ -27,7 +27,7 @@ from pmlib.strategy.cells import HOLDS, encode
 from pmlib.strategy.design import Design
 from pmlib.strategy.evidence import CELL, moments
 from pmlib.strategy.plan import Plan
-from pmlib.strategy.problem import Problem
+from pmlib.strategy.problem import Problem, held_back
 from pmlib.strategy.programme import OFFER
 
 ORDER_STREAM, ARM_STREAM = 4002, 4003
@@ -138,7 +138,7 @@ def _offers(plan: Plan, problem: Problem, cells: pd.DataFrame) -> pd.DataFrame:
         cells[["cell", *CELL]], on=CELL, how="left", validate="many_to_one"
     )
     planned = table.groupby("cell")["customers"].transform("sum")
-    n_control = np.ceil(planned * problem.control_share - 1e-9).astype(np.int64)
+    n_control = held_back(planned, problem.control_share).astype(np.int64)
     table = table.assign(n_control=n_control, held_out=n_control / planned)
     return table.drop(columns=["segment", "holds", "product", "customers"])
 
@@ -217,7 +217,7 @@ def smallest_shown(
     base = arms[True][0] if measured else expected
     rows = []
     for share in shares:
-        control = int(np.ceil(planned * share))
+        control = int(held_back(planned, share))
         offered = planned - control
         if evidence.outcome == "response":
             found = detectable_rate(offered, control, base=base, error_rate=case.error_rate)

@@ -15,6 +15,7 @@ from pmlib.strategy.effects import CellEffects, ends
 from pmlib.strategy.evidence import CELL
 from pmlib.strategy.plan import Plan, greedy
 from pmlib.strategy.policies import plan_policies
+from pmlib.strategy.problem import held_back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,8 @@ def plan_study(case: Case) -> Design:
     load = (offers * cells["margin"]).to_numpy()
     margins = effects.margins(load, case.params.confidence_level)
     by_hand = greedy(case.programme(effects))
-    shortfall = 1 - by_hand.profit / plan.profit if plan.profit > 0 else 0.0
+    uncut = plan.profit + plan.cut  # the heuristic knows of no cells that are cut to their test
+    shortfall = 1 - by_hand.profit / uncut if uncut > 0 else 0.0
     contacts, columns = int(offers.sum()), ["planned", "offers", *money]
     sums = cells.assign(**money).groupby("segment", as_index=False)[columns].sum()
     segments = case.segments[["segment", "name", "customers"]].merge(sums, on="segment")
@@ -141,8 +143,7 @@ def _cells(case: Case, plan: Plan, effects: CellEffects) -> pd.DataFrame:
         expected_profit=cells["effect"] * cells["margin"] - cells["cost"],
         eligible=case.groups.eligible()[position[:3]],
         planned=planned,
-        # Those held out of a cell are its share, rounded up, as `draw_contacts` does.
-        offers=planned - np.ceil(planned * case.control_share - 1e-9).astype(np.int64),
+        offers=planned - held_back(planned, case.control_share).astype(np.int64),
         test_size=case.test_sizes(effects),
     )
 

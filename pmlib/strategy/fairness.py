@@ -15,7 +15,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.canon.contacts import OFFERED
+from pmlib.canon.contacts import made
 from pmlib.canon.customers import ADULT, age_of
 from pmlib.engine import collect, flag
 from pmlib.inference.normal import normal_quantile
@@ -60,7 +60,7 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     else by what equal rates cost ``equalise`` (at most `CHEAP`) or ``decide``.
     """
     study, sources = case.study, case.sources
-    offers = contacts.filter(nw.col("arm") == OFFERED)
+    offers = made(contacts)
     products = study.scan("products", case.engine) if study.has("products") else None
     people, held, day = sources.customers, sources.holdings, sources.as_of
     flagged = exclusions(offers, customers=people, on=day, products=products, holdings=held)

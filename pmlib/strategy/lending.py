@@ -27,7 +27,7 @@ from pmlib.strategy.cells import (
 )
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import CellEffects, ends
-from pmlib.strategy.plan import solve
+from pmlib.strategy.plan import Plan, solve
 
 LOANS = frozenset({"loan", "loans", "credit", "lending", "mortgage", "mortgages"})
 """Families of products that are loans, whatever their case."""
@@ -63,7 +63,7 @@ def responsible_lending(case: Case, design: Design) -> Finding:
         return Finding(facts=facts, quotes=quotes)
     numbers, tables = [], {"own-rules": _left_out(case) if menu.rules else pd.DataFrame()}
     if not design.planned.empty:
-        plans = _plans(case, design.effects)
+        plans = _plans(case, design)
         tables["lending-plans"] = pd.DataFrame([plan.row(case) for plan in plans])
         own, free = plans[0], plans[1] if menu.rules else plans[0]
         numbers.append(Number("planned_loss", own.loss, "currency"))
@@ -148,10 +148,11 @@ class _Plan:
         return {**ways, **money, "low": low, "high": high}
 
 
-def _plans(case: Case, effects: CellEffects) -> list[_Plan]:
+def _plans(case: Case, design: Design) -> list[_Plan]:
     """The plan as it is; without the rules; and, where there are losses, without heeding them."""
-    menu, days = case.catalogue, case.params.cool_down
-    told = [_planned("both" if menu.rules and menu.losses is not None else "own", case, effects)]
+    menu, days, effects = case.catalogue, case.params.cool_down, design.effects
+    own = "both" if menu.rules and menu.losses is not None else "own"
+    told = [_planned(own, case, effects, plan=design.plan)]
     free = case
     if menu.rules:
         lifted = ("own_rules",)
@@ -168,10 +169,13 @@ def _plans(case: Case, effects: CellEffects) -> list[_Plan]:
     return told
 
 
-def _planned(name: str, case: Case, effects: CellEffects, *, heeds_losses: bool = True) -> _Plan:
+def _planned(
+    name: str, case: Case, effects: CellEffects, *, plan: Plan | None = None,
+    heeds_losses: bool = True,
+) -> _Plan:  # fmt: skip
     menu = case.catalogue
     blind = case if heeds_losses else replace(case, catalogue=replace(menu, losses=None))
-    contacts = solve(blind.programme(effects)).contacts
+    contacts = (plan or solve(blind.programme(effects))).contacts
     cells = menu.priced(effects.cells)
     made = contacts[menu.positions(cells)] * case.made
     return _Plan(name, int(contacts.sum()), cells, made, menu.mean_loss(cells), effects)

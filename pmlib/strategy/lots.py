@@ -22,6 +22,7 @@ from pmlib.strategy.cells import HOLDS, encode
 from pmlib.strategy.contacts import ARM_STREAM, draw_customers, stretches
 from pmlib.strategy.evidence import CELL
 from pmlib.strategy.plan import Plan
+from pmlib.strategy.problem import held_back
 
 NOBODY = 0
 """In place of a cell: the policy would leave the customer alone."""
@@ -221,7 +222,7 @@ def _with_control(case: Case, rows: pd.DataFrame) -> pd.DataFrame:
     """How many of each box are left alone: their share rounded up, and more where a limit asks."""
     made = rows[rows["box"] != 0]
     boxes = made.groupby("box").agg(n=("n", "sum"), channel=("channel", "first"))
-    control = np.ceil(boxes["n"] * case.control_share - 1e-9)
+    control = pd.Series(held_back(boxes["n"], case.control_share), boxes.index)
     cost = case.catalogue.channels.set_index("channel")["cost"]
     room = dict(zip(case.catalogue.channel_names, case.limits.capacity, strict=True))
     # Lots are dealt one customer at a time, so a channel can come out a few above its capacity.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pmlib.inference.power import test_size
 from pmlib.strategy.catalogue import Catalogue
@@ -12,6 +13,11 @@ from pmlib.strategy.cells import Groups
 from pmlib.strategy.effects import CellEffects
 from pmlib.strategy.evidence import Evidence
 from pmlib.strategy.programme import Limits, Programme
+
+
+def held_back(planned: ArrayLike, share: ArrayLike) -> np.ndarray:
+    """Customers of those planned who are left alone: their share, rounded up."""
+    return np.ceil(np.multiply(planned, share) - 1e-9)
 
 
 @dataclass(frozen=True, kw_only=True)

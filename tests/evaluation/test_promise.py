@@ -96,3 +96,8 @@ def test_without_a_plan_or_a_profit_there_is_nothing_to_hold_to(contacts):
     campaign = held_to(contacts, 1.0, 0.1)
     unpaid = contacts.assign(value=np.nan)
     assert promise_kept(campaign, unpaid).absent.block == "absent.no_profit_known"
+
+
+def test_a_promise_of_too_few_contacts_to_show_is_absent(contacts):
+    campaign = held_to(contacts, float("nan"), 1.0)  # as a small plan is suppressed
+    assert promise_kept(campaign, contacts).absent.block == "absent.promise_hidden"

@@ -13,7 +13,7 @@ from pmlib.engine import DuckDBEngine, collect
 from pmlib.strategy.cells import count_groups, customer_states
 from pmlib.strategy.contacts import draw_contacts, export_csv
 from pmlib.strategy.plan import solve
-from pmlib.strategy.problem import Problem
+from pmlib.strategy.problem import Problem, held_back
 from pmlib.strategy.programme import Limits, Programme
 from tests.strategy.banks import PARAMETERS, menu, small_bank, tables
 
@@ -156,3 +156,9 @@ def test_a_pilot_is_sharpest_where_its_arms_are_as_their_deviations(case, design
 def test_without_a_pilot_no_control_share_is_judged(case, design):
     unmeasured = replace(design, effects=replace(design.effects, kind="response"))
     assert strategy.pilot_control(case, unmeasured).absent.block == "absent.no_pilot"
+
+
+@pytest.mark.parametrize(("control", "planned"), [(7, 25), (15, 29), (21, 38)])
+def test_a_share_of_control_comes_back_as_the_customers_it_was_of(control, planned):
+    assert held_back(planned, control / planned) == control
+    assert held_back(planned, (control + 0.5) / planned) == control + 1
