@@ -23,7 +23,7 @@ class Design(Finding):
     """The combined policy of a study.
 
     The table has one row a cell: ``cell, segment, holds, product_id, channel``, ``n`` and
-    ``n_control`` (past contacts), ``raw, raw_se, effect, se`` (sales a contact), ``kind, margin,
+    ``n_control`` (past contacts), ``raw, effect, se`` (sales a contact), ``kind, margin,
     cost``, ``expected_profit`` (currency a contact), ``eligible, planned`` and ``offers``
     (customers; those planned and not offered are control), ``test_size`` (see `Case.test_sizes`).
 
@@ -110,7 +110,7 @@ def plan_study(case: Case) -> Design:
         effects=effects,
         segments=segments,
     )
-    columns = ["cell", "n", "n_control", "raw", "raw_se", "effect", "se", "kind"]
+    columns = ["cell", "n", "n_control", "raw", "effect", "se", "kind"]
     tables = {"shrinkage": cells.dropna(subset=["raw"])[columns].reset_index(drop=True)}
     if planned == 0:
         empty = ("plan-cells", "offers", "flow", "plan-segments")

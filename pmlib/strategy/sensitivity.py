@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ from pmlib.strategy.case import Case, rough_share
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
 from pmlib.strategy.design import Design
-from pmlib.strategy.effects import CellEffects, ends
+from pmlib.strategy.effects import CellEffects, ends, observed_cells
 from pmlib.strategy.plan import GAP_ALLOWED, Plan, relax, solve
 from pmlib.strategy.programme import Limits, Programme, Relaxed
+from pmlib.strategy.shrinkage import shrink
 
 # The budget curve is drawn at these shares of the budget beyond which nothing more is earned.
 _CURVE = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1.15)
@@ -241,9 +243,9 @@ def budget_curve(case: Case, design: Design) -> Finding:
 def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int = 10) -> Finding:
     """Plan again, within the same limits, with redrawn evidence, margins and costs.
 
-    Evidence is redrawn `draws` times: raw effects are drawn around the shrunk ones with their
-    sampling covariance, shrunk again (variance components kept; where effects are drawn from a
-    posterior, they move by the linear model's gain) and planned on. Margins are redrawn
+    Evidence is redrawn `draws` times: chance with the sampling covariance of the raw effects moves
+    the effects by the gain of `pmlib.strategy.shrinkage`, its variance components kept; to draw
+    from a posterior each time would take minutes. Margins are redrawn
     `draws_of_money` times, and costs as often.
 
     The table has ``scenario, draws, unchanged`` (mean share of planned customers with the same
@@ -257,7 +259,8 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
     error_rate = 1 - case.params.confidence_level
     effects, base = design.effects, design.plan.contacts.sum(axis=3)
     evidence = _OBSERVED[case.evidence.kind]
-    again = {evidence: [_offered(case, _redrawn(effects, rng)) for _ in range(draws)]}
+    redrawn = islice(_redrawn(case, effects, rng), draws)
+    again = {evidence: [_offered(case, other) for other in redrawn]}
     for scenario, money in (("margins", "margin"), ("costs", "cost")):
         menus = (_other_money(case.catalogue, rng, money) for _ in range(draws_of_money))
         again[scenario] = [_offered(replace(case, catalogue=menu), effects) for menu in menus]
@@ -305,16 +308,17 @@ def _offered(case: Case, effects: CellEffects) -> np.ndarray:
     return solve(case.programme(effects)).contacts.sum(axis=3)
 
 
-def _redrawn(effects: CellEffects, rng: np.random.Generator) -> CellEffects:
-    seen = effects.own >= 0
-    mean = np.zeros(len(effects.observed))
-    mean[effects.own[seen]] = effects.cells["effect"].to_numpy()[seen]
-    noise = rng.multivariate_normal(np.zeros(len(mean)), effects.sampling, method="cholesky")
-    if effects.draws is None:
-        drawn = effects.gain @ (mean + noise)
-    else:  # sampling again for each draw would take minutes: to first order, and linear
-        drawn = effects.cells["effect"].to_numpy() + effects.gain @ noise
-    return replace(effects, cells=effects.cells.assign(effect=drawn if effects.detected else 0.0))
+def _redrawn(case: Case, effects: CellEffects, rng: np.random.Generator) -> Iterator[CellEffects]:
+    """Effects as other chance in what was observed would have moved them, without end."""
+    cells = observed_cells(case.evidence, case.catalogue, case.groups.segments)
+    linear = shrink(cells, case.evidence)
+    # Where no channel is recorded, each stands for all of them.
+    rows = np.repeat(np.arange(len(cells)), len(effects.cells) // len(cells))
+    gain, nothing = linear.gain[rows], np.zeros(len(linear.observed))
+    while True:
+        noise = rng.multivariate_normal(nothing, linear.sampling, method="cholesky")
+        drawn = effects.cells["effect"] + gain @ noise
+        yield replace(effects, cells=effects.cells.assign(effect=drawn))
 
 
 def _other_money(catalogue: Catalogue, rng: np.random.Generator, column: str) -> Catalogue:

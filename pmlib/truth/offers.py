@@ -35,9 +35,9 @@ def compare_with_oracle(case: Case, design: Design, comparison: Comparison) -> F
     Finding
         ``policy, expected, true, oracle`` (currency), ``share`` of the oracle's profit. Further
         table *true-differences*: what the combined policy earns more than ``policy`` (currency):
-        ``estimate, low, high`` on held-out contacts, ``true_half`` of the same plans, ``covered``,
-        and ``true_whole`` of the plans made on the whole pilot. Facts: whether any contact pays,
-        and whether the intervals hold the truth. Absent where the study is real.
+        ``estimate, low, high`` on held-out contacts, ``true_judged`` of the same plans,
+        ``covered``, and ``true_whole`` of the plans made on the whole pilot. Facts: whether any
+        contact pays, and whether the intervals hold the truth. Absent where the study is real.
     """
     if isinstance(case, Case) and case.study.truth is None:
         return missing("real")
@@ -59,19 +59,19 @@ def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
     true, shares = table.set_index("policy")["true"], table.set_index("policy")["share"]
     more = {name: true["combined"] - true[name] for name in RIVALS}
     differences = gains(comparison, value, more)
-    half = differences.set_index("policy")
-    halves = half["true_half"]
+    judged = differences.set_index("policy")
+    same = judged["true_judged"]
     return Finding(
         table,
         (
             Number("true_profit_combined", true["combined"], "currency"),
             *(Number(f"true_share_{n}", shares[n], "share") for n in ("combined", *RIVALS)),
             *(Number(f"true_combined_more_than_{n}", more[n], "currency") for n in RIVALS),
-            *(Number(f"true_half_combined_more_than_{n}", halves[n], "currency") for n in RIVALS),
+            *(Number(f"true_judged_combined_more_than_{n}", same[n], "currency") for n in RIVALS),
         ),
         facts={
             "contacts_pay": oracle > 0,
-            **{f"interval_holds_{n}": bool(half.loc[n, "covered"]) for n in RIVALS},
+            **{f"interval_holds_{n}": bool(judged.loc[n, "covered"]) for n in RIVALS},
         },
         tables={"true-differences": differences},
     )
@@ -87,8 +87,8 @@ def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float])
     made = comparison.contacts
     table = judged[["combined_more", "more_low", "more_high"]].reset_index()
     table.columns = ["policy", "estimate", "low", "high"]
-    table["true_half"] = [float(((made["combined"] - made[n]) * value).sum()) for n in RIVALS]
-    table["covered"] = table["true_half"].between(table["low"], table["high"])
+    table["true_judged"] = [float(((made["combined"] - made[n]) * value).sum()) for n in RIVALS]
+    table["covered"] = table["true_judged"].between(table["low"], table["high"])
     table["true_whole"] = [whole[name] for name in RIVALS]
     return table
 

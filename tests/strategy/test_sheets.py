@@ -76,8 +76,8 @@ def test_interval_of_an_uplift_against_hand_computation(case, design):
 
 
 def test_effects_shrunk_to_one_are_not_told_apart(case, design):
-    """All cells share one effect; what rounding leaves of its variance is below zero."""
-    effects = replace(design.effects, covariance=-1e-18 * np.eye(len(design.table)), draws=None)
+    """All cells share one effect, in every draw."""
+    effects = replace(design.effects, draws=np.full_like(design.effects.draws, 0.05))
     same = replace(design, table=design.table.assign(effect=0.05), effects=effects)
     assert statements(case, same)["positioning"].block == "sheet.positioning-open"
 
