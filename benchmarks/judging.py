@@ -24,10 +24,10 @@ from pilots import DrawnBank, draw_bank, run_pilot
 from pmlib.casebank.world import World
 from pmlib.inference.normal import normal_quantile
 from pmlib.inference.proportions import wilson
-from pmlib.strategy.effects import CellEffects, estimate, observed_cells
+from pmlib.strategy.effects import observed_cells
 from pmlib.strategy.evidence import PARTS, Evidence
 from pmlib.strategy.judging import judge, value_of
-from pmlib.strategy.policies import RIVALS, plan_policies
+from pmlib.strategy.policies import RIVALS, Policy, plan_policies
 from pmlib.strategy.problem import Problem
 from pmlib.strategy.programme import Limits
 from pmlib.strategy.shrinkage import shrink
@@ -70,22 +70,16 @@ def _problem(bank: DrawnBank, evidence: Evidence) -> Problem:
     return Problem(catalogue=bank.catalogue, evidence=evidence, groups=bank.groups, limits=limits)
 
 
-def _plans(problem: Problem, folds: set[int]) -> tuple[Evidence, dict[str, np.ndarray]]:
+def _plans(problem: Problem, folds: set[int]) -> tuple[Evidence, dict[str, Policy]]:
     evidence = problem.evidence.of_folds(folds)
-    policies = plan_policies(
-        replace(problem, evidence=evidence), ("combined", *RIVALS), draws=DRAWS
-    )
-    return evidence, {name: policy.contacts for name, policy in policies.items()}
+    names = ("combined", *RIVALS)
+    return evidence, plan_policies(replace(problem, evidence=evidence), names, draws=DRAWS)
 
 
-def _known(problem: Problem, evidence: Evidence) -> CellEffects:
-    segments = problem.groups.segments
-    return estimate(evidence, problem.catalogue, segments=segments, error_rate=0.05, draws=DRAWS)
-
-
-def _what(plans: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    more = {f"more than {name}": plans["combined"] - plans[name] for name in RIVALS}
-    return {"in all": plans["combined"], **more}
+def _what(policies: dict[str, Policy]) -> dict[str, np.ndarray]:
+    best = policies["combined"].contacts
+    more = {f"more than {name}": best - policies[name].contacts for name in RIVALS}
+    return {"in all": best, **more}
 
 
 def by_parts(problem: Problem) -> Iterator[tuple[str, float, float, np.ndarray]]:
@@ -94,7 +88,9 @@ def by_parts(problem: Problem) -> Iterator[tuple[str, float, float, np.ndarray]]
     for part in PARTS:
         rest, made = _plans(problem, set(PARTS) - {part})
         other = problem.evidence.of_folds([part])
-        judges.append(judge(problem, _known(problem, rest), learnt=rest, other=other))
+        known = made["combined"].effects
+        assert known is not None
+        judges.append(judge(problem, known, learnt=rest, other=other))
         plans.append(_what(made))
     for what in plans[0]:
         contacts = [made[what] for made in plans]
