@@ -7,6 +7,7 @@ with ``--check``.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -237,7 +238,7 @@ def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
             without[texts[0]] = words
             repeat = "row repeats" if n == 1 else "rows repeat"
             said.append(f"{n:,} {repeat} the names of the columns")
-    for name in texts[:60]:
+    for name in _naming_totals(connection, table, texts[:60]):
         totals = _totals(connection, table, name, texts)
         if totals:
             text = forms.text_sql(quoted(name))
@@ -254,6 +255,16 @@ def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
         said.append(f"{empty:,} empty {'row' if empty == 1 else 'rows'}")
     drafted.without[table] = without
     drafted.taken_out[table] = said
+
+
+def _naming_totals(connection: Connection, table: str, texts: Sequence[str]) -> list[str]:
+    """Columns in which a word for a total stands anywhere: one scan for all of them."""
+    if not texts:
+        return []
+    hit = "coalesce(bool_or(regexp_matches(lower({}), {})), false)"
+    asked = ", ".join(hit.format(forms.text_sql(quoted(name)), _TOTAL) for name in texts)
+    found = connection.execute(f"SELECT {asked} FROM {quoted(table)}").fetchall()[0]  # noqa: S608
+    return list(itertools.compress(texts, found))
 
 
 def _totals(connection: Connection, table: str, name: str, texts: Sequence[str]) -> list[str]:
