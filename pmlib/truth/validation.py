@@ -6,6 +6,7 @@ appendix shows; with an interval beside each mean, for a simulation is a sample 
 
 from __future__ import annotations
 
+import operator
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -86,7 +87,7 @@ YES_OR_NO = (
 )
 """Measures that hold or do not hold on a bank; their mean is a share."""
 
-TRIALS = 20
+TRIALS = 5
 """How often the policy trial of each bank is repeated."""
 
 COVERAGE = "coverage"
@@ -259,7 +260,10 @@ def main(banks: int | None, campaigns: int, customers: int, out: Path, rows: Pat
         for seed in range(1, n + 1):
             own = campaigns // shared if world == "default" and seed <= shared else 0
             if (world, seed) not in done:
-                asked.append((Parameters(world=world, seed=seed, **settings), own))
+                bank = Parameters(world=world, seed=seed, **settings), own
+                asked.append((seed / n, bank))
+    # Some of each world first, so that a run cut short tells of all.
+    asked = [bank for _, bank in sorted(asked, key=operator.itemgetter(0))]
 
     def tell(found: pd.DataFrame) -> None:
         world, seed = found.loc[0, ["world", "seed"]]
