@@ -253,7 +253,7 @@ def main(banks: int | None, campaigns: int, customers: int, out: Path, rows: Pat
     settings = {**settings, "n_customers": customers, "n_months": 12, "n_bootstrap": 20}
     kept = pd.read_csv(rows, keep_default_na=False) if rows and rows.exists() else pd.DataFrame()
     done = set(zip(kept["world"], kept["seed"], strict=True)) if len(kept) else set()
-    asked = []
+    waiting = []
     for world, many in BANKS.items():
         n = banks or many
         shared = min(n, _SHARED)  # campaigns are spread over so many banks
@@ -261,9 +261,9 @@ def main(banks: int | None, campaigns: int, customers: int, out: Path, rows: Pat
             own = campaigns // shared if world == "default" and seed <= shared else 0
             if (world, seed) not in done:
                 bank = Parameters(world=world, seed=seed, **settings), own
-                asked.append((seed / n, bank))
+                waiting.append((seed / n, bank))
     # Some of each world first, so that a run cut short tells of all.
-    asked = [bank for _, bank in sorted(asked, key=operator.itemgetter(0))]
+    asked = [bank for _, bank in sorted(waiting, key=operator.itemgetter(0))]
 
     def tell(found: pd.DataFrame) -> None:
         world, seed = found.loc[0, ["world", "seed"]]
