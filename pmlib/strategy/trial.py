@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.canon.contacts import made
-from pmlib.engine import collect
+from pmlib.engine import collect, scratch_folder
 from pmlib.inference.power import POWER, detectable_mean, mean_power
 from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
@@ -294,7 +294,15 @@ def strata_of(trial: Finding) -> pd.DataFrame:
 def contact_plan(
     case: Case | Finding, design: Design | Finding, trial: Finding | None = None
 ) -> nw.LazyFrame | Finding:
-    """Draw the contact plan: of the design alone, or with the lots of a trial."""
-    if not isinstance(trial, Trial) or trial.lots is None or not isinstance(case, Case):
-        return drawn_for_the_plan(case, design)  # type: ignore[arg-type]
-    return draw_lots(case, trial.lots, seed=case.params.seed)
+    """Draw the contact plan: of the design alone, or with the lots of a trial.
+
+    It is drawn once and kept in a file, which all that asks of it reads.
+    """
+    drawn = drawn_for_the_plan(case, design)  # type: ignore[arg-type]
+    if isinstance(drawn, Finding) or not isinstance(case, Case):
+        return drawn
+    if isinstance(trial, Trial) and trial.lots is not None:
+        drawn = draw_lots(case, trial.lots, seed=case.params.seed)
+    path = scratch_folder() / "contact_plan.parquet"
+    case.engine.write(drawn, path)
+    return case.engine.scan(path)
