@@ -10,7 +10,7 @@ import datetime as dt
 import itertools
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.declare import Declared, declare, grouped
 from pmlib.drafting.look import RawColumn, look
 from pmlib.drafting.mapping import assign
-from pmlib.drafting.meanings import doubtful_rows
 from pmlib.drafting.owners import read_owners, tell_owners
 from pmlib.drafting.proposals import entries
 from pmlib.drafting.statements import known_customers, statement
@@ -50,7 +49,6 @@ class Drafted(Declared):
     found: dict[str, int] = field(default_factory=dict)
     without: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     taken_out: dict[str, list[str]] = field(default_factory=dict)
-    doubtful: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
 def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = None) -> str:
@@ -125,9 +123,6 @@ def _draft(
     as_of = _end(tables, today)
     cells = Cells(connection, parts)
     read = entries(uses, cells)
-    doubtful = doubtful_rows(uses, cells)
-    for source in sources:
-        source.doubtful = doubtful
     read_owners(read, {use.table.name: use.owners for use in uses if use.owners})
     known = known_customers(customers, as_of)
     missing = {m.table.name for m in met if m.changed.get(m.best, m.as_written) < m.ids}

@@ -15,7 +15,7 @@ from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import CellEffects, ends, observed_cells
-from pmlib.strategy.plan import GAP_ALLOWED, Plan, relax, solve
+from pmlib.strategy.plan import GAP_ALLOWED, relax, solve
 from pmlib.strategy.programme import Limits, Programme, Relaxed
 from pmlib.strategy.shrinkage import shrink
 
@@ -197,6 +197,8 @@ def _rule_cost(case: Case, programme: Programme, rule: str, bound: float) -> tup
 def budget_curve(case: Case, design: Design) -> Finding:
     """Follow the profit of the best plan as the budget grows, all other limits in force.
 
+    But for the smallest cell, which makes steps, not a curve.
+
     The table has ``budget, profit, low, high, price`` (what one more unit of budget would add) and
     ``kind`` ("curve", "plan" or "break_even"). Fact: whether more budget would earn more.
     """
@@ -206,23 +208,20 @@ def budget_curve(case: Case, design: Design) -> Finding:
     position = case.catalogue.positions(design.table)
     margin = design.table["margin"].to_numpy() * case.made
 
-    def planned(budget: float) -> Plan:  # smallest cells make steps, not a curve
+    def within(budget: float) -> Programme:
         limits = replace(programme.limits, budget=budget, min_contacts=0)
-        return solve(replace(programme, limits=limits))
+        return replace(programme, limits=limits)
 
-    most, own = planned(float("inf")), programme.limits.budget
+    most, own = solve(within(float("inf"))), programme.limits.budget
     budgets = [(share * most.spend, "curve") for share in _CURVE] + [(own, "plan")]
-    plans = [(planned(budget), budget, kind) for budget, kind in budgets]
+    plans = [(solve(within(budget)), budget, kind) for budget, kind in budgets]
     rows = []
     for plan, budget, kind in [(most, most.spend, "break_even"), *plans]:
         load = plan.contacts[position] * margin
         margins = design.effects.margins(load, case.params.confidence_level)
         low, high = ends(plan.profit, margins)
-        here, more = (
-            replace(programme, limits=replace(programme.limits, budget=budget + unit))
-            for unit in (0, 1)
-        )
-        rows.append((budget, plan.profit, low, high, _step(relax(here), more), kind))
+        price = _step(relax(within(budget)), within(budget + 1))
+        rows.append((budget, plan.profit, low, high, price, kind))
     columns = ["budget", "profit", "low", "high", "price", "kind"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
     table = table.astype({"low": float, "high": float})
