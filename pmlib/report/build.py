@@ -109,10 +109,11 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "table": frame_table(language, currency),
         }
     )
-    known["framework"] = framework_figure(language, known, currency=currency)
+    known["framework"], drawn = framework_figure(language, known, currency=currency)
+    csv = {"fig-framework": drawn}
 
     def part(name: str, kind: Literal["chapter", "appendix", "unnumbered"]) -> Part:
-        return frame_part(name, kind, language, known, currency=currency)
+        return frame_part(name, kind, language, known, currency=currency, csv=csv)
 
     heading = BeautifulSoup(f"<h1>{say('references')}</h1>", "html.parser")
     references = Part("references", heading, kind="unnumbered")

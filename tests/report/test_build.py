@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import nbformat
 import pandas as pd
@@ -405,6 +407,36 @@ def test_tables_and_figures_are_exported_under_their_numbers(whole: Run) -> None
     assert files["figures/figure-4.1-a.csv"] == b"x,y\n1,3\n2,4.5\n"
     assert files["figures/figure-4.1-a.svg"].startswith(b"<?xml")
     assert files["tables/table-4.1-a.csv"].endswith(b",-1.25\n")
+
+
+def test_the_framework_is_exported_as_a_drawing_and_as_the_words_in_its_boxes(whole: Run) -> None:
+    files = whole.files()
+    drawing = ET.fromstring(files["figures/figure-2.1-framework.svg"])  # noqa: S314 - our own
+    texts = " ".join(element.text or "" for element in drawing.iter() if "text" in element.tag)
+    table = pd.read_csv(io.BytesIO(files["figures/figure-2.1-framework.csv"]))
+    assert len(table) == 6
+    assert {"box", "asks", "found"} == set(table.columns)
+    for words in table.to_numpy().ravel():
+        assert set(words.split()) <= set(texts.split())
+
+
+def test_every_work_in_the_list_of_references_is_cited_or_named_as_a_source() -> None:
+    keys = re.findall(r"^@\w+\{([^,]+),", (FRAME / "references.bib").read_text("utf-8"), re.M)
+    places = [*(PROJECT / "pmlib").rglob("*.py"), *(TEXTS / "en").glob("*.md")]
+    places += (PROJECT / "data").glob("*/study.yaml")
+    text = "".join(path.read_text("utf-8") for path in places)
+    assert [key for key in keys if key not in text] == []
+
+
+def test_a_work_that_holds_the_data_is_cited_whether_or_not_the_commit_is_known() -> None:
+    for commit in (None, "abc"):
+        quotes = {
+            "program": {"version": "1", "commit": commit, "day": None},
+            "study": STUDY | {"citation": "hillstrom2008minethatdata"},
+            "settings": {"seed": "1"},
+        }
+        said = open_language("en").render("notation", "", quotes)
+        assert ("[@hillstrom2008minethatdata]" in said, "not known" in said) == (True, not commit)
 
 
 def test_spreadsheet_does_not_run_exported_text_as_a_formula(whole: Run) -> None:

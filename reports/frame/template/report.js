@@ -129,13 +129,17 @@ function followReader() {
   mark();
 }
 
-function letScroll() {
-  document.querySelectorAll(".pm-scroll, .pm-equation").forEach((frame) => {
-    const more = frame.scrollWidth - frame.clientWidth;
-    if (more > 1) frame.tabIndex = 0;
-    else frame.removeAttribute("tabindex");
-    frame.parentElement.classList.toggle("pm-more", more - frame.scrollLeft > 2);
-  });
+const SCROLLING = ".pm-scroll, .pm-equation";
+
+function letScroll(frame) {
+  const more = frame.scrollWidth - frame.clientWidth;
+  if (more > 1) frame.tabIndex = 0;
+  else frame.removeAttribute("tabindex");
+  frame.parentElement.classList.toggle("pm-more", more - frame.scrollLeft > 2);
+}
+
+function letAllScroll() {
+  document.querySelectorAll(SCROLLING).forEach(letScroll);
 }
 
 // Long tables show their first rows until the reader asks for all, or filters them.
@@ -245,9 +249,11 @@ document.querySelectorAll("table.pm-many").forEach(foldRows);
 makeMenu();
 makeSearch();
 followReader();
-letScroll();
-addEventListener("resize", letScroll);
-document.addEventListener("scroll", letScroll, { capture: true, passive: true });
-document.addEventListener("toggle", letScroll, true);
+letAllScroll();
+addEventListener("resize", letAllScroll);
+document.addEventListener("scroll", ({ target }) => {
+  if (target.matches?.(SCROLLING)) letScroll(target); // the page itself scrolls far more often
+}, { capture: true, passive: true });
+document.addEventListener("toggle", letAllScroll, true);
 addEventListener("beforeprint", () =>
   document.querySelectorAll(".contents details").forEach((fold) => { fold.open = true; }));
