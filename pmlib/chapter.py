@@ -25,7 +25,7 @@ from pmlib.markup import caption_html
 from pmlib.numbers import Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.owner import joined, require_run
 from pmlib.tables import csv_of, figure_html, to_html
-from pmlib.texts import PAGE, Look, Words, open_language
+from pmlib.texts import Look, Words, open_language
 
 
 class Chapter:
@@ -134,10 +134,11 @@ class Chapter:
         """
         self.record([*finding.numbers, *(Fact(k, v) for k, v in finding.facts.items())])
         if finding.absent:
-            if finding.absent not in self._said:
-                self._said.append(finding.absent)
-                source = self._rendered(finding.absent.block, finding.absent.quotes)
-                display(HTML(f'<p class="pm-absent">{caption_html(source)}</p>'))
+            # Said once; the report says it again where a whole section has nothing else to say.
+            again = " hidden" if finding.absent in self._said else ""
+            self._said.append(finding.absent)
+            source = self._rendered(finding.absent.block, finding.absent.quotes)
+            display(HTML(f'<p class="pm-absent"{again}>{caption_html(source)}</p>'))
             return
         for part in parts:
             if isinstance(part, Drawing):
@@ -219,7 +220,9 @@ class Chapter:
         shown = look.worded(data)
         alt = self._rendered(f"{label}.alt", finding.quotes, plain=True)
         caption = self._rendered(label, finding.quotes)
-        fragment = figure_html(to_svg(figure), shown, look, alt=alt, caption=caption)
+        fragment = figure_html(
+            to_svg(figure), shown, look, alt=alt, caption=caption, beside=drawing.beside
+        )
         self._show(fragment, label, shown)
 
     def _tabulate(self, finding: Finding, label: str, kind: str) -> None:

@@ -14,16 +14,18 @@ from pmlib.numbers import DIGITS
 from pmlib.texts import PAGE, Look, column_decimals
 
 
-def figure_html(svg: bytes, shown: pd.DataFrame, look: Look, *, alt: str, caption: str) -> str:
+def figure_html(
+    svg: bytes, shown: pd.DataFrame, look: Look, *, alt: str, caption: str, beside: bool = False
+) -> str:
     """Write a drawing with its caption and, folded, the table that it draws.
 
     `shown` is in words (`Look.worded`); `alt` says what the drawing is, and the ends of what it
-    draws are told after it. `caption` is Markdown.
+    draws are told after it. `caption` is Markdown; `beside` says that text may stand beside it.
     """
     source = base64.b64encode(svg).decode()
     alt = f"{alt} {told(shown, look)}".strip()
     return (
-        f'<figure class="pm-figure" id="{look.label}">\n'
+        f'<figure class="pm-figure{" pm-beside" if beside else ""}" id="{look.label}">\n'
         f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
         f"<figcaption>{caption_html(caption)}</figcaption>\n"
         f'<details class="pm-data"><summary>{look.language.source(PAGE, "data-behind")}'

@@ -158,6 +158,18 @@ def frame_part(
     return Part(name, BeautifulSoup(to_html(source), "html.parser"), kind=kind, csv=dict(csv))
 
 
+def answer(part: Part, language: Language, known: Mapping[str, Any], *, currency: str) -> None:
+    """Let a part open with its answer, the block ``answer`` of its text file, in place."""
+    file = part.name.replace("-", "_")
+    if "answer" not in language.blocks(file):
+        return
+    source = language.render(file, "answer", known, currency=currency)
+    if not source.strip():
+        return
+    box = f'<div class="pm-answer" role="note">{to_html(source)}</div>'
+    part.soup.find_all("h1")[0].insert_after(BeautifulSoup(box, "html.parser"))
+
+
 def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
     """Make the function ``table(frame, label)`` of the texts around the chapters.
 
@@ -183,7 +195,21 @@ def framework_figure(
     """
     look = Look(language, "theory", "fig-framework", currency)
     words = Words(language, look.chapter, look.label, known, currency)
-    shown = boxes(words)
-    caption = language.source(look.chapter, look.label)
-    drawn = figure_html(framework(words), shown, look, alt=words("alt"), caption=caption)
+    return frame_figure(look, framework(words), boxes(words), known)
+
+
+def frame_figure(
+    look: Look, svg: bytes, shown: pd.DataFrame, known: Mapping[str, Any]
+) -> tuple[Markup, str]:
+    """Make a drawing a figure of the texts around the chapters, whose words stand under its label.
+
+    Returns the figure on one line, for a blank one would end Markdown's HTML block, and the CSV
+    behind it.
+    """
+
+    def say(block: str, *, plain: bool) -> str:
+        return look.language.render(look.chapter, block, known, currency=look.currency, plain=plain)
+
+    alt, caption = say(f"{look.label}.alt", plain=True), say(look.label, plain=False)
+    drawn = figure_html(svg, shown, look, alt=alt, caption=caption)
     return Markup(drawn.replace("\n", " ")), csv_of(shown)  # noqa: S704 - its words are escaped

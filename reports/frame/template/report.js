@@ -193,8 +193,20 @@ function pieces() {
   return found;
 }
 
-function goTo(element) {
+function unfold(element) {
   for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+}
+
+// A link may lead into what is folded, as to a work in the list of references.
+function unfoldTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target?.closest("details:not([open])")) return;
+  unfold(target);
+  target.scrollIntoView();
+}
+
+function goTo(element) {
+  unfold(element);
   element.closest("table")?.unfold?.();
   element.scrollIntoView({ block: "center" });
   document.querySelectorAll(".pm-hit").forEach((other) => other.classList.remove("pm-hit"));
@@ -246,6 +258,8 @@ document.querySelectorAll("table.pm-sortable").forEach((table) => {
   makeSortable(table);
 });
 document.querySelectorAll("table.pm-many").forEach(foldRows);
+unfoldTarget();
+addEventListener("hashchange", unfoldTarget);
 makeMenu();
 makeSearch();
 followReader();
@@ -256,4 +270,4 @@ document.addEventListener("scroll", ({ target }) => {
 }, { capture: true, passive: true });
 document.addEventListener("toggle", letAllScroll, true);
 addEventListener("beforeprint", () =>
-  document.querySelectorAll(".contents details").forEach((fold) => { fold.open = true; }));
+  document.querySelectorAll(".contents details, .pm-list").forEach((fold) => { fold.open = true; }));
