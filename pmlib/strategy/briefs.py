@@ -17,7 +17,7 @@ from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.contacts import smallest_shown
 from pmlib.strategy.design import Design
-from pmlib.strategy.sheets import Sheet, strategy_sheet
+from pmlib.strategy.sheets import StrategySheet, strategy_sheet
 
 MAJORITY, EXCESS = 0.5, 0.1
 """A level marks a persona that most have, by this share more of the segment than of the bank."""
@@ -70,7 +70,7 @@ def _rows(
     case: Case,
     design: Design,
     segment: int,
-    sheet: Sheet,
+    sheet: StrategySheet,
     traits: dict[str, Any],
     targets: pd.DataFrame,
     tested: pd.DataFrame,

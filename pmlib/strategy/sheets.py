@@ -19,7 +19,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Sheet:
+class StrategySheet:
     """What the plan says of one segment; every phrase carries the numbers it rests on.
 
     Phrases by aspect: ``who``, and ``offer`` where nothing is planned; else ``need, positioning,
@@ -34,7 +34,7 @@ class Sheet:
     held: tuple[Phrase, ...] = ()
 
 
-def strategy_sheet(case: Case, design: Design, *, segment: int) -> Sheet:
+def strategy_sheet(case: Case, design: Design, *, segment: int) -> StrategySheet:
     """Say what the plan has for one segment, or why it has nothing."""
     about = case.segments.set_index("segment").loc[segment]
     cells = design.table[design.table["segment"] == segment]
@@ -48,7 +48,7 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> Sheet:
     if planned.empty:
         best = cells["expected_profit"].max()
         why = "none-elsewhere" if best > 0 else "none-loses"
-        return Sheet({"who": who, "offer": _told(why, best=_money(best))})
+        return StrategySheet({"who": who, "offer": _told(why, best=_money(best))})
     first = str(planned.groupby("product_id")["offers"].sum().idxmax())
     known = case.catalogue.antecedents.get(first, ())
     rules = [antecedent for scope, antecedent in known if scope in (0, segment)]
@@ -72,7 +72,7 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> Sheet:
         "yardstick": _yardstick(case, design, segment),
     }
     held = [Phrase("all-of", {"products": [names.get(p, p) for p in rule]}) for rule in cited]
-    return Sheet(told, first, bool(rules), tuple(held))
+    return StrategySheet(told, first, bool(rules), tuple(held))
 
 
 def _told(block: str, **quotes: Any) -> Phrase:

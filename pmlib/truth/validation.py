@@ -238,7 +238,7 @@ def _measured(bank: tuple[Parameters, int]) -> pd.DataFrame:
 
 
 @click.command()
-@click.option("--banks", type=int, help="Banks in each world.  [default: 100, easy and hard 40]")
+@click.option("--banks", type=int, help="Banks in each world, if not those of BANKS.")
 @click.option("--campaigns", default=500, show_default=True, help="Campaigns for coverage.")
 @click.option("--customers", default=20_000, show_default=True, help="Customers of a bank.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=TABLE)
