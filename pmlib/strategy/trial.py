@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals as nw
@@ -20,7 +20,7 @@ from pmlib.strategy.design import Design
 from pmlib.strategy.effects import ends
 from pmlib.strategy.evidence import moments
 from pmlib.strategy.lots import NOBODY, Lots, deal, draw_lots
-from pmlib.strategy.policies import RIVALS, combining_tested, plan_policies
+from pmlib.strategy.policies import RIVALS, Policy, combining_tested, plan_policies
 
 PLAN = "combined"
 
@@ -46,10 +46,12 @@ class Trial(Finding):
 
     Further tables: *curve* with ``rival, customers`` (of a bank), ``power, low, high``; *trial*,
     what may be shown of the main table. Facts:
-    ``policy_trial``, and whether the trial is large enough for each rival.
+    ``policy_trial``, and whether the trial is large enough for each rival. `policies` are the
+    rivals as planned on the whole pilot: what they know need not be estimated a second time.
     """
 
     lots: Lots | None = None
+    policies: Mapping[str, Policy] = field(default_factory=dict)
 
 
 def untried(case: Case) -> Phrase | None:
@@ -89,9 +91,9 @@ def design_trial(case: Case, design: Design) -> Trial:
     if few:  # what the plan hardly differs from has no lot
         plans = {name: plan for name, plan in plans.items() if name not in few}
         if len(plans) == 1:
-            return _absent(Phrase("absent.trial_agree"))
+            return replace(_absent(Phrase("absent.trial_agree")), policies=rivals)
         lots = deal(case, plans, design.table, seed=case.params.seed)
-    return _described(case, design, lots)
+    return replace(_described(case, design, lots), policies=rivals)
 
 
 def _absent(reason: Phrase) -> Trial:
