@@ -60,17 +60,9 @@ class Policy:
 
 
 def plan_policies(
-    problem: Problem,
-    names: Sequence[str] = POLICIES,
-    *,
-    known: CellEffects | None = None,
-    draws: int = DRAWS,
+    problem: Problem, names: Sequence[str] = POLICIES, *, draws: int = DRAWS
 ) -> dict[str, Policy]:
-    """Plan policies within the same limits; what they have in common is estimated once.
-
-    `known` are the effects of the finest cells, where they are estimated already.
-    """
-    estimated = {} if known is None else {tuple(KNOWS["combined"].values()): known}
+    """Plan policies within the same limits; effects are estimated once, for all calls."""
     policies = {}
     for name in names:
         if name == "random":
@@ -78,9 +70,9 @@ def plan_policies(
             continue
         knows = KNOWS[name]
         coarse, merged = problem.groups.coarsened(**knows)
-        key = tuple(knows.values())
-        if key not in estimated:
-            estimated[key] = estimate(
+        key = (knows["segments"], knows["rules"], draws)
+        if key not in problem.estimates:
+            problem.estimates[key] = estimate(
                 problem.evidence.coarsened(**knows),
                 problem.catalogue,
                 segments=coarse.segments,
@@ -88,7 +80,7 @@ def plan_policies(
                 seed=problem.seed,
                 draws=draws,
             )
-        effects = estimated[key]
+        effects = problem.estimates[key]
         whole = problem.programme(effects, shrink=name != "unshrunk")
         choices = [whole.value]
         if name == "mass":  # one product, no other

@@ -15,6 +15,7 @@ from scipy.linalg.lapack import dpotri
 from scipy.optimize import nnls
 from scipy.sparse import csr_array
 
+from pmlib.inference.learners import one_thread
 from pmlib.strategy.evidence import CELL, Evidence, moments
 
 # What cells may have in common: each set of columns gets a variance component of its own, around
@@ -40,6 +41,7 @@ class Shrinkage:
     covariance: np.ndarray  # (cells, cells) of the shrunk effects
 
 
+@one_thread()
 def shrink(cells: pd.DataFrame, evidence: Evidence) -> Shrinkage:
     r"""Shrink the raw effects of `pmlib.strategy.effects.observed_cells` by empirical Bayes.
 

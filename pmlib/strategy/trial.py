@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals as nw
@@ -20,7 +20,7 @@ from pmlib.strategy.design import Design
 from pmlib.strategy.effects import ends
 from pmlib.strategy.evidence import moments
 from pmlib.strategy.lots import NOBODY, Lots, deal, draw_lots
-from pmlib.strategy.policies import RIVALS, Policy, combining_tested, plan_policies
+from pmlib.strategy.policies import RIVALS, combining_tested, plan_policies
 
 PLAN = "combined"
 
@@ -45,13 +45,11 @@ class Trial(Finding):
     (customers of a bank with power 0.8); both NaN where nothing is expected.
 
     Further tables: *curve* with ``rival, customers`` (of a bank), ``power, low, high``; *trial*,
-    what may be shown of the main table. Facts:
-    ``policy_trial``, and whether the trial is large enough for each rival. `policies` are the
-    rivals as planned on the whole pilot: what they know need not be estimated a second time.
+    what may be shown of the main table. Facts: ``policy_trial``, and whether the trial is large
+    enough for each rival.
     """
 
     lots: Lots | None = None
-    policies: Mapping[str, Policy] = field(default_factory=dict)
 
 
 def untried(case: Case) -> Phrase | None:
@@ -82,7 +80,7 @@ def design_trial(case: Case, design: Design) -> Trial:
         return _absent(reason)
     if design.planned.empty:
         return _absent(Phrase("absent.no_plan"))
-    rivals = plan_policies(case, _rivals(case), known=design.effects)
+    rivals = plan_policies(case, _rivals(case))
     plans = {PLAN: design.plan}
     plans |= {name: policy.plan for name, policy in rivals.items() if policy.plan is not None}
     lots = deal(case, plans, design.table, seed=case.params.seed)
@@ -91,9 +89,9 @@ def design_trial(case: Case, design: Design) -> Trial:
     if few:  # what the plan hardly differs from has no lot
         plans = {name: plan for name, plan in plans.items() if name not in few}
         if len(plans) == 1:
-            return replace(_absent(Phrase("absent.trial_agree")), policies=rivals)
+            return _absent(Phrase("absent.trial_agree"))
         lots = deal(case, plans, design.table, seed=case.params.seed)
-    return replace(_described(case, design, lots), policies=rivals)
+    return _described(case, design, lots)
 
 
 def _absent(reason: Phrase) -> Trial:

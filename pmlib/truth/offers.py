@@ -25,10 +25,10 @@ MAX_CUSTOMERS = 40_000
 _STREAM = 4006
 
 
-def compare_with_oracle(case: Case, design: Design, comparison: Comparison) -> Finding:
+def compare_with_oracle(case: Case, comparison: Comparison) -> Finding:
     """Compare policies with the oracle, which knows the true effect of every cell.
 
-    `design` and `comparison` are of the same case; differences are set beside their truth.
+    `comparison` is of the same case; differences are set beside their truth.
 
     Returns
     -------
@@ -41,18 +41,18 @@ def compare_with_oracle(case: Case, design: Design, comparison: Comparison) -> F
     """
     if isinstance(case, Case) and case.study.truth is None:
         return missing("real")
-    return _compared(case, design, comparison)
+    return _compared(case, comparison)
 
 
 @needs()
-def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
+def _compared(case: Case, comparison: Comparison) -> Finding:
     cost = case.catalogue.channels["cost"].to_numpy()
     value = (true_effects(case, in_currency=True) - cost) * case.made
     best = solve(Programme(case.groups, value, *case.costs_and_limits()))
     oracle = float((spread(best, case.groups) * value).sum())
     rows = [
         (name, policy.promised, float((policy.contacts * value).sum()), oracle)
-        for name, policy in plan_policies(case, known=design.effects).items()
+        for name, policy in plan_policies(case).items()
     ]
     table = pd.DataFrame(rows, columns=["policy", "expected", "true", "oracle"])
     table["share"] = (table["true"] / oracle) if oracle > 0 else np.nan

@@ -138,7 +138,7 @@ def _findings(bank: Chain, trials: int) -> dict[str, float]:
             measured["ari_of_ceiling"] = measured["ari"] / bank.ceiling
         comparison = strategy.compare(bank.case)
         assert isinstance(comparison, strategy.Comparison)
-        truth = compare_with_oracle(bank.case, bank.design, comparison)
+        truth = compare_with_oracle(bank.case, comparison)
         for policy, share in truth.table.set_index("policy")["share"].items():
             if f"share_{policy}" in MEASURES:
                 measured[f"share_{policy}"] = float(share)

@@ -13,7 +13,6 @@ from pmlib.engine import collect
 from pmlib.numbers import Finding
 from pmlib.strategy.contacts import contact_plan as without_lots
 from pmlib.strategy.lots import deal_again, draw_lots
-from pmlib.strategy.policies import RIVALS, plan_policies
 from pmlib.strategy.trial import Trial, _Spread
 from tests.strategy.banks import PARAMETERS, open_case
 
@@ -40,12 +39,6 @@ def test_lots_are_equal_in_all_and_within_strata(trial, rows):
     size = trial.lots.strata.set_index("stratum")["customers"]
     assert (counts.sum(axis=1) == size[counts.index]).all()
     assert trial.lots.disagreeing["customers"].sum() == len(disputed)
-
-
-def test_rivals_are_handed_on_as_they_were_planned(case, design, trial):
-    assert set(trial.policies) == set(RIVALS)
-    again = plan_policies(case, ["rules"], known=design.effects)["rules"]
-    assert (trial.policies["rules"].contacts == again.contacts).all()
 
 
 def test_each_lot_gets_what_its_policy_would_offer(case, design, rows):
