@@ -439,6 +439,7 @@ def test_a_work_that_holds_the_data_is_cited_whether_or_not_the_commit_is_known(
             "program": {"version": "1", "commit": commit, "day": None},
             "study": STUDY | {"citation": "hillstrom2008minethatdata"},
             "settings": {"seed": "1"},
+            "a_firm": "a bank",
         }
         said = open_language("en").render("notation", "", quotes)
         assert ("[@hillstrom2008minethatdata]" in said, "not known" in said) == (True, not commit)
