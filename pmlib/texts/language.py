@@ -25,7 +25,7 @@ from pmlib.errors import StudyError
 from pmlib.markup import as_name, escape_markdown, one_line
 from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
-from pmlib.texts.precision import default_decimals
+from pmlib.texts.precision import default_decimals, number_decimals
 from pmlib.texts.views import Context
 
 PAGE = "report"
@@ -145,8 +145,9 @@ class Language:
         """Show an interval with its unit, e.g. ``12.1 to 14.0 %``."""
         if number.low is None or number.high is None:
             return self.forms["no_interval"]
-        low = self.bare(number.low, number.unit, number.decimals)
-        high = self.number(number.high, number.unit, currency=currency, decimals=number.decimals)
+        decimals = number_decimals(number)
+        low = self.bare(number.low, number.unit, decimals)
+        high = self.number(number.high, number.unit, currency=currency, decimals=decimals)
         return self.forms["range"].format(low=low, high=high)
 
     def conjoin(self, items: Iterable[Any], form: str = "and") -> str:
@@ -241,7 +242,8 @@ class Language:
         if isinstance(value, Level):
             return self.level(value.kind, value.code)
         if isinstance(value, Number):
-            return self.number(value.value, value.unit, currency=currency, decimals=value.decimals)
+            decimals = number_decimals(value)
+            return self.number(value.value, value.unit, currency=currency, decimals=decimals)
         return self.bare(value, "", None)
 
     # --- texts --------------------------------------------------------------------------------
