@@ -183,7 +183,6 @@ def test_a_name_that_papermill_only_warns_of_stops_the_notebook():
     assert params.from_namespace(named, {**namespace, "In": own, "sed": 4}) == Parameters()
 
 
-
 def test_an_unknown_chapter_is_refused() -> None:
     with pytest.raises(StudyError, match="Unknown chapter"):
         params.names_of("conclusion")
