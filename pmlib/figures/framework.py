@@ -6,13 +6,13 @@ dark page keeps it legible.
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from pmlib.markup import filled
 from pmlib.texts import Words
 
 COLUMNS = (("profile",), ("segments", "rules"), ("plan",), ("effect",))
@@ -20,7 +20,6 @@ COLUMNS = (("profile",), ("segments", "rules"), ("plan",), ("effect",))
 
 WIDTH, GAP, PADDING, SIZE, LINE = 720.0, 26.0, 9.0, 12.0, 15.5
 _BOX = (WIDTH - GAP * (len(COLUMNS) - 1)) / len(COLUMNS)
-_WORD = re.compile(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+\s*")
 # Bold, and wider than most, so that words have room in any font.
 _FONT = FontProperties(family="DejaVu Sans", weight="bold", size=SIZE)
 _STYLE = {"width": "100%", "min-width": "34rem", "font-family": "var(--sans)"}
@@ -76,7 +75,11 @@ def framework(words: Words) -> str:
 def _lines(words: Words, name: str, width: float) -> list[tuple[str, bool]]:
     """Lines of a box, and whether they are bold: its title, and what this run says."""
     parts = ((words(f"{name}{part}"), part != ".asks") for part in ("", ".asks", ".found"))
-    return [(line, bold) for text, bold in parts for line in _wrapped(text, width - 2 * PADDING)]
+    return [
+        (line, bold)
+        for text, bold in parts
+        for line in filled(text, width - 2 * PADDING, text_width)
+    ]
 
 
 def _height(lines: list[tuple[str, bool]]) -> float:
@@ -105,17 +108,6 @@ def _arrow(svg: ET.Element, *points: tuple[float, float]) -> None:
     way = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     look = {"points": way, "fill": "none", "stroke": "currentColor", "marker-end": "url(#pm-tip)"}
     ET.SubElement(svg, "polyline", look)
-
-
-def _wrapped(text: str, room: float) -> list[str]:
-    """Break a text into lines that fit, between words, or between any two Chinese characters."""
-    lines: list[str] = []
-    for word in _WORD.findall(text):
-        if lines and text_width(lines[-1] + word.rstrip()) <= room:
-            lines[-1] += word
-        else:
-            lines.append(word)
-    return [line.rstrip() for line in lines]
 
 
 def text_width(text: str) -> float:

@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from pylopdf_fonts_zh_cn import sans_path
 
 from pmlib.markup import as_name
 from pmlib.numbers import Finding, Phrase
@@ -45,8 +47,15 @@ LONGEST_NAME = 48
 SEQUENTIAL = "Blues"
 DIVERGING = "RdBu_r"
 
+CHINESE = "Noto Sans SC"
+"""What Chinese words and names from the data are set in, whatever the report's language."""
+
+font_manager.fontManager.addfont(sans_path())
+# There is no bold one: its words are as wide.
+font_manager.fontManager.ttflist.append(replace(font_manager.fontManager.ttflist[-1], weight=700))
+
 _RC: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": ["DejaVu Sans", CHINESE],
     "font.size": 8.5,
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
