@@ -31,7 +31,8 @@ def told(frame: pd.DataFrame, look: Look) -> str:
         look.language.number(x, unit, currency=look.currency, decimals=decimals) for x in values
     ]
     named = [column for column in entry["names"] if column in frame.columns]
-    names = ["; ".join(look.name(column, row[column]) for column in named) for row in ends]
+    between = look.language.forms["semicolon"]
+    names = [between.join(look.name(column, row[column]) for column in named) for row in ends]
     quotes = {
         "measure": entry.get("measure") or look.heading(value),
         "highest": numbers[0], "most": names[0], "lowest": numbers[1], "least": names[1],

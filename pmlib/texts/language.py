@@ -36,6 +36,9 @@ _LABEL = re.compile(r"\{#((?:sec|eq)-[\w-]+)\}")
 # A small p-value brings its own sign: "p < 0.001", whatever the text has before it.
 _LESS = re.compile(r"= (?=&lt; |< )")
 
+# A line that ends between two Chinese characters, and no heading: no room belongs there.
+_WITHIN_CHINESE = re.compile(r"^(?!#)(.*[\u2e80-\uffef])\n(?=[\u2e80-\uffef])", re.MULTILINE)
+
 
 def read_blocks(path: Path) -> dict[str, str]:
     """Cut a text file into its blocks; what stands before the first has the name ``""``.
@@ -118,7 +121,7 @@ class Language:
         if isinstance(value, bool):
             return self.forms["yes" if value else "no"]
         if isinstance(value, dt.datetime | dt.date):
-            return value.strftime("%Y-%m-%d")
+            return self.forms["date"].format(year=value.year, month=value.month, day=value.day)
         if not isinstance(value, int | float):
             return as_name(str(value))
         if math.isinf(value):
@@ -136,18 +139,22 @@ class Language:
         return "".join(marks.get(sign, sign) for sign in shown)
 
     def _suffix(self, unit: str, currency: str) -> str:
-        # A no-break space keeps the number and its unit on one line.
         if unit == "currency":
-            return f"\u00a0{currency}" if currency else ""
-        return "\u00a0" + self.forms[unit] if unit in ("share", "points") else ""
+            words = self.level(unit, currency)
+            return self.forms[unit].format(currency=words) if currency else ""
+        return self.forms[unit] if unit in ("share", "points") else ""
 
     def interval(self, number: Number, currency: str = "") -> str:
         """Show an interval with its unit, e.g. ``12.1 to 14.0 %``."""
         if number.low is None or number.high is None:
             return self.forms["no_interval"]
-        low = self.bare(number.low, number.unit, number.decimals)
-        high = self.number(number.high, number.unit, currency=currency, decimals=number.decimals)
-        return self.forms["range"].format(low=low, high=high)
+        ends = {"low": number.low, "high": number.high}
+        shown = {
+            name: self.number(end, number.unit, currency=currency, decimals=number.decimals)
+            for name, end in ends.items()
+        }
+        bare = self.bare(number.low, number.unit, number.decimals)
+        return self.forms["range"].format(**shown, bare_low=bare)
 
     def conjoin(self, items: Iterable[Any], form: str = "and") -> str:
         """Join names to one list: ``a, b and c``."""
@@ -321,7 +328,7 @@ class Language:
                 self._templates[key] = environment.from_string(self.source(chapter, block))
             context = Context(self, chapter, currency=currency, plain=plain)
             known = {name: context.quoted(value) for name, value in quotes.items()}
-            known["currency"] = currency
+            known["currency"] = self.level("currency", currency)
 
             def has(*keys: str) -> bool:
                 return all(key in known and known[key] is not None for key in keys)
@@ -334,7 +341,7 @@ class Language:
                 found=str(error),
                 remedy="Record the number or fact first, or ask for it with has('key').",
             ) from error
-        text = _LESS.sub("", text)
+        text = _WITHIN_CHINESE.sub(r"\1", _LESS.sub("", text))
         return one_line(text) if plain else text.strip()
 
 

@@ -148,3 +148,11 @@ def test_a_small_p_value_is_told_in_one_way(language):
     assert said(language, "p-value", **quotes) == "(p &lt; 0.001)"
     assert language.render("segmentation", "p-value", quotes, plain=True) == "(p < 0.001)"
     assert said(language, "p-value", p=Number("", 0.0123, "p")) == "(p = 0.012)"
+
+
+def test_lines_that_meet_between_chinese_signs_are_joined(language):
+    (language.folder / "segmentation.md").write_text(
+        "[a] ## 标题\n一句。\n{% if True %}\n又一句，\n{% endif %}\nk-means。\n", encoding="utf-8"
+    )
+    language = Language(language.folder)
+    assert said(language, "a") == "## 标题\n一句。又一句，\nk-means。"
