@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import json
 import re
@@ -71,7 +72,8 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         a reference, citation or number quoted does not exist, a formula cannot be shown.
     """
     run = read_json(run_dir / "run.json")
-    study, parameters = run["study"], Parameters(**run["parameters"])
+    parameters = Parameters(**run["parameters"])
+    study = run["study"] | {"as_of": dt.date.fromisoformat(run["study"]["as_of"])}
     records = list(read_json(run_dir / "results.json").values())
     tables = {*study["tables"], *(["truth"] if study["simulated"] else [])}
     currency = study["currency"]
@@ -86,7 +88,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     origin = say(f"origin.{'simulated' if study['simulated'] else 'real'}")
     read = partial(read_chapter, exporter=exporter, origin=origin, tables=tables)
     chapters = [read(_notebook(run_dir, c), declared=language.labels(c)) for c in CHAPTERS]
-    bibliography = Bibliography(frame / "references.bib")
+    bibliography = Bibliography(frame / "references.bib", parameters.citation_style)
     recorded = from_records(records)
     chosen: dict[str, Any] = {found.key: found for found in recorded}
     known = (
