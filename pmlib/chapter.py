@@ -61,7 +61,7 @@ class Chapter:
         self.name, self.run = name, run
         self.params, self.study, self.engine = params, study, engine
         self.as_of = study.as_of
-        self.language = open_language(params.language)
+        self.language = open_language(params.language).with_names(study.names)
         self._recorded: dict[str, Number | Fact] = {}
         self._said: list[Phrase] = []
         self._before: dict[str, Number | Fact] | None = None
@@ -221,7 +221,7 @@ class Chapter:
         source = base64.b64encode(to_svg(figure)).decode()
         shown = look.worded(data)
         alt = self._rendered(f"{label}.alt", finding.quotes, plain=True)
-        alt = f"{alt} {told(shown, look)}".strip()
+        alt = self.language.forms["sentences"].join(filter(None, (alt, told(shown, look))))
         self._show(
             f'<figure class="pm-figure" id="{label}">\n'
             f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'

@@ -14,7 +14,6 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from pylopdf_fonts_zh_cn import sans_path
 
-from pmlib.markup import as_name
 from pmlib.numbers import Finding, Phrase
 from pmlib.texts import Words
 
@@ -112,7 +111,7 @@ class Drawing:
 
         Names from the data come as they can be drawn; the table beneath has them in full.
         """
-        named = _Names().brief
+        named = _Names(words.language.names.name).brief
         shown = replace(
             finding,
             table=named(finding.table),
@@ -127,7 +126,8 @@ class Drawing:
 class _Names:
     """Names short enough to be drawn: two that differ stay two."""
 
-    def __init__(self) -> None:
+    def __init__(self, called: Callable[[str], str]) -> None:
+        self._called = called
         self._cut: dict[str, str] = {}
 
     def brief(self, value: Any) -> Any:
@@ -137,7 +137,7 @@ class _Names:
                      or value[c].dtype == object]  # fmt: skip
             return value.assign(**{c: value[c].astype(object).map(self.brief) for c in words})
         if isinstance(value, str):
-            return self._name(as_name(value))
+            return self._name(self._called(value))
         if isinstance(value, Phrase):
             return replace(value, quotes=self.brief(value.quotes))
         if isinstance(value, Mapping):

@@ -77,7 +77,10 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     records = list(read_json(run_dir / "results.json").values())
     tables = {*study["tables"], *(["truth"] if study["simulated"] else [])}
     currency = study["currency"]
-    language = open_language(parameters.language)
+    language = open_language(parameters.language).with_names(study.get("names", {}))
+    study |= {
+        name: language.names.text(study[name]) for name in ("title", "description", "licence")
+    }
 
     def say(block: str, **quotes: Any) -> str:
         about = {"study": study, "as_of": study["as_of"]}

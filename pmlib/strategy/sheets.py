@@ -54,7 +54,7 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
     of_first = planned[planned["product_id"] == first]
     addressed = float(of_first.loc[of_first["holds"], "planned"].sum() / of_first["planned"].sum())
     cited = rules if addressed >= 0.5 else []  # a message must fit most of those who get it
-    day, params = case.sources.as_of.isoformat(), case.params
+    day, params = case.sources.as_of, case.params
     need = "eligibility_rules" if rules else "eligibility"
     timing = _told("timing", day=day, rest=params.cool_down, most=params.contact_limit)
     rows += [

@@ -29,7 +29,7 @@ from pmlib.studies.spec import SPEC_FILE, AttributeSpec, StudySpec
 
 _MANIFEST = "study.json"
 _ELIGIBILITY = "eligibility.parquet"
-_AS_DECLARED = ("title", "licence", "citation", "simulated", "currency", "value_is")
+_AS_DECLARED = ("title", "licence", "citation", "simulated", "currency", "value_is", "names")
 
 KEPT = 8
 """Sets of tables that a study keeps at least: going back to earlier settings costs nothing."""
@@ -105,6 +105,8 @@ class Study:
         by product; empty where it says nothing.
     eligibility : pmlib.studies.eligibility.Eligibility or None
         The bank's own rules of who may be offered what, and expected losses.
+    names : mapping
+        By language of the report, what names and labels are called in it.
     """
 
     name: str
@@ -131,6 +133,7 @@ class Study:
     control: tuple[str, ...] = ()
     marketing: Mapping[str, Any] = field(default_factory=dict)
     eligibility: eligibility.Eligibility | None = None
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""

@@ -8,6 +8,7 @@ words for what stands in a figure). It looks numbers and facts up and decides no
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import math
 import re
@@ -22,9 +23,10 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, Undefi
 from markupsafe import Markup
 
 from pmlib.errors import StudyError
-from pmlib.markup import as_name, escape_markdown, one_line
+from pmlib.markup import escape_markdown, one_line
 from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
+from pmlib.texts.names import Names
 from pmlib.texts.precision import default_decimals
 from pmlib.texts.views import Context
 
@@ -85,8 +87,15 @@ class Language:
                 remedy="Languages are the folders of texts/.",
             ) from error
         self.forms: dict[str, str] = self.catalogue["forms"]
+        self.names = Names({})
         self._blocks: dict[str, dict[str, str]] = {}
         self._templates: dict[tuple[str, str, bool], Template] = {}
+
+    def with_names(self, names: Mapping[str, Mapping[str, str]]) -> Language:
+        """Return this language as it is spoken of a study, which says what its names are in it."""
+        spoken = copy.copy(self)
+        spoken.names = Names(names.get(self.folder.name, {}))
+        return spoken
 
     # --- numbers and other values -------------------------------------------------------------
 
@@ -123,7 +132,7 @@ class Language:
         if isinstance(value, dt.datetime | dt.date):
             return self.forms["date"].format(year=value.year, month=value.month, day=value.day)
         if not isinstance(value, int | float):
-            return as_name(str(value))
+            return self.names.name(str(value))
         if math.isinf(value):
             return "∞" if value > 0 else "−∞"
         if unit == "p":
@@ -148,13 +157,12 @@ class Language:
         """Show an interval with its unit, e.g. ``12.1 to 14.0 %``."""
         if number.low is None or number.high is None:
             return self.forms["no_interval"]
-        ends = {"low": number.low, "high": number.high}
-        shown = {
-            name: self.number(end, number.unit, currency=currency, decimals=number.decimals)
-            for name, end in ends.items()
-        }
-        bare = self.bare(number.low, number.unit, number.decimals)
-        return self.forms["range"].format(**shown, bare_low=bare)
+        unit, decimals = number.unit, number.decimals
+        parts = {"unit": self._suffix(unit, currency)}
+        for name, end in {"low": number.low, "high": number.high}.items():
+            parts[name] = self.number(end, unit, currency=currency, decimals=decimals)
+            parts[f"bare_{name}"] = self.bare(end, unit, decimals)
+        return self.forms["range_share" if unit == "share" else "range"].format(**parts)
 
     def conjoin(self, items: Iterable[Any], form: str = "and") -> str:
         """Join names to one list: ``a, b and c``."""
@@ -183,7 +191,7 @@ class Language:
                 if match := compiled.fullmatch(str(code)):
                     parts = {part: self.level(part, c) for part, c in match.groupdict().items()}
                     return str(levels[name][pattern]).format_map(parts)
-        return as_name(str(code))
+        return self.names.name(str(code))
 
     def described(self, record: Number | Fact, chapter: str = PAGE) -> str:
         """Meaning of a headline number or a fact of a chapter.

@@ -11,7 +11,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from pmlib.errors import StudyError
-from pmlib.markup import as_name
 from pmlib.numbers import Fact, Level, Number, Phrase
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Context:
         if isinstance(value, dt.date):
             return self.language.bare(value, "", None)
         # What is already markup is ours.
-        return as_name(value) if type(value) is str else value
+        return self.language.names.name(value) if type(value) is str else value
 
 
 class Quoted:
@@ -216,7 +215,7 @@ class Look:
     def cell(self, name: str, value: Any, decimals: int | None) -> str:
         """Text of a cell: sets of products with a plus sign, missing as a dash."""
         if isinstance(value, tuple):
-            names = " + ".join(as_name(str(name)) for name in value)
+            names = " + ".join(self.language.names.name(str(name)) for name in value)
             return names or self.language.forms["empty_set"]
         unit = str(self.column(name).get("unit", ""))
         return self.language.number(value, unit, currency=self.currency, decimals=decimals)

@@ -156,3 +156,13 @@ def test_lines_that_meet_between_chinese_signs_are_joined(language):
     )
     language = Language(language.folder)
     assert said(language, "a") == "## 标题\n一句。又一句，\nk-means。"
+
+
+def test_names_of_a_study_are_called_as_it_says(language):
+    called = {"Mortgage": "房贷", "A bank.": "一家银行。", "other": "x"}
+    spoken = language.with_names({language.folder.name: called, "en": {"Mortgage": "Loan"}})
+    assert said(spoken, "inner", name="Mortgage → Savings") == "*房贷 → Savings*"
+    assert spoken.level("policy", "mass") == "one offer for all"
+    assert spoken.level("product", "Mortgage") == "房贷"
+    assert spoken.names.text("A bank. 12 rows were lost.") == "一家银行。 12 rows were lost."
+    assert said(language, "inner", name="Mortgage") == "*Mortgage*"
