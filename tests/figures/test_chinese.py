@@ -23,7 +23,7 @@ def svg() -> bytes:
     """A figure of a product named 信用卡; a letter that no font has would be a warning."""
 
     @drawing("fig-x")
-    def drawn(found: Finding, words: Words):
+    def drawn(found: Finding, _: Words):
         figure = new_figure()
         axes = figure.subplots()
         axes.set_title("骨 Credit")
