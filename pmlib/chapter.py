@@ -6,8 +6,6 @@ is; the report later numbers it and resolves its references.
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +22,10 @@ from pmlib.errors import StudyError
 from pmlib.figures.style import Drawing, to_svg
 from pmlib.files import folder_written_whole, read_frame, read_json, write_frame, write_json
 from pmlib.markup import caption_html
-from pmlib.numbers import DIGITS, Fact, Finding, Number, Phrase, from_records, to_records
+from pmlib.numbers import Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.owner import joined, require_run
-from pmlib.tables import to_html, told
-from pmlib.texts import PAGE, Look, Words, open_language
+from pmlib.tables import csv_of, figure_html, to_html
+from pmlib.texts import Look, Words, open_language
 
 
 class Chapter:
@@ -136,10 +134,11 @@ class Chapter:
         """
         self.record([*finding.numbers, *(Fact(k, v) for k, v in finding.facts.items())])
         if finding.absent:
-            if finding.absent not in self._said:
-                self._said.append(finding.absent)
-                source = self._rendered(finding.absent.block, finding.absent.quotes)
-                display(HTML(f'<p class="pm-absent">{caption_html(source)}</p>'))
+            # Said once; the report says it again where a whole section has nothing else to say.
+            again = " hidden" if finding.absent in self._said else ""
+            self._said.append(finding.absent)
+            source = self._rendered(finding.absent.block, finding.absent.quotes)
+            display(HTML(f'<p class="pm-absent"{again}>{caption_html(source)}</p>'))
             return
         for part in parts:
             if isinstance(part, Drawing):
@@ -218,19 +217,14 @@ class Chapter:
         if figure is None:
             return
         look = Look(self.language, self.name, label, self.study.currency)
-        source = base64.b64encode(to_svg(figure)).decode()
         shown = look.worded(data)
         alt = self._rendered(f"{label}.alt", finding.quotes, plain=True)
         alt = self.language.forms["sentences"].join(filter(None, (alt, told(shown, look))))
-        self._show(
-            f'<figure class="pm-figure" id="{label}">\n'
-            f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
-            f"<figcaption>{caption_html(self._rendered(label, finding.quotes))}</figcaption>\n"
-            f'<details class="pm-data"><summary>{self.language.source(PAGE, "data-behind")}'
-            f"</summary>\n{to_html(shown, look)}\n</details>\n</figure>",
-            label,
-            shown,
+        caption = self._rendered(label, finding.quotes)
+        fragment = figure_html(
+            to_svg(figure), shown, look, alt=alt, caption=caption, beside=drawing.beside
         )
+        self._show(fragment, label, shown)
 
     def _tabulate(self, finding: Finding, label: str, kind: str) -> None:
         name = _checked(label, "tbl-").removeprefix("tbl-")
@@ -250,8 +244,7 @@ class Chapter:
 
     def _show(self, fragment: str, label: str, data: pd.DataFrame) -> None:
         # The raw values travel with the output; the report writes them out as CSV.
-        csv = data.to_csv(index=False, lineterminator="\n", float_format=f"%.{DIGITS}g")
-        display(HTML(fragment), metadata={"pmlib": {"label": label, "csv": csv}})
+        display(HTML(fragment), metadata={"pmlib": {"label": label, "csv": csv_of(data)}})
 
     # --- what later chapters need -------------------------------------------------------------
 

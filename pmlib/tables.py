@@ -1,14 +1,41 @@
-"""Data frames as HTML tables: escaped, aligned, with units; nothing is computed here."""
+"""Data frames as HTML tables, and drawings with theirs beneath: escaped, aligned, with units."""
 
 from __future__ import annotations
 
+import base64
+import html
 import math
 
 import pandas as pd
 
 from pmlib.errors import StudyError
-from pmlib.markup import escape_html
+from pmlib.markup import caption_html, escape_html
+from pmlib.numbers import DIGITS
 from pmlib.texts import PAGE, Look, column_decimals
+
+
+def figure_html(
+    svg: bytes, shown: pd.DataFrame, look: Look, *, alt: str, caption: str, beside: bool = False
+) -> str:
+    """Write a drawing with its caption and, folded, the table that it draws.
+
+    `shown` is in words (`Look.worded`); `alt` says what the drawing is, and the ends of what it
+    draws are told after it. `caption` is Markdown; `beside` says that text may stand beside it.
+    """
+    source = base64.b64encode(svg).decode()
+    alt = f"{alt} {told(shown, look)}".strip()
+    return (
+        f'<figure class="pm-figure{" pm-beside" if beside else ""}" id="{look.label}">\n'
+        f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
+        f"<figcaption>{caption_html(caption)}</figcaption>\n"
+        f'<details class="pm-data"><summary>{look.language.source(PAGE, "data-behind")}'
+        f"</summary>\n{to_html(shown, look)}\n</details>\n</figure>"
+    )
+
+
+def csv_of(shown: pd.DataFrame) -> str:
+    """The raw values of a table as the CSV that a run keeps of it."""
+    return shown.to_csv(index=False, lineterminator="\n", float_format=f"%.{DIGITS}g")
 
 
 def told(frame: pd.DataFrame, look: Look) -> str:

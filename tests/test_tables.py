@@ -77,3 +77,10 @@ def test_what_figures_tell_is_of_figures_and_columns_that_exist(label):
     look, entry = Look(language, "data_profiling", label), language.catalogue["told"][label]
     for column in (*entry["names"], entry["value"]):
         look.column(column)
+
+
+def test_a_detectable_uplift_in_money_is_told_as_no_share():
+    drawn = pd.DataFrame({"control_share": [0.1, 0.3], "detectable": [4.5, 3.25]})
+    look = Look(open_language("en"), "strategy_design", "fig-power", "EUR")
+    assert told(look.worded(drawn), look).startswith("Detectable uplift: highest 4.50 (")
+    assert "450" not in told(look.worded(drawn), look)

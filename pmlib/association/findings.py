@@ -28,7 +28,7 @@ from pmlib.studies import Study
 # A rule whose lift is not surely above this is hardly a reason to choose whom to address.
 _WEAK_LIFT = 1.5
 # Most rules, pairs or rows in what is shown of the leading ones.
-_MEASURED, _LINKED, _IN_GRID, _IN_WORDS = 12, 30, 18, 25
+_MEASURED, _IN_GRID, _IN_WORDS = 12, 18, 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,13 +142,12 @@ def found_rules(held: HeldProducts, params: Parameters) -> FoundRules | Finding:
         return too_many(params)
     rules = _rule_table(held, found, minimum=params.min_group_size)
     shown = ["antecedent", "consequent", "support", "confidence", "lift", "result"]
-    links = _links(held, found)
     several = len(held.baskets.segments) > 1
     return FoundRules(
         found.rules,
         _numbers(found),
         _facts(found) | {"rule_correction": params.correction},
-        _quotes(held, found, params) | {"circle": _circle(held, links)},
+        _quotes(held, found, params),
         {
             "rule-steps": found.candidates.steps,
             "structural": named(found.candidates.structural, held.names),
@@ -156,7 +155,6 @@ def found_rules(held: HeldProducts, params: Parameters) -> FoundRules | Finding:
             "rules": rules,
             "measures": _measures(held, found),
             "rule-kinds": _kinds(held, found) if several else pd.DataFrame(),
-            "links": links,
             "grid": _grid(held, found) if several else pd.DataFrame(),
             "rule-words": _in_words(held, found),
         },
@@ -244,13 +242,6 @@ def _label(held: HeldProducts, rule: Any) -> str:
     return rule_label(names, held.names[rule.consequent])
 
 
-def _circle(held: HeldProducts, links: pd.DataFrame) -> list[str]:
-    """Linked products, those of one family beside each other."""
-    linked = {*links["product"], *links["other"]} if len(links) else set()
-    order = sorted(held.names, key=lambda product: (held.families[product], held.names[product]))
-    return [held.names[product] for product in order if held.names[product] in linked]
-
-
 def _rule_table(held: HeldProducts, found: RuleSet, *, minimum: int) -> pd.DataFrame:
     """All tested rules by name, for readers to sort and filter.
 
@@ -287,16 +278,6 @@ def _kinds(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
     )
     return first[["rules", "sets", "example",
                   "odds_ratio", "common_odds_ratio", "common_low", "common_high"]]  # fmt: skip
-
-
-def _links(held: HeldProducts, found: RuleSet) -> pd.DataFrame:
-    """Surviving pairs over all customers, by lift; `product` implies `other` the more surely."""
-    rules = found.leading(len(found.surviving))
-    rules = rules[(rules["scope"] == 0) & (rules["antecedent"].map(len) == 1)]
-    rules = rules.sort_values("lift", ascending=False, kind="stable", ignore_index=True)
-    links = rules.assign(product=rules["antecedent"].str[0], other=rules["consequent"])
-    shown = ["product", "other", "lift", "lift_low", "lift_high", "within"]
-    return named(links[shown].head(_LINKED), held.names)
 
 
 def _grid(held: HeldProducts, found: RuleSet) -> pd.DataFrame:

@@ -86,6 +86,8 @@ def promise_kept(
     gap = Number("promise_difference", total["difference"], "currency", total["low"], total["high"])
     facts, tables = {"promise_kept": total["verdict"]}, {"promise": _shown(rows)}
     told = [replace(quotes[name], key=f"profit_{name}") for name in ("promised", "measured")]
+    if rest:
+        told.append(Number("contact_again_from", rest.isoformat()))
     return Finding(rows, (*told, gap), facts, quotes, tables)
 
 

@@ -8,7 +8,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
 
 from pmlib.association.rules import rule_label
 from pmlib.association.segments import WITHIN
@@ -24,7 +23,6 @@ _VERDICTS = {
     "undecided": COLOURS["muted"],
     "not_tested": COLOURS["main"],
 }
-_VERDICT_LINES = {"restates_segments": (0, (4, 2)), "undecided": (0, (1, 1.5))}
 _TELLING = 5  # customers expected to hold a pair, for its absence to tell anything
 _ROOM_FOR_NUMBERS = 18  # products; with more, the cells of the heat map are too small for text
 
@@ -65,7 +63,7 @@ def _ratio(words: Words, value: float) -> str:
     return words.number(value, decimals=1 if value < 10 else 0)
 
 
-@drawing("fig-rules", of="tested")
+@drawing("fig-rules", of="tested", beside=True)
 def rule_scatter(found: Finding, words: Words) -> Figure | None:
     """Draw support against confidence, with intervals; colour is lift.
 
@@ -104,46 +102,6 @@ def rule_scatter(found: Finding, words: Words) -> Figure | None:
     return figure
 
 
-@drawing("fig-rule-network", of="links")
-def rule_network(found: Finding, words: Words) -> Figure:
-    """Draw products as points on a circle, surviving pairs as lines, as wide as their lift."""
-    links, products = found.of("links"), found.quotes["circle"]
-    angles = np.linspace(0, 2 * np.pi, len(products), endpoint=False)
-    place = {p: (np.cos(a), np.sin(a)) for p, a in zip(products, angles, strict=True)}
-    figure = new_figure(4.6)
-    axes = figure.subplots()
-    for row in links.sort_values("lift").itertuples(index=False):
-        axes.add_patch(
-            FancyArrowPatch(
-                place[row.product], place[row.other], arrowstyle="-",
-                connectionstyle="arc3,rad=0.15", linewidth=min(1 + 2 * np.log2(row.lift), 7),
-                color=_VERDICTS[row.within], alpha=0.75, shrinkA=4, shrinkB=4,
-                linestyle=_VERDICT_LINES.get(row.within, "solid"),
-            )
-        )  # fmt: skip
-    for product, (x, y) in place.items():
-        axes.plot(x, y, "o", color=COLOURS["ink"], markersize=6, zorder=3)
-        axes.annotate(
-            product, (x, y), xytext=(9 * x, 9 * y), textcoords="offset points",
-            ha="left" if x > 0.1 else "right" if x < -0.1 else "center",
-            va="center" if abs(y) < 0.9 else "bottom" if y > 0 else "top",
-        )  # fmt: skip
-    axes.set(xlim=(-1.9, 1.9), ylim=(-1.25, 1.25), aspect="equal")
-    axes.axis("off")
-    verdicts = [verdict for verdict in WITHIN if verdict in set(links["within"])]
-    if verdicts != ["not_tested"]:  # with one segment there is nothing to tell apart
-        handles = [
-            mpl.lines.Line2D(
-                [], [], color=_VERDICTS[verdict], linewidth=2.5,
-                linestyle=_VERDICT_LINES.get(verdict, "solid"),
-                label=words.level("within", verdict),
-            )
-            for verdict in verdicts
-        ]  # fmt: skip
-        axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=2)
-    return figure
-
-
 @drawing("fig-rules-segments", of="grid")
 def rules_by_segment(found: Finding, words: Words) -> Figure:
     """Draw the odds ratio of rules (rows) in segments (columns)."""
@@ -163,6 +121,9 @@ def rules_by_segment(found: Finding, words: Words) -> Figure:
     )  # fmt: skip
     for tick, verdict in zip(axes.get_yticklabels(), rules["within"], strict=True):
         tick.set_color(_VERDICTS[verdict])
+    for verdict in (kind for kind in WITHIN if kind in set(rules["within"])):
+        axes.plot([], [], "s", color=_VERDICTS[verdict], label=words.level("within", verdict))
+    guides.key(figure, columns=3)
     return figure
 
 

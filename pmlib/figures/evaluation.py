@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -57,6 +58,26 @@ def forest(found: Finding, words: Words) -> Figure | None:
     guides.rows(axes, names, lines=False)
     guides.values(axes, "x", words("effect"))
     guides.key(figure, columns=3)
+    return figure
+
+
+@drawing("fig-promise")
+def promise(found: Finding, words: Words) -> Figure:
+    """Profit promised and, where it was measured, beside it, in total and by segment."""
+    table = found.table
+    at = np.arange(len(table))
+    figure, axes = guides.panel(0.75 + 0.27 * len(table))
+    shift = 0.16 if "measured" in table else 0.0
+    for name, up, colour, marker in (
+        ("promised", -shift, "accent", "D"), ("measured", shift, "main", "o")
+    ):  # fmt: skip
+        if name in table:
+            marks.estimates(axes, table, name, at + up, colour=colour, marker=marker, width=1.3,
+                            ends=(f"{name}_low", f"{name}_high"), label=words(name))  # fmt: skip
+    marks.reference(axes, x=0)
+    guides.rows(axes, [guides.shortened(part, 44) for part in table["part"]], lines=False)
+    guides.values(axes, "x", words("profit"), form=guides.THOUSANDS)
+    guides.key(figure, columns=2)
     return figure
 
 
@@ -159,7 +180,7 @@ def looks(found: Finding, words: Words) -> Figure:
     return figure
 
 
-@drawing("fig-campaign-power")
+@drawing("fig-campaign-power", beside=True)
 def power(found: Finding, words: Words) -> Figure:
     """Chance to show an effect by size of campaign, one line an effect; this campaign dotted."""
     figure, axes = guides.panel(2.7)
@@ -176,7 +197,7 @@ def power(found: Finding, words: Words) -> Figure:
     return figure
 
 
-@drawing("fig-before-after")
+@drawing("fig-before-after", beside=True)
 def before_after(found: Finding, words: Words) -> Figure:
     """Two ways to judge the same campaign, with intervals."""
     figure, axes = guides.panel(1.5)
@@ -190,14 +211,14 @@ def before_after(found: Finding, words: Words) -> Figure:
     return figure
 
 
-@drawing("fig-response-over-time", of="drift")
+@drawing("fig-response-over-time", of="drift", beside=True)
 def drift(found: Finding, words: Words) -> Figure:
     """Response in each tenth of contacts, in the order of time, with intervals."""
     table = found.of("drift")
     figure, axes = guides.panel(2.6)
-    marks.estimates(axes, table, "response", table["tenth"], colour="main", upright=True,
+    marks.estimates(axes, table, "response", range(len(table)), colour="main", upright=True,
                     line="-")  # fmt: skip
-    axes.set_xticks(table["tenth"], _months(table["first_contact"]))
+    guides.sparse_ticks(axes, list(_months(table["first_contact"])))
     guides.values(axes, "x", words("tenth"))
     guides.values(axes, "y", words("response"), form=guides.PER_CENT, low=0)
     return figure
@@ -254,7 +275,7 @@ def prospect_gains(found: Finding, words: Words) -> Figure | None:
     return gains(found, replace(words, label=gains.label))
 
 
-@drawing("fig-profit-curve")
+@drawing("fig-profit-curve", beside=True)
 def profit(found: Finding, words: Words) -> Figure:
     """Profit by share contacted, best ranked first, with bands."""
     figure, axes = guides.panel(2.7)

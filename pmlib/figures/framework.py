@@ -1,6 +1,6 @@
 """The framework of the study: boxes and arrows, laid out from the width of their words.
 
-It is SVG with its text as text, in the colours of the page around it: a reader can select it, and a
+It is SVG with its text as text, in the named colours of all figures: a reader can select it, and a
 dark page keeps it legible.
 """
 
@@ -9,9 +9,11 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
+import pandas as pd
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from pmlib.figures.style import COLOURS
 from pmlib.markup import filled
 from pmlib.texts import Words
 
@@ -22,11 +24,11 @@ WIDTH, GAP, PADDING, SIZE, LINE = 720.0, 26.0, 9.0, 12.0, 15.5
 _BOX = (WIDTH - GAP * (len(COLUMNS) - 1)) / len(COLUMNS)
 # Bold, and wider than most, so that words have room in any font.
 _FONT = FontProperties(family="DejaVu Sans", weight="bold", size=SIZE)
-_STYLE = {"width": "100%", "min-width": "34rem", "font-family": "var(--sans)"}
+_INK = COLOURS["ink"]
 _TIP = {"id": "pm-tip", "viewBox": "0 0 8 8", "refX": "7", "refY": "4", "orient": "auto"}
 
 
-def framework(words: Words) -> str:
+def framework(words: Words) -> bytes:
     """Draw the framework: a box a chapter, the way back from effect to plan, and the safeguards.
 
     Parameters
@@ -37,12 +39,11 @@ def framework(words: Words) -> str:
 
     Returns
     -------
-    str
-        An ``<svg>`` element that is one picture to a screen reader, with the words ``alt``.
+    bytes
+        An SVG file.
     """
-    svg = ET.Element("svg", {"role": "img", "aria-label": words("alt"), "fill": "currentColor"})
-    svg.set("style", "; ".join(f"{name}: {value}" for name, value in _STYLE.items()))
-    svg.set("font-size", f"{SIZE:g}")
+    root = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg"})
+    svg = ET.SubElement(root, "g", {"style": f"fill: {_INK}", "font-size": f"{SIZE:g}"})
     ET.SubElement(ET.SubElement(svg, "marker", _TIP), "path", d="M0 0 8 4 0 8z")
     lines = {name: _lines(words, name, _BOX) for names in COLUMNS for name in names}
     tall: dict[tuple[str, ...], float] = {
@@ -68,8 +69,17 @@ def framework(words: Words) -> str:
     _text(svg, words("again"), WIDTH / 2, way - 5).set("text-anchor", "middle")
     safeguards, top = _lines(words, "safeguards", WIDTH), way + GAP / 2
     _box(svg, safeguards, 0, top, WIDTH)
-    svg.set("viewBox", f"-1 -1 {WIDTH + 2:g} {top + _height(safeguards) + 2:.1f}")
-    return ET.tostring(svg, encoding="unicode")
+    root.set("viewBox", f"-1 -1 {WIDTH + 2:g} {top + _height(safeguards) + 2:.1f}")
+    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def boxes(words: Words) -> pd.DataFrame:
+    """The words of the framework as a table: ``box, asks, found``."""
+    names = [*(name for column in COLUMNS for name in column), "safeguards"]
+    return pd.DataFrame(
+        [(words(name), words(f"{name}.asks"), words(f"{name}.found")) for name in names],
+        columns=["box", "asks", "found"],
+    )
 
 
 def _lines(words: Words, name: str, width: float) -> list[tuple[str, bool]]:
@@ -90,7 +100,7 @@ def _box(
     svg: ET.Element, lines: list[tuple[str, bool]], left: float, top: float, width: float
 ) -> None:
     place = {"x": left, "y": top, "width": width, "height": _height(lines), "rx": 4}
-    look = {"fill-opacity": "0.05", "stroke": "currentColor"}
+    look = {"style": f"fill-opacity: 0.05; stroke: {_INK}"}
     ET.SubElement(svg, "rect", {name: f"{n:.1f}" for name, n in place.items()} | look)
     for number, (line, bold) in enumerate(lines):
         shown = _text(svg, line, left + PADDING, top + PADDING + LINE * (number + 0.78))
@@ -99,15 +109,16 @@ def _box(
 
 
 def _text(svg: ET.Element, words: str, x: float, y: float) -> ET.Element:
-    shown = ET.SubElement(svg, "text", x=f"{x:.1f}", y=f"{y:.1f}")
+    look = {"style": "font-family: 'DejaVu Sans';"}
+    shown = ET.SubElement(svg, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}"} | look)
     shown.text = words
     return shown
 
 
 def _arrow(svg: ET.Element, *points: tuple[float, float]) -> None:
     way = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    look = {"points": way, "fill": "none", "stroke": "currentColor", "marker-end": "url(#pm-tip)"}
-    ET.SubElement(svg, "polyline", look)
+    look = {"style": f"fill: none; stroke: {_INK}", "marker-end": "url(#pm-tip)"}
+    ET.SubElement(svg, "polyline", {"points": way} | look)
 
 
 def text_width(text: str) -> float:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.ticker import Formatter, FuncFormatter, Locator, NullFormatter
 
-from pmlib.figures.style import new_figure, segment_colours
+from pmlib.figures.style import FULL_WIDTH, new_figure, segment_colours
 from pmlib.markup import across, filled
 
 MARKERS = "osD^vPX<>*"
@@ -93,16 +93,23 @@ def log_values(axes: Axes, which: Literal["x", "y"], *, form: Formatter) -> None
     axis.set_minor_formatter(NullFormatter())
 
 
+def narrow(figure: Any) -> bool:
+    """Tell whether a figure stands beside its text, and has room for few words across."""
+    return bool(figure.get_figwidth() < FULL_WIDTH)
+
+
 def sparse_ticks(axes: Axes, labels: Sequence[str], *, most: int = 9) -> None:
     """Name at most `most` of the places 0, 1, 2 … of the horizontal axis, evenly spaced."""
-    step = max(1, -(-len(labels) // most))
+    step = max(1, -(-len(labels) // (most // 2 if narrow(axes.get_figure()) else most)))
     axes.set_xticks(np.arange(0, len(labels), step), labels[::step])
 
 
 def key(
     figure: Figure, *, place: Any = "outside upper left", columns: int = 1, title: str | None = None
 ) -> Legend:
-    """Explain colours and markers once for all panels of a figure."""
+    """Explain colours and markers once for all panels of a figure, of a narrow one above it."""
+    if narrow(figure):
+        place, columns = "outside upper left", min(columns, 2)
     entries = {
         label: handle
         for axes in figure.axes
@@ -115,6 +122,10 @@ def key(
 
 def key_beside(axes: Axes, *, title: str | None = None, gap: float = 0.01) -> Legend:
     """Explain colours and markers to the right of an axes; `gap` in shares of its width."""
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    if narrow(figure):
+        return key(figure, columns=2, title=title)
     return axes.legend(loc="center left", bbox_to_anchor=(1 + gap, 0.5), title=title)
 
 

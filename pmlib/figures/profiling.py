@@ -90,11 +90,11 @@ def age_pyramid(found: Finding, words: Words) -> Figure:
     return figure
 
 
-@drawing("fig-activity")
+@drawing("fig-activity", beside=True)
 def activity(found: Finding, words: Words) -> Figure:
     """Share of active customers and money in and out, by month; open: covered in part."""
     months = found.table
-    figure = new_figure(4.0)
+    figure = new_figure(3.4)
     above, below = figure.subplots(2, 1, sharex=True)
     months = months.assign(at=np.arange(len(months)))
     marks.line(above, months, "at", "share", colour="main", ends=marks.INTERVAL,
@@ -160,7 +160,7 @@ def held_by_age(found: Finding, words: Words) -> Figure:
     return figure
 
 
-@drawing("fig-lorenz", of="curve")
+@drawing("fig-lorenz", of="curve", beside=True)
 def lorenz(found: Finding, words: Words) -> Figure:
     """Lorenz curves beside the line of equality."""
     figure, axes = guides.panel(3.6)
@@ -255,7 +255,7 @@ def waste(found: Finding, words: Words) -> Figure:
     return figure
 
 
-@drawing("fig-repetition")
+@drawing("fig-repetition", beside=True)
 def repetition(found: Finding, words: Words) -> Figure:
     """Response by number of contacts, one line a series."""
     table = found.table
@@ -276,14 +276,14 @@ def repetition(found: Finding, words: Words) -> Figure:
     return figure
 
 
-@drawing("fig-drift")
+@drawing("fig-drift", beside=True)
 def drift(found: Finding, words: Words) -> Figure:
     """Response of each tenth of the contacts, in order of time."""
     tenths = found.table
     figure, axes = guides.panel(2.9)
-    marks.estimates(axes, tenths, "rate", tenths["tenth"], colour="main", upright=True, line="-",
-                    size=4, cap=3)  # fmt: skip
-    axes.set_xticks(tenths["tenth"], tenths["tenth"].astype(str) + "\n" + tenths["first"].str[:7])
+    marks.estimates(axes, tenths, "rate", np.arange(len(tenths)), colour="main", upright=True,
+                    line="-", size=4, cap=3)  # fmt: skip
+    guides.sparse_ticks(axes, list(tenths["first"].str[:7]))
     guides.values(axes, "y", words("rate"), form=guides.PER_CENT, low=0)
     guides.values(axes, "x", words("tenth"))
     return figure

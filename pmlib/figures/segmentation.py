@@ -13,6 +13,8 @@ from pmlib.figures.style import COLOURS, DIVERGING, SEQUENTIAL, drawing, new_fig
 from pmlib.numbers import Finding, Number
 from pmlib.texts import Words
 
+_VERY_STABLE = 0.85
+
 # Features shown beside the map of the customers: those that mark its axes most.
 _LOADINGS = 12
 
@@ -57,10 +59,10 @@ def criteria(found: Finding, words: Words) -> Figure:
 def stability(found: Finding, words: Words) -> Figure | None:
     """Bootstrap Jaccard of each segment with its interval, against the usual thresholds."""
     table = found.of("stability")
-    if len(table) == 1:
+    if len(table) == 1 or table["jaccard_low"].min() >= _VERY_STABLE:  # a sentence says it
         return None
     figure, axes = guides.panel(1.1 + 0.34 * len(table))
-    for limit, name in ((0.6, "not-trusted"), (0.75, "stable"), (0.85, "very-stable")):
+    for limit, name in ((0.6, "not-trusted"), (0.75, "stable"), (_VERY_STABLE, "very-stable")):
         marks.reference(axes, x=limit, colour="muted", width=1, style=":")
         axes.text(limit, 1.01, words(name), transform=axes.get_xaxis_transform(), fontsize=8,
                   ha="right" if limit == 0.6 else "left", color=COLOURS["muted"])  # fmt: skip
@@ -121,28 +123,6 @@ def heatmap(found: Finding, words: Words) -> Figure | None:
     marks.heat(axes, grid, cells=grid.map(lambda z: f"{z:+.1f}".replace("-", "−")),
                cmap=DIVERGING, low=-limit, high=limit, missing="–", turn=30,
                bar=words("deviation"))  # fmt: skip
-    return figure
-
-
-@drawing("fig-snake", of="standardised")
-def snake(found: Finding, words: Words) -> Figure | None:
-    """Profiles as lines: one line a segment down the features."""
-    if len(found.table) == 1:
-        return None
-    standardised = words.worded(found.of("standardised"))
-    features = list(dict.fromkeys(standardised["label"]))
-    labels = [guides.wrapped(feature, 34) for feature in features]
-    profiles = list(guides.groups(standardised.sort_values("segment", kind="stable"), "segment"))
-    figure, axes = guides.panel(0.8 + guides.rows_height(labels) + 0.12 * len(profiles))
-    for segment, profile, colour, _ in profiles:
-        z = profile.set_index("label")["z"].reindex(features)
-        axes.plot(z, range(len(features)), color=colour, marker=guides.MARKERS[(segment - 1) % 10],
-                  markersize=5, label=f"{segment} {profile['name'].iloc[0]}")  # fmt: skip
-    marks.reference(axes, x=0, colour="muted")
-    axes.set_yticks(range(len(features)), labels)
-    axes.invert_yaxis()
-    axes.set_xlabel(words("deviation"))
-    guides.key(figure, place="outside lower center", columns=2)
     return figure
 
 
@@ -244,35 +224,6 @@ def migration(found: Finding, words: Words) -> Figure | None:
     marks.heat(axes, grid.set_axis(down).set_axis(across, axis=1), cmap=SEQUENTIAL, low=0, high=1,
                cells=(100 * grid).map("{:.0f} %".format), missing="–", turn=30)  # fmt: skip
     axes.set(xlabel=words("now"), ylabel=words("then"))
-    return figure
-
-
-@drawing("fig-cards", of="standardised")
-def cards(found: Finding, words: Words) -> Figure | None:
-    """Small multiples: for each segment the features that set it apart most."""
-    segments, standardised = found.table, words.worded(found.of("standardised"))
-    k = len(segments)
-    if k == 1:
-        return None
-    lines = -(-k // 2)
-    labels = [guides.wrapped(label, 26) for label in standardised["label"]]
-    figure = new_figure(0.4 + (0.5 + guides.rows_height(labels, count=5)) * lines)
-    panels = figure.subplots(lines, 2, sharex=True, squeeze=False).ravel()
-    for axes in panels[k:]:
-        axes.set_visible(False)
-    for axes, colour, row in zip(panels, segment_colours(k), segments.itertuples(), strict=False):
-        mine = standardised[standardised["segment"] == row.segment]
-        largest = mine["z"].abs().sort_values(ascending=False, kind="stable").index[:5]
-        mine = mine.loc[largest]
-        at = np.arange(len(mine))[::-1]
-        marks.bars(axes, mine, "z", at, colour=colour, thickness=0.65)
-        marks.reference(axes, x=0, colour="muted")
-        axes.set_yticks(at, [guides.wrapped(label, 26) for label in mine["label"]])
-        share = Number("", row.share, "share", decimals=0)
-        title = words("segment", segment=f"{row.segment} {row.name}", share=share)
-        axes.set_title(guides.wrapped(title, 22), fontsize=8.5)
-        axes.grid(axis="y", visible=False)
-    figure.supxlabel(words("deviation"), fontsize=8.5)
     return figure
 
 

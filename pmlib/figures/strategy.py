@@ -17,7 +17,7 @@ from pmlib.numbers import Finding, Level
 from pmlib.texts import Words
 
 
-@drawing("fig-shrinkage", of="shrinkage")
+@drawing("fig-shrinkage", of="shrinkage", beside=True)
 def shrinkage(found: Finding, words: Words) -> Figure | None:
     """Raw against shrunk effects of cells, from the 1st to the 99th percentile of the raw ones."""
     seen = found.of("shrinkage")
@@ -29,7 +29,7 @@ def shrinkage(found: Finding, words: Words) -> Figure | None:
     axes.axline(
         (0, 0), slope=1, color=COLOURS["muted"], lw=0.9, ls="--", label=words("no_shrinking")
     )
-    axes.legend(loc="upper left")
+    guides.key(figure)
     size = 8 + 90 * seen["n"] / max(seen["n"].max(), 1)
     axes.scatter(
         seen["raw"], seen["effect"], s=size, color=COLOURS["main"], alpha=0.45, edgecolor="none"
@@ -165,7 +165,7 @@ def flow(found: Finding, words: Words) -> Figure | None:
     return figure
 
 
-@drawing("fig-power")
+@drawing("fig-power", beside=True)
 def power(found: Finding, words: Words) -> Figure:
     """Smallest uplift that can be shown, against the share held out."""
     table, unit = found.table, found.quotes["unit"]
@@ -186,11 +186,11 @@ def power(found: Finding, words: Words) -> Figure:
     form = None if unit == "currency" else PercentFormatter(1, symbol="", decimals=1)
     highest = np.nanmax(table[["detectable", "expected"]].to_numpy())
     guides.values(axes, "y", words(f"uplift.{unit}"), form=form, low=0, high=1.25 * highest)
-    axes.legend(loc="upper right", ncols=2)
+    guides.key(figure)
     return figure
 
 
-@drawing("fig-trial-power", of="curve")
+@drawing("fig-trial-power", of="curve", beside=True)
 def trial_power(found: Finding, words: Words) -> Figure:
     """Power of lots between policies by the size of the bank."""
     curve = found.of("curve")
@@ -208,7 +208,7 @@ def trial_power(found: Finding, words: Words) -> Figure:
     return figure
 
 
-@drawing("fig-pilot-control")
+@drawing("fig-pilot-control", beside=True)
 def pilot_control(found: Finding, words: Words) -> Figure:
     """Standard error of the plan's profit, by the pilot's share of control."""
     figure, axes = guides.panel(2.6)
@@ -242,7 +242,7 @@ def limit_costs(found: Finding, words: Words) -> Figure:
     return figure
 
 
-@drawing("fig-budget")
+@drawing("fig-budget", beside=True)
 def budget_curve(found: Finding, words: Words) -> Figure:
     """Profit against budget, with interval, this plan and the break-even point."""
     table = found.table

@@ -37,8 +37,8 @@ _SEGMENTS = (
     "#56b4e9", "#7a4fa3", "#882255", "#44546a", "#999933",
 )  # fmt: skip
 
-FULL_WIDTH = 6.3
-"""Inches: the text column of an A4 page."""
+FULL_WIDTH, BESIDE = 6.3, 3.35
+"""Inches: the text column of an A4 page, and a figure that has its text beside it."""
 
 LONGEST_NAME = 48
 """Characters of a name from the data that a figure has room for."""
@@ -100,11 +100,14 @@ class Drawing:
         one by default.
     draw : callable
         ``draw(finding, words)`` gives the figure, or None where nothing is worth drawing.
+    beside : bool
+        Whether it is drawn small, to stand beside its text.
     """
 
     label: str
     of: str
     draw: Draw
+    beside: bool = False
 
     def __call__(self, finding: Finding, words: Words) -> Figure | None:
         """Draw in the house style without changing matplotlib's settings for anyone else.
@@ -119,7 +122,8 @@ class Drawing:
             quotes={name: named(value) for name, value in finding.quotes.items()},
         )
         quotes = {name: named(value) for name, value in words.quotes.items()}
-        with mpl.rc_context(_RC):
+        width = BESIDE if self.beside else FULL_WIDTH
+        with mpl.rc_context(_RC | {"figure.figsize": (width, width)}):
             return self.draw(shown, replace(words, quotes=quotes))
 
 
@@ -154,14 +158,14 @@ class _Names:
         return self._cut.get(name, name)
 
 
-def drawing(label: str, *, of: str = "") -> Callable[[Draw], Drawing]:
+def drawing(label: str, *, of: str = "", beside: bool = False) -> Callable[[Draw], Drawing]:
     """Make a function of a finding and its words the `Drawing` with a label."""
-    return lambda draw: Drawing(label, of, draw)
+    return lambda draw: Drawing(label, of, draw, beside)
 
 
-def new_figure(height: float = 3.2, *, width: float = FULL_WIDTH) -> Figure:
-    """Return an empty figure, sizes in inches, that pyplot does not keep alive."""
-    return Figure(figsize=(width, height), layout="constrained")
+def new_figure(height: float = 3.2) -> Figure:
+    """Return an empty figure as wide as it is asked for, that pyplot does not keep alive."""
+    return Figure(figsize=(mpl.rcParams["figure.figsize"][0], height), layout="constrained")
 
 
 def segment_colours(k: int) -> list[str]:

@@ -253,6 +253,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Ask, ...]]] = {
         "cards": (_several,),
         "segments-truth": (lambda g: None if g.study.simulated else Phrase("absent.truth"),),
         "means-bank": (_shown,),
+        "limits": (_shown,),
     },
     "association_analysis": {
         "baskets": (_table(association.held_baskets),),

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,15 +19,17 @@ from markupsafe import Markup
 
 from pmlib.errors import StudyError
 from pmlib.files import read_json, written_whole
-from pmlib.numbers import Number, from_records
+from pmlib.numbers import Level, Number, from_records
 from pmlib.params import CHAPTERS, PROJECT, Parameters
 from pmlib.report import appendix
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.export import export
 from pmlib.report.glossary import link_terms
 from pmlib.report.hypotheses import hypotheses
+from pmlib.report.layout import fold, lay_out
 from pmlib.report.numbering import Part, Say, Target, assemble
 from pmlib.report.parts import (
+    answer,
     chapter_exporter,
     frame_part,
     frame_table,
@@ -34,6 +37,7 @@ from pmlib.report.parts import (
     read_chapter,
 )
 from pmlib.report.pictures import Pictures
+from pmlib.report.summary import decisions, promise_figure
 from pmlib.schema import TABLES
 from pmlib.texts import PAGE, Language, open_language
 
@@ -81,9 +85,10 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     study |= {
         name: language.names.text(study[name]) for name in ("title", "description", "licence")
     }
+    firm = {kind: Level(kind, study.get("firm", "bank")) for kind in ("firm", "a_firm")}
 
     def say(block: str, **quotes: Any) -> str:
-        about = {"study": study, "as_of": study["as_of"]}
+        about = {"study": study, "as_of": study["as_of"]} | firm
         return language.render(PAGE, block, about | quotes, plain=True)
 
     templates = frame / "template"
@@ -101,6 +106,10 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "study": study,
             "program": dict.fromkeys(("version", "commit", "day")) | run.get("program", {}),
             "simulated": study["simulated"],
+            **firm,
+            "owner": study.get("marketing", {}).get("owner", ""),
+            "first_day": (date.fromisoformat(study["as_of"]) + timedelta(days=1)).isoformat(),
+            "decisions": decisions(chosen),
             "sales": study["value_is"] == "sales",
             "recorded": {table: table in study["tables"] for table in TABLES},
             "settings": appendix.settings(parameters),
@@ -114,10 +123,12 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "table": frame_table(language, currency),
         }
     )
-    known["framework"] = framework_figure(language, known, currency=currency)
+    known["framework"], drawn = framework_figure(language, known, currency=currency)
+    known["promised"], promised = promise_figure(run_dir, language, known, currency=currency)
+    csv = {"fig-framework": drawn, "fig-promise": promised}
 
     def part(name: str, kind: Literal["chapter", "appendix", "unnumbered"]) -> Part:
-        return frame_part(name, kind, language, known, currency=currency)
+        return frame_part(name, kind, language, known, currency=currency, csv=csv)
 
     heading = BeautifulSoup(f"<h1>{say('references')}</h1>", "html.parser")
     references = Part("references", heading, kind="unnumbered")
@@ -130,10 +141,19 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         *(part(name, "appendix") for name in APPENDICES),
         *([part(VALIDATION, "appendix")] if study["simulated"] else []),
     ]
+    for chapter in chapters:
+        lay_out(chapter)
+    for each in (part for part in parts if part.kind == "chapter"):
+        answer(each, language, known, currency=currency)
     targets = assemble(parts, bibliography, say)
     link_terms(parts)
     # Only now are all citations known.
-    references.soup.append(BeautifulSoup(bibliography.list_html(), "html.parser"))
+    works = f"<summary>{say('all-references')}</summary>{bibliography.list_html()}"
+    references.soup.append(
+        BeautifulSoup(f'<details class="pm-list">{works}</details>', "html.parser")
+    )
+    for each in parts:
+        fold(each, targets, say)
     page = _render_page(parts, targets, study, parameters, language, say, templates)
     export(run_dir, parts, targets)
     report = run_dir / "report.html"
@@ -193,8 +213,7 @@ def _render_page(
         }
         for part in parts
     ]
-    # The contents stand behind the abstract.
-    shown.insert(1, {"name": "contents", "is_contents": True, "label": "sec-contents"})
+    shown.insert(0, {"name": "contents", "is_contents": True, "label": "sec-contents"})
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
     )

@@ -24,6 +24,8 @@ from pmlib.report.bibliography import Bibliography
 
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5"]
 _KINDS = ("fig", "tbl", "eq")
+_TITLE = 16
+"""Letters of a caption that tell enough to stand in a list, where a colon or semicolon follows."""
 
 Say = Callable[..., str]
 """``say(block, **quotes)``: words of the page, from the frame's text file."""
@@ -128,7 +130,7 @@ def _number(part: Part, say: Say) -> Iterable[Target]:
         if element.name == "figure":
             prefix = "fig" if "pm-figure" in element["class"] else "tbl"
         counts[prefix] += 1
-        number = f"{part.number}.{counts[prefix]}"
+        number = f"{part.number}.{counts[prefix]}".removeprefix(".")
         if prefix == "eq":
             element.append(_new("span", f"({number})", "pm-equation-number"))
             label = element.get("id") or f"eq-{part.name}-{counts[prefix]}"
@@ -229,8 +231,12 @@ def _text(element: Tag) -> str:
 
 
 def _first_sentence(caption: Tag) -> str:
-    """Start of a caption up to its first full stop, for the lists of figures and tables."""
-    return re.split(r"(?<=[a-z)%0-9][.?!])\s|(?<=[。？！])", _text(caption), maxsplit=1)[0]
+    """Start of a caption up to its first stop, for the lists of figures and tables."""
+    return re.split(
+        rf"(?<=[a-z)%0-9][.?!])\s|(?<=[。？！])|(?<=.{{{_TITLE}}})[:;]\s",
+        _text(caption),
+        maxsplit=1,
+    )[0]
 
 
 def _slug(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import nbformat
@@ -16,9 +17,10 @@ from nbconvert import HTMLExporter, TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 
 from pmlib.errors import StudyError
-from pmlib.figures.framework import framework
+from pmlib.figures.framework import boxes, framework
 from pmlib.markup import caption_html, to_html
 from pmlib.report.numbering import Part
+from pmlib.tables import csv_of, figure_html
 from pmlib.tables import to_html as table_html
 from pmlib.texts import PAGE, Language, Look, Words
 
@@ -144,14 +146,28 @@ def frame_part(
     known: Mapping[str, Any],
     *,
     currency: str,
+    csv: Mapping[str, str] = MappingProxyType({}),
 ) -> Part:
     """Fill in one text around the chapters, a file of the language's folder.
 
-    `known` has numbers and facts by key, and what else the text may speak of. Raises StudyError
-    where there is no such file, or it quotes a number that this study does not have.
+    `known` has numbers and facts by key, and what else the text may speak of; `csv` the data of
+    figures by label. Raises StudyError where there is no such file, or it quotes a number that this
+    study does not have.
     """
     source = language.render(name, "", known, currency=currency)
-    return Part(name, BeautifulSoup(to_html(source), "html.parser"), kind=kind)
+    return Part(name, BeautifulSoup(to_html(source), "html.parser"), kind=kind, csv=dict(csv))
+
+
+def answer(part: Part, language: Language, known: Mapping[str, Any], *, currency: str) -> None:
+    """Let a part open with its answer, the block ``answer`` of its text file, in place."""
+    file = part.name.replace("-", "_")
+    if "answer" not in language.blocks(file):
+        return
+    source = language.render(file, "answer", known, currency=currency)
+    if not source.strip():
+        return
+    box = f'<div class="pm-answer" role="note">{to_html(source)}</div>'
+    part.soup.find_all("h1")[0].insert_after(BeautifulSoup(box, "html.parser"))
 
 
 def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
@@ -170,13 +186,30 @@ def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
     return table
 
 
-def framework_figure(language: Language, known: Mapping[str, Any], *, currency: str) -> Markup:
-    """Make the framework of the study, whose words stand in the file ``theory``, as a figure."""
-    label = "fig-framework"
-    drawn = framework(Words(language, "theory", label, known, currency))
-    caption = caption_html(language.source("theory", label))
-    # On a phone the figure scrolls sideways rather than shrink its words.
-    return Markup(  # noqa: S704 - the drawing escapes its words
-        f'<figure class="pm-figure" id="{label}"><div class="pm-scroll" tabindex="0" role="group">'
-        f"{drawn}</div><figcaption>{caption}</figcaption></figure>"
-    )
+def framework_figure(
+    language: Language, known: Mapping[str, Any], *, currency: str
+) -> tuple[Markup, str]:
+    """Make the framework of the study, whose words stand in the file ``theory``.
+
+    Returns the figure, and the CSV behind it.
+    """
+    look = Look(language, "theory", "fig-framework", currency)
+    words = Words(language, look.chapter, look.label, known, currency)
+    return frame_figure(look, framework(words), boxes(words), known)
+
+
+def frame_figure(
+    look: Look, svg: bytes, shown: pd.DataFrame, known: Mapping[str, Any]
+) -> tuple[Markup, str]:
+    """Make a drawing a figure of the texts around the chapters, whose words stand under its label.
+
+    Returns the figure on one line, for a blank one would end Markdown's HTML block, and the CSV
+    behind it.
+    """
+
+    def say(block: str, *, plain: bool) -> str:
+        return look.language.render(look.chapter, block, known, currency=look.currency, plain=plain)
+
+    alt, caption = say(f"{look.label}.alt", plain=True), say(look.label, plain=False)
+    drawn = figure_html(svg, shown, look, alt=alt, caption=caption)
+    return Markup(drawn.replace("\n", " ")), csv_of(shown)  # noqa: S704 - its words are escaped

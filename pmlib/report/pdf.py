@@ -17,7 +17,7 @@ _ROUNDS = 4
 # Folded lists are printed; each line of the contents gets a place for its page, of one width so
 # that filling it in moves nothing.
 _PREPARE = """() => {
-  document.querySelectorAll(".contents details").forEach((fold) => { fold.open = true; });
+  document.querySelectorAll(".contents details, .pm-list").forEach((fold) => { fold.open = true; });
   document.querySelectorAll(".contents a").forEach((link) => {
     const place = document.createElement("span");
     place.className = "pm-page";

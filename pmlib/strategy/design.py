@@ -62,6 +62,9 @@ def plan_study(case: Case) -> Design:
     by_hand = greedy(case.programme(effects))
     uncut = plan.profit + plan.cut  # the heuristic knows of no cells that are cut to their test
     shortfall = 1 - by_hand.profit / uncut if uncut > 0 else 0.0
+    kept = cells["planned"] - offers
+    price = float((kept * cells["expected_profit"]).sum())
+    forgone = effects.margins((kept * cells["margin"]).to_numpy(), case.params.confidence_level)
     contacts, columns = int(offers.sum()), ["planned", "offers", *money]
     sums = cells.assign(**money).groupby("segment", as_index=False)[columns].sum()
     segments = case.segments[["segment", "name", "customers"]].merge(sums, on="segment")
@@ -81,6 +84,7 @@ def plan_study(case: Case) -> Design:
             Number("planned_customers", planned, "customers"),
             Number("planned_contacts", contacts, "count"),
             Number("planned_control", planned - contacts, "customers"),
+            Number("control_price", price, "currency", *ends(price, forgone)),
             Number("planned_spend", spend, "currency"),
             Number("planned_profit", expected, "currency", *ends(expected, margins)),
             Number("optimality_gap", plan.gap, "share", decimals=3),

@@ -259,6 +259,8 @@ class StudySpec(Strict):
     """The last day that the data know; nothing in them is dated later."""
     currency: Text
     """Of all amounts, such as EUR."""
+    firm: Literal["bank", "insurer", "shop"] = "bank"
+    """What the report calls the firm whose customers these are."""
     value_is: Literal["margin", "sales"] = "margin"
     """What the value of a contact is: the bank's margin, or sales where margins are not known."""
     customer_ids: IdForm = "as-written"

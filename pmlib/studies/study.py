@@ -29,7 +29,9 @@ from pmlib.studies.spec import SPEC_FILE, AttributeSpec, StudySpec
 
 _MANIFEST = "study.json"
 _ELIGIBILITY = "eligibility.parquet"
-_AS_DECLARED = ("title", "licence", "citation", "simulated", "currency", "value_is", "names")
+_AS_DECLARED = (
+    "title", "licence", "citation", "simulated", "currency", "firm", "value_is", "names",
+)  # fmt: skip
 
 KEPT = 8
 """Sets of tables that a study keeps at least: going back to earlier settings costs nothing."""
@@ -96,6 +98,8 @@ class Study:
         Hash of all that the tables depend on.
     overrides : mapping
         Parameter values that study.yaml sets.
+    firm : str
+        What the report calls it: bank, insurer or shop.
     value_is : str
         What the value of a contact is: ``margin``, or ``sales`` where margins are not known.
     control : tuple of str
@@ -129,6 +133,7 @@ class Study:
     truth: Path | None
     fingerprint: str
     overrides: Mapping[str, Any]
+    firm: str = "bank"
     value_is: str = "margin"
     control: tuple[str, ...] = ()
     marketing: Mapping[str, Any] = field(default_factory=dict)

@@ -95,7 +95,6 @@ def test_tables_call_products_and_segments_by_name(two_segments: Baskets) -> Non
     assert surviving["within"].isin(["holds_within", "differs_between_segments"]).sum() > adding
     assert f"{adding} of {kinds.sum()} sets" in told("rules-mean", rules).replace("\u00a0", " ")
     assert set(rules.of("grid")["segment"]) == {"First", "Second"}
-    assert set(rules.of("links")["product"]) <= set(rules.quotes["circle"]) <= set(names.values())
     assert set(rules.of("rules")["customers"]) <= {"all", "First", "Second"}
     # Of the table that later chapters read, products keep their ids.
     assert set(rules.table["consequent"]) <= set("abcdef")

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import nbformat
 import pandas as pd
@@ -25,8 +27,11 @@ from pmlib.numbers import Fact, Finding, Number, to_records
 from pmlib.params import CHAPTERS, PROJECT, TEXTS, Parameters
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
+from pmlib.report.hypotheses import hypotheses
+from pmlib.report.layout import FOLDED
 from pmlib.report.numbering import tidy_tables
 from pmlib.report.parts import frame_part
+from pmlib.report.summary import decisions
 from pmlib.texts import PAGE, Language, Words, open_language
 
 TITLES = {
@@ -407,6 +412,38 @@ def test_tables_and_figures_are_exported_under_their_numbers(whole: Run) -> None
     assert files["tables/table-4.1-a.csv"].endswith(b",-1.25\n")
 
 
+def test_the_framework_is_exported_as_a_drawing_and_as_the_words_in_its_boxes(whole: Run) -> None:
+    files = whole.files()
+    drawing = ET.fromstring(files["figures/figure-2.1-framework.svg"])  # noqa: S314 - our own
+    texts = " ".join(element.text or "" for element in drawing.iter() if "text" in element.tag)
+    table = pd.read_csv(io.BytesIO(files["figures/figure-2.1-framework.csv"]))
+    assert len(table) == 6
+    assert {"box", "asks", "found"} == set(table.columns)
+    for words in table.to_numpy().ravel():
+        assert set(words.split()) <= set(texts.split())
+
+
+def test_every_work_in_the_list_of_references_is_cited_or_named_as_a_source() -> None:
+    keys = re.findall(
+        r"^@\w+\{([^,]+),", (FRAME / "references.bib").read_text("utf-8"), re.MULTILINE
+    )
+    places = [*(PROJECT / "pmlib").rglob("*.py"), *(TEXTS / "en").glob("*.md")]
+    places += (PROJECT / "data").glob("*/study.yaml")
+    text = "".join(path.read_text("utf-8") for path in places)
+    assert [key for key in keys if key not in text] == []
+
+
+def test_a_work_that_holds_the_data_is_cited_whether_or_not_the_commit_is_known() -> None:
+    for commit in (None, "abc"):
+        quotes = {
+            "program": {"version": "1", "commit": commit, "day": None},
+            "study": STUDY | {"citation": "hillstrom2008minethatdata"},
+            "settings": {"seed": "1"},
+        }
+        said = open_language("en").render("notation", "", quotes)
+        assert ("[@hillstrom2008minethatdata]" in said, "not known" in said) == (True, not commit)
+
+
 def test_spreadsheet_does_not_run_exported_text_as_a_formula(whole: Run) -> None:
     assert whole.files()["tables/table-6.1-f.csv"] == b"a\n'=1+1\n"
 
@@ -505,22 +542,95 @@ def test_decisions_are_those_of_the_chapters(decision, first, limit):
         Number("dearest_channel", "phone"),
         Number("planned_contacts", 900, "count"),
         Number("planned_control", 100, "customers"),
+        Number("control_price", 55.0, "currency", low=44.0, high=66.0),
         Number("planned_spend", 100.0, "currency"),
         Number("planned_profit", 500.0, "currency", low=400.0, high=600.0),
         Number("dearest_limit_cost", 300.0, "currency"),
         Number("minimum_detectable_uplift", 0.02, "points"),
         Number("expected_uplift", 0.01, "points"),
     ]
+    known: dict[str, Any] = {record.key: record for record in found}
     context = {
         "study": STUDY, "simulated": True, "sales": False, "customers": "20,000",
-        "recorded": {"contacts": True},
+        "recorded": {"contacts": True, "holdings": True}, "firm": "bank", "promised": "",
+        "owner": "Ms Example", "first_day": "2026-01-01", "decisions": decisions(known),
         "settings": {"confidence_level": Number("", 0.95, "share", decimals=0)},
     }  # fmt: skip
-    known = {record.key: record for record in found} | context
+    known |= hypotheses(known) | context
     part = frame_part("abstract", "unnumbered", open_language("en"), known, currency="EUR")
-    rows = {row.th.text: row.find_all("td")[-1].text for row in part.soup.select("tbody tr")}
-    assert next(iter(rows)) == first
-    told = "the plan solved again without the capacity of phone, which was set before the run"
-    asked = rows.get("Ask whether the dearest limit is needed", "")
-    assert asked.startswith(told) is limit
-    assert "this one is too small to show it" in rows["Keep a control group in every campaign"]
+    rows = {text_of(row.th): text_of(row) for row in part.soup.select("tbody tr")}
+    assert next(iter(rows)).startswith(f"{first} (")
+    assert "Ms Example; 2026-01-01" in next(iter(rows.values()))
+    asked = [row for row in rows.values() if "Ask whether the capacity of phone is needed" in row]
+    assert len(asked) == limit
+    price = text_of(part.soup)
+    assert "100 customers of the plan get no offer, which gives up 55.00 EUR" in price
+    assert "so this one is too small to show it" in price
+
+
+def test_of_more_decisions_than_five_those_about_the_plan_come_first():
+    facts = {
+        "plan_outcome": "made", "plan_decision": "test", "gap_decision": "decide",
+        "campaign_decision": "repeat", "unsuitable_sales_made": "some", "waste": "some",
+        "limit_to_question": True,
+    }  # fmt: skip
+    known: dict[str, Any] = {key: Fact(key, value) for key, value in facts.items()}
+    known["waste_cost"] = Number("waste_cost", 1.0, "currency")
+    chosen = [name for row in decisions(known) for name, own in row.items() if own]
+    assert chosen == ["plan", "gap", "campaign", "unsuitable", "waste"]
+    kept = decisions(known | {"promise_kept": Fact("promise_kept", "open")})
+    assert next(name for row in kept for name, own in row.items() if own) == "promise"
+    assert decisions({}) == []
+
+
+def test_a_shop_is_not_called_a_bank(run: Run) -> None:
+    run.study |= {"firm": "shop", "title": "a mail-order shop", "simulated": False}
+    page = run.build()
+    assert text_of(page.h1) == "Precision marketing at a shop"
+    assert "Whom should the shop approach" in text_of(page.select_one("#sec-abstract"))
+
+
+# --- layout ---------------------------------------------------------------------------------------
+
+
+def test_of_a_section_without_data_heading_and_reason_remain(run: Run) -> None:
+    def absent(reason: str, attributes: str = "") -> Any:
+        html = f'<p class="pm-absent"{attributes}>{reason}</p>'
+        output = new_output("display_data", data={"text/html": html})
+        return new_code_cell("chapter.show(found)", outputs=[output])
+
+    run.add("## Gone", "A method, at length.", absent("No contacts."), absent("No contacts."))
+    run.add("## Again", "Another method.", absent("No contacts.", " hidden"))
+    run.add("## Some", "A third.", said("It is so."), absent("No contacts.", " hidden"))
+    text = text_of(run.build().select_one("#sec-segmentation"))
+    assert "method" not in text.partition("Some")[0].lower()
+    assert text.count("No contacts.") == 2
+    assert "A third." in text
+
+
+def test_a_figure_drawn_small_goes_before_its_text(run: Run) -> None:
+    small = figure("fig-small")
+    html = small.outputs[0]["data"]["text/html"]
+    small.outputs[0]["data"]["text/html"] = html.replace("pm-figure", "pm-figure pm-beside")
+    run.add("## First", "Words.", table("tbl-t", pd.DataFrame({"a": ["x"]})), small)
+    after = run.build().select_one("#sec-segmentation h3").find_next_sibling()
+    assert after.figure["id"] == "fig-small"
+
+
+def test_what_only_checkers_need_is_folded_and_its_file_named_on_paper(run: Run) -> None:
+    assert "tbl-measures" in FOLDED
+    run.add(table("tbl-measures", pd.DataFrame({"a": list("xyz")})))
+    shown = run.build().select_one("#tbl-measures")
+    assert text_of(shown.find("figcaption")).startswith("Table 4.1 What there is.")
+    assert shown.select_one("details.pm-folded table")
+    assert text_of(shown.summary) == "Show this table (3 rows)"
+    file = text_of(shown.select_one(".pm-print-note code"))
+    assert (run.folder / file).read_text().count("\n") == 4
+
+
+def test_every_label_that_is_folded_is_one_of_the_texts() -> None:
+    language = open_language("en")
+    labels = {
+        label for path in language.folder.glob("*.md") for label in language.labels(path.stem)
+    }
+    assert labels >= FOLDED

@@ -143,6 +143,12 @@ def test_folder_without_catalogue_is_an_error(tmp_path):
         Language(tmp_path)
 
 
+def test_levels_of_one_table_do_not_repeat_those_that_all_share():
+    levels = ENGLISH.catalogue["levels"]
+    shared = {kind: levels.get(kind.rpartition(".")[2], {}) for kind in levels if "." in kind}
+    assert [kind for kind, common in shared.items() if levels[kind].items() <= common.items()] == []
+
+
 def test_a_small_p_value_is_told_in_one_way(language):
     quotes = {"p": Number("", 3e-9, "p")}
     assert said(language, "p-value", **quotes) == "(p &lt; 0.001)"

@@ -148,7 +148,8 @@ def test_no_english_is_left_and_marks_are_full_width(source: str) -> None:
     assert set(re.findall(r"[A-Za-z][A-Za-z_0-9]+", text)) <= SAME
     assert not re.search(rf"[{HAN}][,;:!?()]|[,;:!?()][{HAN}]", text)
     # Stress that begins or ends at a mark stays two asterisks in Markdown.
-    assert "**" not in to_html(re.sub(r"\{[{%].*?[%}]\}", "x", source, flags=re.DOTALL))
+    filled = re.sub(r"^\{%[^\n]*%\}$", "", source, flags=re.MULTILINE)
+    assert "**" not in to_html(re.sub(r"\{[{%].*?[%}]\}", "x", filled, flags=re.DOTALL))
 
 
 def test_no_english_is_left_in_the_catalogue() -> None:

@@ -129,13 +129,17 @@ function followReader() {
   mark();
 }
 
-function letScroll() {
-  document.querySelectorAll(".pm-scroll, .pm-equation").forEach((frame) => {
-    const more = frame.scrollWidth - frame.clientWidth;
-    if (more > 1) frame.tabIndex = 0;
-    else frame.removeAttribute("tabindex");
-    frame.parentElement.classList.toggle("pm-more", more - frame.scrollLeft > 2);
-  });
+const SCROLLING = ".pm-scroll, .pm-equation";
+
+function letScroll(frame) {
+  const more = frame.scrollWidth - frame.clientWidth;
+  if (more > 1) frame.tabIndex = 0;
+  else frame.removeAttribute("tabindex");
+  frame.parentElement.classList.toggle("pm-more", more - frame.scrollLeft > 2);
+}
+
+function letAllScroll() {
+  document.querySelectorAll(SCROLLING).forEach(letScroll);
 }
 
 // Long tables show their first rows until the reader asks for all, or filters them.
@@ -189,8 +193,20 @@ function pieces() {
   return found;
 }
 
-function goTo(element) {
+function unfold(element) {
   for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+}
+
+// A link may lead into what is folded, as to a work in the list of references.
+function unfoldTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target?.closest("details:not([open])")) return;
+  unfold(target);
+  target.scrollIntoView();
+}
+
+function goTo(element) {
+  unfold(element);
   element.closest("table")?.unfold?.();
   element.scrollIntoView({ block: "center" });
   document.querySelectorAll(".pm-hit").forEach((other) => other.classList.remove("pm-hit"));
@@ -243,12 +259,16 @@ document.querySelectorAll("table.pm-sortable").forEach((table) => {
   makeSortable(table);
 });
 document.querySelectorAll("table.pm-many").forEach(foldRows);
+unfoldTarget();
+addEventListener("hashchange", unfoldTarget);
 makeMenu();
 makeSearch();
 followReader();
-letScroll();
-addEventListener("resize", letScroll);
-document.addEventListener("scroll", letScroll, { capture: true, passive: true });
-document.addEventListener("toggle", letScroll, true);
+letAllScroll();
+addEventListener("resize", letAllScroll);
+document.addEventListener("scroll", ({ target }) => {
+  if (target.matches?.(SCROLLING)) letScroll(target); // the page itself scrolls far more often
+}, { capture: true, passive: true });
+document.addEventListener("toggle", letAllScroll, true);
 addEventListener("beforeprint", () =>
-  document.querySelectorAll(".contents details").forEach((fold) => { fold.open = true; }));
+  document.querySelectorAll(".contents details, .pm-list").forEach((fold) => { fold.open = true; }));
