@@ -219,7 +219,6 @@ class Chapter:
         look = Look(self.language, self.name, label, self.study.currency)
         shown = look.worded(data)
         alt = self._rendered(f"{label}.alt", finding.quotes, plain=True)
-        alt = self.language.forms["sentences"].join(filter(None, (alt, told(shown, look))))
         caption = self._rendered(label, finding.quotes)
         fragment = figure_html(
             to_svg(figure), shown, look, alt=alt, caption=caption, beside=drawing.beside

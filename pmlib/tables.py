@@ -23,7 +23,7 @@ def figure_html(
     draws are told after it. `caption` is Markdown; `beside` says that text may stand beside it.
     """
     source = base64.b64encode(svg).decode()
-    alt = f"{alt} {told(shown, look)}".strip()
+    alt = look.language.forms["sentences"].join(filter(None, (alt, told(shown, look))))
     return (
         f'<figure class="pm-figure{" pm-beside" if beside else ""}" id="{look.label}">\n'
         f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'

@@ -17,12 +17,10 @@ from matplotlib.legend import Legend
 from matplotlib.ticker import Formatter, FuncFormatter, Locator, NullFormatter
 
 from pmlib.figures.style import FULL_WIDTH, new_figure, segment_colours
+from pmlib.figures.style import PER_CENT as PER_CENT
 from pmlib.markup import across, filled
 
 MARKERS = "osD^vPX<>*"
-
-PER_CENT = FuncFormatter(lambda value, _: f"{100 * value:.4g} %")
-"""Shares, as the report writes them."""
 
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
 """Counts and money, no decimals."""

@@ -12,6 +12,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from pylopdf_fonts_zh_cn import sans_path
 
 from pmlib.numbers import Finding, Phrase
@@ -45,6 +46,14 @@ LONGEST_NAME = 48
 
 SEQUENTIAL = "Blues"
 DIVERGING = "RdBu_r"
+
+
+def _per_cent(sign: str) -> FuncFormatter:
+    return FuncFormatter(lambda value, _: f"{100 * value:.4g}{sign}".replace("\u00a0", " "))
+
+
+PER_CENT = _per_cent(" %")
+"""Shares; in a drawing with the sign as the report's language writes it."""
 
 CHINESE = "Noto Sans SC"
 """What Chinese words and names from the data are set in, whatever the report's language."""
@@ -124,7 +133,12 @@ class Drawing:
         quotes = {name: named(value) for name, value in words.quotes.items()}
         width = BESIDE if self.beside else FULL_WIDTH
         with mpl.rc_context(_RC | {"figure.figsize": (width, width)}):
-            return self.draw(shown, replace(words, quotes=quotes))
+            figure = self.draw(shown, replace(words, quotes=quotes))
+        for axes in figure.axes if figure else ():
+            for axis in (axes.xaxis, axes.yaxis):
+                if axis.get_major_formatter() is PER_CENT:
+                    axis.set_major_formatter(_per_cent(words.language.forms["share"]))
+        return figure
 
 
 class _Names:

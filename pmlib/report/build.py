@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -108,7 +108,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "simulated": study["simulated"],
             **firm,
             "owner": study.get("marketing", {}).get("owner", ""),
-            "first_day": (date.fromisoformat(study["as_of"]) + timedelta(days=1)).isoformat(),
+            "first_day": study["as_of"] + timedelta(days=1),
             "decisions": decisions(chosen),
             "sales": study["value_is"] == "sales",
             "recorded": {table: table in study["tables"] for table in TABLES},

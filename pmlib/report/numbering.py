@@ -233,7 +233,7 @@ def _text(element: Tag) -> str:
 def _first_sentence(caption: Tag) -> str:
     """Start of a caption up to its first stop, for the lists of figures and tables."""
     return re.split(
-        rf"(?<=[a-z)%0-9][.?!])\s|(?<=[。？！])|(?<=.{{{_TITLE}}})[:;]\s",
+        rf"(?<=[a-z)%0-9][.?!])\s|(?<=[。？！])|(?<=.{{{_TITLE}}})(?:[:;]\s|[：；])",
         _text(caption),
         maxsplit=1,
     )[0]
