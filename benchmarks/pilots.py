@@ -16,7 +16,7 @@ from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
 from pmlib.strategy.case import Problem
 from pmlib.strategy.catalogue import Catalogue, catalogue
 from pmlib.strategy.cells import ELIGIBLE, HOLDS, NOT_ELIGIBLE, Groups
-from pmlib.strategy.evidence import CELL, Evidence
+from pmlib.strategy.evidence import CELL, PARTS, Evidence
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import POLICIES, plan_policies, spread
 from pmlib.strategy.programme import Limits, Programme
@@ -106,7 +106,7 @@ def run_pilot(bank: DrawnBank, *, contacts: int, seed: int) -> Evidence:
     menu = bank.catalogue
     rows = pd.DataFrame(
         {
-            "fold": rng.integers(2, size=contacts),
+            "fold": rng.integers(len(PARTS), size=contacts),
             "segment": bank.segment[who],
             "holds": bank.state[who, product] == HOLDS,
             "product_id": np.array(menu.product_ids, dtype=object)[product],

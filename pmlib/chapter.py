@@ -14,6 +14,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 from IPython.display import HTML, Markdown, display
+from threadpoolctl import threadpool_limits
 
 from pmlib import params as parameters
 from pmlib import studies
@@ -70,7 +71,11 @@ class Chapter:
 
         `namespace` is ``vars()`` of the notebook: its parameters cell has been run. StudyError
         where a parameter, the study or the run folder is not as it must be.
+
+        The notebook has one thread for linear algebra from here on: threads of many small products
+        only wait for each other, and runs that `run_all.py` starts have no more.
         """
+        threadpool_limits(1)
         params = parameters.from_namespace(name, namespace)
         study = studies.prepare(str(namespace["study"]), params)
         engine = open_engine(str(namespace["engine"]))

@@ -9,8 +9,10 @@ and seeded random numbers (`uniform`).
 
 from __future__ import annotations
 
+import atexit
 import glob
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -151,6 +153,13 @@ def open_engine(name: str = "duckdb") -> Engine:
         found=repr(name),
         remedy="Choose one of these.",
     )
+
+
+def scratch_folder() -> Path:
+    """Make an empty folder that goes when the process ends, for what an engine computes once."""
+    folder = Path(tempfile.mkdtemp(prefix="pmlib-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def collect(frame: nw.LazyFrame, *, sort_by: Sequence[str]) -> pd.DataFrame:

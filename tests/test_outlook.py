@@ -8,7 +8,7 @@ import pytest
 
 from pmlib.engine import open_engine
 from pmlib.numbers import Phrase
-from pmlib.outlook import SECTIONS, Glance, outlook, verdict
+from pmlib.outlook import SECTIONS, Glance, glance, outlook, verdict
 from pmlib.params import Parameters
 from pmlib.studies import prepare
 from pmlib.texts import open_language
@@ -62,6 +62,19 @@ def test_a_run_shows_what_was_foretold(name, tmp_path):
     seen = run_chapters(study, tmp_path / "run")
     assert list(seen) == list(headings())
     assert differences(study, seen) == {}
+
+
+def test_sets_of_products_are_mined_once_for_all_sections(monkeypatch, tmp_path):
+    asked, mine = [], glance.frequent_itemsets
+
+    def counted(*args, **settings):
+        asked.append(settings["max_itemsets"])
+        return mine(*args, **settings)
+
+    monkeypatch.setattr(glance, "frequent_itemsets", counted)
+    few = Parameters(**{**QUICK, "max_itemsets": 1_000})  # type: ignore[arg-type]
+    foretold(write_named(tmp_path, "forty_products"), few)
+    assert asked == [1_000]
 
 
 def test_the_outlook_is_worded_as_the_report_would(tmp_path):

@@ -1,7 +1,7 @@
 """The levels of the simulated bank: penetrations, money, response, credit; by kind of customer.
 
 `EASY` are levels at which everything planted is easily seen. `PUBLISHED` keep the same structure at
-levels that banks report; `pmlib.profiling.published` sets them beside the published ranges.
+levels that banks report; `pmlib.truth.published` sets them beside the published ranges.
 """
 
 from __future__ import annotations

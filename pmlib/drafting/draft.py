@@ -7,9 +7,10 @@ with ``--check``.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.declare import Declared, declare, grouped
 from pmlib.drafting.look import RawColumn, look
 from pmlib.drafting.mapping import assign
-from pmlib.drafting.meanings import doubtful_rows
 from pmlib.drafting.owners import read_owners, tell_owners
 from pmlib.drafting.proposals import entries
 from pmlib.drafting.statements import known_customers, statement
@@ -49,7 +49,6 @@ class Drafted(Declared):
     found: dict[str, int] = field(default_factory=dict)
     without: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     taken_out: dict[str, list[str]] = field(default_factory=dict)
-    doubtful: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
 def draft_study(folder: Path, files: Sequence[Path], *, today: dt.date | None = None) -> str:
@@ -124,9 +123,6 @@ def _draft(
     as_of = _end(tables, today)
     cells = Cells(connection, parts)
     read = entries(uses, cells)
-    doubtful = doubtful_rows(uses, cells)
-    for source in sources:
-        source.doubtful = doubtful
     read_owners(read, {use.table.name: use.owners for use in uses if use.owners})
     known = known_customers(customers, as_of)
     missing = {m.table.name for m in met if m.changed.get(m.best, m.as_written) < m.ids}
@@ -237,7 +233,7 @@ def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
             without[texts[0]] = words
             repeat = "row repeats" if n == 1 else "rows repeat"
             said.append(f"{n:,} {repeat} the names of the columns")
-    for name in texts[:60]:
+    for name in _naming_totals(connection, table, texts[:60]):
         totals = _totals(connection, table, name, texts)
         if totals:
             text = forms.text_sql(quoted(name))
@@ -254,6 +250,16 @@ def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
         said.append(f"{empty:,} empty {'row' if empty == 1 else 'rows'}")
     drafted.without[table] = without
     drafted.taken_out[table] = said
+
+
+def _naming_totals(connection: Connection, table: str, texts: Sequence[str]) -> list[str]:
+    """Columns in which a word for a total stands anywhere: one scan for all of them."""
+    if not texts:
+        return []
+    hit = "coalesce(bool_or(regexp_matches(lower({}), {})), false)"
+    asked = ", ".join(hit.format(forms.text_sql(quoted(name)), _TOTAL) for name in texts)
+    found = connection.execute(f"SELECT {asked} FROM {quoted(table)}").fetchall()[0]  # noqa: S608
+    return list(itertools.compress(texts, found))
 
 
 def _totals(connection: Connection, table: str, name: str, texts: Sequence[str]) -> list[str]:

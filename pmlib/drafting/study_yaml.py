@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.joins import Meeting
+from pmlib.drafting.meanings import doubtful_rows
 from pmlib.drafting.statements import Statement, arms_of
 from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.studies.asks import ASK
@@ -44,8 +45,9 @@ def study_yaml(
         "",
         "sources:",
     ]
+    doubtful = doubtful_rows(uses, cells)
     for source in sources:
-        lines += _source(source, uses, read)
+        lines += _source(source, uses, read, doubtful)
     lines += ["", "tables:", *(f"  {kind}: {kind}.sql" for kind in statements)]
     lines += _attributes(of["customers"])
     lines += _channels(of)
@@ -162,7 +164,10 @@ def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
 # --- sources ------------------------------------------------------------------------------------
 
 
-def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str, Entry]]) -> Lines:
+def _source(
+    source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str, Entry]],
+    doubtful: Mapping[str, Mapping[str, Sequence[str]]],
+) -> Lines:  # fmt: skip
     fields = {
         key: value
         for key, value in source.fields.items()
@@ -174,11 +179,11 @@ def _source(source: Drafted, uses: Sequence[Use], read: Mapping[str, Mapping[str
     idle = {table.name: _idle(table, uses) for table in source.tables if table.name not in used}
     if "members" not in source.fields:
         own = {key: value for key, value in source.fields.items() if key not in fields}
-        lines = [*head, *_table(source, own, read, idle)]
+        lines = [*head, *_table(source, own, read, doubtful, idle)]
         return [f"  - {lines[0]}", *(f"    {line}" for line in lines[1:])]
     lines = [f"  - {head[0]}", *(f"    {line}" for line in head[1:]), "    members:"]
     for member in source.fields["members"]:
-        first, *more = _table(source, member, read, idle)
+        first, *more = _table(source, member, read, doubtful, idle)
         lines += [f"      - {first}", *(f"        {line}" for line in more)]
     return lines
 
@@ -201,7 +206,7 @@ def _idle(table: Table, uses: Sequence[Use]) -> str:
 
 def _table(
     source: Drafted, fields: Mapping[str, Any], read: Mapping[str, Mapping[str, Entry]],
-    idle: Mapping[str, str],
+    doubtful: Mapping[str, Mapping[str, Sequence[str]]], idle: Mapping[str, str],
 ) -> Lines:  # fmt: skip
     """What is said of a raw table: how it is written, and how its columns are read."""
     table, lines = fields["table"], []
@@ -213,7 +218,7 @@ def _table(
         lines.append(f"{key}: {said}")
     without: dict[str, Any] = {**source.without.get(table, {})}
     said = f"  # CHECK: {'; '.join(source.taken_out[table])}" if without else ""
-    for column, question in source.doubtful.get(table, {}).items():
+    for column, question in doubtful.get(table, {}).items():
         if column not in without:
             lines += _commented(question, "")
             without[column] = ASK

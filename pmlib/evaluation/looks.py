@@ -39,15 +39,13 @@ def sequence_radius(count: np.ndarray, *, error_rate: float, aimed_at: float) ->
     return np.sqrt(2 * scaled / (count**2 * rho2) * np.log(np.sqrt(scaled) / error_rate))
 
 
-def too_few_to_look(known: int, looks: int = N_LOOKS) -> bool:
+def too_few_to_look(known: int) -> bool:
     """Whether so many known outcomes are too few to look at several times."""
-    return known < FEWEST_A_LOOK * looks
+    return known < FEWEST_A_LOOK * N_LOOKS
 
 
 @needs(section="interim-looks")
-def interim_looks(
-    contacts: pd.DataFrame, *, error_rate: float = 0.05, seed: int, looks: int = N_LOOKS
-) -> Finding:
+def interim_looks(contacts: pd.DataFrame, *, error_rate: float = 0.05, seed: int) -> Finding:
     """The effect on response at equally spaced looks, with and without correction.
 
     Customers are taken in the order of contact, those of one day in a seeded random order; `seed`
@@ -66,7 +64,7 @@ def interim_looks(
     y = contacts["responded"].iloc[order].to_numpy(float)
     treated = (contacts["arm"] != CONTROL).to_numpy()[order]
     weight, customers = weights_of(contacts).to_numpy()[order], customer_codes(contacts)[order]
-    n = len(y)
+    n, looks = len(y), N_LOOKS
     ends = (np.arange(1, looks + 1) * n // looks).astype(int)
     rows = (y, treated, weight, customers)
     seen = [weighted_difference(*(values[:end] for values in rows)) for end in ends]

@@ -76,7 +76,7 @@ def unjudged(contacts: pd.DataFrame, features: Sequence[str]) -> str | None:
 @needs(section="targeting-over-time")
 def judge_over_time(
     contacts: pd.DataFrame, features: Sequence[str], *, seed: int,
-    training_share: float = TRAINING_SHARE, windows: int = WINDOWS, confidence_level: float = 0.95,
+    windows: int = WINDOWS, confidence_level: float = 0.95,
 ) -> Finding:  # fmt: skip
     """Train on the first contacts, judge on the later ones, with a random split beside it.
 
@@ -85,8 +85,6 @@ def judge_over_time(
 
     Parameters
     ----------
-    training_share : float
-        Share of contacts, the earliest, to train on.
     windows : int
         Later windows for the rolling judgement, of equal numbers of contacts; 0 for none.
 
@@ -112,7 +110,7 @@ def judge_over_time(
     if not contacts["contacted_on"].is_monotonic_increasing:
         raise StudyError("Contacts must come in the order of time.", where="contacts.contacted_on")
     x, y = typed(contacts[list(features)]), contacts["responded"].astype(bool).to_numpy()
-    n, cut = len(y), int(training_share * len(y))
+    n, cut = len(y), int(TRAINING_SHARE * len(y))
     rows, scores = [], {}
     orders = {LATER: np.arange(n), RANDOM: np.random.default_rng(seed).permutation(n)}
     for split, order in orders.items():

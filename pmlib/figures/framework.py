@@ -23,7 +23,8 @@ COLUMNS = (("profile",), ("segments", "rules"), ("plan",), ("effect",))
 WIDTH, GAP, PADDING, SIZE, LINE = 720.0, 26.0, 9.0, 12.0, 15.5
 _BOX = (WIDTH - GAP * (len(COLUMNS) - 1)) / len(COLUMNS)
 # Bold, and wider than most, so that words have room in any font.
-_FONT = FontProperties(family="DejaVu Sans", weight="bold", size=SIZE)
+_FAMILY = "DejaVu Sans"
+_FONT = FontProperties(family=_FAMILY, weight="bold", size=SIZE)
 _INK = COLOURS["ink"]
 _TIP = {"id": "pm-tip", "viewBox": "0 0 8 8", "refX": "7", "refY": "4", "orient": "auto"}
 
@@ -109,7 +110,7 @@ def _box(
 
 
 def _text(svg: ET.Element, words: str, x: float, y: float) -> ET.Element:
-    look = {"style": "font-family: 'DejaVu Sans';"}
+    look = {"style": f"font-family: '{_FAMILY}';"}
     shown = ET.SubElement(svg, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}"} | look)
     shown.text = words
     return shown

@@ -16,9 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.ticker import Formatter, FuncFormatter, Locator, NullFormatter
 
+from pmlib.figures import style
 from pmlib.figures.style import FULL_WIDTH, new_figure, segment_colours
-from pmlib.figures.style import PER_CENT as PER_CENT
 from pmlib.markup import across, filled
+
+PER_CENT = style.PER_CENT
+"""Shares; a drawing has the sign as the report's language writes it."""
 
 MARKERS = "osD^vPX<>*"
 

@@ -200,7 +200,6 @@ def trial_power(found: Finding, words: Words) -> Figure:
                    alpha=0.15, label=words.level("rival", rival))  # fmt: skip
     marks.reference(axes, y=found.quotes["aim"], colour="muted", style="--")
     marks.reference(axes, x=found.quotes["bank"], colour="muted", style=":", label=words("this"))
-    axes.set_xscale("log")
     guides.log_values(axes, "x", form=guides.THOUSANDS)
     axes.set_xlabel(words("customers"))
     guides.values(axes, "y", words("power"), form=guides.PER_CENT, low=0, high=1)

@@ -45,8 +45,8 @@ def rate_power(
 
     Examples
     --------
-    >>> rate_power(0.0148, 8_986, 1_013, base=0.0168, error_rate=0.05).round(3)
-    array(0.799)
+    >>> round(float(rate_power(0.0148, 8_986, 1_013, base=0.0168, error_rate=0.05)), 3)
+    0.799
     """
     least, weight = _least_buyers(offered, control, base, error_rate)
     return _shown(np.asarray(uplift, dtype=float), offered, base, least, weight)

@@ -7,16 +7,13 @@ to depend on them. Where a decision goes by segment, it is taken for all custome
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from pmlib import association, evaluation, profiling, segmentation
-from pmlib.association.baskets import collect_baskets
-from pmlib.association.itemsets import TooManyItemsetsError, frequent_itemsets, too_many
-from pmlib.engine import Engine, collect
+from pmlib.engine import Engine
 from pmlib.evaluation.before import fits_anything
 from pmlib.evaluation.campaign import is_of_the_plan
 from pmlib.evaluation.checks import design_matrix
@@ -81,34 +78,12 @@ def _drift(glance: Glance) -> Reason:
     return no_earlier_state(glance.tables, glance.params, as_of=glance.as_of)
 
 
-def _mined(glance: Glance) -> Reason:
-    """Whether so many sets of products are frequent that no rules are sought."""
-    if reason := lacks(association.held_baskets, glance.tables):
-        return reason
-    products = collect(glance.tables["products"].select("product_id"), sort_by=["product_id"])
-    params, most = glance.params, glance.params.max_itemsets
-    if sum(math.comb(len(products), k + 1) for k in range(params.max_rule_length)) <= most:
-        return None
-    baskets = collect_baskets(
-        glance.tables["customers"], glance.tables["holdings"], as_of=glance.as_of, seed=params.seed,
-        products=list(products["product_id"]), holdout_share=params.holdout_share,
-    )  # fmt: skip
-    try:
-        frequent_itemsets(
-            baskets.part(holdout=False), min_support=params.min_support,
-            max_length=params.max_rule_length, max_itemsets=most,
-        )  # fmt: skip
-    except TooManyItemsetsError:
-        return too_many(params).absent
-    return None if glance.one_segment else Phrase("found.itemsets")
-
-
 def _ruled(glance: Glance) -> Reason:
-    return _mined(glance) or Phrase("found.rules")
+    return glance.mined or Phrase("found.rules")
 
 
 def _true_rules(glance: Glance) -> Reason:
-    return _mined(glance) or (None if glance.study.simulated else Phrase("absent.truth"))
+    return glance.mined or (None if glance.study.simulated else Phrase("absent.truth"))
 
 
 def _case(glance: Glance) -> Reason:
@@ -258,12 +233,12 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Ask, ...]]] = {
     "association_analysis": {
         "baskets": (_table(association.held_baskets),),
         "pairs": (_table(association.held_baskets),),
-        "candidates": (_mined,),
-        "rules": (_mined,),
+        "candidates": (lambda g: g.mined,),
+        "rules": (lambda g: g.mined,),
         "rules-within": (_ruled,),
         "rules-words": (_ruled,),
         "order": (_table(association.acquisition_order),),
-        "next-product": (_mined,),
+        "next-product": (lambda g: g.mined,),
         "rules-truth": (_true_rules,),
         "means-bank": (_shown,),
         "limits": (_shown,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +11,12 @@ from functools import cached_property
 import narwhals as nw
 import pandas as pd
 
-from pmlib import evaluation, segmentation, strategy
+from pmlib import association, evaluation, segmentation, strategy
+from pmlib.association.baskets import collect_baskets
+from pmlib.association.itemsets import TooManyItemsetsError, frequent_itemsets, too_many
 from pmlib.engine import Engine, collect
 from pmlib.evaluation.campaign import Campaign, recorded_campaign
-from pmlib.numbers import Finding, Phrase
+from pmlib.numbers import Finding, Phrase, lacks
 from pmlib.params import Parameters
 from pmlib.segmentation.features import FeatureTable
 from pmlib.segmentation.fit import untried, untried_words
@@ -69,6 +72,28 @@ class Glance:
     def everybody(self) -> nw.LazyFrame:
         """All customers in one segment."""
         return self.features.frame.with_columns(segment=nw.lit(1).cast(nw.Int64))
+
+    @cached_property
+    def mined(self) -> Phrase | None:
+        """Whether so many sets of products are frequent that no rules are sought."""
+        if reason := lacks(association.held_baskets, self.tables):
+            return reason
+        products = collect(self.tables["products"].select("product_id"), sort_by=["product_id"])
+        params, most = self.params, self.params.max_itemsets
+        if sum(math.comb(len(products), k + 1) for k in range(params.max_rule_length)) <= most:
+            return None
+        baskets = collect_baskets(
+            self.tables["customers"], self.tables["holdings"], as_of=self.as_of, seed=params.seed,
+            products=list(products["product_id"]), holdout_share=params.holdout_share,
+        )  # fmt: skip
+        try:
+            frequent_itemsets(
+                baskets.part(holdout=False), min_support=params.min_support,
+                max_length=params.max_rule_length, max_itemsets=most,
+            )  # fmt: skip
+        except TooManyItemsetsError:
+            return too_many(params).absent
+        return None if self.one_segment else Phrase("found.itemsets")
 
     @cached_property
     def case(self) -> strategy.Case | Finding:

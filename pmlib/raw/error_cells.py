@@ -102,14 +102,23 @@ def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
     if "xl/workbook.xml" not in names:
         return None
     book = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314
-    links = ET.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
-    targets = {link.get("Id"): str(link.get("Target")) for link in links}
+    parts = _parts(archive, "workbook.xml")
     for one in book.iter():
         if one.tag.endswith("}sheet") and one.get("name") == sheet:
             key = next((value for name, value in one.attrib.items() if name.endswith("}id")), None)
-            target = targets.get(key, "").removeprefix("/xl/").removeprefix("xl/")
-            return f"xl/{target}" if f"xl/{target}" in names else None
+            part = parts.get(str(key), "")
+            return part if part in names else None
     return None
+
+
+def _parts(archive: zipfile.ZipFile, book: str) -> dict[str, str]:
+    """The parts of a workbook by the ids that it refers to them by."""
+    links = ET.fromstring(archive.read(f"xl/_rels/{book}.rels"))  # noqa: S314
+    targets = {str(link.get("Id")): str(link.get("Target")) for link in links}
+    return {
+        key: f"xl/{target.removeprefix('/xl/').removeprefix('xl/')}"
+        for key, target in targets.items()
+    }
 
 
 # --- .xlsb --------------------------------------------------------------------------------------
@@ -118,14 +127,12 @@ _ROW, _ERROR, _ERROR_OF_FORMULA, _SHEET = 0, 3, 11, 156
 
 
 def _of_binary(archive: zipfile.ZipFile, sheet: str) -> Iterator[tuple[int, int, str]]:
-    links = ET.fromstring(archive.read("xl/_rels/workbook.bin.rels"))  # noqa: S314
-    targets = {link.get("Id"): str(link.get("Target")) for link in links}
+    parts = _parts(archive, "workbook.bin")
     for kind, said in _records(archive.read("xl/workbook.bin")):
         if kind == _SHEET:
             key, end = _wide(said, 8)
             if _wide(said, end)[0] == sheet:
-                part = "xl/" + targets[key].removeprefix("/xl/")
-                yield from _cells(archive.read(part))
+                yield from _cells(archive.read(parts[key]))
 
 
 def _cells(sheet: bytes) -> Iterator[tuple[int, int, str]]:

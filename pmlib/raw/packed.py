@@ -15,9 +15,6 @@ import pyarrow as pa
 
 from pmlib.errors import StudyError
 
-ENDINGS = (".gz", ".bz2", ".xz", ".zst")
-"""Endings of packed single files."""
-
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
     NotImplementedError, KeyError,

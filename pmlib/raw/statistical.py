@@ -27,8 +27,6 @@ _READERS = {
     ".sav": "read_sav", ".zsav": "read_sav", ".por": "read_por", ".dta": "read_dta",
     ".sas7bdat": "read_sas7bdat", ".xpt": "read_xport",
 }  # fmt: skip
-ENDINGS = tuple(_READERS)
-"""Endings of the files that are read here."""
 
 _EXACT = 2.0**53  # beyond it not every whole number has a float of its own
 
@@ -82,7 +80,7 @@ def to_parquet(path: Path, target: Path, ending: str, *, encoding: str | None = 
     path, target : pathlib.Path
         The file, and the Parquet file to be written.
     ending : str
-        What kind of file it is: one of `ENDINGS`.
+        What kind of file it is: ``.sav``, ``.zsav``, ``.por``, ``.dta``, ``.sas7bdat`` or ``.xpt``.
     encoding : str, optional
         Of its text, where the file does not say so or says it wrongly.
 

@@ -21,9 +21,6 @@ from pmlib.raw.error_cells import error_cells
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
 
-ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-"""Endings of the files that are read here."""
-
 _DIGITS = 10**15  # beyond it Excel keeps no whole number exactly
 
 

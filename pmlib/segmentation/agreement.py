@@ -19,7 +19,7 @@ from pmlib.segmentation.transforms import TRANSFORMS, fit_encoder
 
 
 def cross_tabulate(
-    assigned: nw.LazyFrame, *, other: str, confidence_level: float = 0.95, seed: int = 0
+    assigned: nw.LazyFrame, *, other: str, confidence_level: float = 0.95
 ) -> Finding:
     """Cross-tabulate the segments with another partition, in the engine.
 
@@ -39,7 +39,7 @@ def cross_tabulate(
     counts = add_up(assigned, ["segment", other])
     grid = counts.pivot_table("customers", "segment", other, fill_value=0).to_numpy(dtype=float)
     n = grid.sum()
-    drawn = np.random.default_rng(seed).multinomial(int(n), grid.ravel() / n, size=200)
+    drawn = np.random.default_rng(0).multinomial(int(n), grid.ravel() / n, size=200)
     resampled = [rand_index(cells.reshape(grid.shape)) for cells in drawn]
     tail = (1 - confidence_level) / 2
     low, high = (float(end) for end in np.quantile(resampled, [tail, 1 - tail]))

@@ -1,7 +1,8 @@
-r"""Three clustering algorithms on one matrix, and the distances that judge them.
+r"""Six clustering algorithms on one matrix, and the distances that judge them.
 
-k-means [@lloyd1982pcm; @arthur2007kmeanspp] is the default; a Gaussian mixture
-[@fraley2002mclust] and Ward's method stand beside it. All three give the same frozen result, in
+Three look for segments: k-means [@lloyd1982pcm; @arthur2007kmeanspp], the default, a Gaussian
+mixture [@fraley2002mclust] and Ward's method. Three more make them where none are found: k-means on
+principal components, latent classes, tiers of a score. All six give the same frozen result, in
 which a customer belongs to the segment with the smallest score
 
 .. math:: d_k(z) = \lVert W_k (z - c_k) \rVert^2 + o_k

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.inference.normal import normal_quantile
-from pmlib.numbers import Number
+from pmlib.numbers import Finding, Number
 from pmlib.params import Parameters
 from pmlib.segmentation.outcomes import Outcome
 
@@ -118,20 +118,9 @@ class _Sums:
         return (mean - self.total.sum(axis=0) / self.n.sum(axis=0)) / self.error()
 
 
-@dataclass(frozen=True)
-class Adoption:
-    """Whether made segments are adopted, and the numbers that say so."""
-
-    adopted: bool
-    numbers: tuple[Number, ...]
-    facts: dict[str, str]
-    quotes: dict[str, Any]
-    tables: dict[str, pd.DataFrame]
-
-
 def judge(
     scores: Scores, labels: pd.Series, *, rival: pd.Series | None, same: bool, params: Parameters
-) -> Adoption:
+) -> Finding:
     """Test segments on customers by whom they were not chosen.
 
     Customers change segments at random, within their stratum. Adopted are segments whose mean share
@@ -149,9 +138,10 @@ def judge(
 
     Returns
     -------
-    Adoption
-        Tables *made-test*: ``label, kind`` (level), ``explained`` (share), ``segment`` (the one
-        furthest above all), ``here, everybody`` (of the outcome), ``lift, p`` (corrected).
+    Finding
+        *made-test*: ``label, kind`` (level), ``explained`` (share), ``segment`` (the one
+        furthest above all), ``here, everybody`` (of the outcome), ``lift, p`` (corrected). The fact
+        ``made_test`` is ``passed`` where the segments are adopted.
     """
     place, k = labels.reindex(scores.customers).to_numpy() - 1, int(labels.max())
     found = _Sums(scores, place, k)
@@ -216,8 +206,7 @@ def judge(
     }  # fmt: skip
     for column in ("here", "everybody"):
         test[column] = [Number("", v, u) for v, u in zip(test[column], units, strict=True)]
-    tables = {"made-test": test}
-    return Adoption(adopted, tuple(numbers), facts, quotes, tables)
+    return Finding(numbers=tuple(numbers), facts=facts, quotes=quotes, tables={"made-test": test})
 
 
 def _permuted(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from pmlib.canon.customers import held_out
 from pmlib.engine import Engine, flag
 from pmlib.inference.learners import one_thread
 from pmlib.inference.ranking import auc_interval
-from pmlib.numbers import Number
+from pmlib.numbers import Finding, Number
 from pmlib.params import Parameters
 from pmlib.segmentation.clustering import WAYS, cluster, subsample
 from pmlib.segmentation.criteria import ROWS
@@ -32,7 +33,7 @@ from pmlib.segmentation.features import (
     draw_sample,
 )
 from pmlib.segmentation.fit import Segmentation
-from pmlib.segmentation.gain import Adoption, Scores, judge
+from pmlib.segmentation.gain import Scores, judge
 from pmlib.segmentation.outcomes import FEWEST_EVENTS, Outcome, judging_day, study_outcomes
 from pmlib.segmentation.scorer import Scorer
 from pmlib.segmentation.stability import segment_stability
@@ -49,7 +50,6 @@ SMALLEST = 0.05
 FOLLOWS = 0.9
 """A feature that alone ranks an outcome with a larger AUC follows from it, and forms nothing."""
 
-RFM = ("recency", "frequency", "monetary")
 _MEASURES = {
     "recency": "recency", "n_transactions": "frequency", "money_in": "monetary",
     "money_out": "monetary",
@@ -114,20 +114,21 @@ def make_segments(
     told = [o for o in outcomes if min(o.events(first), o.events(second)) >= FEWEST_EVENTS]
     if not told:
         return _with(result, "no_outcome")
-    usable = [f for f in usable if not _follows(known.loc[first], f, told)]
+    usable = _forming(known.loc[first], usable, told)
     size, seed = params.sample_size, params.seed
     fitted = known.loc[first].iloc[subsample(len(first), size, seed=seed)]
     encoder = fit_encoder(fitted, usable, transform=params.transform)
     if len(encoder.features) < 2:
         return _with(result, "no_feature")
     scores = Scores.of(told, first)
-    found = _candidates(known, fitted, encoder, scores, seed=seed)
-    candidates = sorted(found, key=lambda one: -one.gain)
+    made = _candidates(known, fitted, encoder, scores, seed=seed)
+    candidates = sorted(made, key=lambda one: -one.gain)
     tried = Number("made_tried", len(candidates), "count")
     chosen, stability = _first_stable(candidates, params)
     rows = _rows(candidates, chosen, stability)
     if chosen is None:
-        return _with(result, "no_candidate", (tried,), tables={"made-candidates": rows})
+        found = Finding(numbers=(tried,), tables={"made-candidates": rows})
+        return _with(result, "no_candidate", found)
     tiers = [one for one in candidates if one.way == "tiers"]
     verdict = judge(
         Scores.of(told, second), chosen.labels, rival=tiers[0].labels if tiers else None,
@@ -159,19 +160,29 @@ def _known_by(
     return draw_sample(frame, size=MOST_CUSTOMERS, seed=params.seed), usable
 
 
-def _follows(known: pd.DataFrame, feature: Feature, told: Sequence[Outcome]) -> bool:
-    """Whether a number all but tells an outcome that is no effect."""
-    if feature.kind != "number":
+def _forming(
+    known: pd.DataFrame, usable: Sequence[Feature], told: Sequence[Outcome]
+) -> list[Feature]:
+    """Features without the numbers that all but tell an outcome that is no effect."""
+    outcomes = [
+        outcome.rows.set_index("customer_id")["y"].reindex(known.index)
+        for outcome in told
+        if outcome.kind != "uplift"
+    ]
+    return [
+        feature
+        for feature in usable
+        if feature.kind != "number"
+        or not any(_follows(known[feature.name].astype(float), y) for y in outcomes)
+    ]
+
+
+def _follows(values: pd.Series, y: pd.Series) -> bool:
+    there = y.notna() & values.notna()
+    if y[there].nunique() != 2:
         return False
-    for outcome in (o for o in told if o.kind != "uplift"):
-        y = outcome.rows.set_index("customer_id")["y"].reindex(known.index)
-        values = known[feature.name].astype(float)
-        there = y.notna() & values.notna()
-        if there.any() and y[there].nunique() == 2:
-            area = auc_interval(values[there].to_numpy(), y[there].to_numpy() > 0)[0]
-            if max(area, 1 - area) > FOLLOWS:
-                return True
-    return False
+    area = auc_interval(values[there].to_numpy(), y[there].to_numpy() > 0)[0]
+    return max(area, 1 - area) > FOLLOWS
 
 
 def _candidates(
@@ -183,19 +194,17 @@ def _candidates(
     seed: int,
 ) -> Iterator[Candidate]:
     """Every way and number of segments that leaves no segment too small."""
-    encoders = dict.fromkeys(WAYS, encoder)
-    scored = score_encoder(fitted, encoder.features)
-    if scored is None:
-        del encoders["tiers"]
-    else:
-        encoders["tiers"] = scored
-    for way, coded in encoders.items():
+    for coded, ways in (
+        (encoder, [way for way in WAYS if way != "tiers"]),
+        (score_encoder(fitted, encoder.features), ["tiers"]),
+    ):
+        if coded is None:
+            continue
         matrix, everybody = coded.encode(fitted), coded.encode(known)
-        distinct = len(np.unique(matrix.sum(axis=1) if way == "tiers" else matrix, axis=0))
-        for k in range(2, min(MOST_SEGMENTS, distinct) + 1):
-            clustering = cluster(
-                matrix, k, algorithm=way, seed=seed, blocks=coded.blocks
-            )  # fmt: skip
+        told_apart = matrix.sum(axis=1) if coded is not encoder else matrix
+        distinct = len(np.unique(told_apart, axis=0))
+        for way, k in product(ways, range(2, min(MOST_SEGMENTS, distinct) + 1)):
+            clustering = cluster(matrix, k, algorithm=way, seed=seed, blocks=coded.blocks)
             labels = pd.Series(clustering.scores(everybody).argmin(axis=1) + 1, known.index)
             smallest = float((np.bincount(labels, minlength=k + 1)[1:] / len(labels)).min())
             if smallest >= SMALLEST:
@@ -277,18 +286,21 @@ def _decided(
     chosen: Candidate,
     tried: dict[int, pd.DataFrame],
     rows: pd.DataFrame,
-    verdict: Adoption,
+    verdict: Finding,
     n_tried: Number,
 ) -> Segmentation:
     """The segmentation with the made segments where the test adopts them, else as it was."""
-    numbers = (n_tried, *verdict.numbers)
-    tables = {"made-candidates": rows, **verdict.tables}
+    found = replace(
+        verdict,
+        numbers=(n_tried, *verdict.numbers),
+        tables={"made-candidates": rows, **verdict.tables},
+    )
     matrix = chosen.scorer.encoder.encode(sample)
     labels = chosen.scorer.clustering.scores(matrix).argmin(axis=1) + 1
     present = len(np.unique(labels)) == chosen.scorer.k
-    if not (verdict.adopted and present):
+    if not (verdict.facts["made_test"] == "passed" and present):
         facts = verdict.facts if present else {**verdict.facts, "made_test": "nobody_now"}
-        return _with(result, "not_adopted", numbers, facts, verdict.quotes, tables)
+        return _with(result, "not_adopted", replace(found, facts=facts))
     stability = list(tried.values())[-1]
     worst = stability.sort_values("jaccard").iloc[0]
     value, low, high = (float(worst[f"jaccard{end}"]) for end in ("", "_low", "_high"))
@@ -307,26 +319,20 @@ def _decided(
         labels=labels,
         matrix=matrix,
     )
-    tables["stability"] = stability
-    return _with(made, "adopted", numbers, verdict.facts, verdict.quotes, tables)
+    return _with(made, "adopted", replace(found, tables={**found.tables, "stability": stability}))
 
 
-def _with(
-    result: Segmentation,
-    making: str,
-    numbers: tuple[Number, ...] = (),
-    facts: dict[str, str] | None = None,
-    quotes: dict[str, Any] | None = None,
-    tables: dict[str, pd.DataFrame] | None = None,
-) -> Segmentation:
+def _with(result: Segmentation, making: str, found: Finding | None = None) -> Segmentation:
+    """The segmentation with what came of making segments."""
+    found = found or Finding()
     return replace(
         result,
-        numbers=(*result.numbers, *numbers),
-        facts={**result.facts, **(facts or {}), "making": making},
-        quotes={**result.quotes, **(quotes or {})},
+        numbers=(*result.numbers, *found.numbers),
+        facts={**result.facts, **found.facts, "making": making},
+        quotes={**result.quotes, **found.quotes},
         tables={
             **dict.fromkeys(("made-candidates", "made-test"), pd.DataFrame()),
             **result.tables,
-            **(tables or {}),
+            **found.tables,
         },
     )

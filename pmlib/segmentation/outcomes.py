@@ -142,8 +142,7 @@ def _product_names(study: Study, engine: Engine) -> dict[Any, str]:
     if not study.has("products"):
         return {}
     products = collect(study.scan("products", engine), sort_by=["product_id"])
-    names = products["name"] if "name" in products else products["product_id"]
-    return dict(zip(products["product_id"], names.astype(str), strict=True))
+    return dict(zip(products["product_id"], products["name"], strict=True))
 
 
 def _contacts(used: nw.LazyFrame, study: Study, customers: nw.LazyFrame) -> pd.DataFrame:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -14,7 +11,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from pmlib.engine import Engine, greatest, least
+from pmlib.engine import Engine, greatest, least, scratch_folder
 from pmlib.segmentation.clustering import Clustering
 from pmlib.segmentation.transforms import Encoder
 
@@ -128,9 +125,7 @@ def assign_customers(
     narwhals.LazyFrame
         `customers` with ``z0, z1, …``, ``segment`` and ``silhouette``.
     """
-    if folder is None:
-        folder = Path(tempfile.mkdtemp(prefix="pmlib-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = folder or scratch_folder()
     encoded, assigned = folder / "encoded.parquet", folder / "assigned.parquet"
     engine.write(customers.select(nw.all(), *scorer.encoder.expressions()), encoded)
     engine.write(scorer.classify(engine.scan(encoded)), assigned)

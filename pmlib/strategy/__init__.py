@@ -19,7 +19,6 @@ from pmlib.strategy.lending import responsible_lending
 from pmlib.strategy.policies import Comparison, compare
 from pmlib.strategy.positions import position_segments
 from pmlib.strategy.sensitivity import budget_curve, limit_costs, plan_size, survival
-from pmlib.strategy.sheets import strategy_sheets
 from pmlib.strategy.trial import Trial, contact_plan, design_trial, own_offers, strata_of
 
 __all__ = [
@@ -47,7 +46,6 @@ __all__ = [
     "promised",
     "responsible_lending",
     "strata_of",
-    "strategy_sheets",
     "survival",
     "with_black_box",
 ]

@@ -20,7 +20,7 @@ from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Number, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import ELIGIBLE, NOT_ELIGIBLE, Groups, customer_states, decode
-from pmlib.strategy.evidence import contact_rows
+from pmlib.strategy.evidence import SECOND_HALF, contact_rows
 from pmlib.strategy.plan import solve
 from pmlib.strategy.policies import Comparison, verdict
 from pmlib.strategy.programme import Programme
@@ -52,6 +52,7 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
     if _at_rest(case) > AT_REST:
         return comparison
     rows, state = _sample(case)
+    rows["fold"] = rows["fold"].isin(SECOND_HALF).astype(int)
     outcomes = rows.groupby(["fold", "control"])["y"].nunique()
     through = rows["channel"].isin(case.catalogue.channel_names).any()
     if not through or len(outcomes) < 4 or outcomes.min() < 2:
@@ -63,9 +64,9 @@ def with_black_box(case: Case, comparison: Comparison) -> Comparison:
         results.append(_judge(judged, state[judged.index], uplift, case))
     judged_twice = pd.DataFrame(results)
     mean = judged_twice.mean()
-    # The two judgements need not be independent, as in `pmlib.strategy.policies.compare`.
+    # Customers of both halves give the error, as in `pmlib.strategy.judging`.
     z = normal_quantile(case.params.confidence_level)
-    half = z * np.sqrt(judged_twice["variance"]).mean()
+    half = z * np.sqrt(mean["variance"] / len(results))
     low, high = mean["held_out"] - half, mean["held_out"] + half
     told = mean[["promised", "held_out", "contacts", "spend"]].to_dict()
     row = pd.DataFrame([{"policy": "black_box", **told, "low": low, "high": high}])

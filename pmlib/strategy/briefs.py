@@ -6,6 +6,7 @@ shows a blank.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.contacts import smallest_shown
 from pmlib.strategy.design import Design
-from pmlib.strategy.sheets import strategy_sheets
+from pmlib.strategy.sheets import StrategySheet, strategy_sheet
 
 MAJORITY, EXCESS = 0.5, 0.1
 """A level marks a persona that most have, by this share more of the segment than of the bank."""
@@ -52,14 +53,14 @@ def marketing_briefs(
     Finding
         Columns of the tables: ``aspect`` (code), ``statement`` (phrase), ``rests_on`` (code).
     """
-    sheets = strategy_sheets(case, design)
     tables, quotes = {}, {}
     for number, name in zip(case.segments["segment"], case.segments["name"], strict=True):
         label, segment = f"sheet-{number}", int(number)
         traits = _traits(profiles, segment, case)
         tested = (own or design).planned
         tested = tested[tested["segment"] == segment]
-        rows = _rows(case, design, segment, sheets.tables[label], traits, targets, tested)
+        sheet = strategy_sheet(case, design, segment=segment)
+        rows = _rows(case, design, segment, sheet, traits, targets, tested)
         tables[label] = pd.DataFrame(rows, columns=["aspect", "statement", "rests_on"])
         quotes[label] = {"number": segment, "segment": name, "traits": traits}
     return Finding(tables=tables, quotes=quotes)
@@ -69,50 +70,43 @@ def _rows(
     case: Case,
     design: Design,
     segment: int,
-    sheet: pd.DataFrame,
+    sheet: StrategySheet,
     traits: dict[str, Any],
     targets: pd.DataFrame,
     tested: pd.DataFrame,
 ) -> list[tuple[str, Phrase, str]]:
     """Rows of a brief in their order: the sheet's own, and what it lacks."""
-    told = sheet.set_index("aspect")
-    given = told["statement"].to_dict()
-    said = case.study.marketing
+    given, first, said = sheet.told, sheet.product, case.study.marketing
     choices = targets.loc[targets["segment"] == segment, "choice"] if len(targets) else ()
     who = {"who": given["who"], "choices": [Level("choice_of_target", c) for c in choices]}
     rows = [("persona", Phrase("brief.persona", traits | who), "profiles")]
-    if "need" not in given:  # nothing is planned, and the sheet says why
-        return [*rows, *(_row(told, aspect) for aspect in told.index[1:])]
+    if first is None:  # nothing is planned, and the sheet says why
+        return [*rows, ("offer", given["offer"], "effects")]
     cells = design.table[design.table["segment"] == segment]
     planned = cells[cells["planned"] > 0]
-    first = str(planned.groupby("product_id")["offers"].sum().idxmax())
     product = case.names[first]
     benefit = said.get("benefit", {}).get(first) or _blank(f"benefit: {first}")
     terms = said.get("price", {}).get(first) or _blank(f"price: {first}")
     tone, staff, owner = (said.get(name) or _blank(name) for name in ("tone", "staff", "owner"))
     proposition = {"benefit": benefit, "evidence": given["positioning"]}
-    held = given["message"].quotes.get("held")
-    draft = {"product": product, "benefit": benefit, "tone": tone, "held": held}
+    draft = {"product": product, "benefit": benefit, "tone": tone, "held": sheet.held}
     price = {"economics": given["price"], "terms": terms}
     channel = {"counts": given["channel"], "channels": _channels(cells, first)}
     timing = {"timing": given["timing"], "owner": owner, "staff": staff}
+    needed = "eligibility_rules" if sheet.with_rules else "eligibility"
     kpi = {"yardstick": given["yardstick"], "even": _even(planned, case)}
     return [
         *rows,
-        ("need", _need(case, first, given), _row(told, "need")[2]),
+        ("need", _need(case, first, given), needed),
         ("proposition", Phrase("brief.proposition", proposition), "effects"),
-        _row(told, "products"),
+        ("products", given["products"], "plan"),
         ("price", Phrase("brief.price", price), "plan_margins"),
         ("channel", Phrase("brief.channel", channel), "effects"),
-        ("message", Phrase("brief.message", draft), _row(told, "message")[2]),
+        ("message", Phrase("brief.message", draft), "rules_plan" if sheet.held else "plan"),
         ("timing", Phrase("brief.timing", timing), "limits"),
         ("yardstick", Phrase("brief.kpi", kpi), "plan"),
         ("test", _test(case, tested, given), "plan"),
     ]
-
-
-def _row(told: pd.DataFrame, aspect: str) -> tuple[str, Phrase, str]:
-    return aspect, told.loc[aspect, "statement"], told.loc[aspect, "rests_on"]
 
 
 def _blank(field: str) -> Phrase:
@@ -182,19 +176,18 @@ def _even(planned: pd.DataFrame, case: Case) -> Number:
     return Number("", cost / float((planned["offers"] * planned["margin"]).sum()), case.unit)
 
 
-def _test(case: Case, planned: pd.DataFrame, given: dict[str, Phrase]) -> Phrase:
+def _test(case: Case, planned: pd.DataFrame, given: Mapping[str, Phrase]) -> Phrase:
     """Whether the segment's own control group can show the effect that is planned with."""
     customers, contacts = int(planned["planned"].sum()), int(planned["offers"].sum())
-    control, least = customers - contacts, case.params.min_group_size
+    control = customers - contacts
     effect = given["yardstick"].quotes["effect"].quotes["n"]
     told = Phrase("brief.test-none")
     if control:
         shown = smallest_shown(case, planned, [control / customers])[0]["detectable"].iloc[0]
         unit = "points" if case.evidence.outcome == "response" else "currency"
-        few = Phrase("fewer", {"least": least})
         quotes = {
             "several": len(case.segments) > 1,
-            "control": few if control < least else Number("", control, "customers"),
+            "control": case.shown(control, "customers"),
             "shown": Number("", shown, unit),
             "planned": Number("", effect.value, unit),
         }
@@ -204,7 +197,7 @@ def _test(case: Case, planned: pd.DataFrame, given: dict[str, Phrase]) -> Phrase
     return Phrase("brief.test", {"test": told, "evidence": given["evidence"], "shown": surely})
 
 
-def _need(case: Case, product: str, given: dict[str, Phrase]) -> Phrase:
+def _need(case: Case, product: str, given: Mapping[str, Phrase]) -> Phrase:
     """Who may be offered the product, and how risky it is."""
     rating = case.catalogue.products.set_index("product_id").loc[product].get("risk_rating")
     known = None if pd.isna(rating) else int(rating)

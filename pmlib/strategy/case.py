@@ -122,6 +122,12 @@ class Case(Problem):
             told.insert(0, Phrase("remark.untold", {"untold": self.untold}))
         return Phrase("remarks", {"remarks": told}) if told else None
 
+    def shown(self, count: int, unit: str = "count") -> Number | Phrase:
+        """A count for publication, or that it is of too few."""
+        least = self.params.min_group_size
+        few = 0 < count < least
+        return Phrase("fewer", {"least": least}) if few else Number("", int(count), unit)
+
     def has_one_cell(self) -> bool:
         """Whether there is one segment and no rule, so that all who look at cells see the same."""
         return len(self.groups.segments) == 1 and not self.catalogue.antecedents

@@ -10,6 +10,7 @@ does not grow with the number of customers.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -22,7 +23,7 @@ import pandas as pd
 from pmlib.canon.contacts import made
 from pmlib.canon.customers import is_minor, may_object
 from pmlib.canon.holdings import held_on
-from pmlib.engine import add_up, collect, day_number, greatest, least
+from pmlib.engine import add_up, collect, day_number, flag, greatest, least
 from pmlib.strategy.catalogue import Catalogue
 
 NOT_ELIGIBLE, ELIGIBLE, HOLDS = 0, 1, 2
@@ -161,14 +162,20 @@ def expected_losses(
     customers, loss`` (currency, sum).
     """
     frame, states = stated(sources, catalogue, cool_down=cool_down, lifted=lifted)
-    tables = []
-    for product, column in catalogue.loss_columns.items():
-        able = frame.select("segment", state=states[product], loss=nw.col(column))
-        able = able.filter(nw.col("state") != NOT_ELIGIBLE)
-        counted = add_up(able, ["segment", "state"], {"loss": nw.col("loss")})
-        holds = counted.pop("state") == HOLDS
-        tables.append(counted.assign(product_id=product, holds=holds))
-    return pd.concat(tables, ignore_index=True)
+    cells = list(itertools.product(catalogue.loss_columns.items(), (ELIGIBLE, HOLDS)))
+    sums = {}
+    for at, ((offer, column), state) in enumerate(cells):
+        sums[f"n_{at}"] = inside = flag(states[offer] == state)
+        sums[f"loss_of_{at}"] = inside * nw.col(column)
+    added = add_up(frame, ["segment"], sums)
+    losses = pd.concat([
+        pd.DataFrame({
+            "product_id": offer, "segment": added["segment"], "holds": state == HOLDS,
+            "customers": added[f"n_{at}"], "loss": added[f"loss_of_{at}"],
+        })
+        for at, ((offer, _), state) in enumerate(cells)
+    ], ignore_index=True)  # fmt: skip
+    return losses[losses["customers"] > 0].reset_index(drop=True)
 
 
 def count_groups(states: nw.LazyFrame, catalogue: Catalogue, *, segments: Iterable[int]) -> Groups:

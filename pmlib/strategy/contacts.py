@@ -23,14 +23,15 @@ from pmlib.inference.means import effective_number
 from pmlib.inference.power import detectable_mean, detectable_rate
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import HOLDS, encode
+from pmlib.strategy.catalogue import Catalogue
+from pmlib.strategy.cells import HOLDS, Groups, encode
 from pmlib.strategy.design import Design
 from pmlib.strategy.evidence import CELL, moments
 from pmlib.strategy.plan import Plan
 from pmlib.strategy.problem import Problem, held_back
 from pmlib.strategy.programme import OFFER
 
-ORDER_STREAM, ARM_STREAM = 4002, 4003
+_ORDER_STREAM, _ARM_STREAM = 4002, 4003
 
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 _PILOT_SHARES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -71,15 +72,25 @@ def draw_contacts(
     """
     offers = _offers(plan, problem, cells)
     drawn = draw_customers(states, problem, plan, engine, offers, seed=seed)
+    chance = nw.col("drawn_share") * nw.col("of_arm")
+    return draw_arms(drawn, "cell", seed=seed).with_columns(propensity=chance).select(
+        "customer_id", "segment", "product_id", "channel", "arm", "propensity", "cell"
+    )  # fmt: skip
+
+
+def draw_arms(drawn: nw.LazyFrame, box: str, *, seed: int) -> nw.LazyFrame:
+    """Split each box, a column, at random into offer and control: ``arm``, its chance ``of_arm``.
+
+    Of the customers of a box ``n_control`` are control, the share ``held_out``.
+    """
     count = nw.col("customer_id").cum_count()
-    drawn = drawn.with_columns(lot=uniform("customer_hash", seed=seed + ARM_STREAM))
-    drawn = drawn.with_columns(rank=count.over("cell", order_by=["lot", "customer_id"]))
+    drawn = drawn.with_columns(draw=uniform("customer_hash", seed=seed + _ARM_STREAM))
+    drawn = drawn.with_columns(rank=count.over(box, order_by=["draw", "customer_id"]))
     control = nw.when(nw.col("rank") <= nw.col("n_control"))
-    of_arm = control.then(nw.col("held_out")).otherwise(1 - nw.col("held_out"))
     return drawn.with_columns(
         arm=control.then(nw.lit(CONTROL)).otherwise(nw.lit(OFFERED)),
-        propensity=nw.col("drawn_share") * of_arm,
-    ).select("customer_id", "segment", "product_id", "channel", "arm", "propensity", "cell")
+        of_arm=control.then(nw.col("held_out")).otherwise(1 - nw.col("held_out")),
+    )
 
 
 def draw_customers(
@@ -100,7 +111,7 @@ def draw_customers(
     homes = codes.assign(segment=problem.groups.segment, home=plan.origin)
     homes = homes[homes["home"] >= 0]
     placed = states.join(engine.from_pandas(homes), on=["segment", *codes.columns], how="inner")
-    placed = placed.with_columns(turn=uniform("customer_hash", seed=seed + ORDER_STREAM))
+    placed = placed.with_columns(turn=uniform("customer_hash", seed=seed + _ORDER_STREAM))
     count = nw.col("customer_id").cum_count()
     placed = placed.with_columns(place=count.over("home", order_by=["turn", "customer_id"]) - 1)
     drawn = placed.join(engine.from_pandas(offers), on="home", how="inner")
@@ -126,21 +137,31 @@ def stretches(plan: Plan) -> pd.DataFrame:
 
 def _offers(plan: Plan, problem: Problem, cells: pd.DataFrame) -> pd.DataFrame:
     """The stretches of a plan with the cell of each, and how many are held out."""
-    table, groups, menu = stretches(plan), plan.groups, problem.catalogue
-    home, product = table["home"].to_numpy(), table["product"].to_numpy()
-    keys = {
-        "segment": groups.segment[home],
-        "holds": groups.state[home, product] == HOLDS,
-        "product_id": np.asarray(menu.product_ids, dtype=object)[product],
-        "channel": np.asarray(menu.channel_names, dtype=object)[table["channel"]],
-    }
-    table = table.assign(**keys).merge(
-        cells[["cell", *CELL]], on=CELL, how="left", validate="many_to_one"
-    )
+    table = stretches(plan)
+    offers = (table[name].to_numpy() for name in ("home", "product", "channel"))
+    table = table.assign(**cells_of(plan.groups, problem.catalogue, cells, *offers))
     planned = table.groupby("cell")["customers"].transform("sum")
     n_control = held_back(planned, problem.control_share).astype(np.int64)
     table = table.assign(n_control=n_control, held_out=n_control / planned)
     return table.drop(columns=["segment", "holds", "product", "customers"])
+
+
+def cells_of(
+    groups: Groups, menu: Catalogue, cells: pd.DataFrame,
+    group: np.ndarray, product: np.ndarray, channel: np.ndarray,
+) -> pd.DataFrame:  # fmt: skip
+    """The cell of the design that each offer (positions) to a group falls in.
+
+    Columns: ``segment, holds, product_id, channel, cell``.
+    """
+    keys = {
+        "segment": groups.segment[group],
+        "holds": groups.state[group, product] == HOLDS,
+        "product_id": np.asarray(menu.product_ids, dtype=object)[product],
+        "channel": np.asarray(menu.channel_names, dtype=object)[channel],
+    }
+    table = pd.DataFrame(keys)
+    return table.merge(cells[["cell", *CELL]], on=CELL, how="left", validate="many_to_one")
 
 
 def export_csv(parquet: Path) -> Path:

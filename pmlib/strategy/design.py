@@ -23,7 +23,7 @@ class Design(Finding):
     """The combined policy of a study.
 
     The table has one row a cell: ``cell, segment, holds, product_id, channel``, ``n`` and
-    ``n_control`` (past contacts), ``raw, raw_se, effect, se`` (sales a contact), ``kind, margin,
+    ``n_control`` (past contacts), ``raw, effect, se`` (sales a contact), ``kind, margin,
     cost``, ``expected_profit`` (currency a contact), ``eligible, planned`` and ``offers``
     (customers; those planned and not offered are control), ``test_size`` (see `Case.test_sizes`).
 
@@ -114,7 +114,7 @@ def plan_study(case: Case) -> Design:
         effects=effects,
         segments=segments,
     )
-    columns = ["cell", "n", "n_control", "raw", "raw_se", "effect", "se", "kind"]
+    columns = ["cell", "n", "n_control", "raw", "effect", "se", "kind"]
     tables = {"shrinkage": cells.dropna(subset=["raw"])[columns].reset_index(drop=True)}
     if planned == 0:
         empty = ("plan-cells", "offers", "flow", "plan-segments")
@@ -173,14 +173,7 @@ def planned_cells(case: Case, design: Design) -> pd.DataFrame:
     past_contacts, past_controls`` (numbers, or "fewer"), ``effect`` (number), ``interval`` and
     ``known`` (phrases; the latter: shown to pay, or the test that it needs).
     """
-    least, cells = case.params.min_group_size, design.planned
-    names = case.segments.set_index("segment")["name"]
-
-    def count(n: int) -> Number | Phrase:
-        small = 0 < n < least
-        return Phrase("fewer", {"least": least}) if small else Number("", int(n), "count")
-
-    rows = []
+    cells, names, rows = design.planned, case.segments.set_index("segment")["name"], []
     for row in cells.itertuples():
         load = (design.table["cell"] == row.cell).to_numpy(dtype=float)
         reach = ends(row.effect, design.effects.margins(load, case.params.confidence_level))
@@ -193,8 +186,8 @@ def planned_cells(case: Case, design: Design) -> pd.DataFrame:
             "name": names[row.segment],
             "addressed": Level("addressed", "holders" if row.holds else "others"),
             "product": case.names[row.product_id], "channel": row.channel,
-            "contacts": count(row.offers), "past_contacts": count(row.n),
-            "past_controls": count(row.n_control), "effect": effect,
+            "contacts": case.shown(row.offers), "past_contacts": case.shown(row.n),
+            "past_controls": case.shown(row.n_control), "effect": effect,
             "interval": Phrase("interval", {"n": effect}), "known": known,
         })  # fmt: skip
     return pd.DataFrame(rows)

@@ -9,81 +9,54 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
-from scipy.linalg.lapack import dpotri
-from scipy.optimize import nnls
-from scipy.sparse import csr_array
 
 from pmlib.inference.many_tests import holm
 from pmlib.inference.means import effective_number
-from pmlib.inference.normal import normal_quantile, upper_tail
+from pmlib.inference.normal import upper_tail
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.evidence import CELL, Evidence, Kind, moments
-from pmlib.strategy.uplift import draw_uplift
-
-# What cells may have in common: each set of columns gets a variance component of its own, around
-# means by channel and by holding an antecedent. That mean carries the claim of combining: without
-# it, thin cells would be shrunk towards "holding an antecedent changes nothing".
-SHARED = (
-    ("product_id",),
-    ("segment", "product_id"),
-    ("holds", "product_id"),
-    ("product_id", "channel"),
-    ("segment", "channel"),
-    ("segment", "holds", "product_id", "channel"),
-)
+from pmlib.strategy.shrinkage import shrink
+from pmlib.strategy.uplift import DRAWS, draw_uplift
 
 
 @dataclass(frozen=True)
 class CellEffects:
-    """Effects of all cells; the shrunk ones are ``gain @ observed``.
+    """Effects of all cells.
 
-    `cells` has ``segment, holds, product_id, channel, n`` (contacts), ``n_control``, ``raw`` and
-    ``raw_se`` (NaN where nothing was observed), ``effect`` and ``se`` (shrunk). Unit: sales a
-    contact, or currency a contact where the outcome is a value. With `draws` the effects are
-    those of `pmlib.strategy.uplift`, and `gain` that of the linear model beside it.
+    `cells` has ``segment, holds, product_id, channel, n`` (contacts), ``n_control``, ``raw`` (NaN
+    where nothing was observed), ``effect`` and its standard error ``se``. Unit: sales a contact,
+    or currency a contact where the outcome is a value.
     """
 
     cells: pd.DataFrame
-    covariance: np.ndarray  # (cells, cells) of the shrunk effects
-    observed: np.ndarray  # (n,) raw effects that were observed
-    sampling: np.ndarray  # (n, n) their sampling covariance
-    gain: np.ndarray  # (cells, n)
-    own: np.ndarray  # (cells,) position of each cell's own raw effect in `observed`, or -1
     kind: Kind
     detected: bool  # whether any effect is shown at all; if not, every effect is set to 0
     p_value: float  # smallest Holm-adjusted one, see `_smallest_p`; NaN but for uplift
-    draws: np.ndarray | None = None  # (draws, cells) of the effects from their posterior
+    draws: np.ndarray | None = None  # (draws, cells) from their posterior; None where assumed
 
     def margins(self, load: np.ndarray, confidence_level: float) -> tuple[float, float]:
         """How far the interval of a weighted sum of effects reaches below and above the sum.
 
         `load` has a weight a cell; the first is at most 0, the second at least 0. Both NaN where
-        effects are assumed: chance is then the least of what is not known.
+        there are no draws, as of effects that are assumed: chance is the least of what is not
+        known of these.
         """
-        if self.kind == "association":
+        if self.draws is None:
             return float("nan"), float("nan")
-        if self.draws is not None:
-            # Of sums of draws, not sums of variances: cells that share a term err together.
-            sums = self.draws @ load
-            tail = (1 - confidence_level) / 2
-            low, high = np.quantile(sums, [tail, 1 - tail]) - sums.mean()
-            return min(float(low), 0.0), max(float(high), 0.0)
-        variance = max(float(load @ self.covariance @ load), 0.0)  # rounding can end below 0
-        half = float(normal_quantile(confidence_level) * np.sqrt(variance))
-        return -half, half
+        # Of sums of draws, not sums of variances: cells that share a term err together.
+        sums = self.draws @ load
+        tail = (1 - confidence_level) / 2
+        low, high = np.quantile(sums, [tail, 1 - tail]) - sums.mean()
+        return min(float(low), 0.0), max(float(high), 0.0)
 
     def lowest(self, confidence_level: float) -> np.ndarray:
-        """(cells,) low end of the interval of each cell's own effect."""
-        cells = self.cells
-        if self.draws is None:
-            half = normal_quantile(confidence_level) * cells["se"]
-            return (cells["effect"] - half).to_numpy(dtype=float)
+        """(cells,) low end of the interval of each cell's own effect, of effects with draws."""
+        assert self.draws is not None
         low = np.quantile(self.draws, (1 - confidence_level) / 2, axis=0)
-        return cells["effect"].to_numpy() + np.minimum(low - self.draws.mean(axis=0), 0.0)
+        return self.cells["effect"].to_numpy() + np.minimum(low - self.draws.mean(axis=0), 0.0)
 
 
 def ends(value: float, margins: tuple[float, float]) -> tuple[float | None, float | None]:
@@ -99,21 +72,47 @@ def estimate(
     segments: tuple[int, ...],
     error_rate: float,
     seed: int = 0,
+    draws: int = DRAWS,
 ) -> CellEffects:
-    r"""Estimate the effect of an offer in every cell, by what cells have in common.
+    """Estimate the effect of an offer in every cell, by what cells have in common.
 
-    Offers multiply the odds of a sale: effects, and responses where there is no control, are drawn
-    from the posterior of `pmlib.strategy.uplift`, by `seed`. Associations, and what a linear
-    estimate is needed for, come from empirical Bayes on the scale of the outcome.
+    Offers multiply the odds of a sale: effects, and responses where there is no control, are means
+    of so many `draws` of `pmlib.strategy.uplift`. Associations are shrunk by the linear model of
+    `pmlib.strategy.shrinkage`. There are the cells of `observed_cells`; `error_rate` is the level
+    at which any effect must show in a pilot before an offer is planned.
+    """
+    seen = observed_cells(evidence, catalogue, segments)
+    p_value = _smallest_p(evidence) if evidence.kind == "uplift" else float("nan")
+    cells = seen[CELL].assign(
+        n=seen["rows"].fillna(0).astype(int),
+        n_control=seen["rows_control"].fillna(0).astype(int),
+        raw=seen["raw"] * evidence.take_up,
+        effect=0.0,
+        se=np.nan,
+    )
+    effects = CellEffects(cells, evidence.kind, not p_value > error_rate, p_value)
+    if effects.detected and evidence.kind != "association":
+        drawn = draw_uplift(evidence, cells[CELL], seed=seed, draws=draws)
+        cells = cells.assign(effect=drawn.mean(axis=0), se=drawn.std(axis=0, ddof=1))
+        effects = replace(effects, cells=cells, draws=drawn)
+    elif effects.detected:
+        linear = shrink(seen, evidence)
+        error = np.sqrt(np.diag(linear.covariance))
+        cells = cells.assign(effect=linear.gain @ linear.observed, se=error)
+        effects = replace(effects, cells=cells)
+    nowhere = bool((cells["channel"] == "").all())
+    return _for_every_channel(effects, catalogue) if nowhere else effects
 
-    Raw effects follow $d \sim N(\delta, S)$ with $S$ known from the counts (channels of a cell
-    share their control, so they correlate); the effects follow
-    $\delta \sim N(X\beta, \sum_j \theta_j Z_j Z_j')$ with one variance $\theta_j$ for each
-    entry of `SHARED`, estimated by restricted maximum likelihood. What is returned is the mean
-    of $\delta$ given $d$. Products are put on one scale by the standard deviation of their
-    outcome first. There are cells of every segment, (0,) for a policy that does not look at them,
-    holds, product and *tried* channel, in this order; `error_rate` is the level at which any effect
-    must show in a pilot before an offer is planned.
+
+def observed_cells(
+    evidence: Evidence, catalogue: Catalogue, segments: tuple[int, ...]
+) -> pd.DataFrame:
+    """All cells and what was observed in them.
+
+    A row for every segment, (0,) for a policy that does not look at them, holds, product and
+    *tried* channel, in this order; ``rows, mean, n`` (effective number of contacts), ``rate`` and
+    ``spread`` (mean and variance of the outcome over all that share product and channel), the same
+    of the control (``_control``), and ``raw``: the difference of the means.
     """
     treated, control = _arms(evidence)
     channels = [c for c in ("", *catalogue.channel_names) if (treated["channel"] == c).any()]
@@ -126,161 +125,7 @@ def estimate(
         cells[["mean_control", "n_control"]] = 0.0, 1.0
     gap = cells["mean"] - cells["mean_control"]
     # Two equal rates are summed in parallel, in no fixed order: what is left of them is no effect.
-    raw = gap.mask(gap.abs() < 1e-12 * cells["mean"].abs(), 0.0).to_numpy()
-    seen = np.isfinite(raw)
-    block = cells.groupby(CELL[: 2 if evidence.common_control else 3]).ngroup().to_numpy()[seen]
-    together = block[:, None] == block[None, :]
-    of_control = (cells["spread_control"] / cells["n_control"]).to_numpy()[seen]
-    scale = cells["product_id"].map(_scales(evidence)).to_numpy()
-    fixed, codes = _model(cells[CELL], seen, channels)
-
-    def shrunk(spread: pd.Series, start: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
-        """Sampling covariance, and what `_shrink` returns."""
-        sampling = np.diag((spread / cells["n"]).to_numpy()[seen])
-        sampling = sampling + together * np.sqrt(np.outer(of_control, of_control))
-        return sampling, *_shrink(raw, sampling, scale, fixed, codes, seen, start)
-
-    sampling, gain, covariance, theta = shrunk(cells["spread"])
-    if evidence.outcome == "response":
-        # A cell's own rate must not set its own variance: cells without a sale would look
-        # certain. The first fit started from the product's rate; the second takes its effects.
-        least = 0.1 * cells["rate"].to_numpy()
-        rate = np.clip(cells["rate_control"] + gain @ raw[seen], least, 1 - least)
-        sampling, gain, covariance, _ = shrunk(rate * (1 - rate), theta)
-    p_value = _smallest_p(evidence) if evidence.kind == "uplift" else float("nan")
-    detected = not p_value > error_rate
-    table = cells[CELL].assign(
-        n=cells["rows"].fillna(0).astype(int),
-        n_control=cells["rows_control"].fillna(0).astype(int),
-        raw=raw * evidence.take_up,
-        raw_se=np.nan,
-        effect=gain @ raw[seen] * evidence.take_up if detected else 0.0,
-        se=np.sqrt(np.diag(covariance)) * evidence.take_up,
-    )
-    table.loc[seen, "raw_se"] = np.sqrt(np.diag(sampling)) * evidence.take_up
-    effects = CellEffects(
-        cells=table,
-        covariance=covariance * evidence.take_up**2,
-        observed=raw[seen] * evidence.take_up,
-        sampling=sampling * evidence.take_up**2,
-        gain=gain,
-        own=np.where(seen, np.cumsum(seen) - 1, -1),
-        kind=evidence.kind,
-        detected=detected,
-        p_value=p_value,
-    )
-    if detected and evidence.kind != "association":
-        effects = _with_draws(effects, draw_uplift(evidence, cells[CELL], seed=seed))
-    return _for_every_channel(effects, catalogue) if channels == [""] else effects
-
-
-def _with_draws(effects: CellEffects, draws: np.ndarray) -> CellEffects:
-    cells = effects.cells.assign(effect=draws.mean(axis=0), se=draws.std(axis=0, ddof=1))
-    return replace(effects, cells=cells, covariance=np.cov(draws, rowvar=False), draws=draws)
-
-
-def _model(
-    cells: pd.DataFrame, seen: np.ndarray, channels: list[str]
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Fixed effects, a column each, and codes of what of `SHARED` the data can tell apart."""
-    by_channel = [cells["channel"] == channel for channel in channels[1:]]
-    fixed = np.column_stack([np.ones(len(cells)), *by_channel]).astype(float)
-    with_holds = np.column_stack([fixed, cells["holds"]])
-    if np.linalg.matrix_rank(with_holds[seen]) > fixed.shape[1]:
-        fixed = with_holds
-    codes: list[np.ndarray] = []
-    partitions: set[bytes] = set()
-    basis = np.linalg.qr(fixed[seen])[0]
-    for columns in SHARED:
-        code = cells.groupby(list(columns), sort=False).ngroup().to_numpy()
-        partition = pd.factorize(code[seen])[0]
-        means = _dummies(partition).T.toarray()
-        left = means - basis @ (basis.T @ means)
-        explained = np.abs(left).max() < 1e-8  # by the fixed effects
-        if partition.tobytes() not in partitions and (columns == SHARED[-1] or not explained):
-            partitions.add(partition.tobytes())
-            codes.append(code)
-    return fixed, codes
-
-
-def _shrink(
-    raw: np.ndarray,
-    sampling: np.ndarray,
-    scale: np.ndarray,
-    fixed: np.ndarray,
-    codes: list[np.ndarray],
-    seen: np.ndarray,
-    start: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit the random-effects model: gain and covariance of all cells, and variance components."""
-    sampling = sampling / np.outer(scale[seen], scale[seen])
-    of_seen = [code[seen] for code in codes]
-    theta = _variances(raw[seen] / scale[seen], sampling, fixed[seen], of_seen, start)
-    prior = sum(t * (c[:, None] == c[None, :]) for t, c in zip(theta, codes, strict=True))
-    X = fixed[seen]
-    V = prior[np.ix_(seen, seen)] + sampling
-    weights = np.linalg.solve(V, prior[seen]).T
-    XV = np.linalg.solve(V, X).T
-    information = XV @ X
-    rest = fixed - weights @ X
-    covariance = prior - weights @ prior[seen] + rest @ np.linalg.solve(information, rest.T)
-    gain = weights + rest @ np.linalg.solve(information, XV)
-    gain = scale[:, None] * gain / scale[None, seen]
-    return gain, covariance * np.outer(scale, scale), theta
-
-
-def _variances(
-    raw: np.ndarray,
-    sampling: np.ndarray,
-    fixed: np.ndarray,
-    codes: list[np.ndarray],
-    start: np.ndarray | None,
-    *,
-    rounds: int = 30,
-) -> np.ndarray:
-    """Variance components by restricted maximum likelihood: Fisher scoring, none below zero."""
-    dummies = [_dummies(code) for code in codes]
-    kernels = [(Z.T @ Z).toarray() for Z in dummies]
-    theta = start
-    if theta is None:
-        spread = np.var(raw)
-        between = max(spread - np.diag(sampling).mean(), 0.1 * spread)
-        theta = np.full(len(codes), between / len(codes))
-    for _ in range(rounds):
-        V = sampling + sum(t * kernel for t, kernel in zip(theta, kernels, strict=True))
-        lower = dpotri(np.linalg.cholesky(V), lower=True)[0]
-        inverse = lower + np.tril(lower, -1).T
-        XV = fixed.T @ inverse
-        P = inverse - XV.T @ np.linalg.solve(XV @ fixed, XV)
-        halves = [Z @ P for Z in dummies]
-        residual = P @ raw
-        information = np.empty((len(codes), len(codes)))
-        for i, j in combinations_with_replacement(range(len(codes)), 2):
-            few, many = sorted((i, j), key=lambda k: len(halves[k]))
-            product = dummies[many] @ halves[few].T
-            information[i, j] = information[j, i] = np.square(product).sum()
-        if np.trace(information) < 1e-12 * np.square(inverse).sum():
-            return np.zeros(len(codes))  # as many fixed effects as cells: nothing left to shrink
-        # Scoring solves information @ theta = target. Since P V P = P, the traces of P K P S that
-        # the target needs are those of P K, less what the components explain.
-        traces = np.array([(P * kernel).sum() for kernel in kernels])
-        squares = np.array([np.square(Z @ residual).sum() for Z in dummies])
-        target = squares - traces + information @ theta
-        # A ridge keeps near-twins apart.
-        ridge = 1e-9 * np.trace(information) * np.eye(len(codes))
-        root = np.linalg.cholesky(information + ridge)
-        updated = nnls(root.T, np.linalg.solve(root, target))[0]
-        done = np.allclose(updated, theta, rtol=1e-3, atol=1e-6 * max(theta.sum(), 1e-12))
-        theta = updated
-        if done:
-            break
-    return theta
-
-
-def _dummies(code: np.ndarray) -> csr_array:
-    """(levels, n) 0/1 matrix of a factor."""
-    level = np.unique(code, return_inverse=True)[1]
-    return csr_array((np.ones(len(code)), (level, np.arange(len(code)))))
+    return cells.assign(raw=gap.mask(gap.abs() < 1e-12 * cells["mean"].abs(), 0.0))
 
 
 def _arms(evidence: Evidence) -> Iterator[pd.DataFrame]:
@@ -296,14 +141,6 @@ def _arms(evidence: Evidence) -> Iterator[pd.DataFrame]:
         mean, n = arms["wy"] / arms["w"], effective_number(arms["w"], arms["w2"])
         table = arms.drop(columns=["w", "w2", "wy", "wyy"])
         yield table.assign(mean=mean, n=n, rate=rate, spread=spread)
-
-
-def _scales(evidence: Evidence) -> pd.Series:
-    """Standard deviation of each product's outcome over all arms."""
-    sums = evidence.tallies.groupby("product_id")[["w", "wy", "wyy"]].sum()
-    overall = np.sqrt(max(moments(sums.sum())[1], 1e-12))
-    spread = np.sqrt(moments(sums)[1].clip(lower=0))
-    return spread.where(spread > 0, overall).clip(lower=0.1 * overall)
 
 
 def _smallest_p(evidence: Evidence) -> float:
@@ -325,8 +162,5 @@ def _for_every_channel(effects: CellEffects, catalogue: Catalogue) -> CellEffect
     names, n = catalogue.channel_names, len(effects.cells)
     rows = np.repeat(np.arange(n), len(names))
     cells = effects.cells.iloc[rows].reset_index(drop=True).assign(channel=list(names) * n)
-    covariance, gain = effects.covariance[np.ix_(rows, rows)], effects.gain[rows]
     draws = None if effects.draws is None else effects.draws[:, rows]
-    return replace(
-        effects, cells=cells, covariance=covariance, gain=gain, own=effects.own[rows], draws=draws
-    )
+    return replace(effects, cells=cells, draws=draws)

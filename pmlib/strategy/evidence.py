@@ -14,6 +14,7 @@ Three kinds of evidence, never mixed up:
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -36,16 +37,21 @@ Outcome = Literal["response", "value"]
 
 CELL = ["segment", "holds", "product_id", "channel"]
 
+PARTS = (0, 1, 2, 3)
+"""Parts of the customers, at random; made segments were chosen by outcomes of the first two."""
+
+SECOND_HALF = (2, 3)
+
 
 @dataclass(frozen=True)
 class Evidence:
     """Contacts (or holdings) counted per cell and arm.
 
-    `tallies` has ``fold`` (0 or 1), ``segment, holds, product_id, channel`` ("" where the row
-    stands for every channel), ``control`` (bool), ``rows``, ``w`` and ``w2`` (sums of weights and
-    of squared weights), ``wy`` and ``wyy`` (weighted sums of the outcome and its square). Weights
-    are inverse propensities; 1 where none is recorded. Where the outcome is a value, ``ws`` is the
-    weighted number of sales.
+    `tallies` has ``fold`` (one of `PARTS`), ``segment, holds, product_id, channel`` ("" where the
+    row stands for every channel), ``control`` (bool), ``rows``, ``w`` and ``w2`` (sums of weights
+    and of squared weights), ``wy`` and ``wyy`` (weighted sums of the outcome and its square).
+    Weights are inverse propensities; 1 where none is recorded. Where the outcome is a value, ``ws``
+    is the weighted number of sales.
     """
 
     tallies: pd.DataFrame
@@ -66,9 +72,9 @@ class Evidence:
             offered = offered.merge(self.tallies.loc[control, CELL[:3]].drop_duplicates())
         return not offered.empty
 
-    def of_fold(self, fold: int) -> Evidence:
-        """Keep one half of the customers."""
-        return replace(self, tallies=self.tallies[self.tallies["fold"] == fold])
+    def of_folds(self, folds: Iterable[int]) -> Evidence:
+        """Keep some parts of the customers."""
+        return replace(self, tallies=self.tallies[self.tallies["fold"].isin(list(folds))])
 
     def coarsened(self, *, segments: bool, rules: bool) -> Evidence:
         """Forget segments or rules, as a policy does that does not use them."""
@@ -114,7 +120,7 @@ def count_contacts(
     Where there is a randomised campaign, see `pmlib.canon.contacts.campaigns`, only such campaigns
     count and the kind is "uplift"; otherwise all contacts made count and the kind is "response".
     Offers of products the customer already held are left out. Whether an antecedent was held is
-    looked up as of before the contact. The seed decides which customers are in which of two folds.
+    looked up as of before the contact. The seed decides which customers are in which part.
     There are no tallies where no offer of a product not yet held has a known outcome.
     Contacts through channels that the study does not declare are left out: what they cost now
     nobody knows. Where no contact has a channel, each stands for all.
@@ -226,8 +232,8 @@ def _with_cell(
     rows: nw.LazyFrame, sources: Sources, catalogue: Catalogue, *, seed: int
 ) -> nw.LazyFrame:
     """Add segment, fold, holds and whether the row can be learnt from."""
-    fold = held_out(seed).cast(nw.Int64)
-    customers = sources.customers.select("customer_id", fold=fold)
+    parts = [held_out(seed, share).cast(nw.Int64) for share in (0.25, 0.5, 0.75)]
+    customers = sources.customers.select("customer_id", fold=reduce(add, parts))
     assignments = sources.assignments.select("customer_id", "segment")
     for people in (customers, assignments):
         rows = rows.join(people, on="customer_id", how="inner")

@@ -57,7 +57,6 @@ def responsible_lending(case: Case, design: Design) -> Finding:
         "without_losses": [case.names[p] for p in loans if p not in menu.loss_columns],
         "has_rules": bool(menu.rules),
         "has_losses": bool(menu.loss_columns),
-        "assumed": case.assumed,
     }
     if not (menu.rules or menu.loss_columns):
         return Finding(facts=facts, quotes=quotes)

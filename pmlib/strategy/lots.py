@@ -15,12 +15,11 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from pmlib.canon.contacts import CONTROL, OFFERED, WATCHED
+from pmlib.canon.contacts import WATCHED
 from pmlib.engine import collect, uniform
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import HOLDS, encode
-from pmlib.strategy.contacts import ARM_STREAM, draw_customers, stretches
-from pmlib.strategy.evidence import CELL
+from pmlib.strategy.cells import encode
+from pmlib.strategy.contacts import cells_of, draw_arms, draw_customers, stretches
 from pmlib.strategy.plan import Plan
 from pmlib.strategy.problem import held_back
 
@@ -112,8 +111,7 @@ def draw_lots(case: Case, lots: Lots, *, seed: int) -> nw.LazyFrame:
     placed = lots.options.join(case.engine.from_pandas(lots.places), on=keys, how="inner")
     dealt = case.engine.from_pandas(lots.strata[["stratum", "lots", "start"]])
     placed = placed.join(dealt, on="stratum", how="inner").with_columns(
-        turn=uniform("customer_hash", seed=seed + _LOT_STREAM),
-        draw=uniform("customer_hash", seed=seed + ARM_STREAM),
+        turn=uniform("customer_hash", seed=seed + _LOT_STREAM)
     )
     rank = count.over("stratum", order_by=["turn", "customer_id"]) - 1 + nw.col("start")
     placed = placed.with_columns(lot=rank % nw.col("lots"))
@@ -123,13 +121,10 @@ def draw_lots(case: Case, lots: Lots, *, seed: int) -> nw.LazyFrame:
         share = own.otherwise(share)
     rows = case.engine.from_pandas(lots.rows)
     drawn = placed.with_columns(drawn_share=share).join(rows, on=["stratum", "lot"], how="inner")
-    drawn = drawn.with_columns(rank=count.over("box", order_by=["draw", "customer_id"]))
-    watched, control = nw.col("box") == 0, nw.col("rank") <= nw.col("n_control")
-    of_arm = nw.when(control).then(nw.col("held_out")).otherwise(1 - nw.col("held_out"))
-    chance = nw.col("drawn_share") * nw.col("lot_propensity") * of_arm
-    arm = nw.when(control).then(nw.lit(CONTROL)).otherwise(nw.lit(OFFERED))
-    return drawn.with_columns(
-        arm=nw.when(watched).then(nw.lit(WATCHED)).otherwise(arm),
+    watched = nw.col("box") == 0
+    chance = nw.col("drawn_share") * nw.col("lot_propensity") * nw.col("of_arm")
+    return draw_arms(drawn, "box", seed=seed).with_columns(
+        arm=nw.when(watched).then(nw.lit(WATCHED)).otherwise(nw.col("arm")),
         propensity=nw.when(~watched).then(chance),
     ).select(
         "customer_id", "segment", "product_id", "channel", "arm", "propensity", "cell", "policy",
@@ -178,15 +173,9 @@ def _strata(
 
 def _cell(case: Case, cells: pd.DataFrame, group: np.ndarray, option: np.ndarray) -> np.ndarray:
     """The cell of the design that an option falls in for a customer of a group; or `NOBODY`."""
-    groups, menu = case.groups, case.catalogue
+    menu = case.catalogue
     product, channel = np.divmod(np.maximum(option - 1, 0), len(menu.channels))
-    keys = {
-        "segment": groups.segment[group],
-        "holds": groups.state[group, product] == HOLDS,
-        "product_id": np.asarray(menu.product_ids, dtype=object)[product],
-        "channel": np.asarray(menu.channel_names, dtype=object)[channel],
-    }
-    found = pd.DataFrame(keys).merge(cells[["cell", *CELL]], on=CELL, how="left")["cell"]
+    found = cells_of(case.groups, menu, cells, group, product, channel)["cell"]
     return np.where(option > 0, found, NOBODY).astype(np.int64)
 
 

@@ -22,8 +22,11 @@ from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.effects import CellEffects, estimate
+from pmlib.strategy.evidence import PARTS, SECOND_HALF
+from pmlib.strategy.judging import judge, value_of
 from pmlib.strategy.plan import Plan, solve
 from pmlib.strategy.problem import Problem
+from pmlib.strategy.uplift import DRAWS
 
 KNOWS = {
     "mass": {"segments": False, "rules": False},
@@ -40,7 +43,9 @@ RIVALS = ("segments", "rules")
 """Policies that combining must beat, both, for the claim of precision marketing to hold."""
 
 SAME = 0.99
-"""Two halves that share this much of their contacts plan the same."""
+"""Plans that have this much of their contacts in common are the same."""
+
+_DRAWS = 300  # enough for the means that a judged plan needs; intervals of the plan take more
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,9 @@ class Policy:
 
 
 def plan_policies(
-    problem: Problem, names: Sequence[str] = POLICIES, *, known: CellEffects | None = None
+    problem: Problem, names: Sequence[str] = POLICIES, *, draws: int = DRAWS
 ) -> dict[str, Policy]:
-    """Plan policies within the same limits; what they have in common is estimated once.
-
-    `known` are the effects of the finest cells, where they are estimated already.
-    """
-    estimated = {} if known is None else {tuple(KNOWS["combined"].values()): known}
+    """Plan policies within the same limits; effects are estimated once, for all calls."""
     policies = {}
     for name in names:
         if name == "random":
@@ -69,16 +70,17 @@ def plan_policies(
             continue
         knows = KNOWS[name]
         coarse, merged = problem.groups.coarsened(**knows)
-        key = tuple(knows.values())
-        if key not in estimated:
-            estimated[key] = estimate(
+        key = (knows["segments"], knows["rules"], draws)
+        if key not in problem.estimates:
+            problem.estimates[key] = estimate(
                 problem.evidence.coarsened(**knows),
                 problem.catalogue,
                 segments=coarse.segments,
                 error_rate=problem.error_rate,
                 seed=problem.seed,
+                draws=draws,
             )
-        effects = estimated[key]
+        effects = problem.estimates[key]
         whole = problem.programme(effects, shrink=name != "unshrunk")
         choices = [whole.value]
         if name == "mass":  # one product, no other
@@ -114,12 +116,12 @@ def spread(plan: Plan, groups: Groups) -> np.ndarray:
 class Comparison(Finding):
     """Policies judged on contacts they were not planned on.
 
-    The table has ``policy, promised`` (NaN where both halves planned the same, for what they
-    promise is then what they judge), ``held_out, low, high`` (currency), ``contacts, spend``
+    The table has ``policy, promised`` (NaN where the same is planned without any part: what is
+    promised is then what is judged), ``held_out, low, high`` (currency), ``contacts, spend``
     (currency), and ``combined_more, more_low, more_high``: what the combined policy earns more.
     Facts: whether combining can be tested, how it does against each rival, and whether what was
     promised can be held against other contacts. `contacts` has the (L, 2, P, C) planned contacts of
-    each policy, mean of the two halves.
+    each policy, mean over the parts.
     """
 
     contacts: Mapping[str, np.ndarray]
@@ -133,63 +135,63 @@ def uncompared(case: Case) -> Phrase | None:
     """Why no policies can be compared: no contacts to judge by, or too few; None if they can."""
     if case.evidence.kind == "association":
         return Phrase("absent.nobody_contacted", {"untold": case.untold} if case.untold else {})
-    told = all(case.evidence.of_fold(fold).tells for fold in (0, 1))
-    return None if told else Phrase("absent.thin_halves")
+    told = all(case.evidence.of_folds([part]).tells for part in _judging(case))
+    return None if told else Phrase("absent.thin_parts")
+
+
+def _judging(case: Case) -> tuple[int, ...]:
+    """Parts whose customers judge: not those by whose outcomes segments were made."""
+    return SECOND_HALF if case.made_segments else PARTS
 
 
 @needs()
 def compare(case: Case) -> Comparison | Finding:
-    """Plan every policy on one half of the contacts and judge it on the other, both ways round.
+    """Plan every policy without one part of the customers and judge it on that, part by part.
 
-    Where segments are made only one way, on the half that they were not chosen by.
-
-    The judge uses raw effects of the other half, which no policy has seen, so they neither flatter
-    nor shrink; only cells without a contact there take the effect that the linear model gives
-    them. Every entry is a mean over the two halves; absent, see `uncompared`.
+    Where segments are made only parts judge that they were not chosen by. How plans are judged, see
+    `pmlib.strategy.judging`. Every entry is a mean over the parts; absent, see `uncompared`.
     """
     if reason := uncompared(case):
         return Finding(absent=reason)
+    designs, judges = [], []
+    for part in _judging(case):
+        rest = case.evidence.of_folds(set(PARTS) - {part})
+        designs.append(plan_policies(replace(case, evidence=rest), draws=_DRAWS))
+        known = designs[-1]["combined"].effects  # of the finest cells
+        assert known is not None
+        judges.append(judge(case, known, learnt=rest, other=case.evidence.of_folds([part])))
+    planned = {name: [design[name] for design in designs] for name in POLICIES}
+    contacts = {name: [policy.contacts for policy in made] for name, made in planned.items()}
     rows = []
-    halves = [replace(case, evidence=case.evidence.of_fold(fold)) for fold in (0, 1)]
-    designs = [plan_policies(half) for half in halves]
-    # Made segments were chosen by outcomes of the first half, which therefore judges nothing.
-    both = (designs,) if case.made_segments else (designs, designs[::-1])
-    for policies, others in both:
-        judge = others["combined"].effects  # the finest cells of the other half
-        assert judge is not None
-        best = policies["combined"].contacts
-        for name, policy in policies.items():
-            mean, error = profit(policy.contacts, judge, case)
-            more, more_error = profit(best - policy.contacts, judge, case)
-            made = policy.contacts.sum() * case.made
-            rows.append((name, policy.promised, mean, error, made, policy.spend, more, more_error))
-    columns = ["promised", "held_out", "error", "contacts", "spend", "combined_more", "more_error"]
-    judged = pd.DataFrame(rows, columns=["policy", *columns])
-    table = judged.groupby("policy", sort=False).mean()
+    for name, made in planned.items():
+        more = [b - c for b, c in zip(contacts["combined"], contacts[name], strict=True)]
+        promised, spend = (np.mean([getattr(p, of) for p in made]) for of in ("promised", "spend"))
+        offers = np.sum(contacts[name]) / len(judges) * case.made
+        judged = (*value_of(judges, contacts[name]), *value_of(judges, more))
+        rows.append((name, promised, offers, spend, *judged))
+    columns = ["policy", "promised", "contacts", "spend"]
+    columns += ["held_out", "error", "combined_more", "more_error"]
+    table = pd.DataFrame(rows, columns=columns).set_index("policy")
     z = normal_quantile(case.params.confidence_level)
-    # What is chance in one half made the plan that the other half judges, and the other way round,
-    # so the two judgements can go up and down together: the error of their mean is at most the
-    # mean of their errors, and no smaller one is safe.
-    for value, margin, low, high in (
+    for value, error, low, high in (
         ("held_out", "error", "low", "high"),
         ("combined_more", "more_error", "more_low", "more_high"),
     ):
-        half = z * table[margin]
+        half = z * table[error]
         table[low], table[high] = table[value] - half, table[value] + half
-    # Share of contacts that the two plans of a policy have in common, of the larger of them.
-    pairs = {name: [d[name].contacts for d in designs] for name in POLICIES}
-    agree = pd.Series(
-        {n: np.minimum(a, b).sum() / max(a.sum(), b.sum(), 1e-12) for n, (a, b) in pairs.items()}
-    )
+    # Share of contacts that the plans of a policy have in common, of the largest of them.
+    agree = pd.Series({
+        name: np.min(made, axis=0).sum() / max(*(plan.sum() for plan in made), 1e-12)
+        for name, made in contacts.items()
+    })  # fmt: skip
     table["promised"] = table["promised"].mask(agree >= SAME)
     columns = ["promised", "held_out", "low", "high", "contacts", "spend"]
     table = table[[*columns, "combined_more", "more_low", "more_high"]]
-    contacts = {name: np.mean(pair, axis=0) for name, pair in pairs.items()}
     return Comparison(
         table.reset_index(),
         _headlines(table, agree["combined"]),
         *_verdicts(table, case, agree["combined"]),
-        contacts=contacts,
+        contacts={name: np.mean(made, axis=0) for name, made in contacts.items()},
     )
 
 
@@ -201,7 +203,7 @@ def _headlines(rows: pd.DataFrame, agree: float) -> tuple[Number, ...]:
     more = ["combined_more", "more_low", "more_high"]
     promised = None if agree >= SAME else rows.loc["combined", "promised"]
     return (
-        Number("halves_agree", agree, "share"),
+        Number("parts_agree", agree, "share"),
         *(told("profit", name, ["held_out", "low", "high"]) for name in POLICIES),
         *(told("combined_more_than", name, more) for name in ("mass", *RIVALS)),
         Number("promised_profit", promised, "currency"),
@@ -231,7 +233,7 @@ def _verdicts(
             told = Phrase("rival-and-gain", {"rival": rival, "gain": gain})
             named[found].append(rival if found == "same" else told)
     nothing = rows.loc["combined", "contacts"] == 0
-    facts["promise"] = "nothing" if nothing else "same_halves" if agree >= SAME else "tested"
+    facts["promise"] = "nothing" if nothing else "same_parts" if agree >= SAME else "tested"
     return facts, {"one_cell": case.has_one_cell(), **named}
 
 
@@ -243,20 +245,6 @@ def combining_tested(case: Case) -> str:
     if several and has_rules:
         return "tested"
     return "no_rule" if several and case.has_rules else "nothing_to_combine"
-
-
-def profit(contacts: np.ndarray, judge: CellEffects, problem: Problem) -> tuple[float, float]:
-    """Profit of planned contacts, and its error, by effects they were not planned with."""
-    cells = problem.catalogue.priced(judge.cells)
-    made = contacts[problem.catalogue.positions(cells)] * problem.made
-    weight = made * cells["margin"].to_numpy()
-    seen = judge.own >= 0
-    # Effects shrunk by `gain` are linear in the raw ones, so the whole estimate is, and its
-    # variance exact.
-    loads = judge.gain[~seen].T @ weight[~seen]
-    np.add.at(loads, judge.own[seen], weight[seen])
-    mean = float(loads @ judge.observed - made @ cells["cost"])
-    return mean, float(np.sqrt(loads @ judge.sampling @ loads))
 
 
 def _random(problem: Problem) -> Policy:

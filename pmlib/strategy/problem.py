@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,7 +25,8 @@ class Problem:
     """What can be offered to whom, with what effect, within which limits of contacts made.
 
     The share `control_share` of planned customers is held out and not contacted; for `error_rate`
-    and `seed` see `pmlib.strategy.effects.estimate`.
+    and `seed` see `pmlib.strategy.effects.estimate`. `estimates` keeps effects that were estimated
+    from this evidence, by what a policy looks at and how many draws it has.
     """
 
     catalogue: Catalogue
@@ -35,6 +36,9 @@ class Problem:
     control_share: float = 0.0
     error_rate: float = 0.05
     seed: int = 0
+    estimates: dict[tuple[bool, bool, int], CellEffects] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def programme(self, effects: CellEffects, *, shrink: bool = True) -> Programme:
         """The programme of *planned* customers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ from pmlib.strategy.case import Case, rough_share
 from pmlib.strategy.catalogue import Catalogue
 from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
 from pmlib.strategy.design import Design
-from pmlib.strategy.effects import CellEffects, ends
-from pmlib.strategy.plan import GAP_ALLOWED, Plan, relax, solve
+from pmlib.strategy.effects import CellEffects, ends, observed_cells
+from pmlib.strategy.plan import GAP_ALLOWED, relax, solve
 from pmlib.strategy.programme import Limits, Programme, Relaxed
+from pmlib.strategy.shrinkage import shrink
 
 # The budget curve is drawn at these shares of the budget beyond which nothing more is earned.
 _CURVE = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1.15)
@@ -195,6 +197,8 @@ def _rule_cost(case: Case, programme: Programme, rule: str, bound: float) -> tup
 def budget_curve(case: Case, design: Design) -> Finding:
     """Follow the profit of the best plan as the budget grows, all other limits in force.
 
+    But for the smallest cell, which makes steps, not a curve.
+
     The table has ``budget, profit, low, high, price`` (what one more unit of budget would add) and
     ``kind`` ("curve", "plan" or "break_even"). Fact: whether more budget would earn more.
     """
@@ -204,23 +208,20 @@ def budget_curve(case: Case, design: Design) -> Finding:
     position = case.catalogue.positions(design.table)
     margin = design.table["margin"].to_numpy() * case.made
 
-    def planned(budget: float) -> Plan:  # smallest cells make steps, not a curve
+    def within(budget: float) -> Programme:
         limits = replace(programme.limits, budget=budget, min_contacts=0)
-        return solve(replace(programme, limits=limits))
+        return replace(programme, limits=limits)
 
-    most, own = planned(float("inf")), programme.limits.budget
+    most, own = solve(within(float("inf"))), programme.limits.budget
     budgets = [(share * most.spend, "curve") for share in _CURVE] + [(own, "plan")]
-    plans = [(planned(budget), budget, kind) for budget, kind in budgets]
+    plans = [(solve(within(budget)), budget, kind) for budget, kind in budgets]
     rows = []
     for plan, budget, kind in [(most, most.spend, "break_even"), *plans]:
         load = plan.contacts[position] * margin
         margins = design.effects.margins(load, case.params.confidence_level)
         low, high = ends(plan.profit, margins)
-        here, more = (
-            replace(programme, limits=replace(programme.limits, budget=budget + unit))
-            for unit in (0, 1)
-        )
-        rows.append((budget, plan.profit, low, high, _step(relax(here), more), kind))
+        price = _step(relax(within(budget)), within(budget + 1))
+        rows.append((budget, plan.profit, low, high, price, kind))
     columns = ["budget", "profit", "low", "high", "price", "kind"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["budget", "kind"], ignore_index=True)
     table = table.astype({"low": float, "high": float})
@@ -241,9 +242,9 @@ def budget_curve(case: Case, design: Design) -> Finding:
 def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int = 10) -> Finding:
     """Plan again, within the same limits, with redrawn evidence, margins and costs.
 
-    Evidence is redrawn `draws` times: raw effects are drawn around the shrunk ones with their
-    sampling covariance, shrunk again (variance components kept; where effects are drawn from a
-    posterior, they move by the linear model's gain) and planned on. Margins are redrawn
+    Evidence is redrawn `draws` times: chance with the sampling covariance of the raw effects moves
+    the effects by the gain of `pmlib.strategy.shrinkage`, its variance components kept; to draw
+    from a posterior each time would take minutes. Margins are redrawn
     `draws_of_money` times, and costs as often.
 
     The table has ``scenario, draws, unchanged`` (mean share of planned customers with the same
@@ -257,7 +258,8 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
     error_rate = 1 - case.params.confidence_level
     effects, base = design.effects, design.plan.contacts.sum(axis=3)
     evidence = _OBSERVED[case.evidence.kind]
-    again = {evidence: [_offered(case, _redrawn(effects, rng)) for _ in range(draws)]}
+    redrawn = islice(_redrawn(case, effects, rng), draws)
+    again = {evidence: [_offered(case, other) for other in redrawn]}
     for scenario, money in (("margins", "margin"), ("costs", "cost")):
         menus = (_other_money(case.catalogue, rng, money) for _ in range(draws_of_money))
         again[scenario] = [_offered(replace(case, catalogue=menu), effects) for menu in menus]
@@ -305,16 +307,17 @@ def _offered(case: Case, effects: CellEffects) -> np.ndarray:
     return solve(case.programme(effects)).contacts.sum(axis=3)
 
 
-def _redrawn(effects: CellEffects, rng: np.random.Generator) -> CellEffects:
-    seen = effects.own >= 0
-    mean = np.zeros(len(effects.observed))
-    mean[effects.own[seen]] = effects.cells["effect"].to_numpy()[seen]
-    noise = rng.multivariate_normal(np.zeros(len(mean)), effects.sampling, method="cholesky")
-    if effects.draws is None:
-        drawn = effects.gain @ (mean + noise)
-    else:  # sampling again for each draw would take minutes: to first order, and linear
-        drawn = effects.cells["effect"].to_numpy() + effects.gain @ noise
-    return replace(effects, cells=effects.cells.assign(effect=drawn if effects.detected else 0.0))
+def _redrawn(case: Case, effects: CellEffects, rng: np.random.Generator) -> Iterator[CellEffects]:
+    """Effects as other chance in what was observed would have moved them, without end."""
+    cells = observed_cells(case.evidence, case.catalogue, case.groups.segments)
+    linear = shrink(cells, case.evidence)
+    # Where no channel is recorded, each stands for all of them.
+    rows = np.repeat(np.arange(len(cells)), len(effects.cells) // len(cells))
+    gain, nothing = linear.gain[rows], np.zeros(len(linear.observed))
+    while True:
+        noise = rng.multivariate_normal(nothing, linear.sampling, method="cholesky")
+        drawn = effects.cells["effect"] + gain @ noise
+        yield replace(effects, cells=effects.cells.assign(effect=drawn))
 
 
 def _other_money(catalogue: Catalogue, rng: np.random.Generator, column: str) -> Catalogue:

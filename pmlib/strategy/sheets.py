@@ -1,13 +1,15 @@
-"""One strategy sheet a segment: who, need, offer, price, channel, timing, message, yardstick."""
+"""What the plan says of a segment: need, offer, price, channel, evidence, timing, yardstick."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pmlib.numbers import Finding, Level, Number, Phrase, needs
+from pmlib.numbers import Level, Number, Phrase
 from pmlib.strategy.case import Case
 from pmlib.strategy.design import Design, evidence_counts
 from pmlib.strategy.effects import ends
@@ -16,35 +18,37 @@ from pmlib.strategy.effects import ends
 _ROUNDING = 1e-9
 
 
-@needs()
-def strategy_sheets(case: Case, design: Design) -> Finding:
-    """Write the sheets of all segments: a table *sheet-<segment>* each, see `strategy_sheet`."""
-    numbers, names = case.segments["segment"], case.segments["name"]
-    return Finding(
-        tables={f"sheet-{s}": strategy_sheet(case, design, segment=int(s)) for s in numbers},
-        quotes={f"sheet-{s}": {"segment": name} for s, name in zip(numbers, names, strict=True)},
-    )
+@dataclass(frozen=True)
+class StrategySheet:
+    """What the plan says of one segment; every phrase carries the numbers it rests on.
 
-
-def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
-    """Write the sheet of one segment; every statement carries the numbers it rests on.
-
-    Columns: ``aspect`` (code), ``statement`` (phrase), ``rests_on`` (code).
+    Phrases by aspect: ``who``, and ``offer`` where nothing is planned; else ``need, positioning,
+    products, price, channel, evidence, timing, yardstick``. The other fields are of the product
+    that most get: `with_rules` says whether rules point to it, `held` are the antecedents that a
+    message can refer to.
     """
+
+    told: Mapping[str, Phrase]
+    product: str | None = None
+    with_rules: bool = False
+    held: tuple[Phrase, ...] = ()
+
+
+def strategy_sheet(case: Case, design: Design, *, segment: int) -> StrategySheet:
+    """Say what the plan has for one segment, or why it has nothing."""
     about = case.segments.set_index("segment").loc[segment]
     cells = design.table[design.table["segment"] == segment]
     planned = cells[cells["planned"] > 0]
-    who = {
-        "customers": Number("", int(about["customers"]), "customers"),
-        "share": _share(about["customers"] / case.total),
-        "value_share": _share(about.get("value_share")),
-    }
-    rows, columns = [("who", _told("who", **who), "segments")], ["aspect", "statement", "rests_on"]
+    who = _told(
+        "who",
+        customers=Number("", int(about["customers"]), "customers"),
+        share=_share(about["customers"] / case.total),
+        value_share=_share(about.get("value_share")),
+    )
     if planned.empty:
         best = cells["expected_profit"].max()
         why = "none-elsewhere" if best > 0 else "none-loses"
-        offer = ("offer", _told(why, best=_money(best)), "effects")
-        return pd.DataFrame([*rows, offer], columns=columns)
+        return StrategySheet({"who": who, "offer": _told(why, best=_money(best))})
     first = str(planned.groupby("product_id")["offers"].sum().idxmax())
     known = case.catalogue.antecedents.get(first, ())
     rules = [antecedent for scope, antecedent in known if scope in (0, segment)]
@@ -54,21 +58,21 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> pd.DataFrame:
     of_first = planned[planned["product_id"] == first]
     addressed = float(of_first.loc[of_first["holds"], "planned"].sum() / of_first["planned"].sum())
     cited = rules if addressed >= 0.5 else []  # a message must fit most of those who get it
+    names = case.product_names
     day, params = case.sources.as_of, case.params
-    need = "eligibility_rules" if rules else "eligibility"
-    timing = _told("timing", day=day, rest=params.cool_down, most=params.contact_limit)
-    rows += [
-        ("need", _need(case, segment, first, with_rules=bool(rules)), need),
-        ("positioning", _positioning(case, design, segment, first), "effects"),
-        ("products", _counts(named, "product", case), "plan"),
-        ("price", _price(planned, case), "plan_margins"),
-        ("channel", _counts(planned, "channel", case), "plan"),
-        ("evidence", _evidence(case, design, planned), "effects"),
-        ("timing", timing, "limits"),
-        ("message", _message(case, first, cited, addressed), "rules_plan" if cited else "plan"),
-        ("yardstick", _yardstick(case, design, segment), "plan"),
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    told = {
+        "who": who,
+        "need": _need(case, segment, first, with_rules=bool(rules)),
+        "positioning": _positioning(case, design, segment, first),
+        "products": _counts(named, "product", case),
+        "price": _price(planned, case),
+        "channel": _counts(planned, "channel", case),
+        "evidence": _evidence(case, design, planned),
+        "timing": _told("timing", day=day, rest=params.cool_down, most=params.contact_limit),
+        "yardstick": _yardstick(case, design, segment),
+    }
+    held = [Phrase("all-of", {"products": [names.get(p, p) for p in rule]}) for rule in cited]
+    return StrategySheet(told, first, bool(rules), tuple(held))
 
 
 def _told(block: str, **quotes: Any) -> Phrase:
@@ -129,14 +133,6 @@ def _spend_and_margin(planned: pd.DataFrame) -> tuple[float, float]:
     return float((offers * planned["cost"]).sum()), float(margin)
 
 
-def _message(case: Case, product: str, rules: list[tuple[str, ...]], addressed: float) -> Phrase:
-    names, name = case.product_names, case.names[product]
-    held = [Phrase("all-of", {"products": [names.get(p, p) for p in rule]}) for rule in rules]
-    if not held:
-        return _told("message", product=name)
-    return _told("message-refers", product=name, addressed=_share(addressed), held=held)
-
-
 def _yardstick(case: Case, design: Design, segment: int) -> Phrase:
     cells = design.table
     here = (cells["segment"] == segment).to_numpy()
@@ -159,7 +155,7 @@ def _evidence(case: Case, design: Design, planned: pd.DataFrame) -> Phrase:
     named = unknown.assign(product=unknown["product_id"].map(case.names))
     tests = [
         {"name": name, "size": Number("", size, "customers"),
-         "contacts": _few(int(part["offers"].sum()), case)}
+         "contacts": case.shown(int(part["offers"].sum()))}
         for name, part in named.groupby("product")
         for size in [part["test_size"].min()]
     ]  # fmt: skip
@@ -168,15 +164,9 @@ def _evidence(case: Case, design: Design, planned: pd.DataFrame) -> Phrase:
     return _told(block, **_rests_on(case, planned), tests=tests, all_known=told and not tests)
 
 
-def _few(count: int, case: Case) -> Phrase | Number:
-    least = case.params.min_group_size
-    small = 0 < count < least
-    return Phrase("fewer", {"least": least}) if small else Number("", count, "count")
-
-
 def _rests_on(case: Case, cells: pd.DataFrame) -> dict[str, Phrase | Number]:
     contacts, controls = evidence_counts(case, cells)
-    return {"contacts": _few(contacts, case), "controls": _few(controls, case)}
+    return {"contacts": case.shown(contacts), "controls": case.shown(controls)}
 
 
 def _counts(planned: pd.DataFrame, by: str, case: Case) -> Phrase:
@@ -185,7 +175,7 @@ def _counts(planned: pd.DataFrame, by: str, case: Case) -> Phrase:
     n_control = int((planned["planned"] - planned["offers"]).sum())
     enough = offers[offers >= case.params.min_group_size].items()
     told = [{"name": name, "n": Number("", int(n), "count")} for name, n in enough]
-    return _told("offers", offers=told, control=_few(n_control, case) if n_control else None)
+    return _told("offers", offers=told, control=case.shown(n_control) if n_control else None)
 
 
 def _mean_effect(design: Design, weight: np.ndarray, case: Case) -> Phrase:

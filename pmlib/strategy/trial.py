@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.canon.contacts import made
-from pmlib.engine import collect
+from pmlib.engine import collect, scratch_folder
 from pmlib.inference.power import POWER, detectable_mean, mean_power
 from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
@@ -45,8 +45,8 @@ class Trial(Finding):
     (customers of a bank with power 0.8); both NaN where nothing is expected.
 
     Further tables: *curve* with ``rival, customers`` (of a bank), ``power, low, high``; *trial*,
-    what may be shown of the main table. Facts:
-    ``policy_trial``, and whether the trial is large enough for each rival.
+    what may be shown of the main table. Facts: ``policy_trial``, and whether the trial is large
+    enough for each rival.
     """
 
     lots: Lots | None = None
@@ -80,7 +80,7 @@ def design_trial(case: Case, design: Design) -> Trial:
         return _absent(reason)
     if design.planned.empty:
         return _absent(Phrase("absent.no_plan"))
-    rivals = plan_policies(case, _rivals(case), known=design.effects)
+    rivals = plan_policies(case, _rivals(case))
     plans = {PLAN: design.plan}
     plans |= {name: policy.plan for name, policy in rivals.items() if policy.plan is not None}
     lots = deal(case, plans, design.table, seed=case.params.seed)
@@ -107,7 +107,8 @@ def _described(case: Case, design: Design, lots: Lots) -> Trial:
     spread = _Spread.of(case, design)
     rows, curves = [], []
     for rival in lots.policies[1:]:
-        gain, below, above = _expected(design, lots, PLAN, rival, level)
+        own, load = (_load(lots.strata, name, design.table) for name in (PLAN, rival))
+        gain, (below, above) = _earned(design, own - load, level)
         error = spread.error(lots.strata, PLAN, rival)
         least = detectable_mean(error**2, error_rate=error_rate)
         strata = lots.strata[lots.strata[f"cell_{PLAN}"] != lots.strata[f"cell_{rival}"]]
@@ -122,7 +123,9 @@ def _described(case: Case, design: Design, lots: Lots) -> Trial:
         })  # fmt: skip
         curves.append(_curve(case, rows[-1]))
     table, disputed = pd.DataFrame(rows), lots.disagreeing
-    cost, margins = _cost(design, lots, level)
+    # Because rivals get lots too, the plan is expected to earn less.
+    loads = [_load(lots.strata, name, design.table) for name in lots.policies]
+    cost, margins = _earned(design, loads[0] - np.mean(loads, axis=0), level)
     told: list[Number] = [
         Number("policies_disagree", int(disputed["customers"].sum()), "customers"),
         Number("lots_cost", cost, "currency", *ends(cost, margins)),
@@ -179,21 +182,9 @@ def _load(strata: pd.DataFrame, name: str, cells: pd.DataFrame) -> np.ndarray:
     return made.reindex(cells["cell"], fill_value=0.0).to_numpy()
 
 
-def _expected(
-    design: Design, lots: Lots, one: str, other: str, level: float
-) -> tuple[float, float, float]:
-    """What a policy is expected to earn more than another, and how far the interval reaches."""
+def _earned(design: Design, load: np.ndarray, level: float) -> tuple[float, tuple[float, float]]:
+    """What contacts in each cell are expected to earn, and how far the interval reaches."""
     cells = design.table
-    load = _load(lots.strata, one, cells) - _load(lots.strata, other, cells)
-    margins = design.effects.margins(load * cells["margin"].to_numpy(), level)
-    return float(load @ cells["expected_profit"]), *margins
-
-
-def _cost(design: Design, lots: Lots, level: float) -> tuple[float, tuple[float, float]]:
-    """What the plan is expected to earn less because rivals get lots too."""
-    cells = design.table
-    mean = np.mean([_load(lots.strata, name, cells) for name in lots.policies], axis=0)
-    load = _load(lots.strata, PLAN, cells) - mean
     margins = design.effects.margins(load * cells["margin"].to_numpy(), level)
     return float(load @ cells["expected_profit"]), margins
 
@@ -294,7 +285,15 @@ def strata_of(trial: Finding) -> pd.DataFrame:
 def contact_plan(
     case: Case | Finding, design: Design | Finding, trial: Finding | None = None
 ) -> nw.LazyFrame | Finding:
-    """Draw the contact plan: of the design alone, or with the lots of a trial."""
-    if not isinstance(trial, Trial) or trial.lots is None or not isinstance(case, Case):
-        return drawn_for_the_plan(case, design)  # type: ignore[arg-type]
-    return draw_lots(case, trial.lots, seed=case.params.seed)
+    """Draw the contact plan: of the design alone, or with the lots of a trial.
+
+    It is drawn once and kept in a file, which all that asks of it reads.
+    """
+    drawn = drawn_for_the_plan(case, design)  # type: ignore[arg-type]
+    if isinstance(drawn, Finding) or not isinstance(case, Case):
+        return drawn
+    if isinstance(trial, Trial) and trial.lots is not None:
+        drawn = draw_lots(case, trial.lots, seed=case.params.seed)
+    path = scratch_folder() / "contact_plan.parquet"
+    case.engine.write(drawn, path)
+    return case.engine.scan(path)

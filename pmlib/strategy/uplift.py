@@ -42,12 +42,17 @@ ADDED = (
 _OF_PRODUCTS, _OF_TERMS = 1.0, 0.5
 _OF_LEVEL, _OF_OFFER, _OF_HOLDING = 3.0, 2.0, 1.0
 
-_DRAWS, _WARM_UP = 1_000, 300
+DRAWS = 1_000
+"""Draws that intervals need."""
+
+_WARM_UP = 0.3  # of the draws, before them
 _STREAM = 4007
 _FEW_SALES = 10
 
 
-def draw_uplift(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.ndarray:
+def draw_uplift(
+    evidence: Evidence, cells: pd.DataFrame, *, seed: int, draws: int = DRAWS
+) -> np.ndarray:
     r"""Draw the uplift of all cells from their posterior, (draws, cells), in the outcome's unit.
 
     Of the controls of a segment, holding and product a binomial number buys, with log-odds
@@ -82,8 +87,8 @@ def draw_uplift(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.nda
         trials,
         _terms(rows, is_offer, trials > 0),
         centre=float(np.log(bought / (asked - bought))),
-        draws=_DRAWS,
-        warm_up=_WARM_UP,
+        draws=draws,
+        warm_up=round(_WARM_UP * draws),
         seed=[seed, _STREAM],
     )
     chance = 1 / (1 + np.exp(-logits))
@@ -91,10 +96,14 @@ def draw_uplift(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.nda
     if compares:
         base = groups.assign(at=np.arange(len(cells), len(rows)))
         more = more - chance[:, cells.merge(base, on=CELL[:3], how="left")["at"]]
-    return more if evidence.outcome == "response" else more * _amounts(evidence, cells, seed=seed)
+    return (
+        more
+        if evidence.outcome == "response"
+        else more * _amounts(evidence, cells, seed=seed, draws=draws)
+    )
 
 
-def _amounts(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.ndarray:
+def _amounts(evidence: Evidence, cells: pd.DataFrame, *, seed: int, draws: int) -> np.ndarray:
     """Draw what a sale of each cell's product brings, (draws, cells).
 
     Gamma variables with the mean and the standard error of the amounts on record, of those offered
@@ -111,7 +120,7 @@ def _amounts(evidence: Evidence, cells: pd.DataFrame, *, seed: int) -> np.ndarra
     spread = spread.where(buyers > _FEW_SALES, every).fillna(every).clip(lower=1e-12)
     error = spread / buyers.clip(lower=1.0)
     rng = np.random.default_rng([seed, _STREAM, 1])
-    drawn = rng.gamma(mean**2 / error, error / mean, (_DRAWS, len(table)))
+    drawn = rng.gamma(mean**2 / error, error / mean, (draws, len(table)))
     return np.asarray(drawn[:, table.index.get_indexer(cells["product_id"])])
 
 

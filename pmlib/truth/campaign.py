@@ -44,13 +44,13 @@ def potential_outcomes(study: Study, contacts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _profit(outcomes: pd.DataFrame) -> np.ndarray:
+def expected_profit(outcomes: pd.DataFrame) -> np.ndarray:
     """Expected profit of contacting each row's customer."""
     gain = (outcomes["p1"] - outcomes["p0"]) * outcomes["margin"] - outcomes["cost"]
     return gain.to_numpy()
 
 
-def _beside(table: pd.DataFrame, truth: Sequence[float]) -> pd.DataFrame:
+def beside(table: pd.DataFrame, truth: Sequence[float]) -> pd.DataFrame:
     """`table` with the truth, and whether each interval holds it (rounding is no miss)."""
     own = table.assign(truth=truth)
     return own.assign(covered=own["truth"].between(own["low"] - 1e-9, own["high"] + 1e-9))
@@ -63,7 +63,7 @@ def true_effects(contacts: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, fl
     """
     treated = (contacts["arm"] != CONTROL).to_numpy()
     uplift = float((outcomes["p1"] - outcomes["p0"]).mean())
-    profit = float(_profit(outcomes).mean())
+    profit = float(expected_profit(outcomes).mean())
     n, cost = int(treated.sum()), float(outcomes["cost"].to_numpy()[treated].sum())
     return {
         "effect_responded": uplift,
@@ -105,7 +105,7 @@ def promise_beside_truth(
     """
     if not study.simulated or isinstance(contacts, Finding) or promise.absent:
         return missing("no_truth")
-    profit = pd.Series(_profit(potential_outcomes(study, contacts)), contacts.index)
+    profit = pd.Series(expected_profit(potential_outcomes(study, contacts)), contacts.index)
     # A customer with one lot in three stands for three of the plan.
     weight = 1 / contacts.get("lot_propensity", pd.Series(1.0, contacts.index))
     means = {("total", ""): np.average(profit, weights=weight)}
@@ -150,7 +150,7 @@ def rankings_beside_truth(
     """
     if not study.simulated or isinstance(expected, Finding):
         return missing("no_truth")
-    profit = _profit(potential_outcomes(study, expected.judged))
+    profit = expected_profit(potential_outcomes(study, expected.judged))
     own = rankings.table[["ranking", "measure", "estimate", "low", "high"]]
     areas = [
         rank_weighted_effect(profit, scores[row.ranking], measure=row.measure).effect
@@ -161,8 +161,8 @@ def rankings_beside_truth(
         name: float(np.mean(profit * sum(policy.values()))) if policy else 0.0
         for name, policy in policies.items()
     }
-    tables = {"truth-policies": _beside(earned, earned["policy"].map(mean))}
-    return Finding(_beside(own, areas), tables=tables)
+    tables = {"truth-policies": beside(earned, earned["policy"].map(mean))}
+    return Finding(beside(own, areas), tables=tables)
 
 
 def true_groups(
@@ -175,7 +175,7 @@ def true_groups(
     """
     true = (outcomes["p1"] - outcomes["p0"]).groupby(contacts[group]).mean()
     table = estimates[[group, "effect", "low", "high"]].rename(columns={"effect": "estimate"})
-    return _beside(table, table[group].map(true))
+    return beside(table, table[group].map(true))
 
 
 def beside_truth(numbers: Sequence[Number], truth: Mapping[str, float]) -> pd.DataFrame:

@@ -25,53 +25,53 @@ MAX_CUSTOMERS = 40_000
 _STREAM = 4006
 
 
-def compare_with_oracle(case: Case, design: Design, comparison: Comparison) -> Finding:
+def compare_with_oracle(case: Case, comparison: Comparison) -> Finding:
     """Compare policies with the oracle, which knows the true effect of every cell.
 
-    `design` and `comparison` are of the same case; differences are set beside their truth.
+    `comparison` is of the same case; differences are set beside their truth.
 
     Returns
     -------
     Finding
         ``policy, expected, true, oracle`` (currency), ``share`` of the oracle's profit. Further
         table *true-differences*: what the combined policy earns more than ``policy`` (currency):
-        ``estimate, low, high`` on held-out contacts, ``true_half`` of the same plans, ``covered``,
-        and ``true_whole`` of the plans made on the whole pilot. Facts: whether any contact pays,
-        and whether the intervals hold the truth. Absent where the study is real.
+        ``estimate, low, high`` on held-out contacts, ``true_judged`` of the same plans,
+        ``covered``, and ``true_whole`` of the plans made on the whole pilot. Facts: whether any
+        contact pays, and whether the intervals hold the truth. Absent where the study is real.
     """
     if isinstance(case, Case) and case.study.truth is None:
         return missing("real")
-    return _compared(case, design, comparison)
+    return _compared(case, comparison)
 
 
 @needs()
-def _compared(case: Case, design: Design, comparison: Comparison) -> Finding:
+def _compared(case: Case, comparison: Comparison) -> Finding:
     cost = case.catalogue.channels["cost"].to_numpy()
     value = (true_effects(case, in_currency=True) - cost) * case.made
     best = solve(Programme(case.groups, value, *case.costs_and_limits()))
     oracle = float((spread(best, case.groups) * value).sum())
     rows = [
         (name, policy.promised, float((policy.contacts * value).sum()), oracle)
-        for name, policy in plan_policies(case, known=design.effects).items()
+        for name, policy in plan_policies(case).items()
     ]
     table = pd.DataFrame(rows, columns=["policy", "expected", "true", "oracle"])
     table["share"] = (table["true"] / oracle) if oracle > 0 else np.nan
     true, shares = table.set_index("policy")["true"], table.set_index("policy")["share"]
     more = {name: true["combined"] - true[name] for name in RIVALS}
     differences = gains(comparison, value, more)
-    half = differences.set_index("policy")
-    halves = half["true_half"]
+    judged = differences.set_index("policy")
+    same = judged["true_judged"]
     return Finding(
         table,
         (
             Number("true_profit_combined", true["combined"], "currency"),
             *(Number(f"true_share_{n}", shares[n], "share") for n in ("combined", *RIVALS)),
             *(Number(f"true_combined_more_than_{n}", more[n], "currency") for n in RIVALS),
-            *(Number(f"true_half_combined_more_than_{n}", halves[n], "currency") for n in RIVALS),
+            *(Number(f"true_judged_combined_more_than_{n}", same[n], "currency") for n in RIVALS),
         ),
         facts={
             "contacts_pay": oracle > 0,
-            **{f"interval_holds_{n}": bool(half.loc[n, "covered"]) for n in RIVALS},
+            **{f"interval_holds_{n}": bool(judged.loc[n, "covered"]) for n in RIVALS},
         },
         tables={"true-differences": differences},
     )
@@ -87,8 +87,8 @@ def gains(comparison: Comparison, value: np.ndarray, whole: Mapping[str, float])
     made = comparison.contacts
     table = judged[["combined_more", "more_low", "more_high"]].reset_index()
     table.columns = ["policy", "estimate", "low", "high"]
-    table["true_half"] = [float(((made["combined"] - made[n]) * value).sum()) for n in RIVALS]
-    table["covered"] = table["true_half"].between(table["low"], table["high"])
+    table["true_judged"] = [float(((made["combined"] - made[n]) * value).sum()) for n in RIVALS]
+    table["covered"] = table["true_judged"].between(table["low"], table["high"])
     table["true_whole"] = [whole[name] for name in RIVALS]
     return table
 

@@ -15,7 +15,7 @@ from pmlib.numbers import Finding, Number, missing
 from pmlib.strategy.lots import NOBODY, deal_again, draw_lots
 from pmlib.strategy.trial import PLAN, Trial, design_trial
 from pmlib.studies import Study
-from pmlib.truth.campaign import potential_outcomes
+from pmlib.truth.campaign import beside, expected_profit, potential_outcomes
 from pmlib.truth.chain import Chain
 
 
@@ -35,8 +35,7 @@ def true_profits(study: Study, trial: Drawn) -> dict[str, float]:
             "customer_id": own["customer_id"], "product_id": cell.map(cells["product_id"]),
             "channel": cell.map(cells["channel"]),
         })  # fmt: skip
-        true = potential_outcomes(study, asked)
-        gain = (true["p1"] - true["p0"]) * true["margin"] - true["cost"]
+        gain = expected_profit(potential_outcomes(study, asked))
         profits[name] = float((gain * own["contacts"] / own["customers"]).sum())
     return profits
 
@@ -56,13 +55,12 @@ def trial_beside_truth(study: Study, campaign: Campaign, found: Finding) -> Find
         return missing("no_trial")
     true = true_profits(study, trial)
     table = found.table[["rival", "estimate", "low", "high"]]
-    table = table.assign(truth=[true[PLAN] - true[rival] for rival in table["rival"]])
-    held = table["truth"].between(table["low"], table["high"])
+    table = beside(table, [true[PLAN] - true[rival] for rival in table["rival"]])
     numbers = tuple(
         Number(f"true_combined_minus_{row.rival}", row.truth, "currency")
         for row in table.itertuples()
     )
-    return Finding(table.assign(covered=held), numbers)
+    return Finding(table, numbers)
 
 
 def trial_measures(bank: Chain, *, campaigns: int) -> dict[str, float]:
@@ -76,12 +74,12 @@ def trial_measures(bank: Chain, *, campaigns: int) -> dict[str, float]:
     if not isinstance(trial, Trial) or trial.absent:
         return {}
     found = repeat_trial(bank, trial, campaigns=campaigns)
-    found["held"] = found["truth"].between(found["low"], found["high"])
+    found = beside(found, found["truth"])
     found["width"] = (found["high"] - found["low"]) / found["plan"]
-    means = found.groupby("rival")[["held", "width"]].mean()
+    means = found.groupby("rival")[["covered", "width"]].mean()
     measured: dict[str, float] = {}
     for rival, mean in means.iterrows():
-        measured[f"trial_holds_{rival}"] = float(mean["held"])
+        measured[f"trial_holds_{rival}"] = float(mean["covered"])
         measured[f"trial_width_{rival}"] = float(mean["width"])
     large = found[found["truth"].abs() > found["detectable"]]
     if len(large):

@@ -6,13 +6,13 @@ appendix shows; with an interval beside each mean, for a simulation is a sample 
 
 from __future__ import annotations
 
+import operator
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -32,7 +32,9 @@ from pmlib.truth.coverage import coverage
 from pmlib.truth.offers import compare_with_oracle, intervals_held
 from pmlib.truth.trial import trial_measures
 
-WORLDS = ("default", "easy", "null", "hard")
+BANKS = {"default": 100, "easy": 40, "null": 100, "hard": 40}
+"""Banks in each world."""
+
 TABLE = PROJECT / "reports" / "frame" / "validation.csv"
 """The kept results, shown in the report's appendix."""
 
@@ -85,52 +87,70 @@ YES_OR_NO = (
 )
 """Measures that hold or do not hold on a bank; their mean is a share."""
 
-TRIALS = 20
+TRIALS = 5
 """How often the policy trial of each bank is repeated."""
 
 COVERAGE = "coverage"
 """The rows that count how often intervals hold the truth, kept beside the worlds."""
 
+_NO_EFFECT = "_without_effect"
+_SHARED = 20
 
-def measure(params: Parameters, *, trials: int = TRIALS) -> dict[str, float]:
+
+def measure(params: Parameters, *, trials: int = TRIALS, campaigns: int = 0) -> pd.DataFrame:
     """Run the chain on one simulated bank and compare each finding with the truth.
 
-    Gives `MEASURES`; a measure that this bank cannot show is left out. Its policy trial is
-    repeated so many times.
+    Its policy trial is repeated `trials` times, its campaign `campaigns` times with its effects and
+    as often with none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``world, seed, measure, value, of`` (how many cases the value is the mean of): `MEASURES`,
+        but for what this bank cannot show, and, as world `COVERAGE`, shares of intervals that hold.
     """
     with chain(params) as bank:
-        k = bank.kinds["segment"].nunique()
-        measured = {
-            "segments_found": float(k),
-            "made_segments": float(bank.case.made_segments),
-            "right_number": float(k == (1 if params.world == "null" else 6)),
-            "rules_surviving": float(len(bank.check.table)),
-            "any_rule": float(len(bank.check.table) > 0),
-            "planned_customers": float(bank.plan["customer_id"].nunique()),
-        }
-        if len(bank.check.table):
-            measured["false_rules"] = float((~bank.check.table["true"]).mean())
-        if len(bank.check.of("planted")):
-            measured["rule_recall"] = float(bank.check.of("planted")["found"].mean())
-        if params.world != "null":
-            measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
-            if bank.ceiling:
-                measured["ari_of_ceiling"] = measured["ari"] / bank.ceiling
-            comparison = strategy.compare(bank.case)
-            assert isinstance(comparison, strategy.Comparison)
-            truth = compare_with_oracle(bank.case, bank.design, comparison)
-            for policy, share in truth.table.set_index("policy")["share"].items():
-                if f"share_{policy}" in MEASURES:
-                    measured[f"share_{policy}"] = float(share)
-            for rival in RIVALS:
-                lead = measured["share_combined"] - measured[f"share_{rival}"]
-                measured[f"share_over_{rival}"] = lead
-            for row in truth.of("true-differences").itertuples():
-                measured[f"covers_more_than_{row.policy}"] = float(row.covered)
-            measured |= trial_measures(bank, campaigns=trials)
-        if len(bank.plan):
-            measured |= intervals_held(bank.case, bank.design) | _field(bank)
-        return measured
+        found: list[tuple[str, str, float, int]]
+        found = [(params.world, name, value, 1) for name, value in _findings(bank, trials).items()]
+        found += [(COVERAGE, *row) for row in _coverage(bank, campaigns)] if campaigns else []
+    table = pd.DataFrame(found, columns=["world", "measure", "value", "of"])
+    return table.assign(seed=params.seed)
+
+
+def _findings(bank: Chain, trials: int) -> dict[str, float]:
+    params = bank.params
+    k = bank.kinds["segment"].nunique()
+    measured = {
+        "segments_found": float(k),
+        "made_segments": float(bank.case.made_segments),
+        "right_number": float(k == (1 if params.world == "null" else 6)),
+        "rules_surviving": float(len(bank.check.table)),
+        "any_rule": float(len(bank.check.table) > 0),
+        "planned_customers": float(bank.plan["customer_id"].nunique()),
+    }
+    if len(bank.check.table):
+        measured["false_rules"] = float((~bank.check.table["true"]).mean())
+    if len(bank.check.of("planted")):
+        measured["rule_recall"] = float(bank.check.of("planted")["found"].mean())
+    if params.world != "null":
+        measured["ari"] = float(adjusted_rand_score(bank.kinds["segment"], bank.kinds["kind"]))
+        if bank.ceiling:
+            measured["ari_of_ceiling"] = measured["ari"] / bank.ceiling
+        comparison = strategy.compare(bank.case)
+        assert isinstance(comparison, strategy.Comparison)
+        truth = compare_with_oracle(bank.case, comparison)
+        for policy, share in truth.table.set_index("policy")["share"].items():
+            if f"share_{policy}" in MEASURES:
+                measured[f"share_{policy}"] = float(share)
+        for rival in RIVALS:
+            lead = measured["share_combined"] - measured[f"share_{rival}"]
+            measured[f"share_over_{rival}"] = lead
+        for row in truth.of("true-differences").itertuples():
+            measured[f"covers_more_than_{row.policy}"] = float(row.covered)
+        measured |= trial_measures(bank, campaigns=trials)
+    if len(bank.plan):
+        measured |= intervals_held(bank.case, bank.design) | _field(bank)
+    return measured
 
 
 def _field(bank: Chain) -> dict[str, float]:
@@ -150,25 +170,20 @@ def _field(bank: Chain) -> dict[str, float]:
     }
 
 
-def interval_coverage(params: Parameters, *, campaigns: int) -> pd.DataFrame:
-    """Repeat one bank's campaign many times and count the intervals that hold the truth.
-
-    So many campaigns with the true effects, and as many with none. Columns: ``world`` (`COVERAGE`),
-    ``measure, mean, low, high, banks`` (campaigns).
-    """
-    with chain(params) as bank:
-        gain = bank.design.table.set_index("cell")["expected_profit"]
-        population = potential_outcomes(bank.study, bank.plan).assign(
-            **bank.plan[["customer_id", "cell", "segment"]], score=bank.plan["cell"].map(gain)
-        )
-    null = population.assign(p1=population["p0"])
-    tables = []
-    for label, people in (("", population), ("_without_effect", null)):
-        table = coverage(people, campaigns=campaigns, seed=params.seed)
-        tables.append(table.assign(world=COVERAGE, measure=table["quantity"] + label))
-    names = {"covered": "mean", "campaigns": "banks"}
-    columns = ["world", "measure", "mean", "low", "high", "banks"]
-    return pd.concat(tables).rename(columns=names)[columns]
+def _coverage(bank: Chain, campaigns: int) -> list[tuple[str, float, int]]:
+    """Repeat the bank's campaign and count the intervals that hold the truth: name, share, of."""
+    gain = bank.design.table.set_index("cell")["expected_profit"]
+    population = potential_outcomes(bank.study, bank.plan).assign(
+        **bank.plan[["customer_id", "cell", "segment"]], score=bank.plan["cell"].map(gain)
+    )
+    rows = []
+    for label, people in (("", population), (_NO_EFFECT, population.assign(p1=population["p0"]))):
+        table = coverage(people, campaigns=campaigns, seed=bank.params.seed)
+        name = table["quantity"].str.replace(r"_\d+$", "_of_segment", regex=True) + label
+        counted = table.assign(held=table["covered"] * table["campaigns"]).groupby(name, sort=False)
+        sums = counted[["held", "campaigns"]].sum()
+        rows += [(str(n), held / of, int(of)) for n, held, of in sums.itertuples()]
+    return rows
 
 
 def _interval(name: str, values: pd.Series) -> tuple[float, float]:
@@ -180,57 +195,95 @@ def _interval(name: str, values: pd.Series) -> tuple[float, float]:
     return values.mean() - half, values.mean() + half
 
 
-def validate(
-    worlds: Sequence[str],
-    *,
-    seeds: Iterable[int],
-    settings: Mapping[str, Any],
-    processes: int = 2,
-    progress: Callable[[str], None] | None = None,
-) -> pd.DataFrame:
-    """Run the chain on many banks, one a world and seed, with further parameters as `settings`.
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Put banks together, rows of `measure`, into the kept table.
 
-    `progress` gets one line of text a bank. Columns: ``world, measure, mean, low, high, banks``.
+    Columns: ``world, measure, mean, low, high, banks`` (of `COVERAGE` intervals), ``expected``.
     """
-    banks = [Parameters(world=world, seed=seed, **settings) for world in worlds for seed in seeds]
-    say = progress or (lambda _: None)
+    told = []
+    for (world, name), part in rows.groupby(["world", "measure"], sort=False):
+        if world == COVERAGE:
+            held, of = (part["value"] * part["of"]).sum(), part["of"].sum()
+            low, high = wilson([held], [of])
+            told.append((world, name, held / of, low[0], high[0], of, "0.93_to_0.97"))
+        else:
+            ends, held = _interval(name, part["value"]), EXPECTED.get((world, name), "")
+            told.append((world, name, part["value"].mean(), *ends, len(part), held))
+    columns = ["world", "measure", "mean", "low", "high", "banks", "expected"]
+    return pd.DataFrame(told, columns=columns)
+
+
+def validate(
+    banks: Sequence[tuple[Parameters, int]],
+    *,
+    processes: int = 2,
+    progress: Callable[[pd.DataFrame], None] | None = None,
+) -> pd.DataFrame:
+    """Measure many banks, each with so many campaigns for coverage; rows of `measure`.
+
+    `progress` gets the rows of a bank as soon as it and those before it are done.
+    """
     rows = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for params, measured in zip(banks, pool.map(measure, banks), strict=True):
-            say(f"{params.world} {params.seed}: " + ", ".join(
-                f"{name} {value:.3g}" for name, value in measured.items()))  # fmt: skip
-            rows += [(params.world, name, value) for name, value in measured.items()]
-    frame = pd.DataFrame(rows, columns=["world", "measure", "value"])
-    found = frame.groupby(["world", "measure"], sort=False)["value"]
-    return pd.DataFrame(
-        [(*of, values.mean(), *_interval(of[1], values), len(values)) for of, values in found],
-        columns=["world", "measure", "mean", "low", "high", "banks"],
-    )
+        for found in pool.map(_measured, banks):
+            rows.append(found)
+            if progress:
+                progress(found)
+    return pd.concat(rows, ignore_index=True)
+
+
+def _measured(bank: tuple[Parameters, int]) -> pd.DataFrame:
+    params, campaigns = bank
+    return measure(params, campaigns=campaigns)
 
 
 @click.command()
-@click.option("--banks", default=20, show_default=True, help="Banks in each world.")
+@click.option("--banks", type=int, help="Banks in each world, if not those of BANKS.")
 @click.option("--campaigns", default=500, show_default=True, help="Campaigns for coverage.")
 @click.option("--customers", default=20_000, show_default=True, help="Customers of a bank.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=TABLE)
-def main(banks: int, campaigns: int, customers: int, out: Path) -> None:
+@click.option(
+    "--rows", type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep each bank's row here, and go on from those that it has.",
+)  # fmt: skip
+def main(banks: int | None, campaigns: int, customers: int, out: Path, rows: Path | None) -> None:
     """Simulate banks, analyse each, and write how the findings compare with the truth."""
     started = time.monotonic()
-    overrides = studies.load_spec("casebank").parameters
-    settings = {**overrides, "n_customers": customers, "n_months": 12, "n_bootstrap": 20}
-    table = pd.concat(
-        [
-            validate(WORLDS, seeds=range(1, banks + 1), settings=settings, progress=click.echo),
-            interval_coverage(Parameters(seed=1, **settings), campaigns=campaigns),
-        ]
-    )
-    table["expected"] = [
-        "0.93_to_0.97" if world == COVERAGE else EXPECTED.get((world, name), "")
-        for world, name in zip(table["world"], table["measure"], strict=True)
-    ]
+    settings = studies.load_spec("casebank").parameters
+    settings = {**settings, "n_customers": customers, "n_months": 12, "n_bootstrap": 20}
+    kept = pd.read_csv(rows, keep_default_na=False) if rows and rows.exists() else pd.DataFrame()
+    done = set(zip(kept["world"], kept["seed"], strict=True)) if len(kept) else set()
+    waiting = []
+    for world, many in BANKS.items():
+        n = banks or many
+        shared = min(n, _SHARED)  # campaigns are spread over so many banks
+        for seed in range(1, n + 1):
+            own = campaigns // shared if world == "default" and seed <= shared else 0
+            if (world, seed) not in done:
+                bank = Parameters(world=world, seed=seed, **settings), own
+                waiting.append((seed / n, bank))
+    # Some of each world first, so that a run cut short tells of all.
+    asked = [bank for _, bank in sorted(waiting, key=operator.itemgetter(0))]
+
+    def tell(found: pd.DataFrame) -> None:
+        world, seed = found.loc[0, ["world", "seed"]]
+        measured = zip(found["measure"], found["value"], strict=True)
+        click.echo(f"{world} {seed}: " + ", ".join(f"{name} {v:.3g}" for name, v in measured))
+        if rows:
+            found.to_csv(rows, mode="a", header=not rows.exists(), index=False)
+
+    found = pd.concat([kept, *([validate(asked, progress=tell)] if asked else [])])
+    table = summary(found.sort_values(["world", "seed"], key=_in_order, kind="stable"))
     with written_whole(out) as aside:
         table.to_csv(aside, index=False, float_format="%.4g", lineterminator="\n")
     click.echo(f"{out}  ({time.monotonic() - started:.0f} s)")
+
+
+def _in_order(column: pd.Series) -> pd.Series:
+    """Worlds in the order of `BANKS`, coverage last."""
+    if column.name != "world":
+        return column
+    return column.map({world: i for i, world in enumerate((*BANKS, COVERAGE))})
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ from pmlib.association import (
     held_baskets,
     product_pairs,
 )
-from pmlib.numbers import Fact, Finding
+from pmlib.numbers import Finding
 from pmlib.texts import open_language
 from tests.association.examples import AS_OF, SETTINGS, customers, held_as, holdings, split
+from tests.findings import known
 
 HALF = pd.DataFrame({"a": [True, False] * 500, "b": [False, True] * 500})
 
@@ -66,10 +67,7 @@ def test_nothing_to_find_is_a_stated_result(
 
 def told(block: str, found: Finding) -> str:
     """A text block with what a finding says."""
-    facts = {key: Fact(key, value) for key, value in found.facts.items()}
-    numbers = {number.key: number for number in found.numbers}
-    known = {**numbers, **facts, **found.quotes}
-    return open_language("en").render("association_analysis", block, known, plain=True)
+    return open_language("en").render("association_analysis", block, known(found), plain=True)
 
 
 def test_a_bank_of_one_segment_has_nothing_to_compare_rules_with(two_segments: Baskets) -> None:

@@ -18,9 +18,10 @@ from pmlib.evaluation import (
     readable,
 )
 from pmlib.evaluation.campaign import Campaign
-from pmlib.numbers import Fact, Phrase
+from pmlib.numbers import Phrase
 from pmlib.params import Parameters
 from pmlib.texts import open_language
+from tests.findings import known
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +116,7 @@ def test_cells_that_cannot_hold_both_arms_are_left_out_and_counted(bank):
 def test_a_plan_of_several_offers_a_customer_says_so(bank):
     again = bank[3].assign(product_id="life_insurance", cell=bank[3]["cell"] + 50)
     campaign = opened(bank, pd.concat([bank[3], again]))
-    facts = {key: Fact(key, value) for key, value in campaign.facts.items()}
-    text = open_language("en").render("campaign_evaluation", "campaign", facts | campaign.quotes)
+    text = open_language("en").render("campaign_evaluation", "campaign", known(campaign))
     assert "6,000 offers went to 3,000 customers" in text
     assert len(campaign.contacts) == 6_000
 
@@ -129,8 +129,7 @@ def test_a_control_group_of_unknown_probability_shows_no_effect(bank, tmp_path):
     campaign = opened((unknown, engine, *others))
     assert campaign.facts["campaign_kind"] == "undrawn"
     assert check_campaign(campaign.randomised).absent.block == "absent.undrawn"
-    facts = {key: Fact(key, value) for key, value in campaign.facts.items()}
-    text = open_language("en").render("campaign_evaluation", "campaign", facts | campaign.quotes)
+    text = open_language("en").render("campaign_evaluation", "campaign", known(campaign))
     assert "Some customers were left out on purpose" in text
     assert "`assignment: randomised`" in text
     assert campaign.facts["campaign_source"] == "all_contacts"

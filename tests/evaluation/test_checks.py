@@ -8,8 +8,9 @@ import pytest
 
 from pmlib.evaluation import check_campaign
 from pmlib.evaluation.checks import expected_shares, unreadable
-from pmlib.numbers import Fact, Phrase
+from pmlib.numbers import Phrase
 from pmlib.texts import open_language
+from tests.findings import known
 
 
 def test_hillstrom_arms_are_as_drawn(hillstrom):
@@ -120,9 +121,9 @@ def test_sizes_that_could_be_no_other_are_no_evidence(campaign):
     for fixed in (contacts.assign(cell=1), contacts.assign(propensity=counted)):
         checks = check_campaign(fixed)
         assert checks.facts["sample_ratio"] == "fixed"
-        quotes = checks.quotes | {n.key: n for n in checks.numbers}
-        quotes |= {key: Fact(key, value) for key, value in checks.facts.items()}
-        text = open_language("en").render("campaign_evaluation", "checks", quotes, plain=True)
+        text = open_language("en").render(
+            "campaign_evaluation", "checks", known(checks), plain=True
+        )
         assert "could not fail" in text
     lost = contacts.index[(contacts["arm"] == "control")][:600]
     assert check_campaign(contacts.assign(cell=1).drop(lost)).facts["sample_ratio"] == "mismatch"

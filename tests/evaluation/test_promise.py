@@ -10,8 +10,8 @@ import pytest
 
 from pmlib.evaluation import intention_to_treat, promise_kept
 from pmlib.evaluation.campaign import Campaign
-from pmlib.numbers import Fact
 from pmlib.texts import open_language
+from tests.findings import known
 
 
 def held_to(contacts: pd.DataFrame, promised: float, half: float, **more: float) -> Campaign:
@@ -75,9 +75,9 @@ def test_the_reader_is_told_who_rests_until_when(contacts):
     found = promise_kept(held_to(contacts, profit, 0.1 * profit), contacts, cool_down=90)
     assert found.quotes["until"] == dt.date(2025, 8, 30)
     assert found.quotes["contacted"].value == (contacts["arm"] != "control").sum()
-    known = {n.key: n for n in found.numbers} | found.quotes
-    known |= {key: Fact(key, value) for key, value in found.facts.items()}
-    text = open_language("en").render("campaign_evaluation", "promise-kept", known, plain=True)
+    text = open_language("en").render(
+        "campaign_evaluation", "promise-kept", known(found), plain=True
+    )
     assert "The promise was kept" in text
     assert "rest for 90 days" in " ".join(text.split())
 

@@ -10,6 +10,7 @@ from pmlib import profiling, studies
 from pmlib.numbers import Fact, Level
 from pmlib.params import Parameters
 from pmlib.texts.language import open_language
+from tests.findings import known
 
 
 def test_responses_and_costs_of_a_campaign(lazy, campaign):
@@ -48,10 +49,8 @@ def test_a_control_group_is_never_denied(lazy, campaign, responded, kept, said):
     past = pd.concat([campaign("x", "2025-03-01", 197, 53), left_out]).astype({"responded": object})
     result = profiling.contact_responses({"contacts": lazy(past)})
     assert result.facts["past_control"] == kept
-    recorded = {number.key: number for number in result.numbers}
-    recorded |= {key: Fact(key, value) for key, value in result.facts.items()}
-    english = open_language("en")
-    text = english.render("data_profiling", "responses", recorded | result.quotes)
+    english, recorded = open_language("en"), known(result)
+    text = english.render("data_profiling", "responses", recorded)
     assert said in " ".join(text.replace("\u00a0", " ").split())
     assert ("`assignment: randomised`" in text) == (kept == "undrawn")
     recorded["attributes_known"] = Fact("attributes_known", "none")
@@ -174,6 +173,5 @@ def test_contacts_that_should_not_be_made_may_sell_and_that_is_a_finding(lazy, i
     assert numbers["waste_sales_share"].value == pytest.approx(9 / 16)
     assert numbers["unsuitable_sales"].value == 6
     assert waste.facts == {"waste": "some", "unsuitable_sales_made": "some"}
-    known = numbers | {key: Fact(key, value) for key, value in waste.facts.items()} | waste.quotes
-    text = open_language("en").render("data_profiling", "waste", known, plain=True)
+    text = open_language("en").render("data_profiling", "waste", known(waste), plain=True)
     assert "6 sales were of a product whose risk rating exceeds" in text.replace("\n", " ")

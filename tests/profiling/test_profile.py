@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from pmlib import profiling
-from pmlib.numbers import Fact, Finding
+from pmlib.numbers import Finding
 from pmlib.texts import open_language
+from tests.findings import known
 
 AS_OF = dt.date(2025, 6, 30)
 SAID = {
@@ -41,18 +43,19 @@ def profile(casebank, engine) -> dict[str, Finding]:
     }
 
 
-def known(findings: dict[str, Finding]) -> dict[str, object]:
-    """What the texts may quote: all numbers and facts, by key."""
-    recorded = [record for found in findings.values() for record in found.numbers]
-    recorded += [Fact(*pair) for found in findings.values() for pair in found.facts.items()]
-    keys = [record.key for record in recorded]
-    assert len(keys) == len(set(keys))
-    assert all(open_language("en").described(record) for record in recorded)
-    return {record.key: record for record in recorded}
+def recorded(findings: dict[str, Finding]) -> dict[str, object]:
+    """All numbers and facts, which no two findings share and each of which has a meaning."""
+    told = {}
+    for found in findings.values():
+        own = known(replace(found, quotes={}))
+        assert not told.keys() & own.keys()
+        assert all(open_language("en").described(record) for record in own.values())
+        told |= own
+    return told
 
 
 def test_every_sentence_can_be_filled_in(profile):
-    english, quotes = open_language("en"), known(profile)
+    english, quotes = open_language("en"), recorded(profile)
     for name, found in profile.items():
         assert english.render("data_profiling", SAID[name], {**quotes, **found.quotes})
     shortcomings = english.render("data_profiling", "implications", quotes)
@@ -81,7 +84,7 @@ def test_a_bank_with_nothing_but_customers_is_described(lazy, ids):
     assert profile["quality"].table["rows"].tolist() == [20]
     assert profile["structure"].table.empty
     assert profile["value"].table.empty
-    english, quotes = open_language("en"), known(profile)
+    english, quotes = open_language("en"), recorded(profile)
     for name, found in profile.items():
         assert english.render("data_profiling", SAID[name], {**quotes, **found.quotes})
     said = english.render("data_profiling", "implications", quotes)

@@ -16,6 +16,7 @@ from pmlib.segmentation import fit, segment
 from pmlib.segmentation.criteria import Criteria
 from pmlib.segmentation.homogeneity import Homogeneity
 from pmlib.texts import open_language
+from tests.findings import known
 from tests.segmentation.banks import NUMBERS, QUICK, as_customers, one_group
 
 
@@ -101,12 +102,6 @@ def test_every_verdict_has_words(found, levels):
     facts = {key: Fact(key, level) for key, level in zip(LEVELS, levels, strict=True)}
     text = open_language("en").render("segmentation", "segments-found", known(found[2]) | facts)
     assert text.endswith(".")
-
-
-def known(result):
-    """What a text may look up once a finding was recorded."""
-    facts = {key: Fact(key, value) for key, value in result.facts.items()}
-    return {number.key: number for number in result.numbers} | facts | dict(result.quotes)
 
 
 def test_duplicate_customers_are_refused():

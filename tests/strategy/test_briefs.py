@@ -69,6 +69,9 @@ def test_what_no_program_knows_is_a_blank_or_said_in_study_yaml(case, design, ta
     assert filled["Price"].startswith("no fee; ")
     message = "“Fund: save for later. You have your Card with us already."
     assert filled["Promotion (draft)"].startswith(message)
+    rests_on = strategy.marketing_briefs(told, design, profiles(), targets).of("sheet-1")
+    rests_on = rests_on.set_index("aspect")["rests_on"]
+    assert (rests_on["message"], rests_on["need"]) == ("rules_plan", "eligibility_rules")
     assert not filled.str.contains("to fill in").any()
 
 

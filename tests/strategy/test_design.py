@@ -11,9 +11,10 @@ import pytest
 
 from pmlib import strategy
 from pmlib.inference.power import rate_power
-from pmlib.numbers import Fact, Number, Phrase
+from pmlib.numbers import Number, Phrase
 from pmlib.strategy.plan import GAP_ALLOWED
 from pmlib.texts import open_language
+from tests.findings import known
 from tests.strategy.banks import AS_OF, PARAMETERS, N, open_case, plan_with, study_of, tables, value
 
 
@@ -46,9 +47,7 @@ def test_limits_that_conflict_are_named(study, engine):
     assert design.planned.empty
     assert blocking(case, design) == ["budget", "smallest_cell"]
     size = strategy.plan_size(case, design)
-    english, known = open_language("en"), {n.key: n for n in design.numbers}
-    facts = {key: Fact(key, value) for key, value in {**design.facts, **size.facts}.items()}
-    text = english.render("strategy_design", "plan-size", known | facts | size.quotes)
+    text = open_language("en").render("strategy_design", "plan-size", known(design, size))
     assert "these limits conflict, budget (20), smallest cell (50 customers); easing" in text
 
 
@@ -91,8 +90,7 @@ def test_a_control_group_of_which_the_draw_is_not_known_is_not_denied(tmp_path, 
     design = strategy.plan_study(open_case(study_of(tmp_path / "undrawn", frames), engine))
     assert design.facts["evidence_kind"] == "response"
     assert design.facts["evidence_control"] == "undrawn"
-    facts = {key: Fact(key, value) for key, value in design.facts.items()}
-    text = open_language("en").render("strategy_design", "evidence", facts | design.quotes)
+    text = open_language("en").render("strategy_design", "evidence", known(design))
     assert "Customers were left out as control." in text
     assert "`assignment: randomised`" in text
     assert "nobody was left out" not in text

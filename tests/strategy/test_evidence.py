@@ -94,4 +94,4 @@ def test_a_few_contacts_do_not_fill_two_halves(tmp_path, engine):
     frames = tables()
     frames["contacts"] = frames["contacts"].iloc[:3]
     case = open_case(study_of(tmp_path / "few", frames), engine)
-    assert strategy.compare(case).absent.block == "absent.thin_halves"
+    assert strategy.compare(case).absent.block == "absent.thin_parts"

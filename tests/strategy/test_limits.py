@@ -34,6 +34,18 @@ def test_costs_of_limits_are_differences_of_optima(case, design):
     assert by_kind.loc["capacity", "limit"] == Phrase("limit.capacity", {"channel": "phone"})
 
 
+def test_the_budget_is_priced_along_its_own_curve(case, design):
+    """The curve is concave: from point to point it rises by less than the first one's price."""
+    table = strategy.budget_curve(case, design).table
+    width, rise = table["budget"].diff()[1:], table["profit"].diff()[1:]
+    contact = design.table["expected_profit"].max()  # plans are of whole contacts
+    assert (rise <= table["price"].shift()[1:] * width + 2 * contact).all()
+    assert (rise >= table["price"][1:] * width - 2 * contact).all()
+    # A smallest cell that no cell has leaves neither the curve nor its prices.
+    steps = replace(case, limits=replace(case.limits, min_contacts=10_000))
+    assert strategy.budget_curve(steps, design).table.equals(table)
+
+
 def test_the_dearest_limit_is_to_be_questioned_unless_it_protects_customers(case, design):
     costs = strategy.limit_costs(case, design)
     dearest = costs.facts["dearest_limit"]

@@ -1,4 +1,4 @@
-"""Policies: planned on one half of the contacts, judged on the other."""
+"""Policies: planned without a part of the contacts, judged on it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_policy_refers_to_the_groups_it_was_asked_for(engine: DuckDBEngine) -> N
     np.testing.assert_allclose(policy.contacts, policy.plan.contacts)
 
 
-def test_policies_are_judged_on_the_other_half(case):
+def test_policies_are_judged_on_contacts_they_were_not_made_from(case):
     compared = strategy.compare(case)
     table = compared.table.set_index("policy")
     assert (table["spend"] <= PARAMETERS.budget * (1 + 1e-9)).all()
@@ -60,15 +60,15 @@ def test_policies_are_judged_on_the_other_half(case):
     assert (table["low"] <= table["held_out"]).all()
 
 
-def test_halves_that_plan_the_same_promise_nothing(tmp_path, engine):
+def test_parts_without_which_the_same_is_planned_promise_nothing(tmp_path, engine):
     # Contacts are so dear that the one offer that works is plain in either half.
     dear = [{"name": "email", "cost": 2.5}, {"name": "phone", "cost": 30.0}]
     study = study_of(tmp_path / "dear", tables(), channels=dear)
     case, _ = plan_with(study, engine, budget=1e5)
     compared = strategy.compare(case)
-    assert value(compared.numbers, "halves_agree") == pytest.approx(1)
+    assert value(compared.numbers, "parts_agree") == pytest.approx(1)
     assert value(compared.numbers, "promised_profit") is None
-    assert compared.facts["promise"] == "same_halves"
+    assert compared.facts["promise"] == "same_parts"
     promised = compared.table.set_index("policy")["promised"]
     assert np.isnan(promised["combined"])
 

@@ -10,12 +10,12 @@ import pytest
 from pmlib import strategy
 from pmlib.numbers import Number
 from pmlib.strategy.sheets import strategy_sheet
-from pmlib.texts import Look, open_language
+from pmlib.texts import open_language
 
 
 def statements(case: strategy.Case, design: strategy.Design, segment: int = 1) -> dict:
     """Phrase of each aspect."""
-    return strategy_sheet(case, design, segment=segment).set_index("aspect")["statement"].to_dict()
+    return dict(strategy_sheet(case, design, segment=segment).told)
 
 
 def counts(phrase) -> dict[str, int]:
@@ -30,20 +30,16 @@ def test_sheets_quote_the_plan(case, design):
         assert counts(told["products"])["Fund"] == fund
         control = (planned["planned"] - planned["offers"]).sum()
         assert told["products"].quotes["control"].value == control
-        assert told["message"].quotes["held"][0].quotes == {"products": ["Card"]}
+        held = strategy_sheet(case, design, segment=segment).held
+        assert [phrase.quotes for phrase in held] == [{"products": ["Card"]}]
         through = planned.groupby("channel")["offers"].sum()
         assert counts(told["channel"]) == through[through >= 10].to_dict()
 
 
-def test_sheets_read_well(case, design):
-    found = strategy.strategy_sheets(case, design)
-    assert list(found.tables) == ["sheet-1", "sheet-2"]
-    assert found.quotes["sheet-2"] == {"segment": "Odd"}
-    look = Look(open_language("en"), "strategy_design", "tbl-sheet", "EUR")
-    shown = look.worded(found.of("sheet-1")).set_index("aspect")
-    assert shown.loc["Who", "statement"].startswith("2,000 customers, 50.0")
-    assert "refer to their Card" in shown.loc["Promotion (draft)", "statement"]
-    assert shown.loc["Promotion (draft)", "rests_on"] == "rules, plan"
+def test_a_sheet_says_who_the_segment_is(case, design):
+    who = statements(case, design)["who"]
+    said = open_language("en").render("strategy_design", who.block, who.quotes, plain=True)
+    assert said.startswith("2,000 customers, 50.0")
 
 
 def test_a_rule_is_cited_only_where_most_fall_under_it(case, design):
@@ -54,10 +50,9 @@ def test_a_rule_is_cited_only_where_most_fall_under_it(case, design):
     for held, cited in ((49, False), (50, True)):
         made = cells.copy()
         made.loc[[holders, others], ["planned", "offers"]] = [[held, held], [100 - held] * 2]
-        sheet = strategy_sheet(case, replace(design, table=made), segment=1).set_index("aspect")
-        message = sheet.loc["message"]
-        assert message["statement"].block == ("sheet.message-refers" if cited else "sheet.message")
-        assert message["rests_on"] == ("rules_plan" if cited else "plan")
+        sheet = strategy_sheet(case, replace(design, table=made), segment=1)
+        assert bool(sheet.held) is cited
+        assert sheet.with_rules
 
 
 def test_interval_of_an_uplift_against_hand_computation(case, design):
@@ -76,8 +71,8 @@ def test_interval_of_an_uplift_against_hand_computation(case, design):
 
 
 def test_effects_shrunk_to_one_are_not_told_apart(case, design):
-    """All cells share one effect; what rounding leaves of its variance is below zero."""
-    effects = replace(design.effects, covariance=-1e-18 * np.eye(len(design.table)), draws=None)
+    """All cells share one effect, in every draw."""
+    effects = replace(design.effects, draws=np.full_like(design.effects.draws, 0.05))
     same = replace(design, table=design.table.assign(effect=0.05), effects=effects)
     assert statements(case, same)["positioning"].block == "sheet.positioning-open"
 

@@ -21,6 +21,6 @@ def test_gain_of_combining_beside_its_truth_by_hand():
     made = strategy.Comparison(judged, contacts={k: np.array(v) for k, v in contacts.items()})
     found = gains(made, np.array([2.0, 3.0]), {"segments": 1.0, "rules": 7.0})
     table = found.set_index("policy")
-    assert table["true_half"].to_dict() == {"segments": 5.0, "rules": 20.0}
+    assert table["true_judged"].to_dict() == {"segments": 5.0, "rules": 20.0}
     assert table["covered"].to_dict() == {"segments": True, "rules": False}
     assert table["true_whole"].to_dict() == {"segments": 1.0, "rules": 7.0}

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from pmlib.params import Parameters
-from pmlib.truth.validation import MEASURES, TABLE, measure
+from pmlib.truth.validation import COVERAGE, MEASURES, TABLE, measure, summary
 
 SMALL = {"n_customers": 3_000, "n_months": 12, "n_bootstrap": 10, "sample_size": 1_500, "k_max": 7}
 
 
+def values(rows: pd.DataFrame, world: str) -> dict[str, float]:
+    return rows[rows["world"] == world].set_index("measure")["value"].to_dict()
+
+
 def test_the_easy_world_is_recognised():
-    measured = measure(Parameters(seed=2, world="easy", **SMALL), trials=2)
+    rows = measure(Parameters(seed=2, world="easy", **SMALL), trials=2, campaigns=4)
+    measured = values(rows, "easy")
     assert measured["ari"] > 0.8
     assert measured["false_rules"] < 0.1
     assert measured["planned_customers"] > 0
@@ -21,10 +27,33 @@ def test_the_easy_world_is_recognised():
     assert measured["sheets_covered"] >= 0.6
     assert measured["cells_covered"] >= 0.8
     assert measured["trial_holds_segments"] >= 0.5
+    counted = rows[rows["world"] == COVERAGE].set_index("measure")
+    assert counted.loc["profit", "of"] == 4
+    assert counted.loc["profit_of_segment_without_effect", "of"] == 4 * measured["segments_found"]
+    assert (counted["value"] >= 0.5).all()
+
+
+def test_banks_are_put_together_by_hand():
+    """Three of four banks pass; 9 of 10 and 27 of 30 intervals hold."""
+    right = [("default", seed, "right_number", float(seed < 4), 1) for seed in range(1, 5)]
+    ari = [("default", seed, "ari", value, 1) for seed, value in ((1, 0.8), (2, 1.0))]
+    held = [(COVERAGE, 1, "profit", 0.9, 10), (COVERAGE, 2, "profit", 0.9, 30)]
+    rows = pd.DataFrame([*right, *ari, *held], columns=["world", "seed", "measure", "value", "of"])
+    table = summary(rows).set_index("measure")
+    assert table.loc["right_number", ["mean", "banks"]].tolist() == [0.75, 4]
+    low, high = proportion_confint(3, 4, method="wilson")
+    assert table.loc["right_number", ["low", "high"]].tolist() == pytest.approx([low, high])
+    assert table.loc["profit", ["mean", "banks"]].tolist() == pytest.approx([0.9, 40])
+    low, high = proportion_confint(36, 40, method="wilson")
+    assert table.loc["profit", ["low", "high"]].tolist() == pytest.approx([low, high])
+    # Student's with one degree of freedom: 12.706 standard errors of 0.1.
+    assert table.loc["ari", ["low", "high"]].tolist() == pytest.approx(
+        [0.9 - 1.2706, 0.9 + 1.2706], abs=1e-4
+    )
 
 
 def test_nothing_is_claimed_of_the_null_world():
-    measured = measure(Parameters(seed=3, world="null", **SMALL))
+    measured = values(measure(Parameters(seed=3, world="null", **SMALL)), "null")
     assert measured["segments_found"] == 1
     assert "ari" not in measured
 
