@@ -135,11 +135,13 @@ def test_one_key_cannot_mean_two_numbers(chapter):
         chapter.record([Number("gain", 0.5, "share", about={"name": "cards"})])
 
 
-def test_absent_finding_says_why_once_and_nothing_else(chapter, shown):
+def test_absent_finding_says_why_once_in_sight_and_nothing_else(chapter, shown):
     nothing = missing("contacts")
     chapter.show(nothing, "gain", "tbl-gains", line)
     chapter.show(nothing, "gain")
-    assert shown == ['<p class="pm-absent">No contacts.</p>']
+    # Hidden where it was said before: the report shows it in a section that has nothing else.
+    hidden = '<p class="pm-absent" hidden>No contacts.</p>'
+    assert shown == ['<p class="pm-absent">No contacts.</p>', hidden]
 
 
 def test_figure_has_alt_text_caption_and_data(chapter, shown):

@@ -110,7 +110,7 @@ def _draft(
         sources.append(source)
     tables = [table for source in sources for table in source.tables]
     customer_of, owners = joins.customer_columns(connection, tables)
-    uses = assign(tables, customer_of)
+    uses = joins.without_copies(connection, assign(tables, customer_of))
     if not uses:
         raise _no_customers(tables, files)
     for use in uses:
@@ -334,6 +334,7 @@ def _account(source: Drafted, uses: Sequence[Use], read: dict[str, dict[str, Ent
                 else f"{raw.name} ({_said(target, entries_of.get(raw.name))})"
                 for target, raw in use.mapped.items()
             ]
+            columns += [f"{raw.name} ({target})" for target, raw in use.objections]
             columns += [f"{raw.name} ({role})" for _, raw, role in use.attributes]
             columns += [f"{raw.name} (product)" for raw in use.products]
             columns += [f"{use.product!r} (product)"] if use.product else []
@@ -360,7 +361,12 @@ def _left_out(table: Table, uses: Sequence[Use]) -> list[tuple[RawColumn, str]]:
     used = {
         raw.name
         for use in uses
-        for raw in (*use.mapped.values(), *use.products, *(a[1] for a in use.attributes))
+        for raw in (
+            *use.mapped.values(),
+            *use.products,
+            *(a[1] for a in use.attributes),
+            *(raw for _, raw in use.objections),
+        )
     }
     used |= {use.snapshot.name for use in uses if use.snapshot}
     used |= {use.owners.own.name for use in uses if use.owners}

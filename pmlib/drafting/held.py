@@ -82,6 +82,14 @@ def named_products(
         dates = [column for column in table.columns if column.kind == "date"]
         if "opened_on" not in got and len(dates) == 1:
             got["opened_on"] = dates[0]
+        told = [c for c in table.columns if c not in got.values() and c.kind == "text"
+                and len(c.values) >= 2]  # fmt: skip
+        if len(told) == 1 and customer.distinct < customer.filled:  # a customer holds several
+            got["product_id"] = told[0]
+            use = Use("holdings", table, got, by_type=frozenset({"product_id"}))
+            use.notes.append(f"{told[0].name!r} is taken for the product that is held.")
+            uses.append(use)
+            continue
         use = Use("holdings", table, got, product=name)
         use.notes.append(f"Each row of {table.label} is taken for a product held: {name!r}.")
         uses.append(use)

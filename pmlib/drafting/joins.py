@@ -151,10 +151,48 @@ def settle_rows(connection: Connection, use: Use, today: dt.date) -> None:
         _settle_snapshot(connection, use, customer, today)
     elif use.kind == "contacts":
         _settle_contacts(connection, use)
+    elif use.kind == "transactions" and "_file" in use.table.names:
+        _settle_overlap(connection, use)
     elif use.kind == "holdings" and use.shape == "rows":
         _settle_snapshot(connection, use, customer, today)
     elif use.kind == "customers" and customer.distinct < customer.filled:
         _settle_customers(connection, use, customer, today)
+
+
+def _settle_overlap(connection: Connection, use: Use) -> None:
+    """Count payments once that several files have, as exports do whose periods overlap."""
+    every = ", ".join(quoted(name) for name in use.table.names if name not in {"_file", CUSTOMER})
+    each = f"SELECT {every}, _file, count(*) AS n FROM {quoted(use.table.name)} GROUP BY ALL"  # noqa: S608
+    again = ("SELECT coalesce(sum(n - most), 0)::BIGINT FROM (SELECT sum(n) AS n, max(n) AS most "  # noqa: S608
+             f"FROM ({each}) GROUP BY {every})")  # fmt: skip
+    n = connection.execute(again).fetchall()[0][0]
+    if n:
+        use.overlap = True
+        use.notes.append(f"{n:,} rows stand in several of the files and count once.")
+        text = f"Of {use.table.label}, rows that another of the files has too are left out: {{n}}."
+        use.counted.append((text, again))
+
+
+def without_copies(connection: Connection, uses: Sequence[Use]) -> list[Use]:
+    """Leave out tables of payments all of whose rows stand in another; say where some do."""
+    kept: list[Use] = []
+    size = {use.table.name: (-use.table.rows, len(use.table.label)) for use in uses}
+    for use in sorted(uses, key=lambda use: size[use.table.name]):
+        for other in kept if use.kind == "transactions" and use.table.rows else ():
+            if other.kind != use.kind or other.table.names != use.table.names:
+                continue
+            mine, theirs = (f"SELECT * FROM {quoted(one.table.name)}" for one in (use, other))  # noqa: S608
+            same = f"SELECT count(*) FROM ({mine} INTERSECT ALL {theirs})"  # noqa: S608
+            n = connection.execute(same).fetchall()[0][0]
+            if n == use.table.rows:
+                use.table.copy_of = other.table.label
+            elif n:
+                use.notes.append(
+                    f"CHECK: {n:,} rows stand in {other.table.label} too, and count twice."
+                )
+        if not use.table.copy_of:
+            kept.append(use)
+    return [use for use in uses if use in kept]
 
 
 def _settle_customers(

@@ -13,7 +13,7 @@ from pmlib.drafting.held import (
     wide_holdings,
 )
 from pmlib.drafting.look import RawColumn
-from pmlib.drafting.matching import by_name, hinted, match
+from pmlib.drafting.matching import by_name, hinted, match, objections
 from pmlib.drafting.names import plain, sql_name, unused
 from pmlib.drafting.uses import Table, Use
 from pmlib.schema import CONTRACTS
@@ -177,8 +177,10 @@ def describe(use: Use, *, without: Sequence[str] = ()) -> None:
     """Decide which further columns of customers describe them, and which are left out, and why."""
     taken = set(CONTRACTS["customers"].columns)
     table = use.table
+    use.objections = [one for one in objections(table, use.mapped) if one[1].name not in without]
+    told = [*use.mapped.values(), *(column for _, column in use.objections)]
     for column in table.columns:
-        if column in use.mapped.values() or column.name in without or column.name == "_file":
+        if column in told or column.name in without or column.name == "_file":
             continue
         reason = _no_attribute(column)
         if reason:

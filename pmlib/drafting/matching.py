@@ -10,7 +10,7 @@ from pmlib.drafting.look import RawColumn
 from pmlib.drafting.names import plain
 from pmlib.drafting.uses import Table
 from pmlib.schema import CONTRACTS
-from pmlib.studies.words import HINTS, MARKETING, SYNONYMS
+from pmlib.studies.words import ARM, HINTS, MARKETING, SYNONYMS
 
 SIDES = 6
 """A column with more different values than this says no direction of money."""
@@ -77,13 +77,22 @@ def by_name(kind: str, table: Table, customer: RawColumn | None) -> dict[str, Ra
         if hit is not None:
             matched[target] = hit
     if kind == "customers" and not MARKETING.keys() & matched.keys():
-        free = [c for c in table.columns if c not in matched.values() and _may_be(c, "flag")]
-        hits = [(target, c) for target, part in MARKETING.items() for c in free
-                if c.filled and re.search(part, c.name, re.IGNORECASE)]  # fmt: skip
-        matched |= dict(hits[:1])
+        matched |= dict(objections(table, matched)[:1])
     if "direction" in matched and not 1 <= matched["direction"].distinct <= SIDES:
         del matched["direction"]
     return matched
+
+
+def objections(table: Table, taken: Mapping[str, RawColumn]) -> list[tuple[str, RawColumn]]:
+    """Further columns that say who objects or agrees to marketing, objections first."""
+    found: dict[str, tuple[str, RawColumn]] = {}
+    for target, part in MARKETING.items():
+        for column in table.columns:
+            if column in taken.values() or not column.filled or not _may_be(column, "flag"):
+                continue
+            if re.search(part, column.name, re.IGNORECASE):
+                found.setdefault(column.name, (target, column))
+    return list(found.values())
 
 
 _WANTED = {"debit": "number", "credit": "number", "direction": "text", "marketing_consent": "flag"}
@@ -100,6 +109,9 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
     dates = [column for column in free if column.kind == "date"]
     signed = [column for column in free if column.kind == "number" and column.signed]
     found: dict[str, list[RawColumn]] = {}
+    if kind == "contacts" and "arm" not in named:
+        arms = [c for c in free if may_be_arm(c) and re.search(ARM, c.name, re.IGNORECASE)]
+        found = {"arm": arms[:1]}
     if kind == "holdings" and "product_id" in named:
         found = {"opened_on": dates}
     elif (
@@ -119,6 +131,14 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
         for target, columns in found.items()
         if target not in named and len(columns) == 1
     }
+
+
+def may_be_arm(column: RawColumn) -> bool:
+    """Whether a column of contacts has as few words as a campaign has arms."""
+    return column.kind in {"text", "flag", "whole"} and 2 <= len(column.values) <= _ARMS
+
+
+_ARMS = 12
 
 
 def _looks_held(table: Table) -> bool:

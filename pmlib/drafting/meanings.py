@@ -11,16 +11,20 @@ from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.look import RawColumn
 from pmlib.drafting.matching import SIDES
 from pmlib.drafting.names import plain
-from pmlib.drafting.uses import Table, Use
+from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.studies import forms
 from pmlib.studies.asks import ASK
 from pmlib.studies.forms import quoted
-from pmlib.studies.words import CURRENCY, MARKETING, STATUS, SYNONYMS
+from pmlib.studies.words import CURRENCY, MARKETING, QUANTITY, STATUS, SYNONYMS
 
 _STATES = 12
 """A column with more different words than this says no state of an account or payment."""
 _MANY = 50
 """So many amounts without decimals are no accident."""
+_NOTHING = 0.2
+"""Above this share of holdings of nothing, they may say what is not held."""
+LIMIT = 0.01
+"""Share of unreadable or blank cells above which the draft asks."""
 _REFUNDS = 0.2
 """Up to this share of amounts below zero, they may be what was given back of purchases."""
 
@@ -201,17 +205,23 @@ def _by_direction(
 def doubtful_rows(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, tuple[str, str]]]:
     """Which rows do not count, asked by raw table and column.
 
-    Accounts that were closed without a day, payments that were never made, amounts in another
-    currency.
+    Accounts that were closed without a day, products that a row says are not held, payments that
+    were never made, amounts in another currency.
     """
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for use in uses:
         kinds = {other.kind for other in uses if other.table is use.table}
         if use.kind not in {"holdings", "transactions"} or "customers" in kinds:
             continue  # rows of customers that are left out would take the customers with them
+        found |= {use.table.name: told} if (told := _blank_cells(use, cells)) else {}
         taken = [*use.mapped.values(), *use.products]
         for raw in use.table.columns:
-            if raw in taken or not 2 <= len(raw.values) <= _STATES:
+            blank = use.table.rows - raw.filled if raw.flag is not None else 0
+            if raw in taken or raw is use.snapshot or raw.name == "_file":
+                continue
+            few = 2 <= len(raw.values) + (blank > 0) <= _STATES
+            zero = _zero(use, raw, cells)
+            if not (few or zero):
                 continue
             asked = ""
             if re.search(CURRENCY, raw.name, re.IGNORECASE) and use.kind == "transactions":
@@ -222,16 +232,52 @@ def doubtful_rows(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, tupl
                     "holdings": "Which of them say that the product is not held any more?",
                     "transactions": "Which of them say that the money never moved?",
                 }[use.kind]
+            elif use.kind == "holdings" and use.shape == "rows" and (raw.flag or zero):
+                asked = "Which of them say that the product is not held?"
             if asked:
                 place = _first_filled(raw, use.table, cells)
-                last = json.dumps(list(raw.values)[-1], ensure_ascii=False)
-                holds = f"{use.table.label}, column {raw.name}{place}: it holds {_listed(raw)}."
+                words = [*raw.values, *([""] if blank else [])]
+                no = raw.flag.no_words[0] if raw.flag and use.kind == "holdings" else words[-1]
+                last = json.dumps(zero or no, ensure_ascii=False)
+                listed = _listed(raw, blank) if few else f"{zero!r} and other amounts"
+                holds = f"{use.table.label}, column {raw.name}{place}: it holds {listed}."
                 answer = (
                     f"Write them in brackets, such as [{last}]: those rows are then left out and "
                     "counted; or [] where all rows count."
                 )
                 found.setdefault(use.table.name, {})[raw.name] = (f"{holds} {asked}", answer)
     return found
+
+
+def _blank_cells(use: Use, cells: Cells) -> dict[str, tuple[str, str]]:
+    """Cells without which a row is nobody's, or says nothing, and that are often blank."""
+    found = {}
+    for target in ("customer_id", "product_id", "booked_on", "amount"):
+        raw = use.mapped.get(target)
+        blank = use.table.rows - raw.filled if raw is not None and raw.name != CUSTOMER else 0
+        if raw is None or blank <= LIMIT * use.table.rows:
+            continue
+        place = _first_blank(raw, use.table, cells)
+        found[raw.name] = (
+            (f"{use.table.label}, column {raw.name}{place}: {blank:,} of {use.table.rows:,} cells "
+            "are blank, and a row without it cannot be used. Is each written once for the rows "
+            "below it, as where cells were merged? Then fill it in."),
+            'Write [""] where these rows may be left out.',
+        )  # fmt: skip
+    return found
+
+
+def _zero(use: Use, raw: RawColumn, cells: Cells) -> str:
+    """How holdings of nothing are written in a column of how much is held, where they are many."""
+    if use.kind != "holdings" or not raw.fits or raw.kind not in {"whole", "number", "flag"}:
+        return ""
+    if not re.search(QUANTITY, raw.name, re.IGNORECASE) or raw.fits[0].reading.as_ != "amount":
+        return ""
+    value = forms.reading_sql(cells.own(use.table, raw), raw.fits[0].reading)
+    if cells.count(use.table.name, f"({value}) = 0") < _NOTHING * use.table.rows:
+        return ""
+    text = cells.text(use.table, raw)
+    return str(cells.first(use.table.name, [text], f"({value}) = 0", 1)[0][1][0])
 
 
 def _ask_sides(table: Table, told: RawColumn, entry: Entry, cells: Cells) -> None:

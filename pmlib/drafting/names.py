@@ -34,7 +34,7 @@ def plain(name: str) -> str:
     """A name without case, accents, blanks and signs."""
     folded = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
     kept = "".join(c for c in folded if not unicodedata.combining(c))
-    return re.sub(r"[\W_]+", "", kept).lower()
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", kept)).lower()
 
 
 def ascii_only(text: str) -> str:

@@ -7,14 +7,11 @@ from typing import Any
 
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.look import Fit, RawColumn
-from pmlib.drafting.meanings import direct, flag
+from pmlib.drafting.meanings import LIMIT, direct, flag
 from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.schema import CONTRACTS
 from pmlib.studies import forms
 from pmlib.studies.asks import ASK
-
-LIMIT = 0.01
-"""Share of unreadable cells above which the draft asks."""
 
 
 def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
@@ -28,6 +25,8 @@ def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
             wanted = _kind_of(use.kind, target)
             if raw.name not in own and raw.name != CUSTOMER:
                 own[raw.name] = _entry(raw, wanted, use.table, cells, target)
+        for target, raw in use.objections:
+            own.setdefault(raw.name, flag(raw, use.table, cells, target))
         for _, raw, _ in use.attributes:
             if raw.name not in own:
                 own[raw.name] = _entry(raw, "", use.table, cells)
@@ -109,7 +108,8 @@ def _unknown_form(raw: RawColumn, wanted: str, table: Table, cells: Cells) -> En
     known = forms.DAY_FORMS if kind == "day" else forms.AMOUNT_FORMS
     return Entry(
         {"as": kind, "form": ASK},
-        [f"{table.label}, column {raw.name}: no form of {kind}s reads {listed}. How is it written?",
+        [(f"{table.label}, column {raw.name}: no one form of {kind}s reads its cells, such as "
+          f"{listed}. How is it written?"),
          (f"Write one of {', '.join(known)}; or change 'as' to text, remove 'form', and read it "
          f"in the SQL.")],
     )  # fmt: skip
@@ -144,6 +144,8 @@ def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
     """Say which cells a form does not read; ask where they are many."""
     fit = raw.fits[0]
     _fillers(raw, entry, table, cells)
+    if fit.reading.as_ == "day" and not raw.is_typed:
+        _half_turned(raw, entry, table, cells)
     unread = fit.unread
     if not (unread.unreadable or unread.missing):
         return
@@ -167,6 +169,31 @@ def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
                 f"{min(1.0, -(-share * 100 // 1) / 100):.2f}; else mend them, or the form."
             ),
         ]
+
+
+def _half_turned(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
+    """Ask where a spreadsheet has made days of some texts only: those that its own order fits."""
+    form = raw.fits[0].reading.form
+    if form not in {"day-month-year", "month-day-year"} or entry.fields["form"] == ASK:
+        return
+    own = cells.text(table, raw)
+    value = forms.reading_sql(cells.own(table, raw), raw.fits[0].reading)
+    turned = f"regexp_matches({own}, '^[0-9]{{4}}[^0-9]') AND ({value}) IS NOT NULL"
+    n = cells.count(table.name, turned)
+    if n < _TURNED or cells.count(table.name, f"{turned} AND day({value}) > 12"):
+        return
+    ((place, (shown, read)),) = cells.first(table.name, [own, value], turned, 1)
+    entry.fields["form"] = ASK
+    entry.question += [
+        (f"{table.label}, column {raw.name}, {place}: {shown!r} and {n - 1:,} more cells begin "
+         f"with the year, the others are text as {form}; no day of theirs is after the 12th. A "
+         f"spreadsheet may have taken day and month for each other: is it {read:%d %B %Y}?"),
+        f'If so, write "{form}"; else export the file anew, with all days as text.',
+    ]  # fmt: skip
+
+
+_TURNED = 10
+"""So many days that are all before the 13th are no accident."""
 
 
 def _in_other_form(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pmlib.drafting.look import RawColumn
-from pmlib.drafting.uses import Owners, Table, Use
+from pmlib.drafting.uses import CUSTOMER, Owners, Table, Use
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies.forms import quoted, quoted_text
-from pmlib.studies.words import MISSING
+from pmlib.studies.words import MARKETING, MISSING
 
 _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT",
           "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip
@@ -97,6 +97,8 @@ def _with_customers(table: str, owners: Owners) -> str:
 
 
 def _how(use: Use) -> str:
+    if use.overlap:
+        return "; a row that several files have counts once"
     return {
         "rows": "",
         "distinct": ", each row once",
@@ -123,17 +125,12 @@ def _columns(use: Use, as_of: dt.date) -> list[tuple[str, str]]:
         if target == HASH:
             continue
         raw = use.mapped.get(target)
-        if raw is not None:
+        if target == "marketing_opt_out" and MARKETING.keys() & use.mapped.keys():
+            found.append(_objects(use))
+        elif raw is not None:
             found.append(_taken(use, target, column.kind, raw, as_of))
         elif use.kind == "transactions" and target == "amount":
             found.append(_net(use.mapped["debit"], use.mapped["credit"]))
-        elif target == "marketing_opt_out" and "marketing_consent" in use.mapped:
-            consent = use.mapped["marketing_consent"]
-            said = f"CHECK: from {consent.name!r}, which says who agrees"
-            not_given = "IS NULL" if consent.kind == "date" else "= false"
-            objects = f"{own(consent)} {not_given}"
-            objects = f"bool_or({objects})" if use.shape == "last" else _once(use, objects)
-            found.append((f"{objects} AS marketing_opt_out", said))
         elif use.kind == "holdings" and use.product and target == "product_id":
             sql = f"{quoted_text(use.product)} AS product_id"
             found.append((sql, "CHECK: the product is what the file is called"))
@@ -153,6 +150,27 @@ def _columns(use: Use, as_of: dt.date) -> list[tuple[str, str]]:
     for name, raw, _ in use.attributes:
         found.append((f"{_once(use, own(raw))} AS {name}", f"CHECK: from {raw.name!r}"))
     return found
+
+
+def _objects(use: Use) -> tuple[str, str]:
+    """Who objects to marketing: an objection in any column, or in any row, is one."""
+    told = [(t, raw) for t, raw in use.mapped.items() if t in MARKETING] + use.objections
+    each, said = [], []
+    for target, raw in told:
+        agrees = target == "marketing_consent"
+        on_a_day = f"{own(raw)} IS {'' if agrees else 'NOT '}NULL"
+        flag = f"{own(raw)} = false" if agrees else own(raw)
+        each.append(on_a_day if raw.kind == "date" else flag)
+        said.append(f"{raw.name!r}{', which says who agrees' if agrees else ''}")
+    objects = " OR ".join(each)
+    comment = f"CHECK: from {'; '.join(said)}"
+    comment += "; an objection in any of them" if len(told) > 1 else ""
+    if use.shape == "last":
+        objects, comment = f"bool_or({objects})", f"{comment}; an objection in any row"
+    else:
+        objects = _once(use, objects)
+    named = f"{objects} AS marketing_opt_out" if objects != "marketing_opt_out" else objects
+    return named, comment
 
 
 def _net(paid: RawColumn, got: RawColumn) -> tuple[str, str]:
@@ -192,8 +210,6 @@ def _taken(use: Use, target: str, kind: str, raw: RawColumn, as_of: dt.date) -> 
         sql = f"{sql} IS NOT NULL"
     if target == "product_id" and raw.is_typed:
         sql = f"{sql}::VARCHAR"
-    if target == "marketing_opt_out" and use.shape == "last":
-        return f"bool_or({sql}) AS {target}", f"CHECK: from {raw.name!r}; an objection in any row"
     if target != "customer_id":
         sql = _once(use, sql)
     if target == "arm" and BLANK in arms_of(raw, use.table.rows):
@@ -266,6 +282,11 @@ def _source(use: Use, table: str, as_of: dt.date) -> tuple[str, list[str], list[
         first = next(iter(use.mapped.values()))
         return table, [f"{own(first)} IS NOT NULL"], []
     tail, where, source = [], [], table
+    if use.overlap:
+        every = ", ".join(own(c) for c in use.table.columns if c.name not in {"_file", CUSTOMER})
+        nth = f"SELECT *, row_number() OVER (PARTITION BY {every}, _file) AS _n FROM {table}"  # noqa: S608
+        source = (f"(SELECT * FROM ({nth})\n    QUALIFY row_number() OVER "  # noqa: S608
+                  f"(PARTITION BY {every}, _n ORDER BY _file) = 1)")  # fmt: skip
     if use.snapshot is not None:
         where = [_newest(use, table, as_of)]
     if use.shape == "last":

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.joins import Meeting
+from pmlib.drafting.matching import may_be_arm
 from pmlib.drafting.meanings import doubtful_rows
-from pmlib.drafting.statements import Statement, arms_of
+from pmlib.drafting.statements import Statement, arms_of, own
 from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.studies.asks import ASK
 from pmlib.studies.forms import quoted
@@ -89,7 +90,7 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
         lines.append(f"value_is: {ASK}")
     arm = use.mapped.get("arm")
     if arm is None:
-        return lines
+        return lines + _no_arm(use)
     arms = arms_of(arm, use.table.rows)
     counts = ", ".join(f"{name} ({n:,})" for name, n in arms.items())
     if len(arms) > 1:
@@ -101,7 +102,9 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
             (f"{label}, column {arm.name}{place}: the arms are {counts}. Which of them were left "
              "without contact on purpose, as a control group? Write their names in brackets, such "
              f"as [{_json(str(next(iter(arms))))}];"),
-            "write [] where every arm was contacted.",
+            "write [] where every arm was contacted." + (
+                f" If {arm.name} tells of something else, write 'offer' AS arm in contacts.sql."
+                if "arm" in use.by_type else ""),
         ], "")  # fmt: skip
         lines.append(f"control: {ASK}")
         propensity = use.mapped.get("propensity")
@@ -118,6 +121,24 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
             ], "")  # fmt: skip
             lines.append(f"assignment: {ASK}")
     return lines
+
+
+def _no_arm(use: Use) -> Lines:
+    """The question whether any column tells who was left out, where none is called so."""
+    taken = [*use.mapped.values(), use.snapshot]
+    few = [c for c in use.table.columns if c not in taken and c.name != "_file" and may_be_arm(c)]
+    if not few:
+        return []
+    shown = "; ".join(f"{c.name} holds {', '.join(map(repr, list(c.values)[:6]))}" for c in few[:6])
+    asked = f"{use.table.label}, line 2: no column is called an arm. Does any tell who was left out"
+    return [
+        *_commented([
+            (f"{asked} on purpose ({shown})? Then take it for the arm in contacts.sql, such as "
+             f"{own(few[0])} AS arm, and write here the words of those left out, in brackets;"),
+            "write [] where everybody in the file was contacted.",
+        ], ""),
+        f"control: {ASK}",
+    ]  # fmt: skip
 
 
 def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
@@ -195,7 +216,9 @@ def _idle(table: Table, uses: Sequence[Use]) -> str:
     customers = next(use for use in uses if use.kind == "customers")
     key = customers.mapped["customer_id"].name
     said = f" Its columns are {shown}." if names else ""
-    if key in names:
+    if table.copy_of:
+        said += f" All its rows stand in {table.copy_of} too."
+    elif key in names:
         said += f" Its {key} may name the customers of {customers.table.label}."
     return (
         f"{table.label}: nothing uses it, of {table.rows:,} rows.{said} May it be left out? Then "

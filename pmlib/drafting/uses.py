@@ -29,6 +29,8 @@ class Table:
     columns: list[RawColumn]
     labels: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    copy_of: str = ""
+    """Another table of payments that has all its rows."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,10 +79,14 @@ class Use:
         The newest snapshot, where that column holds no days.
     owners
         Where a table names accounts and no customers: who owns them.
+    overlap
+        Of payments in several files: rows that several of them have count once.
     waves
         Of contacts: each day of a campaign is a campaign of its own.
     by_type
         Columns of the contract that no name told.
+    objections
+        Of customers: further columns that say who objects or agrees to marketing.
     notes
         What is to be said of it.
     counted
@@ -98,7 +104,9 @@ class Use:
     snapshot: RawColumn | None = None
     newest: str = ""
     waves: bool = False
+    overlap: bool = False
     owners: Owners | None = None
     by_type: frozenset[str] = frozenset()
+    objections: list[tuple[str, RawColumn]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     counted: list[tuple[str, str]] = field(default_factory=list)

@@ -66,8 +66,8 @@ def promise(found: Finding, words: Words) -> Figure:
     """Profit promised and, where it was measured, beside it, in total and by segment."""
     table = found.table
     at = np.arange(len(table))
-    figure, axes = guides.panel(0.75 + 0.27 * len(table))
-    shift = 0.16 if "measured" in table else 0.0
+    figure, axes = guides.panel(0.75 + 0.22 * len(table))
+    shift = 0.17 if "measured" in table else 0.0
     for name, up, colour, marker in (
         ("promised", -shift, "accent", "D"), ("measured", shift, "main", "o")
     ):  # fmt: skip

@@ -178,8 +178,9 @@ def drawing(label: str, *, of: str = "", beside: bool = False) -> Callable[[Draw
 
 
 def new_figure(height: float = 3.2) -> Figure:
-    """Return an empty figure as wide as it is asked for, that pyplot does not keep alive."""
-    return Figure(figsize=(mpl.rcParams["figure.figsize"][0], height), layout="constrained")
+    """Return an empty figure, at most as wide as the column, that pyplot does not keep alive."""
+    width = min(mpl.rcParams["figure.figsize"][0], FULL_WIDTH)
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def segment_colours(k: int) -> list[str]:

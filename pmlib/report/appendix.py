@@ -101,9 +101,7 @@ def headline_table(
         {
             "chapter": record["chapter"],
             "meaning": number.meaning[:1].upper() + number.meaning[1:],
-            "value": language.number(
-                number.value, number.unit, currency=currency, decimals=number.decimals
-            ),
+            "value": language.plain_value(number, currency=currency),
             "interval": language.interval(number, currency) if number.low is not None else "",
         }
         for record, number in sorted(

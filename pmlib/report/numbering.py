@@ -268,7 +268,7 @@ _FEW, _PRINTED = 12, 20
 _ONE_PAGE, _ONE_PAGE_OF_TEXT = 14, 2000
 # Points: width of the text on A4, and the sizes of type between which a table is set there. Below
 # the third, wrap more and turn a small table. A character takes a little more than half its size.
-_PAPER, _LARGEST, _COMFORTABLE, _SMALLEST = 480, 8.4, 7.0, 5.4
+_PAPER, _LARGEST, _COMFORTABLE, _SMALLEST = 493, 8.0, 7.0, 5.4
 _CHARACTER = 0.56
 # A head breaks after two Chinese signs at the earliest.
 _WORD = re.compile(r"[\u2e80-\uffef]{1,2}|[^\s\u2e80-\uffef]+")

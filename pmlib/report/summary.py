@@ -19,6 +19,8 @@ from pmlib.texts import Language, Look, Words
 MOST = 5
 """Decisions on the page."""
 
+_SEVERAL = 2
+
 DECISIONS = ("promise", "plan", "nobody", "gap", "campaign", "unsuitable", "waste", "limit")
 """In the order of the page; of more than `MOST` the last are left to their chapters."""
 
@@ -57,7 +59,7 @@ def decisions(known: Mapping[str, Any]) -> list[dict[str, bool]]:
 def promise_figure(
     run_dir: Path, language: Language, known: Mapping[str, Any], *, currency: str
 ) -> tuple[Markup, str]:
-    """Draw what the plan promised, beside what was measured of it; nothing without a plan.
+    """Draw what the plan promised, beside what was measured; nothing where a sentence says it.
 
     Returns the figure, and the CSV behind it.
     """
@@ -68,6 +70,11 @@ def promise_figure(
     if rows.empty or rows["promised"].isna().all():
         return Markup(), ""
     rows = rows[rows["by"].isin(["total", "segment"])].dropna(subset=["promised"])
+    segments = int((rows["by"] == "segment").sum())
+    if segments == 1:  # it would be the total again
+        rows = rows[rows["by"] == "total"]
+    if segments < _SEVERAL and "measured" not in rows:  # one dot is a sentence
+        return Markup(), ""
     ends = [f"{name}{end}" for name in ("promised", "measured") for end in ("", "_low", "_high")]
     shown = rows[["contacts", *(end for end in ends if end in rows)]].copy()
     # An assumption has no interval: its ends are itself.

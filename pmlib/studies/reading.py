@@ -213,7 +213,8 @@ def as_text_sql(name: str, dtype: str) -> str:
 
 def _taken_out(column: str, words: Sequence[str]) -> str:
     listed = ", ".join(forms.quoted_text(word) for word in words) or "NULL"
-    return f"{forms.text_sql(quoted(column) + '::VARCHAR')} IN ({listed})"
+    text = forms.text_sql(quoted(column) + "::VARCHAR")
+    return f"{text} IN ({listed})" + (f" OR {text} IS NULL" if "" in words else "")
 
 
 def _require_columns(member: Member, types: Mapping[str, str], parts: Sequence[RawPart]) -> None:

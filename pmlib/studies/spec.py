@@ -115,7 +115,7 @@ class Member(Strict):
     """Lines below the last row."""
     without: dict[str, list[str]] = {}
     """Rows that are none or do not count, such as totals, repeated names of columns and closed
-    accounts: by a column, what it holds in them."""
+    accounts: by a column, what it holds in them; an empty text stands for a blank cell."""
     read: dict[str, Reading] = {}
     """How columns are read; the others reach the SQL as they are, text as text."""
     unused: str = ""

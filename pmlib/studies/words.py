@@ -93,7 +93,7 @@ DIRECTIONS: tuple[tuple[str, str], ...] = (
     ("payment", "receipt"), ("paid out", "paid in"), ("-", "+"), ("借", "贷"), ("借方", "贷方"),
     ("支出", "收入"), ("支", "收"), ("出", "入"), ("転出", "転入"), ("vydaj", "prijem"),
     ("výdaj", "příjem"), ("w", "d"), ("расход", "приход"), ("дебет", "кредит"), ("dr.", "cr."),
-    ("d", "k"), ("debet", "credit"), ("debet", "kredit"), ("debit", "kredit"),
+    ("d", "k"), ("d", "a"), ("debet", "credit"), ("debet", "kredit"), ("debit", "kredit"),
     ("debito", "credito"), ("débito", "crédito"), ("débit", "credit"),
     ("debit entry", "credit entry"), ("debits", "credits"), ("debited", "credited"),
     ("sollbuchung", "habenbuchung"), ("ausgabe", "einnahme"), ("ausgaben", "einnahmen"),
@@ -112,7 +112,9 @@ DIRECTIONS: tuple[tuple[str, str], ...] = (
 TOTALS = (
     "total", "totals", "grand total", "sum", "subtotal", "summe", "gesamt", "gesamtsumme",
     "zwischensumme", "total général", "totaal", "suma", "totale", "razem", "celkem", "合计",
-    "总计", "小计", "合計", "总和", "итого",
+    "总计", "小计", "合計", "总和", "итого", "всего", "summa", "totalt", "gesamtergebnis",
+    "sub-total", "toplam", "összesen", "yhteensä", "soma", "ukupno", "합계", "총계", "소계",
+    "計", "総計", "小計",
 )  # fmt: skip
 """Words that begin a row of totals."""
 
@@ -137,21 +139,29 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "cifno accountid kundennummer kundenid kundennr kdnr kunde klant klantnummer klantid "
         "cliente idcliente "
         "numerocliente clientecod ncodpers klient idklienta 客户号 客户编号 客户id 客户代码 客户 "
-        "客号 顧客番号 id",
+        "客号 顧客番号 id "
+        "codicecliente numeroklienta nrklienta kundnummer kundnr asiakasnumero codigocliente "
+        "顧客id 顧客コード 고객번호 고객id",
         "birth_date": "birthdate dateofbirth dob birthday born geburtsdatum gebdatum gebdat "
         "geburtstag "
         "datenaissance "
         "datedenaissance naissance fechanacimiento fechadenacimiento geboortedatum 出生日期 "
         "出生年月 生日 "
-        "生年月日",
-        "gender": "gender sex geschlecht sexe sexo geslacht 性别 性別",
+        "生年月日 "
+        "datadinascita datanascita datadenascimento datanascimento dataurodzenia fodelsedatum "
+        "fodelsedag syntymaaika fodselsdato datumnarozeni 생년월일",
+        "gender": "gender sex geschlecht sexe sexo geslacht 性别 性別 "
+        "sesso plec kon kjonn sukupuoli pohlavi genero 성별",
         "region": "region state province county bundesland district kanton departement provincia "
         "regio nomprov 地区 "
-        "省份 所在地区 区域",
+        "省份 所在地区 区域 "
+        "regione wojewodztwo uf 都道府県 地域 지역",
         "joined_on": "joinedon joined joindate customersince clientsince since registrationdate "
         "signupdate "
         "accountopened opendate kundeseit clientdepuis fechaalta klantsinds 开户日期 开户时间 "
-        "入行日期",
+        "入行日期 "
+        "clientedal clientedesde datacadastro klientod kundsedan kundesiden asiakasalkaen "
+        "入会日 가입일",
         "risk_tolerance": "risktolerance riskprofile riskappetite risikoprofil risikoklasse "
         "风险承受能力",
         "marketing_opt_out": "marketingoptout optout optedout donotcontact nomarketing donotmail "
@@ -168,7 +178,8 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "products": {
         "product_id": "productid productcode productno product produktid produkt produktnummer "
         "produit codeproduit "
-        "producto idproducto product productcode 产品编号 产品代码 产品号 id",
+        "producto idproducto product productcode 产品编号 产品代码 产品号 id "
+        "prodotto produktnamn produkty 商品名 商品 상품명 상품",
         "name": "name productname produktname produktbezeichnung description title bezeichnung "
         "libelle nom nombre "
         "naam 产品名称 名称",
@@ -182,41 +193,54 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "customer_id": "",
         "product_id": "productid productcode productno product productname produktid produkt "
         "produktname produit "
-        "producto 产品名称 产品编号 产品代码 产品 商品名",
+        "producto 产品名称 产品编号 产品代码 产品 商品名 "
+        "prodotto nomeprodotto codiceprodotto produto nomeproduto codproduto nazwaproduktu "
+        "produktnamn tuote 商品 商品コード 상품명 상품 상품코드",
         "opened_on": "openedon opendate opened dateopened startdate start validfrom since begin "
         "boughton eroffnet "
         "eroffnungsdatum abschlussdatum beginn datum opendatum dateouverture ouverture "
-        "fechaapertura 开通日期 开户日期 起始日 购买日期",
+        "fechaapertura 开通日期 开户日期 起始日 购买日期 "
+        "dataapertura dataabertura dataotwarcia oppnad oppningsdatum avattu dataattivazione "
+        "開設日 契約日 개설일",
         "closed_on": "closedon closedate closed dateclosed enddate end validto until geschlossen "
         "schliessungsdatum ende "
-        "datefermeture fermeture fechacierre einddatum 关闭日期 销户日期 到期日 结束日期",
+        "datefermeture fermeture fechacierre einddatum 关闭日期 销户日期 到期日 结束日期 "
+        "datachiusura dataencerramento datazamkniecia avslutad stangd paatetty 解約日 해지일",
     },
     "transactions": {
         "customer_id": "",
         "booked_on": "bookedon bookingdate bookdate date transactiondate trxdate txndate "
         "valuedate postedon datum "
         "buchungsdatum buchungstag boekdatum dateoperation datecomptable fecha fechaoperacion "
-        "day 交易日期 交易时间 记账日期 日期",
+        "day 交易日期 交易时间 记账日期 日期 "
+        "dataoperazione datacontabile datamovimento data datatransacao datamovimentacao "
+        "dataoperacji dataksiegowania bokforingsdag bokforingsdatum transaktionsdatum "
+        "kirjauspaiva 取引日 거래일 거래일자",
         "amount": "amount amt transactionamount betrag umsatz bedrag montant importe monto "
         "importo sum value spend 金额 "
-        "交易金额 发生额",
+        "交易金额 发生额 "
+        "valor kwota belopp belob belop summa castka 取引金額 거래금액 금액",
         "kind": "kind type transactiontype category purpose buchungstext verwendungszweck art typ "
         "categorie tipo 交易类型 "
-        "类型 摘要",
+        "类型 摘要 "
+        "causale descrizione opis tekst",
         "channel": "channel medium kanal canal kanaal 渠道 交易渠道",
         "debit": "debit debits debitamount withdrawal withdrawals paidout moneyout soll "
         "lastschrift belastung montantdebit cargo "
         "af auszahlung ausgabe ausgaben sortie depense gasto salida uscita debito debe dare "
-        "outflow paymentout 借方金额 借方 支出 支出金额",
+        "outflow paymentout 借方金额 借方 支出 支出金额 "
+        "出金額 uttag obciazenie saida 출금액",
         "credit": "credit creditamount deposit deposits paidin moneyin haben gutschrift "
         "montantcredit abono bij einzahlung "
         "einnahme einnahmen entree recette ingreso entrada entrata credito haber avere inflow "
         "paymentin credits "
-        "贷方金额 贷方 收入 存入 收入金额",
+        "贷方金额 贷方 收入 存入 收入金额 "
+        "入金額 insattning uznanie 입금액",
         "direction": "direction richtung richting drcr dc dcindicator debitcredit creditdebit "
         "cdtdbtind sollhaben "
         "sh kennzeichen afbij "
-        "sens sign indicator 借贷标志 借贷 收支 方向",
+        "sens sign indicator 借贷标志 借贷 收支 方向 "
+        "segno",
     },
     "contacts": {
         "campaign_id": "campaignid campaign campaignname wave kampagne campagne campana aktion "
@@ -224,10 +248,12 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "customer_id": "",
         "contacted_on": "contactedon contactdate contacted sentdate senton date day datum "
         "kontaktdatum versanddatum "
-        "datecontact fecha 联系日期 触达日期 接触日期",
+        "datecontact fecha 联系日期 触达日期 接触日期 "
+        "data datacontatto datacontato datakontaktu",
         "arm": "arm treatment treated variant testgroup group gruppe groupe grupo groep "
         "segmentgroup experimentgroup 组别 "
-        "分组 实验组 组",
+        "分组 实验组 组 "
+        "gruppo grupa grupp",
         "product_id": "productid productcode product offer produktid produkt produit producto "
         "产品名称 产品编号 产品代码 产品",
         "channel": "channel medium kanal canal kanaal 渠道",
@@ -236,7 +262,8 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "responded": "responded response converted conversion accepted bought purchased reagiert "
         "reaktion gekauft "
         "abschluss reponse achat respondio respuesta gereageerd 响应 是否响应 是否购买 成交 y "
-        "target",
+        "target "
+        "risposta reakcja resposta svar",
         "value": "value revenue profit margin spend sales ertrag umsatz valeur importe 价值 收益 "
         "金额",
     },
@@ -264,15 +291,19 @@ IDENTIFYING = (
     r"|account|konto|kunde.*n|login|user|\bip$|_ip$|姓名|电话|手机|地址|身份证|卡号|账号|邮编|邮箱"
 )
 CODES = (
-    r"zip|postal|post_?code|plz|postleit|postnr|code_?post|c[oó]digo_?postal|cap$|phone"
-    r"|mobile|tel(?:ef|_?n|$)|fax|iban|bic$|ssn|邮编|电话|手机"
+    r"zip|postal|post_?code|plz|postleit|post_?n[ru]|code_?post|c[oó]digo_?postal|cap$|^cep$|^npa$"
+    r"|phone"
+    r"|mobile|tel(?:ef|_?n|$)|fax|iban|bic$|ssn|邮编|电话|手机|郵便|電話|番号|コード|우편|번호|전화"
+    r"|(?:^|[\W_])(?:id|no|nr|num|number|numer|cod|code|kod|key)$|[a-z](?:Id|No|Nr)$|branch|filial"
+    r"|sucursal|agenzia|oddzia|advis[eo]r|berater|支店|지점|网点"
 )
 SENSITIVE = (
     "relig|ethn|race|nation|health|disab|orient|politic|union|marital|famil|民族|国籍|婚姻|宗教"
 )
 OUTCOME = (
     "respon|target|outcome|convert|accept|churn|^y$|bought|purchas|label|uplift|sold"
-    "|gekauft|结果|响应|成交|流失"
+    "|gekauft|abgeschlossen|achet|acquist|köp|kupi|compr[oó]|comprou|conver[st]i|reak[ct]|risposta"
+    "|resposta|odpowied|svar|结果|响应|成交|流失|購入|反応|成約|구매|반응"
 )
 MEASURE = (
     "income|salary|balance|amount|revenue|sales|limit|score|age|einkommen|gehalt|saldo|umsatz"
@@ -284,7 +315,22 @@ numbers however few there are, of what is sensitive, of outcomes, and of measure
 whose values may all differ."""
 
 
-STATUS = r"status|zustand|statut|estado|^stato$|状态|状態|^(is_?)?(activ|aktiv|actif)"
+ARM = (
+    r"treat|sent$|mailed|called|targeted|contacted|exposed|hold_?out|control|kontroll|variant|version"
+    r"|cell|zelle|segment|test|experiment|angeschrieben|kontaktiert|grup|groep|skupin|csoport|ryhm"
+    r"|group|群|組|组|グループ|그룹|対照|对照"
+)
+QUANTITY = (
+    r"quant|qty|count|units|number|anzahl|menge|stück|nombre|cantidad|aantal|ilo[sś][cć]|antal"
+    r"|balance|saldo|solde|bestand|volume|数量|件数|残高|余额|잔액|수량"
+)
+"""Parts of names (regular expressions) of columns of contacts that say who was contacted with what,
+and of columns of holdings that say how much is held."""
+
+STATUS = (
+    r"status|zustand|statut|estado|^stato$|状态|状態|^(is_?)?(activ|aktiv|actif)"
+    r"|storn|revers|cancel|annul|void|冲正"
+)
 CURRENCY = r"currency|^ccy$|^curr?$|w(?:ä|ae)hrung|devise|moneda|divisa|valuta|币种|货币|通貨"
 """Parts of names (regular expressions) of columns that say whether an account or payment counts,
 and in which currency an amount is."""
@@ -295,10 +341,13 @@ MARKETING: Mapping[str, str] = {
     r"|\b(dnc|dnm)\b|^dn[cm]_|_dn[cm]$|nicht_?\W*(kontakt|anruf|werb|mail|bewerb)"
     r"|niet_?\W*(bel|mail|contact|benader)|ne_?\W*pas"
     r"|pas_?\W*de|non_?\W*(contat|disturb)|nie_?\W*kontakt|stop_?\W*pub|black_?\W*list|黑名单|免打扰"
-    "|kein|sperr|widerspr|robinson|refus|oppos|object|suppress|block|bloctel|geen|abgemeldet"
-    "|sin_?publi|退订|拒绝|谢绝|勿扰",
+    "|kein|sperr|spärr|widerspr|robinson|refus|recus|rifiut|oppos|object|suppress|block|bloctel|geen"
+    "|abgemeldet|sin_?publi|sprzeciw|n[aã]o_?\\W*(pert|contat|contac|incomod)|kielto|frabed|reserv"
+    "|退订|拒绝|谢绝|勿扰|拒否|不可|停止|不要|거부|수신거절",
     "marketing_consent": r"opt\W*_?in(?!g)|consent|permi[st]|newsletter|einwillig|erlaub|allow"
     r"|gdpr|dsgvo|rgpd|marketing"
-    "|werbung|toestem|consenti|autori[sz]|subscri|advert|accepte?_|同意|订阅|允许",
+    "|werbung|toestem|consen[st]|autori[sz]|subscri|advert|accepte?_|zgoda|samtyck|samtykke|suostumus"
+    "|souhlas|súhlas|hozzájárul|izni|aceit|reklam|pubblicit|publicidade|markkinoin|мaркет|согласие"
+    "|同意|订阅|允许|希望|配信|동의|수신|마케팅|マーケティング",
 }
 """Parts of names (regular expressions) of columns that say who objects or agrees to marketing."""

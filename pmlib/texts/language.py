@@ -27,7 +27,7 @@ from pmlib.markup import escape_markdown, one_line
 from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
 from pmlib.texts.names import Names
-from pmlib.texts.precision import default_decimals
+from pmlib.texts.precision import default_decimals, number_decimals
 from pmlib.texts.views import Context
 
 PAGE = "report"
@@ -157,7 +157,7 @@ class Language:
         """Show an interval with its unit, e.g. ``12.1 to 14.0 %``."""
         if number.low is None or number.high is None:
             return self.forms["no_interval"]
-        unit, decimals = number.unit, number.decimals
+        unit, decimals = number.unit, number_decimals(number)
         parts = {"unit": self._suffix(unit, currency)}
         for name, end in {"low": number.low, "high": number.high}.items():
             parts[name] = self.number(end, unit, currency=currency, decimals=decimals)
@@ -256,7 +256,8 @@ class Language:
         if isinstance(value, Level):
             return self.level(value.kind, value.code)
         if isinstance(value, Number):
-            return self.number(value.value, value.unit, currency=currency, decimals=value.decimals)
+            decimals = number_decimals(value)
+            return self.number(value.value, value.unit, currency=currency, decimals=decimals)
         return self.bare(value, "", None)
 
     # --- texts --------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pmlib.numbers import Number
+
 DECIMALS = {"share": 1, "points": 2, "currency": 2, "days": 0, "months": 0}
 
 
@@ -35,6 +37,21 @@ def column_decimals(values: Sequence[float], unit: str) -> int | None:
     while decimals and all(_is_exact(size, decimals - 1) for size in sizes):
         decimals -= 1
     return decimals
+
+
+def number_decimals(number: Number) -> int | None:
+    """Decimals of a number and of its interval, where money beside thousands needs none.
+
+    Examples
+    --------
+    >>> number_decimals(Number("", 295.82, "currency", -3952.1, 4544.3))
+    0
+    """
+    ends = (number.low, number.high)
+    if number.decimals is not None or number.unit != "currency" or None in ends:
+        return number.decimals
+    sizes = [abs(end) for end in (number.value, *ends) if isinstance(end, int | float)]
+    return default_decimals(max(sizes), number.unit)
 
 
 def _is_exact(size: float, decimals: int) -> bool:

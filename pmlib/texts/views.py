@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from pmlib.errors import StudyError
 from pmlib.numbers import Fact, Level, Number, Phrase
+from pmlib.texts.precision import number_decimals
 
 if TYPE_CHECKING:
     from pmlib.texts.language import Language
@@ -75,7 +76,7 @@ class Quoted:
     @property
     def bare(self) -> str:
         """Itself without the unit."""
-        return self._language.bare(self.value, self._number.unit, self._number.decimals)
+        return self._language.bare(self.value, self._number.unit, number_decimals(self._number))
 
     def __str__(self) -> str:
         return self._language.plain_value(self._number, currency=self._currency)

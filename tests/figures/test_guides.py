@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pmlib.figures import guides
-from pmlib.figures.style import new_figure, segment_colours
+from pmlib.figures.style import BESIDE, drawing, new_figure, segment_colours
+from pmlib.numbers import Finding
+from pmlib.texts import Words, open_language
 
 
 @pytest.fixture
@@ -21,6 +23,22 @@ def test_a_panel_is_as_high_as_asked_and_as_wide_as_the_column():
     figure, axes = guides.panel(2.5)
     assert figure.get_size_inches().tolist() == [6.3, 2.5]
     assert figure.axes == [axes]
+
+
+def test_a_figure_beside_its_text_is_small_and_has_its_key_above():
+    def draw(found, words):  # noqa: ARG001
+        figure, axes = guides.panel(2)
+        axes.plot([0], [0], label="line")
+        guides.key_beside(axes)
+        assert guides.narrow(figure)
+        guides.sparse_ticks(axes, [str(i) for i in range(20)])
+        assert axes.get_xticks().tolist() == [0, 5, 10, 15]
+        return figure
+
+    words = Words(open_language("en"), "segmentation", "fig-any", {})
+    figure = drawing("fig-any", beside=True)(draw)(Finding(), words)
+    assert figure.get_size_inches().tolist() == [BESIDE, 2]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["line"]
 
 
 def test_groups_come_in_order_of_first_row_each_with_its_look():

@@ -22,7 +22,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from pmlib.chapter import Chapter
 from pmlib.errors import StudyError
 from pmlib.figures.style import Drawing, new_figure
-from pmlib.files import write_json
+from pmlib.files import write_frame, write_json
 from pmlib.numbers import Fact, Finding, Number, to_records
 from pmlib.params import CHAPTERS, PROJECT, TEXTS, Parameters
 from pmlib.report.bibliography import Bibliography
@@ -31,7 +31,7 @@ from pmlib.report.hypotheses import hypotheses
 from pmlib.report.layout import FOLDED
 from pmlib.report.numbering import tidy_tables
 from pmlib.report.parts import frame_part
-from pmlib.report.summary import decisions
+from pmlib.report.summary import decisions, promise_figure
 from pmlib.texts import PAGE, Language, Words, open_language
 
 TITLES = {
@@ -439,6 +439,7 @@ def test_a_work_that_holds_the_data_is_cited_whether_or_not_the_commit_is_known(
             "program": {"version": "1", "commit": commit, "day": None},
             "study": STUDY | {"citation": "hillstrom2008minethatdata"},
             "settings": {"seed": "1"},
+            "a_firm": "a bank",
         }
         said = open_language("en").render("notation", "", quotes)
         assert ("[@hillstrom2008minethatdata]" in said, "not known" in said) == (True, not commit)
@@ -581,6 +582,29 @@ def test_of_more_decisions_than_five_those_about_the_plan_come_first():
     kept = decisions(known | {"promise_kept": Fact("promise_kept", "open")})
     assert next(name for row in kept for name, own in row.items() if own) == "promise"
     assert decisions({}) == []
+
+
+def test_the_summary_draws_promised_beside_measured_and_no_single_dot(tmp_path: Path) -> None:
+    promised = {"contacts": 9, "promised": 4.0, "promised_low": 3.0, "promised_high": 5.0}
+    rows = [("total", "", promised), ("segment", "Calm", promised), ("product", "Card", promised)]
+    table = pd.DataFrame([{"by": by, "name": name, **values} for by, name, values in rows])
+    english, known = open_language("en"), {"settings": {"confidence_level": "95 %"}}
+
+    def drawn(frame: pd.DataFrame, chapter: str) -> str:
+        folder = tmp_path / "artifacts" / chapter
+        folder.mkdir(parents=True, exist_ok=True)
+        write_frame(frame, folder / "promise.parquet")
+        return promise_figure(tmp_path, english, known, currency="EUR")[1]
+
+    assert drawn(table, "strategy_design") == ""
+    bold = table.iloc[[1]].assign(name="Bold")
+    csv = drawn(pd.concat([table, bold], ignore_index=True), "strategy_design")
+    assert [row.split(",")[0] for row in csv.splitlines()[1:]] == ["in total", "Calm", "Bold"]
+    measured = table.assign(measured=2.0, measured_low=1.0, measured_high=3.0)
+    csv = drawn(measured, "campaign_evaluation")
+    assert "in total,9,4,3,5,2,1,3" in csv
+    assert "Calm" not in csv
+    assert "Card" not in csv
 
 
 def test_a_shop_is_not_called_a_bank(run: Run) -> None:

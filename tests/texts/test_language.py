@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from pmlib.errors import StudyError
 from pmlib.numbers import Fact, Level, Number, Phrase
-from pmlib.params import TEXTS
+from pmlib.params import PROJECT, TEXTS
 from pmlib.texts import Language, open_language
 from pmlib.texts.language import read_blocks
 
@@ -141,6 +142,19 @@ def test_markdown_links_and_citations_start_no_block(tmp_path):
 def test_folder_without_catalogue_is_an_error(tmp_path):
     with pytest.raises(StudyError, match="catalogue of a language"):
         Language(tmp_path)
+
+
+CHAPTER_PACKAGES = ("profiling", "segmentation", "association", "strategy", "evaluation")
+
+
+@pytest.mark.parametrize("package", CHAPTER_PACKAGES)
+def test_every_headline_number_of_a_chapter_is_in_the_catalogue(package):
+    """A key that it lacks stops the run of the one study that reaches it."""
+    code = "".join(path.read_text("utf-8") for path in (PROJECT / "pmlib" / package).glob("*.py"))
+    keys = re.findall(r'Number\(\s*"([a-z]\w+)"', code)
+    assert keys
+    for key in keys:
+        assert ENGLISH.entry("numbers", key)[0]["meaning"], key
 
 
 def test_levels_of_one_table_do_not_repeat_those_that_all_share():
