@@ -60,7 +60,7 @@ class Chapter:
         self.name, self.run = name, run
         self.params, self.study, self.engine = params, study, engine
         self.as_of = study.as_of
-        self.language = open_language(params.language)
+        self.language = open_language(params.language).with_names(study.names)
         self._recorded: dict[str, Number | Fact] = {}
         self._said: list[Phrase] = []
         self._before: dict[str, Number | Fact] | None = None

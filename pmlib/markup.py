@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import mistune
@@ -16,11 +17,12 @@ from latex2mathml.converter import convert
 from pmlib.errors import StudyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from re import Match
 
 
 CITATION = r"\[(?P<cite_keys>@[A-Za-z][\w:-]*[^\]\[]*)\]"
-REFERENCE = r"(?<![\w@])@(?P<ref_label>(?:fig|tbl|sec|eq)-[A-Za-z0-9_-]*[A-Za-z0-9])"
+REFERENCE = r"(?<![0-9A-Za-z_@])@(?P<ref_label>(?:fig|tbl|sec|eq)-[A-Za-z0-9_-]*[A-Za-z0-9])"
 # As pandoc has it: no space inside the dollars and no digit after them, so "$5 and $6" is text.
 INLINE_MATH = r"(?<![\\$])\$(?![\s$])(?P<inline_tex>[^$\n]*?[^\s\\$])\$(?![\d$])"
 BLOCK_MATH = (
@@ -35,6 +37,10 @@ _CONTROLS = re.compile(
 _APART = re.compile("\u2068([^\u2066-\u2069]*)\u2069")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _HEADING_LABEL = re.compile(r"\s*\{#(sec-[\w-]+)\}\s*$")
+# No line begins with a closing Chinese mark, and none ends with an opening one.
+_UNBROKEN = re.compile(
+    r"[（《“]*(?:[^\s\u2e80-\uffef“”（）]+\s*|[\u2e80-\uffef])[，。、；：？！）》”％]*"
+)
 _MARKS = re.compile(f"{CITATION}|{REFERENCE}|{INLINE_MATH}")
 
 
@@ -127,6 +133,34 @@ def escape_html(text: str) -> str:
 def one_line(text: str) -> str:
     """Put a text on one line; a no-break space stays one."""
     return re.sub(r"[ \t\r\n\f\v]+", " ", text).strip(" \t\r\n\f\v")
+
+
+def across(text: str) -> int:
+    """Columns that a text takes: a Chinese character is as wide as two Latin ones.
+
+    Examples
+    --------
+    >>> across("k-means 聚类")
+    12
+    """
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def filled(text: str, room: float, width: Callable[[str], float]) -> list[str]:
+    """Break a text into lines that fit, between words or Chinese characters.
+
+    Examples
+    --------
+    >>> filled("置信度（confidence）高。", 18, across)
+    ['置信度', '（confidence）高。']
+    """
+    lines: list[str] = []
+    for word in _UNBROKEN.findall(text):
+        if lines and width(lines[-1] + word.rstrip()) <= room:
+            lines[-1] += word
+        else:
+            lines.append(word)
+    return [line.rstrip() for line in lines]
 
 
 def as_name(text: str) -> str:

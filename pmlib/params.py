@@ -100,6 +100,8 @@ class Parameters(BaseModel):
     confidence_level: float = _parameter(0.95, "confidence level of intervals", gt=0.5, lt=1)
     min_group_size: int = _parameter(10, "smallest group that may be shown", unit="customers", ge=2)
     language: str = _parameter("en", "language of the report")
+    citation_style: Literal["author_year", "gbt7714"] = _parameter("author_year",
+        "references by author and year, or numbered as GB/T 7714-2015 has them", chapters=[])
 
     # Segmentation
     sample_size: int = _parameter(5_000, "customers used to fit segments", chapters=[SEGMENTATION],
@@ -288,7 +290,9 @@ def describe(values: Parameters | None = None) -> pd.DataFrame:
             "range": _range(field),
             "unit": unit_of(field),
             "help": field.description or "",
-            "chapters": "all" if len(chapters) == len(CHAPTERS) else ", ".join(chapters),
+            "chapters": "all"
+            if len(chapters) == len(CHAPTERS)
+            else ", ".join(chapters) or "report",
         }
         rows.append(row)
     return pd.DataFrame(rows)

@@ -23,7 +23,7 @@ def figure_html(
     draws are told after it. `caption` is Markdown; `beside` says that text may stand beside it.
     """
     source = base64.b64encode(svg).decode()
-    alt = f"{alt} {told(shown, look)}".strip()
+    alt = look.language.forms["sentences"].join(filter(None, (alt, told(shown, look))))
     return (
         f'<figure class="pm-figure{" pm-beside" if beside else ""}" id="{look.label}">\n'
         f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
@@ -58,7 +58,8 @@ def told(frame: pd.DataFrame, look: Look) -> str:
         look.language.number(x, unit, currency=look.currency, decimals=decimals) for x in values
     ]
     named = [column for column in entry["names"] if column in frame.columns]
-    names = ["; ".join(look.name(column, row[column]) for column in named) for row in ends]
+    between = look.language.forms["semicolon"]
+    names = [between.join(look.name(column, row[column]) for column in named) for row in ends]
     quotes = {
         "measure": entry.get("measure") or look.heading(value),
         "highest": numbers[0], "most": names[0], "lowest": numbers[1], "least": names[1],

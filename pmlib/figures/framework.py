@@ -6,7 +6,6 @@ dark page keeps it legible.
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
@@ -15,6 +14,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from pmlib.figures.style import COLOURS
+from pmlib.markup import filled
 from pmlib.texts import Words
 
 COLUMNS = (("profile",), ("segments", "rules"), ("plan",), ("effect",))
@@ -22,7 +22,6 @@ COLUMNS = (("profile",), ("segments", "rules"), ("plan",), ("effect",))
 
 WIDTH, GAP, PADDING, SIZE, LINE = 720.0, 26.0, 9.0, 12.0, 15.5
 _BOX = (WIDTH - GAP * (len(COLUMNS) - 1)) / len(COLUMNS)
-_WORD = re.compile(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+\s*")
 # Bold, and wider than most, so that words have room in any font.
 _FAMILY = "DejaVu Sans"
 _FONT = FontProperties(family=_FAMILY, weight="bold", size=SIZE)
@@ -87,7 +86,11 @@ def boxes(words: Words) -> pd.DataFrame:
 def _lines(words: Words, name: str, width: float) -> list[tuple[str, bool]]:
     """Lines of a box, and whether they are bold: its title, and what this run says."""
     parts = ((words(f"{name}{part}"), part != ".asks") for part in ("", ".asks", ".found"))
-    return [(line, bold) for text, bold in parts for line in _wrapped(text, width - 2 * PADDING)]
+    return [
+        (line, bold)
+        for text, bold in parts
+        for line in filled(text, width - 2 * PADDING, text_width)
+    ]
 
 
 def _height(lines: list[tuple[str, bool]]) -> float:
@@ -117,17 +120,6 @@ def _arrow(svg: ET.Element, *points: tuple[float, float]) -> None:
     way = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     look = {"style": f"fill: none; stroke: {_INK}", "marker-end": "url(#pm-tip)"}
     ET.SubElement(svg, "polyline", {"points": way} | look)
-
-
-def _wrapped(text: str, room: float) -> list[str]:
-    """Break a text into lines that fit, between words, or between any two Chinese characters."""
-    lines: list[str] = []
-    for word in _WORD.findall(text):
-        if lines and text_width(lines[-1] + word.rstrip()) <= room:
-            lines[-1] += word
-        else:
-            lines.append(word)
-    return [line.rstrip() for line in lines]
 
 
 def text_width(text: str) -> float:

@@ -16,12 +16,14 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.ticker import Formatter, FuncFormatter, Locator, NullFormatter
 
+from pmlib.figures import style
 from pmlib.figures.style import FULL_WIDTH, new_figure, segment_colours
+from pmlib.markup import across, filled
+
+PER_CENT = style.PER_CENT
+"""Shares; a drawing has the sign as the report's language writes it."""
 
 MARKERS = "osD^vPX<>*"
-
-PER_CENT = FuncFormatter(lambda value, _: f"{100 * value:.4g} %")
-"""Shares, as the report writes them."""
 
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
 """Counts and money, no decimals."""
@@ -129,13 +131,15 @@ def key_beside(axes: Axes, *, title: str | None = None, gap: float = 0.01) -> Le
 
 
 def wrapped(text: object, width: int) -> str:
-    r"""Break a label into lines of at most `width` characters.
+    r"""Break a label into lines of at most `width` characters, or half as many Chinese ones.
 
     Examples
     --------
     >>> wrapped("held by few", 7)
     'held by\nfew'
     """
+    if across(str(text)) > len(str(text)):
+        return "\n".join(filled(str(text), width, across))
     return "\n".join(textwrap.wrap(str(text), width)) or str(text)
 
 
@@ -147,6 +151,9 @@ def shortened(text: object, width: int) -> str:
     >>> shortened("secondary and technical", 16)
     'secondary and …'
     """
+    if across(str(text)) > len(str(text)):
+        lines = filled(str(text), width - 1, across)
+        return lines[0] + "…" * (len(lines) > 1)
     short = textwrap.shorten(str(text), width, placeholder=" …")
     return short if short != "…" else f"{str(text)[: width - 1]}…"
 

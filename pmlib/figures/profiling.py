@@ -194,7 +194,8 @@ def responses(found: Finding, words: Words) -> Figure | None:
     ):
         marks.estimates(axes, part, "rate", part.index, marker=marker, colour=colour, label=label,
                         width=1.2, cap=2.5)  # fmt: skip
-    guides.rows(axes, shown["campaign"] + ", " + shown["arm"])
+    comma = words.language.forms["comma"]
+    guides.rows(axes, shown["campaign"] + comma + words.levels("arm", shown["arm"]))
     guides.values(axes, "x", words("rate"), form=guides.PER_CENT, low=0)
     guides.key(figure, columns=2)
     return figure

@@ -222,7 +222,8 @@ def migration(found: Finding, words: Words) -> Figure | None:
         for width in (30, 26)
     )
     marks.heat(axes, grid.set_axis(down).set_axis(across, axis=1), cmap=SEQUENTIAL, low=0, high=1,
-               cells=(100 * grid).map("{:.0f} %".format), missing="–", turn=30)  # fmt: skip
+               cells=grid.map(lambda share: words.language.number(share, "share", decimals=0)),
+               missing="–", turn=30)  # fmt: skip
     axes.set(xlabel=words("now"), ylabel=words("then"))
     return figure
 

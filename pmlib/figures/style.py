@@ -10,9 +10,11 @@ from typing import Any, TypeAlias
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from pylopdf_fonts_zh_cn import sans_path
 
-from pmlib.markup import as_name
 from pmlib.numbers import Finding, Phrase
 from pmlib.texts import Words
 
@@ -45,8 +47,23 @@ LONGEST_NAME = 48
 SEQUENTIAL = "Blues"
 DIVERGING = "RdBu_r"
 
+
+def _per_cent(sign: str) -> FuncFormatter:
+    return FuncFormatter(lambda value, _: f"{100 * value:.4g}{sign}".replace("\u00a0", " "))
+
+
+PER_CENT = _per_cent(" %")
+"""Shares; in a drawing with the sign as the report's language writes it."""
+
+CHINESE = "Noto Sans SC"
+"""What Chinese words and names from the data are set in, whatever the report's language."""
+
+font_manager.fontManager.addfont(sans_path())
+# There is no bold one: its words are as wide.
+font_manager.fontManager.ttflist.append(replace(font_manager.fontManager.ttflist[-1], weight=700))
+
 _RC: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": ["DejaVu Sans", CHINESE],
     "font.size": 8.5,
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
@@ -106,7 +123,7 @@ class Drawing:
 
         Names from the data come as they can be drawn; the table beneath has them in full.
         """
-        named = _Names().brief
+        named = _Names(words.language.names.name).brief
         shown = replace(
             finding,
             table=named(finding.table),
@@ -116,13 +133,19 @@ class Drawing:
         quotes = {name: named(value) for name, value in words.quotes.items()}
         width = BESIDE if self.beside else FULL_WIDTH
         with mpl.rc_context(_RC | {"figure.figsize": (width, width)}):
-            return self.draw(shown, replace(words, quotes=quotes))
+            figure = self.draw(shown, replace(words, quotes=quotes))
+        for axes in figure.axes if figure else ():
+            for axis in (axes.xaxis, axes.yaxis):
+                if axis.get_major_formatter() is PER_CENT:
+                    axis.set_major_formatter(_per_cent(words.language.forms["share"]))
+        return figure
 
 
 class _Names:
     """Names short enough to be drawn: two that differ stay two."""
 
-    def __init__(self) -> None:
+    def __init__(self, called: Callable[[str], str]) -> None:
+        self._called = called
         self._cut: dict[str, str] = {}
 
     def brief(self, value: Any) -> Any:
@@ -132,7 +155,7 @@ class _Names:
                      or value[c].dtype == object]  # fmt: skip
             return value.assign(**{c: value[c].astype(object).map(self.brief) for c in words})
         if isinstance(value, str):
-            return self._name(as_name(value))
+            return self._name(self._called(value))
         if isinstance(value, Phrase):
             return replace(value, quotes=self.brief(value.quotes))
         if isinstance(value, Mapping):

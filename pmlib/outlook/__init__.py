@@ -300,7 +300,8 @@ def outlook(study: Study, engine: Engine, params: Parameters, language: Language
             told = dict.fromkeys(_worded(r, chapter, glance, language) for r in reasons if r)
             status = language.render(FILE, verdict(reasons), {}, plain=True)
             heading = language.heading(chapter, block)
-            rows.append((language.level("chapter", chapter), heading, status, " ".join(told)))
+            reason = language.forms["sentences"].join(told)
+            rows.append((language.level("chapter", chapter), heading, status, reason))
     return pd.DataFrame(rows, columns=["chapter", "section", "outlook", "reason"])
 
 

@@ -1,26 +1,27 @@
-"""References: a BibTeX file in, author-year citations and a list of what was cited out."""
+"""References: a BibTeX file in, citations and a list of what was cited out."""
 
 from __future__ import annotations
 
 import difflib
 import html
-import re
 import string
 import unicodedata
 from pathlib import Path
 
 from pybtex.database import Entry, Person, PybtexError, parse_file
-from pybtex.richtext import Text
 
 from pmlib.errors import StudyError
-
-_LATEX = re.compile(r"[\\{}$~`]|--|''")
+from pmlib.report import gbt7714
+from pmlib.report.works import field, people, plain, surname
 
 
 class Bibliography:
-    """The works of a BibTeX file, and which of them a text has cited; StudyError if it is none."""
+    """The works of a BibTeX file, and which of them a text has cited; StudyError if it is none.
 
-    def __init__(self, path: Path) -> None:
+    `style` is the parameter ``citation_style``.
+    """
+
+    def __init__(self, path: Path, style: str = "author_year") -> None:
         try:
             self._entries: dict[str, Entry] = dict(parse_file(str(path)).entries.items())
         except (OSError, PybtexError) as error:
@@ -28,15 +29,16 @@ class Bibliography:
                 "The list of references cannot be read.", where=str(path), found=str(error)
             ) from error
         self._labels = _labels(self._entries)
-        self.cited: set[str] = set()
+        self._numbered = style == "gbt7714"
+        self.cited: dict[str, int] = {}
 
     def cite(self, keys: str, *, where: str = "") -> str:
-        """Turn the inside of ``[@a; @b, p. 3]`` into a linked author-year citation, as HTML.
+        """Turn the inside of ``[@a; @b, p. 3]`` into a linked citation, as HTML.
 
         An optional locator stands after a comma. StudyError where a key is not in the file; `where`
         is the part of the report, for the message.
         """
-        links = []
+        links, numbers = [], []
         for item in keys.split(";"):
             key, _, locator = (part.strip() for part in item.strip().partition(","))
             key = key.removeprefix("@")
@@ -48,14 +50,21 @@ class Bibliography:
                     found=f"@{key}",
                     remedy=f"Did you mean @{close[0]}?" if close else "Add it to references.bib.",
                 )
-            self.cited.add(key)
+            number = self.cited.setdefault(key, len(self.cited) + 1)
+            numbers.append((number, f"ref-{key}", locator))
             authors, year = self._labels[key]
             text = html.escape(f"{authors}, {year}" + (f", {locator}" if locator else ""))
             links.append(f'<a href="#ref-{key}">{text}</a>')
-        return f"({'; '.join(links)})"
+        return gbt7714.citation(numbers) if self._numbered else f"({'; '.join(links)})"
 
     def list_html(self) -> str:
-        """List of the cited works by author and year, as HTML; empty when nothing was cited."""
+        """List of the cited works by author or by number, as HTML; empty when none was cited."""
+        if self._numbered:
+            items = [
+                f'<li id="ref-{key}">[{number}] {gbt7714.reference(self._entries[key])}</li>'
+                for key, number in self.cited.items()
+            ]
+            return f'<ul class="pm-references">{"".join(items)}</ul>' if items else ""
         order = sorted(self.cited, key=lambda key: (*map(_sortable, self._labels[key]), key))
         items = [
             f'<li id="ref-{key}">{_reference(self._entries[key], self._labels[key][1])}</li>'
@@ -83,46 +92,28 @@ def _sortable(text: str) -> str:
     return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
 
 
-def _people(entry: Entry) -> list[Person]:
-    return list(entry.persons.get("author") or entry.persons.get("editor") or [])
-
-
 def _short_authors(entry: Entry) -> str:
-    names = [_surname(person) for person in _people(entry)] or [_field(entry, "title")]
+    names = [surname(person) for person in people(entry)] or [field(entry, "title")]
     if len(names) > 2:
         return f"{names[0]} et al."
     return " & ".join(names)
 
 
-def _surname(person: Person) -> str:
-    return _plain(" ".join([*person.prelast_names, *person.last_names]))
-
-
 def _full_name(person: Person) -> str:
     initials = []
     for name in (*person.first_names, *person.middle_names):
-        parts = [part for part in _plain(name).split("-") if part]
+        parts = [part for part in plain(name).split("-") if part]
         initials.append("-".join(f"{part[0]}." for part in parts))
-    return f"{_surname(person)}, {' '.join(initials)}" if initials else _surname(person)
-
-
-def _plain(latex: str) -> str:
-    """Text of a LaTeX fragment: accents as Unicode, braces gone."""
-    # Most fields hold no LaTeX at all, and the decoder takes its time.
-    return str(Text.from_latex(latex)) if _LATEX.search(latex) else latex
-
-
-def _field(entry: Entry, name: str) -> str:
-    return _plain(entry.fields.get(name, ""))
+    return f"{surname(person)}, {' '.join(initials)}" if initials else surname(person)
 
 
 def _reference(entry: Entry, year: str) -> str:
     """One reference as HTML: authors (year). Title. Where it appeared. Link."""
 
     def get(name: str) -> str:
-        return html.escape(_field(entry, name))
+        return html.escape(field(entry, name))
 
-    names = [html.escape(_full_name(person)) for person in _people(entry)]
+    names = [html.escape(_full_name(person)) for person in people(entry)]
     authors = " &amp; ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     title, edition = get("title"), get("edition")
     venue = get("journal") or get("booktitle")

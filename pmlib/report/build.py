@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -75,11 +76,15 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
         a reference, citation or number quoted does not exist, a formula cannot be shown.
     """
     run = read_json(run_dir / "run.json")
-    study, parameters = run["study"], Parameters(**run["parameters"])
+    parameters = Parameters(**run["parameters"])
+    study = run["study"] | {"as_of": dt.date.fromisoformat(run["study"]["as_of"])}
     records = list(read_json(run_dir / "results.json").values())
     tables = {*study["tables"], *(["truth"] if study["simulated"] else [])}
     currency = study["currency"]
-    language = open_language(parameters.language)
+    language = open_language(parameters.language).with_names(study.get("names", {}))
+    study |= {
+        name: language.names.text(study[name]) for name in ("title", "description", "licence")
+    }
     firm = {kind: Level(kind, study.get("firm", "bank")) for kind in ("firm", "a_firm")}
 
     def say(block: str, **quotes: Any) -> str:
@@ -91,7 +96,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     origin = say(f"origin.{'simulated' if study['simulated'] else 'real'}")
     read = partial(read_chapter, exporter=exporter, origin=origin, tables=tables)
     chapters = [read(_notebook(run_dir, c), declared=language.labels(c)) for c in CHAPTERS]
-    bibliography = Bibliography(frame / "references.bib")
+    bibliography = Bibliography(frame / "references.bib", parameters.citation_style)
     recorded = from_records(records)
     chosen: dict[str, Any] = {found.key: found for found in recorded}
     known = (
@@ -103,7 +108,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "simulated": study["simulated"],
             **firm,
             "owner": study.get("marketing", {}).get("owner", ""),
-            "first_day": (date.fromisoformat(study["as_of"]) + timedelta(days=1)).isoformat(),
+            "first_day": study["as_of"] + timedelta(days=1),
             "decisions": decisions(chosen),
             "sales": study["value_is"] == "sales",
             "recorded": {table: table in study["tables"] for table in TABLES},

@@ -10,7 +10,9 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from pmlib.report.numbering import Part
 
 _TABLE = "#tbl-notation-abbreviations tbody tr"
-_BETWEEN = re.compile(r"\s*(?:[,、]|\()\s*")
+_BETWEEN = re.compile(r"\s*[,、(（]\s*")
+_MEANINGS = re.compile(r"; |；")
+_CHINESE = "\u2e80-\uffef"
 _NOT_PROSE = ["a", "code", "figure", "h1", "h2", "h3", "h4", "h5", "math", "pre", "summary", "th"]
 
 
@@ -26,7 +28,7 @@ def link_terms(parts: Sequence[Part]) -> None:
     if not terms:
         return
     longest = sorted(terms, key=len, reverse=True)
-    found = re.compile("|".join(rf"(?<!\w){_either(term)}(?!\w)" for term in longest))
+    found = re.compile("|".join(map(_whole, longest)))
     for part in parts:
         if part.kind == "chapter" or part.name == "abstract":
             unused = {term.lower(): told for term, told in terms.items()}
@@ -37,9 +39,9 @@ def link_terms(parts: Sequence[Part]) -> None:
 
 def _terms(row: Tag) -> Iterable[tuple[str, tuple[str, str]]]:
     """Terms of a row with their meanings; the row gets the id that links lead to."""
-    heads = [term.rstrip(")") for term in _BETWEEN.split(row.find_all("th")[0].get_text())]
+    heads = [term.rstrip(")）") for term in _BETWEEN.split(row.find_all("th")[0].get_text())]
     said = row.find_all("td")[0].get_text()
-    several = said.split("; ")
+    several = _MEANINGS.split(said)
     row["id"] = _place(heads[0])
     for place, term in enumerate(heads):
         own = several[place] if len(several) == len(heads) else said
@@ -48,6 +50,11 @@ def _terms(row: Tag) -> Iterable[tuple[str, tuple[str, str]]]:
 
 def _place(term: str) -> str:
     return "term-" + re.sub(r"\W+", "-", term.lower())
+
+
+def _whole(term: str) -> str:
+    """A term that is no part of a longer word; Chinese has no room between words."""
+    return rf"(?<![^\W{_CHINESE}]){_either(term)}(?![^\W{_CHINESE}])"
 
 
 def _either(term: str) -> str:

@@ -18,6 +18,7 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import AttributeValueList
 
 from pmlib.errors import StudyError
+from pmlib.markup import across
 from pmlib.numbers import DIGITS, Number
 from pmlib.report.bibliography import Bibliography
 
@@ -134,21 +135,21 @@ def _number(part: Part, say: Say) -> Iterable[Target]:
             element.append(_new("span", f"({number})", "pm-equation-number"))
             label = element.get("id") or f"eq-{part.name}-{counts[prefix]}"
             element["id"] = label
-            named = f"{say('kind.eq')}\u00a0({number})"
+            named = say("kind.eq", number=number)
             yield Target(str(label), "eq", number, "", part.name, named)
             continue
         caption = element.find("figcaption")
         if caption is None or not element.get("id"):
             raise StudyError("A figure or table has no caption or no label.", where=part.name)
         title = _first_sentence(caption)
-        named = f"{say(f'kind.{prefix}')}\u00a0{number}"
+        named = say(f"kind.{prefix}", number=number)
         for image in element.find_all("img"):
             _in_frame(image, named)
         caption.insert(0, _new("span", named, "pm-number"))
         caption.insert(1, " ")
         if part.origin:
             caption.append(" ")
-            caption.append(_new("span", f"{part.origin}.", "pm-origin"))
+            caption.append(_new("span", part.origin, "pm-origin"))
         yield Target(str(element["id"]), prefix, number, title, part.name, named)
 
 
@@ -163,8 +164,7 @@ def _number_headings(part: Part, say: Say) -> Iterable[Target]:
             found=", ".join(f"{h.name} {h.get_text()!r}" for h in headings[:4]) or "no heading",
         )
     part.title = _text(headings[0])
-    kind = "" if part.kind == "unnumbered" else say(f"kind.{part.kind}")
-    text = f"{kind}\u00a0{part.number}" if part.number else part.title
+    text = say(f"kind.{part.kind}", number=part.number) if part.number else part.title
     yield Target(part.label, part.kind, part.number, part.title, part.name, text)
     counts = [0, 0]
     used: set[str] = set()
@@ -180,12 +180,12 @@ def _number_headings(part: Part, say: Say) -> Iterable[Target]:
         elif not heading.get("id"):
             heading["id"] = _unused(f"{part.name}-{_slug(title)}", used)
         if level > 1:
-            text = f"{say('kind.sec')}\u00a0{number}" if number else title
-            yield Target(str(heading["id"]), "sec", number, title, part.name, text)
+            named = say("kind.sec", number=number) if number else title
+            yield Target(str(heading["id"]), "sec", number, title, part.name, named)
         heading.name = f"h{level + 1}"
         if number:
-            prefix = f"{kind}\u00a0" if part.kind == "appendix" and level == 1 else ""
-            heading.insert(0, _new("span", f"{prefix}{number}", "pm-number"))
+            shown = text if part.kind == "appendix" and level == 1 else number
+            heading.insert(0, _new("span", shown, "pm-number"))
             heading.insert(1, " ")
 
 
@@ -233,7 +233,9 @@ def _text(element: Tag) -> str:
 def _first_sentence(caption: Tag) -> str:
     """Start of a caption up to its first stop, for the lists of figures and tables."""
     return re.split(
-        rf"(?<=[a-z)%0-9][.?!])\s|(?<=.{{{_TITLE}}})[:;]\s", _text(caption), maxsplit=1
+        rf"(?<=[a-z)%0-9][.?!])\s|(?<=[。？！])|(?<=.{{{_TITLE}}})(?:[:;]\s|[：；])",
+        _text(caption),
+        maxsplit=1,
     )[0]
 
 
@@ -268,6 +270,8 @@ _ONE_PAGE, _ONE_PAGE_OF_TEXT = 14, 2000
 # the third, wrap more and turn a small table. A character takes a little more than half its size.
 _PAPER, _LARGEST, _COMFORTABLE, _SMALLEST = 493, 8.0, 7.0, 5.4
 _CHARACTER = 0.56
+# A head breaks after two Chinese signs at the earliest.
+_WORD = re.compile(r"[\u2e80-\uffef]{1,2}|[^\s\u2e80-\uffef]+")
 
 
 def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target], say: Say) -> None:
@@ -280,7 +284,7 @@ def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target], say: Say) ->
         size, rows = _tidy(table), len(table.select("tbody tr"))
         figure = table.find_parent("figure")
         label = str(figure.get("id", "")) if figure else ""
-        name = targets[label].text if label in targets else say("kind.tbl")
+        name = targets[label].text if label in targets else say("kind.unnumbered-tbl")
         if label.startswith("fig-"):
             name = say("kind.data", name=name)
         elif figure and rows > _PRINTED:
@@ -334,7 +338,7 @@ def _tidy(table: Tag) -> float:
     fits = _PAPER / (_CHARACTER * width) >= _COMFORTABLE
     if not fits:
         width = _width(cells, _SHORT_IN_SMALL, _WRAPPED_IN_SMALL)
-    elif all(len(cell.get_text()) <= _SHORT for cell in table.select("tbody th")):
+    elif all(across(cell.get_text()) <= _SHORT for cell in table.select("tbody th")):
         _mark(table, "pm-whole-names")
     if len(cells) > _ONE_PAGE or len(_text(table)) > _ONE_PAGE_OF_TEXT:
         _mark(table, "pm-long")
@@ -350,9 +354,9 @@ def _tidy_cell(cell: Tag, *, in_body: bool) -> None:
     if in_body and "num" not in cell.get_attribute_list("class"):
         text = _text(cell)
         # Intervals, dates and the like are read as one; a long name may be cut on paper.
-        if len(text) <= _SHORT and any(map(str.isdigit, text)):
+        if across(text) <= _SHORT and any(map(str.isdigit, text)):
             _mark(cell, "pm-short")
-        elif max(map(len, text.split()), default=0) > _SHORT:
+        elif _unbroken(text) > _SHORT:
             _mark(cell, "pm-cut")
 
 
@@ -362,14 +366,19 @@ def _width(rows: Sequence[Sequence[Tag]], short: int, wrapped: int) -> int:
     for position, row in enumerate(rows):
         for column, cell in enumerate(row):
             text = _text(cell)
-            longest = max(map(len, text.split()), default=0)
+            longest = _unbroken(text)
             classes = cell.get_attribute_list("class")
-            if position and ("num" in classes or "pm-short" in classes or len(text) <= short):
-                needed = len(text)
+            if position and ("num" in classes or "pm-short" in classes or across(text) <= short):
+                needed = across(text)
             else:
                 needed = max(min(longest, _SHORT), wrapped) if position else longest
             columns[column] = max(columns.get(column, 0), needed)
     return max(sum(needed + 2 for needed in columns.values()), 1)
+
+
+def _unbroken(text: str) -> int:
+    """Characters across of the longest word; a line may break between any two Chinese signs."""
+    return max(map(across, _WORD.findall(text)), default=0)
 
 
 def _turned(table: Tag) -> Tag:

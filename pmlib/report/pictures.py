@@ -12,13 +12,20 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 from fontTools import subset
 from fontTools.ttLib import TTFont
+from pylopdf_fonts_zh_cn import sans_path
 
 from pmlib.figures.style import COLOURS, segment_colours
 
 FAMILY = "Figures"
 """The embedded font's name in the page: DejaVu Sans, as matplotlib has measured the words."""
 
-_FACES = {"normal": "DejaVuSans.ttf", "bold": "DejaVuSans-Bold.ttf"}
+_FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
+# What the first lacks, the last has: Chinese, in the forms of the mainland.
+_FACES = (
+    (FAMILY, "normal", _FONTS / "DejaVuSans.ttf"),
+    (FAMILY, "bold", _FONTS / "DejaVuSans-Bold.ttf"),
+    (f"{FAMILY} Chinese", "normal", sans_path()),
+)
 _IMAGE = re.compile(r'<img alt="([^"]*)" src="data:image/svg\+xml;base64,([^"]*)"/?>')
 _OWN = {colour: f"var(--fig-{role})" for role, colour in COLOURS.items()} | {
     colour: f"var(--fig-segment-{place})" for place, colour in enumerate(segment_colours(10), 1)
@@ -49,12 +56,12 @@ class Pictures:
 
     def font(self) -> str:
         """CSS of the font with the letters of all pictures so far."""
-        fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
+        chinese = {letter for letter in self.letters if letter >= "\u2e80"}
         return "\n".join(
-            f'@font-face {{ font-family: "{FAMILY}"; font-weight: {weight}; '
+            f'@font-face {{ font-family: "{family}"; font-weight: {weight}; '
             f"src: url(data:font/woff;base64,{base64.b64encode(found).decode()}); }}"
-            for weight, name in _FACES.items()
-            if (found := _letters_of(fonts / name, self.letters))
+            for family, weight, path in _FACES
+            if (found := _letters_of(path, self.letters if family == FAMILY else chinese))
         )
 
 

@@ -59,7 +59,7 @@ def strategy_sheet(case: Case, design: Design, *, segment: int) -> StrategySheet
     addressed = float(of_first.loc[of_first["holds"], "planned"].sum() / of_first["planned"].sum())
     cited = rules if addressed >= 0.5 else []  # a message must fit most of those who get it
     names = case.product_names
-    day, params = case.sources.as_of.isoformat(), case.params
+    day, params = case.sources.as_of, case.params
     told = {
         "who": who,
         "need": _need(case, segment, first, with_rules=bool(rules)),

@@ -292,6 +292,9 @@ class StudySpec(Strict):
     """What a sale is expected to lose; a product without one is expected to lose nothing."""
     notes: list[Note] = []
     """What readers must know of the data."""
+    names: dict[Name, dict[Text, Text]] = {}
+    """What the data's names, labels and this file's title and description are called in another
+    language of the report: by language, word for word."""
     parameters: dict[str, Any] = {}
     """Parameters that this study sets; those of the command line prevail."""
 

@@ -29,7 +29,9 @@ from pmlib.studies.spec import SPEC_FILE, AttributeSpec, StudySpec
 
 _MANIFEST = "study.json"
 _ELIGIBILITY = "eligibility.parquet"
-_AS_DECLARED = ("title", "licence", "citation", "simulated", "currency", "firm", "value_is")
+_AS_DECLARED = (
+    "title", "licence", "citation", "simulated", "currency", "firm", "value_is", "names",
+)  # fmt: skip
 
 KEPT = 8
 """Sets of tables that a study keeps at least: going back to earlier settings costs nothing."""
@@ -107,6 +109,8 @@ class Study:
         by product; empty where it says nothing.
     eligibility : pmlib.studies.eligibility.Eligibility or None
         The bank's own rules of who may be offered what, and expected losses.
+    names : mapping
+        By language of the report, what names and labels are called in it.
     """
 
     name: str
@@ -134,6 +138,7 @@ class Study:
     control: tuple[str, ...] = ()
     marketing: Mapping[str, Any] = field(default_factory=dict)
     eligibility: eligibility.Eligibility | None = None
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""

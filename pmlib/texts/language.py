@@ -8,6 +8,7 @@ words for what stands in a figure). It looks numbers and facts up and decides no
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import math
 import re
@@ -22,9 +23,10 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, Undefi
 from markupsafe import Markup
 
 from pmlib.errors import StudyError
-from pmlib.markup import as_name, escape_markdown, one_line
+from pmlib.markup import escape_markdown, one_line
 from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
+from pmlib.texts.names import Names
 from pmlib.texts.precision import default_decimals, number_decimals
 from pmlib.texts.views import Context
 
@@ -35,6 +37,9 @@ _HEADER = re.compile(r"^\[([a-z][\w.-]*)\](?:[ \t]+|[ \t]*$)", re.MULTILINE)
 _LABEL = re.compile(r"\{#((?:sec|eq)-[\w-]+)\}")
 # A small p-value brings its own sign: "p < 0.001", whatever the text has before it.
 _LESS = re.compile(r"= (?=&lt; |< )")
+
+# A line that ends between two Chinese characters, and no heading: no room belongs there.
+_WITHIN_CHINESE = re.compile(r"^(?!#)(.*[\u2e80-\uffef])\n(?=[\u2e80-\uffef])", re.MULTILINE)
 
 
 def read_blocks(path: Path) -> dict[str, str]:
@@ -82,8 +87,15 @@ class Language:
                 remedy="Languages are the folders of texts/.",
             ) from error
         self.forms: dict[str, str] = self.catalogue["forms"]
+        self.names = Names({})
         self._blocks: dict[str, dict[str, str]] = {}
         self._templates: dict[tuple[str, str, bool], Template] = {}
+
+    def with_names(self, names: Mapping[str, Mapping[str, str]]) -> Language:
+        """Return this language as it is spoken of a study, which says what its names are in it."""
+        spoken = copy.copy(self)
+        spoken.names = Names(names.get(self.folder.name, {}))
+        return spoken
 
     # --- numbers and other values -------------------------------------------------------------
 
@@ -118,9 +130,9 @@ class Language:
         if isinstance(value, bool):
             return self.forms["yes" if value else "no"]
         if isinstance(value, dt.datetime | dt.date):
-            return value.strftime("%Y-%m-%d")
+            return self.forms["date"].format(year=value.year, month=value.month, day=value.day)
         if not isinstance(value, int | float):
-            return as_name(str(value))
+            return self.names.name(str(value))
         if math.isinf(value):
             return "∞" if value > 0 else "−∞"
         if unit == "p":
@@ -136,19 +148,21 @@ class Language:
         return "".join(marks.get(sign, sign) for sign in shown)
 
     def _suffix(self, unit: str, currency: str) -> str:
-        # A no-break space keeps the number and its unit on one line.
         if unit == "currency":
-            return f"\u00a0{currency}" if currency else ""
-        return "\u00a0" + self.forms[unit] if unit in ("share", "points") else ""
+            words = self.level(unit, currency)
+            return self.forms[unit].format(currency=words) if currency else ""
+        return self.forms[unit] if unit in ("share", "points") else ""
 
     def interval(self, number: Number, currency: str = "") -> str:
         """Show an interval with its unit, e.g. ``12.1 to 14.0 %``."""
         if number.low is None or number.high is None:
             return self.forms["no_interval"]
-        decimals = number_decimals(number)
-        low = self.bare(number.low, number.unit, decimals)
-        high = self.number(number.high, number.unit, currency=currency, decimals=decimals)
-        return self.forms["range"].format(low=low, high=high)
+        unit, decimals = number.unit, number_decimals(number)
+        parts = {"unit": self._suffix(unit, currency)}
+        for name, end in {"low": number.low, "high": number.high}.items():
+            parts[name] = self.number(end, unit, currency=currency, decimals=decimals)
+            parts[f"bare_{name}"] = self.bare(end, unit, decimals)
+        return self.forms["range_share" if unit == "share" else "range"].format(**parts)
 
     def conjoin(self, items: Iterable[Any], form: str = "and") -> str:
         """Join names to one list: ``a, b and c``."""
@@ -177,7 +191,7 @@ class Language:
                 if match := compiled.fullmatch(str(code)):
                     parts = {part: self.level(part, c) for part, c in match.groupdict().items()}
                     return str(levels[name][pattern]).format_map(parts)
-        return as_name(str(code))
+        return self.names.name(str(code))
 
     def described(self, record: Number | Fact, chapter: str = PAGE) -> str:
         """Meaning of a headline number or a fact of a chapter.
@@ -323,7 +337,7 @@ class Language:
                 self._templates[key] = environment.from_string(self.source(chapter, block))
             context = Context(self, chapter, currency=currency, plain=plain)
             known = {name: context.quoted(value) for name, value in quotes.items()}
-            known["currency"] = currency
+            known["currency"] = self.level("currency", currency)
 
             def has(*keys: str) -> bool:
                 return all(key in known and known[key] is not None for key in keys)
@@ -336,7 +350,7 @@ class Language:
                 found=str(error),
                 remedy="Record the number or fact first, or ask for it with has('key').",
             ) from error
-        text = _LESS.sub("", text)
+        text = _WITHIN_CHINESE.sub(r"\1", _LESS.sub("", text))
         return one_line(text) if plain else text.strip()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from pmlib.errors import StudyError
-from pmlib.markup import as_name
 from pmlib.numbers import Fact, Level, Number, Phrase
 from pmlib.texts.precision import number_decimals
 
@@ -44,8 +44,10 @@ class Context:
             return {key: self.quoted(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.quoted(item) for item in value]
+        if isinstance(value, dt.date):
+            return self.language.bare(value, "", None)
         # What is already markup is ours.
-        return as_name(value) if type(value) is str else value
+        return self.language.names.name(value) if type(value) is str else value
 
 
 class Quoted:
@@ -206,14 +208,15 @@ class Look:
     def name(self, column: str, value: Any) -> str:
         """Name a row by a cell: a number with what it counts, such as ``month 3``."""
         shown = self.cell(column, value, None)
-        return (
-            shown if isinstance(value, str | tuple) else f"{self.heading(column).lower()} {shown}"
-        )
+        if isinstance(value, str | tuple):
+            return shown
+        form, heading = self.language.forms["numbered"], self.heading(column).lower()
+        return form.format(name=heading, number=shown)
 
     def cell(self, name: str, value: Any, decimals: int | None) -> str:
         """Text of a cell: sets of products with a plus sign, missing as a dash."""
         if isinstance(value, tuple):
-            names = " + ".join(as_name(str(name)) for name in value)
+            names = " + ".join(self.language.names.name(str(name)) for name in value)
             return names or self.language.forms["empty_set"]
         unit = str(self.column(name).get("unit", ""))
         return self.language.number(value, unit, currency=self.currency, decimals=decimals)

@@ -44,3 +44,16 @@ def test_a_report_without_glossary_has_no_links():
     part = Part("one", BeautifulSoup("<h1>A</h1><p>lift</p>", "html.parser"))
     link_terms([part])
     assert part.soup.select("a") == []
+
+
+def test_chinese_terms_are_found_within_sentences_that_have_no_room_between_words():
+    glossary = GLOSSARY.replace("Lift, silhouette", "支持度、提升度").replace(
+        "a ratio; a fit", "一；二"
+    )
+    parts = [
+        Part("one", BeautifulSoup("<p>规则的提升度很高，AUC也高。</p>", "html.parser")),
+        Part("notation", BeautifulSoup(glossary, "html.parser"), kind="appendix"),
+    ]
+    link_terms(parts)
+    links = [(link.text, link["title"]) for link in parts[0].soup.select("a.pm-term")]
+    assert links == [("提升度", "二"), ("AUC", "an area")]

@@ -168,3 +168,21 @@ def test_a_small_p_value_is_told_in_one_way(language):
     assert said(language, "p-value", **quotes) == "(p &lt; 0.001)"
     assert language.render("segmentation", "p-value", quotes, plain=True) == "(p < 0.001)"
     assert said(language, "p-value", p=Number("", 0.0123, "p")) == "(p = 0.012)"
+
+
+def test_lines_that_meet_between_chinese_signs_are_joined(language):
+    (language.folder / "segmentation.md").write_text(
+        "[a] ## 标题\n一句。\n{% if True %}\n又一句，\n{% endif %}\nk-means。\n", encoding="utf-8"
+    )
+    language = Language(language.folder)
+    assert said(language, "a") == "## 标题\n一句。又一句，\nk-means。"
+
+
+def test_names_of_a_study_are_called_as_it_says(language):
+    called = {"Mortgage": "房贷", "A bank.": "一家银行。", "other": "x"}
+    spoken = language.with_names({language.folder.name: called, "en": {"Mortgage": "Loan"}})
+    assert said(spoken, "inner", name="Mortgage → Savings") == "*房贷 → Savings*"
+    assert spoken.level("policy", "mass") == "one offer for all"
+    assert spoken.level("product", "Mortgage") == "房贷"
+    assert spoken.names.text("A bank. 12 rows were lost.") == "一家银行。 12 rows were lost."
+    assert said(language, "inner", name="Mortgage") == "*Mortgage*"

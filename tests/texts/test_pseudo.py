@@ -1,11 +1,14 @@
-"""In a language in which every letter is marked, only the data's own names and code are plain."""
+"""In a language in which every letter is marked, only the data's own names and code are plain.
+
+In Chinese only these, and abbreviations, are in Latin letters.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -26,13 +29,14 @@ from pmlib.report.build import FRAME, build_report
 from pmlib.runner.request import study_record
 from pmlib.runner.run import merge_results
 from pmlib.studies.columns_spec import MarketingSpec
-from pmlib.texts import Language
+from pmlib.texts import Language, open_language
 from pmlib.texts.pseudo import marked, write
+from tests.texts.test_languages import SAME
 
 SMALL = [("n_customers", "2000"), ("n_months", "12"), ("sample_size", "600"),
-         ("n_bootstrap", "10"), ("k_max", "6"), ("language", PSEUDO)]  # fmt: skip
+         ("n_bootstrap", "10"), ("k_max", "6")]  # fmt: skip
 WORD = re.compile(r"[A-Za-z]{2,}")
-MARKED = re.compile(f"[{''.join(marked(ascii_letters))}]")
+MARKED = re.compile(f"[{''.join(marked(ascii_letters))}\u4e00-\u9fff]")
 # What a reader may type: keys and codes of several words, citations, references.
 TYPED = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\[@[^\]]*\]|@(?:fig|tbl|sec|eq)-[\w-]+")
 
@@ -43,16 +47,19 @@ CODE = {"run", "all", "py", "results", "json", "tables", "figures", "csv", "stud
         "age", "recency", "tenure", "frequency", "prospects"}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def pseudo() -> Language:
-    return Language(write())
+@pytest.fixture(scope="module", params=[PSEUDO, pytest.param("zh", marks=pytest.mark.whole)])
+def spoken(request: pytest.FixtureRequest) -> Language:
+    return Language(write()) if request.param == PSEUDO else open_language(request.param)
 
 
 @pytest.fixture(scope="module")
-def run(pseudo: Language, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(spoken: Language, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of the small simulated bank: all five notebooks' cells, run in this process."""
-    folder = tmp_path_factory.mktemp("pseudo")
-    values = params.resolve(overrides=studies.load_spec("casebank").parameters, assignments=SMALL)
+    folder = tmp_path_factory.mktemp("spoken")
+    settings = [*SMALL, ("language", spoken.folder.name)]
+    values = params.resolve(
+        overrides=studies.load_spec("casebank").parameters, assignments=settings
+    )
     study = studies.prepare("casebank", values)
     write_json(
         {"study": study_record(study), "parameters": values.model_dump(mode="json")},
@@ -60,7 +67,7 @@ def run(pseudo: Language, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / "notebooks").mkdir()
     for number, chapter in enumerate(CHAPTERS, start=1):
-        execute(f"0{number}_{chapter}", chapter, folder, values, pseudo)
+        execute(f"0{number}_{chapter}", chapter, folder, values, spoken)
     merge_results(folder)
     build_report(folder)
     return folder
@@ -100,10 +107,11 @@ class Own:
 
     names: re.Pattern[str]
     words: frozenset[str]
+    code: Set[str]
 
 
 @pytest.fixture(scope="module")
-def own(run: Path) -> Own:
+def own(run: Path, spoken: Language) -> Own:
     content = read_json(run / "run.json")
     study, spec = content["study"], studies.load_spec("casebank")
     names = [study["title"], study["description"], study["licence"], study["name"], *spec.notes]
@@ -126,9 +134,11 @@ def own(run: Path) -> Own:
     names = [name for name in names if WORD.search(name)]
     cases = {case(n[:1]) + n[1:] for n in names for case in (str, str.upper, str.lower)}
     longest = sorted(cases, key=len, reverse=True)
-    words = {word for name in (*names, *columns) for word in WORD.findall(name)} | CODE
+    words = {word for name in (*names, *columns) for word in WORD.findall(name)}
     pattern = r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, longest)) + r")(?![A-Za-z])"
-    return Own(re.compile(pattern), frozenset(words | {word.lower() for word in words}))
+    code = CODE if spoken.folder.name == PSEUDO else CODE | SAME
+    words |= code
+    return Own(re.compile(pattern), frozenset(words | {word.lower() for word in words}), code)
 
 
 def unmarked(texts: Iterable[str], own: Own) -> dict[str, str]:
@@ -140,7 +150,7 @@ def unmarked(texts: Iterable[str], own: Own) -> dict[str, str]:
         if names_only or " | " in text:  # a choice of literals
             continue
         left = WORD.findall(own.names.sub(" ", TYPED.sub(" ", text)))
-        found |= {word: text.strip()[:160] for word in left if word not in CODE}
+        found |= {word: text.strip()[:160] for word in left if word not in own.code}
     return found
 
 

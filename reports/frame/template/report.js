@@ -217,7 +217,8 @@ function goTo(element) {
 
 function snippet(text, words) {
   const near = Math.min(...words.map((word) => plain(text).indexOf(word))) - 40;
-  const at = near > 0 ? text.indexOf(" ", near) + 1 : 0;
+  const room = text.indexOf(" ", near); // Chinese has none between words
+  const at = near <= 0 ? 0 : room < 0 || room > near + 20 ? near : room + 1;
   const cut = (at ? "… " : "") + text.slice(at, at + 140) + (at + 140 < text.length ? " …" : "");
   const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return cut.split(new RegExp(`(${escaped.join("|")})`, "i")).map((part, index) =>
