@@ -6,6 +6,7 @@ is; the report later numbers it and resolves its references.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from pmlib import params as parameters
 from pmlib import studies
 from pmlib.engine import Engine, open_engine
-from pmlib.errors import StudyError
+from pmlib.errors import StudyError, nearest
 from pmlib.figures.style import Drawing, to_svg
 from pmlib.files import folder_written_whole, read_frame, read_json, write_frame, write_json
 from pmlib.markup import caption_html
@@ -76,6 +77,7 @@ class Chapter:
         only wait for each other, and runs that `run_all.py` starts have no more.
         """
         threadpool_limits(1)
+        _require_known(name, namespace)
         params = parameters.from_namespace(name, namespace)
         study = studies.prepare(str(namespace["study"]), params)
         engine = open_engine(str(namespace["engine"]))
@@ -321,3 +323,20 @@ def _checked(label: str, prefix: str) -> str:
             rule=f"starts with {prefix}, then letters, digits and hyphens",
         )
     return label
+
+
+def _require_known(chapter: str, namespace: Mapping[str, Any]) -> None:
+    """Stop at a name that was given to papermill and means nothing here: papermill only warns."""
+    cells = [text for text in namespace.get("In", ()) if text.startswith("# Parameters\n")]
+    nodes = [node for text in cells for node in ast.parse(text).body]
+    targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+    given = [target.id for target in targets if isinstance(target, ast.Name)]
+    known = ("study", "run", "engine", *parameters.names_of(chapter))
+    if unknown := [name for name in given if name not in known]:
+        raise StudyError(
+            "A parameter that this notebook does not have",
+            where=f"notebook {chapter}",
+            rule=f"one of {', '.join(known)}",
+            found="; ".join(f"{name}: {nearest(name, known)}" for name in unknown),
+            remedy="Correct the name. run_all.py --list-parameters shows each with its chapters",
+        )

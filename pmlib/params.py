@@ -7,7 +7,6 @@ the report's appendix) is derived from it.
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
 import json
 import typing
@@ -215,32 +214,19 @@ def resolve(
     of name and value as text. A StudyError names every unknown name and every value that does not
     fit, at once.
     """
-    given: dict[str, tuple[str, Any]] = {}
-    for name, value in (overrides or {}).items():
-        given[str(name)] = ("study.yaml", value)
-    if file is not None:
-        for name, value in read_yaml(Path(file), "parameter file").items():
-            given[str(name)] = (Path(file).name, value)
-    for name, value in assignments:
-        given[name] = (f"-p {name}", value)
+    in_file = read_yaml(file, "parameter file") if file else {}
+    given = {str(name): ("study.yaml", value) for name, value in (overrides or {}).items()}
+    given |= {str(name): (str(file and file.name), value) for name, value in in_file.items()}
+    given |= {name: (f"-p {name}", value) for name, value in assignments}
     return _validate(given)
 
 
 def from_namespace(chapter: str, namespace: Mapping[str, Any]) -> Parameters:
     """Parameters of a notebook: what its parameters cell has set, all others at their default.
 
-    StudyError where a parameter is missing from ``vars()`` of the notebook, does not fit, or was
-    given to papermill under a name that the chapter does not have, of which papermill only warns.
+    StudyError where a parameter is missing from ``vars()`` of the notebook, or does not fit.
     """
     names = names_of(chapter)
-    if unknown := [name for name in _injected(namespace) if name not in (*names, *_OF_RUN)]:
-        raise StudyError(
-            "A parameter that this notebook does not have",
-            where=f"notebook {chapter}",
-            rule=f"one of {', '.join((*_OF_RUN, *names))}",
-            found="; ".join(f"{name}: {nearest(name, (*_OF_RUN, *names))}" for name in unknown),
-            remedy="Correct the name. run_all.py --list-parameters shows each with its chapters",
-        )
     missing = [name for name in names if name not in namespace]
     if missing:
         raise StudyError(
@@ -251,17 +237,6 @@ def from_namespace(chapter: str, namespace: Mapping[str, Any]) -> Parameters:
             remedy="python -m pmlib.notebooks rewrites the cell",
         )
     return _validate({name: ("parameters cell", namespace[name]) for name in names})
-
-
-_OF_RUN = ("study", "run", "engine")
-
-
-def _injected(namespace: Mapping[str, Any]) -> list[str]:
-    """Names that papermill has set: in a cell of its own, which starts with this comment."""
-    cells = [text for text in namespace.get("In", ()) if text.startswith("# Parameters\n")]
-    nodes = [node for text in cells for node in ast.parse(text).body]
-    targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def names_of(chapter: str) -> list[str]:

@@ -17,7 +17,7 @@ from pmlib.errors import StudyError
 from pmlib.figures.style import drawing, new_figure
 from pmlib.files import read_frame, read_json
 from pmlib.numbers import Finding, Level, Number, Phrase, missing
-from pmlib.params import Parameters
+from pmlib.params import Parameters, names_of
 from pmlib.texts import Language, Words
 
 TEXTS = """
@@ -68,6 +68,7 @@ def chapter(engine, tmp_path, monkeypatch):
         currency="EUR",
         as_of=dt.date(2025, 12, 31),
         has=lambda table: table == "customers",
+        names={},
     )
     return Chapter("segmentation", tmp_path, params=Parameters(), study=study, engine=engine)
 
@@ -253,3 +254,13 @@ def test_failed_save_leaves_the_earlier_artefacts(chapter):
 def test_missing_private_artefact_says_what_to_run(chapter):
     with pytest.raises(StudyError, match=r"run_all\.py"):
         chapter.load_private("segmentation", "assignments")
+
+
+def test_a_name_that_papermill_only_warns_of_stops_the_notebook():
+    namespace = {name: getattr(Parameters(), name) for name in names_of("segmentation")}
+    asked = ["", "seed = 1", "# Parameters\nstudy = 'x'\nsed = 4\n", "sed = sed + 1"]
+    with pytest.raises(StudyError, match="sed: did you mean seed"):
+        Chapter.open("segmentation", {**namespace, "In": asked, "sed": 4})
+    own = [*asked[:2], "# Parameters\nseed = 4\n", "sed = 4"]  # a reader's own name is not asked
+    with pytest.raises(KeyError, match="study"):  # the next step: to open the study
+        Chapter.open("segmentation", {**namespace, "In": own, "sed": 4})

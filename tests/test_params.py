@@ -173,15 +173,6 @@ def test_a_cell_that_lacks_a_line_says_which() -> None:
         params.from_namespace("segmentation", {"seed": 1})
 
 
-def test_a_name_that_papermill_only_warns_of_stops_the_notebook():
-    named = "segmentation"
-    namespace = {name: getattr(Parameters(), name) for name in params.names_of(named)}
-    asked = ["", "seed = 1", "# Parameters\nstudy = 'x'\nsed = 4\n", "sed = sed + 1"]
-    with pytest.raises(StudyError, match=r"sed: did you mean 'seed'|sed: .*seed"):
-        params.from_namespace(named, {**namespace, "In": asked, "sed": 4})
-    own = [*asked[:2], "# Parameters\nseed = 4\n", "sed = 4"]  # a reader's own name is not asked
-    assert params.from_namespace(named, {**namespace, "In": own, "sed": 4}) == Parameters()
-
 
 def test_an_unknown_chapter_is_refused() -> None:
     with pytest.raises(StudyError, match="Unknown chapter"):
