@@ -53,7 +53,7 @@ def flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
             entry.question = [
                 (f"{table.label}, column {raw.name}{_first_blank(raw, table, cells)}: {blank:,} "
                 f"of {table.rows:,} cells are "
-                f"blank, the others {_listed(raw)}. Does a blank cell mean that "
+                f"blank, the others {listed(raw)}. Does a blank cell mean that "
                 f"{_MEANING[target]}, that it is not so, or that "
                 "nobody knows?"),
                 (f'Write {_json([*no, ""])} where it is not so, {_json(no)} where nobody knows, '
@@ -75,7 +75,7 @@ def _json(words: list[str]) -> str:
     return json.dumps(words, ensure_ascii=False)
 
 
-def _listed(raw: RawColumn, blank: int = 0) -> str:
+def listed(raw: RawColumn, blank: int = 0) -> str:
     """Its most frequent values with their rows, and how many cells are blank."""
     shown = [f"{value!r} ({n:,})" for value, n in list(raw.values.items())[:8]]
     return ", ".join([*shown, *([f"blank ({blank:,})"] if blank else [])])
@@ -98,7 +98,7 @@ def _asked_words(raw: RawColumn, table: Table, cells: Cells, target: str) -> Ent
     no = [*raw.values, *([""] if blank else [])]
     return Entry(
         {"as": "flag", "yes_words": ASK, "no_words": no},
-        [(f"{table.label}, column {raw.name}{place}: it holds {_listed(raw, blank)}. "
+        [(f"{table.label}, column {raw.name}{place}: it holds {listed(raw, blank)}. "
          f"Which of them mean that {_MEANING.get(target, 'yes')}?"),
          f"Write them in brackets, such as [{example}]; all others mean that it is not so."],
     )  # fmt: skip
@@ -145,7 +145,7 @@ def _perhaps(table: Table) -> str:
     few = [c for c in table.columns if c.kind in {"text", "flag"} and 2 <= len(c.values) <= SIDES]
     if not few:
         return ""
-    shown = "; ".join(f"{column.name} holds {_listed(column)}" for column in few[:3])
+    shown = "; ".join(f"{column.name} holds {listed(column)}" for column in few[:3])
     example = json.dumps(next(iter(few[0].values)), ensure_ascii=False)
     return (
         f" Or, if a column tells ({shown}), write as-written and behind it, within the braces, "
@@ -239,8 +239,8 @@ def doubtful_rows(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, tupl
                 words = [*raw.values, *([""] if blank else [])]
                 no = raw.flag.no_words[0] if raw.flag and use.kind == "holdings" else words[-1]
                 last = json.dumps(zero or no, ensure_ascii=False)
-                listed = _listed(raw, blank) if few else f"{zero!r} and other amounts"
-                holds = f"{use.table.label}, column {raw.name}{place}: it holds {listed}."
+                shown = listed(raw, blank) if few else f"{zero!r} and other amounts"
+                holds = f"{use.table.label}, column {raw.name}{place}: it holds {shown}."
                 answer = (
                     f"Write them in brackets, such as [{last}]: those rows are then left out and "
                     "counted; or [] where all rows count."
@@ -287,7 +287,7 @@ def _ask_sides(table: Table, told: RawColumn, entry: Entry, cells: Cells) -> Non
                      "in": [*told.values, *([""] if blank else [])]}  # fmt: skip
     entry.question += [
         (f"{table.label}, column {told.name}{place}: it holds "
-        f"{_listed(told, blank)}. Which of "
+        f"{listed(told, blank)}. Which of "
         "them mean that the money went out?"),
         (f"Write them in brackets, such as "
         f"[{json.dumps(next(iter(told.values)), ensure_ascii=False)}]; beside all others it came "
