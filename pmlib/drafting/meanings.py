@@ -54,8 +54,7 @@ def flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
                 (f"{table.label}, column {raw.name}{_first_blank(raw, table, cells)}: {blank:,} "
                 f"of {table.rows:,} cells are "
                 f"blank, the others {listed(raw)}. Does a blank cell mean that "
-                f"{_MEANING[target]}, that it is not so, or that "
-                "nobody knows?"),
+                f"{_MEANING[target]}, that it is not so, or that nobody knows?"),
                 (f'Write {_json([*no, ""])} where it is not so, {_json(no)} where nobody knows, '
                 'and "" among yes_words where it is so.'),
             ]  # fmt: skip
@@ -93,14 +92,13 @@ def _first_filled(raw: RawColumn, table: Table, cells: Cells) -> str:
 
 def _asked_words(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
     place = _first_filled(raw, table, cells)
-    example = json.dumps(next(iter(raw.values), "yes"), ensure_ascii=False)
     blank = table.rows - raw.filled
     no = [*raw.values, *([""] if blank else [])]
     return Entry(
         {"as": "flag", "yes_words": ASK, "no_words": no},
         [(f"{table.label}, column {raw.name}{place}: it holds {listed(raw, blank)}. "
          f"Which of them mean that {_MEANING.get(target, 'yes')}?"),
-         f"Write them in brackets, such as [{example}]; all others mean that it is not so."],
+         'Write them in brackets, such as ["…"]; all others mean that it is not so.'],
     )  # fmt: skip
 
 
@@ -134,8 +132,8 @@ def _say_sides(use: Use, raw: RawColumn, entry: Entry, cells: Cells) -> None:
         seen = f"only {fit.negative:,} of {fit.read:,} amounts are below zero"
     entry.question += [
         (f"{use.table.label}, column {raw.name}{place}: {seen}, and no column says which way the "
-        f"money went. Did such an amount "
-        "come in (as-written), or go out, as in a file of purchases (spending)?"),
+         "money went. Did such an amount come in (as-written), or go out, as of purchases "
+         "(spending)?"),
         f'Write "as-written" or "spending".{_perhaps(use.table)}',
     ]  # fmt: skip
 
@@ -193,12 +191,10 @@ def _by_direction(
         entry.fields["unreadable"] = ASK
         entry.question += [
             (f"{table.label}, column {told.name}: {n:,} of {table.rows:,} amounts of {raw.name} "
-            f"stand beside neither "
-            f"{' or '.join(map(repr, out))} (out) nor {' or '.join(map(repr, in_))} (in): "
-            f"{shown}. Which way did that money go?"),
-            ('Add the words to out or in ("" for blank cells) and write 0.01; or write the share '
-            f"of amounts that may count as empty, such as "
-            f"{min(1.0, -(-n / table.rows * 100 // 1) / 100):.2f}."),
+            f"stand beside neither {' or '.join(map(repr, out))} (out) nor "
+            f"{' or '.join(map(repr, in_))} (in): {shown}. Which way did that money go?"),
+            ('Add the words to out or in ("" for blank cells) and write 0.01; or the share that '
+            f"may count as empty, such as {min(1.0, -(-n / table.rows * 100 // 1) / 100):.2f}."),
         ]  # fmt: skip
 
 
@@ -286,10 +282,7 @@ def _ask_sides(table: Table, told: RawColumn, entry: Entry, cells: Cells) -> Non
     entry.fields |= {"direction": told.name, "out": ASK,
                      "in": [*told.values, *([""] if blank else [])]}  # fmt: skip
     entry.question += [
-        (f"{table.label}, column {told.name}{place}: it holds "
-        f"{listed(told, blank)}. Which of "
-        "them mean that the money went out?"),
-        (f"Write them in brackets, such as "
-        f"[{json.dumps(next(iter(told.values)), ensure_ascii=False)}]; beside all others it came "
-        f"in."),
+        (f"{table.label}, column {told.name}{place}: it holds {listed(told, blank)}. Which of them "
+         "mean that the money went out?"),
+        'Write them in brackets, such as ["…"]; beside all others it came in.',
     ]  # fmt: skip

@@ -103,8 +103,7 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
         place = "".join(f", {where}: {shown[0]!r}" for where, shown in first)
         lines += _commented([
             (f"{label}, column {arm.name}{place}: the arms are {counts}. Which of them were left "
-             "without contact on purpose, as a control group? Write their names in brackets, such "
-             f"as [{_json(str(next(iter(arms))))}];"),
+             'without contact on purpose, as a control group? Write them, such as ["…"];'),
             "write [] where every arm was contacted." + (
                 f" If {arm.name} tells of something else, write 'offer' AS arm in contacts.sql."
                 if "arm" in use.by_type else ""),
@@ -258,8 +257,7 @@ def _idle(table: Table, uses: Sequence[Use]) -> str:
         said += f" Its {key} may name the customers of {customers.table.label}."
     return (
         f"{table.label}: nothing uses it, of {table.rows:,} rows.{said} May it be left out? Then "
-        'write why, such as "not needed"; else remove this line and use it in SQL, for example by '
-        f"LEFT JOIN {table.name} in customers.sql, with its columns declared as attributes."
+        f'write why, such as "not needed"; else remove this line and read {table.name} in the SQL.'
     )
 
 

@@ -203,6 +203,24 @@ def test_ids_that_are_written_once_for_several_rows_are_asked(tmp_path):
     assert len(rows(answered(folder, ('"customer_id"', '[""]')), "transactions", "amount")) == 120
 
 
+@pytest.mark.parametrize(("each", "first", "line", "n"), [(60, 50, 52, 20), (24, 0, 2, 120)])
+def test_customers_whom_only_branch_and_number_tell_apart_are_asked(
+    tmp_path, each, first, line, n
+):  # of a few branches, whose numbers meet for some customers or for all
+    def numbered(folder, name, header, lines):
+        told = [[100 + k % each + first * (k // each), f"B{k // each}", *row[1:]]
+                for k, row in enumerate(lines)]  # fmt: skip
+        bank_files.put(folder, name, [header[0], "branch", *header[1:]], told)
+
+    said, folder = draft(tmp_path, {"customers": numbered})
+    id_ = 98 + line
+    told = f"customer_id, line {line}: '{id_}' and the like stand in {n} rows"
+    assert f"customers.csv, column {told}, and those of one id differ in most columns" in said
+    assert "whom 'customer_id' and 'branch' tell apart?" in said
+    with pytest.raises(StudyError, match=r"Then make both one id in every file"):
+        prepare(folder, Parameters())
+
+
 @pytest.mark.parametrize("word", ["Summa", "Gesamtergebnis", "합계", "Toplam", "Sub-Total"])
 def test_totals_in_any_language_are_no_customers(tmp_path, word):
     def summed(folder, name, header, lines):
