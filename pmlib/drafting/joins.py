@@ -94,25 +94,15 @@ def meetings(connection: Connection, customers: Use, others: Sequence[Use]) -> l
         if customers.newest:
             newest = quoted_text(customers.newest)
         kept = f"{day} = {newest}"
-    found: list[Meeting] = []
-    for use in others:
-        column = use.mapped.get("customer_id")
-        if column is None or use.table.name == customers.table.name:
-            continue
-        if use.table.name in [meeting.table.name for meeting in found]:
-            continue
-        ids, as_written, changed = _met(connection, customers.table, key, use.table, column, kept)
-        if as_written < ids:
-            found.append(Meeting(use.table, column, ids, as_written, changed))
-    for owners in [use.owners for use in others if use.owners is not None]:
-        if owners.table.name in [customers.table.name, *(meeting.table.name for meeting in found)]:
-            continue
-        ids, as_written, changed = _met(
-            connection, customers.table, key, owners.table, owners.customer, kept
-        )
-        if as_written < ids:
-            found.append(Meeting(owners.table, owners.customer, ids, as_written, changed))
-    return found
+    naming = [(use.table, own) for use in others if (own := use.mapped.get("customer_id"))]
+    naming += [(one.table, one.customer) for use in others if (one := use.owners) is not None]
+    columns = {table.name: (table, column) for table, column in reversed(naming)}
+    columns.pop(customers.table.name, None)
+    found = [
+        Meeting(table, column, *_met(connection, customers.table, key, table, column, kept))
+        for table, column in reversed(columns.values())
+    ]
+    return [meeting for meeting in found if meeting.as_written < meeting.ids]
 
 
 def _met(

@@ -201,10 +201,9 @@ def _no_attribute(column: RawColumn) -> str:
     if re.search(OUTCOME, name, re.IGNORECASE):
         return "seems to be an outcome: it is known only afterwards"
     if column.kind == "date":
-        return "a date: turn it into a number, or use it as joined_on"
-    if re.search(IDENTIFYING, name, re.IGNORECASE) and (
-        column.kind == "text" or column.distinct > _MANY
-    ):
+        return "a date, and only birth_date and joined_on are used: count days in the SQL"
+    identifying = re.search(IDENTIFYING, name, re.IGNORECASE) and column.distinct > 2
+    if identifying and (column.kind == "text" or column.distinct > _MANY):
         return "seems to identify a person, a place or an account"
     if column.kind in {"whole", "number"} and re.search(CODES, name, re.IGNORECASE):
         return "a code, whose size means nothing"

@@ -53,9 +53,8 @@ def flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
             entry.question = [
                 (f"{table.label}, column {raw.name}{_first_blank(raw, table, cells)}: {blank:,} "
                 f"of {table.rows:,} cells are "
-                f"blank, the others {_listed(raw)}. Does a blank cell mean that "
-                f"{_MEANING[target]}, that it is not so, or that "
-                "nobody knows?"),
+                f"blank, the others {listed(raw)}. Does a blank cell mean that "
+                f"{_MEANING[target]}, that it is not so, or that nobody knows?"),
                 (f'Write {_json([*no, ""])} where it is not so, {_json(no)} where nobody knows, '
                 'and "" among yes_words where it is so.'),
             ]  # fmt: skip
@@ -75,7 +74,7 @@ def _json(words: list[str]) -> str:
     return json.dumps(words, ensure_ascii=False)
 
 
-def _listed(raw: RawColumn, blank: int = 0) -> str:
+def listed(raw: RawColumn, blank: int = 0) -> str:
     """Its most frequent values with their rows, and how many cells are blank."""
     shown = [f"{value!r} ({n:,})" for value, n in list(raw.values.items())[:8]]
     return ", ".join([*shown, *([f"blank ({blank:,})"] if blank else [])])
@@ -93,14 +92,13 @@ def _first_filled(raw: RawColumn, table: Table, cells: Cells) -> str:
 
 def _asked_words(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
     place = _first_filled(raw, table, cells)
-    example = json.dumps(next(iter(raw.values), "yes"), ensure_ascii=False)
     blank = table.rows - raw.filled
     no = [*raw.values, *([""] if blank else [])]
     return Entry(
         {"as": "flag", "yes_words": ASK, "no_words": no},
-        [(f"{table.label}, column {raw.name}{place}: it holds {_listed(raw, blank)}. "
+        [(f"{table.label}, column {raw.name}{place}: it holds {listed(raw, blank)}. "
          f"Which of them mean that {_MEANING.get(target, 'yes')}?"),
-         f"Write them in brackets, such as [{example}]; all others mean that it is not so."],
+         'Write them in brackets, such as ["…"]; all others mean that it is not so.'],
     )  # fmt: skip
 
 
@@ -134,8 +132,8 @@ def _say_sides(use: Use, raw: RawColumn, entry: Entry, cells: Cells) -> None:
         seen = f"only {fit.negative:,} of {fit.read:,} amounts are below zero"
     entry.question += [
         (f"{use.table.label}, column {raw.name}{place}: {seen}, and no column says which way the "
-        f"money went. Did such an amount "
-        "come in (as-written), or go out, as in a file of purchases (spending)?"),
+         "money went. Did such an amount come in (as-written), or go out, as of purchases "
+         "(spending)?"),
         f'Write "as-written" or "spending".{_perhaps(use.table)}',
     ]  # fmt: skip
 
@@ -145,7 +143,7 @@ def _perhaps(table: Table) -> str:
     few = [c for c in table.columns if c.kind in {"text", "flag"} and 2 <= len(c.values) <= SIDES]
     if not few:
         return ""
-    shown = "; ".join(f"{column.name} holds {_listed(column)}" for column in few[:3])
+    shown = "; ".join(f"{column.name} holds {listed(column)}" for column in few[:3])
     example = json.dumps(next(iter(few[0].values)), ensure_ascii=False)
     return (
         f" Or, if a column tells ({shown}), write as-written and behind it, within the braces, "
@@ -193,12 +191,10 @@ def _by_direction(
         entry.fields["unreadable"] = ASK
         entry.question += [
             (f"{table.label}, column {told.name}: {n:,} of {table.rows:,} amounts of {raw.name} "
-            f"stand beside neither "
-            f"{' or '.join(map(repr, out))} (out) nor {' or '.join(map(repr, in_))} (in): "
-            f"{shown}. Which way did that money go?"),
-            ('Add the words to out or in ("" for blank cells) and write 0.01; or write the share '
-            f"of amounts that may count as empty, such as "
-            f"{min(1.0, -(-n / table.rows * 100 // 1) / 100):.2f}."),
+            f"stand beside neither {' or '.join(map(repr, out))} (out) nor "
+            f"{' or '.join(map(repr, in_))} (in): {shown}. Which way did that money go?"),
+            ('Add the words to out or in ("" for blank cells) and write 0.01; or the share that '
+            f"may count as empty, such as {min(1.0, -(-n / table.rows * 100 // 1) / 100):.2f}."),
         ]  # fmt: skip
 
 
@@ -239,8 +235,8 @@ def doubtful_rows(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, tupl
                 words = [*raw.values, *([""] if blank else [])]
                 no = raw.flag.no_words[0] if raw.flag and use.kind == "holdings" else words[-1]
                 last = json.dumps(zero or no, ensure_ascii=False)
-                listed = _listed(raw, blank) if few else f"{zero!r} and other amounts"
-                holds = f"{use.table.label}, column {raw.name}{place}: it holds {listed}."
+                shown = listed(raw, blank) if few else f"{zero!r} and other amounts"
+                holds = f"{use.table.label}, column {raw.name}{place}: it holds {shown}."
                 answer = (
                     f"Write them in brackets, such as [{last}]: those rows are then left out and "
                     "counted; or [] where all rows count."
@@ -286,10 +282,7 @@ def _ask_sides(table: Table, told: RawColumn, entry: Entry, cells: Cells) -> Non
     entry.fields |= {"direction": told.name, "out": ASK,
                      "in": [*told.values, *([""] if blank else [])]}  # fmt: skip
     entry.question += [
-        (f"{table.label}, column {told.name}{place}: it holds "
-        f"{_listed(told, blank)}. Which of "
-        "them mean that the money went out?"),
-        (f"Write them in brackets, such as "
-        f"[{json.dumps(next(iter(told.values)), ensure_ascii=False)}]; beside all others it came "
-        f"in."),
+        (f"{table.label}, column {told.name}{place}: it holds {listed(told, blank)}. Which of them "
+         "mean that the money went out?"),
+        'Write them in brackets, such as ["…"]; beside all others it came in.',
     ]  # fmt: skip

@@ -7,11 +7,13 @@ from typing import Any
 
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.look import Fit, RawColumn
+from pmlib.drafting.matching import hinted
 from pmlib.drafting.meanings import LIMIT, direct, flag
 from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.schema import CONTRACTS
 from pmlib.studies import forms
 from pmlib.studies.asks import ASK
+from pmlib.studies.forms import quoted
 
 
 def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
@@ -25,6 +27,9 @@ def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
             wanted = _kind_of(use.kind, target)
             if raw.name not in own and raw.name != CUSTOMER:
                 own[raw.name] = _entry(raw, wanted, use.table, cells, target)
+        one_each = use.kind == "customers" and hinted("customers", use.table.name)
+        if one_each and use.shape in {"last", "constants"}:
+            own |= _colliding(use.mapped["customer_id"], use.table, cells)
         for target, raw in use.objections:
             own.setdefault(raw.name, flag(raw, use.table, cells, target))
         for _, raw, _ in use.attributes:
@@ -32,11 +37,7 @@ def entries(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, Entry]]:
                 own[raw.name] = _entry(raw, "", use.table, cells)
         for raw in use.products:
             own[raw.name] = _entry(raw, "flag" if raw.flag else "number", use.table, cells)
-        if (
-            use.snapshot is not None
-            and use.snapshot.name not in own
-            and use.snapshot.name != "_file"
-        ):
+        if use.snapshot is not None and use.snapshot.name not in {*own, "_file"}:
             own[use.snapshot.name] = _entry(use.snapshot, "", use.table, cells)
         amount = use.mapped.get("amount")
         # A sheet of a few payments may hold none that went out: those beside it tell.
@@ -76,6 +77,30 @@ def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str 
         entry.question = _two_readings(raw, table, cells)
     _account(raw, entry, table, cells)
     return entry
+
+
+def _colliding(raw: RawColumn, table: Table, cells: Cells) -> dict[str, Entry]:
+    """The question whether an id is one customer, where its rows differ in most columns."""
+    key, own = cells.text(table, raw), quoted(table.name)
+    others = [c for c in table.columns if c is not raw and c.distinct > 1 and c.name != "_file"]
+    told = [f"(count(DISTINCT {quoted(c.name)}) > 1)::INT" for c in others if c.distinct > 2]
+    ids = f"SELECT {key} FROM {own} GROUP BY ALL HAVING "  # noqa: S608
+    several = f"{key} IN ({ids}{' + '.join(told[:40])} > {len(told[:40]) / 2})"
+    first = cells.first(table.name, [key], several, 1) if raw.distinct < raw.filled and told else []
+    if not first:
+        return {}
+    pair = "({0}, {1}) IN (SELECT ({0}, {1}) FROM {2} GROUP BY ALL HAVING count(*) > 1)"
+    few = [c.name for c in others[:40] if c.distinct <= table.rows / 2]
+    beside = next((repr(name) for name in few if not cells.count(
+        table.name, pair.format(key, quoted(name), own))), "another column")  # fmt: skip
+    ((place, (shown,)),) = first
+    return {raw.name: Entry({"as": ASK}, [
+        (f"{table.label}, column {raw.name}, {place}: {shown!r} and the like stand in "
+         f"{cells.count(table.name, several):,} rows, and those of one id differ in most columns. "
+         f"Are they different customers, whom {raw.name!r} and {beside} tell apart?"),
+        ("Then make both one id in every file, and draft again. If an id is one customer, write "
+         '"customer".'),
+    ])}  # fmt: skip
 
 
 def _customer(raw: RawColumn, table: Table, cells: Cells) -> Entry:
@@ -159,16 +184,12 @@ def _account(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
     if share > LIMIT:
         entry.fields["unreadable"] = ASK
         entry.question += [
-            (
-                f"{table.label}, column {raw.name}: {unread.unreadable:,} of {unread.filled:,} "
-                f"filled cells "
-                f"({share:.1%}) are no {fit.reading.as_} written as {fit.reading.form}: {shown}."
-            ),
-            (
-                "May they count as empty? Then write the share that may, such as "
-                f"{min(1.0, -(-share * 100 // 1) / 100):.2f}; else mend them, or the form."
-            ),
-        ]
+            (f"{table.label}, column {raw.name}: {unread.unreadable:,} of {unread.filled:,} filled "
+             f"cells ({share:.1%}) are no {fit.reading.as_} written as {fit.reading.form}: "
+             f"{shown}."),
+            ("May they count as empty? Then write the share that may, such as "
+             f"{min(1.0, -(-share * 100 // 1) / 100):.2f}; else mend them, or the form."),
+        ]  # fmt: skip
 
 
 def _half_turned(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
@@ -218,8 +239,7 @@ def _in_other_form(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> 
     )
     doubtful = "".join(
         f" So {found!r} ({place}) may be {_shown(a)} ({reading.form}) or {_shown(b)} ({other}): "
-        f"{cells.count(table.name, either):,} "
-        "cells can be read both ways."
+        f"{cells.count(table.name, either):,} cells can be read both ways."
         for place, (found, a, b) in cells.first(table.name, [text, mine, others], either, 1)
     )
     unread = raw.fits[0].unread

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.joins import Meeting
+from pmlib.drafting.look import RawColumn
 from pmlib.drafting.matching import may_be_arm
-from pmlib.drafting.meanings import doubtful_rows
+from pmlib.drafting.meanings import doubtful_rows, listed
 from pmlib.drafting.statements import Statement, arms_of, own
 from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.studies.asks import ASK
-from pmlib.studies.forms import quoted
+from pmlib.studies.forms import quoted, quoted_text
+from pmlib.studies.words import MARKETING
 
 if TYPE_CHECKING:
     from pmlib.drafting.draft import Drafted
@@ -43,6 +45,7 @@ def study_yaml(
         "currency: EUR  # CHECK: the currency of all amounts",
         *_contacts(of.get("contacts"), cells),
         *_ids(met, cells, of["customers"]),
+        *_objection(of["customers"], uses),
         "",
         "sources:",
     ]
@@ -100,8 +103,7 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
         place = "".join(f", {where}: {shown[0]!r}" for where, shown in first)
         lines += _commented([
             (f"{label}, column {arm.name}{place}: the arms are {counts}. Which of them were left "
-             "without contact on purpose, as a control group? Write their names in brackets, such "
-             f"as [{_json(str(next(iter(arms))))}];"),
+             'without contact on purpose, as a control group? Write them, such as ["…"];'),
             "write [] where every arm was contacted." + (
                 f" If {arm.name} tells of something else, write 'offer' AS arm in contacts.sql."
                 if "arm" in use.by_type else ""),
@@ -182,6 +184,39 @@ def _ids(met: Sequence[Meeting], cells: Cells, customers: Use) -> Lines:
     return [*lines[1:], f"customer_ids: {ASK}"]
 
 
+def _objection(use: Use, uses: Sequence[Use]) -> Lines:
+    """The question whether a column of two values tells who objects, where none is known to."""
+    products = [raw for other in uses if other.table is use.table for raw in other.products]
+    two = [(name, raw, use.table.rows - raw.filled) for name, raw, _ in use.attributes
+           if raw not in products]  # fmt: skip
+    two = [(name, raw, blank) for name, raw, blank in two
+           if raw.flag or (len(raw.values) + (blank > 0) == 2 < use.table.rows)]  # fmt: skip
+    if not two or MARKETING.keys() & use.mapped.keys():
+        return []
+    shown = "; ".join(f"{raw.name} holds {listed(raw, blank)}: {_ways(name, raw, blank)}"
+                      for name, raw, blank in two)  # fmt: skip
+    return [
+        *_commented([
+            (f"{use.table.label}, line 2: no column is known to say who objects to marketing, or "
+             f"agrees to it. Does one of these ({shown})? Then write what holds for customers who "
+             "object (of several, put OR between them);"),
+            "write none where no column tells.",
+        ], ""),
+        f"objection: {ASK}",
+    ]  # fmt: skip
+
+
+def _ways(name: str, raw: RawColumn, blank: int) -> str:
+    """The conditions among which a column of two values lets choose."""
+    ways = [f"{name} = {quoted_text(value)}" for value in raw.values]
+    if raw.kind == "flag":
+        ways = [name, f"NOT {name}"]
+    elif raw.fits and raw.kind != "text":
+        ways = [f"{name} = {end:g}" for end in dict.fromkeys((raw.fits[0].low, raw.fits[0].high))]
+    empty = blank and not (raw.flag and "" in raw.flag.no_words)
+    return " or ".join([*ways, *([f"{name} IS NULL"] if empty else [])])
+
+
 # --- sources ------------------------------------------------------------------------------------
 
 
@@ -222,8 +257,7 @@ def _idle(table: Table, uses: Sequence[Use]) -> str:
         said += f" Its {key} may name the customers of {customers.table.label}."
     return (
         f"{table.label}: nothing uses it, of {table.rows:,} rows.{said} May it be left out? Then "
-        'write why, such as "not needed"; else remove this line and use it in SQL, for example by '
-        f"LEFT JOIN {table.name} in customers.sql, with its columns declared as attributes."
+        f'write why, such as "not needed"; else remove this line and read {table.name} in the SQL.'
     )
 
 

@@ -28,7 +28,7 @@ from pmlib.studies.fetch import RawFile
 from pmlib.studies.forms import quoted
 from pmlib.studies.reading import Account
 from pmlib.studies.sources import register, register_absent, telling
-from pmlib.studies.spec import AttributeSpec, StudySpec
+from pmlib.studies.spec import AttributeSpec, StudySpec, named_in
 
 
 def ingest(spec: StudySpec, folder: Path, files: Sequence[RawFile], work: Path) -> dict[str, Any]:
@@ -59,7 +59,8 @@ def ingest(spec: StudySpec, folder: Path, files: Sequence[RawFile], work: Path) 
                     notes.append(register_absent(connection, member))
         queries.close(connection, [file.path for file in files], [staging, tables])
         for table, sql_file in spec.tables.items():
-            _write(connection, table, folder / sql_file, tables / f"{table}.parquet")
+            objects = spec.objects if table == "customers" else ""
+            _write(connection, table, folder / sql_file, tables / f"{table}.parquet", objects)
         if "contacts" in spec.tables:
             notes += settle_arms(connection, spec, tables / "contacts.parquet")
         notes += [_note(connection, note.text, note.sql) for note in spec.notes]
@@ -141,8 +142,8 @@ def _check_pairs(spec: StudySpec, known: set[str]) -> None:
             )
 
 
-def _write(connection: Connection, table: str, sql: Path, target: Path) -> None:
-    """Run the SQL of a canonical table and write its result."""
+def _write(connection: Connection, table: str, sql: Path, target: Path, objects: str) -> None:
+    """Run the SQL of a canonical table and write its result, with who `objects` if that is told."""
     try:
         query = sql.read_text(encoding="utf-8-sig").strip().rstrip(";")
     except (OSError, UnicodeError) as error:
@@ -155,6 +156,8 @@ def _write(connection: Connection, table: str, sql: Path, target: Path) -> None:
         ) from None
     try:
         relation = queries.query(connection, query, where=str(sql))
+        if objects:
+            relation = _objecting(relation, objects)
         columns = zip(relation.columns, map(str, relation.types), strict=True)
         written = ", ".join(_column(table, *column) for column in columns)
         relation.select(written).write_parquet(str(target), compression="zstd")
@@ -166,6 +169,29 @@ def _write(connection: Connection, table: str, sql: Path, target: Path) -> None:
             found=telling(error),
             remedy="Mend the SQL, or the value of the raw file that it stumbles over.",
         ) from None
+
+
+def _objecting(customers: duckdb.DuckDBPyRelation, objects: str) -> duckdb.DuckDBPyRelation:
+    """Customers with who objects to marketing, without the columns that tell it."""
+    found = "a column marketing_opt_out in the query of customers too"
+    if "marketing_opt_out" not in customers.columns:
+        contract = CONTRACTS["customers"].columns
+        told = [name for name in named_in(objects, customers.columns) if name not in contract]
+        kept = [quoted(name) for name in customers.columns if name not in told]
+        try:
+            made = customers.project(f"{', '.join(kept)}, ({objects}) AS marketing_opt_out")
+            if made.types[-1] == "BOOLEAN" and told:
+                return made
+            found = f"a condition over {told or 'no column'} of the type {made.types[-1]}"
+        except duckdb.Error as error:
+            found = telling(error)
+    raise StudyError(
+        "Who objects to marketing cannot be told.",
+        where=f"study.yaml: objection: {objects}",
+        rule="an SQL condition over declared attributes, or none",
+        found=found,
+        remedy="Mend the condition, such as NOT newsletter; or let customers.sql alone tell.",
+    )
 
 
 def _column(table: str, name: str, dtype: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -239,6 +241,12 @@ class Note(Strict):
     """A query of one value over the raw tables."""
 
 
+def named_in(condition: str, names: Iterable[str]) -> list[str]:
+    """The columns that an SQL condition names."""
+    words = re.findall(r"\w+", re.sub(r"'[^']*'", "", condition).casefold())
+    return [name for name in names if name.casefold() in words]
+
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -286,6 +294,10 @@ class StudySpec(Strict):
     """Whether chance decided who was contacted; None where `propensity` tells."""
     shares: dict[Word, Share] = {}
     """Of a randomised assignment, the probability of each arm."""
+    objection: Word | None = None
+    """Who objects to marketing, where the query of customers does not say it: an SQL condition over
+    the declared attributes, such as NOT newsletter. Those that it names describe customers no more.
+    Or none: no column tells."""
     eligibility: list[EligibilityRule] = []
     """Who may be offered what by the bank's own rules, beyond age, objection and suitability."""
     expected_loss: list[ExpectedLoss] = []
@@ -297,6 +309,17 @@ class StudySpec(Strict):
     language of the report: by language, word for word."""
     parameters: dict[str, Any] = {}
     """Parameters that this study sets; those of the command line prevail."""
+
+    @property
+    def objects(self) -> str:
+        """The condition that says who objects to marketing; empty where none does."""
+        return "" if (self.objection or "none").casefold() == "none" else str(self.objection)
+
+    @model_validator(mode="after")
+    def _telling_objections(self) -> StudySpec:
+        for name in named_in(self.objects, self.attributes):
+            del self.attributes[name]  # who objects forms and predicts nothing
+        return self
 
     @model_validator(mode="after")
     def _complete(self) -> StudySpec:

@@ -14,7 +14,7 @@ import pytest
 from pmlib.drafting import draft_study
 from pmlib.errors import StudyError
 from pmlib.params import Parameters
-from pmlib.studies import Study, confirm, prepare
+from pmlib.studies import Study, check_study, confirm, prepare
 from tests.drafting import bank_files
 
 TODAY = dt.date(2026, 11, 27)
@@ -79,6 +79,46 @@ def test_who_objects_is_asked_in_any_language(tmp_path, name):
         (str(row[0]), row[5]) for row in TRUTH.customers
     ]
     assert not study.attributes  # who objects forms and predicts nothing
+
+
+TWO = [("xyz", "b", "a", "xyz = 'b'"), ("annons", "nej", "ja", "NOT annons"),
+       ("ads", "1", "2", "ads = 1"), ("brief", "", "w", "brief IS NULL"),
+       ("post", "x", "", "post"), ("Email X", "q", "r", "email_x = 'q'")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "yes", "no", "answer"), TWO)
+def test_a_column_of_two_values_may_say_who_objects(tmp_path, name, yes, no, answer):
+    column = more((name, [yes if objects else no for objects in OBJECTS]))
+    said, folder = draft(tmp_path, {"customers": column})
+    assert said.count("who objects to marketing, or agrees to it.") == 1
+    assert f"{name} holds " in said
+    assert answer in said
+    with pytest.raises(StudyError, match="asks 1 question"):
+        prepare(folder, Parameters())
+    study = answered(folder, ("objection", answer))
+    assert rows(study, "customers", "customer_id, marketing_opt_out") == [
+        (str(row[0]), row[5]) for row in TRUTH.customers
+    ]
+    assert not study.attributes
+
+
+def test_no_column_may_say_who_objects_and_a_wrong_condition_is_named(tmp_path):
+    _, folder = draft(tmp_path, {"customers": more(("xyz", ["a", "b"] * 60))})
+    text = (folder / "study.yaml").read_text()
+    study = answered(folder, ("objection", "none"))
+    assert set(study.attributes) == {"xyz"}
+    check_study(folder)  # what --check does
+    for wrong in ("xyz", "zyx = 'b'", "1 = 1"):
+        (folder / "study.yaml").write_text(text)
+        with pytest.raises(StudyError, match="Who objects to marketing cannot be told"):
+            answered(folder, ("objection", wrong))
+
+
+def test_where_a_column_is_known_to_say_who_objects_nothing_is_asked(tmp_path):
+    columns = more(("xyz", ["a", "b"] * 60), ("optin", ["yes", "no"] * 60))
+    said, folder = draft(tmp_path, {"customers": columns})
+    assert "who objects to marketing, or agrees to it." not in said
+    assert "ASK" not in (folder / "study.yaml").read_text().split("title:")[1]
 
 
 def test_an_objection_in_any_of_several_columns_counts(tmp_path):
@@ -161,6 +201,24 @@ def test_ids_that_are_written_once_for_several_rows_are_asked(tmp_path):
     said, folder = draft(tmp_path, {"payments": once})
     assert "payments.csv, column customer_id, line 3: 660 of 780 cells are blank" in said
     assert len(rows(answered(folder, ('"customer_id"', '[""]')), "transactions", "amount")) == 120
+
+
+@pytest.mark.parametrize(("each", "first", "line", "n"), [(60, 50, 52, 20), (24, 0, 2, 120)])
+def test_customers_whom_only_branch_and_number_tell_apart_are_asked(
+    tmp_path, each, first, line, n
+):  # of a few branches, whose numbers meet for some customers or for all
+    def numbered(folder, name, header, lines):
+        told = [[100 + k % each + first * (k // each), f"B{k // each}", *row[1:]]
+                for k, row in enumerate(lines)]  # fmt: skip
+        bank_files.put(folder, name, [header[0], "branch", *header[1:]], told)
+
+    said, folder = draft(tmp_path, {"customers": numbered})
+    id_ = 98 + line
+    told = f"customer_id, line {line}: '{id_}' and the like stand in {n} rows"
+    assert f"customers.csv, column {told}, and those of one id differ in most columns" in said
+    assert "whom 'customer_id' and 'branch' tell apart?" in said
+    with pytest.raises(StudyError, match=r"Then make both one id in every file"):
+        prepare(folder, Parameters())
 
 
 @pytest.mark.parametrize("word", ["Summa", "Gesamtergebnis", "합계", "Toplam", "Sub-Total"])

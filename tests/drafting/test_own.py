@@ -204,7 +204,7 @@ def test_dates_and_amounts_under_unknown_names_are_told_by_their_types(tmp_path,
     clients, accounts, payments = FOREIGN[language].items()
     # A balance with a sign and a date do not make customers transactions: a row is a customer.
     rows = {
-        clients: [f"{i:05d};{'AB'[i % 2]};{i - 30},50;{d:{day}}" for i, d in enumerate(days)],
+        clients: [f"{i:05d};{'ABC'[i % 3]};{i - 30},50;{d:{day}}" for i, d in enumerate(days)],
         accounts: [f"{i:05d};{p};{d:{day}};{'9999-12-31' if i % 2 else days[-1]}"
                    for i, d in enumerate(days) for p in ("Depot", "Giro")],
         payments: [f"{i % 9:05d};{d:{day}};{'-' if i % 3 else ''}1.{i:03d},25;A"

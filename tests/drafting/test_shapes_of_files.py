@@ -296,7 +296,8 @@ def test_marks_that_are_no_products_stay_attributes_of_customers(tmp_path):
 1003,East,Y,N,Y,N
 1004,North,N,N,N,Y
 """
-    study, said = drafted(tmp_path, bank(customers=customers, holdings=None))
+    answer = {"objection": "none"}
+    study, said = drafted(tmp_path, bank(customers=customers, holdings=None), answer)
     assert held(study) == sorted(HELD)
     assert "employed" in study.attributes
     assert "Not taken for products, though they say yes or no: employed." in said
