@@ -15,7 +15,6 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 from IPython.display import HTML, Markdown, display
-from threadpoolctl import threadpool_limits
 
 from pmlib import params as parameters
 from pmlib import studies
@@ -23,6 +22,7 @@ from pmlib.engine import Engine, open_engine
 from pmlib.errors import StudyError, nearest
 from pmlib.figures.style import Drawing, to_svg
 from pmlib.files import folder_written_whole, read_frame, read_json, write_frame, write_json
+from pmlib.inference.learners import keep_to_one_thread
 from pmlib.markup import caption_html
 from pmlib.numbers import Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.owner import joined, require_run
@@ -76,7 +76,7 @@ class Chapter:
         The notebook has one thread for linear algebra from here on: threads of many small products
         only wait for each other, and runs that `run_all.py` starts have no more.
         """
-        threadpool_limits(1)
+        keep_to_one_thread()
         _require_known(name, namespace)
         params = parameters.from_namespace(name, namespace)
         study = studies.prepare(str(namespace["study"]), params)

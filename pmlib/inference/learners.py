@@ -69,3 +69,8 @@ def one_thread() -> Iterator[None]:
 
     with threadpool_limits(1):
         yield
+
+
+def keep_to_one_thread() -> None:
+    """Keep what is loaded by now to one thread for as long as the process lives."""
+    threadpool_limits(1)

@@ -294,7 +294,7 @@ CODES = (
     r"zip|postal|post_?code|plz|postleit|post_?n[ru]|code_?post|c[oó]digo_?postal|cap$|^cep$|^npa$"
     r"|phone"
     r"|mobile|tel(?:ef|_?n|$)|fax|iban|bic$|ssn|邮编|电话|手机|郵便|電話|番号|コード|우편|번호|전화"
-    r"|(?:^|[\W_])(?:id|no|nr|num|number|numer|cod|code|kod|key)$|[a-z](?:Id|No|Nr)$|branch|filial"
+    r"|(?:^|[\W_])(?:id|no|nr|num|number|numer|cod|code|kod|key)$|(?-i:[a-z](?:Id|No|Nr)$)|branch|filial"
     r"|sucursal|agenzia|oddzia|advis[eo]r|berater|支店|지점|网点"
 )
 SENSITIVE = (

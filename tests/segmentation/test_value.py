@@ -15,7 +15,7 @@ def test_a_card_compares_each_segment_with_the_bank(bank, word):
     assert lifetime.absent.block == "absent.no_margins"
     cards = segment_cards(bank.profile, lifetime, bank.features).table
     words = cards.drop(columns="segment").map(word)
-    assert words["otherwise"].str.contains(r"C .* \(bank ").all()
+    assert words["otherwise"].str.contains(r"C .* \(all ").all()
     assert (words["worth"] == "not recorded").all()
     part = cards["otherwise"][0].quotes["parts"][0]
     assert part["bank"].value == pytest.approx(bank.customers["c"].mean())
