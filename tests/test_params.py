@@ -173,7 +173,6 @@ def test_a_cell_that_lacks_a_line_says_which() -> None:
         params.from_namespace("segmentation", {"seed": 1})
 
 
-
 def test_an_unknown_chapter_is_refused() -> None:
     with pytest.raises(StudyError, match="Unknown chapter"):
         params.names_of("conclusion")
