@@ -206,7 +206,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             held, of = (part["value"] * part["of"]).sum(), part["of"].sum()
             low, high = wilson([held], [of])
             told.append((world, name, held / of, low[0], high[0], of, "0.93_to_0.97"))
-        else:
+        elif len(part) > 1:  # one bank proves little
             ends, held = _interval(name, part["value"]), EXPECTED.get((world, name), "")
             told.append((world, name, part["value"].mean(), *ends, len(part), held))
     columns = ["world", "measure", "mean", "low", "high", "banks", "expected"]
