@@ -135,7 +135,7 @@ def stage_key(request: Request, chapter: str) -> str:
         request.engine,
         request.study["name"],
         request.study["fingerprint"],
-        request.study["names"].get(request.values.language),
+        request.study.get("names", {}).get(request.values.language),
         [artifacts_digest(request.out, needed) for needed in sorted(params.NEEDS[chapter])],
         [file_digest(path) for path in imported_modules(code)],
         [file_digest(path) for path in _texts(request.values.language, chapter)],
