@@ -36,11 +36,11 @@ _CONTROLS = re.compile(
 )
 _APART = re.compile("\u2068([^\u2066-\u2069]*)\u2069")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+CHINESE = r"\u2e80-\uffef"
+"""Signs between any two of which a line may break, as a range of a pattern."""
 _HEADING_LABEL = re.compile(r"\s*\{#(sec-[\w-]+)\}\s*$")
 # No line begins with a closing Chinese mark, and none ends with an opening one.
-_UNBROKEN = re.compile(
-    r"[（《“]*(?:[^\s\u2e80-\uffef“”（）]+\s*|[\u2e80-\uffef])[，。、；：？！）》”％]*"
-)
+_UNBROKEN = re.compile(rf"[（《“]*(?:[^\s{CHINESE}“”（）]+\s*|[{CHINESE}])[，。、；：？！）》”％]*")
 _MARKS = re.compile(f"{CITATION}|{REFERENCE}|{INLINE_MATH}")
 
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +26,7 @@ from pmlib.report.export import export
 from pmlib.report.glossary import link_terms
 from pmlib.report.hypotheses import hypotheses
 from pmlib.report.layout import fold, lay_out
-from pmlib.report.numbering import Part, Say, Target, assemble
+from pmlib.report.numbering import FOLDERS, Part, Say, Target, assemble
 from pmlib.report.parts import (
     answer,
     chapter_exporter,
@@ -108,7 +107,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
             "simulated": study["simulated"],
             **firm,
             "owner": study.get("marketing", {}).get("owner", ""),
-            "first_day": study["as_of"] + timedelta(days=1),
+            "first_day": study["as_of"] + dt.timedelta(days=1),
             "decisions": decisions(chosen),
             "sales": study["value_is"] == "sales",
             "recorded": {table: table in study["tables"] for table in TABLES},
@@ -228,7 +227,7 @@ def _render_page(
         contents=contents,
         lists=[
             (say(title), [target for target in targets.values() if target.kind == kind])
-            for title, kind in (("figures", "fig"), ("tables", "tbl"))
+            for kind, title in FOLDERS.items()
         ],
         style=_ours((templates / "style.css").read_text(encoding="utf-8") + pictures.font()),
         running_title=_css_string(f"{say('title')}: {study['title']}"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from pmlib.files import folder_written_whole
 from pmlib.markup import ISOLATED
-from pmlib.report.numbering import Part, Target
+from pmlib.report.numbering import FOLDERS, Part, Target
 
 
 def export(run_dir: Path, parts: Sequence[Part], targets: Mapping[str, Target]) -> None:
@@ -20,21 +20,20 @@ def export(run_dir: Path, parts: Sequence[Part], targets: Mapping[str, Target]) 
     The folders ``tables`` and ``figures`` of the run are replaced; the number goes into the name
     of a file, ``table-4.1-criteria.csv``.
     """
-    tables: dict[str, bytes] = {}
-    figures: dict[str, bytes] = {}
+    groups: dict[str, dict[str, bytes]] = {kind: {} for kind in FOLDERS}
     for part in parts:
         for element in part.soup.find_all("figure", class_=["pm-figure", "pm-table"]):
             target = targets[str(element["id"])]
             name = target.file
             data = part.csv.get(target.label) or _table_text(element)
-            group = figures if target.kind == "fig" else tables
+            group = groups[target.kind]
             group[f"{name}.csv"] = _without_formulas(data).encode()
             image = element.find("img")
             if image is not None:
                 kind, _, content = str(image["src"]).partition(";base64,")
                 group[f"{name}.{kind[11:14]}"] = base64.b64decode(content)
-    for folder, files in (("tables", tables), ("figures", figures)):
-        with folder_written_whole(run_dir / folder) as aside:
+    for kind, files in groups.items():
+        with folder_written_whole(run_dir / FOLDERS[kind]) as aside:
             for name, written in sorted(files.items()):
                 (aside / name).write_bytes(written)
 

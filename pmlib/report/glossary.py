@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 
+from pmlib.markup import CHINESE
 from pmlib.report.numbering import Part
 
 _TABLE = "#tbl-notation-abbreviations tbody tr"
 _BETWEEN = re.compile(r"\s*[,、(（]\s*")
 _MEANINGS = re.compile(r"; |；")
-_CHINESE = "\u2e80-\uffef"
 _NOT_PROSE = ["a", "code", "figure", "h1", "h2", "h3", "h4", "h5", "math", "pre", "summary", "th"]
 
 
@@ -54,7 +54,7 @@ def _place(term: str) -> str:
 
 def _whole(term: str) -> str:
     """A term that is no part of a longer word; Chinese has no room between words."""
-    return rf"(?<![^\W{_CHINESE}]){_either(term)}(?![^\W{_CHINESE}])"
+    return rf"(?<![^\W{CHINESE}]){_either(term)}(?![^\W{CHINESE}])"
 
 
 def _either(term: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from bs4 import BeautifulSoup, Tag
 
 from pmlib.numbers import Number
-from pmlib.report.numbering import Part, Say, Target
+from pmlib.report.numbering import FOLDERS, Part, Say, Target
 
 FOLDED = frozenset(
     {
@@ -86,7 +86,7 @@ def fold(part: Part, targets: Mapping[str, Target], say: Say) -> None:
         note = BeautifulSoup(
             f'<details class="pm-folded"><summary>{say(f"folded.{target.kind}", rows=rows)}'
             f'</summary></details><p class="pm-print-note">{say("folded.printed")} '
-            f"<code>{_FOLDERS[target.kind]}/{target.file}.csv</code></p>",
+            f"<code>{FOLDERS[target.kind]}/{target.file}.csv</code></p>",
             "html.parser",
         )
         details = note.find("details")
@@ -97,6 +97,3 @@ def fold(part: Part, targets: Mapping[str, Target], say: Say) -> None:
             if node is not caption:
                 details.append(node.extract())
         figure.append(note)
-
-
-_FOLDERS = {"fig": "figures", "tbl": "tables"}

@@ -18,12 +18,14 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import AttributeValueList
 
 from pmlib.errors import StudyError
-from pmlib.markup import across
+from pmlib.markup import CHINESE, across
 from pmlib.numbers import DIGITS, Number
 from pmlib.report.bibliography import Bibliography
 
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5"]
 _KINDS = ("fig", "tbl", "eq")
+FOLDERS = {"fig": "figures", "tbl": "tables"}
+"""Folder of a run that keeps what a kind of target shows."""
 _TITLE = 16
 """Letters of a caption that tell enough to stand in a list, where a colon or semicolon follows."""
 
@@ -271,7 +273,7 @@ _ONE_PAGE, _ONE_PAGE_OF_TEXT = 14, 2000
 _PAPER, _LARGEST, _COMFORTABLE, _SMALLEST = 493, 8.0, 7.0, 5.4
 _CHARACTER = 0.56
 # A head breaks after two Chinese signs at the earliest.
-_WORD = re.compile(r"[\u2e80-\uffef]{1,2}|[^\s\u2e80-\uffef]+")
+_WORD = re.compile(rf"[{CHINESE}]{{1,2}}|[^\s{CHINESE}]+")
 
 
 def tidy_tables(soup: BeautifulSoup, targets: Mapping[str, Target], say: Say) -> None:

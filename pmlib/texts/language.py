@@ -23,7 +23,7 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, Undefi
 from markupsafe import Markup
 
 from pmlib.errors import StudyError
-from pmlib.markup import escape_markdown, one_line
+from pmlib.markup import CHINESE, escape_markdown, one_line
 from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
 from pmlib.texts.names import Names
@@ -39,7 +39,7 @@ _LABEL = re.compile(r"\{#((?:sec|eq)-[\w-]+)\}")
 _LESS = re.compile(r"= (?=&lt; |< )")
 
 # A line that ends between two Chinese characters, and no heading: no room belongs there.
-_WITHIN_CHINESE = re.compile(r"^(?!#)(.*[\u2e80-\uffef])\n(?=[\u2e80-\uffef])", re.MULTILINE)
+_WITHIN_CHINESE = re.compile(rf"^(?!#)(.*[{CHINESE}])\n(?=[{CHINESE}])", re.MULTILINE)
 
 
 def read_blocks(path: Path) -> dict[str, str]:
