@@ -30,6 +30,7 @@ from pmlib.strategy.problem import Problem
 
 GROUP = CELL[:3]
 ARM = [*CELL, "control"]
+_SUMS = ["w", "w2", "wy", "wyy"]
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,17 @@ def judge(problem: Problem, known: CellEffects, *, learnt: Evidence, other: Evid
     """Make a judge of the contacts in `other`, with effects `known` from those in `learnt`."""
     cells = known.cells
     control, groups = _numbered(cells, GROUP)
-    base = _base(learnt, groups)
-    by_offer = _residuals(cells[CELL].assign(control=False), base[control] + cells["effect"], other)
-    judged, correction, variance = by_offer
+    base, effect = _base(learnt, groups), cells["effect"].to_numpy()
+    tallies = other.tallies.groupby(ARM, as_index=False)[_SUMS].sum()
+    offered, drawn = cells[CELL].assign(control=False), other.kind == "uplift"
+    judged, correction, variance = _residuals(offered, base[control] + effect, tallies, drawn=drawn)
     of_control = np.zeros(len(groups))
-    if other.kind == "uplift":  # a difference needs both arms
-        told, less, of_control = _residuals(groups.assign(channel="", control=True), base, other)
+    if drawn:  # a difference needs both arms
+        left_out = groups.assign(channel="", control=True)
+        told, less, of_control = _residuals(left_out, base, tallies, drawn=drawn)
         judged, correction = judged & told[control], correction - less[control]
     block, _ = _numbered(groups, GROUP[:2] if other.common_control else GROUP)
     priced = problem.catalogue.priced(cells)
-    effect = cells["effect"].to_numpy()
     return Judge(problem, priced, effect, judged, correction, variance, control, of_control, block)
 
 
@@ -103,17 +105,17 @@ def _base(learnt: Evidence, groups: pd.DataFrame) -> np.ndarray:
 
 
 def _residuals(
-    arms: pd.DataFrame, foretold: np.ndarray, evidence: Evidence
+    arms: pd.DataFrame, foretold: np.ndarray, tallies: pd.DataFrame, *, drawn: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each arm: whether contacts are expected in it, their mean residual and its variance."""
-    sums = ["w", "w2", "wy", "wyy"]
-    tallies = evidence.tallies.groupby(ARM, as_index=False)[sums].sum()
+    """Of each arm: whether contacts are expected in it, their mean residual and its variance.
+
+    Where arms were `drawn`, what chance would give them is expected; else what they got.
+    """
     seen = arms.merge(tallies, on=ARM, how="left")
-    w, w2, wy, wyy = seen[sums].fillna(0.0).to_numpy().T
-    expected = _expected(arms, tallies) if evidence.kind == "uplift" else w
+    w, w2, wy, wyy = seen[_SUMS].fillna(0.0).to_numpy().T
+    expected = _expected(arms, tallies) if drawn else w
     told = expected > 0
     over = np.where(told, expected, 1.0)
-    foretold = np.asarray(foretold)
     # Weights are taken to say nothing of the outcome within an arm, as effective numbers do.
     scatter = (wyy - 2 * foretold * wy + foretold**2 * w).clip(min=0) * w2 / np.where(w > 0, w, 1)
     return told, (wy - foretold * w) / over, scatter / over**2
@@ -122,8 +124,8 @@ def _residuals(
 def _expected(arms: pd.DataFrame, tallies: pd.DataFrame) -> np.ndarray:
     """Weight that chance gives each arm: its group's times its arm's, over that of the product."""
     weight = tallies.groupby(GROUP)["w"].sum()
-    of_arm, of_product = ["product_id", "channel", "control"], ["product_id"]
+    of_arm = ["product_id", "channel", "control"]
     expected = weight.reindex(pd.MultiIndex.from_frame(arms[GROUP])).fillna(0.0).to_numpy()
     share = tallies.groupby(of_arm)["w"].sum()
-    share = share / tallies.groupby(of_product)["w"].sum().reindex(share.index, level=0)
+    share = share / tallies.groupby("product_id")["w"].sum().reindex(share.index, level=0)
     return expected * share.reindex(pd.MultiIndex.from_frame(arms[of_arm])).fillna(0.0).to_numpy()

@@ -289,11 +289,13 @@ def contact_plan(
 
     It is drawn once and kept in a file, which all that asks of it reads.
     """
-    drawn = drawn_for_the_plan(case, design)  # type: ignore[arg-type]
+    drawn: nw.LazyFrame | Finding
+    if isinstance(case, Case) and isinstance(trial, Trial) and trial.lots is not None:
+        drawn = draw_lots(case, trial.lots, seed=case.params.seed)
+    else:
+        drawn = drawn_for_the_plan(case, design)  # type: ignore[arg-type]
     if isinstance(drawn, Finding) or not isinstance(case, Case):
         return drawn
-    if isinstance(trial, Trial) and trial.lots is not None:
-        drawn = draw_lots(case, trial.lots, seed=case.params.seed)
     path = scratch_folder() / "contact_plan.parquet"
     case.engine.write(drawn, path)
     return case.engine.scan(path)

@@ -96,11 +96,9 @@ def draw_uplift(
     if compares:
         base = groups.assign(at=np.arange(len(cells), len(rows)))
         more = more - chance[:, cells.merge(base, on=CELL[:3], how="left")["at"]]
-    return (
-        more
-        if evidence.outcome == "response"
-        else more * _amounts(evidence, cells, seed=seed, draws=draws)
-    )
+    if evidence.outcome == "value":
+        more = more * _amounts(evidence, cells, seed=seed, draws=draws)
+    return more
 
 
 def _amounts(evidence: Evidence, cells: pd.DataFrame, *, seed: int, draws: int) -> np.ndarray:

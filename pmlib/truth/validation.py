@@ -97,7 +97,7 @@ _NO_EFFECT = "_without_effect"
 _SHARED = 20
 
 
-def measure(params: Parameters, *, trials: int = TRIALS, campaigns: int = 0) -> pd.DataFrame:
+def measure(params: Parameters, campaigns: int = 0, *, trials: int = TRIALS) -> pd.DataFrame:
     """Run the chain on one simulated bank and compare each finding with the truth.
 
     Its policy trial is repeated `trials` times, its campaign `campaigns` times with its effects and
@@ -225,16 +225,11 @@ def validate(
     """
     rows = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for found in pool.map(_measured, banks):
+        for found in pool.map(measure, *zip(*banks, strict=True)):
             rows.append(found)
             if progress:
                 progress(found)
     return pd.concat(rows, ignore_index=True)
-
-
-def _measured(bank: tuple[Parameters, int]) -> pd.DataFrame:
-    params, campaigns = bank
-    return measure(params, campaigns=campaigns)
 
 
 @click.command()
