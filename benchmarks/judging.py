@@ -19,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pilots
-from pilots import DrawnBank, draw_bank, run_pilot
+from pilots import draw_bank, limits_of, run_pilot
 
 from pmlib.casebank.world import World
 from pmlib.inference.normal import normal_quantile
@@ -29,7 +29,6 @@ from pmlib.strategy.evidence import PARTS, Evidence
 from pmlib.strategy.judging import judge, value_of
 from pmlib.strategy.policies import RIVALS, Policy, plan_policies
 from pmlib.strategy.problem import Problem
-from pmlib.strategy.programme import Limits
 from pmlib.strategy.shrinkage import shrink
 
 HALVES = ((0, 1), (2, 3))
@@ -51,7 +50,10 @@ def main() -> None:
         bank = draw_bank(World(given.world, seed=seed), n_customers=20_000, seed=seed)
         for number in range(given.pilots):
             evidence = run_pilot(bank, contacts=given.contacts, seed=1000 * seed + number)
-            problem = _problem(bank, evidence)
+            problem = Problem(
+                catalogue=bank.catalogue, evidence=evidence, groups=bank.groups,
+                limits=limits_of(bank),
+            )  # fmt: skip
             for way, judged in (("halves", by_halves(problem)), ("parts", by_parts(problem))):
                 for what, mean, error, contacts in judged:
                     truth = float((contacts * bank.value).sum())
@@ -60,14 +62,6 @@ def main() -> None:
         if seed % 5 == 0:
             print(f"\n{seed} banks, {seed * given.pilots} pilots")
             print(_table(rows).to_string(float_format="{:,.3f}".format), flush=True)
-
-
-def _problem(bank: DrawnBank, evidence: Evidence) -> Problem:
-    n = bank.groups.n_customers
-    limits = Limits(
-        budget=0.5 * n, capacity=tuple(share * n for share in (0.3, 0.25, 0.05)), contact_limit=1
-    )
-    return Problem(catalogue=bank.catalogue, evidence=evidence, groups=bank.groups, limits=limits)
 
 
 def _plans(problem: Problem, folds: set[int]) -> tuple[Evidence, dict[str, Policy]]:

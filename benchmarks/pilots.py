@@ -123,6 +123,12 @@ def run_pilot(bank: DrawnBank, *, contacts: int, seed: int) -> Evidence:
     return Evidence(tallies, "uplift", "response", common_control=False)
 
 
+def limits_of(bank: DrawnBank) -> Limits:
+    """0.50 a customer, and contacts by e-mail, letter and telephone for 30, 25 and 5 % of them."""
+    n = bank.groups.n_customers
+    return Limits(0.5 * n, tuple(share * n for share in (0.3, 0.25, 0.05)), contact_limit=1)
+
+
 def value_of_policies(
     world: World,
     *,
@@ -133,9 +139,8 @@ def value_of_policies(
 ) -> pd.DataFrame:
     """What each policy truly earns, as a share of what the oracle earns on the same cells.
 
-    Budget and capacities grow with the bank: 0.50 a customer, and contacts by e-mail, letter and
-    telephone for 30, 25 and 5 % of customers. A pilot's size is its contacts, control included; one
-    bank is drawn a seed, which replaces the world's own.
+    Budget and capacities grow with the bank, see `limits_of`. A pilot's size is its contacts,
+    control included; one bank is drawn a seed, which replaces the world's own.
 
     Returns
     -------
@@ -146,11 +151,7 @@ def value_of_policies(
     rows = []
     for seed in seeds:
         bank = draw_bank(replace(world, seed=seed), n_customers=n_customers, seed=seed)
-        limits = Limits(
-            budget=0.5 * n_customers,
-            capacity=tuple(share * n_customers for share in (0.3, 0.25, 0.05)),
-            contact_limit=1,
-        )
+        limits = limits_of(bank)
         cost = bank.catalogue.channels["cost"].to_numpy()
         best = solve(Programme(bank.groups, bank.value, cost, limits))
         oracle = float((spread(best, bank.groups) * bank.value).sum())
