@@ -245,7 +245,7 @@ def main(banks: int | None, campaigns: int, customers: int, out: Path, rows: Pat
     """Simulate banks, analyse each, and write how the findings compare with the truth."""
     started = time.monotonic()
     settings = studies.load_spec("casebank").parameters
-    settings = {**settings, "n_customers": customers, "n_months": 12, "n_bootstrap": 20}
+    settings = {**settings, "n_customers": customers, "n_months": 12}
     kept = pd.read_csv(rows, keep_default_na=False) if rows and rows.exists() else pd.DataFrame()
     done = set(zip(kept["world"], kept["seed"], strict=True)) if len(kept) else set()
     waiting = []
