@@ -45,7 +45,7 @@ STAGE = click.Choice(params.CHAPTERS)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Run folder.  [default: reports/<study>]",
+    help="Run folder.  [default: reports/<study>, with what is changed by -p and -f in its name]",
 )
 @click.option(
     "--engine",
@@ -80,6 +80,27 @@ STAGE = click.Choice(params.CHAPTERS)
     "--results",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="CSV with the results of a campaign that carried out the plan.",
+)
+@click.option(
+    "--compare",
+    "compared",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="RUN...",
+    help="Set finished runs side by side on one page; the others are compared with the first.",
+)
+@click.option(
+    "--sweep",
+    "swept",
+    multiple=True,
+    metavar="NAME=V1,V2,...",
+    help="Run each of these values, or each combination, and compare the runs.",
+)
+@click.option(
+    "--numbers",
+    default="",
+    metavar="KEY,KEY,...",
+    help="Numbers of results.json to draw over the parameter that differs.",
 )
 @click.option("--force", is_flag=True, help="Run what is up to date too.")
 @click.option("--list-parameters", is_flag=True, help="Show name, default, range and meaning.")
@@ -123,7 +144,7 @@ def main(**given: Any) -> None:
         return
     from pmlib import drafting, studies  # pandas and DuckDB take a moment; --help should not
 
-    if given["more"] and not given["files"]:
+    if given["more"] and not (given["files"] or given["compared"]):
         said = " ".join(map(str, given["more"]))
         raise click.UsageError(f"Got an unexpected argument. Did you mean --study {said}?")
     if given["files"] and given["draft"] is None:
@@ -144,6 +165,10 @@ def main(**given: Any) -> None:
         click.echo(table.to_string(index=False, justify="left"))
         click.echo(f"\n{_foretold(given, values)}")
         studies.require_confirmed(given["study"])
+    elif given["compared"]:
+        _compare([*given["compared"], *given["more"]], given)
+    elif given["swept"]:
+        _sweep(given)
     else:
         _run(given)
 
@@ -164,6 +189,50 @@ def _parameters(given: dict[str, Any]) -> params.Parameters:
         if path is not None:  # notebooks run in a folder of their own
             values = values.model_copy(update={name: str(Path(path).resolve())})
     return values
+
+
+def _out(given: dict[str, Any], values: params.Parameters) -> Path:
+    """Run folder: as asked, or named by what is not as usual in the study."""
+    from pmlib import studies
+    from pmlib.runner.variants import folder_name
+    from pmlib.studies.folders import folder_of
+
+    usual = params.resolve(overrides=studies.load_spec(given["study"]).parameters)
+    name = folder_name(folder_of(given["study"]).name, usual, values)
+    return Path.cwd() / (given["out"] or PROJECT / "reports" / name)
+
+
+def _compare(folders: list[Path], given: dict[str, Any]) -> None:
+    """Write the page that sets runs side by side, and say where it is."""
+    from pmlib.report.comparison import compare
+
+    numbers = [key.strip() for key in given["numbers"].split(",") if key.strip()]
+    page = compare(folders, numbers=numbers, out=given["out"] or PROJECT / "reports")
+    click.echo(f"Comparison: {page}")
+    if given["show"]:
+        webbrowser.open(page.resolve().as_uri())
+
+
+def _sweep(given: dict[str, Any]) -> None:
+    """Run each combination of values in a folder of its own, and compare them."""
+    from pmlib.runner.variants import combinations, run_variants
+
+    passed = ["--study", given["study"], "--engine", given["engine"]]
+    for option in ("file", "mirror", "results"):
+        if given[option] is not None:
+            passed += ["-f" if option == "file" else f"--{option}", str(given[option])]
+    passed += ["--force"] if given["force"] else []
+    commands = {}
+    for chosen in combinations(given["swept"]):
+        assignments = (*given["assignments"], *chosen)
+        asked = {**given, "assignments": assignments, "out": None}
+        folder = _out(asked, _parameters(asked))
+        if given["out"]:
+            folder = given["out"] / "-".join(f"{name}-{value}" for name, value in chosen)
+        parameters = [part for pair in assignments for part in ("-p", *pair)]
+        commands[folder] = [*passed, *parameters]
+    run_variants(commands, echo=click.echo)
+    _compare(list(commands), given)
 
 
 def _foretold(given: dict[str, Any], values: params.Parameters) -> str:
@@ -193,6 +262,7 @@ def _run(given: dict[str, Any]) -> None:
     from pmlib.report.pdf import require_browser, write_pdf
     from pmlib.runner.request import Request, study_record
     from pmlib.runner.run import require_writable, run
+    from pmlib.runner.variants import begin_from
     from pmlib.studies.folders import folder_of
 
     started = time.perf_counter()
@@ -200,7 +270,9 @@ def _run(given: dict[str, Any]) -> None:
         require_browser()
     values = _parameters(given)
     folder = folder_of(given["study"])
-    out = Path.cwd() / (given["out"] or PROJECT / "reports" / folder.name)
+    out = _out(given, values)
+    if given["out"] is None:
+        begin_from(out, PROJECT / "reports" / folder.name)
     require_writable(out)
     open_engine(given["engine"]).close()
     if given["mirror"] is not None:  # notebooks look there too

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from bs4 import BeautifulSoup
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from pmlib.errors import StudyError
 from pmlib.files import read_json, written_whole
@@ -27,6 +21,7 @@ from pmlib.report.glossary import link_terms
 from pmlib.report.hypotheses import hypotheses
 from pmlib.report.layout import fold, lay_out
 from pmlib.report.numbering import FOLDERS, Part, Say, Target, assemble
+from pmlib.report.page import render_page
 from pmlib.report.parts import (
     answer,
     chapter_exporter,
@@ -35,7 +30,6 @@ from pmlib.report.parts import (
     framework_figure,
     read_chapter,
 )
-from pmlib.report.pictures import Pictures
 from pmlib.report.summary import decisions, promise_figure
 from pmlib.schema import TABLES
 from pmlib.texts import PAGE, Language, open_language
@@ -153,7 +147,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     )
     for each in parts:
         fold(each, targets, say)
-    page = _render_page(parts, targets, study, parameters, language, say, templates)
+    page = _render_report(parts, targets, study, parameters, language, say, templates)
     export(run_dir, parts, targets)
     report = run_dir / "report.html"
     with written_whole(report) as aside:
@@ -176,7 +170,7 @@ def _notebook(run_dir: Path, chapter: str) -> Path:
 # --- the page around the parts -----------------------------------------------------------------
 
 
-def _render_page(
+def _render_report(
     parts: Sequence[Part],
     targets: Mapping[str, Target],
     study: Mapping[str, Any],
@@ -185,9 +179,7 @@ def _render_page(
     say: Say,
     templates: Path,
 ) -> str:
-    """Put all numbered parts into the page's template; refuse a page that would fetch something."""
-    script = (templates / "report.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    """Put all numbered parts into the page's template."""
     numbered = [target for target in targets.values() if target.kind == "sec"]
     sections = [target for target in numbered if target.number.count(".") == 1]
     contents = [
@@ -200,80 +192,22 @@ def _render_page(
         }
         for part in parts
     ]
-    pictures = Pictures()
-    shown = [
-        {
-            "name": part.name,
-            "is_contents": False,
-            "label": part.label,
-            "kind": part.kind,
-            "title": part.title,
-            "html": _ours(pictures.inlined(part.soup.decode(formatter="minimal"))),
-        }
-        for part in parts
+    lists = [
+        (say(title), [target for target in targets.values() if target.kind == kind])
+        for kind, title in FOLDERS.items()
     ]
-    shown.insert(0, {"name": "contents", "is_contents": True, "label": "sec-contents"})
-    environment = Environment(
-        loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
-    )
-    page = environment.get_template("report.html.j2").render(
-        language=language.catalogue["language"],
+    return render_page(
+        "report.html.j2",
+        parts,
+        language,
+        templates,
+        name=say("title"),
+        title=f"{say('title')}: {study['title']}",
+        description=say("description"),
         study=study,
         word=say,
-        words=_ours(script_words(language)),
         customers=language.number(study["rows"]["customers"], "customers"),
         seed=parameters.seed,
-        parts=shown,
         contents=contents,
-        lists=[
-            (say(title), [target for target in targets.values() if target.kind == kind])
-            for kind, title in FOLDERS.items()
-        ],
-        style=_ours((templates / "style.css").read_text(encoding="utf-8") + pictures.font()),
-        running_title=_css_string(f"{say('title')}: {study['title']}"),
-        script=_ours(script),
-        script_hash=f"sha256-{digest}",
+        lists=lists,
     )
-    _check_offline(page)
-    return page
-
-
-_FETCHING_TAG = re.compile(
-    r"""<[a-z][^<>]*\s(?:src|srcset|poster|data)\s*=\s*["']?(?!data:)[^"'\s>]|"""
-    r"""<link\b(?![^<>]*href="data:)|<(?:image|use)\b[^<>]*\shref="(?!data:|#)"""
-)
-_STYLE = re.compile(r"""<style[^>]*>(.*?)</style>|\sstyle="([^"]*)\"""", re.DOTALL)
-_FETCHING_STYLE = re.compile(r"""@import|url\(\s*["']?(?!data:|#)""")
-
-
-def _check_offline(page: str) -> None:
-    """Refuse a page that would fetch something; text that merely speaks of addresses is fine."""
-    found = _FETCHING_TAG.search(page)
-    for style in _STYLE.finditer(page):
-        found = found or _FETCHING_STYLE.search(style[1] or style[2] or "")
-    if found:
-        raise StudyError(
-            "The report would fetch something from outside.",
-            found=found.string[found.start() : found.start() + 120],
-            remedy="Show pictures with chapter.show, which embeds them.",
-        )
-
-
-def script_words(language: Language) -> str:
-    """Words of the page's script as JSON that cannot end its element."""
-    found = {
-        name.removeprefix("script."): language.source(PAGE, name)
-        for name in language.blocks(PAGE)
-        if name.startswith("script.")
-    }
-    return json.dumps(found, ensure_ascii=False).replace("<", "\\u003c")
-
-
-def _css_string(text: str) -> Markup:
-    """A CSS string that can hold anything."""
-    return _ours('"' + re.sub(r'["\\<>\n]', lambda match: f"\\{ord(match[0]):x} ", text) + '"')
-
-
-def _ours(markup: str) -> Markup:
-    """Markup that this package has made, so that the template does not escape it again."""
-    return Markup(markup)  # noqa: S704

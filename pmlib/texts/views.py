@@ -148,13 +148,14 @@ class Look:
     """How a table is shown: the catalogue's headings, units and levels for its columns.
 
     `chapter` is the text file whose blocks phrases in cells name; `label` the table's, or that of
-    the figure whose data it holds.
+    the figure whose data it holds. Columns in `named` are headed by their own names.
     """
 
     language: Language
     chapter: str
     label: str
     currency: str = ""
+    named: frozenset[str] = frozenset()
 
     @property
     def _table(self) -> Mapping[str, Any]:
@@ -172,6 +173,8 @@ class Look:
 
     def column(self, name: str) -> Mapping[str, Any]:
         """Label, unit and decimals of a column; StudyError where the catalogue lacks it."""
+        if name in self.named:
+            return {"label": self.language.names.name(name)}
         general = self.language.catalogue["columns"].get(name)
         own = self._table.get("columns", {}).get(name)
         if general is None and own is None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pmlib.report.build import FRAME, script_words
+from pmlib.report.build import FRAME
+from pmlib.report.page import script_words
 from pmlib.tables import to_html
 from pmlib.texts import Look, open_language
 
