@@ -234,11 +234,12 @@ def _text(element: Tag) -> str:
 
 def _first_sentence(caption: Tag) -> str:
     """Start of a caption up to its first stop, for the lists of figures and tables."""
-    return re.split(
+    start = re.split(
         rf"(?<=[a-z)%0-9][.?!])\s|(?<=[。？！])|(?<=.{{{_TITLE}}})(?:[:;]\s|[：；])",
         _text(caption),
         maxsplit=1,
     )[0]
+    return re.sub(r"\s*[(（][^()（）]*$", "", start)  # the stop stood within parentheses
 
 
 def _slug(text: str) -> str:

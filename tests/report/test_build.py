@@ -244,6 +244,23 @@ def test_list_of_figures_takes_the_first_sentence_of_a_caption(page: BeautifulSo
     assert entries == ["4.2 How many there are."]
 
 
+@pytest.mark.parametrize(
+    ("caption", "listed"),
+    [
+        ("Profit against the budget (above: without it). More.", "Profit against the budget"),
+        (
+            "Effects (with intervals) of each offer: by cell.",
+            "Effects (with intervals) of each offer",
+        ),
+        ("各预算下的利润（上图：不计试点成本）。", "各预算下的利润（上图：不计试点成本）。"),
+    ],
+)
+def test_title_in_a_list_ends_outside_parentheses(run: Run, caption: str, listed: str) -> None:
+    run.add(figure("fig-a", caption))
+    page = run.build()
+    assert text_of(page.select_one("nav.contents a[href='#fig-a'] span:last-child")) == listed
+
+
 def test_sentence_refers_to_a_chapter(page: BeautifulSoup) -> None:
     assert text_of(page.select_one(".pm-said")) == "There are 4 segments, see Chapter 2."
 
