@@ -107,6 +107,19 @@ def test_every_block_of_a_chapter_is_shown() -> None:
             assert asked or name.startswith("script."), f"{path.name}: [{name}]"
 
 
+@pytest.mark.parametrize("chapter", params.CHAPTERS)
+def test_sentences_are_set_apart(chapter: str) -> None:
+    """A template eats the end of a line after its marks, and with it the space between sentences."""
+    number = params.CHAPTERS.index(chapter) + 1
+    path = ROOT / "tests" / "reference" / f"0{number}_{chapter}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    said = "\n".join(out.get("data", {}).get("text/markdown", "") for out in outputs)
+    prose = re.sub(r"`[^`]*`|\$[^$]*\$|<[^>]*>", " ", said)
+    assert len(prose) > 500
+    assert re.findall(r"\w+[.:;][A-Z][a-z]+", prose) == []
+
+
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_every_formula_is_whole(path: Path) -> None:
     """A formula cut by a line's end would be shown as it is written."""
