@@ -30,6 +30,8 @@ _LONGEST = 80
 def folder_name(study: str, usual: Parameters, values: Parameters) -> str:
     """Name of a run's folder: the study, and what is not as usual in it.
 
+    The results of a campaign change no name: they belong to the run that planned it.
+
     Examples
     --------
     >>> folder_name("casebank", Parameters(), Parameters(n_segments=4, budget=20_000))
@@ -40,7 +42,7 @@ def folder_name(study: str, usual: Parameters, values: Parameters) -> str:
     changed = {
         name: value
         for name, value in values.model_dump(mode="json").items()
-        if value != usual.model_dump(mode="json")[name]
+        if name != "campaign_results" and value != usual.model_dump(mode="json")[name]
     }
     name = "-".join([study, *(f"{name}-{_short(value)}" for name, value in changed.items())])
     if len(name) <= _LONGEST:

@@ -17,8 +17,10 @@ def test_a_folder_is_named_by_what_is_not_usual() -> None:
     usual = Parameters(n_customers=500)
     assert folder_name("bank", usual, Parameters(n_customers=500)) == "bank"
     assert folder_name("bank", usual, Parameters(n_customers=500, seed=3)) == "bank-seed-3"
-    results = Parameters(n_customers=500, campaign_results="/somewhere/spring 2025.csv")
-    assert folder_name("bank", usual, results) == "bank-campaign_results-spring_2025"
+    named = Parameters(n_customers=500, names_from="/somewhere/spring 2025.json")
+    assert folder_name("bank", usual, named) == "bank-names_from-spring_2025"
+    results = Parameters(n_customers=500, seed=3, campaign_results="/somewhere/spring 2025.csv")
+    assert folder_name("bank", usual, results) == "bank-seed-3"  # the run that planned it
 
 
 def test_many_changes_have_short_names_of_their_own() -> None:
