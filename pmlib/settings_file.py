@@ -11,7 +11,7 @@ import yaml
 from pmlib.errors import StudyError
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML in which a key may not be given twice (the standard loader keeps the last)."""
 
 

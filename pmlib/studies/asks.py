@@ -35,7 +35,7 @@ def questions(text: str, file: str) -> list[Ask]:
     """The unanswered questions of a study.yaml, in its order."""
     lines = text.splitlines()
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError:
         return []  # told where the file is read
     return [
