@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -56,12 +57,13 @@ class Pictures:
 
     def font(self) -> str:
         """CSS of the font with the letters of all pictures so far."""
-        chinese = {letter for letter in self.letters if letter >= "\u2e80"}
+        every = frozenset(self.letters)
+        chinese = frozenset(letter for letter in every if letter >= "\u2e80")
         return "\n".join(
             f'@font-face {{ font-family: "{family}"; font-weight: {weight}; '
             f"src: url(data:font/woff;base64,{base64.b64encode(found).decode()}); }}"
             for family, weight, path in _FACES
-            if (found := _letters_of(path, self.letters if family == FAMILY else chinese))
+            if (found := _letters_of(path, every if family == FAMILY else chinese))
         )
 
 
@@ -102,7 +104,8 @@ def _coloured(value: str, *, on_ground: bool) -> str:
     return _COLOUR.sub(lambda found: known.get(found[0], found[0]), value)
 
 
-def _letters_of(path: Path, letters: set[str]) -> bytes:
+@cache
+def _letters_of(path: Path, letters: frozenset[str]) -> bytes:
     """A font with some letters only, as WOFF; nothing where it has none of them."""
     font = TTFont(path, recalcTimestamp=False)
     wanted = sorted(letters & {chr(code) for code in font.getBestCmap()})
