@@ -179,7 +179,7 @@ def _values(
     text = text_sql(f'"{name}"')
     value = reading_sql(f'"{name}"', reading)
     known = f"{text} IS NOT NULL AND NOT coalesce({is_missing_sql(text, reading)}, false)"
-    found = connection.sql(
+    found = connection.execute(  # sql() would read through the long text in Python first
         f"SELECT v IS NULL AND known AS bad, v FROM (SELECT {value} AS v, {known} AS known "  # noqa: S608
         "FROM results)"
     ).df()
