@@ -18,7 +18,7 @@ study: .venv/installed  ## install if needed, run STUDY (casebank), say where th
 	@$(PY) run_all.py --study "$(STUDY)" $(ARGS)
 
 test: .venv/installed  ## all tests but those of whole runs (.ci/run); those of Spark, browser, servers skip without
-	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not whole"
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not whole"
 	@$(PY) -m pytest -q --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/reference/sanitize.cfg tests/reference
 

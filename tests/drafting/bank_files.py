@@ -238,11 +238,13 @@ def subtotals(folder: Path, name: str, header: list[str], rows: Rows) -> None:
 def sheets(folder: Path, _: str, header: list[str], rows: Rows) -> None:
     book = openpyxl.Workbook()
     book.remove(book.active)
-    for month in sorted({row[1][:7] for row in rows}):
-        sheet = book.create_sheet(dt.date.fromisoformat(f"{month}-01").strftime("%b %Y"))
+    ends = sorted({row[1][:7] for row in rows})[3::4]  # of four months, for every sheet takes time
+    ends[-1] = max(row[1][:7] for row in rows)
+    for first, last in zip(["", *ends], ends, strict=False):
+        sheet = book.create_sheet(dt.date.fromisoformat(f"{last}-01").strftime("%b %Y"))
         sheet.append(header)
         for who, day, amount, kind in rows:
-            if day.startswith(month):
+            if first < day[:7] <= last:
                 sheet.append([who, dt.date.fromisoformat(day), float(amount), kind])
     book.save(folder / "payments.xlsx")
 

@@ -68,13 +68,14 @@ FOR = ["zgoda_marketingowa", "samtycke_marknadsföring", "consenso", "メール�
        "pazarlama_izni"]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*AGAINST, *FOR])
-def test_who_objects_is_asked_in_any_language(tmp_path, name):
-    yes, no = ("b", "a") if name in AGAINST else ("a", "b")
-    column = more((name, [yes if objects else no for objects in OBJECTS]))
-    said, folder = draft(tmp_path, {"customers": column})
-    assert f"customers.csv, column {name}, line 2" in said
-    study = answered(folder, ("yes_words", "[b]"))
+@pytest.mark.parametrize("names", [AGAINST, FOR], ids=["against", "for"])
+def test_who_objects_is_asked_in_any_language(tmp_path, names):
+    yes, no = ("b", "a") if names is AGAINST else ("a", "b")
+    word = [yes if objects else no for objects in OBJECTS]
+    said, folder = draft(tmp_path, {"customers": more(*((name, word) for name in names))})
+    for name in names:
+        assert f"customers.csv, column {name}, line 2" in said
+    study = answered(folder, *[("yes_words", "[b]")] * len(names))
     assert rows(study, "customers", "customer_id, marketing_opt_out") == [
         (str(row[0]), row[5]) for row in TRUTH.customers
     ]

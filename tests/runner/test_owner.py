@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +21,14 @@ from pmlib.runner import run as runs
 from pmlib.runner.journal import Journal
 from pmlib.runner.request import Request
 from pmlib.runner.stage import StageError
-from tests.runner.test_run import ROOT, asked, execute, stages, write_notebook  # noqa: F401
+from tests.runner.test_run import (  # noqa: F401
+    ROOT,
+    asked,
+    execute,
+    in_process,
+    stages,
+    write_notebook,
+)
 
 RUN = """\
 import sys
@@ -59,6 +65,17 @@ def started(tmp_path: Path) -> Iterator[subprocess.Popen]:
         process.kill()
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a run leaves that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write_notebook(folder, 1, "data_profiling", CELL)
+    (folder / "started").touch()
+    with begin(folder) as process:
+        process.communicate(timeout=300)
+    return contents(folder / "run")
+
+
 def begin(folder: Path) -> subprocess.Popen:
     (folder / "begin.py").write_text(RUN)
     return subprocess.Popen(
@@ -71,7 +88,7 @@ def begin(folder: Path) -> subprocess.Popen:
 def contents(folder: Path) -> dict[str, bytes]:
     """All that a run leaves but times, and the lock, which says when."""
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
+        path.relative_to(folder).as_posix(): path.read_bytes().replace(bytes(folder), b"run")
         for path in folder.rglob("*")
         if path.is_file() and path.name not in {"run.json", owner.LOCK}
     }
@@ -88,7 +105,7 @@ def test_a_second_run_in_a_folder_is_told_of_the_first(
     started: subprocess.Popen, tmp_path: Path
 ) -> None:
     second = begin(tmp_path)
-    _, errors = second.communicate(timeout=60)
+    _, errors = second.communicate(timeout=300)
     assert second.returncode == 1
     assert "Another run works in this folder." in errors
     assert f"process {started.pid} on " in errors
@@ -97,27 +114,26 @@ def test_a_second_run_in_a_folder_is_told_of_the_first(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_is_killed_takes_its_processes_along_and_leaves_the_folder_free(
-    number: signal.Signals, started: subprocess.Popen, tmp_path: Path
+    number: signal.Signals,
+    started: subprocess.Popen,
+    tmp_path: Path,
+    undisturbed: dict[str, bytes],
 ) -> None:
     children = psutil.Process(started.pid).children(recursive=True)
     started.send_signal(number)
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
     again = begin(tmp_path)
-    _, errors = again.communicate(timeout=60)
+    _, errors = again.communicate(timeout=300)
     assert (again.returncode, errors) == (0, "")
-    mended = contents(tmp_path / "run")
-    shutil.rmtree(tmp_path / "run")
-    undisturbed = begin(tmp_path)
-    undisturbed.communicate(timeout=60)
-    assert contents(tmp_path / "run") == mended
+    assert contents(tmp_path / "run") == undisturbed
 
 
 @pytest.mark.parametrize("which", ["worker", "kernel"])
 def test_a_killed_worker_or_kernel_is_one_message(which: str, started: subprocess.Popen) -> None:
     worker, kernel = family(psutil.Process(started.pid))
     {"worker": worker, "kernel": kernel}[which].kill()
-    _, errors = started.communicate(timeout=60)
+    _, errors = started.communicate(timeout=300)
     assert "The stage data_profiling of the study t failed." in errors
     assert "its process was killed" in errors
     if which == "kernel":
@@ -141,6 +157,7 @@ def test_a_process_of_a_run_that_has_ended_writes_nothing(
         pass
 
 
+@pytest.mark.usefixtures("in_process")
 def test_leftovers_of_killed_processes_are_cleared(asked: Request) -> None:  # noqa: F811
     asked = replace(asked, last="data_profiling")
     for name in (".tables.1.partial", "artifacts/.segmentation.1.earlier"):
@@ -151,6 +168,7 @@ def test_leftovers_of_killed_processes_are_cleared(asked: Request) -> None:  # n
     assert not [path for path in asked.out.rglob(".*") if path.name != owner.LOCK]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_what_stands_beside_the_report_is_part_of_it(
     asked: Request,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -177,6 +195,7 @@ def test_what_stands_beside_the_report_is_part_of_it(
     assert len(built) == 5
 
 
+@pytest.mark.usefixtures("in_process")
 def test_later_stages_do_not_follow_earlier_ones_made_with_other_settings(
     asked: Request,  # noqa: F811
 ) -> None:

@@ -113,10 +113,11 @@ def test_a_wrong_model_is_set_right_and_the_error_is_true_over_many_pilots(known
     contacts = rng.integers(0, 30, SHAPE).astype(float)
     margin, cost = (menu().products["margin"].to_numpy(), menu().channels["cost"].to_numpy())
     truth = float((contacts * (effect * margin[:, None] - cost)).sum())
+    asked, n = problem(learnt), 200
     found = np.array([
-        judge(problem(learnt), effects, learnt=learnt, other=drawn(rng, effect + 0.05, 0.05, 300))
-        .value(contacts) for _ in range(400)
+        judge(asked, effects, learnt=learnt, other=drawn(rng, effect + 0.05, 0.05, 300))
+        .value(contacts) for _ in range(n)
     ])  # fmt: skip
     gap = (found[:, 0] - truth) / np.sqrt(found[:, 1].mean())
-    assert abs(gap.mean()) < 4 / np.sqrt(400)  # the standard error is 1 / sqrt(400)
-    assert gap.std() == pytest.approx(1.0, abs=0.15)  # 4 standard errors of a standard deviation
+    assert abs(gap.mean()) < 4 / np.sqrt(n)  # the standard error is 1 / sqrt(n)
+    assert gap.std() == pytest.approx(1.0, abs=4 / np.sqrt(2 * n))  # 4 standard errors

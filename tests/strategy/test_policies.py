@@ -11,7 +11,7 @@ from pmlib import strategy
 from pmlib.engine import DuckDBEngine
 from pmlib.numbers import Level
 from pmlib.strategy.cells import count_groups, customer_states
-from pmlib.strategy.policies import plan_policies, verdict
+from pmlib.strategy.policies import combining_tested, plan_policies, verdict
 from pmlib.strategy.problem import Problem
 from pmlib.strategy.programme import Limits
 from tests.strategy.banks import (
@@ -49,8 +49,7 @@ def test_policy_refers_to_the_groups_it_was_asked_for(engine: DuckDBEngine) -> N
     np.testing.assert_allclose(policy.contacts, policy.plan.contacts)
 
 
-def test_policies_are_judged_on_contacts_they_were_not_made_from(case):
-    compared = strategy.compare(case)
+def test_policies_are_judged_on_contacts_they_were_not_made_from(compared):
     table = compared.table.set_index("policy")
     assert (table["spend"] <= PARAMETERS.budget * (1 + 1e-9)).all()
     # Raw effects promise more than the same plan earns elsewhere.
@@ -95,7 +94,7 @@ def test_a_difference_is_judged_by_its_interval(low, high, expected):
     assert verdict(low, high) == expected
 
 
-def test_rules_found_in_the_outcomes_test_nothing(case):
+def test_rules_found_in_the_outcomes_test_nothing(case, compared):
     circular = replace(case, evidence=replace(case.evidence, restates_holdings=True))
-    assert strategy.compare(circular).facts["combining_tested"] == "circular"
-    assert strategy.compare(case).facts["combining_tested"] == "tested"
+    assert combining_tested(circular) == "circular"
+    assert compared.facts["combining_tested"] == combining_tested(case) == "tested"

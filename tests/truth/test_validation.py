@@ -16,6 +16,7 @@ def values(rows: pd.DataFrame, world: str) -> dict[str, float]:
     return rows[rows["world"] == world].set_index("measure")["value"].to_dict()
 
 
+@pytest.mark.whole
 def test_the_easy_world_is_recognised():
     rows = measure(Parameters(seed=2, world="easy", **SMALL), trials=2, campaigns=4)
     measured = values(rows, "easy")
