@@ -103,6 +103,7 @@ STAGE = click.Choice(params.CHAPTERS)
     help="Numbers of results.json to draw over the parameter that differs.",
 )
 @click.option("--force", is_flag=True, help="Run what is up to date too.")
+@click.option("--dry-run", is_flag=True, help="Tell what would run and why; write nothing.")
 @click.option("--list-parameters", is_flag=True, help="Show name, default, range and meaning.")
 @click.option("--list-studies", is_flag=True, help="Show the studies that come with the project.")
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
@@ -142,17 +143,21 @@ def main(**given: Any) -> None:
         table = params.describe().drop(columns="chapters")
         click.echo(table.to_string(index=False, justify="left"))
         return
-    from pmlib import drafting, studies  # pandas and DuckDB take a moment; --help should not
+    from pmlib import studies  # which takes a moment; --help should not
 
     if given["more"] and not (given["files"] or given["compared"]):
         said = " ".join(map(str, given["more"]))
         raise click.UsageError(f"Got an unexpected argument. Did you mean --study {said}?")
     if given["files"] and given["draft"] is None:
         raise click.UsageError("--from drafts a study: name its folder with --new-study.")
+    if given["dry_run"] and (given["swept"] or given["compared"]):
+        raise click.UsageError("--dry-run tells of one run: leave out --sweep and --compare.")
     if given["list_studies"]:
         for name in studies.list_studies():
             click.echo(f"{name:<16} {studies.load_spec(name).title}")
     elif given["draft"] is not None:
+        from pmlib import drafting
+
         click.echo(drafting.draft_study(given["draft"], [*given["files"], *given["more"]]))
     elif given["confirm"]:
         guesses = studies.confirm(given["study"])
@@ -261,7 +266,7 @@ def _run(given: dict[str, Any]) -> None:
     from pmlib.engine import open_engine
     from pmlib.report.pdf import require_browser, write_pdf
     from pmlib.runner.request import Request, study_record
-    from pmlib.runner.run import require_writable, run
+    from pmlib.runner.run import foretell, require_writable, run
     from pmlib.runner.variants import begin_from
     from pmlib.studies.folders import folder_of
 
@@ -270,15 +275,25 @@ def _run(given: dict[str, Any]) -> None:
         require_browser()
     values = _parameters(given)
     folder = folder_of(given["study"])
-    out = _out(given, values)
-    if given["out"] is None:
-        begin_from(out, PROJECT / "reports" / folder.name)
-    require_writable(out)
-    open_engine(given["engine"]).close()
-    if given["mirror"] is not None:  # notebooks look there too
-        os.environ["PMLIB_MIRROR"] = str(given["mirror"].resolve())
-    study = studies.prepare(str(folder), values, mirror=given["mirror"], progress=click.echo)
-    click.echo(f"{'data':<22} {time.perf_counter() - started:6.1f} s")
+    out, usual = _out(given, values), PROJECT / "reports" / folder.name
+    study: studies.Study | None
+    if given["dry_run"]:
+        study = studies.prepared(str(folder), values, mirror=given["mirror"])
+        told = "up to date" if study else "would be made first, then all chapters"
+        click.echo(f"{'data':<22} {told}")
+        if study is None:
+            return
+        if given["out"] is None and not out.exists():
+            out = usual  # with whose stages it would begin
+    else:
+        if given["out"] is None:
+            begin_from(out, usual)
+        require_writable(out)
+        open_engine(given["engine"]).close()
+        if given["mirror"] is not None:  # notebooks look there too
+            os.environ["PMLIB_MIRROR"] = str(given["mirror"].resolve())
+        study = studies.prepare(str(folder), values, mirror=given["mirror"], progress=click.echo)
+        click.echo(f"{'data':<22} {time.perf_counter() - started:6.1f} s")
     request = Request(
         study=study_record(study),
         source=folder.name if folder.parent == PROJECT / "data" else str(folder),
@@ -289,6 +304,9 @@ def _run(given: dict[str, Any]) -> None:
         last=given["last"],
         force=given["force"],
     )
+    if given["dry_run"]:
+        click.echo("\n".join(foretell(request)))
+        return
     report = run(request, echo=click.echo)
     elapsed = time.perf_counter() - started
     if report is None:

@@ -15,12 +15,14 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import narwhals as nw
-import pandas as pd
 
 from pmlib.errors import StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # A prime below 2**31: hash * multiplier stays below 2**63, where the remainder is exact in both
 # engines (floor division is not: Spark divides in double precision).
@@ -168,6 +170,8 @@ def collect(frame: nw.LazyFrame, *, sort_by: Sequence[str]) -> pd.DataFrame:
     `sort_by` are columns that determine the order (engines return groups in any order); empty for a
     result of one row. The result has a default index, decimals as float, text as object dtype.
     """
+    from pandas import to_datetime  # which a run with nothing to do need not wait for
+
     schema = frame.collect_schema()
     # DuckDB sums whole numbers in 128 bits, which pandas could only hold as floats.
     exact = [
@@ -179,7 +183,7 @@ def collect(frame: nw.LazyFrame, *, sort_by: Sequence[str]) -> pd.DataFrame:
     table = native.toPandas() if hasattr(native, "toPandas") else native.df()
     for column, kind in schema.items():
         if kind == nw.Date:
-            table[column] = pd.to_datetime(table[column]).astype("datetime64[us]")
+            table[column] = to_datetime(table[column]).astype("datetime64[us]")
         table[column] = _plain(table[column])
     if sort_by:
         table = table.sort_values(list(sort_by), kind="stable")
@@ -188,6 +192,8 @@ def collect(frame: nw.LazyFrame, *, sort_by: Sequence[str]) -> pd.DataFrame:
 
 def _plain(values: pd.Series) -> pd.Series:
     """Turn pandas' nullable and string types into numpy's, so that both engines give one type."""
+    import pandas as pd
+
     if not pd.api.types.is_extension_array_dtype(values.dtype):
         return values
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):

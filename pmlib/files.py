@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from pmlib.errors import StudyError
 from pmlib.numbers import native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pandas as pd
 
 
 @contextmanager
@@ -125,6 +126,8 @@ def read_frame(path: Path) -> pd.DataFrame:
             where=str(path),
             remedy="Run the chapters before this one: python run_all.py",
         )
+    import pandas as pd  # which a run with nothing to do need not wait for
+
     frame = pd.read_parquet(path)
     for column in frame.columns:
         if isinstance(frame[column].dtype, pd.StringDtype):

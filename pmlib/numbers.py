@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -113,6 +115,12 @@ class Phrase:
     quotes: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
+def _no_rows() -> pd.DataFrame:
+    import pandas as pd  # which a run with nothing to do need not wait for
+
+    return pd.DataFrame()
+
+
 @dataclass(frozen=True)
 class Finding:
     """An answer to one question of a chapter.
@@ -133,7 +141,7 @@ class Finding:
         Why there is nothing to show.
     """
 
-    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    table: pd.DataFrame = field(default_factory=_no_rows)
     numbers: tuple[Number, ...] = ()
     facts: Mapping[str, str | bool] = field(default_factory=dict)
     quotes: Mapping[str, Any] = field(default_factory=dict)

@@ -10,16 +10,4 @@ from __future__ import annotations
 from pmlib.casebank.field import Population, field_test, not_answered, population
 from pmlib.casebank.generate import generate
 
-PARAMETERS = (
-    "seed",
-    "n_customers",
-    "n_months",
-    "world",
-    "segment_strength",
-    "rule_strength",
-    "effect_strength",
-    "dirty_share",
-)
-"""The parameters that a simulated bank depends on."""
-
-__all__ = ["PARAMETERS", "Population", "field_test", "generate", "not_answered", "population"]
+__all__ = ["Population", "field_test", "generate", "not_answered", "population"]

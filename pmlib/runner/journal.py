@@ -7,11 +7,11 @@ as ``run.json`` recorded them is not run again.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +28,14 @@ LIBRARIES = (
     "duckdb", "latex2mathml", "matplotlib", "narwhals", "nbconvert", "numpy", "pandas",
     "pyarrow", "scikit-learn", "scipy", "seaborn", "statsmodels",
 )  # fmt: skip
+
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from (pmlib[\w.]*) import (\([^)]*\)|[^\n#]*)|import (pmlib[\w.]*))", re.MULTILINE
+)
+
+
+Parts = Mapping[str, Mapping[str, Any]]
+"""What something is made of, by kind and name."""
 
 
 class Journal:
@@ -51,11 +59,6 @@ class Journal:
             "report": earlier.get("report", {}),
             "complete": False,
         }
-
-    def is_current(self, chapter: str, key: str) -> bool:
-        """Whether a stage was finished with this key and its outputs are still as it left them."""
-        record = self.content["stages"].get(chapter, {})
-        return record.get("key") == key and record["outputs"] == outputs_digest(self._out, chapter)
 
     def require(self, chapter: str) -> None:
         """Refuse, by StudyError, to go on from a chapter not finished here, or made otherwise."""
@@ -84,63 +87,79 @@ class Journal:
                 remedy="Leave --from-stage out: what is up to date is not run again.",
             )
 
-    def add_stage(self, chapter: str, key: str, seconds: float) -> None:
+    def changed(self, chapter: str, parts: Parts) -> list[str]:
+        """Why a stage would run: what is not as it was when it last finished; empty if nothing."""
+        record = self.content["stages"].get(chapter)
+        return _changed(record, parts, lambda: outputs_digest(self._out, chapter))
+
+    def report_changed(self) -> list[str]:
+        """Why the report would be built, as `changed`."""
+        return _changed(
+            self.content["report"] or None, self.report_parts(), lambda: _report_digest(self._out)
+        )
+
+    def add_stage(self, chapter: str, parts: Parts, seconds: float) -> None:
         """Record a finished stage."""
         self.content["stages"][chapter] = {
-            "key": key,
+            "key": _digest(parts),
+            "made_of": _short(parts),
             "outputs": outputs_digest(self._out, chapter),
             "made_with": _made_with(self._request, chapter),
             "seconds": round(seconds, 2),
         }
         self.write()
 
-    def report_key(self) -> str:
-        """Digest of all that the report is made of."""
+    def report_parts(self) -> Parts:
+        """All that the report is made of."""
         frame = [path for path in (PROJECT / "reports" / "frame").rglob("*") if path.is_file()]
         frame += _texts(self.content["parameters"]["language"])
-        sources = imported_modules(["import pmlib.report.build"])
-        return _digest(
-            [file_digest(path) for path in sorted(frame) + sources],
-            [outputs_digest(self._out, chapter) for chapter in params.CHAPTERS],
-            [self.content[name] for name in ("study", "parameters", "versions", "program")],
-        )
+        return {
+            "frame": _files(frame),
+            "code": _files(imported_modules(["import pmlib.report.build"])),
+            "chapter": {name: outputs_digest(self._out, name) for name in params.CHAPTERS},
+            "parameter": self.content["parameters"],
+            "version": self.content["versions"],
+            "program": self.content["program"],
+            "study": self.content["study"],
+        }
 
-    def has_report(self, key: str) -> bool:
-        """Whether the report was built with this key, and all of it is still as it was built."""
-        record = self.content["report"]
-        return record.get("key") == key and record["outputs"] == _report_digest(self._out)
-
-    def add_report(self, key: str, seconds: float) -> None:
+    def add_report(self, parts: Parts, seconds: float) -> None:
         """Record the report; the run is complete."""
-        outputs = _report_digest(self._out)
-        self.content["report"] = {"key": key, "outputs": outputs, "seconds": round(seconds, 2)}
+        self.content["report"] = {
+            "key": _digest(parts),
+            "made_of": _short(parts),
+            "outputs": _report_digest(self._out),
+            "seconds": round(seconds, 2),
+        }
 
     def write(self) -> None:
         """Write ``run.json``."""
         write_json(self.content, self._path)
 
 
-def stage_key(request: Request, chapter: str) -> str:
-    """Digest of all that a stage's result depends on."""
+def stage_parts(request: Request, chapter: str) -> Parts:
+    """All that a stage's result depends on, by kind and name."""
     notebook = json.loads(request.notebook(chapter).read_text(encoding="utf-8"))
     cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
     code = [source for kind, source in cells if kind == "code"]
     values = request.chapter_values(chapter)
     # The one parameter that is a file: what counts is its content, wherever it lies.
     results = values.pop("campaign_results", None)
-    return _digest(
-        cells,
-        values,
-        results and file_digest(Path(results)),
-        request.engine,
-        request.study["name"],
-        request.study["fingerprint"],
-        request.study.get("names", {}).get(request.values.language),
-        [artifacts_digest(request.out, needed) for needed in sorted(params.NEEDS[chapter])],
-        [file_digest(path) for path in imported_modules(code)],
-        [file_digest(path) for path in _texts(request.values.language, chapter)],
-        versions(),
-    )
+    if "campaign_results" in params.names_of(chapter):
+        values["campaign_results"] = results and file_digest(Path(results))
+    return {
+        "notebook": {request.notebook(chapter).name: _digest(cells)},
+        "parameter": values,
+        "engine": {"": request.engine},
+        "data of": {request.study["name"]: request.study["fingerprint"]},
+        "names": {"": request.study.get("names", {}).get(request.values.language)},
+        "artefacts of": {
+            needed: artifacts_digest(request.out, needed) for needed in params.NEEDS[chapter]
+        },
+        "code": _files(imported_modules(code)),
+        "texts": _files(_texts(request.values.language, chapter)),
+        "version": versions(),
+    }
 
 
 def _made_with(request: Request, chapter: str) -> dict[str, Any]:
@@ -203,18 +222,17 @@ def _imports_of(file: Path) -> frozenset[str]:
 
 
 def _imports(source: str) -> Iterator[str]:
-    """Names of pmlib modules, parents included, that a source may import."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
+    """Names of pmlib modules, parents included, that a source may import.
+
+    Not by `ast`, which takes half a second for all modules; a test holds them beside each other.
+    """
+    for line in _IMPORT.finditer(source):
+        listed = (
+            name.split()[0] for name in (line[2] or "").strip("()").split(",") if name.strip()
+        )
+        for name in [f"{line[1]}.{name}" for name in listed] or [line[3]]:
             parts = name.split(".")
-            if parts[0] == "pmlib":
-                yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+            yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))
 
 
 @cache
@@ -226,6 +244,44 @@ def versions() -> dict[str, str]:
 
 def _shown(value: Any) -> str:
     return "null" if value is None else str(value)
+
+
+_TOLD = ("parameter", "version", "engine")
+"""Kinds of parts whose values say something to people; of others a digest is kept."""
+
+
+def _short(parts: Parts) -> dict[str, dict[str, Any]]:
+    """What ``run.json`` keeps of parts, to tell later which of them has changed."""
+    return {
+        kind: {name: value if kind in _TOLD else _digest(value)[:12] for name, value in own.items()}
+        for kind, own in parts.items()
+    }
+
+
+def _changed(
+    record: Mapping[str, Any] | None, parts: Parts, outputs: Callable[[], str]
+) -> list[str]:
+    """What differs from a record: kind and name, and of what people set, both values."""
+    if record is None:
+        return ["not run here yet"]
+    if record["key"] == _digest(parts):
+        return [] if record["outputs"] == outputs() else ["its files were changed or deleted"]
+    told, now = record.get("made_of"), _short(parts)
+    if told is None:
+        return ["made by an earlier version, which did not tell of what"]
+    found = []
+    for kind in now:
+        old, new = told.get(kind, {}), now[kind]
+        for name in sorted(old.keys() | new.keys()):
+            if name not in old or name not in new or old[name] != new[name]:
+                values = f" {_shown(old.get(name))}, now {_shown(new.get(name))}"
+                found.append(f"{kind} {name}".strip() + (values if kind in _TOLD else ""))
+    return found
+
+
+def _files(paths: Iterable[Path]) -> dict[str, str]:
+    """Digests of files of the project, by their path in it."""
+    return {path.relative_to(PROJECT).as_posix(): file_digest(path) for path in sorted(paths)}
 
 
 def file_digest(path: Path) -> str:

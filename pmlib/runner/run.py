@@ -19,7 +19,7 @@ from pmlib.errors import StudyError
 from pmlib.files import clear, read_json, write_json
 from pmlib.owner import end_with_parent, kill_children, mark, owned
 from pmlib.params import PROJECT
-from pmlib.runner.journal import Journal, stage_key
+from pmlib.runner.journal import Journal, Parts, stage_parts
 from pmlib.runner.request import Request
 from pmlib.runner.stage import KILLED, Failure, StageError, Task, execute
 
@@ -57,7 +57,7 @@ def run(request: Request, *, echo: Callable[[str], None]) -> Path | None:
 def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None]) -> None:
     """Execute the stages that are not up to date, independent ones side by side."""
     waiting = list(request.chapters)
-    running: dict[Future[tuple[float, Failure | None]], tuple[str, str]] = {}
+    running: dict[Future[tuple[float, Failure | None]], tuple[str, Parts]] = {}
     failed: StageError | None = None
     with _processes() as submit:
         while waiting or running:
@@ -66,13 +66,13 @@ def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None
                 if params.NEEDS[chapter] & unfinished:
                     continue
                 waiting.remove(chapter)
-                key = stage_key(request, chapter)
-                if journal.is_current(chapter, key) and not request.force:
-                    echo(f"{chapter:<22} up to date")
+                parts = stage_parts(request, chapter)
+                if request.force or journal.changed(chapter, parts):
+                    running[submit(execute, _task(request, chapter))] = chapter, parts
                 else:
-                    running[submit(execute, _task(request, chapter))] = chapter, key
+                    echo(f"{chapter:<22} up to date")
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                chapter, key = running.pop(future)
+                chapter, parts = running.pop(future)
                 try:
                     seconds, failure = future.result()
                 except (BrokenProcessPool, OSError) as error:
@@ -81,7 +81,7 @@ def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None
                     failure = Failure("not known", why, lost, mendable=True)
                     raise StageError(request.study["name"], chapter, failure) from None
                 if failure is None:
-                    journal.add_stage(chapter, key, seconds)
+                    journal.add_stage(chapter, parts, seconds)
                     echo(f"{chapter:<22} {seconds:6.1f} s")
                 else:  # what runs beside it may end, nothing else starts
                     failed = failed or StageError(request.study["name"], chapter, failure)
@@ -93,23 +93,52 @@ def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None
 
 def finish(request: Request, journal: Journal, *, echo: Callable[[str], None]) -> Path:
     """Merge the chapters' numbers and build the report, unless both are up to date."""
-    from pmlib.report.build import build_report  # nbconvert is slow to import
-
-    key = journal.report_key()
-    if journal.has_report(key) and not request.force:
+    if not request.force and not journal.report_changed():
         path, line = request.out / "report.html", "up to date"
     else:
+        from pmlib.report.build import build_report  # nbconvert is slow to import
+
+        parts = journal.report_parts()
         started = time.perf_counter()
         merge_results(request.out)
         journal.write()  # the report shows the study and the parameters of run.json
         path = build_report(request.out)
         seconds = time.perf_counter() - started
-        journal.add_report(key, seconds)
+        journal.add_report(parts, seconds)
         line = f"{seconds:6.1f} s"
     journal.content["complete"] = True
     journal.write()
     echo(f"{'report':<22} {line}")
     return path
+
+
+def foretell(request: Request) -> Iterator[str]:
+    """Tell of each stage, a line each, whether `run` would run it and why; nothing is written."""
+    journal, uncertain = Journal(request), set[str]()
+    for chapter in request.earlier:
+        journal.require(chapter)
+    for chapter in request.chapters:
+        why = (
+            ["--force"]
+            if request.force
+            else journal.changed(chapter, stage_parts(request, chapter))
+        )
+        earlier = [name for name in params.CHAPTERS if name in params.NEEDS[chapter] & uncertain]
+        if why:
+            line = f"would run: {'; '.join(why)}"
+        elif earlier:
+            line = f"would run if what it reads of {', '.join(earlier)} comes out otherwise"
+        else:
+            line = "up to date"
+        if why or earlier:
+            uncertain.add(chapter)
+        yield f"{chapter:<22} {line}"
+    if request.is_whole:
+        why = ["--force"] if request.force else journal.report_changed()
+        line = f"would be built: {'; '.join(why)}" if why else "up to date"
+        if uncertain and not why:
+            line = f"would be built if {', '.join(sorted(uncertain))} come out otherwise"
+        yield f"{'report':<22} {line}"
 
 
 def merge_results(out: Path) -> Path:

@@ -6,7 +6,7 @@ A study is a folder with a study.yaml, one SQL file a canonical table, and a dat
 from pmlib.studies.folders import STUDIES, list_studies, load_spec
 from pmlib.studies.inspection import check_study, confirm, require_confirmed
 from pmlib.studies.spec import StudySpec
-from pmlib.studies.study import Attribute, Channel, Study, prepare
+from pmlib.studies.study import Attribute, Channel, Study, prepare, prepared
 
 __all__ = [
     "STUDIES",
@@ -19,5 +19,6 @@ __all__ = [
     "list_studies",
     "load_spec",
     "prepare",
+    "prepared",
     "require_confirmed",
 ]

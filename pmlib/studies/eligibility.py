@@ -23,9 +23,8 @@ from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies import queries
 from pmlib.studies.forms import quoted, quoted_text
-from pmlib.studies.ingest import present
 from pmlib.studies.sources import telling
-from pmlib.studies.spec import EligibilityRule, ExpectedLoss, StudySpec
+from pmlib.studies.spec import EligibilityRule, ExpectedLoss, StudySpec, present
 
 AGE = "age"
 """A column that expressions may use where birthdays are known: completed years on the day."""

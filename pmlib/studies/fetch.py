@@ -48,18 +48,19 @@ class RawFile:
 
 
 def obtain(
-    source: Source, folder: Path, *, mirror: Path | None, progress: Progress
+    source: Source, folder: Path, *, mirror: Path | None, progress: Progress | None
 ) -> tuple[RawFile, ...]:
     """Get a source's file, its unpacked members from a mirror, or all files that it names.
 
     Looks in this order: the study's ``raw`` folder, the study's own folder (a file of one's own),
     the mirror (``<mirror>/<study>/<file>``, or there the members of an archive), and last the
     address. Of a study's own files, a pattern (``payments_*.csv``) or a folder names all files
-    that fit, sorted by their paths. `progress` gets one line of text a step.
+    that fit, sorted by their paths. `progress` gets one line of text a step; without it nothing is
+    downloaded or written, and there is no file where one would be downloaded.
 
     Raises StudyError where the file is missing, cannot be downloaded, or is not the one expected.
     """
-    raw = folder / "raw"
+    raw, pin = folder / "raw", progress is not None
     path, copies = raw / source.file, [folder / source.file]
     if source.url is not None:
         copies = [path, *copies, *([mirror / folder.name / source.file] if mirror else [])]
@@ -69,7 +70,7 @@ def obtain(
         loose = [(member, home / Path(member.file).name) for member in source.members]
         if all(path.is_file() or member.optional for member, path in loose):
             return tuple(
-                _verified(source, (member,), path, raw, packed=False)
+                _verified(source, (member,), path, raw, packed=False, pin=pin)
                 for member, path in loose
                 if path.is_file()
             )
@@ -77,11 +78,13 @@ def obtain(
     if here is None and source.url is None:
         named = _named(source, folder)
         return tuple(
-            _verified(source, members, one, raw, packed=source.is_archive) for one in named
+            _verified(source, members, one, raw, packed=source.is_archive, pin=pin) for one in named
         )
     if here is None:
+        if progress is None:
+            return ()
         _download(source, path, mirror, progress)
-    return (_verified(source, members, here or path, raw, packed=source.is_archive),)
+    return (_verified(source, members, here or path, raw, packed=source.is_archive, pin=pin),)
 
 
 def _named(source: Source, folder: Path) -> list[Path]:
@@ -104,9 +107,9 @@ def _named(source: Source, folder: Path) -> list[Path]:
 
 
 def _verified(
-    source: Source, members: tuple[Member, ...], path: Path, raw: Path, *, packed: bool
+    source: Source, members: tuple[Member, ...], path: Path, raw: Path, *, packed: bool, pin: bool
 ) -> RawFile:
-    """Hash a file and hold it against the hash that is known."""
+    """Hash a file and hold it against the hash that is known; note an unknown one to `pin` it."""
     label = source.file if packed or not source.is_archive else Path(members[0].file).name
     expected = source.sha256 if label == source.file else members[0].sha256
     book = raw / "hashes.json"
@@ -128,7 +131,7 @@ def _verified(
             found=f"{found} ({here:,} bytes" + (f" of {size:,})" if size else ")"),
             remedy=remedy + ("" if expected else f" If the change is meant, delete {book}."),
         )
-    if source.url and not pinned:
+    if pin and source.url and not pinned:
         with writable(raw):
             write_json({**known, label: {"sha256": found}}, book)
     return RawFile(source, path, members, packed, found, here)

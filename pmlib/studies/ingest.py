@@ -14,7 +14,6 @@ from typing import Any
 
 import duckdb
 import narwhals as nw
-import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection as Connection
 
 from pmlib.canon.known import known_by
@@ -28,7 +27,7 @@ from pmlib.studies.fetch import RawFile
 from pmlib.studies.forms import quoted
 from pmlib.studies.reading import Account
 from pmlib.studies.sources import register, register_absent, telling
-from pmlib.studies.spec import AttributeSpec, StudySpec, named_in
+from pmlib.studies.spec import StudySpec, named_in, present
 
 
 def ingest(spec: StudySpec, folder: Path, files: Sequence[RawFile], work: Path) -> dict[str, Any]:
@@ -83,12 +82,6 @@ def validate(spec: StudySpec, paths: dict[str, Path]) -> dict[str, int]:
             known = set(collect(ids, sort_by=())["product_id"].astype(str))
         _check_pairs(spec, known)
     return rows
-
-
-def present(declared: Mapping[str, AttributeSpec], table: Path | None) -> list[str]:
-    """Names of declared columns, without the optional ones that the written table lacks."""
-    names = set(pq.read_schema(table).names) if table else set()
-    return [name for name, column in declared.items() if name in names or not column.optional]
 
 
 def keep_known(paths: Mapping[str, Path], day: dt.date) -> dict[str, int]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
-import pandas as pd
 
 from pmlib import schema
 from pmlib.engine import Engine, collect, open_engine
@@ -17,6 +16,9 @@ from pmlib.studies.fetch import Progress
 from pmlib.studies.folders import folder_of, load_spec
 from pmlib.studies.spec import SPEC_FILE
 from pmlib.studies.study import Study, prepare
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CHECKED = ("table", "column", "kind", "rows", "empty", "different", "smallest", "largest",
             "samples", "role")  # fmt: skip
@@ -58,6 +60,8 @@ def check_study(
         ``smallest, largest`` (numbers and dates), ``samples`` (up to three texts, to see that they
         are read rightly; no ids), ``role`` (key, contract, or the attribute's role).
     """
+    import pandas as pd
+
     study = prepare(
         name_or_folder, params or Parameters(), mirror=mirror, progress=progress, confirmed=False
     )
@@ -105,6 +109,8 @@ def _samples(frame: nw.LazyFrame, name: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    import pandas as pd
+
     if value is None or pd.isna(value):
         return ""
     if isinstance(value, pd.Timestamp):

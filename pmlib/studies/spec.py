@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -245,6 +245,14 @@ def named_in(condition: str, names: Iterable[str]) -> list[str]:
     """The columns that an SQL condition names."""
     words = re.findall(r"\w+", re.sub(r"'[^']*'", "", condition).casefold())
     return [name for name in names if name.casefold() in words]
+
+
+def present(declared: Mapping[str, AttributeSpec], table: Path | None) -> list[str]:
+    """Names of declared columns, without the optional ones that the written table lacks."""
+    import pyarrow.parquet as pq
+
+    names = set(pq.read_schema(table).names) if table else set()
+    return [name for name, column in declared.items() if name in names or not column.optional]
 
 
 Share = Annotated[float, Field(gt=0, lt=1)]

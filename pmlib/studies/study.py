@@ -12,23 +12,28 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
-
-from pmlib import canon, casebank, raw, schema
-from pmlib.engine import Engine
+from pmlib import schema
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
-from pmlib.params import Parameters
-from pmlib.studies import arms, asks, eligibility, forms, queries, reading, servers, sources, words
-from pmlib.studies import ingest as ingestion
+from pmlib.params import PROJECT, SIMULATION, Parameters
+from pmlib.studies import asks, eligibility
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.folders import folder_of, load_spec
-from pmlib.studies.spec import SPEC_FILE, AttributeSpec, StudySpec
+from pmlib.studies.spec import SPEC_FILE, AttributeSpec, StudySpec, present
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+    from pmlib.engine import Engine
+
 
 _MANIFEST = "study.json"
 _ELIGIBILITY = "eligibility.parquet"
+# Modules that decide what the tables hold.
+_CODE = ("arms", "eligibility", "forms", "ingest", "queries", "reading", "servers", "sources",
+         "words")  # fmt: skip
 _AS_DECLARED = (
     "title", "licence", "citation", "simulated", "currency", "firm", "value_is", "names",
 )  # fmt: skip
@@ -189,25 +194,12 @@ def prepare(
     """
     say = progress or (lambda _: None)
     folder = folder_of(name_or_folder)
-    spec = load_spec(folder)
-    if params.as_of is not None and params.as_of > spec.as_of:
-        raise StudyError(
-            "The study knows nothing of that day.",
-            where="as_of",
-            rule=f"not after {spec.as_of}, the study's as_of",
-            found=str(params.as_of),
-            remedy="Choose an earlier day, or leave as_of at null.",
-        )
-    if confirmed:
-        asks.require_none(asks.open_asks(folder, (SPEC_FILE, *spec.tables.values())), folder)
-    where, own = mirror_folder(mirror), [source for source in spec.sources if not source.server]
-    found = [obtain(source, folder, mirror=where, progress=say) for source in own]
-    files = [file for of_source in found for file in of_source]
-    fingerprint = _fingerprint(spec, folder, files, params)
-    target = folder / "tables" / fingerprint
+    spec = _asked(folder, params, confirmed=confirmed)
+    files = _files(spec, folder, mirror, say)
+    target = folder / "tables" / _fingerprint(spec, folder, files, params)
     if not (target / _MANIFEST).is_file():
         with writable(folder / "tables") as tables:
-            work = tables / f".{fingerprint}.{uuid.uuid4().hex[:8]}"
+            work = tables / f".{target.name}.{uuid.uuid4().hex[:8]}"
             work.mkdir()
             try:
                 _make(spec, folder, files, params, work, say)
@@ -220,6 +212,47 @@ def prepare(
     return _study(spec, folder, target, files, as_of=params.as_of or spec.as_of)
 
 
+def prepared(
+    name_or_folder: str | Path, params: Parameters, *, mirror: str | Path | None = None
+) -> Study | None:
+    """Give what `prepare` would, where its tables are there; None where they would be made first.
+
+    Nothing is fetched or written. Errors as those of `prepare` before it makes tables.
+    """
+    folder = folder_of(name_or_folder)
+    spec = _asked(folder, params, confirmed=True)
+    files = _files(spec, folder, mirror, None)
+    target = folder / "tables" / _fingerprint(spec, folder, files, params)
+    if not (target / _MANIFEST).is_file():
+        return None
+    return _study(spec, folder, target, files, as_of=params.as_of or spec.as_of)
+
+
+def _asked(folder: Path, params: Parameters, *, confirmed: bool) -> StudySpec:
+    """The study.yaml of a folder; StudyError where it asks something, or knows less than asked."""
+    spec = load_spec(folder)
+    if params.as_of is not None and params.as_of > spec.as_of:
+        raise StudyError(
+            "The study knows nothing of that day.",
+            where="as_of",
+            rule=f"not after {spec.as_of}, the study's as_of",
+            found=str(params.as_of),
+            remedy="Choose an earlier day, or leave as_of at null.",
+        )
+    if confirmed:
+        asks.require_none(asks.open_asks(folder, (SPEC_FILE, *spec.tables.values())), folder)
+    return spec
+
+
+def _files(
+    spec: StudySpec, folder: Path, mirror: str | Path | None, say: Progress | None
+) -> list[RawFile]:
+    """The raw files, verified; without a say none is fetched, and one not there is left out."""
+    where, own = mirror_folder(mirror), [source for source in spec.sources if not source.server]
+    found = [obtain(source, folder, mirror=where, progress=say) for source in own]
+    return [file for of_source in found for file in of_source]
+
+
 def _make(
     spec: StudySpec,
     folder: Path,
@@ -229,6 +262,9 @@ def _make(
     say: Progress,
 ) -> None:
     """Make the tables in a folder aside, check them, and note what was seen."""
+    from pmlib import casebank  # heavy to import, and needed here only
+    from pmlib.studies import ingest as ingestion
+
     if spec.simulated:
         say(f"simulating {params.n_customers:,} customers")
         said: dict[str, Any] = {"notes": casebank.generate(params, work), "raw": []}
@@ -273,18 +309,16 @@ def _fingerprint(spec: StudySpec, folder: Path, files: list[RawFile], params: Pa
     parts = {file: _digest(folder / file) for file in (SPEC_FILE, *spec.tables.values())}
     for number, file in enumerate(files):  # two files of different folders may have one name
         parts[f"file {number} {file.path.name}"] = file.sha256
-    modules = (
-        ingestion, queries, sources, servers, reading, forms, words, arms, schema, eligibility,
-    )  # fmt: skip
-    code = [Path(str(module.__file__)) for module in modules]
-    code += sorted(Path(str(raw.__file__)).parent.glob("*.py"))
+    package = PROJECT / "pmlib"
+    code = [package / "schema.py", *(package / "studies" / f"{name}.py" for name in _CODE)]
+    code += sorted((package / "raw").glob("*.py"))
     if spec.simulated:
-        code += sorted(Path(str(casebank.__file__)).parent.glob("*.py"))
-        settings = {name: getattr(params, name) for name in casebank.PARAMETERS}
+        code += sorted((package / "casebank").glob("*.py"))
+        settings = {name: getattr(params, name) for name in SIMULATION}
         parts["parameters"] = json.dumps(settings, sort_keys=True, default=str)
     if (day := _earlier_day(spec, params)) is not None:
         parts["as_of"] = str(day)
-        code += sorted(Path(str(canon.__file__)).parent.glob("*.py"))
+        code += sorted((package / "canon").glob("*.py"))
     parts |= {f"code {path.parent.name}/{path.name}": _digest(path) for path in code}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -335,7 +369,7 @@ def _declared(columns: dict[str, AttributeSpec], table: Path | None) -> dict[str
     """The further columns that a table has, as readers and methods see them."""
     return {
         name: Attribute(**columns[name].model_dump(exclude={"optional"}))
-        for name in ingestion.present(columns, table)
+        for name in present(columns, table)
     }
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +25,11 @@ from pmlib import __version__, params
 from pmlib.errors import StudyError
 from pmlib.notebooks import parameters_cell
 from pmlib.runner import journal as journals
-from pmlib.runner.journal import Journal, imported_modules, stage_key
+from pmlib.runner import run as runs
+from pmlib.runner.journal import Journal, imported_modules, stage_parts
 from pmlib.runner.request import Request, program_record
 from pmlib.runner.run import ENVIRONMENT, merge_results, require_writable, run_stages
-from pmlib.runner.stage import StageError
+from pmlib.runner.stage import StageError, Task
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,6 +56,8 @@ def write_notebook(folder: Path, number: int, chapter: str, *cells: str) -> Path
         cells=[v4.new_markdown_cell(f"# {chapter}"), tagged, *body, save],
         metadata={"kernelspec": kernel},
     )
+    for place, cell in enumerate(notebook.cells):  # drawn at random else
+        cell.id = f"own-{place}"
     path = folder / f"0{number}_{chapter}.ipynb"
     nbformat.write(notebook, path)
     return path
@@ -79,10 +87,33 @@ def execute(asked: Request) -> list[str]:
     return sorted(lines)
 
 
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stages without worker or kernel: what a notebook's last cell saves, and the notebook."""
+
+    def stage(task: Task) -> tuple[float, None]:
+        exec(SAVE.format(chapter=task.chapter), {**task.parameters, "run": str(task.run)})
+        (task.run / "notebooks").mkdir(exist_ok=True)
+        shutil.copy(task.notebook, task.run / "notebooks")
+        return 0.0, None
+
+    @contextmanager
+    def processes() -> Iterator[Callable[..., Future]]:
+        def submit(_: object, task: Task) -> Future:
+            done: Future = Future()
+            done.set_result(stage(task))
+            return done
+
+        yield submit
+
+    monkeypatch.setattr(runs, "_processes", processes)
+
+
 def stages(asked: Request) -> dict[str, dict[str, str]]:
     return json.loads((asked.out / "run.json").read_text())["stages"]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_run_tells_which_program_made_it(asked: Request, tmp_path: Path) -> None:
     execute(asked)
     recorded = json.loads((asked.out / "run.json").read_text())["program"]
@@ -180,23 +211,23 @@ def test_a_stage_that_saves_nothing_has_failed(asked: Request) -> None:
 
 
 def test_a_key_depends_on_what_a_stage_reads_and_on_nothing_else(asked: Request) -> None:
-    key = stage_key(asked, "segmentation")
-    assert stage_key(replace(asked, out=asked.out / "elsewhere"), "segmentation") == key
-    assert stage_key(replace(asked, values=params.Parameters(budget=1)), "segmentation") == key
+    key = stage_parts(asked, "segmentation")
+    assert stage_parts(replace(asked, out=asked.out / "elsewhere"), "segmentation") == key
+    assert stage_parts(replace(asked, values=params.Parameters(budget=1)), "segmentation") == key
     changed = [
         replace(asked, values=params.Parameters(seed=1)),
         replace(asked, engine="spark"),
         replace(asked, study={"name": "tiny", "fingerprint": "g"}),
     ]
-    assert key not in {stage_key(other, "segmentation") for other in changed}
+    assert key not in [stage_parts(other, "segmentation") for other in changed]
 
 
 def test_a_key_changes_with_the_artefacts_of_an_earlier_chapter(asked: Request) -> None:
-    keys = {chapter: stage_key(asked, chapter) for chapter in params.CHAPTERS}
+    keys = {chapter: stage_parts(asked, chapter) for chapter in params.CHAPTERS}
     folder = asked.out / "private" / "segmentation"
     folder.mkdir(parents=True)
     (folder / "assignments.parquet").write_bytes(b"1")
-    changed = {chapter for chapter in keys if stage_key(asked, chapter) != keys[chapter]}
+    changed = {chapter for chapter in keys if stage_parts(asked, chapter) != keys[chapter]}
     assert changed == {"association_analysis", "strategy_design", "campaign_evaluation"}
 
 
@@ -207,20 +238,20 @@ def test_a_key_changes_with_the_content_of_the_results_file_not_with_its_place(
     for name, content in (("a.csv", "1"), ("b.csv", "1"), ("c.csv", "2")):
         (tmp_path / name).write_text(content)
         values = params.Parameters(campaign_results=str(tmp_path / name))
-        keys.append(stage_key(replace(asked, values=values), "campaign_evaluation"))
+        keys.append(stage_parts(replace(asked, values=values), "campaign_evaluation"))
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_key_changes_with_a_cell_but_not_with_an_output(asked: Request) -> None:
     path = asked.notebook("segmentation")
-    key = stage_key(asked, "segmentation")
+    key = stage_parts(asked, "segmentation")
     notebook = nbformat.read(path, 4)
     notebook.cells[-1].execution_count = 7
     nbformat.write(notebook, path)
-    assert stage_key(asked, "segmentation") == key
+    assert stage_parts(asked, "segmentation") == key
     notebook.cells[-1].source += "\n# changed"
     nbformat.write(notebook, path)
-    assert stage_key(asked, "segmentation") != key
+    assert stage_parts(asked, "segmentation") != key
 
 
 def test_imports_are_followed_through_modules_and_packages(tmp_path: Path) -> None:
@@ -239,6 +270,102 @@ def test_imports_are_followed_through_modules_and_packages(tmp_path: Path) -> No
     assert {path.relative_to(tmp_path).as_posix() for path in found} == set(files) - {
         "pmlib/unused.py"
     }
+
+
+def test_imports_are_those_that_python_reads() -> None:
+    sources = [path.read_text() for path in (ROOT / "pmlib").rglob("*.py")]
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        sources += [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
+    for source in [
+        *sources,
+        "def f():\n    from pmlib.a import (b as c,\n        d)  # e",
+        "import os",
+    ]:
+        names = set()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        parts = [name.split(".") for name in names if name.split(".")[0] == "pmlib"]
+        expected = {".".join(own[:n]) for own in parts for n in range(1, len(own) + 1)}
+        assert set(journals._imports(source)) == expected
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_dry_run_tells_what_would_run_and_why_and_writes_nothing(asked: Request) -> None:
+    asked = replace(asked, last="association_analysis")
+
+    def told(request: Request) -> list[str]:
+        before = {path: path.stat().st_mtime_ns for path in asked.out.rglob("*")}
+        lines = [" ".join(line.split()) for line in runs.foretell(request)]
+        assert {path: path.stat().st_mtime_ns for path in asked.out.rglob("*")} == before
+        return lines
+
+    first, second, third = asked.chapters
+    assert told(asked) == [f"{name} would run: not run here yet" for name in asked.chapters]
+    assert not asked.out.exists()
+    execute(asked)
+    assert told(asked) == [f"{name} up to date" for name in asked.chapters]
+    assert told(replace(asked, force=True))[0] == f"{first} would run: --force"
+
+    given = params.Parameters(k_max=5)
+    usual = params.Parameters().k_max
+    changed = replace(asked, values=given)
+    follows = f"{third} would run if what it reads of {second} comes out otherwise"
+    why = f"parameter k_max {usual}, now 5"
+    assert told(changed) == [f"{first} up to date", f"{second} would run: {why}", follows]
+    execute(changed)
+    assert told(changed)[1:] == [f"{second} up to date", f"{third} up to date"]
+    data = replace(changed, study={"name": "tiny", "fingerprint": "g"}, engine="spark")
+    assert told(data)[0] == f"{first} would run: engine duckdb, now spark; data of tiny"
+
+    path = asked.notebook(first)
+    path.write_text(path.read_text().replace("## The finding", "## Another"))
+    assert told(changed)[0] == f"{first} would run: notebook {path.name}"
+    (asked.out / "artifacts" / second / "numbers.json").write_text("[]")
+    assert told(changed)[1:] == [
+        f"{second} would run: its files were changed or deleted",
+        f"{third} would run: artefacts of {second}",
+    ]
+
+
+def test_a_dry_run_names_the_code_that_has_changed(
+    asked: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_notebook(asked.notebooks, 1, "data_profiling", "from pmlib.errors import StudyError")
+    made = stage_parts(asked, "data_profiling")
+    journal = Journal(asked)
+    journal.content["stages"]["data_profiling"] = {
+        "key": "of before", "made_of": journals._short(made), "outputs": ""
+    }  # fmt: skip
+    monkeypatch.setattr(
+        journals, "file_digest", lambda path: "other" if path.name == "errors.py" else "same"
+    )
+    now = stage_parts(asked, "data_profiling")
+    same = {kind: dict(own) for kind, own in now.items()}
+    same["code"]["pmlib/errors.py"] = "same"
+    journal.content["stages"]["data_profiling"]["made_of"] = journals._short(same)
+    assert journal.changed("data_profiling", now) == ["code pmlib/errors.py"]
+
+
+@pytest.mark.usefixtures("casebank")  # whose tables are there then
+def test_a_run_with_nothing_to_do_loads_no_pandas(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pmlib.params import Parameters; from pmlib import studies;"
+        "from pmlib.runner.request import Request, study_record;"
+        "from pmlib.runner.run import foretell;"
+        "study = studies.prepare('casebank', Parameters(n_customers=3_000, n_months=6, seed=5));"
+        "asked = Request(study=study_record(study), source='casebank', values=Parameters(),"
+        f"out=__import__('pathlib').Path({str(tmp_path)!r}));"
+        "[print(line) for line in foretell(asked)]; print('pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert lines[-2].startswith("report")
+    assert lines[-1] == "False"
 
 
 def test_versions_of_libraries_are_those_installed() -> None:
@@ -392,7 +519,7 @@ def test_an_interrupt_ends_workers_and_kernels(tmp_path: Path) -> None:
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 2  # a worker and its kernel
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, errors = process.communicate(timeout=60)  # a busy machine takes its time
+    _, errors = process.communicate(timeout=300)  # a busy machine takes its time
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert errors.count("Traceback") == 1  # the workers are silent
     _, alive = psutil.wait_procs(children, timeout=5)
