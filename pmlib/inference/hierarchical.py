@@ -78,19 +78,24 @@ def sample_logits(
     Z, n = X[seen], trials[seen]
     kappa = successes[seen] - n / 2
     weigh = _Information(Z)
-    of_term = np.eye(len(terms))[owner]
+    # Position among the coefficients of each row's own of each term; the last one is of none.
+    first = np.cumsum(sizes) - sizes
+    levels = np.stack([term.level[seen] for term in terms], axis=1)
+    own = np.where(levels >= 0, levels + first, len(owner))
     xi, alpha = np.zeros(len(owner)), np.where(learnt, scale, 1.0)
     precision, sigma2 = np.ones(len(owner)), np.where(learnt, 1.0, scale**2)
-    kept = np.empty((draws, len(owner)))
+    kept, diagonal = np.empty((draws, len(owner))), np.diag_indices(len(owner))
     for step in range(-warm_up, draws):
         factor = alpha[owner]
         omega = _polya_gamma(n, centre + Z @ (factor * xi), rng)
         left = kappa - omega * centre
-        A = factor[:, None] * weigh(omega) * factor
-        A[np.diag_indices_from(A)] += precision / sigma2[owner]
+        A = weigh(omega)
+        A *= factor[:, None]
+        A *= factor
+        A[diagonal] += precision / sigma2[owner]
         xi = _normal(A, factor * (Z.T @ left), rng)
         if learnt.any():  # their factors, given coefficients: a regression on a column a term
-            parts = Z @ (of_term * xi[:, None])
+            parts = np.append(xi, 0.0)[own]
             F = parts[:, learnt]
             left = left - omega * parts[:, ~learnt].sum(axis=1)
             B = F.T @ (omega[:, None] * F) + np.diag(scale[learnt] ** -2)
@@ -115,23 +120,29 @@ def _design(terms: Sequence[Term], sizes: np.ndarray) -> np.ndarray:
 
 
 class _Information:
-    """$Z'WZ$ for a 0/1 matrix with few ones a row: summed up, pair by pair of ones."""
+    """$Z'WZ$ for a 0/1 matrix with few ones a row: summed up, pair by pair of ones.
+
+    Its lower half only, in Fortran's order, which is what LAPACK reads.
+    """
 
     def __init__(self, Z: np.ndarray) -> None:
         ones = [np.flatnonzero(row) for row in Z]
         self._size = Z.shape[1]
-        self._row = np.repeat(np.arange(len(ones)), [len(at) ** 2 for at in ones])
-        pairs = [(at[:, None] * self._size + at).ravel() for at in ones]
+        pairs = [(at[j] * self._size + at[i]) for at in ones for i, j in [np.tril_indices(len(at))]]
+        self._row = np.repeat(np.arange(len(ones)), [len(own) for own in pairs])
         self._place = np.concatenate([np.zeros(0, dtype=int), *pairs])
 
     def __call__(self, weight: np.ndarray) -> np.ndarray:
         sums = np.bincount(self._place, weight[self._row], self._size**2)
-        return sums.reshape(self._size, self._size)
+        return sums.reshape(self._size, self._size).T
 
 
 def _normal(precision: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw from the normal distribution with mean ``inv(precision) @ target``."""
-    root = dpotrf(precision, lower=1)[0]
+    """Draw from the normal distribution with mean ``inv(precision) @ target``.
+
+    Of the precision, which is overwritten, the lower half is read.
+    """
+    root = dpotrf(precision, lower=1, clean=0, overwrite_a=1)[0]
     noise = dtrtrs(root, rng.standard_normal(len(target)), lower=1, trans=1)[0]
     drawn: np.ndarray = dpotrs(root, target, lower=1)[0] + noise
     return drawn
