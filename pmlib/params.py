@@ -43,12 +43,6 @@ NEEDS = {
     EVALUATION: frozenset({PROFILING, SEGMENTATION, ASSOCIATION, STRATEGY}),
 }
 
-SIMULATION = (
-    "seed", "n_customers", "n_months", "world", "segment_strength", "rule_strength",
-    "effect_strength", "dirty_share",
-)  # fmt: skip
-"""The parameters that a simulated bank depends on."""
-
 PROJECT = Path(__file__).resolve().parents[1]
 """The folder that holds ``notebooks``, ``data``, ``texts`` and ``reports``."""
 

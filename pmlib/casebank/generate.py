@@ -45,7 +45,7 @@ def generate(params: Parameters, folder: Path) -> list[str]:
 
     With a ``dirty_share``, the damaged tables go to ``raw`` first, and `pmlib.casebank.dirt.clean`
     makes ``tables`` of them. Returns what cleaning found, a sentence a finding. Of `params`, those
-    named in `pmlib.params.SIMULATION` are used.
+    named in `pmlib.studies.study.SIMULATION` are used.
     """
     world = world_of(params)
     tables, hidden, raw = folder / "tables", folder / "truth", folder / "raw"

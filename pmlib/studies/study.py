@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pmlib import schema
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
-from pmlib.params import PROJECT, SIMULATION, Parameters
+from pmlib.params import PROJECT, Parameters
 from pmlib.studies import asks, eligibility
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.folders import folder_of, load_spec
@@ -34,6 +34,9 @@ _ELIGIBILITY = "eligibility.parquet"
 # Modules that decide what the tables hold.
 _CODE = ("arms", "eligibility", "forms", "ingest", "queries", "reading", "servers", "sources",
          "words")  # fmt: skip
+# The parameters that a simulated bank depends on.
+SIMULATION = ("seed", "n_customers", "n_months", "world", "segment_strength", "rule_strength",
+              "effect_strength", "dirty_share")  # fmt: skip
 _AS_DECLARED = (
     "title", "licence", "citation", "simulated", "currency", "firm", "value_is", "names",
 )  # fmt: skip
