@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from pmlib.inference.power import test_size
@@ -53,7 +54,7 @@ class Problem:
         gain = cells["effect" if shrink else "raw"] * cells["margin"] - cells["cost"]
         position, most = menu.positions(cells), np.full(value.shape, np.inf)
         value[position] = gain.fillna(-np.inf)
-        most[position] = self.test_sizes(effects)
+        most[position] = self._test_sizes(effects, cells)
         return Programme(self.groups, value * made, *self.costs_and_limits(), most)
 
     def test_sizes(self, effects: CellEffects) -> np.ndarray:
@@ -63,7 +64,9 @@ class Problem:
         expected one does not pay either. To plan more on the rest than a test needs would be to
         bet. Only sales of a pilot with control are told apart so.
         """
-        cells = self.catalogue.priced(effects.cells)
+        return self._test_sizes(effects, self.catalogue.priced(effects.cells))
+
+    def _test_sizes(self, effects: CellEffects, cells: pd.DataFrame) -> np.ndarray:
         sizes = np.full(len(cells), np.inf)
         told = effects.draws is not None and self.evidence.kind == "uplift"
         if not told or self.evidence.outcome != "response":
