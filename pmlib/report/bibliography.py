@@ -55,7 +55,11 @@ class Bibliography:
             authors, year = self._labels[key]
             text = html.escape(f"{authors}, {year}" + (f", {locator}" if locator else ""))
             links.append(f'<a href="#ref-{key}">{text}</a>')
-        return gbt7714.citation(numbers) if self._numbered else self._cited.format(works="; ".join(links))
+        return (
+            gbt7714.citation(numbers)
+            if self._numbered
+            else self._cited.format(works="; ".join(links))
+        )
 
     def list_html(self) -> str:
         """List of the cited works by author or by number, as HTML; empty when none was cited."""
