@@ -150,7 +150,7 @@ def test_no_english_is_left_and_marks_are_full_width(source: str) -> None:
     # Stress that begins or ends at a mark stays two asterisks in Markdown.
     filled = re.sub(r"^\{%[^\n]*%\}$", "", source, flags=re.MULTILINE)
     assert "**" not in to_html(re.sub(r"\{[{%].*?[%}]\}", "x", filled, flags=re.DOTALL))
-    # So does stress on a name alone: one that ends with a bracket, as of segments made, ends it not.
+    # So does stress on a name alone, where the name ends with a bracket.
     alone = r"(?<!\*)\*\{\{[^}]*\}\}\*(?=[\u4e00-\u9fff])"
     assert re.findall(alone, source) == []
 
