@@ -105,6 +105,13 @@ def test_blocks_look_up_refer_to_and_cite_the_same(other: Language, file: str) -
         assert (name, marks(mine[name])) == (name, marks(source))
 
 
+def test_every_p_value_is_written_in_one_way() -> None:
+    told = ENGLISH.catalogue["numbers"]
+    tests = [key for key, entry in told.items() if re.search("p-value|test that", entry["meaning"])]
+    assert len(tests) >= 7
+    assert {told[key].get("unit") for key in tests} == {"p"}
+
+
 def test_catalogue_has_the_same_entries_units_and_levels(other: Language) -> None:
     def shape(entry: Any) -> Any:
         if isinstance(entry, dict):
