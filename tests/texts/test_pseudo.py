@@ -139,7 +139,8 @@ def own(run: Path, spoken: Language) -> Own:
     code: Set[str] = CODE
     if spoken.folder.name != PSEUDO:  # Chinese sets names between its signs, without room
         called = study.get("names", {}).get(spoken.folder.name, {})
-        between = (*columns, *called.values(), spoken.folder.name)
+        levels = [str(c) for f in spoken.catalogue["facts"].values() for c in f.get("levels", ())]
+        between = (*columns, *called.values(), *levels, spoken.folder.name)
         code = CODE | SAME | {word for name in between for word in WORD.findall(name)}
     words |= code
     return Own(re.compile(pattern), frozenset(words | {word.lower() for word in words}), code)
