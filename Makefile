@@ -8,7 +8,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 PY     := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lab validate notebooks map pages reference lint
+.PHONY: help study test lab validate notebooks map pages picture reference lint
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ map: .venv/installed  ## write the tables of docs/ARCHITECTURE.md from the docst
 
 pages: .venv/installed  ## write the tables of the reference pages in docs from the code
 	@$(PY) docs/reference.py
+
+picture: .venv/installed  ## picture the report of make study for the README; needs Chromium
+	@$(PY) docs/picture.py
 
 reference: .venv/installed  ## execute the small reference notebooks that the tests compare with
 	@$(PY) tests/reference/make.py

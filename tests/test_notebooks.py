@@ -87,6 +87,22 @@ def test_the_last_call_saves_what_later_chapters_need(name: str) -> None:
 
 
 @EVERY
+def test_a_notebook_ends_with_exercises_whose_answers_are_folded(name: str) -> None:
+    last = read(name).cells[-1]
+    assert tagged(read(name), "exercises") == [last]
+    asked = re.findall(r"^\*\*\d\. ", last.source, flags=re.MULTILINE)
+    folded = r"<details><summary>Answer</summary>\n\n.+?\n\n</details>"
+    assert len(asked) == len(re.findall(folded, last.source, flags=re.DOTALL)) >= 2
+
+
+@EVERY
+def test_an_exercise_sets_parameters_that_there_are(name: str) -> None:
+    known = set(params.Parameters.model_fields)
+    named = re.findall(r"(?:Set|Raise) `(\w+)`| -p (\w+)", read(name).cells[-1].source)
+    assert {one or other for one, other in named} <= known
+
+
+@EVERY
 def test_cells_hold_a_few_calls_and_decide_nothing(name: str) -> None:
     more = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.IfExp,
             ast.For, ast.While, ast.Try, ast.comprehension, ast.Compare, ast.BoolOp)  # fmt: skip

@@ -106,3 +106,11 @@ def test_the_outlook_is_worded_as_the_report_would(tmp_path):
 )
 def test_what_reasons_come_to(blocks, expected):
     assert verdict([Phrase(block) if block else None for block in blocks]) == expected
+
+
+def test_reasons_at_the_keyboard_name_sections_and_hold_no_labels(tmp_path, engine):
+    params = Parameters(**QUICK)
+    study = prepare(write_named(tmp_path, "contacts_alone"), params)
+    reasons = outlook(study, engine, params, open_language("en"))["reason"]
+    assert reasons.str.contains("the plan of “strategy design”").any()
+    assert not reasons.str.contains("@").any()

@@ -123,16 +123,16 @@ def check_campaign(
     quotes: dict[str, Any] = {
         "limit": Number("", LARGE_IMBALANCE, decimals=1),
         "strict": Number("", SAMPLE_RATIO_LEVEL, decimals=3),
-        "ratio_p": Number("", ratio_p, decimals=2),
+        "ratio_p": Number("", ratio_p, "p"),
     }
     if largest is not None and balance_p is not None:
         facts["arms_balance"] = "as_chance" if balance_p >= error_rate else "beyond_chance"
         facts["arms_imbalance"] = "small" if largest < LARGE_IMBALANCE else "large"
-        quotes["joint_p"] = Number("", balance_p, decimals=2)
+        quotes["joint_p"] = Number("", balance_p, "p")
     numbers = (
-        Number("sample_ratio_p", ratio_p, decimals=3),
+        Number("sample_ratio_p", ratio_p, "p"),
         Number("largest_imbalance", largest, decimals=3),
-        Number("balance_p", balance_p, decimals=3),
+        Number("balance_p", balance_p, "p"),
         Number("outcome_known", float(known.mean()), "share"),
     )
     tables = {"balance": most.reset_index(drop=True), "differences": differences}

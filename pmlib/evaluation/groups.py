@@ -52,7 +52,7 @@ def effects_by(
     known = not np.isnan(p)
     quotes = {
         "groups": Number("", len(own)), "error_rate": Number("", error_rate, "share", decimals=0),
-        "p": f"{p:.2g}" if known else None,  # two digits that tell, however small it is
+        "p": Number("", p, "p") if known else None,
         "overall": [] if overall is None
         else overall.table.iloc[0][["effect", "low", "high"]].astype(float).tolist(),
     }  # fmt: skip
@@ -60,7 +60,7 @@ def effects_by(
     quotes["harmed"] = Number("", int((shown["effect"] < 0).sum()), "count")
     numbers = (
         Number("segment_with_effect", len(shown), "count"),
-        Number("segment_heterogeneity_p", p if known else None, decimals=3),
+        Number("segment_heterogeneity_p", p if known else None, "p"),
     )
     single = table[table["arm"] != ANY_OFFER]
     several = len(set(table[group])) > 1

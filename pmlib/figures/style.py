@@ -11,10 +11,12 @@ from typing import Any, TypeAlias
 import matplotlib as mpl
 import pandas as pd
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from pylopdf_fonts_zh_cn import sans_path
 
+from pmlib.markup import across, filled
 from pmlib.numbers import Finding, Phrase
 from pmlib.texts import Words
 
@@ -40,6 +42,9 @@ _SEGMENTS = (
 
 FULL_WIDTH, BESIDE = 6.3, 3.35
 """Inches: the text column of an A4 page, and a figure that has its text beside it."""
+
+LABEL_SHARE = 0.8
+"""Of a panel's part of a figure, what a line of an axis' label may take: the rest are numbers."""
 
 LONGEST_NAME = 48
 """Characters of a name from the data that a figure has room for."""
@@ -138,7 +143,21 @@ class Drawing:
             for axis in (axes.xaxis, axes.yaxis):
                 if axis.get_major_formatter() is PER_CENT:
                     axis.set_major_formatter(_per_cent(words.language.forms["share"]))
+            _fit_labels(axes)
         return figure
+
+
+def _fit_labels(axes: Axes) -> None:
+    """Break the labels of both axes into lines that end within their panel's part of the figure."""
+    figure, spec = axes.get_figure(root=True), axes.get_subplotspec()
+    assert figure is not None
+    rows, columns = spec.get_gridspec().get_geometry() if spec else (1, 1)
+    wide, high = figure.bbox.width / columns, figure.bbox.height / rows
+    for axis, room in ((axes.xaxis, wide), (axes.yaxis, high)):
+        text, said = axis.label.get_text(), axis.label.get_window_extent()
+        if (long := max(said.width, said.height)) > LABEL_SHARE * room:
+            most = across(text) * LABEL_SHARE * room / long
+            axis.set_label_text("\n".join(filled(text, most, across)))
 
 
 class _Names:

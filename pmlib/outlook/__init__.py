@@ -7,6 +7,7 @@ to depend on them. Where a decision goes by segment, it is taken for all custome
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -308,7 +309,8 @@ def outlook(study: Study, engine: Engine, params: Parameters, language: Language
 def _worded(reason: Phrase, chapter: str, glance: Glance, language: Language) -> str:
     file = FILE if reason.block.startswith("found.") else chapter
     currency = glance.study.currency
-    return language.render(file, reason.block, reason.quotes, currency=currency, plain=True)
+    text = language.render(file, reason.block, reason.quotes, currency=currency, plain=True)
+    return re.sub(r"@sec-([\w-]+)", lambda found: f"“{found[1].replace('-', ' ')}”", text)
 
 
 def verdict(reasons: list[Reason]) -> str:

@@ -62,7 +62,8 @@ def audit_feature_time(
     table = table[columns]
     late = table[~table["known_before"].astype(bool)]
     # Taken alone, these would tell takers from others: what leakage looks like.
-    telling = late[(late["low"] > 0.5) | (late["high"] < 0.5)]
+    strong = (late["auc"] - 0.5).abs() >= LEAK_SUSPECT - 0.5
+    telling = late[strong & ((late["low"] > 0.5) | (late["high"] < 0.5))]
     numbers = (
         Number("n_attributes", len(table), "count"),
         Number("n_late_attributes", len(late), "count"),

@@ -18,10 +18,10 @@ from pmlib.report.works import field, people, plain, surname
 class Bibliography:
     """The works of a BibTeX file, and which of them a text has cited; StudyError if it is none.
 
-    `style` is the parameter ``citation_style``.
+    `style` is the parameter ``citation_style``; `cited` how citations by author stand in a text.
     """
 
-    def __init__(self, path: Path, style: str = "author_year") -> None:
+    def __init__(self, path: Path, style: str = "author_year", *, cited: str = "({works})") -> None:
         try:
             self._entries: dict[str, Entry] = dict(parse_file(str(path)).entries.items())
         except (OSError, PybtexError) as error:
@@ -29,7 +29,7 @@ class Bibliography:
                 "The list of references cannot be read.", where=str(path), found=str(error)
             ) from error
         self._labels = _labels(self._entries)
-        self._numbered = style == "gbt7714"
+        self._numbered, self._cited = style == "gbt7714", cited
         self.cited: dict[str, int] = {}
 
     def cite(self, keys: str, *, where: str = "") -> str:
@@ -55,7 +55,11 @@ class Bibliography:
             authors, year = self._labels[key]
             text = html.escape(f"{authors}, {year}" + (f", {locator}" if locator else ""))
             links.append(f'<a href="#ref-{key}">{text}</a>')
-        return gbt7714.citation(numbers) if self._numbered else f"({'; '.join(links)})"
+        return (
+            gbt7714.citation(numbers)
+            if self._numbered
+            else self._cited.format(works="; ".join(links))
+        )
 
     def list_html(self) -> str:
         """List of the cited works by author or by number, as HTML; empty when none was cited."""

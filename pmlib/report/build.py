@@ -89,7 +89,9 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     origin = say(f"origin.{'simulated' if study['simulated'] else 'real'}")
     read = partial(read_chapter, exporter=exporter, origin=origin, tables=tables)
     chapters = [read(_notebook(run_dir, c), declared=language.labels(c)) for c in CHAPTERS]
-    bibliography = Bibliography(frame / "references.bib", parameters.citation_style)
+    bibliography = Bibliography(
+        frame / "references.bib", parameters.citation_style, cited=language.forms["cited"]
+    )
     recorded = from_records(records)
     chosen: dict[str, Any] = {found.key: found for found in recorded}
     known = (
@@ -202,7 +204,7 @@ def _render_report(
         language,
         templates,
         name=say("title"),
-        title=f"{say('title')}: {study['title']}",
+        title=say("running"),
         description=say("description"),
         study=study,
         word=say,

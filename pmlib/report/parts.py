@@ -110,10 +110,13 @@ def _shown(cell: Any) -> dict[str, Any]:
 
 
 def _wanted(cell: Any, tables: Collection[str]) -> bool:
-    """Tell whether a cell belongs in the report; those added by the run tell of this machine."""
+    """Tell whether a cell belongs in the report.
+
+    Exercises are for who works with the notebooks; what the run added tells of this machine.
+    """
     tags = set(cell.metadata.get("tags", []))
     needed = {tag.removeprefix("needs-") for tag in tags if tag.startswith("needs-")}
-    unwanted = {"generated", "injected-parameters"} & tags
+    unwanted = {"exercises", "generated", "injected-parameters"} & tags
     return bool(cell.source.strip()) and not unwanted and needed <= set(tables)
 
 

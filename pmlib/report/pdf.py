@@ -78,7 +78,7 @@ def write_pdf(report: Path) -> Path:
         Chromium or a package of the extra ``browser`` is missing.
     """
     require_browser()
-    with _opened(report) as page:
+    with opened(report) as page:
         page.evaluate(_PREPARE)
         filled: dict[str, int] = {}
         for _ in range(_ROUNDS):
@@ -96,8 +96,8 @@ def write_pdf(report: Path) -> Path:
 
 
 @contextmanager
-def _opened(report: Path) -> Iterator[Any]:
-    """Open a page in a browser that asks no network."""
+def opened(report: Path) -> Iterator[Any]:
+    """Open a page, named by its whole path, in a browser that asks no network."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:

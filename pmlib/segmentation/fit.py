@@ -190,7 +190,7 @@ def _numbers(
     return (
         Number("n_segments", k, "count"),
         Number("segments_supported", criteria.chosen, "count"),
-        Number("homogeneity_p", homogeneity.p_value, decimals=3),
+        Number("homogeneity_p", homogeneity.p_value, "p"),
         Number("homogeneity_excess", homogeneity.statistic, decimals=1),
         Number("features_tested", len(encoder.features), "count"),
         estimate("silhouette", used, "silhouette", 3),

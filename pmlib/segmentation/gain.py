@@ -178,7 +178,7 @@ def judge(
     numbers = [
         Number("made_outcomes", len(test), "count"),
         Number("made_explained", share, "share", share - half[0], share + half[0], decimals=3),
-        Number("made_p", p, decimals=3),
+        Number("made_p", p, "p"),
     ]
     if np.isfinite(first["lift"] * half[1]):
         low, high = first["lift"] - half[1], first["lift"] + half[1]
@@ -201,7 +201,7 @@ def judge(
         "lifted": first["label"], "lifted_segment": segment + 1,
         "lifted_here": Number("", value, unit, value - around, value + around),
         "lifted_all": Number("", first["everybody"], unit),
-        "lifted_p": Number("", first["p"], decimals=3),
+        "lifted_p": Number("", first["p"], "p"),
         "lift_asked": Number("", LIFT, decimals=2),
     }  # fmt: skip
     for column in ("here", "everybody"):

@@ -23,7 +23,7 @@ MAJORITY, EXCESS = 0.5, 0.1
 """A level marks a persona that most have, by this share more of the segment than of the bank."""
 
 CODE = 3
-"""A level of fewer letters is a code, not a word that people know."""
+"""A level of fewer letters is a code, not a word that people know: it marks no persona."""
 
 _PLAIN = {
     "age": ("", 1.0, 0), "tenure": ("", YEAR, 0), "money_in": ("currency", 1.0, None),
@@ -126,7 +126,8 @@ def _traits(profiles: pd.DataFrame, segment: int, case: Case) -> dict[str, Any]:
         for feature, level in zip(levels["feature"], levels["level"], strict=True)
     ]
     levels = levels.assign(excess=levels["mean"] - usual)
-    marked = levels[(levels["mean"] >= MAJORITY) & (levels["excess"] >= EXCESS)]
+    known = levels["level"].isin(["yes", "no"]) | (levels["level"].str.len() >= CODE)
+    marked = levels[known & (levels["mean"] >= MAJORITY) & (levels["excess"] >= EXCESS)]
     marked = marked.sort_values("excess", ascending=False, kind="stable").head(2)
     means = mine[mine["level"] == ""].set_index("feature")["mean"].dropna()
     traits: dict[str, Any] = {
@@ -152,20 +153,19 @@ def _traits(profiles: pd.DataFrame, segment: int, case: Case) -> dict[str, Any]:
 
 
 def _word(row: Any, case: Case) -> Phrase:
-    """Call a level by its name; a yes or no by what is asked, a mere code by what it is of."""
+    """Call a level by its name; a yes or no by what is asked."""
     known = case.study.attributes.get(row.feature)
     kind = row.level if known and row.level in ("yes", "no") else "level"
-    if known and kind == "level" and len(row.level) < CODE:
-        kind = "code"
     quotes = {"level": row.level, "label": known.label if known else ""}
     return Phrase(f"brief.word-{kind}", quotes)
 
 
 def _channels(cells: pd.DataFrame, product: str) -> list[dict[str, Any]]:
-    """Expected profit of a contact for the first product, by channel, the best first."""
+    """Expected profit of a contact of those planned for a product, by channel, the best first."""
     offers = cells[(cells["product_id"] == product) & (cells["eligible"] > 0)]
-    money = offers["expected_profit"] * offers["eligible"]
-    sums = money.groupby(offers["channel"]).sum() / offers.groupby("channel")["eligible"].sum()
+    planned = offers.groupby("holds")["planned"].transform("sum")
+    money = offers["expected_profit"] * planned
+    sums = money.groupby(offers["channel"]).sum() / planned.groupby(offers["channel"]).sum()
     return [{"name": name, "earns": Number("", value, "currency")}
             for name, value in sums.sort_values(ascending=False).items()]  # fmt: skip
 

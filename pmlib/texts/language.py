@@ -34,6 +34,7 @@ PAGE = "report"
 """The file with what all chapters and the page around them say."""
 
 _HEADER = re.compile(r"^\[([a-z][\w.-]*)\](?:[ \t]+|[ \t]*$)", re.MULTILINE)
+_DAY = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?")
 _LABEL = re.compile(r"\{#((?:sec|eq)-[\w-]+)\}")
 # A small p-value brings its own sign: "p < 0.001", whatever the text has before it.
 _LESS = re.compile(r"= (?=&lt; |< )")
@@ -249,6 +250,13 @@ class Language:
         entries |= self.catalogue["levels"]
         return {name: _with_parts(keys) for name, keys in entries.items()}
 
+    def named(self, text: str) -> str:
+        """Show a name from the data; a day or month, 2025-12, as this language writes it."""
+        if not (found := _DAY.fullmatch(text)):
+            return self.names.name(text)
+        year, month, day = (int(part or 0) for part in found.groups())
+        return self.forms["date" if day else "month"].format(year=year, month=month, day=day)
+
     def plain_value(self, value: Any, chapter: str = PAGE, *, currency: str = "") -> str:
         """Show a number, a level, a phrase of a chapter or a name from the data."""
         if isinstance(value, Phrase):
@@ -256,6 +264,8 @@ class Language:
         if isinstance(value, Level):
             return self.level(value.kind, value.code)
         if isinstance(value, Number):
+            if isinstance(value.value, str):
+                return self.named(value.value)
             decimals = number_decimals(value)
             return self.number(value.value, value.unit, currency=currency, decimals=decimals)
         return self.bare(value, "", None)

@@ -47,7 +47,7 @@ class Context:
         if isinstance(value, dt.date):
             return self.language.bare(value, "", None)
         # What is already markup is ours.
-        return self.language.names.name(value) if type(value) is str else value
+        return self.language.named(value) if type(value) is str else value
 
 
 class Quoted:

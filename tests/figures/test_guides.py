@@ -147,3 +147,22 @@ def test_rows_are_as_high_as_the_longest_label():
     assert guides.rows_height(["one", "two\nlines"]) == pytest.approx(2 * (0.1 + 2 * 0.14))
     assert guides.rows_height([], count=3) == pytest.approx(3 * 0.24)
     assert np.isfinite(guides.rows_height([]))
+
+
+def test_labels_of_axes_end_within_a_small_figure():
+    @drawing("fig-x", beside=True)
+    def labelled(_, __):
+        figure = new_figure(3.2)
+        axes = figure.subplots()
+        axes.set_xlabel("share of the customers who hold all products of the rule, log scale")
+        axes.set_ylabel("持有规则中全部产品的客户占比，对数刻度；每位客户只计一次，无论持有多少份")
+        return figure
+
+    words = Words(open_language("en"), "report", "fig-x", {}, "EUR")
+    figure = labelled(Finding(pd.DataFrame()), words)
+    figure.draw_without_rendering()
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        box = axis.label.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+        assert axis.label.get_text().count("\n") == 1

@@ -89,6 +89,17 @@ def test_what_is_known_too_late_is_barred_and_named(lazy):
     assert telling["auc"].value == pytest.approx(1)
 
 
+def test_what_comes_too_late_and_tells_little_is_not_shown_as_a_leak(lazy):
+    # Surely above one half, and yet of no use to anybody: a normal shift of a twentieth.
+    rng = np.random.default_rng(3)
+    took = rng.random(20_000) < 0.5
+    tables = answered(lazy, rng.normal(size=20_000) + took / 20, took)
+    late = {"x": Attribute("Mood", known_before_contact=False)}
+    audit = profiling.audit_feature_time(tables, late)
+    assert 0.5 < audit.table["low"].iloc[0] < audit.table["high"].iloc[0] < 0.55
+    assert audit.quotes["telling"] == []
+
+
 def test_a_suspiciously_strong_attribute_is_pointed_out(lazy):
     took = np.array([True, False] * 50)
     tables = answered(lazy, took * 1.0, took)

@@ -54,7 +54,9 @@ def test_a_report_opens_offline_without_a_request_or_complaint(browser, path: Pa
     assert page.locator("main svg:not([role=img][aria-label])").count() == 0
     page.wait_for_function("document.fonts.status === 'loaded'")
     fonts = page.evaluate("[...document.fonts].map(font => `${font.family} ${font.status}`)")
-    assert fonts == ["Figures loaded", "Figures loaded"]
+    # Chinese signs, where there are any, have a third face.
+    assert fonts[:2] == ["Figures loaded", "Figures loaded"]
+    assert fonts[2:] in ([], ["Figures Chinese loaded"])
     context.close()
 
 

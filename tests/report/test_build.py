@@ -281,6 +281,13 @@ def test_what_the_study_lacks_is_left_out_and_may_be_referred_to(run: Run) -> No
     assert "By transactions" not in text
 
 
+def test_exercises_stay_in_the_notebook(run: Run) -> None:
+    task = new_markdown_cell("### Exercises")
+    task.metadata["tags"] = ["exercises"]
+    run.add(task)
+    assert "Exercises" not in text_of(run.build())
+
+
 def test_unknown_label_is_an_error_that_names_the_nearest(run: Run) -> None:
     run.add(figure("fig-lorenz"), "See @fig-lorens.")
     with pytest.raises(StudyError, match=r"@fig-lorens[\s\S]*Did you mean @fig-lorenz\?"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,25 @@ def test_a_printed_report_names_the_pages_of_its_contents(tmp_path: Path) -> Non
     assert document.trailer["/Root"]["/MarkInfo"]["/Marked"]
     bookmarks = [entry.title for entry in document.outline[0:] if not isinstance(entry, list)]
     assert bookmarks
+
+
+@pytest.mark.browser
+def test_the_readmes_picture_shows_where_the_summary_begins(tmp_path: Path) -> None:
+    pytest.importorskip("playwright", reason="needs the extra 'browser'")
+    image = pytest.importorskip("PIL.Image")
+    drawn = runpy.run_path(str(Path(__file__).resolve().parents[2] / "docs" / "picture.py"))
+    report, path = tmp_path / "report.html", tmp_path / "report.png"
+    report.write_text(
+        "<body style='margin: 0'><p style='height: 2000px; background: red'>"
+        "<p id=sec-abstract style='height: 2000px; background: blue'>"
+    )
+    drawn["picture"](report, path)
+    with image.open(path) as shown:
+        assert shown.size == (1280, 860)
+        assert shown.convert("RGB").getpixel((640, 430)) == (0, 0, 255)
+
+
+def test_a_picture_of_no_report_is_refused(tmp_path: Path, capsys) -> None:
+    drawn = runpy.run_path(str(Path(__file__).resolve().parents[2] / "docs" / "picture.py"))
+    assert drawn["main"](tmp_path / "report.html") == 1
+    assert "make study writes one" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 from pmlib import strategy
 from pmlib.inference.power import detectable_rate
+from pmlib.strategy.briefs import _channels
 from pmlib.strategy.contacts import smallest_shown
 from pmlib.studies import Attribute
 from pmlib.texts import Look, open_language
@@ -25,6 +27,7 @@ def profiles() -> pd.DataFrame:
         (1, "occupation", "retired", 0.93), (2, "occupation", "retired", 0.05),
         (1, "occupation", "employee", 0.07), (2, "occupation", "employee", 0.6),
         (1, "gender", "female", 0.54), (2, "gender", "female", 0.5),
+        (1, "grade", "C", 0.95), (2, "grade", "C", 0.01),
         (1, "share_1_digital", "", 0.1), (1, "share_2_atm", "", 0.5),
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["segment", "feature", "level", "mean"])
@@ -53,6 +56,7 @@ def test_a_persona_is_told_in_peoples_words(case, design, targets):
     ):
         assert words in persona
     assert "female" not in persona
+    assert not re.search(r"\bC\b", persona)  # a code is no word of people's
     quoted = found.quotes["sheet-1"]
     title = open_language("en").render("strategy_design", "tbl-sheet", quoted, plain=True)
     assert title == "Marketing brief 1: retired, 71 years old. Technical name: “Even”."
@@ -118,3 +122,13 @@ def test_a_yes_is_called_by_what_was_asked(case, design, targets):
     found = strategy.marketing_briefs(replace(case, study=study), design, frame, targets)
     assert shown(found, 1)["Persona, size"].startswith("bought for women (100\xa0%)")
     assert shown(found, 2)["Persona, size"].startswith("not: bought for women (100\xa0%)")
+
+
+def test_a_channel_is_judged_by_the_customers_planned_for_it():
+    cells = pd.DataFrame({
+        "product_id": "fund", "channel": ["email", "phone"] * 2,
+        "holds": [True, True, False, False], "eligible": [10, 10, 90, 90],
+        "planned": [8, 2, 0, 0], "expected_profit": [2.0, 3.0, -1.0, -9.0],
+    })  # fmt: skip
+    earned = {one["name"]: one["earns"].value for one in _channels(cells, "fund")}
+    assert earned == {"phone": 3.0, "email": 2.0}

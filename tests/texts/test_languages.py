@@ -105,6 +105,13 @@ def test_blocks_look_up_refer_to_and_cite_the_same(other: Language, file: str) -
         assert (name, marks(mine[name])) == (name, marks(source))
 
 
+def test_every_p_value_is_written_in_one_way() -> None:
+    told = ENGLISH.catalogue["numbers"]
+    tests = [key for key, entry in told.items() if re.search("p-value|test that", entry["meaning"])]
+    assert len(tests) >= 7
+    assert {told[key].get("unit") for key in tests} == {"p"}
+
+
 def test_catalogue_has_the_same_entries_units_and_levels(other: Language) -> None:
     def shape(entry: Any) -> Any:
         if isinstance(entry, dict):
@@ -150,6 +157,9 @@ def test_no_english_is_left_and_marks_are_full_width(source: str) -> None:
     # Stress that begins or ends at a mark stays two asterisks in Markdown.
     filled = re.sub(r"^\{%[^\n]*%\}$", "", source, flags=re.MULTILINE)
     assert "**" not in to_html(re.sub(r"\{[{%].*?[%}]\}", "x", filled, flags=re.DOTALL))
+    # So does stress on a name alone, where the name ends with a bracket.
+    alone = r"(?<!\*)\*\{\{[^}]*\}\}\*(?=[\u4e00-\u9fff])"
+    assert re.findall(alone, source) == []
 
 
 def test_no_english_is_left_in_the_catalogue() -> None:
@@ -191,7 +201,7 @@ def test_the_catalogue_is_plain_yaml() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
     [(0.1234, "share", "12.3%"), (0.0052, "points", "0.52个百分点"),
-     (-1234567.8, "currency", "−1,234,568\u00a0欧元"), (3e-9, "p", "< 0.001")],
+     (-1234567.8, "currency", "−1,234,568欧元"), (3e-9, "p", "< 0.001")],
 )  # fmt: skip
 def test_numbers_in_chinese_form(value: float, unit: str, shown: str) -> None:
     assert CHINESE.number(value, unit, currency="EUR") == shown

@@ -136,7 +136,12 @@ def own(run: Path, spoken: Language) -> Own:
     longest = sorted(cases, key=len, reverse=True)
     words = {word for name in (*names, *columns) for word in WORD.findall(name)}
     pattern = r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, longest)) + r")(?![A-Za-z])"
-    code = CODE if spoken.folder.name == PSEUDO else CODE | SAME
+    code: Set[str] = CODE
+    if spoken.folder.name != PSEUDO:  # Chinese sets names between its signs, without room
+        called = study.get("names", {}).get(spoken.folder.name, {})
+        levels = [str(c) for f in spoken.catalogue["facts"].values() for c in f.get("levels", ())]
+        between = (*columns, *called.values(), *levels, spoken.folder.name)
+        code = CODE | SAME | {word for name in between for word in WORD.findall(name)}
     words |= code
     return Own(re.compile(pattern), frozenset(words | {word.lower() for word in words}), code)
 

@@ -109,7 +109,7 @@ def test_every_block_of_a_chapter_is_shown() -> None:
 
 @pytest.mark.parametrize("chapter", params.CHAPTERS)
 def test_sentences_are_set_apart(chapter: str) -> None:
-    """A template eats the end of a line after its marks, and the space between sentences with it."""
+    """A template eats the end of a line after its marks, and with it the space that follows."""
     number = params.CHAPTERS.index(chapter) + 1
     path = ROOT / "tests" / "reference" / f"0{number}_{chapter}.ipynb"
     notebook = nbformat.read(path, as_version=4)
