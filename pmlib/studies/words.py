@@ -133,113 +133,86 @@ PRODUCT_WORDS = (
 SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "customers": {
         "customer_id": "customerid customer custid customerno customernumber custno clientid "
-        "client clientno "
-        "clientnumber numeroclient numclient nclient noclient idclient codeclient userid "
-        "memberid memberno partyid cif "
-        "cifno accountid kundennummer kundenid kundennr kdnr kunde klant klantnummer klantid "
-        "cliente idcliente "
-        "numerocliente clientecod ncodpers klient idklienta 客户号 客户编号 客户id 客户代码 客户 "
-        "客号 顧客番号 id "
-        "codicecliente numeroklienta nrklienta kundnummer kundnr asiakasnumero codigocliente "
+        "client clientno clientnumber numeroclient numclient nclient noclient idclient "
+        "codeclient userid memberid memberno partyid cif cifno accountid kundennummer kundenid "
+        "kundennr kdnr kunde klant klantnummer klantid cliente idcliente numerocliente "
+        "clientecod ncodpers klient idklienta 客户号 客户编号 客户id 客户代码 客户 客号 顧客番号 "
+        "id codicecliente numeroklienta nrklienta kundnummer kundnr asiakasnumero codigocliente "
         "顧客id 顧客コード 고객번호 고객id",
         "birth_date": "birthdate dateofbirth dob birthday born geburtsdatum gebdatum gebdat "
-        "geburtstag "
-        "datenaissance "
-        "datedenaissance naissance fechanacimiento fechadenacimiento geboortedatum 出生日期 "
-        "出生年月 生日 "
-        "生年月日 "
-        "datadinascita datanascita datadenascimento datanascimento dataurodzenia fodelsedatum "
-        "fodelsedag syntymaaika fodselsdato datumnarozeni 생년월일",
-        "gender": "gender sex geschlecht sexe sexo geslacht 性别 性別 "
-        "sesso plec kon kjonn sukupuoli pohlavi genero 성별",
+        "geburtstag datenaissance datedenaissance naissance fechanacimiento fechadenacimiento "
+        "geboortedatum 出生日期 出生年月 生日 生年月日 datadinascita datanascita "
+        "datadenascimento datanascimento dataurodzenia fodelsedatum fodelsedag syntymaaika "
+        "fodselsdato datumnarozeni 생년월일",
+        "gender": "gender sex geschlecht sexe sexo geslacht 性别 性別 sesso plec kon kjonn "
+        "sukupuoli pohlavi genero 성별",
         "region": "region state province county bundesland district kanton departement provincia "
-        "regio nomprov 地区 "
-        "省份 所在地区 区域 "
-        "regione wojewodztwo uf 都道府県 地域 지역",
+        "regio nomprov 地区 省份 所在地区 区域 regione wojewodztwo uf 都道府県 地域 지역",
         "joined_on": "joinedon joined joindate customersince clientsince since registrationdate "
-        "signupdate "
-        "accountopened opendate kundeseit clientdepuis fechaalta klantsinds 开户日期 开户时间 "
-        "入行日期 "
-        "clientedal clientedesde datacadastro klientod kundsedan kundesiden asiakasalkaen "
-        "入会日 가입일",
+        "signupdate accountopened opendate kundeseit clientdepuis fechaalta klantsinds 开户日期 "
+        "开户时间 入行日期 clientedal clientedesde datacadastro klientod kundsedan kundesiden "
+        "asiakasalkaen 入会日 가입일",
         "risk_tolerance": "risktolerance riskprofile riskappetite risikoprofil risikoklasse "
         "风险承受能力",
         "marketing_opt_out": "marketingoptout optout optedout donotcontact nomarketing donotmail "
-        "donotcall werbesperre "
-        "werbewiderspruch widerspruch robinson objection objectstomarketing oppositionmarketing "
-        "opposition "
-        "noquierepublicidad geenreclame 拒绝营销 营销拒绝 谢绝推销",
+        "donotcall werbesperre werbewiderspruch widerspruch robinson objection "
+        "objectstomarketing oppositionmarketing opposition noquierepublicidad geenreclame "
+        "拒绝营销 营销拒绝 谢绝推销",
         "marketing_consent": "marketingconsent consent optin optedin marketingoptin "
-        "marketingallowed maycontact "
-        "contactallowed werbeeinwilligung einwilligung werbeerlaubnis consentement "
-        "consentementmarketing "
-        "consentimiento toestemming 同意营销 营销同意",
+        "marketingallowed maycontact contactallowed werbeeinwilligung einwilligung "
+        "werbeerlaubnis consentement consentementmarketing consentimiento toestemming 同意营销 "
+        "营销同意",
     },
     "products": {
         "product_id": "productid productcode productno product produktid produkt produktnummer "
-        "produit codeproduit "
-        "producto idproducto product productcode 产品编号 产品代码 产品号 id "
-        "prodotto produktnamn produkty 商品名 商品 상품명 상품",
+        "produit codeproduit producto idproducto 产品编号 产品代码 产品号 id prodotto "
+        "produktnamn produkty 商品名 商品 상품명 상품",
         "name": "name productname produktname produktbezeichnung description title bezeichnung "
-        "libelle nom nombre "
-        "naam 产品名称 名称",
+        "libelle nom nombre naam 产品名称 名称",
         "family": "family category productfamily productgroup producttype type group "
-        "produktgruppe kategorie famille "
-        "categorie familia 产品类别 产品大类 类别",
+        "produktgruppe kategorie famille categorie familia 产品类别 产品大类 类别",
         "risk_rating": "riskrating riskclass risk risikoklasse 风险等级",
         "annual_margin": "annualmargin margin yearlymargin marge deckungsbeitrag",
     },
     "holdings": {
         "customer_id": "",
         "product_id": "productid productcode productno product productname produktid produkt "
-        "produktname produit "
-        "producto 产品名称 产品编号 产品代码 产品 商品名 "
-        "prodotto nomeprodotto codiceprodotto produto nomeproduto codproduto nazwaproduktu "
-        "produktnamn tuote 商品 商品コード 상품명 상품 상품코드",
+        "produktname produit producto 产品名称 产品编号 产品代码 产品 商品名 prodotto "
+        "nomeprodotto codiceprodotto produto nomeproduto codproduto nazwaproduktu produktnamn "
+        "tuote 商品 商品コード 상품명 상품 상품코드",
         "opened_on": "openedon opendate opened dateopened startdate start validfrom since begin "
-        "boughton eroffnet "
-        "eroffnungsdatum abschlussdatum beginn datum opendatum dateouverture ouverture "
-        "fechaapertura 开通日期 开户日期 起始日 购买日期 "
-        "dataapertura dataabertura dataotwarcia oppnad oppningsdatum avattu dataattivazione "
-        "開設日 契約日 개설일",
+        "boughton eroffnet eroffnungsdatum abschlussdatum beginn datum opendatum dateouverture "
+        "ouverture fechaapertura 开通日期 开户日期 起始日 购买日期 dataapertura dataabertura "
+        "dataotwarcia oppnad oppningsdatum avattu dataattivazione 開設日 契約日 개설일",
         "closed_on": "closedon closedate closed dateclosed enddate end validto until geschlossen "
-        "schliessungsdatum ende "
-        "datefermeture fermeture fechacierre einddatum 关闭日期 销户日期 到期日 结束日期 "
-        "datachiusura dataencerramento datazamkniecia avslutad stangd paatetty 解約日 해지일",
+        "schliessungsdatum ende datefermeture fermeture fechacierre einddatum 关闭日期 销户日期 "
+        "到期日 结束日期 datachiusura dataencerramento datazamkniecia avslutad stangd paatetty "
+        "解約日 해지일",
     },
     "transactions": {
         "customer_id": "",
         "booked_on": "bookedon bookingdate bookdate date transactiondate trxdate txndate "
-        "valuedate postedon datum "
-        "buchungsdatum buchungstag boekdatum dateoperation datecomptable fecha fechaoperacion "
-        "day 交易日期 交易时间 记账日期 日期 "
-        "dataoperazione datacontabile datamovimento data datatransacao datamovimentacao "
-        "dataoperacji dataksiegowania bokforingsdag bokforingsdatum transaktionsdatum "
-        "kirjauspaiva 取引日 거래일 거래일자",
+        "valuedate postedon datum buchungsdatum buchungstag boekdatum dateoperation "
+        "datecomptable fecha fechaoperacion day 交易日期 交易时间 记账日期 日期 dataoperazione "
+        "datacontabile datamovimento data datatransacao datamovimentacao dataoperacji "
+        "dataksiegowania bokforingsdag bokforingsdatum transaktionsdatum kirjauspaiva 取引日 "
+        "거래일 거래일자",
         "amount": "amount amt transactionamount betrag umsatz bedrag montant importe monto "
-        "importo sum value spend 金额 "
-        "交易金额 发生额 "
-        "valor kwota belopp belob belop summa castka 取引金額 거래금액 금액",
-        "kind": "kind type transactiontype category purpose buchungstext verwendungszweck art typ "
-        "categorie tipo 交易类型 "
-        "类型 摘要 "
-        "causale descrizione opis tekst",
+        "importo sum value spend 金额 交易金额 发生额 valor kwota belopp belob belop summa "
+        "castka 取引金額 거래금액 금액",
+        "kind": "kind type transactiontype category purpose buchungstext verwendungszweck art "
+        "typ categorie tipo 交易类型 类型 摘要 causale descrizione opis tekst",
         "channel": "channel medium kanal canal kanaal 渠道 交易渠道",
         "debit": "debit debits debitamount withdrawal withdrawals paidout moneyout soll "
-        "lastschrift belastung montantdebit cargo "
-        "af auszahlung ausgabe ausgaben sortie depense gasto salida uscita debito debe dare "
-        "outflow paymentout 借方金额 借方 支出 支出金额 "
+        "lastschrift belastung montantdebit cargo af auszahlung ausgabe ausgaben sortie depense "
+        "gasto salida uscita debito debe dare outflow paymentout 借方金额 借方 支出 支出金额 "
         "出金額 uttag obciazenie saida 출금액",
         "credit": "credit creditamount deposit deposits paidin moneyin haben gutschrift "
-        "montantcredit abono bij einzahlung "
-        "einnahme einnahmen entree recette ingreso entrada entrata credito haber avere inflow "
-        "paymentin credits "
-        "贷方金额 贷方 收入 存入 收入金额 "
+        "montantcredit abono bij einzahlung einnahme einnahmen entree recette ingreso entrada "
+        "entrata credito haber avere inflow paymentin credits 贷方金额 贷方 收入 存入 收入金额 "
         "入金額 insattning uznanie 입금액",
         "direction": "direction richtung richting drcr dc dcindicator debitcredit creditdebit "
-        "cdtdbtind sollhaben "
-        "sh kennzeichen afbij "
-        "sens sign indicator 借贷标志 借贷 收支 方向 "
+        "cdtdbtind sollhaben sh kennzeichen afbij sens sign indicator 借贷标志 借贷 收支 方向 "
         "segno",
     },
     "contacts": {
@@ -247,23 +220,18 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "活动 活动名称 活动编号 营销活动",
         "customer_id": "",
         "contacted_on": "contactedon contactdate contacted sentdate senton date day datum "
-        "kontaktdatum versanddatum "
-        "datecontact fecha 联系日期 触达日期 接触日期 "
-        "data datacontatto datacontato datakontaktu",
+        "kontaktdatum versanddatum datecontact fecha 联系日期 触达日期 接触日期 data "
+        "datacontatto datacontato datakontaktu",
         "arm": "arm treatment treated variant testgroup group gruppe groupe grupo groep "
-        "segmentgroup experimentgroup 组别 "
-        "分组 实验组 组 "
-        "gruppo grupa grupp",
+        "segmentgroup experimentgroup 组别 分组 实验组 组 gruppo grupa grupp",
         "product_id": "productid productcode product offer produktid produkt produit producto "
         "产品名称 产品编号 产品代码 产品",
         "channel": "channel medium kanal canal kanaal 渠道",
         "cost": "cost contactcost kosten cout coste 成本 费用",
         "propensity": "propensity probability assignmentprobability",
         "responded": "responded response converted conversion accepted bought purchased reagiert "
-        "reaktion gekauft "
-        "abschluss reponse achat respondio respuesta gereageerd 响应 是否响应 是否购买 成交 y "
-        "target "
-        "risposta reakcja resposta svar",
+        "reaktion gekauft abschluss reponse achat respondio respuesta gereageerd 响应 是否响应 "
+        "是否购买 成交 y target risposta reakcja resposta svar",
         "value": "value revenue profit margin spend sales ertrag umsatz valeur importe 价值 收益 "
         "金额",
     },
