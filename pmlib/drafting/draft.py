@@ -24,6 +24,7 @@ from pmlib.drafting.look import RawColumn, look
 from pmlib.drafting.mapping import assign
 from pmlib.drafting.owners import read_owners, tell_owners
 from pmlib.drafting.proposals import entries
+from pmlib.drafting.repeats import without_copies
 from pmlib.drafting.statements import known_customers, statement
 from pmlib.drafting.study_yaml import study_yaml
 from pmlib.drafting.uses import Table, Use
@@ -110,7 +111,7 @@ def _draft(
         sources.append(source)
     tables = [table for source in sources for table in source.tables]
     customer_of, owners = joins.customer_columns(connection, tables)
-    uses = joins.without_copies(connection, assign(tables, customer_of))
+    uses = without_copies(connection, assign(tables, customer_of))
     if not uses:
         raise _no_customers(tables, files)
     for use in uses:
@@ -201,6 +202,7 @@ def _look(
         drafted.notes += [f"{part.label}: {note}" for part in parts if not part.is_sheet
                           for note in part.notes]  # fmt: skip
         label = parts[0].label if len(parts) == 1 else Path(str(drafted.fields["file"])).name
+        label = f"{parts[0].label} and {len(member.also)} more" if member.also else label
         drafted.found[member.table] = _rows(connection, member.table)
         _take_out(connection, drafted, member.table)
         rows = _rows(connection, member.table)

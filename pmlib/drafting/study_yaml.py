@@ -127,8 +127,8 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
 
 def _no_arm(use: Use) -> Lines:
     """The question whether any column tells who was left out, where none is called so."""
-    taken = [*use.mapped.values(), use.snapshot]
-    few = [c for c in use.table.columns if c not in taken and c.name != "_file" and may_be_arm(c)]
+    taken = [raw for raw in (*use.mapped.values(), use.snapshot) if raw and raw.name != "_file"]
+    few = [c for c in use.table.columns if c not in taken and may_be_arm(c)]
     if not few:
         return []
     shown = "; ".join(f"{c.name} holds {', '.join(map(repr, list(c.values)[:6]))}" for c in few[:6])
