@@ -37,7 +37,7 @@ def flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
         return Entry(
             {"as": "day", "form": day.form, **({} if day.pivot is None else {"pivot": day.pivot})}
         )
-    if reading is None and raw.kind == "whole" and target == "responded":
+    if reading is None and raw.kind == "whole" and target == "responded" and raw.fits[0].low == 0:
         return Entry({"as": "amount", "form": "1234.56"})  # how often: more than never
     certain = target not in MARKETING or plain(raw.name) in SYNONYMS["customers"][target].split()
     if reading is None or not certain:

@@ -16,6 +16,7 @@ _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIG
           "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip
 
 
+_PER_CENT = 100
 BLANK = "(blank)"
 """What an arm without a name is called."""
 
@@ -214,6 +215,8 @@ def _taken(use: Use, target: str, kind: str, raw: RawColumn, as_of: dt.date) -> 
         sql = f"{sql}::VARCHAR"
     if target != "customer_id":
         sql = _once(use, sql)
+    if target == "propensity" and raw.fits and 1 < raw.fits[0].high <= _PER_CENT:
+        return f"{sql} / {_PER_CENT} AS propensity", f"CHECK: from {raw.name!r}, in per cent"
     if target == "arm" and BLANK in arms_of(raw, use.table.rows):
         sql = f"coalesce({sql}, {quoted_text(BLANK)})"
     if target == "campaign_id" and use.waves:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Lines = list[str]
 
+_ANSWERS = 3
+"""A column with more different words than this says not who responded."""
 _MET = 0.5
 """Where a smaller share of a file's ids are those of customers, that is asked about."""
 
@@ -56,8 +58,9 @@ def study_yaml(
     lines += _attributes(of["customers"])
     lines += _channels(of)
     notes = [note for made in statements.values() for note in made.notes]
-    if notes:
-        lines += ["", "notes:"]
+    silent = _no_response(of.get("contacts"))
+    if notes or silent:
+        lines += ["", "notes:", *silent]
         lines += [f"  - {{text: {_json(text)}{f', sql: {_json(sql)}' if sql else ''}}}"
                   for text, sql in dict.fromkeys(notes)]  # fmt: skip
     if "products" in of and "annual_margin" not in of["products"].mapped:
@@ -140,6 +143,26 @@ def _no_arm(use: Use) -> Lines:
             "write [] where everybody in the file was contacted.",
         ], ""),
         f"control: {ASK}",
+    ]  # fmt: skip
+
+
+def _no_response(use: Use | None) -> Lines:
+    """The question whether any column tells who responded, where none is called so."""
+    if use is None or "responded" in use.mapped:
+        return []
+    few = [c for c in use.table.columns if c not in use.mapped.values() and c.name != "_file"
+           and (c.flag is not None or 1 <= len(c.values) <= _ANSWERS)]  # fmt: skip
+    if not few:
+        return []
+    shown = "; ".join(f"{c.name} holds {listed(c, use.table.rows - c.filled)}" for c in few[:6])
+    return [
+        *_commented([
+            (f"{use.table.label}, line 2: no column is known to say who responded. Does one of "
+             f"these ({shown})? Then say so in contacts.sql, such as {own(few[0])} = '…' AS "
+             "responded;"),
+            ("write here what readers must know, such as Nobody recorded who responded."),
+        ], "  "),
+        f"  - {{text: {ASK}}}",
     ]  # fmt: skip
 
 
@@ -253,6 +276,9 @@ def _idle(table: Table, uses: Sequence[Use]) -> str:
     said = f" Its columns are {shown}." if names else ""
     if table.copy_of:
         said += f" All its rows stand in {table.copy_of} too."
+    elif len(names) == 1:
+        said += (" Where its columns have fixed widths, say so: csv: {widths: [8, 10], header: "
+                 "false, columns: [first, second]}, and draft the SQL by hand.")  # fmt: skip
     elif key in names:
         said += f" Its {key} may name the customers of {customers.table.label}."
     return (

@@ -81,7 +81,7 @@ def parts_of(
         view, own = f"{member.table} as text", Member(file=member.file, table=member.table)
         yield _text(connection, Plain(path, is_text=True), own, view, staging, member.file)
         return
-    pieces = [(file, name) for file in files if member.table in [held.table for held in file.members]
+    pieces = [(file, name) for file in files if member.table in [one.table for one in file.members]
               for name in (member.file, *(member.also if file.packed else ()))]  # fmt: skip
     for number, (file, name) in enumerate(pieces):
         if file.size == 0:

@@ -138,20 +138,21 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "kundennr kdnr kunde klant klantnummer klantid cliente idcliente numerocliente "
         "clientecod ncodpers klient idklienta 客户号 客户编号 客户id 客户代码 客户 客号 顧客番号 "
         "id codicecliente numeroklienta nrklienta kundnummer kundnr asiakasnumero codigocliente "
-        "顧客id 顧客コード 고객번호 고객id",
+        "顧客id 顧客コード 고객번호 고객id idклиента кодклиента номерклиента клиент",
         "birth_date": "birthdate dateofbirth dob birthday born geburtsdatum gebdatum gebdat "
         "geburtstag datenaissance datedenaissance naissance fechanacimiento fechadenacimiento "
         "geboortedatum 出生日期 出生年月 生日 生年月日 datadinascita datanascita "
         "datadenascimento datanascimento dataurodzenia fodelsedatum fodelsedag syntymaaika "
-        "fodselsdato datumnarozeni 생년월일",
+        "fodselsdato datumnarozeni 생년월일 датарождения",
         "gender": "gender sex geschlecht sexe sexo geslacht 性别 性別 sesso plec kon kjonn "
-        "sukupuoli pohlavi genero 성별",
+        "sukupuoli pohlavi genero 성별 пол",
         "region": "region state province county bundesland district kanton departement provincia "
-        "regio nomprov 地区 省份 所在地区 区域 regione wojewodztwo uf 都道府県 地域 지역",
+        "regio nomprov 地区 省份 所在地区 区域 regione wojewodztwo uf 都道府県 地域 지역 регион "
+        "область",
         "joined_on": "joinedon joined joindate customersince clientsince since registrationdate "
         "signupdate accountopened opendate kundeseit clientdepuis fechaalta klantsinds 开户日期 "
         "开户时间 入行日期 clientedal clientedesde datacadastro klientod kundsedan kundesiden "
-        "asiakasalkaen 入会日 가입일",
+        "asiakasalkaen 入会日 가입일 клиентс датарегистрации",
         "risk_tolerance": "risktolerance riskprofile riskappetite risikoprofil risikoklasse "
         "风险承受能力",
         "marketing_opt_out": "marketingoptout optout optedout donotcontact nomarketing donotmail "
@@ -166,7 +167,7 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "products": {
         "product_id": "productid productcode productno product produktid produkt produktnummer "
         "produit codeproduit producto idproducto 产品编号 产品代码 产品号 id prodotto "
-        "produktnamn produkty 商品名 商品 상품명 상품",
+        "produktnamn produkty 商品名 商品 상품명 상품 продукт",
         "name": "name productname produktname produktbezeichnung description title bezeichnung "
         "libelle nom nombre naam 产品名称 名称",
         "family": "family category productfamily productgroup producttype type group "
@@ -179,15 +180,16 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "product_id": "productid productcode productno product productname produktid produkt "
         "produktname produit producto 产品名称 产品编号 产品代码 产品 商品名 prodotto "
         "nomeprodotto codiceprodotto produto nomeproduto codproduto nazwaproduktu produktnamn "
-        "tuote 商品 商品コード 상품명 상품 상품코드",
+        "tuote 商品 商品コード 상품명 상품 상품코드 продукт",
         "opened_on": "openedon opendate opened dateopened startdate start validfrom since begin "
         "boughton eroffnet eroffnungsdatum abschlussdatum beginn datum opendatum dateouverture "
         "ouverture fechaapertura 开通日期 开户日期 起始日 购买日期 dataapertura dataabertura "
-        "dataotwarcia oppnad oppningsdatum avattu dataattivazione 開設日 契約日 개설일",
+        "dataotwarcia oppnad oppningsdatum avattu dataattivazione 開設日 契約日 개설일 "
+        "датаоткрытия",
         "closed_on": "closedon closedate closed dateclosed enddate end validto until geschlossen "
         "schliessungsdatum ende datefermeture fermeture fechacierre einddatum 关闭日期 销户日期 "
         "到期日 结束日期 datachiusura dataencerramento datazamkniecia avslutad stangd paatetty "
-        "解約日 해지일",
+        "解約日 해지일 датазакрытия",
     },
     "transactions": {
         "customer_id": "",
@@ -196,21 +198,21 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "datecomptable fecha fechaoperacion day 交易日期 交易时间 记账日期 日期 dataoperazione "
         "datacontabile datamovimento data datatransacao datamovimentacao dataoperacji "
         "dataksiegowania bokforingsdag bokforingsdatum transaktionsdatum kirjauspaiva 取引日 "
-        "거래일 거래일자",
+        "거래일 거래일자 датаоперации дата",
         "amount": "amount amt transactionamount betrag umsatz bedrag montant importe monto "
         "importo sum value spend 金额 交易金额 发生额 valor kwota belopp belob belop summa "
-        "castka 取引金額 거래금액 금액",
+        "castka 取引金額 거래금액 금액 суммаоперации сумма",
         "kind": "kind type transactiontype category purpose buchungstext verwendungszweck art "
-        "typ categorie tipo 交易类型 类型 摘要 causale descrizione opis tekst",
-        "channel": "channel medium kanal canal kanaal 渠道 交易渠道",
+        "typ categorie tipo 交易类型 类型 摘要 causale descrizione opis tekst тип",
+        "channel": "channel medium kanal canal kanaal 渠道 交易渠道 канал",
         "debit": "debit debits debitamount withdrawal withdrawals paidout moneyout soll "
-        "lastschrift belastung montantdebit cargo af auszahlung ausgabe ausgaben sortie depense "
-        "gasto salida uscita debito debe dare outflow paymentout 借方金额 借方 支出 支出金额 "
-        "出金額 uttag obciazenie saida 출금액",
+        "lastschrift belastung montantdebit cargo cargos af auszahlung ausgabe ausgaben sortie "
+        "depense gasto salida uscita debito debe dare outflow paymentout 借方金额 借方 支出 "
+        "支出金额 出金額 uttag obciazenie saida 출금액 дебет расход",
         "credit": "credit creditamount deposit deposits paidin moneyin haben gutschrift "
-        "montantcredit abono bij einzahlung einnahme einnahmen entree recette ingreso entrada "
-        "entrata credito haber avere inflow paymentin credits 贷方金额 贷方 收入 存入 收入金额 "
-        "入金額 insattning uznanie 입금액",
+        "montantcredit abono abonos bij einzahlung einnahme einnahmen entree recette ingreso "
+        "entrada entrata credito haber avere inflow paymentin credits 贷方金额 贷方 收入 存入 "
+        "收入金额 入金額 insattning uznanie 입금액 кредит приход",
         "direction": "direction richtung richting drcr dc dcindicator debitcredit creditdebit "
         "cdtdbtind sollhaben sh kennzeichen afbij sens sign indicator 借贷标志 借贷 收支 方向 "
         "segno",
@@ -221,17 +223,19 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "customer_id": "",
         "contacted_on": "contactedon contactdate contacted sentdate senton date day datum "
         "kontaktdatum versanddatum datecontact fecha 联系日期 触达日期 接触日期 data "
-        "datacontatto datacontato datakontaktu",
+        "datacontatto datacontato datakontaktu датаконтакта дата",
         "arm": "arm treatment treated variant testgroup group gruppe groupe grupo groep "
-        "segmentgroup experimentgroup 组别 分组 实验组 组 gruppo grupa grupp",
+        "segmentgroup experimentgroup 组别 分组 实验组 组 gruppo grupa grupp группа",
         "product_id": "productid productcode product offer produktid produkt produit producto "
         "产品名称 产品编号 产品代码 产品",
         "channel": "channel medium kanal canal kanaal 渠道",
         "cost": "cost contactcost kosten cout coste 成本 费用",
-        "propensity": "propensity probability assignmentprobability",
+        "propensity": "propensity probability assignmentprobability assignmentprob "
+        "treatmentprobability ziehungswahrscheinlichkeit wahrscheinlichkeit probabilite "
+        "probabilita probabilidad вероятность 概率",
         "responded": "responded response converted conversion accepted bought purchased reagiert "
         "reaktion gekauft abschluss reponse achat respondio respuesta gereageerd 响应 是否响应 "
-        "是否购买 成交 y target risposta reakcja resposta svar",
+        "是否购买 成交 y target risposta reakcja resposta svar отклик",
         "value": "value revenue profit margin spend sales ertrag umsatz valeur importe 价值 收益 "
         "金额",
     },
@@ -273,13 +277,17 @@ OUTCOME = (
     "|gekauft|abgeschlossen|achet|acquist|köp|kupi|compr[oó]|comprou|conver[st]i|reak[ct]|risposta"
     "|resposta|odpowied|svar|结果|响应|成交|流失|購入|反応|成約|구매|반응"
 )
+RESPONSE = (
+    f"{OUTCOME}|result|r[eé]sultat|erfolg|ergebnis|esito|r(?:ü|ue)ckm|kauf|bestell|order|abschluss"
+    "|deal|sale|success|exito|éxito|wynik|result|koop|vente|venta|vendita|购买|申込|구입"
+)
 MEASURE = (
     "income|salary|balance|amount|revenue|sales|limit|score|age|einkommen|gehalt|saldo|umsatz"
     "|betrag|revenu|solde|ingres"
     "|renta|saldo|value|assets|wealth|volume|turnover|spend|收入|余额|资产|金额"
 )
 """Parts of names (regular expressions) of days, of what identifies a person, of codes that are no
-numbers however few there are, of what is sensitive, of outcomes, and of measures
+numbers however few there are, of what is sensitive, of outcomes, of responses, and of measures
 whose values may all differ."""
 
 
