@@ -1,4 +1,4 @@
-"""What cells mean where several things may be meant: read right or asked, not guessed in silence."""
+"""What cells mean where several things may be meant: read right or asked, not guessed."""
 
 from __future__ import annotations
 
