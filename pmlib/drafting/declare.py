@@ -113,8 +113,16 @@ def _alike(group: Sequence[Path]) -> bool:
     if kinds not in ({"text"}, {"workbook"}):
         return kinds == {"parquet"}
     with tempfile.TemporaryDirectory() as place:
-        texts = [inner.plain(path, "", Path(place) / str(n)).path for n, path in enumerate(group)]
-        return _same([find_layout(path) for path in texts])
+        opened = [inner.plain(path, "", Path(place) / str(n)) for n, path in enumerate(group)]
+        # A file of the commonest signs alone may be of any encoding.
+        own = [one.path for one in opened if not (one.own_text or _is_ascii(one.path))]
+        one_encoding = len({encodings.judge(path).encoding for path in own}) < 2
+        return one_encoding and _same([find_layout(one.path) for one in opened])
+
+
+def _is_ascii(path: Path) -> bool:
+    with path.open("rb") as file:
+        return all(piece.isascii() for piece in iter(lambda: file.read(1 << 20), b""))
 
 
 def _same(layouts: Sequence[Layout]) -> bool:
@@ -165,7 +173,7 @@ def declare(group: Sequence[Path], folder: Path, names: set[str], staging: Path)
     `names` are the raw tables' names that are taken; `staging` takes copies. Raises StudyError
     where a file holds no table, or is none that can be read.
     """
-    path = group[0]
+    path = next((one for one in group if not _is_ascii(one)), group[0])  # its encoding tells
     name = path.name if len(group) == 1 else _pattern(group)
     home = os.path.relpath(path.resolve().parent, folder.resolve())
     declared = Declared({"file": str(Path(home) / name)})

@@ -18,6 +18,7 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.drafting import joins
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.declare import Declared, declare, grouped
+from pmlib.drafting.held import tell_spellings
 from pmlib.drafting.look import RawColumn, look
 from pmlib.drafting.mapping import assign
 from pmlib.drafting.owners import read_owners, tell_owners
@@ -115,6 +116,7 @@ def _draft(
             tell_owners(use, owners[use.table.name])
         if "customer_id" in use.mapped:
             joins.settle_rows(connection, use, today)
+    tell_spellings(uses)
     customers = next(use for use in uses if use.kind == "customers")
     met = joins.meetings(connection, customers, [use for use in uses if use is not customers])
     as_of = _end(tables, today)
@@ -122,6 +124,13 @@ def _draft(
     read = entries(uses, cells)
     read_owners(read, {use.table.name: use.owners for use in uses if use.owners})
     known = known_customers(customers, as_of)
+    for meeting in met:
+        naming = [one for one in uses if one.table is meeting.table and "customer_id" in one.mapped]
+        for use in naming:
+            lost = meeting.ids - meeting.changed.get(meeting.best, meeting.as_written)
+            if lost:
+                ids = f"{lost:,} of {meeting.ids:,} ids are of customers that no file lists"
+                use.notes.append(f"{ids}; their rows are left out.")
     missing = {m.table.name for m in met if m.changed.get(m.best, m.as_written) < m.ids}
     dangling = dict.fromkeys(missing, known)
     statements = {

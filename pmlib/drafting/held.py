@@ -132,3 +132,18 @@ def imply_products(found: list[Use]) -> None:
         mapped = {"product_id": use.mapped["product_id"]} if "product_id" in use.mapped else {}
         found.append(Use("products", use.table, mapped, shape="ids", products=use.products,
                          product=use.product))  # fmt: skip
+
+
+def tell_spellings(uses: Sequence[Use]) -> None:
+    """Say where one product seems to be spelled in several ways, in one table or in several."""
+    spelled: dict[str, dict[str, Use]] = {}
+    for use in uses:
+        if (raw := use.mapped.get("product_id")) is not None:
+            for word in raw.values:
+                spelled.setdefault(re.sub(r"[\W_]", "", word).casefold(), {})[word] = use
+    for ways in spelled.values():
+        if len(ways) > 1:
+            shown = " and ".join(map(repr, ways))
+            next(reversed(ways.values())).notes.append(
+                f"CHECK: {shown} seem to be one product: then write them alike in the SQL."
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -276,7 +277,7 @@ def _idle(table: Table, uses: Sequence[Use]) -> str:
     said = f" Its columns are {shown}." if names else ""
     if table.copy_of:
         said += f" All its rows stand in {table.copy_of} too."
-    elif len(names) == 1:
+    elif len(names) == 1 and re.search(r"\S\s{2,}\S", names[0]):
         said += (" Where its columns have fixed widths, say so: csv: {widths: [8, 10], header: "
                  "false, columns: [first, second]}, and draft the SQL by hand.")  # fmt: skip
     elif key in names:

@@ -171,3 +171,43 @@ def test_sheets_of_products_stay_apart(tmp_path):
 
     _, folder = draft(tmp_path, {"holdings": write})
     assert rows(answered(folder), "holdings", "customer_id, product_id") == HELD
+
+
+def test_files_in_several_encodings_are_never_read_in_one(tmp_path):
+    towns = {"North": "Köln", "South": "Besançon"}, {"North": "Łódź", "South": "Świętochłowice"}
+
+    def parts(folder: Path, _: str, header: list[str], lines: Rows) -> None:
+        for part, (code, names) in enumerate(zip(("cp1252", "cp1250"), towns, strict=True)):
+            own = [[*row[:3], names.get(row[3], row[3]), row[4]]
+                   for row in lines[60 * part : 60 * part + 60]]  # fmt: skip
+            bank_files.put(folder, f"customers_{part}.csv", header, own, encoding=code)
+
+    said, _ = draft(tmp_path, {"customers": parts})
+    assert "customers_0.csv: read as cp1252" in said
+    assert "customers_1.csv: read as cp1250" in said
+    assert "customers_1.csv: nothing uses it" in said
+
+
+def test_of_files_together_the_one_with_letters_tells_the_encoding(tmp_path):
+    def parts(folder: Path, _: str, header: list[str], lines: Rows) -> None:
+        towns = [[*row[:3], "Köln" if row[3] == "North" else row[3], row[4]] for row in lines[60:]]
+        bank_files.put(folder, "customers_0.csv", header, lines[:60])
+        bank_files.put(folder, "customers_1.csv", header, towns, encoding="cp1252")
+
+    said, folder = draft(tmp_path, {"customers": parts})
+    assert "2 files customers_*.csv are read as one table" in said
+    found = [row[0] for row in rows(answered(folder), "customers", "DISTINCT region")]
+    assert found == ["East", "Köln", "North", "South"]
+
+
+def test_spellings_of_a_product_and_ids_of_nobody_are_told(tmp_path):
+    def held(folder: Path, name: str, header: list[str], lines: Rows) -> None:
+        told = [[row[0], row[1].title() if n % 3 else row[1], *row[2:]]
+                for n, row in enumerate(lines)]  # fmt: skip
+        bank_files.put(folder, name, header, [*told, ["9999", "card", "2020-01-13", ""]])
+
+    said, folder = draft(tmp_path, {"holdings": held})
+    assert "'Card' and 'card' seem to be one product" in said
+    assert "1 of 108 ids are of customers that no file lists; their rows are left out." in said
+    guessed = (folder / "holdings.sql").read_text() + (folder / "products.sql").read_text()
+    assert "CHECK: 'Card' and 'card'" in guessed
