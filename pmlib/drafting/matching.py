@@ -10,7 +10,7 @@ from pmlib.drafting.look import RawColumn
 from pmlib.drafting.names import plain
 from pmlib.drafting.uses import Table
 from pmlib.schema import CONTRACTS
-from pmlib.studies.words import ARM, HINTS, MARKETING, RESPONSE, SYNONYMS
+from pmlib.studies.words import ARM, HINTS, MARKETING, NOT, RESPONSE, SYNONYMS
 
 SIDES = 6
 """A column with more different values than this says no direction of money."""
@@ -107,7 +107,8 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
     customer = named.get("customer_id")
     free = [column for column in table.columns if column not in named.values()]
     dates = [column for column in free if column.kind == "date"]
-    signed = [column for column in free if column.kind == "number" and column.signed]
+    signed = [c for c in free if c.kind == "number" and c.signed
+              and not re.search(_BALANCE, c.name)]  # fmt: skip
     found: dict[str, list[RawColumn]] = {}
     if kind == "contacts":
         arms = [c for c in free if may_be_arm(c) and re.search(ARM, c.name, re.IGNORECASE)]
@@ -116,7 +117,8 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
             kind, f"{table.name} {table.label}"
         ):
             found["responded"] = [c for c in free if _may_be(c, "flag") and c not in arms[:1]
-                                  and re.search(RESPONSE, c.name, re.IGNORECASE)]  # fmt: skip
+                                  and re.search(RESPONSE, c.name, re.IGNORECASE)
+                                  and not re.search(NOT, c.name)]  # fmt: skip
     if kind == "holdings" and "product_id" in named:
         found = {"opened_on": dates}
     elif (
@@ -136,6 +138,10 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
         for target, columns in found.items()
         if target not in named and len(columns) == 1
     }
+
+
+_BALANCE = r"(?i)balance|saldo|solde|kontostand|余额|残高|잔액"
+"""Parts of names of columns that say what is left, and not what was paid."""
 
 
 def may_be_arm(column: RawColumn) -> bool:

@@ -18,7 +18,7 @@ from pmlib.drafting.statements import Statement, arms_of, own
 from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.studies.asks import ASK
 from pmlib.studies.forms import quoted, quoted_text
-from pmlib.studies.words import MARKETING
+from pmlib.studies.words import LEFT_OUT, MARKETING
 
 if TYPE_CHECKING:
     from pmlib.drafting.draft import Drafted
@@ -133,6 +133,9 @@ def _no_arm(use: Use) -> Lines:
     """The question whether any column tells who was left out, where none is called so."""
     taken = [raw for raw in (*use.mapped.values(), use.snapshot) if raw and raw.name != "_file"]
     few = [c for c in use.table.columns if c not in taken and may_be_arm(c)]
+    told = [use.mapped[name] for name in ("campaign_id", "channel") if name in use.mapped]
+    few += [c for c in told if c not in few and may_be_arm(c)
+            and re.search(LEFT_OUT, " ".join(c.values))]  # fmt: skip
     if not few:
         return []
     shown = "; ".join(f"{c.name} holds {', '.join(map(repr, list(c.values)[:6]))}" for c in few[:6])
@@ -153,14 +156,16 @@ def _no_response(use: Use | None) -> Lines:
         return []
     few = [c for c in use.table.columns if c not in use.mapped.values() and c.name != "_file"
            and (c.flag is not None or 1 <= len(c.values) <= _ANSWERS)]  # fmt: skip
+    shown = "; ".join(f"{c.name} holds {listed(c, use.table.rows - c.filled)}" for c in few[:6])
+    if not few and (value := use.mapped.get("value")) is not None:
+        few, shown = [value], f"{value.name}, such as {' or '.join(value.samples)}"
     if not few:
         return []
-    shown = "; ".join(f"{c.name} holds {listed(c, use.table.rows - c.filled)}" for c in few[:6])
     return [
         *_commented([
             (f"{use.table.label}, line 2: no column is known to say who responded. Does one of "
              f"these ({shown})? Then say so in contacts.sql, such as {own(few[0])} = '…' AS "
-             "responded;"),
+             f"responded, or {own(few[0])} > 0;"),
             ("write here what readers must know, such as Nobody recorded who responded."),
         ], "  "),
         f"  - {{text: {ASK}}}",

@@ -281,14 +281,22 @@ RESPONSE = (
     f"{OUTCOME}|result|r[eé]sultat|erfolg|ergebnis|esito|r(?:ü|ue)ckm|kauf|bestell|order|abschluss"
     "|deal|sale|success|exito|éxito|wynik|result|koop|vente|venta|vendita|购买|申込|구입"
 )
+NOT = (
+    r"(?i)(?<![^\W_])(?:no|non|not|nicht|kein|keine|pas|sin|nao|não|nie|ne|geen|niet)(?![^\W_])"
+    r"|declin|refus|reject|ablehn|abgelehn|rifiut|rechaz|odmow|未|没|不|无"
+)
+LEFT_OUT = (
+    r"(?i)control|kontrol|contr[oôó]l|hold.?out|vergleich|reserve|none|nobody|ohne|kein|aucun|sans"
+    r"|nessun|ning[uú]n|nenhum|geen|niet|brak|blank|不|无|对照|対照|대조"
+)
 MEASURE = (
     "income|salary|balance|amount|revenue|sales|limit|score|age|einkommen|gehalt|saldo|umsatz"
     "|betrag|revenu|solde|ingres"
     "|renta|saldo|value|assets|wealth|volume|turnover|spend|收入|余额|资产|金额"
 )
 """Parts of names (regular expressions) of days, of what identifies a person, of codes that are no
-numbers however few there are, of what is sensitive, of outcomes, of responses, and of measures
-whose values may all differ."""
+numbers however few there are, of what is sensitive, of outcomes, of responses, of what is denied,
+of those left out of a campaign, and of measures whose values may all differ."""
 
 
 ARM = (
@@ -312,8 +320,8 @@ CURRENCY = r"currency|^ccy$|^curr?$|w(?:ä|ae)hrung|devise|moneda|divisa|valuta|
 and in which currency an amount is."""
 
 MARKETING: Mapping[str, str] = {
-    "marketing_opt_out": r"opt\W*_?out|unsubscri|do_?\W*not|dont|no_?\W*(market|contact|mail|call"
-    r"|advert|newsletter|pub)"
+    "marketing_opt_out": r"opt\W*_?out|unsubscri|withdr|widerruf|revo[kc]|do_?\W*not|dont"
+    r"|no_?\W*(market|contact|mail|call|advert|newsletter|pub)"
     r"|\b(dnc|dnm)\b|^dn[cm]_|_dn[cm]$|nicht_?\W*(kontakt|anruf|werb|mail|bewerb)"
     r"|niet_?\W*(bel|mail|contact|benader)|ne_?\W*pas"
     r"|pas_?\W*de|non_?\W*(contat|disturb)|nie_?\W*kontakt|stop_?\W*pub|black_?\W*list|黑名单|免打扰"

@@ -10,7 +10,7 @@ from pmlib.errors import StudyError
 from pmlib.params import Parameters
 from pmlib.studies import prepare
 from tests.drafting import bank_files
-from tests.drafting.test_lost_in_silence import HELD, PAID, TRUTH, answered, draft, rows
+from tests.drafting.test_lost_in_silence import HELD, PAID, TRUTH, answered, draft, more, rows
 
 TOLD = sorted((str(row[1]), row[8]) for row in TRUTH.contacts)
 ARMS = (("control", "[control]"),)
@@ -176,3 +176,75 @@ def test_columns_of_fixed_width_are_named_as_what_they_may_be(tmp_path):
 
     said, _ = draft(tmp_path, {"payments": fixed})
     assert "Where its columns have fixed widths, say so: csv: {widths:" in said
+
+
+# --- who was left out, and who objects ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["no_response", "nicht_gekauft", "declined", "未购买"])
+def test_a_column_that_denies_is_not_taken_for_a_response(tmp_path, name):
+    said, _ = draft(tmp_path, {"contacts": contacts(responded=name, yes="0", no="1")})
+    assert f"no column is known to say who responded. Does one of these ({name} holds " in said
+
+
+def of(*columns: str) -> Callable[..., None]:
+    """Contacts with some columns only; some tell in their own way who was left out."""
+
+    def write(folder, lines):
+        told = [{"campaign": c, "customer_id": i, "date": d, "responded": int(r),
+                 "campaign ": f"{c}_{arm}", "way": "none" if arm == "control" else "mail",
+                 "contact_date": "" if arm == "control" else d}
+                for c, i, d, arm, _, _, _, _, r, _ in lines]  # fmt: skip
+        names = [{"campaign ": "campaign", "way": "channel"}.get(name, name) for name in columns]
+        bank_files.put(folder, "contacts.csv", names, [[row[n] for n in columns] for row in told])
+
+    return write
+
+
+LEFT_OUT = {
+    "the campaign's name": (("campaign ", "customer_id", "date", "responded"),
+                            "(campaign holds 'spring_offer', 'spring_control')"),
+    "no channel": (("campaign", "customer_id", "date", "way", "responded"),
+                   "(channel holds 'mail', 'none')"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_who_was_left_out_may_stand_in_campaign_or_channel_and_is_asked(tmp_path, case):
+    columns, shown = LEFT_OUT[case]
+    said, _ = draft(tmp_path, {"contacts": of(*columns)})
+    assert f"Does any tell who was left out on purpose {shown}?" in said
+
+
+def test_contacts_without_a_day_are_asked_before_they_are_left_out(tmp_path):
+    said, _ = draft(
+        tmp_path, {"contacts": of("campaign", "customer_id", "contact_date", "responded")}
+    )
+    assert "column contact_date, line 4: 56 of 120 cells are blank" in said
+    assert "Or were these people left out on purpose?" in said
+
+
+def test_a_value_alone_may_tell_who_responded_and_is_asked(tmp_path):
+    def valued(folder, lines):
+        told = [[c, i, d, arm, v] for c, i, d, arm, _, _, _, _, _, v in lines]
+        header = ["campaign", "customer_id", "date", "arm", "value"]
+        bank_files.put(folder, "contacts.csv", header, told)
+
+    said, _ = draft(tmp_path, {"contacts": valued})
+    assert "who responded. Does one of these (value, such as 0.0 or 80.0)?" in said
+
+
+def test_who_withdrew_a_consent_objects(tmp_path):
+    days = more(
+        ("consent_given_on", ["2019-01-13"] * 120),
+        ("consent_withdrawn_on", ["2021-02-14" if row[5] else "" for row in TRUTH.customers]),
+    )
+    _, folder = draft(tmp_path, {"customers": days})
+    assert rows(answered(folder), "customers", "customer_id, marketing_opt_out") == [
+        (str(row[0]), row[5]) for row in TRUTH.customers
+    ]
+
+
+def test_what_is_left_on_an_account_is_no_payment(tmp_path):
+    said, _ = draft(tmp_path, {"payments": priced(lambda _, amount: f"{amount:.2f}", "balance")})
+    assert "payments.csv: nothing uses it" in said
