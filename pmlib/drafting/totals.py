@@ -72,18 +72,20 @@ def take_out_sum(
     types = types_of(connection, quoted(table))
     texts = [c.name for c in columns if types[c.name] == "VARCHAR" and c.name != "_file"]
     sums = [c for c in columns if c.kind in {"whole", "number"} and c.name in texts][:_SUMMED]
+    lacking = " OR ".join(f"{quoted(name)} IS NULL" for name in texts)
+    some = f"SELECT count(*) FROM {quoted(table)} WHERE {lacking or 'false'}"  # noqa: S608
     rows = count_rows(connection, table)
-    if not sums or rows < _SUMMED:
+    if not sums or rows < _SUMMED or not connection.execute(some).fetchall()[0][0]:
         return None
     values = [forms.reading_sql(quoted(c.name), c.fits[0].reading) for c in sums]
-    named = ", ".join(f"{value} AS v{i}" for i, value in enumerate(values))
-    all_ = ", ".join(f"sum(v{i}) AS s{i}" for i in range(len(sums)))
-    hit = " OR ".join(f"(v{i} <> 0 AND abs(2 * v{i} - s{i}) < 0.006)" for i in range(len(sums)))
-    lacking = " + ".join(f"({quoted(name)} IS NULL)::INT" for name in texts)
+    sql = ", ".join(f"coalesce(sum({value}), 0)" for value in values)
+    all_ = connection.execute(f"SELECT {sql} FROM {quoted(table)}").fetchall()[0]  # noqa: S608
+    hits = [f"abs(2 * ({value}) - {total!r}) < 0.006"
+            for value, total in zip(values, all_, strict=True) if total]  # fmt: skip
+    is_sum = " OR ".join(hits) or "false"
     words = ", ".join(forms.text_sql(quoted(name)) for name in texts)
     found = connection.execute(
-        f"WITH r AS (SELECT *, {named} FROM {quoted(table)}), s AS (SELECT {all_} FROM r) "  # noqa: S608
-        f"SELECT {words} FROM r, s WHERE ({hit}) AND {lacking} > 0"
+        f"SELECT {words} FROM {quoted(table)} WHERE ({is_sum}) AND ({lacking})"  # noqa: S608
     ).fetchall()
     if len(found) != 1:
         return None
