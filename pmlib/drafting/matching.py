@@ -107,8 +107,7 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
     customer = named.get("customer_id")
     free = [column for column in table.columns if column not in named.values()]
     dates = [column for column in free if column.kind == "date"]
-    signed = [c for c in free if c.kind == "number" and c.signed
-              and not re.search(_BALANCE, c.name)]  # fmt: skip
+    signed = [column for column in free if column.kind == "number" and column.signed]
     found: dict[str, list[RawColumn]] = {}
     if kind == "contacts":
         arms = [c for c in free if may_be_arm(c) and re.search(ARM, c.name, re.IGNORECASE)]
@@ -138,10 +137,6 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
         for target, columns in found.items()
         if target not in named and len(columns) == 1
     }
-
-
-_BALANCE = r"(?i)balance|saldo|solde|kontostand|余额|残高|잔액"
-"""Parts of names of columns that say what is left, and not what was paid."""
 
 
 def may_be_arm(column: RawColumn) -> bool:

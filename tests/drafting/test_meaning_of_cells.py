@@ -243,8 +243,3 @@ def test_who_withdrew_a_consent_objects(tmp_path):
     assert rows(answered(folder), "customers", "customer_id, marketing_opt_out") == [
         (str(row[0]), row[5]) for row in TRUTH.customers
     ]
-
-
-def test_what_is_left_on_an_account_is_no_payment(tmp_path):
-    said, _ = draft(tmp_path, {"payments": priced(lambda _, amount: f"{amount:.2f}", "balance")})
-    assert "payments.csv: nothing uses it" in said
