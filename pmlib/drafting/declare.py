@@ -5,19 +5,18 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pmlib.drafting.held import speaks_of_product
 from pmlib.drafting.layout import Layout, find_layout
 from pmlib.drafting.names import sql_name, unused
 from pmlib.errors import StudyError
 from pmlib.raw import encodings, inner
 from pmlib.studies.sources import as_utf8
-
-_OFTEN = 24
-"""Of so many files of one pattern the kind is looked at."""
 
 
 @dataclass
@@ -109,10 +108,24 @@ def _alike(group: Sequence[Path]) -> bool:
     Their order does not matter, and later files may have more. Files without names of columns are
     alike where they are as wide.
     """
-    kinds = {inner.contents(path)[0].kind for path in group[:_OFTEN]}
-    if kinds != {"text"}:
+    held = [[one for one in inner.contents(path) if not one.but] for path in group]
+    kinds = {own[0].kind if len(own) == 1 else "several" for own in held}
+    if kinds not in ({"text"}, {"workbook"}):
         return kinds == {"parquet"}
-    layouts = [find_layout(path) for path in group]
+    with tempfile.TemporaryDirectory() as place:
+        opened = [inner.plain(path, "", Path(place) / str(n)) for n, path in enumerate(group)]
+        # A file of the commonest signs alone may be of any encoding.
+        own = [one.path for one in opened if not (one.own_text or _is_ascii(one.path))]
+        one_encoding = len({encodings.judge(path).encoding for path in own}) < 2
+        return one_encoding and _same([find_layout(one.path) for one in opened])
+
+
+def _is_ascii(path: Path) -> bool:
+    with path.open("rb") as file:
+        return all(piece.isascii() for piece in iter(lambda: file.read(1 << 20), b""))
+
+
+def _same(layouts: Sequence[Layout]) -> bool:
     first = layouts[0]
     names = [frozenset(name.strip().casefold() for name in one.names) for one in layouts]
     largest = max(names, key=len)
@@ -160,7 +173,7 @@ def declare(group: Sequence[Path], folder: Path, names: set[str], staging: Path)
     `names` are the raw tables' names that are taken; `staging` takes copies. Raises StudyError
     where a file holds no table, or is none that can be read.
     """
-    path = group[0]
+    path = next((one for one in group if not _is_ascii(one)), group[0])  # its encoding tells
     name = path.name if len(group) == 1 else _pattern(group)
     home = os.path.relpath(path.resolve().parent, folder.resolve())
     declared = Declared({"file": str(Path(home) / name)})
@@ -176,21 +189,37 @@ def declare(group: Sequence[Path], folder: Path, names: set[str], staging: Path)
     tables = [one for one in tables if not one.but]
     if not tables:
         raise StudyError("A file to draft from holds no table.", where=str(path))
-    if len(tables) == 1 and not tables[0].name:
+    if len(tables) == 1 and (not tables[0].name or len(group) > 1):
         stem = (
             re.sub(r"[\d_\-]+$", "", path.stem) if len(group) > 1 else path.name.partition(".")[0]
         )
         declared.fields["table"] = _name(stem, names)
         raw = declared.fields["table"]
-        declared.fields |= _of_table(path, tables[0], raw, staging / "0", declared)
+        declared.fields |= _of_table(path, tables[0], raw, staging / "0", declared)[0]
         return declared
-    members = []
+    members: list[tuple[dict[str, Any], dict[str, Any], Layout | None]] = []
     for number, one in enumerate(tables):
-        stem = one.name if len(tables) > 1 else path.stem
-        raw = _name(Path(stem).stem, names)
-        member = {"file": one.name, "table": raw}
-        members.append(member | _of_table(path, one, raw, staging / str(number), declared))
-    declared.fields["members"] = members
+        stem = Path(one.name if len(tables) > 1 else path.stem).stem
+        raw = _name(stem, names)
+        own, layout = _of_table(path, one, raw, staging / str(number), declared)
+        asked = raw in {*declared.unsure, *declared.prose} or speaks_of_product(stem)
+        alike = [] if asked else [
+            member for member, said, other in members
+            if layout and other and layout.header and said == own and _same([other, layout])
+            and not speaks_of_product(member["file"])
+        ]  # fmt: skip
+        if alike:  # sheets of a month, say
+            names.remove(raw)
+            alike[0].setdefault("also", []).append(one.name)
+        else:
+            members.append(({"file": one.name, "table": raw}, own, layout))
+    if len(members) == 1 < len(tables):
+        members[0][0]["table"] = _name(path.stem, names)
+    for member, _, _ in members:
+        if more := member.get("also"):
+            shown = ", ".join([member["file"], *more])
+            declared.notes.append(f"{path.name}: {shown} are read as one table")
+    declared.fields["members"] = [member | own for member, own, _ in members]
     return declared
 
 
@@ -201,10 +230,10 @@ def _name(text: str, taken: set[str]) -> str:
 
 def _of_table(
     path: Path, table: inner.Inner, raw: str, staging: Path, declared: Declared
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Layout | None]:
     """What is to be said of one table: how its text is written, and where it stands in it."""
     if table.kind in {"sqlite", "duckdb", "parquet", "statistical"}:
-        return {}
+        return {}, None
     opened = inner.plain(path, table.name, staging)
     label = f"{path.name} ({table.name})" if table.name else path.name
     declared.notes += [f"{label}: {note}" for note in opened.notes]
@@ -225,7 +254,7 @@ def _of_table(
     if layout.is_prose and not opened.own_text:
         declared.prose.add(raw)
         declared.notes.append(f"{label}: its lines have no columns in common; it is no table")
-        return {"csv": csv} if csv else {}
+        return {"csv": csv} if csv else {}, None
     found: dict[str, Any] = {}
     if layout.delimiter != "," and not opened.own_text:
         csv["delimiter"] = layout.delimiter
@@ -243,8 +272,7 @@ def _of_table(
         layout = replace(layout, skip=layout.skip + layout.header_lines)
     if csv:
         found["csv"] = csv
-    found |= _titles(layout, label, declared)
-    return found
+    return found | _titles(layout, label, declared), layout
 
 
 def _titles(layout: Layout, label: str, declared: Declared) -> dict[str, int]:

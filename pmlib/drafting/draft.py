@@ -7,8 +7,6 @@ with ``--check``.
 from __future__ import annotations
 
 import datetime as dt
-import itertools
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,27 +15,27 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection as Connection
 
-from pmlib.drafting import joins, shapes
+from pmlib.drafting import joins
 from pmlib.drafting.cells import Cells, Entry
 from pmlib.drafting.declare import Declared, declare, grouped
+from pmlib.drafting.held import tell_spellings
 from pmlib.drafting.look import RawColumn, look
 from pmlib.drafting.mapping import assign
 from pmlib.drafting.owners import read_owners, tell_owners
 from pmlib.drafting.proposals import entries
+from pmlib.drafting.repeats import without_copies
 from pmlib.drafting.statements import known_customers, statement
 from pmlib.drafting.study_yaml import study_yaml
+from pmlib.drafting.totals import count_rows, take_out, take_out_sum
 from pmlib.drafting.uses import Table, Use
 from pmlib.errors import StudyError
 from pmlib.files import written_whole
-from pmlib.studies import asks, forms
+from pmlib.studies import asks
 from pmlib.studies.fetch import RawFile, writable
 from pmlib.studies.forms import quoted
-from pmlib.studies.reading import RawPart, types_of, union_of
+from pmlib.studies.reading import RawPart, union_of
 from pmlib.studies.sources import as_declared, parts_of
 from pmlib.studies.spec import SPEC_FILE, Source
-
-_TOTAL_SHARE = 0.02
-"""More rows of totals than this share (and than three) are no totals."""
 
 
 @dataclass
@@ -110,7 +108,7 @@ def _draft(
         sources.append(source)
     tables = [table for source in sources for table in source.tables]
     customer_of, owners = joins.customer_columns(connection, tables)
-    uses = joins.without_copies(connection, assign(tables, customer_of))
+    uses = without_copies(connection, assign(tables, customer_of))
     if not uses:
         raise _no_customers(tables, files)
     for use in uses:
@@ -118,6 +116,7 @@ def _draft(
             tell_owners(use, owners[use.table.name])
         if "customer_id" in use.mapped:
             joins.settle_rows(connection, use, today)
+    tell_spellings(uses)
     customers = next(use for use in uses if use.kind == "customers")
     met = joins.meetings(connection, customers, [use for use in uses if use is not customers])
     as_of = _end(tables, today)
@@ -125,6 +124,13 @@ def _draft(
     read = entries(uses, cells)
     read_owners(read, {use.table.name: use.owners for use in uses if use.owners})
     known = known_customers(customers, as_of)
+    for meeting in met:
+        naming = [one for one in uses if one.table is meeting.table and "customer_id" in one.mapped]
+        for use in naming:
+            lost = meeting.ids - meeting.changed.get(meeting.best, meeting.as_written)
+            if lost:
+                ids = f"{lost:,} of {meeting.ids:,} ids are of customers that no file lists"
+                use.notes.append(f"{ids}; their rows are left out.")
     missing = {m.table.name for m in met if m.changed.get(m.best, m.as_written) < m.ids}
     dangling = dict.fromkeys(missing, known)
     statements = {
@@ -201,105 +207,20 @@ def _look(
         drafted.notes += [f"{part.label}: {note}" for part in parts if not part.is_sheet
                           for note in part.notes]  # fmt: skip
         label = parts[0].label if len(parts) == 1 else Path(str(drafted.fields["file"])).name
-        drafted.found[member.table] = _rows(connection, member.table)
-        _take_out(connection, drafted, member.table)
-        rows = _rows(connection, member.table)
+        label = f"{parts[0].label} and {len(member.also)} more" if member.also else label
+        drafted.found[member.table] = count_rows(connection, member.table)
+        without, said = take_out(connection, member.table)
         columns = look(connection, member.table, today)
+        if word := take_out_sum(connection, member.table, columns):
+            without.setdefault(word[0], []).append(word[1])
+            said.append(f"1 row that sums up all others ({word[1]})")
+            columns = look(connection, member.table, today)
+        drafted.without[member.table], drafted.taken_out[member.table] = without, said
+        rows = count_rows(connection, member.table)
         drafted.tables.append(
             Table(member.table, label, rows, columns, parts[0].labels, parts[0].levels)
         )
     return found
-
-
-def _rows(connection: Connection, table: str) -> int:
-    return int(connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0])  # noqa: S608
-
-
-def _take_out(connection: Connection, drafted: Drafted, table: str) -> None:
-    """Take out rows that repeat the names of the columns, totals and empty rows; say which."""
-    types = types_of(connection, quoted(table))
-    texts = [name for name, dtype in types.items() if dtype == "VARCHAR" and name != "_file"]
-    said: list[str] = []
-    without: dict[str, list[str]] = {}
-    if len(texts) > 1:
-        same = " AND ".join(
-            f"lower(trim({quoted(name)})) = {forms.quoted_text(name.strip().lower())}"
-            for name in texts
-        )
-        written = f"SELECT DISTINCT trim({quoted(texts[0])}) FROM {quoted(table)} WHERE {same}"  # noqa: S608
-        words = [row[0] for row in connection.execute(f"{written} ORDER BY 1").fetchall()]
-        n = _delete(connection, table, same)
-        if n:
-            without[texts[0]] = words
-            repeat = "row repeats" if n == 1 else "rows repeat"
-            said.append(f"{n:,} {repeat} the names of the columns")
-    for name in _naming_totals(connection, table, texts[:60]):
-        totals = _totals(connection, table, name, texts)
-        if totals:
-            text = forms.text_sql(quoted(name))
-            listed = ", ".join(map(forms.quoted_text, totals))
-            n = _delete(connection, table, f"{text} IN ({listed})")
-            without.setdefault(name, []).extend(totals)
-            shown = ", ".join(totals[:5]) + (", …" if len(totals) > 5 else "")
-            said.append(f"{n:,} {'row' if n == 1 else 'rows'} of totals ({shown})")
-    names = [name for name in types if name != "_file"]
-    empty = _delete(
-        connection, table, f"coalesce({', '.join(f'{quoted(n)}::VARCHAR' for n in names)}) IS NULL"
-    )
-    if empty:
-        said.append(f"{empty:,} empty {'row' if empty == 1 else 'rows'}")
-    drafted.without[table] = without
-    drafted.taken_out[table] = said
-
-
-def _naming_totals(connection: Connection, table: str, texts: Sequence[str]) -> list[str]:
-    """Columns in which a word for a total stands anywhere: one scan for all of them."""
-    if not texts:
-        return []
-    hit = "coalesce(bool_or(regexp_matches(lower({}), {})), false)"
-    asked = ", ".join(hit.format(forms.text_sql(quoted(name)), _TOTAL) for name in texts)
-    found = connection.execute(f"SELECT {asked} FROM {quoted(table)}").fetchall()[0]  # noqa: S608
-    return list(itertools.compress(texts, found))
-
-
-def _totals(connection: Connection, table: str, name: str, texts: Sequence[str]) -> list[str]:
-    """What a column holds in rows of totals.
-
-    A word for a total, where the others of the column are numbers or days, or the row lacks cells
-    that other rows have.
-    """
-    text = forms.text_sql(quoted(name))
-    found = connection.execute(
-        f"SELECT DISTINCT {text} AS v FROM {quoted(table)} WHERE regexp_matches(lower(v), {_TOTAL})"  # noqa: S608
-    ).fetchall()
-    words = sorted(value for (value,) in found if shapes.is_total(value))
-    if not words:
-        return []
-    mine = f"coalesce({text} IN ({', '.join(map(forms.quoted_text, words))}), false)"
-    others = [quoted(other) for other in texts if other != name]
-    counts = ", ".join(
-        f"count({forms.text_sql(other)}) FILTER ({which}{mine})" for other in others
-        for which in ("", "NOT ")
-    )  # fmt: skip
-    totals, rest, numbers, *filled = connection.execute(
-        f"SELECT count(*) FILTER ({mine}), count({text}) FILTER (NOT {mine}), "  # noqa: S608
-        f"count(*) FILTER (NOT {mine} AND regexp_matches({text}, '[0-9]'))"
-        f"{', ' if counts else ''}{counts} FROM {quoted(table)}"
-    ).fetchall()[0]
-    all_others = _rows(connection, table) - totals
-    if rest and numbers >= 0.9 * rest:
-        return words
-    lacking = any(mine == 0 and theirs >= 0.9 * all_others
-                  for mine, theirs in zip(filled[::2], filled[1::2], strict=True))  # fmt: skip
-    few = totals <= max(3, _TOTAL_SHARE * (totals + all_others))
-    return words if lacking and few else []
-
-
-_TOTAL = forms.quoted_text("|".join(sorted({re.escape(word.split()[0]) for word in shapes.TOTALS})))
-
-
-def _delete(connection: Connection, table: str, where: str) -> int:
-    return int(connection.execute(f"DELETE FROM {quoted(table)} WHERE {where}").fetchall()[0][0])  # noqa: S608
 
 
 def _end(tables: Sequence[Table], today: dt.date) -> dt.date:

@@ -15,7 +15,7 @@ from pmlib.studies.words import DATE_HINT, PRODUCT_WORDS
 def wide_holdings(table: Table, customer: RawColumn) -> Use | None:
     """Holdings where products are columns that say whether, or how many, a customer holds."""
     marks = [c for c in table.columns if c.name != customer.name and _is_mark(c, table.rows)]
-    told = [c for c in marks if _speaks_of_product(c.name)]
+    told = [c for c in marks if speaks_of_product(c.name)]
     others = [
         c
         for c in table.columns
@@ -47,7 +47,8 @@ def _is_mark(column: RawColumn, rows: int) -> bool:
     return few and 0 <= column.fits[0].low <= lowest and column.fits[0].high <= 20
 
 
-def _speaks_of_product(name: str) -> bool:
+def speaks_of_product(name: str) -> bool:
+    """Whether a name has a part that names of products have."""
     folded = ascii_only(name).lower() or name.lower()
     return (
         any(word in folded or word in name.lower() for word in PRODUCT_WORDS)
@@ -75,7 +76,7 @@ def named_products(
     for table in tables:
         customer = customer_of.get(table.name)
         name = table.name.removeprefix("raw_")
-        if table in serving or customer is None or listed is None or not _speaks_of_product(name):
+        if table in serving or customer is None or listed is None or not speaks_of_product(name):
             continue
         got = {target: column for target, column in match("holdings", table, customer).items()
                if target != "product_id"}  # fmt: skip
@@ -131,3 +132,18 @@ def imply_products(found: list[Use]) -> None:
         mapped = {"product_id": use.mapped["product_id"]} if "product_id" in use.mapped else {}
         found.append(Use("products", use.table, mapped, shape="ids", products=use.products,
                          product=use.product))  # fmt: skip
+
+
+def tell_spellings(uses: Sequence[Use]) -> None:
+    """Say where one product seems to be spelled in several ways, in one table or in several."""
+    spelled: dict[str, dict[str, Use]] = {}
+    for use in uses:
+        if (raw := use.mapped.get("product_id")) is not None:
+            for word in raw.values:
+                spelled.setdefault(re.sub(r"[\W_]", "", word).casefold(), {})[word] = use
+    for ways in spelled.values():
+        if len(ways) > 1:
+            shown = " and ".join(map(repr, ways))
+            next(reversed(ways.values())).notes.append(
+                f"CHECK: {shown} seem to be one product: then write them alike in the SQL."
+            )

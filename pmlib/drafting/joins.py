@@ -14,6 +14,7 @@ from pmlib.drafting.look import RawColumn
 from pmlib.drafting.mapping import could_be_key, customer_column
 from pmlib.drafting.owners import find_owners
 from pmlib.drafting.periods import newest_of
+from pmlib.drafting.repeats import settle_repeats
 from pmlib.drafting.uses import CUSTOMER, Owners, Table, Use
 from pmlib.studies.forms import id_sql, quoted, quoted_text
 from pmlib.studies.spec import IdForm
@@ -141,48 +142,11 @@ def settle_rows(connection: Connection, use: Use, today: dt.date) -> None:
         _settle_snapshot(connection, use, customer, today)
     elif use.kind == "contacts":
         _settle_contacts(connection, use)
-    elif use.kind == "transactions" and "_file" in use.table.names:
-        _settle_overlap(connection, use)
-    elif use.kind == "holdings" and use.shape == "rows":
-        _settle_snapshot(connection, use, customer, today)
+    elif use.kind in {"holdings", "transactions"} and use.shape == "rows":
+        if use.kind == "transactions" or not _settle_snapshot(connection, use, customer, today):
+            settle_repeats(connection, use)
     elif use.kind == "customers" and customer.distinct < customer.filled:
         _settle_customers(connection, use, customer, today)
-
-
-def _settle_overlap(connection: Connection, use: Use) -> None:
-    """Count payments once that several files have, as exports do whose periods overlap."""
-    every = ", ".join(quoted(name) for name in use.table.names if name not in {"_file", CUSTOMER})
-    each = f"SELECT {every}, _file, count(*) AS n FROM {quoted(use.table.name)} GROUP BY ALL"  # noqa: S608
-    again = ("SELECT coalesce(sum(n - most), 0)::BIGINT FROM (SELECT sum(n) AS n, max(n) AS most "  # noqa: S608
-             f"FROM ({each}) GROUP BY {every})")  # fmt: skip
-    n = connection.execute(again).fetchall()[0][0]
-    if n:
-        use.overlap = True
-        use.notes.append(f"{n:,} rows stand in several of the files and count once.")
-        text = f"Of {use.table.label}, rows that another of the files has too are left out: {{n}}."
-        use.counted.append((text, again))
-
-
-def without_copies(connection: Connection, uses: Sequence[Use]) -> list[Use]:
-    """Leave out tables of payments all of whose rows stand in another; say where some do."""
-    kept: list[Use] = []
-    size = {use.table.name: (-use.table.rows, len(use.table.label)) for use in uses}
-    for use in sorted(uses, key=lambda use: size[use.table.name]):
-        for other in kept if use.kind == "transactions" and use.table.rows else ():
-            if other.kind != use.kind or other.table.names != use.table.names:
-                continue
-            mine, theirs = (f"SELECT * FROM {quoted(one.table.name)}" for one in (use, other))  # noqa: S608
-            same = f"SELECT count(*) FROM ({mine} INTERSECT ALL {theirs})"  # noqa: S608
-            n = connection.execute(same).fetchall()[0][0]
-            if n == use.table.rows:
-                use.table.copy_of = other.table.label
-            elif n:
-                use.notes.append(
-                    f"CHECK: {n:,} rows stand in {other.table.label} too, and count twice."
-                )
-        if not use.table.copy_of:
-            kept.append(use)
-    return [use for use in uses if use in kept]
 
 
 def _settle_customers(
@@ -289,7 +253,7 @@ def _differing(
 ) -> tuple[int, dict[str, int]]:
     """Customers with several rows, and by column those whose rows differ in it."""
     key = quoted(customer.name)
-    others = [c.name for c in table.columns if c.name != customer.name]
+    others = [c.name for c in table.columns if c.name not in {customer.name, "_file"}]
     repeated = 0
     found: dict[str, int] = {}
     for start in range(0, len(others), 16):
@@ -324,7 +288,7 @@ def _settle_snapshot(connection: Connection, use: Use, customer: RawColumn, toda
         use.newest, dated = newest_of([str(value) for (value,) in found], today)
         if not dated:
             use.notes.append(
-                f"No day could be read from {column.name!r}: is {use.newest!r} the newest?"
+                f"CHECK: no day could be read from {column.name!r}: {use.newest!r} is the newest"
             )
     if use.shape == "wide" and column.kind == "date":
         return True
@@ -358,6 +322,8 @@ def _snapshot(connection: Connection, use: Use, customer: RawColumn) -> RawColum
     if customer.distinct >= customer.filled:
         return None
     keys, periods = quoted(customer.name), True
+    if use.kind == "customers" and customer.filled <= (1 + _REPEATED) * customer.distinct:
+        return None  # few are in several: parts of one list
     if use.kind == "holdings" and use.shape == "rows":  # a customer holds several products
         held = [raw for target, raw in use.mapped.items() if target != "closed_on"]
         keys, periods = ", ".join(quoted(raw.name) for raw in held), False

@@ -10,7 +10,7 @@ from pmlib.drafting.look import RawColumn
 from pmlib.drafting.names import plain
 from pmlib.drafting.uses import Table
 from pmlib.schema import CONTRACTS
-from pmlib.studies.words import ARM, HINTS, MARKETING, SYNONYMS
+from pmlib.studies.words import ARM, HINTS, MARKETING, NOT, RESPONSE, SYNONYMS
 
 SIDES = 6
 """A column with more different values than this says no direction of money."""
@@ -37,7 +37,7 @@ def _unread(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[str
             continue
         taken = [*named.values(), *found.values()]
         of_name = {_bare(c.name): c for c in reversed(table.columns)
-                   if c not in taken and c.distinct > 7
+                   if c not in taken and (c.distinct > 7 or target == "propensity")
                    and (c.kind == "text" or (wanted == "date" and _from_1850(c)))}  # fmt: skip
         hit = next((of_name[word] for word in words.split() if word in of_name), None)
         if hit is not None:
@@ -57,7 +57,7 @@ def _bare(name: str) -> str:
 
 _UNIT = (
     r"(?i)\s*[(\[].*?[)\]]\s*$|[\s_]+(?:in[\s_]+)?"
-    r"(?:eur|euros?|usd|gbp|chf|cny|rmb|inr|pln|czk|sek|us\$)\s*$"
+    r"(?:eur|euros?|usd|gbp|chf|cny|rmb|inr|pln|czk|sek|us\$|[tk](?:eur|€)|tsd\.?|cents?|ct)\s*$"
 )
 
 
@@ -109,9 +109,15 @@ def _by_type(kind: str, table: Table, named: Mapping[str, RawColumn]) -> dict[st
     dates = [column for column in free if column.kind == "date"]
     signed = [column for column in free if column.kind == "number" and column.signed]
     found: dict[str, list[RawColumn]] = {}
-    if kind == "contacts" and "arm" not in named:
+    if kind == "contacts":
         arms = [c for c in free if may_be_arm(c) and re.search(ARM, c.name, re.IGNORECASE)]
         found = {"arm": arms[:1]}
+        if {"campaign_id", "arm"} <= {*named, *(["arm"] if arms else [])} or hinted(
+            kind, f"{table.name} {table.label}"
+        ):
+            found["responded"] = [c for c in free if _may_be(c, "flag") and c not in arms[:1]
+                                  and re.search(RESPONSE, c.name, re.IGNORECASE)
+                                  and not re.search(NOT, c.name)]  # fmt: skip
     if kind == "holdings" and "product_id" in named:
         found = {"opened_on": dates}
     elif (

@@ -37,7 +37,7 @@ def flag(raw: RawColumn, table: Table, cells: Cells, target: str) -> Entry:
         return Entry(
             {"as": "day", "form": day.form, **({} if day.pivot is None else {"pivot": day.pivot})}
         )
-    if reading is None and raw.kind == "whole" and target == "responded":
+    if reading is None and raw.kind == "whole" and target == "responded" and raw.fits[0].low == 0:
         return Entry({"as": "amount", "form": "1234.56"})  # how often: more than never
     certain = target not in MARKETING or plain(raw.name) in SYNONYMS["customers"][target].split()
     if reading is None or not certain:
@@ -207,9 +207,11 @@ def doubtful_rows(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, tupl
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for use in uses:
         kinds = {other.kind for other in uses if other.table is use.table}
-        if use.kind not in {"holdings", "transactions"} or "customers" in kinds:
+        if use.kind not in {"holdings", "transactions", "contacts"} or "customers" in kinds:
             continue  # rows of customers that are left out would take the customers with them
         found |= {use.table.name: told} if (told := _blank_cells(use, cells)) else {}
+        if use.kind == "contacts":
+            continue
         taken = [*use.mapped.values(), *use.products]
         for raw in use.table.columns:
             blank = use.table.rows - raw.filled if raw.flag is not None else 0
@@ -248,7 +250,9 @@ def doubtful_rows(uses: Sequence[Use], cells: Cells) -> dict[str, dict[str, tupl
 def _blank_cells(use: Use, cells: Cells) -> dict[str, tuple[str, str]]:
     """Cells without which a row is nobody's, or says nothing, and that are often blank."""
     found = {}
-    for target in ("customer_id", "product_id", "booked_on", "amount"):
+    is_contact = use.kind == "contacts"
+    named = ("product_id", "booked_on", "amount") if not is_contact else ("contacted_on",)
+    for target in ("customer_id", *named):
         raw = use.mapped.get(target)
         blank = use.table.rows - raw.filled if raw is not None and raw.name != CUSTOMER else 0
         if raw is None or blank <= LIMIT * use.table.rows:
@@ -257,7 +261,9 @@ def _blank_cells(use: Use, cells: Cells) -> dict[str, tuple[str, str]]:
         found[raw.name] = (
             (f"{use.table.label}, column {raw.name}{place}: {blank:,} of {use.table.rows:,} cells "
             "are blank, and a row without it cannot be used. Is each written once for the rows "
-            "below it, as where cells were merged? Then fill it in."),
+            "below it, as where cells were merged? Then fill it in."
+            + " Or were these people left out on purpose? Then give them the campaign's day."
+            * is_contact),
             'Write [""] where these rows may be left out.',
         )  # fmt: skip
     return found

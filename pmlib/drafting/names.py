@@ -8,6 +8,11 @@ import unicodedata
 
 import duckdb
 
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ı": "i"}
+)
+"""Letters that Unicode does not take apart."""
+
 
 def sql_name(text: str, *, otherwise: str) -> str:
     """A name that SQL takes without quotes, as near to the text as may be."""
@@ -32,12 +37,12 @@ def _reserved() -> frozenset[str]:
 
 def plain(name: str) -> str:
     """A name without case, accents, blanks and signs."""
-    folded = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+    folded = unicodedata.normalize("NFKD", name.translate(_LETTERS))
     kept = "".join(c for c in folded if not unicodedata.combining(c))
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", kept)).lower()
 
 
 def ascii_only(text: str) -> str:
     """The letters of a text that ASCII has, without accents."""
-    folded = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    folded = unicodedata.normalize("NFKD", text.translate(_LETTERS))
     return folded.encode("ascii", "ignore").decode()

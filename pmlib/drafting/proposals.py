@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,7 +77,47 @@ def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str 
         entry.fields["form"] = ASK
         entry.question = _two_readings(raw, table, cells)
     _account(raw, entry, table, cells)
+    if wanted == "number" and entry.fields["form"] != ASK:
+        _units(raw, entry, table, cells)
     return entry
+
+
+def _units(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
+    """Ask where amounts of a column are in several currencies, or in thousands or hundredths."""
+    form, head = entry.fields["form"], f"{table.label}, column {raw.name}"
+    text = f"upper({cells.text(table, raw)})"
+    bare = f"regexp_replace({text}, {forms.quoted_text(_NO_MONEY)}, '', 'g')"
+    sign = f"nullif(regexp_replace({bare}, '[^\\p{{L}}\\p{{Sc}}]', '', 'g'), '')"
+    for one, code in _CODES.items():
+        sign = f"replace({sign}, '{one}', '{code}')"
+    first = cells.first(table.name, [sign, text], f"{sign} IS NOT NULL", 1)
+    for place, (currency, shown) in first if not raw.is_typed else []:
+        other = f"{sign} <> {forms.quoted_text(currency)}"
+        for there, (another,) in cells.first(table.name, [text], other, 1):
+            entry.fields["form"] = ASK
+            entry.question += [
+                (f"{head}: {cells.count(table.name, other):,} of {table.rows:,} amounts are in "
+                 f"another currency than the first, {another!r} ({there}) beside {shown!r} "
+                 f"({place}). A study has one currency. Change them into it in the file,"),
+                f'and draft again; or, if all are in one, write "{form}".',
+            ]  # fmt: skip
+    if re.search(_SCALED, raw.name):
+        entry.fields["form"] = ASK
+        entry.question += [
+            (f"{head}: is it in thousands, hundredths or the like of the currency, as its name "
+             "seems to say? Then multiply it in the SQL, such as 1000 * "
+             f"{quoted(raw.name)}."),
+            f'Write "{form}", changed or not.',
+        ]  # fmt: skip
+
+
+_NO_MONEY = r"\b(?:[CD]R?|[SH])\b|[0-9.,]E[-+]?[0-9]"
+_CODES = {"€": "EUR", "EURO": "EUR", "EURS": "EUR", "US$": "USD", "$": "USD", "£": "GBP",
+          "¥": "CNY", "￥": "CNY", "元": "CNY", "RMB": "CNY"}  # fmt: skip
+_SCALED = (
+    r"(?i)t€|k€|(?<![^\W_])(?:teur|tsd|k(?:eur|usd|gbp|chf)|thousands?|000|mio|mln|millions?|milliers?"
+    r"|cents?|ct|rappen|pence|hundredths)(?![^\W_])|[万千亿]元|千円|百万"
+)
 
 
 def _colliding(raw: RawColumn, table: Table, cells: Cells) -> dict[str, Entry]:

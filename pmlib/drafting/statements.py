@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pmlib.drafting.look import RawColumn
-from pmlib.drafting.uses import CUSTOMER, Owners, Table, Use
+from pmlib.drafting.uses import CUSTOMER, Again, Owners, Table, Use
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies.forms import quoted, quoted_text
 from pmlib.studies.words import MARKETING, MISSING
@@ -16,6 +16,7 @@ _NULLS = {"key": "VARCHAR", "text": "VARCHAR", "number": "DOUBLE", "whole": "BIG
           "date": "DATE", "flag": "BOOLEAN"}  # fmt: skip
 
 
+_PER_CENT = 100
 BLANK = "(blank)"
 """What an arm without a name is called."""
 
@@ -60,7 +61,7 @@ def statement(uses: Sequence[Use], as_of: dt.date, dangling: Mapping[str, str]) 
 def known_customers(use: Use, as_of: dt.date) -> str:
     """The query of the ids that the table of customers keeps."""
     table = use.table.name
-    newest = f" WHERE {_newest(use, table, as_of)}" if use.snapshot else ""
+    newest = f" WHERE {_newest(use, table, as_of).partition(' -- ')[0]}" if use.snapshot else ""
     return f"SELECT {own(use.mapped['customer_id'])} FROM {table}{newest}"  # noqa: S608
 
 
@@ -97,6 +98,8 @@ def _with_customers(table: str, owners: Owners) -> str:
 
 
 def _how(use: Use) -> str:
+    if use.again:
+        return f"; rows that {' or '.join(a.other.table.label for a in use.again)} has count there"
     if use.overlap:
         return "; a row that several files have counts once"
     return {
@@ -212,6 +215,8 @@ def _taken(use: Use, target: str, kind: str, raw: RawColumn, as_of: dt.date) -> 
         sql = f"{sql}::VARCHAR"
     if target != "customer_id":
         sql = _once(use, sql)
+    if target == "propensity" and raw.fits and 1 < raw.fits[0].high <= _PER_CENT:
+        return f"{sql} / {_PER_CENT} AS propensity", f"CHECK: from {raw.name!r}, in per cent"
     if target == "arm" and BLANK in arms_of(raw, use.table.rows):
         sql = f"coalesce({sql}, {quoted_text(BLANK)})"
     if target == "campaign_id" and use.waves:
@@ -281,6 +286,8 @@ def _source(use: Use, table: str, as_of: dt.date) -> tuple[str, list[str], list[
     if use.shape == "ids":
         first = next(iter(use.mapped.values()))
         return table, [f"{own(first)} IS NOT NULL"], []
+    for again in use.again:
+        table = _apart(table, again)
     tail, where, source = [], [], table
     if use.overlap:
         every = ", ".join(own(c) for c in use.table.columns if c.name not in {"_file", CUSTOMER})
@@ -293,6 +300,20 @@ def _source(use: Use, table: str, as_of: dt.date) -> tuple[str, list[str], list[
         source = f"(SELECT *, row_number() OVER () AS _row FROM {table})"  # noqa: S608
         tail = [f"GROUP BY {customer}"]
     return source, where, tail
+
+
+def _apart(table: str, again: Again) -> str:
+    """A table without the rows that another has too, as often as that has them."""
+    here, there = ", ".join(again.here), ", ".join(again.there)
+    named = ", ".join(f"{sql} AS _{i}" for i, sql in enumerate(again.there))
+    same = " AND ".join(f"_{i} IS NOT DISTINCT FROM {sql}" for i, sql in enumerate(again.here))
+    other = (f"(SELECT {named}, row_number() OVER (PARTITION BY {there}) AS _m "  # noqa: S608
+             f"FROM {again.other.table.name})")  # fmt: skip
+    return (
+        f"(SELECT * EXCLUDE (_n) FROM (SELECT *, row_number() OVER (PARTITION BY {here}) AS _n "  # noqa: S608
+        f"FROM {table})\n"
+        f"    WHERE NOT EXISTS (FROM {other}\n    WHERE {same} AND _m = _n))"
+    )
 
 
 def _newest(use: Use, table: str, as_of: dt.date) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,15 @@ from pmlib.drafting.statements import Statement, arms_of, own
 from pmlib.drafting.uses import CUSTOMER, Table, Use
 from pmlib.studies.asks import ASK
 from pmlib.studies.forms import quoted, quoted_text
-from pmlib.studies.words import MARKETING
+from pmlib.studies.words import LEFT_OUT, MARKETING
 
 if TYPE_CHECKING:
     from pmlib.drafting.draft import Drafted
 
 Lines = list[str]
 
+_ANSWERS = 3
+"""A column with more different words than this says not who responded."""
 _MET = 0.5
 """Where a smaller share of a file's ids are those of customers, that is asked about."""
 
@@ -56,8 +59,9 @@ def study_yaml(
     lines += _attributes(of["customers"])
     lines += _channels(of)
     notes = [note for made in statements.values() for note in made.notes]
-    if notes:
-        lines += ["", "notes:"]
+    silent = _no_response(of.get("contacts"))
+    if notes or silent:
+        lines += ["", "notes:", *silent]
         lines += [f"  - {{text: {_json(text)}{f', sql: {_json(sql)}' if sql else ''}}}"
                   for text, sql in dict.fromkeys(notes)]  # fmt: skip
     if "products" in of and "annual_margin" not in of["products"].mapped:
@@ -127,8 +131,11 @@ def _contacts(use: Use | None, cells: Cells) -> Lines:
 
 def _no_arm(use: Use) -> Lines:
     """The question whether any column tells who was left out, where none is called so."""
-    taken = [*use.mapped.values(), use.snapshot]
-    few = [c for c in use.table.columns if c not in taken and c.name != "_file" and may_be_arm(c)]
+    taken = [raw for raw in (*use.mapped.values(), use.snapshot) if raw and raw.name != "_file"]
+    few = [c for c in use.table.columns if c not in taken and may_be_arm(c)]
+    told = [use.mapped[name] for name in ("campaign_id", "channel") if name in use.mapped]
+    few += [c for c in told if c not in few and may_be_arm(c)
+            and re.search(LEFT_OUT, " ".join(c.values))]  # fmt: skip
     if not few:
         return []
     shown = "; ".join(f"{c.name} holds {', '.join(map(repr, list(c.values)[:6]))}" for c in few[:6])
@@ -140,6 +147,28 @@ def _no_arm(use: Use) -> Lines:
             "write [] where everybody in the file was contacted.",
         ], ""),
         f"control: {ASK}",
+    ]  # fmt: skip
+
+
+def _no_response(use: Use | None) -> Lines:
+    """The question whether any column tells who responded, where none is called so."""
+    if use is None or "responded" in use.mapped:
+        return []
+    few = [c for c in use.table.columns if c not in use.mapped.values() and c.name != "_file"
+           and (c.flag is not None or 1 <= len(c.values) <= _ANSWERS)]  # fmt: skip
+    shown = "; ".join(f"{c.name} holds {listed(c, use.table.rows - c.filled)}" for c in few[:6])
+    if not few and (value := use.mapped.get("value")) is not None:
+        few, shown = [value], f"{value.name}, such as {' or '.join(value.samples)}"
+    if not few:
+        return []
+    return [
+        *_commented([
+            (f"{use.table.label}, line 2: no column is known to say who responded. Does one of "
+             f"these ({shown})? Then say so in contacts.sql, such as {own(few[0])} = '…' AS "
+             f"responded, or {own(few[0])} > 0;"),
+            ("write here what readers must know, such as Nobody recorded who responded."),
+        ], "  "),
+        f"  - {{text: {ASK}}}",
     ]  # fmt: skip
 
 
@@ -253,6 +282,9 @@ def _idle(table: Table, uses: Sequence[Use]) -> str:
     said = f" Its columns are {shown}." if names else ""
     if table.copy_of:
         said += f" All its rows stand in {table.copy_of} too."
+    elif len(names) == 1 and re.search(r"\S\s{2,}\S", names[0]):
+        said += (" Where its columns have fixed widths, say so: csv: {widths: [8, 10], header: "
+                 "false, columns: [first, second]}, and draft the SQL by hand.")  # fmt: skip
     elif key in names:
         said += f" Its {key} may name the customers of {customers.table.label}."
     return (

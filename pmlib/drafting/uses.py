@@ -30,7 +30,7 @@ class Table:
     labels: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     copy_of: str = ""
-    """Another table of payments that has all its rows."""
+    """Another table that has all its rows."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,6 +50,15 @@ class Owners:
     account: RawColumn
     customer: RawColumn
     own: RawColumn
+
+
+@dataclass(frozen=True)
+class Again:
+    """Another table that has some rows too: by which SQL here and there one is told."""
+
+    other: Use
+    here: list[str]
+    there: list[str]
 
 
 @dataclass
@@ -80,7 +89,9 @@ class Use:
     owners
         Where a table names accounts and no customers: who owns them.
     overlap
-        Of payments in several files: rows that several of them have count once.
+        Of several files: rows that several of them have count once.
+    again
+        Of payments and holdings: other tables, whose rows are left out here.
     waves
         Of contacts: each day of a campaign is a campaign of its own.
     by_type
@@ -105,6 +116,7 @@ class Use:
     newest: str = ""
     waves: bool = False
     overlap: bool = False
+    again: list[Again] = field(default_factory=list)
     owners: Owners | None = None
     by_type: frozenset[str] = frozenset()
     objections: list[tuple[str, RawColumn]] = field(default_factory=list)

@@ -81,13 +81,13 @@ def parts_of(
         view, own = f"{member.table} as text", Member(file=member.file, table=member.table)
         yield _text(connection, Plain(path, is_text=True), own, view, staging, member.file)
         return
-    for number, file in enumerate(files):
-        if member.table not in [held.table for held in file.members]:
-            continue
+    pieces = [(file, name) for file in files if member.table in [one.table for one in file.members]
+              for name in (member.file, *(member.also if file.packed else ()))]  # fmt: skip
+    for number, (file, name) in enumerate(pieces):
         if file.size == 0:
             raise StudyError("A raw file is empty.", where=str(file.path), found="0 bytes")
         view = f"{member.table} as text{f' {number}' if number else ''}"
-        inner = member.file if file.packed or source.kind in {"sqlite", "duckdb"} else ""
+        inner = name if file.packed or source.kind in {"sqlite", "duckdb"} else ""
         label = file.path.name + (f" ({inner})" if inner else "")
         if source.kind in {"sqlite", "duckdb"}:
             reader = {"sqlite": _sqlite, "duckdb": _duckdb}[source.kind]

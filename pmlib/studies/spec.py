@@ -107,6 +107,8 @@ class Member(Strict):
 
     file: FileName
     """Path within the archive (a zip within a zip is one step of the path), or the sheet's name."""
+    also: list[FileName] = []
+    """Further files or sheets there that are the same table and written alike."""
     table: Name
     """The name under which the SQL finds it."""
     csv: Csv = Csv()

@@ -133,113 +133,88 @@ PRODUCT_WORDS = (
 SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "customers": {
         "customer_id": "customerid customer custid customerno customernumber custno clientid "
-        "client clientno "
-        "clientnumber numeroclient numclient nclient noclient idclient codeclient userid "
-        "memberid memberno partyid cif "
-        "cifno accountid kundennummer kundenid kundennr kdnr kunde klant klantnummer klantid "
-        "cliente idcliente "
-        "numerocliente clientecod ncodpers klient idklienta 客户号 客户编号 客户id 客户代码 客户 "
-        "客号 顧客番号 id "
-        "codicecliente numeroklienta nrklienta kundnummer kundnr asiakasnumero codigocliente "
-        "顧客id 顧客コード 고객번호 고객id",
+        "client clientno clientnumber numeroclient numclient nclient noclient idclient "
+        "codeclient userid memberid memberno partyid cif cifno accountid kundennummer kundenid "
+        "kundennr kdnr kunde klant klantnummer klantid cliente idcliente numerocliente "
+        "clientecod ncodpers klient idklienta 客户号 客户编号 客户id 客户代码 客户 客号 顧客番号 "
+        "id codicecliente numeroklienta nrklienta kundnummer kundnr asiakasnumero codigocliente "
+        "顧客id 顧客コード 고객번호 고객id idклиента кодклиента номерклиента клиент",
         "birth_date": "birthdate dateofbirth dob birthday born geburtsdatum gebdatum gebdat "
-        "geburtstag "
-        "datenaissance "
-        "datedenaissance naissance fechanacimiento fechadenacimiento geboortedatum 出生日期 "
-        "出生年月 生日 "
-        "生年月日 "
-        "datadinascita datanascita datadenascimento datanascimento dataurodzenia fodelsedatum "
-        "fodelsedag syntymaaika fodselsdato datumnarozeni 생년월일",
-        "gender": "gender sex geschlecht sexe sexo geslacht 性别 性別 "
-        "sesso plec kon kjonn sukupuoli pohlavi genero 성별",
+        "geburtstag datenaissance datedenaissance naissance fechanacimiento fechadenacimiento "
+        "geboortedatum 出生日期 出生年月 生日 生年月日 datadinascita datanascita "
+        "datadenascimento datanascimento dataurodzenia fodelsedatum fodelsedag syntymaaika "
+        "fodselsdato datumnarozeni 생년월일 датарождения",
+        "gender": "gender sex geschlecht sexe sexo geslacht 性别 性別 sesso plec kon kjonn "
+        "sukupuoli pohlavi genero 성별 пол",
         "region": "region state province county bundesland district kanton departement provincia "
-        "regio nomprov 地区 "
-        "省份 所在地区 区域 "
-        "regione wojewodztwo uf 都道府県 地域 지역",
+        "regio nomprov 地区 省份 所在地区 区域 regione wojewodztwo uf 都道府県 地域 지역 регион "
+        "область",
         "joined_on": "joinedon joined joindate customersince clientsince since registrationdate "
-        "signupdate "
-        "accountopened opendate kundeseit clientdepuis fechaalta klantsinds 开户日期 开户时间 "
-        "入行日期 "
-        "clientedal clientedesde datacadastro klientod kundsedan kundesiden asiakasalkaen "
-        "入会日 가입일",
+        "signupdate accountopened opendate kundeseit clientdepuis fechaalta klantsinds 开户日期 "
+        "开户时间 入行日期 clientedal clientedesde datacadastro klientod kundsedan kundesiden "
+        "asiakasalkaen 入会日 가입일 клиентс датарегистрации",
         "risk_tolerance": "risktolerance riskprofile riskappetite risikoprofil risikoklasse "
         "风险承受能力",
         "marketing_opt_out": "marketingoptout optout optedout donotcontact nomarketing donotmail "
-        "donotcall werbesperre "
-        "werbewiderspruch widerspruch robinson objection objectstomarketing oppositionmarketing "
-        "opposition "
-        "noquierepublicidad geenreclame 拒绝营销 营销拒绝 谢绝推销",
+        "donotcall werbesperre werbewiderspruch widerspruch robinson objection "
+        "objectstomarketing oppositionmarketing opposition noquierepublicidad geenreclame "
+        "拒绝营销 营销拒绝 谢绝推销",
         "marketing_consent": "marketingconsent consent optin optedin marketingoptin "
-        "marketingallowed maycontact "
-        "contactallowed werbeeinwilligung einwilligung werbeerlaubnis consentement "
-        "consentementmarketing "
-        "consentimiento toestemming 同意营销 营销同意",
+        "marketingallowed maycontact contactallowed werbeeinwilligung einwilligung "
+        "werbeerlaubnis consentement consentementmarketing consentimiento toestemming 同意营销 "
+        "营销同意",
     },
     "products": {
         "product_id": "productid productcode productno product produktid produkt produktnummer "
-        "produit codeproduit "
-        "producto idproducto product productcode 产品编号 产品代码 产品号 id "
-        "prodotto produktnamn produkty 商品名 商品 상품명 상품",
+        "produit codeproduit producto idproducto 产品编号 产品代码 产品号 id prodotto "
+        "produktnamn produkty 商品名 商品 상품명 상품 продукт",
         "name": "name productname produktname produktbezeichnung description title bezeichnung "
-        "libelle nom nombre "
-        "naam 产品名称 名称",
+        "libelle nom nombre naam 产品名称 名称",
         "family": "family category productfamily productgroup producttype type group "
-        "produktgruppe kategorie famille "
-        "categorie familia 产品类别 产品大类 类别",
+        "produktgruppe kategorie famille categorie familia 产品类别 产品大类 类别",
         "risk_rating": "riskrating riskclass risk risikoklasse 风险等级",
         "annual_margin": "annualmargin margin yearlymargin marge deckungsbeitrag",
     },
     "holdings": {
         "customer_id": "",
         "product_id": "productid productcode productno product productname produktid produkt "
-        "produktname produit "
-        "producto 产品名称 产品编号 产品代码 产品 商品名 "
-        "prodotto nomeprodotto codiceprodotto produto nomeproduto codproduto nazwaproduktu "
-        "produktnamn tuote 商品 商品コード 상품명 상품 상품코드",
+        "produktname produit producto 产品名称 产品编号 产品代码 产品 商品名 prodotto "
+        "nomeprodotto codiceprodotto produto nomeproduto codproduto nazwaproduktu produktnamn "
+        "tuote 商品 商品コード 상품명 상품 상품코드 продукт",
         "opened_on": "openedon opendate opened dateopened startdate start validfrom since begin "
-        "boughton eroffnet "
-        "eroffnungsdatum abschlussdatum beginn datum opendatum dateouverture ouverture "
-        "fechaapertura 开通日期 开户日期 起始日 购买日期 "
-        "dataapertura dataabertura dataotwarcia oppnad oppningsdatum avattu dataattivazione "
-        "開設日 契約日 개설일",
+        "boughton eroffnet eroffnungsdatum abschlussdatum beginn datum opendatum dateouverture "
+        "ouverture fechaapertura 开通日期 开户日期 起始日 购买日期 dataapertura dataabertura "
+        "dataotwarcia oppnad oppningsdatum avattu dataattivazione 開設日 契約日 개설일 "
+        "датаоткрытия",
         "closed_on": "closedon closedate closed dateclosed enddate end validto until geschlossen "
-        "schliessungsdatum ende "
-        "datefermeture fermeture fechacierre einddatum 关闭日期 销户日期 到期日 结束日期 "
-        "datachiusura dataencerramento datazamkniecia avslutad stangd paatetty 解約日 해지일",
+        "schliessungsdatum ende datefermeture fermeture fechacierre einddatum 关闭日期 销户日期 "
+        "到期日 结束日期 datachiusura dataencerramento datazamkniecia avslutad stangd paatetty "
+        "解約日 해지일 датазакрытия",
     },
     "transactions": {
         "customer_id": "",
         "booked_on": "bookedon bookingdate bookdate date transactiondate trxdate txndate "
-        "valuedate postedon datum "
-        "buchungsdatum buchungstag boekdatum dateoperation datecomptable fecha fechaoperacion "
-        "day 交易日期 交易时间 记账日期 日期 "
-        "dataoperazione datacontabile datamovimento data datatransacao datamovimentacao "
-        "dataoperacji dataksiegowania bokforingsdag bokforingsdatum transaktionsdatum "
-        "kirjauspaiva 取引日 거래일 거래일자",
+        "valuedate postedon datum buchungsdatum buchungstag boekdatum dateoperation "
+        "datecomptable fecha fechaoperacion day 交易日期 交易时间 记账日期 日期 dataoperazione "
+        "datacontabile datamovimento data datatransacao datamovimentacao dataoperacji "
+        "dataksiegowania bokforingsdag bokforingsdatum transaktionsdatum kirjauspaiva 取引日 "
+        "거래일 거래일자 датаоперации дата",
         "amount": "amount amt transactionamount betrag umsatz bedrag montant importe monto "
-        "importo sum value spend 金额 "
-        "交易金额 发生额 "
-        "valor kwota belopp belob belop summa castka 取引金額 거래금액 금액",
-        "kind": "kind type transactiontype category purpose buchungstext verwendungszweck art typ "
-        "categorie tipo 交易类型 "
-        "类型 摘要 "
-        "causale descrizione opis tekst",
-        "channel": "channel medium kanal canal kanaal 渠道 交易渠道",
+        "importo sum value spend 金额 交易金额 发生额 valor kwota belopp belob belop summa "
+        "castka 取引金額 거래금액 금액 суммаоперации сумма",
+        "kind": "kind type transactiontype category purpose buchungstext verwendungszweck art "
+        "typ categorie tipo 交易类型 类型 摘要 causale descrizione opis tekst тип",
+        "channel": "channel medium kanal canal kanaal 渠道 交易渠道 канал",
         "debit": "debit debits debitamount withdrawal withdrawals paidout moneyout soll "
-        "lastschrift belastung montantdebit cargo "
-        "af auszahlung ausgabe ausgaben sortie depense gasto salida uscita debito debe dare "
-        "outflow paymentout 借方金额 借方 支出 支出金额 "
-        "出金額 uttag obciazenie saida 출금액",
+        "lastschrift belastung montantdebit cargo cargos af auszahlung ausgabe ausgaben sortie "
+        "depense gasto salida uscita debito debe dare outflow paymentout 借方金额 借方 支出 "
+        "支出金额 出金額 uttag obciazenie saida 출금액 дебет расход",
         "credit": "credit creditamount deposit deposits paidin moneyin haben gutschrift "
-        "montantcredit abono bij einzahlung "
-        "einnahme einnahmen entree recette ingreso entrada entrata credito haber avere inflow "
-        "paymentin credits "
-        "贷方金额 贷方 收入 存入 收入金额 "
-        "入金額 insattning uznanie 입금액",
+        "montantcredit abono abonos bij einzahlung einnahme einnahmen entree recette ingreso "
+        "entrada entrata credito haber avere inflow paymentin credits 贷方金额 贷方 收入 存入 "
+        "收入金额 入金額 insattning uznanie 입금액 кредит приход",
         "direction": "direction richtung richting drcr dc dcindicator debitcredit creditdebit "
-        "cdtdbtind sollhaben "
-        "sh kennzeichen afbij "
-        "sens sign indicator 借贷标志 借贷 收支 方向 "
+        "cdtdbtind sollhaben sh kennzeichen afbij sens sign indicator 借贷标志 借贷 收支 方向 "
         "segno",
     },
     "contacts": {
@@ -247,23 +222,20 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "活动 活动名称 活动编号 营销活动",
         "customer_id": "",
         "contacted_on": "contactedon contactdate contacted sentdate senton date day datum "
-        "kontaktdatum versanddatum "
-        "datecontact fecha 联系日期 触达日期 接触日期 "
-        "data datacontatto datacontato datakontaktu",
+        "kontaktdatum versanddatum datecontact fecha 联系日期 触达日期 接触日期 data "
+        "datacontatto datacontato datakontaktu датаконтакта дата",
         "arm": "arm treatment treated variant testgroup group gruppe groupe grupo groep "
-        "segmentgroup experimentgroup 组别 "
-        "分组 实验组 组 "
-        "gruppo grupa grupp",
+        "segmentgroup experimentgroup 组别 分组 实验组 组 gruppo grupa grupp группа",
         "product_id": "productid productcode product offer produktid produkt produit producto "
         "产品名称 产品编号 产品代码 产品",
         "channel": "channel medium kanal canal kanaal 渠道",
         "cost": "cost contactcost kosten cout coste 成本 费用",
-        "propensity": "propensity probability assignmentprobability",
+        "propensity": "propensity probability assignmentprobability assignmentprob "
+        "treatmentprobability ziehungswahrscheinlichkeit wahrscheinlichkeit probabilite "
+        "probabilita probabilidad вероятность 概率",
         "responded": "responded response converted conversion accepted bought purchased reagiert "
-        "reaktion gekauft "
-        "abschluss reponse achat respondio respuesta gereageerd 响应 是否响应 是否购买 成交 y "
-        "target "
-        "risposta reakcja resposta svar",
+        "reaktion gekauft abschluss reponse achat respondio respuesta gereageerd 响应 是否响应 "
+        "是否购买 成交 y target risposta reakcja resposta svar отклик",
         "value": "value revenue profit margin spend sales ertrag umsatz valeur importe 价值 收益 "
         "金额",
     },
@@ -305,14 +277,26 @@ OUTCOME = (
     "|gekauft|abgeschlossen|achet|acquist|köp|kupi|compr[oó]|comprou|conver[st]i|reak[ct]|risposta"
     "|resposta|odpowied|svar|结果|响应|成交|流失|購入|反応|成約|구매|반응"
 )
+RESPONSE = (
+    f"{OUTCOME}|result|r[eé]sultat|erfolg|ergebnis|esito|r(?:ü|ue)ckm|kauf|bestell|order|abschluss"
+    "|deal|sale|success|exito|éxito|wynik|result|koop|vente|venta|vendita|购买|申込|구입"
+)
+NOT = (
+    r"(?i)(?<![^\W_])(?:no|non|not|nicht|kein|keine|pas|sin|nao|não|nie|ne|geen|niet)(?![^\W_])"
+    r"|declin|refus|reject|ablehn|abgelehn|rifiut|rechaz|odmow|未|没|不|无"
+)
+LEFT_OUT = (
+    r"(?i)control|kontrol|contr[oôó]l|hold.?out|vergleich|reserve|none|nobody|ohne|kein|aucun|sans"
+    r"|nessun|ning[uú]n|nenhum|geen|niet|brak|blank|不|无|对照|対照|대조"
+)
 MEASURE = (
     "income|salary|balance|amount|revenue|sales|limit|score|age|einkommen|gehalt|saldo|umsatz"
     "|betrag|revenu|solde|ingres"
     "|renta|saldo|value|assets|wealth|volume|turnover|spend|收入|余额|资产|金额"
 )
 """Parts of names (regular expressions) of days, of what identifies a person, of codes that are no
-numbers however few there are, of what is sensitive, of outcomes, and of measures
-whose values may all differ."""
+numbers however few there are, of what is sensitive, of outcomes, of responses, of what is denied,
+of those left out of a campaign, and of measures whose values may all differ."""
 
 
 ARM = (
@@ -336,8 +320,8 @@ CURRENCY = r"currency|^ccy$|^curr?$|w(?:ä|ae)hrung|devise|moneda|divisa|valuta|
 and in which currency an amount is."""
 
 MARKETING: Mapping[str, str] = {
-    "marketing_opt_out": r"opt\W*_?out|unsubscri|do_?\W*not|dont|no_?\W*(market|contact|mail|call"
-    r"|advert|newsletter|pub)"
+    "marketing_opt_out": r"opt\W*_?out|unsubscri|withdr|widerruf|revo[kc]|do_?\W*not|dont"
+    r"|no_?\W*(market|contact|mail|call|advert|newsletter|pub)"
     r"|\b(dnc|dnm)\b|^dn[cm]_|_dn[cm]$|nicht_?\W*(kontakt|anruf|werb|mail|bewerb)"
     r"|niet_?\W*(bel|mail|contact|benader)|ne_?\W*pas"
     r"|pas_?\W*de|non_?\W*(contat|disturb)|nie_?\W*kontakt|stop_?\W*pub|black_?\W*list|黑名单|免打扰"
