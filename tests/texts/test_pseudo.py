@@ -47,7 +47,9 @@ CODE = {"run", "all", "py", "results", "json", "tables", "figures", "csv", "stud
         "age", "recency", "tenure", "frequency", "prospects"}  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[PSEUDO, pytest.param("zh", marks=pytest.mark.whole)])
+@pytest.fixture(
+    scope="module", params=[pytest.param(code, marks=pytest.mark.whole) for code in (PSEUDO, "zh")]
+)
 def spoken(request: pytest.FixtureRequest) -> Language:
     return Language(write()) if request.param == PSEUDO else open_language(request.param)
 
