@@ -17,6 +17,8 @@ from pmlib.studies import Study, confirm, prepare
 from pmlib.studies.words import MARKETING
 from tests.drafting import bank_files
 
+pytestmark = pytest.mark.whole
+
 TODAY = dt.date(2026, 11, 27)
 ANSWERS = {  # what each question of the cases is answered with
     "value_is": "margin", "control": "[control]", "assignment": "randomised",

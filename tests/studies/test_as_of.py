@@ -27,6 +27,8 @@ from pmlib.params import Parameters
 from pmlib.schema import CONTRACTS
 from pmlib.studies import Study, check_study, prepare
 
+pytestmark = pytest.mark.whole
+
 END = dt.date(2025, 12, 31)
 DATES = {
     "customers": ["birth_date", "joined_on"], "holdings": ["opened_on", "closed_on"],
