@@ -60,7 +60,7 @@ class Part:
     @property
     def short_title(self) -> str:
         """The title up to its colon."""
-        return self.title.partition(":")[0]
+        return re.split("[:：]", self.title)[0]
 
 
 @dataclass(frozen=True)

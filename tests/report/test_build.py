@@ -29,7 +29,7 @@ from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import AFTER, APPENDICES, BEFORE, FRAME, build_report
 from pmlib.report.hypotheses import hypotheses
 from pmlib.report.layout import FOLDED
-from pmlib.report.numbering import tidy_tables
+from pmlib.report.numbering import Part, tidy_tables
 from pmlib.report.parts import frame_part
 from pmlib.report.summary import decisions, promise_figure
 from pmlib.texts import PAGE, Language, Words, open_language
@@ -242,6 +242,12 @@ def test_caption_may_hold_references_citations_and_formulas(page: BeautifulSoup)
 def test_list_of_figures_takes_the_first_sentence_of_a_caption(page: BeautifulSoup) -> None:
     entries = [text_of(link) for link in page.select("nav.contents a[href='#fig-b']")]
     assert entries == ["4.2 How many there are."]
+
+
+@pytest.mark.parametrize("title", ["Segments: who they are", "Segments：客户是谁？", "Segments"])
+def test_short_title_ends_at_the_colon_of_any_language(title: str) -> None:
+    page = BeautifulSoup("<h1></h1>", "html.parser")
+    assert Part("segmentation", page, title=title).short_title == "Segments"
 
 
 @pytest.mark.parametrize(
