@@ -21,7 +21,7 @@ from pmlib.params import CHAPTERS, Parameters
 MOST = 12
 """Runs on one page; a table has no room for more."""
 
-VERDICTS = ("apart", "some", "unknown", "within")
+VERDICTS = ("apart", "some", "within", "unknown")
 """How far a number differs, see `RunComparison.verdict`, in the order of the page."""
 
 _CAPTION = re.compile(r"^\W*(?:Figure|图)\W*[\w.]+\W*")
