@@ -53,6 +53,7 @@ def differences(study: str | Path, seen: Seen) -> dict[tuple[str, str], tuple[st
 SLOW = {"only_control", "no_margin_no_contacts", "holdings_undated"}
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.whole] if name in SLOW else []) for name in FAST],

@@ -119,6 +119,7 @@ def test_tiny_strata_are_merged_with_their_neighbours():
     assert found.value == pytest.approx(160 * (means["combined"] - means["segments"]))
 
 
+@pytest.mark.whole
 def test_intervals_hold_the_truth_as_often_as_they_say():
     kinds = strata({1: (1, 2), 2: (3, 1), 3: (2, 0)}, 150)
     # Offered, twice as many buy. The card offered instead of the loan: 2 less 5; by phone instead

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks.pilots import draw_bank, value_of_policies
 from pmlib.casebank.world import World
@@ -21,6 +22,7 @@ def test_states_of_a_drawn_bank_are_those_of_its_customers():
             np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+@pytest.mark.whole
 def test_combining_earns_most_and_nobody_beats_the_oracle():
     table = value_of_policies(
         World("default", 0), pilot_sizes=[60_000], seeds=[1, 2], n_customers=5_000,
