@@ -202,9 +202,10 @@ def _out(given: dict[str, Any], values: params.Parameters) -> Path:
     from pmlib.runner.variants import folder_name
     from pmlib.studies.folders import folder_of
 
+    if given["out"] is not None:
+        return Path.cwd() / given["out"]
     usual = params.resolve(overrides=studies.load_spec(given["study"]).parameters)
-    name = folder_name(folder_of(given["study"]).name, usual, values)
-    return Path.cwd() / (given["out"] or PROJECT / "reports" / name)
+    return PROJECT / "reports" / folder_name(folder_of(given["study"]).name, usual, values)
 
 
 def _compare(folders: list[Path], given: dict[str, Any]) -> None:

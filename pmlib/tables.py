@@ -22,15 +22,20 @@ def figure_html(
     `shown` is in words (`Look.worded`); `alt` says what the drawing is, and the ends of what it
     draws are told after it. `caption` is Markdown; `beside` says that text may stand beside it.
     """
-    source = base64.b64encode(svg).decode()
     alt = look.language.forms["sentences"].join(filter(None, (alt, told(shown, look))))
     return (
         f'<figure class="pm-figure{" pm-beside" if beside else ""}" id="{look.label}">\n'
-        f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">\n'
+        f"{image_html(svg, alt)}\n"
         f"<figcaption>{caption_html(caption)}</figcaption>\n"
         f'<details class="pm-data"><summary>{look.language.source(PAGE, "data-behind")}'
         f"</summary>\n{to_html(shown, look)}\n</details>\n</figure>"
     )
+
+
+def image_html(svg: bytes, alt: str) -> str:
+    """A drawing as an element that holds it; `alt` says what it is."""
+    source = base64.b64encode(svg).decode()
+    return f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">'
 
 
 def csv_of(shown: pd.DataFrame) -> str:

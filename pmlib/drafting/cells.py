@@ -11,6 +11,7 @@ from duckdb import DuckDBPyConnection as Connection
 from pmlib.drafting.look import RawColumn
 from pmlib.drafting.uses import Table
 from pmlib.studies import forms
+from pmlib.studies.asks import ASK
 from pmlib.studies.forms import quoted
 from pmlib.studies.reading import RawPart, as_text_sql, first_rows, numbered, types_of
 
@@ -23,6 +24,11 @@ class Entry:
     question: list[str] = field(default_factory=list)
     guess: str = ""
     unread: str = ""
+
+    def ask(self, *question: str) -> None:
+        """Ask for the form in which the column is written."""
+        self.fields["form"] = ASK
+        self.question += question
 
 
 class Cells:

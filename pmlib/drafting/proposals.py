@@ -74,8 +74,7 @@ def _entry(raw: RawColumn, wanted: str, table: Table, cells: Cells, target: str 
         entry.fields["pivot"] = pivot
         entry.guess = f"years of two digits up to {pivot:02d} are of this century"
     if len(raw.fits) > 1:
-        entry.fields["form"] = ASK
-        entry.question = _two_readings(raw, table, cells)
+        entry.ask(*_two_readings(raw, table, cells))
     _account(raw, entry, table, cells)
     if wanted == "number" and entry.fields["form"] != ASK:
         _units(raw, entry, table, cells)
@@ -94,21 +93,19 @@ def _units(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> None:
     for place, (currency, shown) in first if not raw.is_typed else []:
         other = f"{sign} <> {forms.quoted_text(currency)}"
         for there, (another,) in cells.first(table.name, [text], other, 1):
-            entry.fields["form"] = ASK
-            entry.question += [
+            entry.ask(
                 (f"{head}: {cells.count(table.name, other):,} of {table.rows:,} amounts are in "
                  f"another currency than the first, {another!r} ({there}) beside {shown!r} "
                  f"({place}). A study has one currency. Change them into it in the file,"),
                 f'and draft again; or, if all are in one, write "{form}".',
-            ]  # fmt: skip
+            )  # fmt: skip
     if re.search(_SCALED, raw.name):
-        entry.fields["form"] = ASK
-        entry.question += [
+        entry.ask(
             (f"{head}: is it in thousands, hundredths or the like of the currency, as its name "
              "seems to say? Then multiply it in the SQL, such as 1000 * "
              f"{quoted(raw.name)}."),
             f'Write "{form}", changed or not.',
-        ]  # fmt: skip
+        )  # fmt: skip
 
 
 _NO_MONEY = r"\b(?:[CD]R?|[SH])\b|[0-9.,]E[-+]?[0-9]"
@@ -245,13 +242,12 @@ def _half_turned(raw: RawColumn, entry: Entry, table: Table, cells: Cells) -> No
     if n < _TURNED or cells.count(table.name, f"{turned} AND day({value}) > 12"):
         return
     ((place, (shown, read)),) = cells.first(table.name, [own, value], turned, 1)
-    entry.fields["form"] = ASK
-    entry.question += [
+    entry.ask(
         (f"{table.label}, column {raw.name}, {place}: {shown!r} and {n - 1:,} more cells begin "
          f"with the year, the others are text as {form}; no day of theirs is after the 12th. A "
          f"spreadsheet may have taken day and month for each other: is it {read:%d %B %Y}?"),
         f'If so, write "{form}"; else export the file anew, with all days as text.',
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 _TURNED = 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,16 +14,15 @@ from pmlib.errors import StudyError, nearest
 from pmlib.figures.comparison import curves
 from pmlib.figures.style import to_svg
 from pmlib.files import written_whole
-from pmlib.markup import caption_html
 from pmlib.numbers import Fact, Finding, Number
-from pmlib.params import PROJECT, Parameters
+from pmlib.params import PROJECT
 from pmlib.report.bibliography import Bibliography
 from pmlib.report.build import FRAME
 from pmlib.report.numbering import Part, assemble
 from pmlib.report.page import render_page
-from pmlib.report.parts import frame_figure, frame_part
+from pmlib.report.parts import frame_figure, frame_part, frame_table
 from pmlib.report.runs import VERDICTS, RunComparison, plain
-from pmlib.tables import to_html
+from pmlib.tables import image_html
 from pmlib.texts import PAGE, Language, Look, Words, open_language
 
 FILE = "comparison"
@@ -69,8 +67,7 @@ def compare(
     def say(block: str, **quotes: Any) -> str:
         return language.render(PAGE, block, quotes, plain=True)
 
-    drawn = numbers or [key for key in DRAWN if key in found.differing(Number)]
-    known = _known(found, drawn, language, currency)
+    known = _known(found, numbers, language, currency)
     part = frame_part(FILE, "unnumbered", language, known, currency=currency)
     style = found.first.record["parameters"]["citation_style"]
     assemble([part], Bibliography(FRAME / "references.bib", style), say)
@@ -110,22 +107,21 @@ _LONGEST = 120
 
 
 def _known(
-    found: RunComparison, drawn: Sequence[str], language: Language, currency: str
+    found: RunComparison, asked: Sequence[str], language: Language, currency: str
 ) -> dict[str, Any]:
     """What the text of the page looks up."""
     numbers, facts = found.differing(Number), found.differing(Fact)
     verdicts = [found.verdict(key) for key in numbers]
-    parameters = [name for name in found.asked["setting"] if name in Parameters.model_fields]
     curve, swept = Markup(), found.swept
     if swept:
-        told = found.curve(drawn)
+        told = found.curve(asked or [key for key in DRAWN if key in numbers])
         if len(told):
             curve = _curves(told, swept, found, language, currency)
     return {
         "runs": list(found.runs),
         "first": next(iter(found.runs)),
         "two": len(found.runs) == _PAIR,
-        "parameters": parameters,
+        "parameters": found.parameters,
         "other_data": len({run.asked["data"] for run in found.runs.values()}) > 1,
         "differing": Number("", len(numbers), "count"),
         "of": Number("", sum(isinstance(found.any(key), Number) for key in found.keys), "count"),
@@ -133,18 +129,13 @@ def _known(
         "changed": Number("", len(facts), "count"),
         "nothing": not numbers and not facts,
         "alike": [list(pair) for pair in found.alike],
-        "asked": _table(_asked(found, language), "tbl-asked", found, language, currency),
-        "numbers": _table(
-            _rows(found, numbers, language, currency, verdicts), "tbl-compared-numbers",
-            found, language, currency,
-        ),
-        "facts": _table(
-            _rows(found, facts, language, currency), "tbl-compared-facts",
-            found, language, currency,
-        ),
+        "asked": _asked(found, language),
+        "numbers": _rows(found, numbers, language, currency, verdicts),
+        "facts": _rows(found, facts, language, currency),
+        "table": frame_table(language, currency, file=FILE, named=frozenset(found.runs)),
         "curve": curve,
         "figures": _pairs(found, language),
-    }  # fmt: skip
+    }
 
 
 _PAIR = 2
@@ -196,19 +187,6 @@ def _shown(made: Number | Fact | None, language: Language, currency: str) -> str
     return f"{value} ({language.interval(made, currency)})"
 
 
-def _table(
-    frame: pd.DataFrame, label: str, found: RunComparison, language: Language, currency: str
-) -> Markup:
-    """A numbered table on one line; the columns of runs are headed by their names."""
-    if frame.empty:
-        return Markup()
-    look = Look(language, FILE, label, currency, named=frozenset(found.runs))
-    shown = to_html(look.worded(frame), look).replace("\n", " ")
-    caption = caption_html(language.source(FILE, label))
-    figure = f'<figure class="pm-table" id="{label}"><figcaption>{caption}</figcaption>'
-    return Markup(f"{figure}{shown}</figure>")  # noqa: S704 - pmlib.tables escapes the cells
-
-
 def _curves(
     told: pd.DataFrame, swept: str, found: RunComparison, language: Language, currency: str
 ) -> Markup:
@@ -239,15 +217,10 @@ def _pairs(found: RunComparison, language: Language) -> Markup:
         title = next(iter(there.values()))[0]
         shown = [
             f"<figure><figcaption>{escape(name)}</figcaption>" + (
-                _image(there[name][1], f"{title}: {name}") if name in there
+                image_html(there[name][1], f"{title}: {name}") if name in there
                 else f"<p>{escape(language.source(FILE, 'not-drawn'))}</p>"
             ) + "</figure>"
             for name in drawings
         ]  # fmt: skip
         rows.append(f"<h3>{escape(title)}</h3><div class='pm-pair'>{''.join(shown)}</div>")
     return Markup("".join(rows))  # noqa: S704 - escaped above
-
-
-def _image(svg: bytes, alternative: str) -> str:
-    source = base64.b64encode(svg).decode()
-    return f'<img src="data:image/svg+xml;base64,{source}" alt="{escape(alternative)}">'

@@ -143,7 +143,7 @@ def _number(part: Part, say: Say) -> Iterable[Target]:
         caption = element.find("figcaption")
         if caption is None or not element.get("id"):
             raise StudyError("A figure or table has no caption or no label.", where=part.name)
-        title = _first_sentence(caption)
+        title = first_sentence(caption)
         named = say(f"kind.{prefix}", number=number)
         for image in element.find_all("img"):
             _in_frame(image, named)
@@ -232,7 +232,7 @@ def _text(element: Tag) -> str:
     return " ".join(element.get_text().split())
 
 
-def _first_sentence(caption: Tag) -> str:
+def first_sentence(caption: Tag) -> str:
     """Start of a caption up to its first stop, for the lists of figures and tables."""
     start = re.split(
         rf"(?<=[a-z)%0-9][.?!])\s|(?<=[。？！])|(?<=.{{{_TITLE}}})(?:[:;]\s|[：；])",

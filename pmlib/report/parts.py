@@ -173,16 +173,19 @@ def answer(part: Part, language: Language, known: Mapping[str, Any], *, currency
     part.soup.find_all("h1")[0].insert_after(BeautifulSoup(box, "html.parser"))
 
 
-def frame_table(language: Language, currency: str) -> Callable[..., Markup]:
+def frame_table(
+    language: Language, currency: str, *, file: str = PAGE, named: frozenset[str] = frozenset()
+) -> Callable[..., Markup]:
     """Make the function ``table(frame, label)`` of the texts around the chapters.
 
     It gives a numbered table as one line of HTML: a blank line would end Markdown's HTML block.
+    `file` has the captions; columns in `named` are headed by their own names.
     """
 
     def table(frame: pd.DataFrame, label: str) -> Markup:
-        look = Look(language, PAGE, label, currency)
+        look = Look(language, file, label, currency, named)
         shown = table_html(look.worded(frame), look).replace("\n", " ")
-        caption = caption_html(language.source(PAGE, label))
+        caption = caption_html(language.source(file, label))
         figure = f'<figure class="pm-table" id="{label}"><figcaption>{caption}</figcaption>'
         return Markup(f"{figure}{shown}</figure>")  # noqa: S704 - pmlib.tables escapes the cells
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,14 +16,13 @@ from pmlib.errors import StudyError
 from pmlib.files import read_json
 from pmlib.numbers import Fact, Number, from_records
 from pmlib.params import CHAPTERS, Parameters
+from pmlib.report.numbering import first_sentence
 
 MOST = 12
 """Runs on one page; a table has no room for more."""
 
 VERDICTS = ("apart", "some", "within", "unknown")
 """How far a number differs, see `RunComparison.verdict`, in the order of the page."""
-
-_CAPTION = re.compile(r"^\W*(?:Figure|图)\W*[\w.]+\W*")
 
 
 @dataclass(frozen=True)
@@ -87,10 +85,9 @@ class FinishedRun:
             label, caption = str(figure["id"]), figure.figcaption
             svg = files.get(label.removeprefix("fig-"))
             if svg is not None and isinstance(caption, Tag):
-                title = re.split(
-                    r"(?<=[.:;。：；])", _CAPTION.sub("", caption.get_text(" ", strip=True))
-                )
-                found[label] = title[0].rstrip(".:;。：； "), svg.read_bytes()
+                for number in caption.select(".pm-number"):
+                    number.extract()
+                found[label] = first_sentence(caption).rstrip(".。 "), svg.read_bytes()
         return found
 
 
@@ -123,8 +120,7 @@ class RunComparison:
         if len(set(places)) < len(places):
             places = [f"{path.parent.name}/{path.name}" for path in paths]
         found = cls(dict(zip(places, map(FinishedRun, paths), strict=True)))
-        asked = found.asked.set_index("setting")
-        asked = asked[asked.index.isin(list(Parameters.model_fields))]
+        asked = found.asked.set_index("setting").loc[found.parameters]
         told = [
             ", ".join(f"{name} {plain(value)}" for name, value in asked[place].items())
             for place in places
@@ -155,6 +151,11 @@ class RunComparison:
             if len({repr(run.asked.get(name)) for run in self.runs.values()}) > 1
         ]
         return pd.DataFrame(rows, columns=["setting", *self.runs])
+
+    @property
+    def parameters(self) -> list[str]:
+        """The parameters that are not the same in all runs."""
+        return [name for name in self.asked["setting"] if name in Parameters.model_fields]
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -211,7 +212,7 @@ class RunComparison:
     @cached_property
     def swept(self) -> str | None:
         """The one numeric parameter that tells three or more runs apart; None if there is none."""
-        parameters = [name for name in self.asked["setting"] if name in Parameters.model_fields]
+        parameters = self.parameters
         if len(parameters) != 1 or len(self.runs) < _CURVE:
             return None
         values = [run.asked[parameters[0]] for run in self.runs.values()]

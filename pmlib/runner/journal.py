@@ -92,11 +92,10 @@ class Journal:
         record = self.content["stages"].get(chapter)
         return _changed(record, parts, lambda: outputs_digest(self._out, chapter))
 
-    def report_changed(self) -> list[str]:
+    def report_changed(self, parts: Parts) -> list[str]:
         """Why the report would be built, as `changed`."""
-        return _changed(
-            self.content["report"] or None, self.report_parts(), lambda: _report_digest(self._out)
-        )
+        record = self.content["report"] or None
+        return _changed(record, parts, lambda: _report_digest(self._out))
 
     def add_stage(self, chapter: str, parts: Parts, seconds: float) -> None:
         """Record a finished stage."""

@@ -93,12 +93,12 @@ def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None
 
 def finish(request: Request, journal: Journal, *, echo: Callable[[str], None]) -> Path:
     """Merge the chapters' numbers and build the report, unless both are up to date."""
-    if not request.force and not journal.report_changed():
+    parts = journal.report_parts()
+    if not request.force and not journal.report_changed(parts):
         path, line = request.out / "report.html", "up to date"
     else:
         from pmlib.report.build import build_report  # nbconvert is slow to import
 
-        parts = journal.report_parts()
         started = time.perf_counter()
         merge_results(request.out)
         journal.write()  # the report shows the study and the parameters of run.json
@@ -134,7 +134,7 @@ def foretell(request: Request) -> Iterator[str]:
             uncertain.add(chapter)
         yield f"{chapter:<22} {line}"
     if request.is_whole:
-        why = ["--force"] if request.force else journal.report_changed()
+        why = ["--force"] if request.force else journal.report_changed(journal.report_parts())
         line = f"would be built: {'; '.join(why)}" if why else "up to date"
         if uncertain and not why:
             line = f"would be built if {', '.join(sorted(uncertain))} come out otherwise"

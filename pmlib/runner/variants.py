@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pmlib.errors import StudyError
-from pmlib.files import read_json, write_json
+from pmlib.files import folder_written_whole, read_json, write_json
 from pmlib.owner import owned
 from pmlib.params import PROJECT, Parameters
 
@@ -66,16 +66,14 @@ def begin_from(folder: Path, earlier: Path) -> None:
     if folder.exists() or folder == earlier or not (earlier / "run.json").is_file():
         return
     try:
-        with owned(earlier):
-            aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+        with owned(earlier), folder_written_whole(folder) as aside:
             for name in _PASSED_ON:
                 if (earlier / name).is_dir():
                     shutil.copytree(earlier / name, aside / name)
             told = read_json(earlier / "run.json")
             write_json({**told, "complete": False, "report": {}}, aside / "run.json")
-            aside.rename(folder)
-    except (StudyError, OSError):  # the run makes all its stages itself
-        shutil.rmtree(folder.with_name(f".{folder.name}.{os.getpid()}.partial"), ignore_errors=True)
+    except (StudyError, OSError):
+        pass  # the run makes all its stages itself
 
 
 def combinations(asked: Sequence[str]) -> list[list[tuple[str, str]]]:

@@ -8,11 +8,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import openpyxl
 import pytest
 
 from tests.drafting import bank_files
 from tests.drafting.test_lost_in_silence import HELD, PAID, TRUTH, answered, draft, rows
+from tests.raw.test_inner import workbook
 
 HEAD = ["customer_id", "date", "amount", "type"]
 LINES = [[who, day, amount, kind] for who, day, amount, kind in TRUTH.payments]
@@ -24,22 +24,12 @@ BOTH = len(EARLY) + len(LATE) - len(LINES)
 Rows = list[list]
 
 
-def sheets(path: Path, **named: Rows) -> None:
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, lines in named.items():
-        sheet = book.create_sheet(name)
-        for row in lines:
-            sheet.append(row)
-    book.save(path)
-
-
 def text(head: list[str], lines: Rows) -> str:
     return "\n".join(",".join(map(str, row)) for row in [head, *lines]) + "\n"
 
 
 def of_sheets(folder: Path) -> None:
-    sheets(folder / "payments.xlsx", Jan=[HEAD, *EARLY], Feb=[HEAD, *LATE])
+    workbook(folder / "payments.xlsx", Jan=[HEAD, *EARLY], Feb=[HEAD, *LATE])
 
 
 def of_a_zip(folder: Path) -> None:
@@ -49,8 +39,8 @@ def of_a_zip(folder: Path) -> None:
 
 
 def of_workbooks(folder: Path) -> None:
-    sheets(folder / "payments_202405.xlsx", May=[HEAD, *EARLY])
-    sheets(folder / "payments_202406.xlsx", June=[HEAD, *LATE])
+    workbook(folder / "payments_202405.xlsx", May=[HEAD, *EARLY])
+    workbook(folder / "payments_202406.xlsx", June=[HEAD, *LATE])
 
 
 def of_packed_months(folder: Path) -> None:
@@ -137,7 +127,7 @@ def test_holdings_and_customers_in_parts_that_overlap_count_once(tmp_path, kind)
     def parts(folder: Path, name: str, header: list[str], lines: Rows) -> None:
         named = {"north": lines[:80], "south": lines[60:]}
         if kind == "sheets":
-            sheets(folder / name.replace(".csv", ".xlsx"),
+            workbook(folder / name.replace(".csv", ".xlsx"),
                    **{part: [header, *own] for part, own in named.items()})  # fmt: skip
             return
         for part, own in named.items():
@@ -155,7 +145,7 @@ def test_sheets_that_may_be_arms_are_asked(tmp_path):
         head = ["campaign", "customer_id", "date", "responded"]
         told = {arm: [[row[0], row[1], row[2], int(row[8])] for row in lines if row[3] == arm]
                 for arm in ("offer", "control")}  # fmt: skip
-        sheets(folder / "contacts.xlsx", Mailing=[head, *told["offer"]],
+        workbook(folder / "contacts.xlsx", Mailing=[head, *told["offer"]],
                Rest=[head, *told["control"]])  # fmt: skip
 
     said, _ = draft(tmp_path, {"contacts": write})
@@ -167,7 +157,7 @@ def test_sheets_of_products_stay_apart(tmp_path):
     def write(folder: Path, _: str, __: list[str], lines: Rows) -> None:
         named = {product: [["customer_id", "opened"], *([row[0], row[2]] for row in lines
                  if row[1] == product)] for product in bank_files.PRODUCTS}  # fmt: skip
-        sheets(folder / "holdings.xlsx", **named)
+        workbook(folder / "holdings.xlsx", **named)
 
     _, folder = draft(tmp_path, {"holdings": write})
     assert rows(answered(folder), "holdings", "customer_id, product_id") == HELD

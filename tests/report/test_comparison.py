@@ -17,7 +17,8 @@ from pmlib.report.runs import RunComparison
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0L{end} 9"/></svg>'
 PAGE = (
-    '<figure class="pm-figure" id="fig-map"><figcaption><span>Figure 2.1</span> Map of the '
+    '<figure class="pm-figure" id="fig-map"><figcaption>'
+    '<span class="pm-number">Figure 2.1</span> Map of the '
     "customers: by two axes.</figcaption></figure>"
 )
 
