@@ -9,6 +9,7 @@ from pathlib import Path
 import narwhals as nw
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from pmlib.engine import DuckDBEngine, open_engine
 from pmlib.params import Parameters
@@ -17,6 +18,11 @@ from pmlib.studies import Study, prepare
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.update(ENVIRONMENT)
+
+# One commit, one answer, however busy the machine: pytest --hypothesis-profile=search draws anew.
+settings.register_profile("search", deadline=None)
+settings.register_profile("repeat", deadline=None, derandomize=True)
+settings.load_profile("repeat")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -17,7 +17,7 @@ from pmlib.errors import StudyError
 from tests.association.examples import by_itemset, tables
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(tables(), st.floats(0.05, 1), st.sampled_from([None, 1, 2, 3]))
 def test_itemsets_are_those_of_fpgrowth(
     table: pd.DataFrame, share: float, max_length: int | None
@@ -50,7 +50,7 @@ def test_an_itemset_exactly_on_the_threshold_is_frequent() -> None:
     assert by_itemset(found.frame)[frozenset("ab")] == 0.07
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(tables(), st.floats(0.05, 1), st.sampled_from([None, 2]))
 def test_closed_and_maximal_by_definition(
     table: pd.DataFrame, min_support: float, max_length: int | None

@@ -17,7 +17,7 @@ from pmlib.association.rules import all_rules
 from tests.association.examples import tables
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(tables(), st.floats(0.05, 0.6))
 def test_measures_are_those_of_mlxtend(table: pd.DataFrame, min_support: float) -> None:
     itemsets = fpgrowth(table, min_support, use_colnames=True, max_len=3)

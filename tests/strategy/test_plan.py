@@ -35,7 +35,7 @@ def assert_within_limits(plan: Plan, cost: np.ndarray, limits: Limits) -> None:
     assert ((cells == 0) | (cells >= limits.min_contacts)).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), contact_limit=st.integers(0, 3))
 def test_no_constraint_is_ever_violated(seed: int, contact_limit: int) -> None:
     groups, value, cost, limits = problem(seed, contact_limit=contact_limit)

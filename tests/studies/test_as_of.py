@@ -284,7 +284,7 @@ def test_findings_are_those_of_files_that_ended_on_that_day(banks, engine, tmp_p
         same(found[name], expected[name])
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(day=st.dates(dt.date(1995, 1, 1), END))
 def test_tables_are_those_of_files_that_ended_on_any_day(banks, tmp_path_factory, day):
     given_day, by_hand = both(banks, tmp_path_factory.mktemp("cut"), "own", day)

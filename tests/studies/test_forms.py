@@ -156,7 +156,7 @@ _WAYS = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(-(10**11), 10**11), min_size=1, max_size=20),
     st.sampled_from(forms.AMOUNT_FORMS),
@@ -172,7 +172,7 @@ def test_an_amount_comes_back_from_every_form_and_sign(cents, form, way):
     assert got == pytest.approx([c / 100 for c in cents])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.dates(dt.date(1930, 1, 1), dt.date(2099, 12, 31)), min_size=1, max_size=20),
     st.sampled_from([
