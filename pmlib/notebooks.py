@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pmlib.params import CHAPTERS, NOTEBOOKS, Parameters, literal, names_of, type_name, unit_of
+from pmlib.fields import literal, told, type_name
+from pmlib.params import CHAPTERS, NOTEBOOKS, Parameters, names_of
 from pmlib.texts import Language, open_language
 
 # What a notebook needs to find its inputs; run_all.py sets these three, they are no parameters
@@ -26,7 +27,7 @@ def parameters_cell(chapter: str) -> str:
     for name in names_of(chapter):
         field = Parameters.model_fields[name]
         kind = type_name(field).replace("date", "str")  # a cell holds dates as ISO text
-        unit = f" ({unit_of(field)})" if unit_of(field) else ""
+        unit = f" ({told(field, 'unit')})" if told(field, "unit") else ""
         lines.append(f"{name}: {kind} = {literal(field.default)}  # {field.description}{unit}")
     return "\n".join(lines)
 

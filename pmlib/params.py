@@ -8,17 +8,13 @@ the report's appendix) is derived from it.
 from __future__ import annotations
 
 import datetime as dt
-import json
-import typing
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic.fields import FieldInfo
 
+from pmlib import fields
 from pmlib.errors import StudyError, nearest
 from pmlib.settings_file import read_yaml
 
@@ -54,21 +50,32 @@ PSEUDO = "pseudo"
 """The language that tests make to find words that are in no text; nobody reads it."""
 
 
+def languages() -> list[str]:
+    """Names of the folders of ``texts``."""
+    return sorted(path.parent.name for path in TEXTS.glob("*/catalogue.yaml"))
+
+
+def readable_languages() -> list[str]:
+    """Languages that people read."""
+    return [name for name in languages() if name != PSEUDO]
+
+
 def _parameter(
     default: Any,
     description: str,
     *,
     chapters: Sequence[str] = CHAPTERS,
     unit: str = "",
+    listed: Callable[[], list[str]] | None = None,
     **limits: Any,
 ) -> Any:
     """Declare one parameter; `limits` are pydantic's ``ge, gt, le, lt``."""
-    return Field(
-        default,
-        description=description,
-        json_schema_extra={"unit": unit, "chapters": list(chapters)},
-        **limits,
-    )
+    told: Any = {"unit": unit, "chapters": list(chapters), "listed": listed}
+    return Field(default, description=description, json_schema_extra=told, **limits)
+
+
+_ByName = dict[str, Annotated[float, Field(ge=0)]]
+"""Numbers by the name of what they are of: ``-p channel.email.cost 0.2`` sets ``channel_cost``."""
 
 
 class Parameters(BaseModel):
@@ -98,7 +105,7 @@ class Parameters(BaseModel):
         "date the bank is described at; null takes the study's", unit="date")
     confidence_level: float = _parameter(0.95, "confidence level of intervals", gt=0.5, lt=1)
     min_group_size: int = _parameter(10, "smallest group that may be shown", unit="customers", ge=2)
-    language: str = _parameter("en", "language of the report")
+    language: str = _parameter("en", "language of the report", listed=readable_languages)
     citation_style: Literal["author_year", "gbt7714"] = _parameter("author_year",
         "references by author and year, or numbered as GB/T 7714-2015 has them", chapters=[])
 
@@ -170,6 +177,14 @@ class Parameters(BaseModel):
     default_margin: float | None = _parameter(None,
         "margin a sale of products without one; null for none", chapters=[STRATEGY, EVALUATION],
         unit="currency", ge=0)
+    channel_cost: _ByName = _parameter({},
+        "costs a contact that differ from the study's, by channel",
+        chapters=[STRATEGY, EVALUATION], unit="currency")
+    channel_capacity: _ByName = _parameter({},
+        "most contacts of a channel where that differs from the study's, by channel",
+        chapters=[STRATEGY, EVALUATION], unit="contacts")
+    product_margin: _ByName = _parameter({},
+        "margins a year that differ from the study's, by product_id", unit="currency")
     take_up: float = _parameter(0.05,
         "assumed sales per contact and holding rate, where nobody was contacted yet",
         chapters=[STRATEGY], ge=0, le=1)
@@ -184,10 +199,16 @@ class Parameters(BaseModel):
         "length of the outcome window over that of before_column", chapters=[EVALUATION], gt=0)
     # fmt: on
 
+    def flat(self) -> dict[str, Any]:
+        """All values as JSON has them, each number by name apart: ``channel.email.cost``."""
+        return {
+            name: value for name, (_, value) in flat(self.model_dump(mode="json").items(), where="")
+        }
+
     @field_validator("*", mode="before")
     @classmethod
     def _as_written(cls, value: Any, info: Any) -> Any:
-        return _read(value, cls.model_fields[info.field_name])
+        return fields.read(value, cls.model_fields[info.field_name])
 
     @field_validator("language")
     @classmethod
@@ -195,11 +216,6 @@ class Parameters(BaseModel):
         if value not in languages():
             raise ValueError("no such language")
         return value
-
-
-def languages() -> list[str]:
-    """Names of the folders of ``texts``."""
-    return sorted(path.parent.name for path in TEXTS.glob("*/catalogue.yaml"))
 
 
 def resolve(
@@ -215,9 +231,10 @@ def resolve(
     fit, at once.
     """
     in_file = read_yaml(file, "parameter file") if file else {}
-    given = {str(name): ("study.yaml", value) for name, value in (overrides or {}).items()}
-    given |= {str(name): (str(file and file.name), value) for name, value in in_file.items()}
-    given |= {name: (f"-p {name}", value) for name, value in assignments}
+    given = dict(flat((overrides or {}).items(), where="study.yaml"))
+    given |= flat(in_file.items(), where=str(file and file.name))
+    for name, value in assignments:
+        given |= flat([(name, value)], where=f"-p {name}")
     return _validate(given)
 
 
@@ -236,7 +253,7 @@ def from_namespace(chapter: str, namespace: Mapping[str, Any]) -> Parameters:
             found=f"no line for {', '.join(missing)}",
             remedy="python -m pmlib.notebooks rewrites the cell",
         )
-    return _validate({name: ("parameters cell", namespace[name]) for name in names})
+    return _validate(dict(flat([(n, namespace[n]) for n in names], where="parameters cell")))
 
 
 def names_of(chapter: str) -> list[str]:
@@ -245,7 +262,11 @@ def names_of(chapter: str) -> list[str]:
         raise StudyError(
             "Unknown chapter", rule=f"one of {', '.join(CHAPTERS)}", found=repr(chapter)
         )
-    return [name for name, field in Parameters.model_fields.items() if chapter in _chapters(field)]
+    return [
+        name
+        for name, field in Parameters.model_fields.items()
+        if chapter in fields.told(field, "chapters")
+    ]
 
 
 def describe(values: Parameters | None = None) -> pd.DataFrame:
@@ -257,13 +278,14 @@ def describe(values: Parameters | None = None) -> pd.DataFrame:
 
     rows = []
     for name, field in Parameters.model_fields.items():
-        chapters = _chapters(field)
-        row = {"name": name, "type": type_name(field), "default": literal(field.default)}
+        chapters = fields.told(field, "chapters")
+        default = fields.literal(field.default)
+        row = {"name": name, "type": fields.type_name(field), "default": default}
         if values is not None:
-            row["value"] = literal(getattr(values, name))
+            row["value"] = fields.literal(getattr(values, name))
         row |= {
-            "range": _range(field),
-            "unit": unit_of(field),
+            "range": fields.range_of(field),
+            "unit": fields.told(field, "unit"),
             "help": field.description or "",
             "chapters": "all"
             if len(chapters) == len(CHAPTERS)
@@ -273,21 +295,56 @@ def describe(values: Parameters | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def flat(given: Iterable[tuple[Any, Any]], *, where: str) -> Iterator[tuple[str, tuple[str, Any]]]:
+    """Pairs of name and (where, value), each number by name apart: ``channel.email.cost``."""
+    for name, value in ((str(name), value) for name, value in given):
+        numbers = fields.parse(value) if isinstance(value, str) and name in _BY_NAME else value
+        if name in _BY_NAME and isinstance(numbers, Mapping):
+            kind, what = name.split("_")
+            yield from ((f"{kind}.{key}.{what}", (where, each)) for key, each in numbers.items())
+        else:
+            yield name, (where, value)
+
+
+def parameter_of(name: str) -> tuple[str, str]:
+    """Parameter that a name sets and, of a number by name, whose number; both empty for none.
+
+    Examples
+    --------
+    >>> parameter_of("channel.e-mail 2.0.cost")
+    ('channel_cost', 'e-mail 2.0')
+    """
+    kind, _, rest = name.partition(".")
+    key, _, what = rest.rpartition(".")
+    if key and f"{kind}_{what}" in _BY_NAME:
+        return f"{kind}_{what}", key
+    return (name, "") if name in Parameters.model_fields else ("", "")
+
+
+_BY_NAME = [name for name, field in Parameters.model_fields.items() if fields.is_by_name(field)]
+
+
 def _validate(given: Mapping[str, tuple[str, Any]]) -> Parameters:
     """Build Parameters from ``name -> (where it was set, value)``; report all faults at once."""
-    fields = Parameters.model_fields
-    faults = [
-        f"{name} ({where}): unknown, {nearest(name, fields)}"
-        for name, (where, _) in given.items()
-        if name not in fields
-    ]
-    values = {name: value for name, (_, value) in given.items() if name in fields}
+    known, faults = Parameters.model_fields, []
+    values: dict[str, Any] = {}
+    for name, (where, value) in given.items():
+        parameter, key = parameter_of(name)
+        if key:
+            values.setdefault(parameter, {})[key] = value
+        elif parameter:
+            values[parameter] = value
+        else:
+            faults.append(f"{name} ({where}): unknown, {nearest(name, known)}")
     try:
         parameters = Parameters(**values)
     except ValidationError as error:
-        for name in dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()):
-            where, value = given[name]
-            faults.append(f"{name} ({where}): must be {_rule(fields[name])}, found {value!r}")
+        wrong = [fault["loc"] for fault in error.errors()]
+        for name, (where, value) in given.items():
+            parameter, key = parameter_of(name)
+            if (parameter,) in wrong or (parameter, key) in wrong:
+                rule = fields.rule_of(known[parameter])
+                faults.append(f"{name} ({where}): must be {rule}, found {value!r}")
     if faults:
         raise StudyError(
             "Parameters that cannot be used",
@@ -295,106 +352,3 @@ def _validate(given: Mapping[str, tuple[str, Any]]) -> Parameters:
             remedy="run_all.py --list-parameters shows every name, type and range",
         ) from None
     return parameters
-
-
-def _read(value: Any, field: FieldInfo) -> Any:
-    """Read a value as its type means it: text from a command line, a YAML file or a notebook.
-
-    YAML takes ``1e-3`` for text and, in a field of words, ``null`` for nothing; pydantic takes
-    ``true`` for 1 and a number for a time stamp. None of these is what the user wrote.
-    """
-    if hasattr(value, "item"):  # a numpy scalar
-        value = value.item()
-    if str in _kinds(field):  # text stays as it is written
-        if _words(field):
-            return "null" if value is None else value
-        return None if value == "null" else value
-    if isinstance(value, str):
-        value = _parse(value)
-    kinds = _kinds(field)
-    if isinstance(value, bool) and bool not in kinds:
-        raise ValueError("true and false are no numbers")
-    if dt.date in kinds:
-        if isinstance(value, dt.datetime):
-            value = value.date()
-        if value is not None and not isinstance(value, dt.date):
-            raise ValueError("not a date")
-    return value
-
-
-def _parse(text: str) -> Any:
-    for number in (int, float):  # to YAML 010 is eight, and 1e-3 is text
-        with suppress(ValueError):
-            return number(text)
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):  # ValueError: a date such as 2024-02-31
-        return text
-
-
-def _kinds(field: FieldInfo) -> tuple[Any, ...]:
-    """The types a field admits, ``None`` left out."""
-    if typing.get_origin(field.annotation) is Literal:
-        return (str,)
-    kinds = typing.get_args(field.annotation) or (field.annotation,)
-    return tuple(kind for kind in kinds if kind is not type(None))
-
-
-def _words(field: FieldInfo) -> tuple[str, ...]:
-    """The words a choice admits; empty for all other fields."""
-    is_choice = typing.get_origin(field.annotation) is Literal
-    return typing.get_args(field.annotation) if is_choice else ()
-
-
-def _chapters(field: FieldInfo) -> list[str]:
-    return typing.cast("dict[str, list[str]]", field.json_schema_extra)["chapters"]
-
-
-def unit_of(field: FieldInfo) -> str:
-    """Unit of a parameter; empty for none."""
-    return typing.cast("dict[str, str]", field.json_schema_extra)["unit"]
-
-
-def type_name(field: FieldInfo) -> str:
-    """Type of a parameter as Python writes it."""
-    if _words(field):
-        return "str"
-    annotation = field.annotation
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return annotation.__name__
-    return str(annotation).replace("datetime.", "").replace("typing.", "")
-
-
-def _range(field: FieldInfo) -> str:
-    if _words(field):
-        return " | ".join(_words(field))
-    if field is Parameters.model_fields["language"]:
-        return " | ".join(name for name in languages() if name != PSEUDO)
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    parts = [
-        f"{sign} {getattr(limit, name):,}".replace(",", "_")
-        for limit in field.metadata
-        for name, sign in signs.items()
-        if getattr(limit, name, None) is not None
-    ]
-    return " and ".join(parts)
-
-
-def _rule(field: FieldInfo) -> str:
-    if _words(field):
-        return f"one of {', '.join(_words(field))}"
-    if field is Parameters.model_fields["language"]:
-        return f"one of {', '.join(languages())}, the folders of texts"
-    names = {"int": "a whole number", "float": "a number", "bool": "true or false",
-             "date": "a date (YYYY-MM-DD)"}  # fmt: skip
-    kinds = type_name(field).split(" | ")
-    words = " or ".join(names.get(kind, kind) for kind in kinds if kind != "None")
-    limits = f" {_range(field)}" if _range(field) else ""
-    return words + limits + (" or null" if "None" in kinds else "")
-
-
-def literal(value: Any) -> str:
-    """A value as Python source, dates as ISO text, strings in double quotes."""
-    if isinstance(value, dt.date):
-        value = value.isoformat()
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -183,6 +183,32 @@ def test_a_chapter_may_only_read_chapters_to_its_left() -> None:
         assert params.NEEDS[chapter] <= set(CHAPTERS[:position])
 
 
+def test_numbers_by_name_add_up_from_all_places(tmp_path) -> None:
+    file = tmp_path / "costs.yaml"
+    file.write_text("channel_cost: {letter: 2, phone: 9}\nchannel.e-mail 2.0.cost: 0.5\n")
+    found = resolve(
+        overrides={"channel_cost": {"phone": 7, "fax": 1}}, file=file,
+        assignments=[("channel.letter.cost", "2.5"), ("product_margin", "{loan: 80}")],
+    )  # fmt: skip
+    assert found.channel_cost == {"phone": 9, "fax": 1, "letter": 2.5, "e-mail 2.0": 0.5}
+    assert found.product_margin == {"loan": 80}
+    assert found.flat()["channel.letter.cost"] == 2.5
+    again = {name: "null" if value is None else str(value) for name, value in found.flat().items()}
+    assert resolve(assignments=list(again.items())) == found
+
+
+@pytest.mark.parametrize("value", ["-1", "free", "true", "nan", "null", ""])
+def test_a_number_by_name_that_does_not_fit_is_named(value) -> None:
+    with pytest.raises(StudyError, match=r"channel\.email\.cost \(-p .*\): must be .* >= 0, found"):
+        resolve(assignments=[("channel.email.cost", value), ("channel.phone.cost", "3")])
+
+
+@pytest.mark.parametrize("name", ["channel.email", "channel..cost", "channel.email.price", "a.b.c"])
+def test_a_name_with_points_that_is_no_parameter_is_unknown(name) -> None:
+    with pytest.raises(StudyError, match="unknown"):
+        resolve(assignments=[(name, "1")])
+
+
 def test_parameters_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Parameters().seed = 1

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pmlib.canon.contacts import NOT_CONTACTED
 from pmlib.casebank.block import AS_OF
-from pmlib.casebank.world import CHANNEL_COST, CHANNELS, World
+from pmlib.casebank.world import CHANNELS, World
 from pmlib.errors import StudyError
 from pmlib.files import read_frame, read_json
 
@@ -30,10 +30,11 @@ class Population:
 
     world: World
     customers: pd.DataFrame
+    margins: pd.Series
 
     def worth(self, customer_ids: Sequence[str] | np.ndarray, products: pd.Series) -> np.ndarray:
         """Return what a sale of each product to each customer is expected to earn, currency."""
-        margin = self.world.products["annual_margin"].to_numpy()
+        margin = self.margins.to_numpy()
         at = pd.Index(self.world.product_ids).get_indexer(products)
         if "risk_class" not in self.customers:
             return margin[at]
@@ -65,7 +66,9 @@ def population(study: Study) -> Population:
     customers = read_frame(study.truth / "customers.parquet")
     if study.as_of < AS_OF:
         customers = _on_an_earlier_day(customers, world, study)
-    return Population(world, customers)
+    margins = world.products.set_index("product_id")["annual_margin"]
+    margins.update(pd.Series(study.margins, dtype=float))
+    return Population(world, customers, margins)
 
 
 def _on_an_earlier_day(customers: pd.DataFrame, world: World, study: Study) -> pd.DataFrame:
@@ -134,11 +137,11 @@ def field_test(study: Study, plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
             p[at] = known.world.response_probability(product, channel, held[at], kind[at])
     rng = np.random.default_rng([seed, known.world.seed, 7])
     responded = rng.random(len(plan)) < p
-    margins = known.world.products.set_index("product_id")["annual_margin"]
-    margin = plan["product_id"].map(margins).to_numpy(float)
+    margin = plan["product_id"].map(known.margins).to_numpy(float)
     loss = margin - known.worth(plan["customer_id"].to_numpy(), plan["product_id"])
     margin = np.round(margin * np.exp(0.3 * rng.standard_normal(len(plan)) - 0.045) - loss, 2)
-    cost = plan["channel"].map(CHANNEL_COST).fillna(0.0).to_numpy(float)
+    costs = {channel.name: channel.cost for channel in study.channels}
+    cost = plan["channel"].map(costs).fillna(0.0).to_numpy(float)
     start = pd.Timestamp(study.as_of) + pd.Timedelta(days=14)
     return pd.DataFrame(
         {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup, Tag
 from pmlib.errors import StudyError
 from pmlib.files import read_json
 from pmlib.numbers import Fact, Number, from_records
-from pmlib.params import CHAPTERS, Parameters
+from pmlib.params import CHAPTERS, flat, parameter_of
 from pmlib.report.numbering import first_sentence
 
 MOST = 12
@@ -72,7 +72,15 @@ class FinishedRun:
             "data_day": study["as_of"],
             "program": program.get("commit") or program["version"],
             "engine": self.record["engine"],
-        } | self.record["parameters"]
+        } | dict(self._parameters())
+
+    def _parameters(self) -> Iterator[tuple[str, Any]]:
+        """Parameters of the run, with costs and capacities of all channels."""
+        for name, (_, value) in flat(self.record["parameters"].items(), where=""):
+            yield name, value
+        for channel in self.record["study"]["channels"]:
+            for what in ("cost", "capacity"):
+                yield f"channel.{channel['name']}.{what}", channel[what]
 
     def drawings(self) -> dict[str, tuple[str, bytes]]:
         """Title and SVG of each figure by its label; the number of a figure may differ by run."""
@@ -155,7 +163,7 @@ class RunComparison:
     @property
     def parameters(self) -> list[str]:
         """The parameters that are not the same in all runs."""
-        return [name for name in self.asked["setting"] if name in Parameters.model_fields]
+        return [name for name in self.asked["setting"] if parameter_of(name)[0]]
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -215,7 +223,7 @@ class RunComparison:
         parameters = self.parameters
         if len(parameters) != 1 or len(self.runs) < _CURVE:
             return None
-        values = [run.asked[parameters[0]] for run in self.runs.values()]
+        values = [run.asked.get(parameters[0]) for run in self.runs.values()]
         plain = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
         return parameters[0] if plain and len(set(values)) == len(values) else None
 

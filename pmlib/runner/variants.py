@@ -36,13 +36,16 @@ def folder_name(study: str, usual: Parameters, values: Parameters) -> str:
     --------
     >>> folder_name("casebank", Parameters(), Parameters(n_segments=4, budget=20_000))
     'casebank-n_segments-4-budget-20000'
+    >>> folder_name("casebank", Parameters(), Parameters(channel_cost={"email": 0.2}))
+    'casebank-channel.email.cost-0.2'
     >>> folder_name("casebank", Parameters(), Parameters())
     'casebank'
     """
+    asked, ordinary = values.flat(), usual.flat()
     changed = {
         name: value
-        for name, value in values.model_dump(mode="json").items()
-        if name != "campaign_results" and value != usual.model_dump(mode="json")[name]
+        for name, value in asked.items()
+        if name != "campaign_results" and (name not in ordinary or value != ordinary[name])
     }
     name = "-".join([study, *(f"{name}-{_short(value)}" for name, value in changed.items())])
     if len(name) <= _LONGEST:

@@ -18,7 +18,7 @@ from pmlib import schema
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.params import PROJECT, Parameters
-from pmlib.studies import asks, eligibility
+from pmlib.studies import asks, assumed, eligibility
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.folders import folder_of, load_spec
 from pmlib.studies.spec import SPEC_FILE, AttributeSpec, StudySpec, present
@@ -71,15 +71,6 @@ class Attribute:
 
 
 @dataclass(frozen=True)
-class Channel:
-    """A channel of contact: the cost of one contact (currency) and how many it can carry."""
-
-    name: str
-    cost: float
-    capacity: int | None = None
-
-
-@dataclass(frozen=True)
 class Study:
     """A study whose tables are there and keep their contracts.
 
@@ -119,6 +110,8 @@ class Study:
         The bank's own rules of who may be offered what, and expected losses.
     names : mapping
         By language of the report, what names and labels are called in it.
+    margins : mapping
+        Margins a year by product, of those that are taken to be other than recorded.
     """
 
     name: str
@@ -132,7 +125,7 @@ class Study:
     attributes: Mapping[str, Attribute]
     outcomes: Mapping[str, Attribute]
     structural_pairs: tuple[tuple[str, str], ...]
-    channels: tuple[Channel, ...]
+    channels: tuple[assumed.Channel, ...]
     notes: tuple[str, ...]
     sources: tuple[Mapping[str, Any], ...]
     folder: Path
@@ -147,6 +140,7 @@ class Study:
     marketing: Mapping[str, Any] = field(default_factory=dict)
     eligibility: eligibility.Eligibility | None = None
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    margins: Mapping[str, float] = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""
@@ -161,7 +155,8 @@ class Study:
                 rule=f"one of {', '.join(self.tables)}",
                 found=name,
             )
-        return engine.scan(self.tables[name])
+        table = engine.scan(self.tables[name])
+        return assumed.with_margins(table, self.margins) if name == "products" else table
 
 
 def prepare(
@@ -212,7 +207,7 @@ def prepare(
             _prune(tables, target)
     with suppress(OSError):  # a folder for reading only
         (target / _MANIFEST).touch()  # used now
-    return _study(spec, folder, target, files, as_of=params.as_of or spec.as_of)
+    return _study(spec, folder, target, files, params)
 
 
 def prepared(
@@ -228,7 +223,7 @@ def prepared(
     target = folder / "tables" / _fingerprint(spec, folder, files, params)
     if not (target / _MANIFEST).is_file():
         return None
-    return _study(spec, folder, target, files, as_of=params.as_of or spec.as_of)
+    return _study(spec, folder, target, files, params)
 
 
 def _asked(folder: Path, params: Parameters, *, confirmed: bool) -> StudySpec:
@@ -332,20 +327,21 @@ def _digest(path: Path) -> str:
 
 
 def _study(
-    spec: StudySpec, folder: Path, target: Path, files: list[RawFile], *, as_of: dt.date
+    spec: StudySpec, folder: Path, target: Path, files: list[RawFile], params: Parameters
 ) -> Study:
     manifest = read_json(target / _MANIFEST)
     truth, tables = target / "truth", _tables(target)
     customers, contacts = tables["customers"], tables.get("contacts")
     return Study(
         **{name: getattr(spec, name) for name in _AS_DECLARED},
-        as_of=as_of,
+        as_of=params.as_of or spec.as_of,
         name=folder.name,
         description=" ".join([spec.description.strip(), *manifest["notes"]]),
         attributes=_declared(spec.attributes, customers),
         outcomes=_declared(spec.outcomes, contacts),
         structural_pairs=tuple((first, second) for first, second in spec.structural_pairs),
-        channels=tuple(Channel(**channel.model_dump()) for channel in spec.channels),
+        channels=assumed.channels(spec, params),
+        margins=assumed.margins(tables, params),
         control=tuple(spec.control or ()),
         marketing=spec.marketing.model_dump(),
         notes=tuple(manifest["notes"]),

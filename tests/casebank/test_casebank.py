@@ -15,7 +15,7 @@ from pmlib.casebank.world import World
 from pmlib.errors import StudyError
 from pmlib.files import read_json
 from pmlib.params import Parameters
-from pmlib.studies import load_spec
+from pmlib.studies import Channel, load_spec
 
 
 def make(folder, **settings):
@@ -25,6 +25,8 @@ def make(folder, **settings):
         truth=folder / "truth",
         name="casebank",
         as_of=AS_OF,
+        margins={},
+        channels=[Channel("email", 0.25), Channel("letter", 1.5), Channel("phone", 6.0)],
         **{p.stem: pd.read_parquet(p) for p in (folder / "tables").glob("*.parquet")},
     )
 

@@ -37,8 +37,9 @@ def run(
     study: dict[str, Any] | None = None, **asked: Any,
 ) -> Path:  # fmt: skip
     (folder / "figures").mkdir(parents=True)
-    told = {"name": "bank", "title": "A bank", "fingerprint": "abc", "as_of": "2025-01-01"}
-    told["currency"] = currency
+    told: dict[str, Any] = {"name": "bank", "title": "A bank", "fingerprint": "abc"}
+    told |= {"as_of": "2025-01-01"}
+    told |= {"currency": currency, "channels": []}
     record = {
         "complete": complete,
         "study": told | (study or {}),
@@ -117,6 +118,17 @@ def test_a_swept_parameter_gets_curves(tmp_path: Path) -> None:
     said = text(compare(runs, out=tmp_path))
     assert "Over the parameter" in said
     assert "over budget" in said
+
+
+def test_costs_of_channels_are_swept_as_any_parameter(tmp_path: Path) -> None:
+    runs = []
+    for k in (0.25, 0.5, 1.0):
+        channels = [{"name": "email", "cost": k, "capacity": None}]
+        dear = {"channel_cost": {"email": k}} if k > 0.25 else {}
+        runs.append(run(tmp_path / str(k), PROFIT, study={"channels": channels}, **dear))
+    found = RunComparison.of(runs)
+    assert found.swept == "channel.email.cost"
+    assert found.curve(["planned_profit"])["at"].tolist() == [0.25, 0.5, 1.0]
 
 
 def test_two_parameters_at_once_make_no_curve(tmp_path: Path) -> None:
