@@ -27,6 +27,35 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
+_MOST_VALUES = 100_000
+"""Values of a file with its aliases unfolded; far more than a person writes."""
+
+
+def _unfolded(node: yaml.Node, known: dict[int, int]) -> int:
+    """Values of a node with its aliases unfolded, each node counted once."""
+    if id(node) not in known:
+        known[id(node)] = _MOST_VALUES + 1  # of a node within itself
+        inside = node.value if isinstance(node, yaml.CollectionNode) else []
+        parts = [part for one in inside for part in (one if isinstance(one, tuple) else (one,))]
+        known[id(node)] = 1 + sum(_unfolded(part, known) for part in parts)
+    return known[id(node)]
+
+
+def _load(text: str) -> Any:
+    """Read YAML; YAMLError where aliases of aliases unfold into more than anybody writes."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _unfolded(node, {}) > _MOST_VALUES:
+            said = f"its aliases (*) unfold into more than {_MOST_VALUES:,} values"
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
@@ -45,7 +74,7 @@ def read_yaml(path: Path, what: str) -> dict[Any, Any]:
         The file cannot be read, is no YAML, gives a key twice, or is no mapping.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506
+        content = _load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise StudyError(
             f"The {what} cannot be read.", where=str(path), found=error.strerror or str(error)

@@ -75,6 +75,12 @@ def zipped(name: str) -> bytes:
     return memory.getvalue()
 
 
+# Each line holds the one before it twice.
+UNFOLDING = "l0: &l0 [a, b]\n" + "".join(
+    f"l{n}: &l{n} [*l{n - 1}, *l{n - 1}]\n" for n in range(1, 20)
+)
+
+
 def spec(old: str, new: str) -> dict[str, Change]:
     return {"study.yaml": (old, new)}
 
@@ -161,6 +167,7 @@ CORPUS: list[tuple[str, dict[str, Change], str | dict[str, int]]] = [
     ("parameter a truth", spec("{k_max: 5}", "{k_max: true}"), r"k_max \(study.yaml\): must be"),
     ("alias of nothing", spec("Mock bank", "*bank"), r"no YAML(.|\n)*undefined alias"),
     ("YAML within itself", {"study.yaml": "title: &t [*t]\n"}, r"no YAML"),
+    ("aliases of aliases", {"study.yaml": UNFOLDING}, r"no YAML(.|\n)*unfold into more than 100,000"),
     ("two documents", spec("parameters: {k_max: 5}", "---\na: 1"), r"no YAML(.|\n)*another document"),
     ("address of another kind", spec("people.csv}", "people.csv, url: 'ftp://a/b'}"), r"url: .*pattern"),
     ("size wrong", spec("people.csv}", "people.csv, size: 3}"), r"the size in study\.yaml\n.*of 3"),
