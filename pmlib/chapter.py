@@ -21,13 +21,22 @@ from pmlib import studies
 from pmlib.engine import Engine, open_engine
 from pmlib.errors import StudyError, nearest
 from pmlib.figures.style import Drawing, to_svg
-from pmlib.files import folder_written_whole, read_frame, read_json, write_frame, write_json
+from pmlib.files import (
+    folder_written_whole,
+    read_frame,
+    read_json,
+    scratch,
+    write_frame,
+    write_json,
+)
 from pmlib.inference.learners import keep_to_one_thread
 from pmlib.markup import caption_html
 from pmlib.numbers import Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.owner import joined, require_run
 from pmlib.tables import csv_of, figure_html, to_html
 from pmlib.texts import Look, Words, open_language
+
+_ORDER = ("customer_id", "product_id")
 
 
 class Chapter:
@@ -80,8 +89,8 @@ class Chapter:
         _require_known(name, namespace)
         params = parameters.from_namespace(name, namespace)
         study = studies.prepare(str(namespace["study"]), params)
-        engine = open_engine(str(namespace["engine"]))
         run = parameters.PROJECT / str(namespace["run"])
+        engine = open_engine(str(namespace["engine"]), scratch(run, name))
         return cls(name, run, params=params, study=study, engine=engine)
 
     # --- data in ------------------------------------------------------------------------------
@@ -273,8 +282,8 @@ class Chapter:
             Name to JSON value.
         private : mapping
             Name to customer-level table (a data frame, or a lazy frame written by the engine);
-            goes to the run's ``private`` folder, never into the report. One without columns, as an
-            absent finding has, is not written.
+            goes to the run's ``private`` folder, never into the report. A lazy one is sorted by
+            customer and product; one without columns, as an absent finding has, is not written.
         """
         public, secret = self.run / "artifacts" / self.name, self.run / "private" / self.name
         with (
@@ -285,7 +294,10 @@ class Chapter:
             for name, table in _present(private):
                 path = hidden / f"{name}.parquet"
                 if not isinstance(table, pd.DataFrame):
-                    self.engine.write(table, path)
+                    # Engines give rows in any order; "the first 500" should be the same people.
+                    columns = table.collect_schema().names()
+                    order = [column for column in _ORDER if column in columns]
+                    self.engine.write(table.sort(order) if order else table, path)
                 elif len(table.columns):
                     write_frame(table, path)
             for name, frame in _present(frames):

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import atexit
 import glob
+import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,11 +30,21 @@ if TYPE_CHECKING:
 # engines (floor division is not: Spark divides in double precision).
 _PRIME = 2_147_483_629
 
+_PATIENCE = 10.0  # seconds, to hear from a master
+
 
 class Engine(Protocol):
-    """What a chapter may ask of an engine."""
+    """What a chapter may ask of an engine.
+
+    Attributes
+    ----------
+    home : pathlib.Path or None
+        Folder for what it keeps on disk while it works; its owner removes it when the process is
+        gone, however it ended. None takes the system's folder for temporary files.
+    """
 
     name: str
+    home: Path | None
 
     def scan(self, source: str | Path) -> nw.LazyFrame:
         """Open a Parquet file (or a warehouse table, on Spark) without reading it."""
@@ -52,10 +64,14 @@ class DuckDBEngine:
 
     name = "duckdb"
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path | None = None) -> None:
         import duckdb
 
+        self.home = home
         self._connection = duckdb.connect()
+        # By itself it spills into the folder that it runs in, which is that of the notebooks.
+        spill = (home or Path(tempfile.gettempdir())) / f"pmlib-spill-{os.getpid()}"
+        self._connection.execute("SET temp_directory = ?", [str(spill)])
         # In a notebook without ipywidgets it is off already, and DuckDB refuses to be told so.
         shown = self._connection.execute("SELECT current_setting('enable_progress_bar')")
         if shown.fetchall()[0][0]:
@@ -83,7 +99,7 @@ class SparkEngine:
 
     name = "spark"
 
-    def __init__(self, master: str = "local[2]") -> None:
+    def __init__(self, master: str = "local[2]", home: Path | None = None) -> None:
         try:
             from pyspark.sql import SparkSession
         except ImportError:
@@ -94,7 +110,9 @@ class SparkEngine:
                 remedy="Install the extra with: pip install '.[spark]' (Java 17 is needed too), "
                 "or use the engine duckdb.",
             ) from None
-        self._session = (
+        self.home = home
+        _require_reachable(master)
+        builder = (
             SparkSession.builder.master(master)
             .appName("pmlib")
             .config("spark.ui.enabled", "false")
@@ -102,8 +120,20 @@ class SparkEngine:
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.sql.shuffle.partitions", "8")
             .config("spark.log.level", "ERROR")
-            .getOrCreate()
         )
+        if home is not None and master.startswith("local"):  # workers have folders of their own
+            builder = builder.config("spark.local.dir", str(home))
+        try:
+            self._session = builder.getOrCreate()
+        except Exception as error:  # of Java, of py4j, of PySpark: each has its own
+            raise StudyError(
+                "Apache Spark does not start.",
+                where=f"engine {master}",
+                rule="Java 17 or later is there, and Spark as recent as that of the cluster",
+                found=(str(error).strip().splitlines() or [type(error).__name__])[0],
+                remedy="java -version tells of Java, the master's page of its version; "
+                "or use the engine duckdb.",
+            ) from error
 
     def scan(self, source: str | Path) -> nw.LazyFrame:
         """Open Parquet files or a table of the warehouse."""
@@ -136,18 +166,40 @@ class SparkEngine:
         self._session.stop()
 
 
-def open_engine(name: str = "duckdb") -> Engine:
+def _require_reachable(master: str) -> None:
+    """StudyError where nobody answers at ``spark://HOST:PORT``; Spark would try for a minute."""
+    if not master.startswith("spark://"):
+        return
+    why = ""
+    for place in master.removeprefix("spark://").split(","):  # of several masters one leads
+        host, _, port = place.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+        else:
+            return
+    raise StudyError(
+        "The Spark master cannot be reached.",
+        where=f"engine {master}",
+        rule="spark://HOST:PORT of a running master",
+        found=why,
+        remedy="Start the cluster, or mend the address; the master's page shows it.",
+    )
+
+
+def open_engine(name: str = "duckdb", home: Path | None = None) -> Engine:
     """Start an engine: ``duckdb``, ``spark`` (a local session) or a Spark master address.
 
     Addresses are such as ``spark://host:7077`` or ``local[4]``. StudyError where the name is none
     of these, or Spark is not installed.
     """
     if name == "duckdb":
-        return DuckDBEngine()
+        return DuckDBEngine(home)
     if name == "spark":
-        return SparkEngine()
+        return SparkEngine(home=home)
     if name.startswith(("spark://", "local[", "yarn", "k8s://")):
-        return SparkEngine(name)
+        return SparkEngine(name, home)
     raise StudyError(
         "There is no such engine.",
         where="engine",
@@ -157,9 +209,11 @@ def open_engine(name: str = "duckdb") -> Engine:
     )
 
 
-def scratch_folder() -> Path:
+def scratch_folder(engine: Engine) -> Path:
     """Make an empty folder that goes when the process ends, for what an engine computes once."""
-    folder = Path(tempfile.mkdtemp(prefix="pmlib-"))
+    if engine.home is not None:
+        engine.home.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="pmlib-", dir=engine.home))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

@@ -84,9 +84,15 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def scratch(run: Path, chapter: str) -> Path:
+    """Folder of what a chapter's engine keeps on disk while it works; the runner removes it."""
+    return run / "private" / ".scratch" / chapter
+
+
 def clear(folder: Path) -> None:
     """Delete what processes that were killed left half-written in a folder and its folders."""
-    for aside in [*folder.rglob(".*.partial"), *folder.rglob(".*.earlier")]:
+    left = (".*.partial", ".*.earlier", ".scratch")
+    for aside in [path for pattern in left for path in folder.rglob(pattern)]:
         if aside.is_dir():
             shutil.rmtree(aside, ignore_errors=True)
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import tempfile
+from pathlib import Path
 
 import narwhals as nw
 import numpy as np
@@ -11,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy.stats import kstest
 
-from pmlib.engine import collect, day_number, open_engine, uniform
+from pmlib.engine import collect, day_number, open_engine, scratch_folder, uniform
 from pmlib.errors import StudyError
 
 
@@ -60,3 +62,23 @@ def test_missing_text_comes_back_as_none(engine):
 def test_unknown_engine_is_named():
     with pytest.raises(StudyError, match="polars"):
         open_engine("polars")
+
+
+@pytest.mark.parametrize("address", ["spark://127.0.0.1:1", "spark://127.0.0.1", "spark://:x"])
+def test_a_master_that_nobody_is_at_is_named_at_once(address):
+    pytest.importorskip("pyspark", reason="needs the extra 'spark'")
+    with pytest.raises(StudyError, match=f"cannot be reached(.|\n)*{address}"):
+        open_engine(address)
+
+
+def test_what_an_engine_keeps_on_disk_lies_in_its_home(tmp_path):
+    engine = open_engine("duckdb", tmp_path / "home")
+    spill = engine._connection.sql("SELECT current_setting('temp_directory')")
+    assert Path(spill.fetchall()[0][0]).parent == tmp_path / "home"
+    assert scratch_folder(engine).parent == tmp_path / "home"
+    # Without one it is the system's folder for such things, not the one that it runs in.
+    alone = open_engine("duckdb")
+    spill = alone._connection.sql("SELECT current_setting('temp_directory')")
+    assert Path(spill.fetchall()[0][0]).parent == Path(tempfile.gettempdir())
+    engine.close()
+    alone.close()

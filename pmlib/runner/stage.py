@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pmlib.files import scratch
 from pmlib.owner import require_run
 
 KILLED = (
@@ -121,6 +123,7 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     else:
         if not saved.exists() or saved.stat().st_mtime_ns == before:
             failure = Failure("the last", "the notebook did not save its artefacts", failed)
+    shutil.rmtree(scratch(task.run, task.chapter), ignore_errors=True)  # however the kernel ended
     if failure is None:
         _publish(failed, task)
     return time.perf_counter() - started, failure

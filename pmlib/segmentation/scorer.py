@@ -125,7 +125,7 @@ def assign_customers(
     narwhals.LazyFrame
         `customers` with ``z0, z1, …``, ``segment`` and ``silhouette``.
     """
-    folder = folder or scratch_folder()
+    folder = folder or scratch_folder(engine)
     encoded, assigned = folder / "encoded.parquet", folder / "assigned.parquet"
     engine.write(customers.select(nw.all(), *scorer.encoder.expressions()), encoded)
     engine.write(scorer.classify(engine.scan(encoded)), assigned)

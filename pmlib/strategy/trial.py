@@ -296,6 +296,6 @@ def contact_plan(
         drawn = drawn_for_the_plan(case, design)  # type: ignore[arg-type]
     if isinstance(drawn, Finding) or not isinstance(case, Case):
         return drawn
-    path = scratch_folder() / "contact_plan.parquet"
+    path = scratch_folder(case.engine) / "contact_plan.parquet"
     case.engine.write(drawn, path)
     return case.engine.scan(path)

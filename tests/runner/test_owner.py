@@ -43,11 +43,14 @@ if __name__ == "__main__":
                 out=folder / "run", last="data_profiling", notebooks=folder), echo=print)
 """
 
-# Waits at its first run only.
+# Waits at its first run only, with something on disk.
 CELL = """\
 import pathlib, time
 started = pathlib.Path("started")
 if not started.exists():
+    kept = pathlib.Path(run) / "private" / ".scratch" / "data_profiling"
+    kept.mkdir(parents=True)
+    (kept / "spilled").touch()
     started.touch()
     time.sleep(60)
 """
@@ -130,7 +133,9 @@ def test_a_run_that_is_killed_takes_its_processes_along_and_leaves_the_folder_fr
 
 
 @pytest.mark.parametrize("which", ["worker", "kernel"])
-def test_a_killed_worker_or_kernel_is_one_message(which: str, started: subprocess.Popen) -> None:
+def test_a_killed_worker_or_kernel_is_one_message(
+    which: str, started: subprocess.Popen, tmp_path: Path
+) -> None:
     worker, kernel = family(psutil.Process(started.pid))
     {"worker": worker, "kernel": kernel}[which].kill()
     _, errors = started.communicate(timeout=300)
@@ -138,6 +143,7 @@ def test_a_killed_worker_or_kernel_is_one_message(which: str, started: subproces
     assert "its process was killed" in errors
     if which == "kernel":
         assert "under 'The finding'" in errors
+        assert not list(tmp_path.rglob("spilled"))
     psutil.wait_procs([worker, kernel], timeout=20)
     assert not worker.is_running()
     assert not kernel.is_running()
@@ -160,7 +166,7 @@ def test_a_process_of_a_run_that_has_ended_writes_nothing(
 @pytest.mark.usefixtures("in_process")
 def test_leftovers_of_killed_processes_are_cleared(asked: Request) -> None:  # noqa: F811
     asked = replace(asked, last="data_profiling")
-    for name in (".tables.1.partial", "artifacts/.segmentation.1.earlier"):
+    for name in (".tables.1.partial", "artifacts/.segmentation.1.earlier", "private/.scratch/x"):
         (asked.out / name).mkdir(parents=True)
         (asked.out / name / "half").touch()
     (asked.out / ".results.json.1.partial").touch()
