@@ -37,6 +37,7 @@ def lay_out(part: Part) -> None:
     to stand beside its text goes before it.
     """
     for heading, nodes in _sections(part.soup):
+        _own_reasons(nodes)
         outputs = [node for node in nodes if "pm-output" in node.get_attribute_list("class")]
         absent = [node for output in outputs for node in output.select("p.pm-absent")]
         said = any("pm-said" in node.get_attribute_list("class") for node in nodes)
@@ -58,6 +59,16 @@ def _sections(soup: BeautifulSoup) -> Iterator[tuple[Tag, list[Tag]]]:
                 break
             nodes.append(node)
         yield heading, nodes
+
+
+def _own_reasons(nodes: list[Tag]) -> None:
+    """Count a text that only says that there is nothing to show as an output, not as prose."""
+    for node in nodes:
+        inner = node.find_all(True, recursive=False)
+        if "pm-said" in node.get_attribute_list("class") and inner and all(
+            "pm-absent" in one.get_attribute_list("class") for one in inner
+        ):
+            node["class"] = "pm-output"
 
 
 def _leave_reasons(nodes: list[Tag], absent: list[Tag]) -> None:

@@ -145,8 +145,8 @@ def _traits(profiles: pd.DataFrame, segment: int, case: Case) -> dict[str, Any]:
         traits["channel_share"] = Number("", through.max(), "share", decimals=0)
     declared = [name for name in means.index if name in case.study.attributes][:3]
     traits["declared"] = [] if "age" in means else [
-        {"label": case.study.attributes[name].label, "here": Number("", means[name]),
-         "bank": Number("", bank[name, ""])}
+        {"label": case.study.attributes[name].label, "unit": case.study.attributes[name].unit or "",
+         "here": Number("", means[name]), "bank": Number("", bank[name, ""])}
         for name in declared
     ]  # fmt: skip
     return traits

@@ -655,10 +655,13 @@ def test_of_a_section_without_data_heading_and_reason_remain(run: Run) -> None:
 
     run.add("## Gone", "A method, at length.", absent("No contacts."), absent("No contacts."))
     run.add("## Again", "Another method.", absent("No contacts.", " hidden"))
+    one = said('<p class="pm-absent">Only one.</p>')
+    run.add("## Told", "A method, told of.", one)
     run.add("## Some", "A third.", said("It is so."), absent("No contacts.", " hidden"))
     text = text_of(run.build().select_one("#sec-segmentation"))
     assert "method" not in text.partition("Some")[0].lower()
     assert text.count("No contacts.") == 2
+    assert text.count("Only one.") == 1
     assert "A third." in text
 
 
