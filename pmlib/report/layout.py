@@ -64,9 +64,11 @@ def _sections(soup: BeautifulSoup) -> Iterator[tuple[Tag, list[Tag]]]:
 def _own_reasons(nodes: list[Tag]) -> None:
     """Count a text that only says that there is nothing to show as an output, not as prose."""
     for node in nodes:
-        inner = node.find_all(True, recursive=False)
-        if "pm-said" in node.get_attribute_list("class") and inner and all(
-            "pm-absent" in one.get_attribute_list("class") for one in inner
+        inner = node.find_all(recursive=False)
+        if (
+            "pm-said" in node.get_attribute_list("class")
+            and inner
+            and all("pm-absent" in one.get_attribute_list("class") for one in inner)
         ):
             node["class"] = "pm-output"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from pmlib.markup import as_name
 
@@ -39,7 +40,8 @@ class Names:
 
         Examples
         --------
-        >>> Names({"A bank.": "银行。", "{n} rows are empty.": "{n}行为空。"}).text("A bank. 3 rows are empty.")
+        >>> names = Names({"A bank.": "银行。", "{n} rows are empty.": "{n}行为空。"})
+        >>> names.text("A bank. 3 rows are empty.")
         '银行。3行为空。'
         """
         start = max(filter(text.startswith, self._called), key=len, default="")
@@ -48,7 +50,7 @@ class Names:
             if sentence.endswith("."):
                 rest = rest.replace(f" {sentence}", f" {_TOLD}{self._called[sentence]}")
         for form, to in self._forms:
-            rest = form.sub(lambda found, to=to: _TOLD + _filled(to, found), rest)
+            rest = form.sub(partial(_filled, _TOLD + to), rest)
         # Between two sentences of a language without spaces there is none.
         told = (self._called.get(start, "") + rest).replace(f"。 {_TOLD}", "。")
         return told.replace(_TOLD, "")

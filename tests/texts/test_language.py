@@ -195,7 +195,8 @@ def test_names_are_called_as_a_whole_before_their_parts(language):
 
 
 def test_a_name_with_blanks_stands_for_all_that_fill_them(language):
-    called = {"A bank.": "银行。", "{n} of {all} rows are empty.": "{all}行中有{n}行为空。", "So.": "如此。"}
+    called = {"A bank.": "银行。", "So.": "如此。"}
+    called["{n} of {all} rows are empty."] = "{all}行中有{n}行为空。"
     spoken = language.with_names({language.folder.name: called})
     assert spoken.names.name("3 of 1,200 rows are empty.") == "1,200行中有3行为空。"
     told = spoken.names.text("A bank. So. 3 of 1,200 rows are empty. More.")
