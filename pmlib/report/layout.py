@@ -33,16 +33,23 @@ FOLDED = frozenset(
 def lay_out(part: Part) -> None:
     """Arrange a chapter before it is numbered, in place.
 
-    A section of which nothing is known keeps its heading and the line that says why; a figure drawn
-    to stand beside its text goes before it.
+    A section of which nothing is known keeps its heading and the line that says why, and is left
+    out where a section before it says the same; a figure drawn to stand beside its text goes
+    before it.
     """
+    given: set[str] = set()
     for heading, nodes in _sections(part.soup):
         _own_reasons(nodes)
         outputs = [node for node in nodes if "pm-output" in node.get_attribute_list("class")]
         absent = [node for output in outputs for node in output.select("p.pm-absent")]
         said = any("pm-said" in node.get_attribute_list("class") for node in nodes)
         if absent and len(absent) == len(outputs) and not said:
-            _leave_reasons(nodes, absent)
+            reasons = {reason.get_text() for reason in absent}
+            if reasons <= given:
+                _remove([heading, *nodes])
+            else:
+                _leave_reasons(nodes, absent)
+            given |= reasons
         else:
             _remove(node.parent for node in absent if node.has_attr("hidden"))
         figures = [node for node in outputs if node.select_one("figure.pm-beside")]
