@@ -6,7 +6,6 @@ import base64
 import html
 import math
 
-import numpy as np
 import pandas as pd
 
 from pmlib.errors import StudyError
@@ -114,7 +113,8 @@ def to_html(frame: pd.DataFrame, look: Look) -> str:
             where=f"{look.label}: {', '.join(sorted(unknown))}",
             found=", ".join(map(str, frame.columns)),
         )
-    frame = _with_values(frame)
+    if len(frame):  # columns without a value are left out, the first apart
+        frame = frame.loc[:, frame.notna().any() | (frame.columns == frame.columns[0])]
     columns = {name: look.column(name) for name in frame.columns}
     numeric = {
         column
@@ -161,9 +161,3 @@ def to_html(frame: pd.DataFrame, look: Look) -> str:
             cells.append(f"<td{attributes}>{shown}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return "\n".join([*lines, "</tbody>", "</table>"])
-
-
-def _with_values(frame: pd.DataFrame) -> pd.DataFrame:
-    """Leave out columns in which no row has a value, the first apart."""
-    told = frame.notna().any()
-    return frame.loc[:, told | (np.arange(len(told)) == 0)] if len(frame) else frame

@@ -89,13 +89,10 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     if not known.empty and not design.planned.empty:
         equal = price_of_equality(case, design, rates)
         for row in equal[equal["difference"] == 0].itertuples():
-            # Less than a hundredth of the currency is noise of the solver.
-            free = row.cost < 0.01
-            low, high = ends(row.cost, (row.low - row.cost, row.high - row.cost))
-            reach = () if free else (low, high)
-            cost = Number(
-                f"equal_rates_cost_{row.trait}", 0.0 if free else row.cost, "currency", *reach
-            )
+            free = row.cost < 0.01  # less is noise of the solver
+            reach = ends(row.cost, (row.low - row.cost, row.high - row.cost))
+            told = (0.0, "currency") if free else (row.cost, "currency", *reach)
+            cost = Number(f"equal_rates_cost_{row.trait}", *stated)
             numbers.append(cost)
             share = Number("", row.cost_share, "share")
             told = {"trait": Level("trait", row.trait), "cost": cost, "share": share}

@@ -36,14 +36,7 @@ class Names:
         return as_name(self._told(text, _BETWEEN))
 
     def text(self, text: str) -> str:
-        """Show a longer text of the study: its start, and the sentences after it that are told.
-
-        Examples
-        --------
-        >>> names = Names({"A bank.": "银行。", "{n} rows are empty.": "{n}行为空。"})
-        >>> names.text("A bank. 3 rows are empty.")
-        '银行。3行为空。'
-        """
+        """Show a longer text of the study: its start, and the sentences after it that are told."""
         start = max(filter(text.startswith, self._called), key=len, default="")
         rest = text[len(start) :]
         for sentence in sorted(self._called, key=len, reverse=True):

@@ -9,9 +9,6 @@ from pmlib.numbers import Number
 
 DECIMALS = {"share": 1, "points": 2, "currency": 2, "days": 0, "months": 0}
 
-APART = 100_000
-"""A column whose largest number is so many times its smallest holds numbers of several kinds."""
-
 
 def column_decimals(values: Sequence[float], unit: str) -> int | None:
     """Decimals that all numbers of a column are shown with, none of them more than it needs.
@@ -37,7 +34,7 @@ def column_decimals(values: Sequence[float], unit: str) -> int | None:
     decimals = default_decimals(sizes[-1], unit)
     if unit in DECIMALS:
         return decimals
-    if sizes[-1] >= APART * sizes[0]:
+    if sizes[-1] >= 1e5 * sizes[0]:  # numbers of several kinds
         return None
     needed = [1 - math.floor(math.log10(size)) for size in (sizes[0], sizes[len(sizes) // 2])]
     decimals = min(max(decimals, min(3, needed[0]), needed[1]), 4)
