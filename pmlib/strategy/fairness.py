@@ -91,7 +91,7 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
         for row in equal[equal["difference"] == 0].itertuples():
             free = row.cost < 0.01  # less is noise of the solver
             reach = ends(row.cost, (row.low - row.cost, row.high - row.cost))
-            told = (0.0, "currency") if free else (row.cost, "currency", *reach)
+            stated = (0.0, "currency") if free else (row.cost, "currency", *reach)
             cost = Number(f"equal_rates_cost_{row.trait}", *stated)
             numbers.append(cost)
             share = Number("", row.cost_share, "share")
