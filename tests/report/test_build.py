@@ -256,12 +256,12 @@ def test_short_title_ends_at_the_colon_of_any_language(title: str) -> None:
         ("Profit against the budget (above: without it). More.", "Profit against the budget"),
         (
             "Effects (with intervals) of each offer: by cell.",
-            "Effects (with intervals) of each offer",
+            "Effects of each offer",
         ),
-        ("各预算下的利润（上图：不计试点成本）。", "各预算下的利润（上图：不计试点成本）。"),
+        ("各预算下的利润（上图：不计试点成本）。", "各预算下的利润。"),
     ],
 )
-def test_title_in_a_list_ends_outside_parentheses(run: Run, caption: str, listed: str) -> None:
+def test_title_in_a_list_has_no_parentheses(run: Run, caption: str, listed: str) -> None:
     run.add(figure("fig-a", caption))
     page = run.build()
     assert text_of(page.select_one("nav.contents a[href='#fig-a'] span:last-child")) == listed
