@@ -583,7 +583,7 @@ def test_decisions_are_those_of_the_chapters(decision, first, limit):
     known: dict[str, Any] = {record.key: record for record in found}
     context = {
         "study": STUDY, "simulated": True, "sales": False, "customers": "20,000",
-        "recorded": {"contacts": True, "holdings": True}, "firm": "bank", "promised": "",
+        "recorded": {"contacts": True, "holdings": True}, "firm": "bank", "trade": "", "promised": "",
         "owner": "Ms Example", "first_day": "2026-01-01", "decisions": decisions(known),
         "settings": {"confidence_level": Number("", 0.95, "share", decimals=0)},
     }  # fmt: skip
@@ -642,6 +642,11 @@ def test_a_shop_is_not_called_a_bank(run: Run) -> None:
     page = run.build()
     assert text_of(page.h1) == "Precision marketing at a shop"
     assert "Whom should the shop approach" in text_of(page.select_one("#sec-abstract"))
+    assert "; retail; reproducible" in text_of(page.select_one("#sec-abstract"))
+    run.study |= {"firm": "insurer", "title": "an insurer"}
+    words = text_of(run.build().select_one("#sec-abstract"))
+    assert "; insurance; reproducible" in words
+    assert "bank" not in words
 
 
 # --- layout ---------------------------------------------------------------------------------------
