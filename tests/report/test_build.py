@@ -583,8 +583,9 @@ def test_decisions_are_those_of_the_chapters(decision, first, limit):
     known: dict[str, Any] = {record.key: record for record in found}
     context = {
         "study": STUDY, "simulated": True, "sales": False, "customers": "20,000",
-        "recorded": {"contacts": True, "holdings": True}, "firm": "bank", "trade": "", "promised": "",
-        "owner": "Ms Example", "first_day": "2026-01-01", "decisions": decisions(known),
+        "recorded": {"contacts": True, "holdings": True}, "firm": "bank", "trade": "",
+        "promised": "", "owner": "Ms Example", "first_day": "2026-01-01",
+        "decisions": decisions(known),
         "settings": {"confidence_level": Number("", 0.95, "share", decimals=0)},
     }  # fmt: skip
     known |= hypotheses(known) | context
