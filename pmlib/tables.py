@@ -113,6 +113,8 @@ def to_html(frame: pd.DataFrame, look: Look) -> str:
             where=f"{look.label}: {', '.join(sorted(unknown))}",
             found=", ".join(map(str, frame.columns)),
         )
+    if len(frame):  # columns without a value are left out, the first apart
+        frame = frame.loc[:, frame.notna().any() | (frame.columns == frame.columns[0])]
     columns = {name: look.column(name) for name in frame.columns}
     numeric = {
         column

@@ -120,7 +120,7 @@ def heatmap(found: Finding, words: Words) -> Figure | None:
     figure, axes = guides.panel(1.3 + guides.rows_height(labels))
     limit = max(1.0, float(np.nanmax(np.abs(grid.to_numpy()))))
     grid = grid.set_axis(labels).set_axis(_numbered(found.table["name"], 26), axis=1)
-    marks.heat(axes, grid, cells=grid.map(lambda z: f"{z:+.1f}".replace("-", "−")),
+    marks.heat(axes, grid, cells=grid.map(_signed),
                cmap=DIVERGING, low=-limit, high=limit, missing="–", turn=30,
                bar=words("deviation"))  # fmt: skip
     return figure
@@ -251,3 +251,8 @@ def _intervals(
 def _numbered(names: Sequence[str], width: int) -> list[str]:
     """Number and name of each segment, in lines of at most `width` characters."""
     return [f"{segment} {guides.wrapped(name, width)}" for segment, name in enumerate(names, 1)]
+
+
+def _signed(z: float) -> str:
+    """One decimal with its sign; what rounds to zero has none."""
+    return f"{z:+.1f}".replace("-", "−") if abs(z) >= 0.05 else "0.0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import html
+import re
 import string
 import unicodedata
 from pathlib import Path
@@ -144,7 +145,8 @@ def _reference(entry: Entry, year: str) -> str:
     elif get("address"):
         parts.append(f"{get('address')}.")
     head = f"{authors} ({html.escape(year)})." if authors else f"({html.escape(year)})."
-    text = " ".join([head, *parts]).replace("..", ".").replace(".</i>.", ".</i>")
+    text = " ".join([head, *parts]).replace("..", ".")
+    text = re.sub(r"([.?!]</i>|[?!])\.", r"\1", text)  # a title brings its own mark
     doi, url = entry.fields.get("doi"), entry.fields.get("url")
     address = f"https://doi.org/{doi}" if doi else url
     if not address:

@@ -78,7 +78,7 @@ def build_report(run_dir: Path, *, frame: Path = FRAME) -> Path:
     study |= {
         name: language.names.text(study[name]) for name in ("title", "description", "licence")
     }
-    firm = {kind: Level(kind, study.get("firm", "bank")) for kind in ("firm", "a_firm")}
+    firm = {kind: Level(kind, study.get("firm", "bank")) for kind in ("firm", "a_firm", "trade")}
 
     def say(block: str, **quotes: Any) -> str:
         about = {"study": study, "as_of": study["as_of"]} | firm

@@ -33,15 +33,23 @@ FOLDED = frozenset(
 def lay_out(part: Part) -> None:
     """Arrange a chapter before it is numbered, in place.
 
-    A section of which nothing is known keeps its heading and the line that says why; a figure drawn
-    to stand beside its text goes before it.
+    A section of which nothing is known keeps its heading and the line that says why, and is left
+    out where a section before it says the same; a figure drawn to stand beside its text goes
+    before it.
     """
+    given: set[str] = set()
     for heading, nodes in _sections(part.soup):
+        _own_reasons(nodes)
         outputs = [node for node in nodes if "pm-output" in node.get_attribute_list("class")]
         absent = [node for output in outputs for node in output.select("p.pm-absent")]
         said = any("pm-said" in node.get_attribute_list("class") for node in nodes)
         if absent and len(absent) == len(outputs) and not said:
-            _leave_reasons(nodes, absent)
+            reasons = {reason.get_text() for reason in absent}
+            if reasons <= given:
+                _remove([heading, *nodes])
+            else:
+                _leave_reasons(nodes, absent)
+            given |= reasons
         else:
             _remove(node.parent for node in absent if node.has_attr("hidden"))
         figures = [node for node in outputs if node.select_one("figure.pm-beside")]
@@ -58,6 +66,18 @@ def _sections(soup: BeautifulSoup) -> Iterator[tuple[Tag, list[Tag]]]:
                 break
             nodes.append(node)
         yield heading, nodes
+
+
+def _own_reasons(nodes: list[Tag]) -> None:
+    """Count a text that only says that there is nothing to show as an output, not as prose."""
+    for node in nodes:
+        inner = node.find_all(recursive=False)
+        if (
+            "pm-said" in node.get_attribute_list("class")
+            and inner
+            and all("pm-absent" in one.get_attribute_list("class") for one in inner)
+        ):
+            node["class"] = "pm-output"
 
 
 def _leave_reasons(nodes: list[Tag], absent: list[Tag]) -> None:

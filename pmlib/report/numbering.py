@@ -233,13 +233,13 @@ def _text(element: Tag) -> str:
 
 
 def first_sentence(caption: Tag) -> str:
-    """Start of a caption up to its first stop, for the lists of figures and tables."""
+    """Start of a caption up to its first stop, without remarks in parentheses, for the lists."""
     start = re.split(
         rf"(?<=[a-z)%0-9][.?!])\s|(?<=[。？！])|(?<=.{{{_TITLE}}})(?:[:;]\s|[：；])",
         _text(caption),
         maxsplit=1,
     )[0]
-    return re.sub(r"\s*[(（][^()（）]*$", "", start)  # the stop stood within parentheses
+    return re.sub(r"\s*[(（][^()（）]*([)）]|$)", "", start)  # the stop may stand within some
 
 
 def _slug(text: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.canon.customers import YEAR
-from pmlib.numbers import Finding, Level, Number, Phrase, needs
+from pmlib.numbers import UNITS, Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.contacts import smallest_shown
 from pmlib.strategy.design import Design
@@ -144,12 +144,24 @@ def _traits(profiles: pd.DataFrame, segment: int, case: Case) -> dict[str, Any]:
         traits["channel"] = most.split("_", 2)[-1]
         traits["channel_share"] = Number("", through.max(), "share", decimals=0)
     declared = [name for name in means.index if name in case.study.attributes][:3]
-    traits["declared"] = [] if "age" in means else [
-        {"label": case.study.attributes[name].label, "here": Number("", means[name]),
-         "bank": Number("", bank[name, ""])}
-        for name in declared
-    ]  # fmt: skip
+    traits["declared"] = (
+        []
+        if "age" in means
+        else [
+            _declared(case.study.attributes[name], means[name], bank[name, ""]) for name in declared
+        ]
+    )
     return traits
+
+
+def _declared(attribute: Any, here: float, bank: float) -> dict[str, Any]:
+    """Lay out a mean of an attribute; its unit where neither its label nor its form tells it."""
+    label, unit = attribute.label, attribute.unit or ""
+    told = unit in UNITS or unit in label.lower()
+    return {
+        "label": label, "unit": "" if told else unit,
+        "here": Number("", here), "bank": Number("", bank),
+    }  # fmt: skip
 
 
 def _word(row: Any, case: Case) -> Phrase:

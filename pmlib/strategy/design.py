@@ -62,6 +62,7 @@ def plan_study(case: Case) -> Design:
     by_hand = greedy(case.programme(effects))
     uncut = plan.profit + plan.cut  # the heuristic knows of no cells that are cut to their test
     shortfall = 1 - by_hand.profit / uncut if uncut > 0 else 0.0
+    shortfall = shortfall if shortfall >= 0.5e-4 else 0.0  # as it is shown
     kept = cells["planned"] - offers
     price = float((kept * cells["expected_profit"]).sum())
     forgone = effects.margins((kept * cells["margin"]).to_numpy(), case.params.confidence_level)
@@ -133,6 +134,8 @@ def plan_study(case: Case) -> Design:
     tables["plan-cells"] = planned_cells(case, made)
     rest_on, least = shown["plan-segments"][["n", "n_control"]], case.params.min_group_size
     shown["plan-segments"][["n", "n_control"]] = rest_on.mask((rest_on > 0) & (rest_on < least))
+    tables["plan-cells"] = _as_evidence(tables["plan-cells"], effects.kind)
+    shown["plan-segments"] = _as_evidence(shown["plan-segments"], effects.kind)
     tables |= {name: table.drop(columns="suppressed") for name, table in shown.items()}
     return replace(made, tables=tables)
 
@@ -191,6 +194,16 @@ def planned_cells(case: Case, design: Design) -> pd.DataFrame:
             "interval": Phrase("interval", {"n": effect}), "known": known,
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _as_evidence(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Leave out controls where none could be kept; where nobody was contacted, name customers."""
+    if kind == "uplift":
+        return table
+    table = table.drop(columns=["past_controls", "n_control"], errors="ignore")
+    if kind == "association":
+        table = table.rename(columns={"past_contacts": "alike", "n": "alike"})
+    return table
 
 
 def _outcome(case: Case, effects: CellEffects, *, planned: int) -> str:

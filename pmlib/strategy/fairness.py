@@ -89,12 +89,14 @@ def check_plan(case: Case, design: Design, contacts: nw.LazyFrame) -> Finding:
     if not known.empty and not design.planned.empty:
         equal = price_of_equality(case, design, rates)
         for row in equal[equal["difference"] == 0].itertuples():
-            low, high = ends(row.cost, (row.low - row.cost, row.high - row.cost))
-            cost = Number(f"equal_rates_cost_{row.trait}", row.cost, "currency", low, high)
+            free = row.cost < 0.01  # less is noise of the solver
+            reach = ends(row.cost, (row.low - row.cost, row.high - row.cost))
+            stated = (0.0, "currency") if free else (row.cost, "currency", *reach)
+            cost = Number(f"equal_rates_cost_{row.trait}", *stated)
             numbers.append(cost)
             share = Number("", row.cost_share, "share")
             told = {"trait": Level("trait", row.trait), "cost": cost, "share": share}
-            quotes["equal_rates"].append({**told, "free": row.cost <= 0})
+            quotes["equal_rates"].append({**told, "free": free})
         among = _among_eligible(rates, between)
         numbers.append(
             Number("offer_rate_gap_eligible", None if np.isnan(among) else among, "points")

@@ -46,7 +46,8 @@ class Judge:
     foretold: np.ndarray  # (cells,) effect, by the contacts of the others
     judged: np.ndarray  # (cells,) whether there are contacts that can correct it
     correction: np.ndarray  # (cells,)
-    variance: np.ndarray  # (cells,) of the correction by those offered
+    arm: np.ndarray  # (cells,) those offered that judge it: of all channels, where none is known
+    variance: np.ndarray  # (arms,) of the correction by those offered
     control: np.ndarray
     of_control: np.ndarray  # (controls,) variance of the correction by them
     block: np.ndarray
@@ -59,7 +60,8 @@ class Judge:
         mean = load @ self.foretold + own @ self.correction - made @ self.cells["cost"]
         of_control = np.bincount(self.control, own) * np.sqrt(self.of_control)
         together = np.bincount(self.block, of_control)
-        return float(mean), float(own**2 @ self.variance + together @ together)
+        of_arm = np.bincount(self.arm, own)
+        return float(mean), float(of_arm**2 @ self.variance + together @ together)
 
 
 def judge(problem: Problem, known: CellEffects, *, learnt: Evidence, other: Evidence) -> Judge:
@@ -68,8 +70,14 @@ def judge(problem: Problem, known: CellEffects, *, learnt: Evidence, other: Evid
     control, groups = _numbered(cells, GROUP)
     base, effect = _base(learnt, groups), cells["effect"].to_numpy()
     tallies = other.tallies.groupby(ARM, as_index=False)[_SUMS].sum()
-    offered, drawn = cells[CELL].assign(control=False), other.kind == "uplift"
-    judged, correction, variance = _residuals(offered, base[control] + effect, tallies, drawn=drawn)
+    drawn = other.kind == "uplift"
+    through: pd.Series | str = cells["channel"]
+    if (tallies.loc[~tallies["control"], "channel"] == "").all():  # each contact stands for all
+        through = ""
+    arm, arms = _numbered(cells.assign(control=False, channel=through), ARM)
+    foretold = (base[control] + effect)[np.unique(arm, return_index=True)[1]]
+    told, residual, variance = _residuals(arms, foretold, tallies, drawn=drawn)
+    judged, correction = told[arm], residual[arm]
     of_control = np.zeros(len(groups))
     if drawn:  # a difference needs both arms
         left_out = groups.assign(channel="", control=True)
@@ -77,7 +85,9 @@ def judge(problem: Problem, known: CellEffects, *, learnt: Evidence, other: Evid
         judged, correction = judged & told[control], correction - less[control]
     block, _ = _numbered(groups, GROUP[:2] if other.common_control else GROUP)
     priced = problem.catalogue.priced(cells)
-    return Judge(problem, priced, effect, judged, correction, variance, control, of_control, block)
+    return Judge(
+        problem, priced, effect, judged, correction, arm, variance, control, of_control, block
+    )
 
 
 def value_of(judges: Sequence[Judge], contacts: Sequence[np.ndarray]) -> tuple[float, float]:

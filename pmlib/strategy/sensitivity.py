@@ -284,6 +284,7 @@ def survival(case: Case, design: Design, *, draws: int = 20, draws_of_money: int
         scenarios,
         (
             Number("decisions_unchanged", observed["unchanged"], "share"),
+            Number("decisions_kept_at_worst", worst["least"], "share"),
             Number("decisions_lasting", float((made["survives"] >= 0.9).mean()), "share"),
         ),
         facts={"plan_firmness": "firm" if worst["least"] >= FIRM else firm},

@@ -315,8 +315,8 @@ class StudySpec(Strict):
     notes: list[Note] = []
     """What readers must know of the data."""
     names: dict[Name, dict[Text, Text]] = {}
-    """What the data's names, labels and this file's title and description are called in another
-    language of the report: by language, word for word."""
+    """What the data's names, labels, notes and this file's title and description are called in a
+    language of the report: by language, word for word. A name may have blanks, as {n} in notes."""
     parameters: dict[str, Any] = {}
     """Parameters that this study sets; those of the command line prevail."""
 

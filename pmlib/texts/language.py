@@ -268,7 +268,7 @@ class Language:
                 return self.named(value.value)
             decimals = number_decimals(value)
             return self.number(value.value, value.unit, currency=currency, decimals=decimals)
-        return self.bare(value, "", None)
+        return self.named(value) if type(value) is str else self.bare(value, "", None)
 
     # --- texts --------------------------------------------------------------------------------
 

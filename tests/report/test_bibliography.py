@@ -54,6 +54,18 @@ def test_reference_is_complete_and_escaped(works: Bibliography) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["misc", "article, journal = {J}"])
+def test_a_title_that_asks_ends_with_its_own_mark(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "references.bib"
+    entry, _, more = kind.partition(", ")
+    path.write_text(f"@{entry}{{a, author = {{A, B}}, title = {{Why?}}, year = {{2001}}, {more}}}")
+    works = Bibliography(path)
+    works.cite("@a")
+    text = BeautifulSoup(works.list_html(), "html.parser").get_text()
+    assert text.startswith("A, B. (2001). Why?")
+    assert "?." not in text
+
+
 def test_list_is_sorted_by_author_and_holds_only_what_was_cited(works: Bibliography) -> None:
     works.cite("@hall2001c; @board")
     order = [item.partition('"')[0] for item in works.list_html().split('id="')[1:]]

@@ -256,12 +256,12 @@ def test_short_title_ends_at_the_colon_of_any_language(title: str) -> None:
         ("Profit against the budget (above: without it). More.", "Profit against the budget"),
         (
             "Effects (with intervals) of each offer: by cell.",
-            "Effects (with intervals) of each offer",
+            "Effects of each offer",
         ),
-        ("各预算下的利润（上图：不计试点成本）。", "各预算下的利润（上图：不计试点成本）。"),
+        ("各预算下的利润（上图：不计试点成本）。", "各预算下的利润。"),
     ],
 )
-def test_title_in_a_list_ends_outside_parentheses(run: Run, caption: str, listed: str) -> None:
+def test_title_in_a_list_has_no_parentheses(run: Run, caption: str, listed: str) -> None:
     run.add(figure("fig-a", caption))
     page = run.build()
     assert text_of(page.select_one("nav.contents a[href='#fig-a'] span:last-child")) == listed
@@ -583,8 +583,9 @@ def test_decisions_are_those_of_the_chapters(decision, first, limit):
     known: dict[str, Any] = {record.key: record for record in found}
     context = {
         "study": STUDY, "simulated": True, "sales": False, "customers": "20,000",
-        "recorded": {"contacts": True, "holdings": True}, "firm": "bank", "promised": "",
-        "owner": "Ms Example", "first_day": "2026-01-01", "decisions": decisions(known),
+        "recorded": {"contacts": True, "holdings": True}, "firm": "bank", "trade": "",
+        "promised": "", "owner": "Ms Example", "first_day": "2026-01-01",
+        "decisions": decisions(known),
         "settings": {"confidence_level": Number("", 0.95, "share", decimals=0)},
     }  # fmt: skip
     known |= hypotheses(known) | context
@@ -642,6 +643,11 @@ def test_a_shop_is_not_called_a_bank(run: Run) -> None:
     page = run.build()
     assert text_of(page.h1) == "Precision marketing at a shop"
     assert "Whom should the shop approach" in text_of(page.select_one("#sec-abstract"))
+    assert "; retail; reproducible" in text_of(page.select_one("#sec-abstract"))
+    run.study |= {"firm": "insurer", "title": "an insurer"}
+    words = text_of(run.build().select_one("#sec-abstract"))
+    assert "; insurance; reproducible" in words
+    assert "bank" not in words
 
 
 # --- layout ---------------------------------------------------------------------------------------
@@ -655,10 +661,14 @@ def test_of_a_section_without_data_heading_and_reason_remain(run: Run) -> None:
 
     run.add("## Gone", "A method, at length.", absent("No contacts."), absent("No contacts."))
     run.add("## Again", "Another method.", absent("No contacts.", " hidden"))
+    one = said('<p class="pm-absent">Only one.</p>')
+    run.add("## Told", "A method, told of.", one)
     run.add("## Some", "A third.", said("It is so."), absent("No contacts.", " hidden"))
     text = text_of(run.build().select_one("#sec-segmentation"))
     assert "method" not in text.partition("Some")[0].lower()
-    assert text.count("No contacts.") == 2
+    assert text.count("No contacts.") == 1
+    assert "Again" not in text
+    assert text.count("Only one.") == 1
     assert "A third." in text
 
 

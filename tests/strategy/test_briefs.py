@@ -52,7 +52,7 @@ def test_a_persona_is_told_in_peoples_words(case, design, targets):
         "retired (93\xa0%)",
         "71 years old",
         "for 20 years",
-        "pays most by atm (50\xa0%)",
+        "most payments: atm (50\xa0%)",
     ):
         assert words in persona
     assert "female" not in persona

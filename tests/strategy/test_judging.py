@@ -62,6 +62,34 @@ def test_with_equal_arms_a_judgement_is_the_difference_of_rates_by_hand(known):
     assert error == pytest.approx(np.sqrt(variance))
 
 
+def test_contacts_without_a_channel_judge_offers_through_each(known):
+    learnt, effects = foretelling(known, 0.3)
+    shape = (3, 2, 2, 1)  # one channel's tallies, which is not on record
+    told = pilot(np.full(shape, 0.1), n=200, seed=8)
+    tallies = told.tallies.assign(channel="")
+    contacts = np.zeros(SHAPE)
+    contacts[1, 1, 0, 0], contacts[1, 1, 0, 1] = 10.0, 4.0
+    judges = [
+        judge(problem(learnt), effects, learnt=learnt, other=replace(learnt, tallies=tallies))
+    ]
+    mean, error = value_of(judges, [contacts])
+    offers = menu()
+    own = (tallies["segment"] == 2) & tallies["holds"]
+    own &= tallies["product_id"] == offers.product_ids[0]
+    sold = tallies[own].set_index("control")["wy"] / 200
+    margin = offers.products["margin"].iloc[0]
+    cost = 10 * offers.channels["cost"].iloc[0] + 4 * offers.channels["cost"].iloc[1]
+    assert mean == pytest.approx(14 * margin * (sold[False] - sold[True]) - cost)
+    # The same customers judge both channels, so their error is that of all fourteen contacts.
+    base = learnt.tallies[learnt.tallies["control"]].groupby("product_id")["wy"].mean() / 400
+    foretold = base[offers.product_ids[0]]
+    variance = sum(
+        (rate * (1 - mu) ** 2 + (1 - rate) * mu**2) / 200
+        for rate, mu in ((sold[False], foretold + 0.3), (sold[True], foretold))
+    )
+    assert error == pytest.approx(14 * margin * np.sqrt(variance))
+
+
 def test_what_no_contact_can_correct_is_worth_what_was_foretold(known):
     learnt, effects = foretelling(known, 0.02)
     tallies = pilot(np.full(SHAPE, 0.1), n=200, seed=8).tallies

@@ -185,4 +185,20 @@ def test_names_of_a_study_are_called_as_it_says(language):
     assert spoken.level("policy", "mass") == "one offer for all"
     assert spoken.level("product", "Mortgage") == "房贷"
     assert spoken.names.text("A bank. 12 rows were lost.") == "一家银行。 12 rows were lost."
+
+
+def test_names_are_called_as_a_whole_before_their_parts(language):
+    called = {"Order: loan": "还贷", "loan": "贷款", "Type": "类型"}
+    spoken = language.with_names({language.folder.name: called})
+    assert spoken.names.name("Order: loan + loan → Order: loan") == "还贷 + 贷款 → 还贷"
+    assert spoken.names.name("Type: loan") == "类型: 贷款"
+
+
+def test_a_name_with_blanks_stands_for_all_that_fill_them(language):
+    called = {"A bank.": "银行。", "So.": "如此。"}
+    called["{n} of {all} rows are empty."] = "{all}行中有{n}行为空。"
+    spoken = language.with_names({language.folder.name: called})
+    assert spoken.names.name("3 of 1,200 rows are empty.") == "1,200行中有3行为空。"
+    told = spoken.names.text("A bank. So. 3 of 1,200 rows are empty. More.")
+    assert told == "银行。如此。1,200行中有3行为空。 More."
     assert said(language, "inner", name="Mortgage") == "*Mortgage*"
