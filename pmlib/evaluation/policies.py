@@ -123,8 +123,9 @@ def _value(
     for arm, chance in policy.items():
         own += chance * expected.scores(arm, doubly_robust=robust)
         left_alone += chance
+    _, buyer = np.unique(expected.customers[bought], return_inverse=True)
     for arm, load in {**policy, CONTROL: left_alone}.items():
-        brought = (load * expected.observed)[bought] / (arm_of == arm).sum()
+        brought = np.bincount(buyer, (load * expected.observed)[bought]) / (arm_of == arm).sum()
         unseen += float(np.mean(brought**2)) if len(brought) else 0.0
     return from_influence(
         float(own.mean()), own, expected.customers,
