@@ -72,7 +72,9 @@ def policy_values(
     -----
     With 1.5 and 2.4 buyers expected in control (300 simulated campaigns without effect, a policy
     for half of the customers) the interval without that buyer held the truth in 84 %, with it in
-    94 %, and with two in 99 %; in as many campaigns with effect in 96, 98 and 99 %.
+    94 %, and with two in 99 %; in as many campaigns with effect in 96, 98 and 99 %. On twenty other
+    banks (`pmlib.truth.validation`, 500 campaigns each) it went from 80 to 91 % without effect, and
+    from 95 to 96 % with it.
     """
     judge = partial(_value, expected, confidence_level=confidence_level)
     rows = [
