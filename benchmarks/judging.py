@@ -4,10 +4,11 @@
 
 Draws banks from a simulated world and several pilots of each, a tenth of them control, and judges
 what the combined policy earns, in all and more than its rivals, twice: as this project does
-(``parts``: planned without a quarter of the customers, judged on it, doubly robust), and by
-halves (``halves``: planned on one half, judged by the raw effects of the other, and the other way
-round; the error of the mean is at most the mean of the errors). Prints the mean width of the 95 %
-intervals, their coverage of the truth of the same plans with Wilson's interval, and the ratios.
+(``parts``: planned without a quarter of the customers and judged on it, doubly robust, every
+customer twice), and by halves (``halves``: planned on one half, judged by the raw effects of the
+other, and the other way round; the error of the mean is at most the mean of the errors). Prints the
+mean width of the 95 % intervals, their coverage of the truth of the same plans with Wilson's
+interval, and the ratios.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from pmlib.casebank.world import World
 from pmlib.inference.normal import normal_quantile
 from pmlib.inference.proportions import wilson
 from pmlib.strategy.effects import observed_cells
-from pmlib.strategy.evidence import PARTS, Evidence
+from pmlib.strategy.evidence import JUDGING, PARTS, SECOND_HALF, Evidence
 from pmlib.strategy.judging import judge, value_of
 from pmlib.strategy.policies import RIVALS, Policy, plan_policies
 from pmlib.strategy.problem import Problem
 from pmlib.strategy.shrinkage import shrink
 
-HALVES = ((0, 1), (2, 3))
+HALVES = (set(PARTS) - set(SECOND_HALF), set(SECOND_HALF))
 DRAWS = 300
 Z = normal_quantile(0.95)
 
@@ -79,12 +80,11 @@ def _what(policies: dict[str, Policy]) -> dict[str, np.ndarray]:
 def by_parts(problem: Problem) -> Iterator[tuple[str, float, float, np.ndarray]]:
     """Judge as the project does: what, mean, error, mean contacts."""
     judges, plans = [], []
-    for part in PARTS:
-        rest, made = _plans(problem, set(PARTS) - {part})
-        other = problem.evidence.of_folds([part])
+    for parts in JUDGING:
+        _, made = _plans(problem, set(PARTS) - set(parts))
         known = made["combined"].effects
         assert known is not None
-        judges.append(judge(problem, known, learnt=rest, other=other))
+        judges.append(judge(problem, known, parts=parts))
         plans.append(_what(made))
     for what in plans[0]:
         contacts = [made[what] for made in plans]
@@ -93,7 +93,7 @@ def by_parts(problem: Problem) -> Iterator[tuple[str, float, float, np.ndarray]]
 
 def by_halves(problem: Problem) -> Iterator[tuple[str, float, float, np.ndarray]]:
     """Judge halves by raw effects of the other; cells without contacts by the linear model."""
-    halves = [_plans(problem, set(half)) for half in HALVES]
+    halves = [_plans(problem, half) for half in HALVES]
     plans = [_what(made) for _, made in halves]
     judged = [_raw(problem, evidence) for evidence, _ in halves]
     for what in plans[0]:

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from pmlib.canon.contacts import CONTROL
 from pmlib.evaluation.learners import Expected
 from pmlib.inference.means import Estimate, from_influence
 from pmlib.numbers import Finding, Level, Number, needs
@@ -57,27 +58,31 @@ def policy_values(
     """Value of each policy over contacting nobody, by both estimators.
 
     It is the mean over customers of the probability the policy gives an arm times the customer's
-    score of that arm (`Expected.scores`), so its standard error is that of a mean.
+    score of that arm (`Expected.scores`), so its standard error is that of a mean. An arm with few
+    buyers may show none and then knows of none that it might have had: in the variance each arm
+    has one more, who is as the buyers of the campaign are.
 
     Returns
     -------
     Finding
         ``policy, contacted`` (share), ``estimator, value, standard_error, low, high, p_value``.
         Quoted are the best policy and those that this campaign cannot tell from it (paired).
+
+    Notes
+    -----
+    With 1.5 and 2.4 buyers expected in control (300 simulated campaigns without effect, a policy
+    for half of the customers) the interval without that buyer held the truth in 84 %, with it in
+    94 %, and with two in 99 %; in as many campaigns with effect in 96, 98 and 99 %. On twenty other
+    banks (`pmlib.truth.validation`, 500 campaigns each) it went from 80 to 91 % without effect, and
+    from 95 to 96 % with it.
     """
-    rows, robust_scores = [], {}
-    judge = partial(from_influence, customers=expected.customers, confidence_level=confidence_level)
-    for estimator in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
-        robust = estimator == DOUBLY_ROBUST
-        scores = {arm: expected.scores(arm, doubly_robust=robust) for arm in expected.arms}
-        for name, policy in policies.items():
-            own = np.zeros(len(expected.judged))
-            for arm, chance in policy.items():
-                own += chance * scores[arm]
-            if robust:
-                robust_scores[name] = own
-            share = float(sum(chance.mean() for chance in policy.values()))
-            rows.append((name, share, estimator, *judge(float(own.mean()), own)))
+    judge = partial(_value, expected, confidence_level=confidence_level)
+    rows = [
+        (name, float(sum(chance.mean() for chance in policy.values())), estimator,
+         *judge(policy, robust=estimator == DOUBLY_ROBUST))
+        for estimator in (DOUBLY_ROBUST, INVERSE_PROPENSITY)
+        for name, policy in policies.items()
+    ]  # fmt: skip
     columns = ["policy", "contacted", "estimator", *Estimate._fields]
     table = pd.DataFrame(rows, columns=columns)
     robust = table[table["estimator"] == DOUBLY_ROBUST]
@@ -91,14 +96,40 @@ def policy_values(
         lost = robust.loc[robust["high"] < 0, "policy"]
         losing = [Level("candidate", name) for name in lost]
         return Finding(table, numbers, {"best_policy": "nobody"}, {"losing": losing})
-    leads = {name: robust_scores[best] - own for name, own in robust_scores.items() if name != best}
     rivals = [
         Level("candidate", name)
-        for name, lead in leads.items()
-        if judge(lead.mean(), lead).low <= 0
+        for name, rival in policies.items()
+        if name != best and judge(_more(policies[best], rival)).low <= 0
     ]
     facts = {
         "best_policy": "tied" if rivals else "ahead",
         "best_policy_reach": "everybody" if best.startswith("everybody") else "some",
     }
     return Finding(table, numbers, facts, {"best": Level("candidate", best), "rivals": rivals})
+
+
+def _more(policy: Policy, rival: Policy) -> Policy:
+    """What one policy contacts more than another, arm by arm."""
+    return {
+        arm: np.asarray(policy.get(arm, 0.0) - rival.get(arm, 0.0)) for arm in {**policy, **rival}
+    }
+
+
+def _value(
+    expected: Expected, policy: Policy, *, robust: bool = True, confidence_level: float
+) -> Estimate:
+    """Value of a policy, or of what it does more than another."""
+    own, left_alone = np.zeros((2, len(expected.judged)))
+    arm_of, unseen = expected.judged["arm"].to_numpy(), 0.0
+    bought = expected.judged["responded"].to_numpy(bool)
+    for arm, chance in policy.items():
+        own += chance * expected.scores(arm, doubly_robust=robust)
+        left_alone += chance
+    _, buyer = np.unique(expected.customers[bought], return_inverse=True)
+    for arm, load in {**policy, CONTROL: left_alone}.items():
+        brought = np.bincount(buyer, (load * expected.observed)[bought]) / (arm_of == arm).sum()
+        unseen += float(np.mean(brought**2)) if len(brought) else 0.0
+    return from_influence(
+        float(own.mean()), own, expected.customers,
+        confidence_level=confidence_level, unseen=unseen,
+    )  # fmt: skip

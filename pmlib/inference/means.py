@@ -86,6 +86,7 @@ def from_influence(
     customers: np.ndarray | None = None,
     *,
     confidence_level: float = 0.95,
+    unseen: float = 0.0,
 ) -> Estimate:
     r"""Standard error and t interval of an estimate from its influence values.
 
@@ -95,7 +96,8 @@ def from_influence(
     (Satterthwaite's reasoning without normality).
 
     The mean of `influence` is taken out; with `customers`, the number of each row's customer from
-    0, rows of a customer are added up first.
+    0, rows of a customer are added up first. `unseen` is further variance, of what the sample
+    could not show.
 
     Notes
     -----
@@ -115,7 +117,7 @@ def from_influence(
         return Estimate(value, 0.0, value, value, 1.0)
     kurtosis = float(square @ square) / n / variance**2
     freedom = max(2 * n / (kurtosis - 1 + 1e-12), 1.0)
-    error = float(np.sqrt(variance / (n - 1)))
+    error = float(np.sqrt(variance / (n - 1) + unseen))
     half = float(student_quantile(confidence_level, freedom)) * error
     p_value = float(student_p_value(value / error, freedom))
     return Estimate(value, error, value - half, value + half, p_value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,37 @@ def validation_tables(frame: Path) -> dict[str, Any]:
     dict
         ``worlds``, world to table, and the table ``coverage``.
     """
-    kept = pd.read_csv(frame / "validation.csv", keep_default_na=False)  # a world is named null
+    # A world is named null.
+    kept = pd.read_csv(frame / "validation.csv", keep_default_na=False, dtype={"expected": str})
     kept = kept.rename(columns={"measure": "meaning"})
-    shown = ["meaning", "mean", "low", "high", "banks", "expected"]
+    kept["verdict"] = [
+        _verdict(row.mean, row.low, row.high, row.expected)
+        for row in kept[["mean", "low", "high", "expected"]].itertuples(index=False)
+    ]
+    shown = ["meaning", "mean", "low", "high", "banks", "expected", "verdict"]
     worlds = {str(world): part[shown] for world, part in kept.groupby("world", sort=False)}
     return {"coverage": worlds.pop("coverage"), "worlds": worlds}
+
+
+def _verdict(mean: float, low: float, high: float, expected: str) -> str:
+    """Whether a mean is as it should be: ``holds``; ``open`` where only its interval can be.
+
+    Where neither can: ``missed``; nothing where nothing was expected.
+    """
+    if not expected:
+        return ""
+    kind, _, bound = expected.rpartition("_")
+    if expected == "most":
+        least, most = 0.5, math.inf
+    elif kind == "at_least":
+        least, most = float(bound), math.inf
+    elif kind == "at_most":
+        least, most = -math.inf, float(bound)
+    else:
+        least, most = float(kind.removesuffix("_to") or bound), float(bound)
+    if least <= mean <= most:
+        return "holds"
+    return "open" if low <= most and high >= least else "missed"
 
 
 def settings(parameters: Parameters) -> dict[str, Any]:

@@ -37,10 +37,14 @@ Outcome = Literal["response", "value"]
 
 CELL = ["segment", "holds", "product_id", "channel"]
 
-PARTS = (0, 1, 2, 3)
-"""Parts of the customers, at random; made segments were chosen by outcomes of the first two."""
+PARTS = tuple(range(8))
+"""Parts of the customers, at random."""
 
-SECOND_HALF = (2, 3)
+SECOND_HALF = PARTS[4:]
+"""Made segments were chosen by outcomes of the others."""
+
+JUDGING = ((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7))
+"""Parts that judge plans made without them: a quarter each, every part in two, within a half."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,8 @@ def _with_cell(
     rows: nw.LazyFrame, sources: Sources, catalogue: Catalogue, *, seed: int
 ) -> nw.LazyFrame:
     """Add segment, fold, holds and whether the row can be learnt from."""
-    parts = [held_out(seed, share).cast(nw.Int64) for share in (0.25, 0.5, 0.75)]
+    above = [part / len(PARTS) for part in PARTS[1:]]
+    parts = [held_out(seed, share).cast(nw.Int64) for share in above]
     customers = sources.customers.select("customer_id", fold=reduce(add, parts))
     assignments = sources.assignments.select("customer_id", "segment")
     for people in (customers, assignments):

@@ -8,24 +8,27 @@ $$V = \sum_c L_c \hat\tau_c
     - \frac{1}{D_{0c}} \sum_{i \in 0c} w_i (y_i - \hat\mu_{0c})\Bigr] - \text{cost}$$
 
 with $L_c$ the planned contacts of a cell times their margin, $w_i$ inverse propensities and $D$ the
-weight *expected* of an arm: rows times columns of the table of groups and arms, which chance made
-independent. A cell in which few happened to be offered corrects little, not wildly. The value is
-unbiased where propensities are right, whatever the model says [@dudik2014doubly]; both differences
-of policies and their error come from the same customers, so where two plans agree nothing is added
-to either. Customers of all parts together give the error of the mean of the parts
-[@chernozhukov2018double].
+weight that chance gives an arm of these customers: of all contacts rows times columns of the table
+of groups and arms, which chance made independent, times their share of the parts. A cell in which
+few happened to be offered corrects little, not wildly. The value is unbiased where propensities are
+right, whatever the model says [@dudik2014doubly].
+
+Each customer judges several plans, see `pmlib.strategy.evidence.JUDGING`, and the value is their
+mean. What a contact adds to it over all plans, of two policies to their difference, gives the error
+[@chernozhukov2018double]: where two plans agree nothing is added to either, and where plans that
+differ only by whom they were made without disagree, their luck is averaged out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from pmlib.strategy.effects import CellEffects
-from pmlib.strategy.evidence import CELL, Evidence
+from pmlib.strategy.evidence import CELL, PARTS, Evidence
 from pmlib.strategy.problem import Problem
 
 GROUP = CELL[:3]
@@ -35,66 +38,86 @@ _SUMS = ["w", "w2", "wy", "wyy"]
 
 @dataclass(frozen=True)
 class Judge:
-    """The contacts of one part of the customers, before plans that were made without them.
+    """What some contacts say of plans that were made without them; all in the outcome's unit.
 
-    All in the outcome's unit. A cell's control is that of its segment, holding and product;
-    `control` (cells,) numbers them, `block` (controls,) those that share customers.
+    Arms are those offered, then the controls: a cell's control is that of its segment, holding and
+    product, and where no contact has a channel on record, those offered judge all channels. `rows`
+    (r,) are those of `told` that these contacts are counted in, `arm` (r,) says of which arm.
     """
 
     problem: Problem
     cells: pd.DataFrame  # priced
-    foretold: np.ndarray  # (cells,) effect, by the contacts of the others
-    judged: np.ndarray  # (cells,) whether there are contacts that can correct it
-    correction: np.ndarray  # (cells,)
-    arm: np.ndarray  # (cells,) those offered that judge it: of all channels, where none is known
-    variance: np.ndarray  # (arms,) of the correction by those offered
-    control: np.ndarray
-    of_control: np.ndarray  # (controls,) variance of the correction by them
-    block: np.ndarray
+    mean: np.ndarray  # (arms,) outcome, by the contacts of the others
+    expected: np.ndarray  # (arms,) weight of these contacts; 0 in cells that nobody can correct
+    offered: np.ndarray  # (cells,) number of the arm
+    control: np.ndarray  # (cells,) number among the controls
+    told: pd.DataFrame  # of all contacts by part and arm, see `_SUMS`
+    rows: np.ndarray
+    arm: np.ndarray
 
-    def value(self, contacts: np.ndarray) -> tuple[float, float]:
-        """Profit of planned contacts (L, 2, P, C), currency, and the variance of its correction."""
+    def value(self, contacts: np.ndarray) -> tuple[float, np.ndarray]:
+        """Profit of planned contacts (L, 2, P, C) that is foretold, and what corrects it.
+
+        The second has, (rows of `told`, 2), what is added for each unit of weighted outcome, and
+        taken away for each of weight.
+        """
         made = contacts[self.problem.catalogue.positions(self.cells)] * self.problem.made
-        load = made * self.cells["margin"].to_numpy()
-        own = load * self.judged
-        mean = load @ self.foretold + own @ self.correction - made @ self.cells["cost"]
-        of_control = np.bincount(self.control, own) * np.sqrt(self.of_control)
-        together = np.bincount(self.block, of_control)
-        of_arm = np.bincount(self.arm, own)
-        return float(mean), float(of_arm**2 @ self.variance + together @ together)
+        load, n = made * self.cells["margin"].to_numpy(), self.offered.max() + 1
+        effect = self.mean[self.offered] - self.mean[n:][self.control]
+        own = load * (self.expected[self.offered] > 0)
+        both = np.concatenate([np.bincount(self.offered, own), -np.bincount(self.control, own)])
+        each = np.divide(both, self.expected, out=np.zeros(len(both)), where=self.expected > 0)
+        corrected = np.zeros((len(self.told), 2))
+        corrected[self.rows] = np.column_stack([each, each * self.mean])[self.arm]
+        return float(load @ effect - made @ self.cells["cost"].to_numpy()), corrected
 
 
-def judge(problem: Problem, known: CellEffects, *, learnt: Evidence, other: Evidence) -> Judge:
-    """Make a judge of the contacts in `other`, with effects `known` from those in `learnt`."""
-    cells = known.cells
+def judge(problem: Problem, known: CellEffects, *, parts: Iterable[int]) -> Judge:
+    """Make a judge of the contacts of some parts, with effects `known` from those of the others."""
+    evidence, cells = problem.evidence, known.cells
+    own = evidence.of_folds(parts)
     control, groups = _numbered(cells, GROUP)
-    base, effect = _base(learnt, groups), cells["effect"].to_numpy()
-    tallies = other.tallies.groupby(ARM, as_index=False)[_SUMS].sum()
-    drawn = other.kind == "uplift"
-    through: pd.Series | str = cells["channel"]
-    if (tallies.loc[~tallies["control"], "channel"] == "").all():  # each contact stands for all
-        through = ""
-    arm, arms = _numbered(cells.assign(control=False, channel=through), ARM)
-    foretold = (base[control] + effect)[np.unique(arm, return_index=True)[1]]
-    told, residual, variance = _residuals(arms, foretold, tallies, drawn=drawn)
-    judged, correction = told[arm], residual[arm]
-    of_control = np.zeros(len(groups))
-    if drawn:  # a difference needs both arms
-        left_out = groups.assign(channel="", control=True)
-        told, less, of_control = _residuals(left_out, base, tallies, drawn=drawn)
-        judged, correction = judged & told[control], correction - less[control]
-    block, _ = _numbered(groups, GROUP[:2] if other.common_control else GROUP)
-    priced = problem.catalogue.priced(cells)
+    base = _base(evidence.of_folds(set(PARTS) - set(parts)), groups)
+    tallies = evidence.tallies
+    anywhere = (tallies.loc[~tallies["control"], "channel"] == "").all()  # each stands for all
+    through = "" if anywhere else cells["channel"]
+    offered, offers = _numbered(cells.assign(control=False, channel=through), ARM)
+    first = np.unique(offered, return_index=True)[1]
+    controls = groups.assign(channel="", control=True)
+    arms = pd.concat([offers, controls], ignore_index=True)
+    if evidence.kind == "uplift":
+        expected = len(set(parts)) / len(PARTS) * _expected(arms, tallies)
+        of_control = expected[len(offers) :][control[first]]
+        expected[: len(offers)] *= of_control > 0  # a difference needs both arms
+    else:  # not drawn: what they got is what there is
+        got = own.tallies.groupby(ARM)["w"].sum()
+        expected = got.reindex(pd.MultiIndex.from_frame(arms)).fillna(0.0).to_numpy()
+    told = tallies.groupby(["fold", *ARM], as_index=False)[_SUMS].sum()
+    inside = told[told["fold"].isin(own.tallies["fold"])].reset_index(names="row")
+    found = arms.reset_index(names="arm").merge(inside, on=ARM)
+    mean = np.concatenate([(base[control] + cells["effect"].to_numpy())[first], base])
     return Judge(
-        problem, priced, effect, judged, correction, arm, variance, control, of_control, block
-    )
+        problem, problem.catalogue.priced(cells), mean, expected, offered, control, told,
+        found["row"].to_numpy(), found["arm"].to_numpy(),
+    )  # fmt: skip
 
 
 def value_of(judges: Sequence[Judge], contacts: Sequence[np.ndarray]) -> tuple[float, float]:
     """Mean profit, currency, of plans each before its judge, and the error of the mean."""
-    found = np.array([judge.value(plan) for judge, plan in zip(judges, contacts, strict=True)])
-    mean, variance = found.mean(axis=0)
-    return float(mean), float(np.sqrt(variance / len(found)))
+    values = [judge.value(plan) for judge, plan in zip(judges, contacts, strict=True)]
+    foretold = float(np.mean([value for value, _ in values]))
+    of_outcome, of_weight = np.mean([corrected for _, corrected in values], axis=0).T
+    told = judges[0].told
+    w, w2, wy, wyy = told[_SUMS].to_numpy().T
+    mean = foretold + of_outcome @ wy - of_weight @ w
+    # Weights are taken to say nothing of the outcome within an arm, as effective numbers do.
+    square = of_outcome**2 * wyy - 2 * of_outcome * of_weight * wy + of_weight**2 * w
+    error = np.sign(of_outcome) * np.sqrt(square.clip(min=0) * w2 / w)
+    # A control that products share is the same customers, once a product.
+    common = told["control"] & judges[0].problem.evidence.common_control
+    product = told["product_id"].mask(common, "")
+    same = told.assign(product_id=product).groupby(["fold", *ARM]).ngroup()
+    return float(mean), float(np.linalg.norm(np.bincount(same, error)))
 
 
 def _numbered(rows: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
@@ -112,23 +135,6 @@ def _base(learnt: Evidence, groups: pd.DataFrame) -> np.ndarray:
     every = sums["wy"].sum() / sums["w"].sum()
     mean = groups["product_id"].map(sums["wy"] / sums["w"])
     return mean.fillna(every).to_numpy(dtype=float)
-
-
-def _residuals(
-    arms: pd.DataFrame, foretold: np.ndarray, tallies: pd.DataFrame, *, drawn: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each arm: whether contacts are expected in it, their mean residual and its variance.
-
-    Where arms were `drawn`, what chance would give them is expected; else what they got.
-    """
-    seen = arms.merge(tallies, on=ARM, how="left")
-    w, w2, wy, wyy = seen[_SUMS].fillna(0.0).to_numpy().T
-    expected = _expected(arms, tallies) if drawn else w
-    told = expected > 0
-    over = np.where(told, expected, 1.0)
-    # Weights are taken to say nothing of the outcome within an arm, as effective numbers do.
-    scatter = (wyy - 2 * foretold * wy + foretold**2 * w).clip(min=0) * w2 / np.where(w > 0, w, 1)
-    return told, (wy - foretold * w) / over, scatter / over**2
 
 
 def _expected(arms: pd.DataFrame, tallies: pd.DataFrame) -> np.ndarray:

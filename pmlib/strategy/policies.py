@@ -22,7 +22,7 @@ from pmlib.numbers import Finding, Level, Number, Phrase, needs
 from pmlib.strategy.case import Case
 from pmlib.strategy.cells import HOLDS, NOT_ELIGIBLE, Groups
 from pmlib.strategy.effects import CellEffects, estimate
-from pmlib.strategy.evidence import PARTS, SECOND_HALF
+from pmlib.strategy.evidence import JUDGING, PARTS, SECOND_HALF
 from pmlib.strategy.judging import judge, value_of
 from pmlib.strategy.plan import Plan, solve
 from pmlib.strategy.problem import Problem
@@ -121,7 +121,7 @@ class Comparison(Finding):
     (currency), and ``combined_more, more_low, more_high``: what the combined policy earns more.
     Facts: whether combining can be tested, how it does against each rival, and whether what was
     promised can be held against other contacts. `contacts` has the (L, 2, P, C) planned contacts of
-    each policy, mean over the parts.
+    each policy, mean over the plans.
     """
 
     contacts: Mapping[str, np.ndarray]
@@ -135,31 +135,32 @@ def uncompared(case: Case) -> Phrase | None:
     """Why no policies can be compared: no contacts to judge by, or too few; None if they can."""
     if case.evidence.kind == "association":
         return Phrase("absent.nobody_contacted", {"untold": case.untold} if case.untold else {})
-    told = all(case.evidence.of_folds([part]).tells for part in _judging(case))
+    told = all(case.evidence.of_folds(parts).tells for parts in _judging(case))
     return None if told else Phrase("absent.thin_parts")
 
 
-def _judging(case: Case) -> tuple[int, ...]:
+def _judging(case: Case) -> list[tuple[int, ...]]:
     """Parts whose customers judge: not those by whose outcomes segments were made."""
-    return SECOND_HALF if case.made_segments else PARTS
+    able = SECOND_HALF if case.made_segments else PARTS
+    return [parts for parts in JUDGING if set(parts) <= set(able)]
 
 
 @needs()
 def compare(case: Case) -> Comparison | Finding:
-    """Plan every policy without one part of the customers and judge it on that, part by part.
+    """Plan every policy without a quarter of the customers and judge it on that, in turn.
 
     Where segments are made only parts judge that they were not chosen by. How plans are judged, see
-    `pmlib.strategy.judging`. Every entry is a mean over the parts; absent, see `uncompared`.
+    `pmlib.strategy.judging`. Every entry is a mean over the plans; absent, see `uncompared`.
     """
     if reason := uncompared(case):
         return Finding(absent=reason)
     designs, judges = [], []
-    for part in _judging(case):
-        rest = case.evidence.of_folds(set(PARTS) - {part})
+    for parts in _judging(case):
+        rest = case.evidence.of_folds(set(PARTS) - set(parts))
         designs.append(plan_policies(replace(case, evidence=rest), draws=_DRAWS))
         known = designs[-1]["combined"].effects  # of the finest cells
         assert known is not None
-        judges.append(judge(case, known, learnt=rest, other=case.evidence.of_folds([part])))
+        judges.append(judge(case, known, parts=parts))
     planned = {name: [design[name] for design in designs] for name in POLICIES}
     contacts = {name: [policy.contacts for policy in made] for name, made in planned.items()}
     rows = []

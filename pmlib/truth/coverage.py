@@ -14,7 +14,7 @@ from pmlib.canon.contacts import CONTROL
 from pmlib.evaluation.effects import intention_to_treat
 from pmlib.evaluation.groups import effects_by
 from pmlib.evaluation.learners import Expected
-from pmlib.evaluation.policies import DOUBLY_ROBUST, INVERSE_PROPENSITY
+from pmlib.evaluation.policies import DOUBLY_ROBUST, INVERSE_PROPENSITY, policy_values
 from pmlib.evaluation.uplift import MEASURES, rank_weighted_effect
 from pmlib.inference.means import from_influence
 from pmlib.inference.proportions import wilson
@@ -140,15 +140,13 @@ def _read(contacts: pd.DataFrame, confidence_level: float) -> list[tuple[str, fl
     observed = (contacts["value"] - contacts["cost"]).to_numpy()
     expected = Expected(contacts, response, outcome, observed, "currency", "earlier_campaign")
     gamma, score = expected.scores(OFFER), contacts["score"].to_numpy()
-    influences: dict[str, tuple[float, np.ndarray]] = {}
     for measure in MEASURES:
         rank = rank_weighted_effect(gamma, score, measure=measure)
-        influences[measure] = rank.effect, rank.influence
-    best = contacts["best"].to_numpy()
-    for name in (DOUBLY_ROBUST, INVERSE_PROPENSITY):
-        own = best * expected.scores(OFFER, doubly_robust=name == DOUBLY_ROBUST)
-        influences[name] = float(own.mean()), own
-    for name, estimate in influences.items():
-        interval = from_influence(*estimate, expected.customers, confidence_level=confidence_level)
-        found.append((name, interval.low, interval.high))
+        interval = from_influence(
+            rank.effect, rank.influence, expected.customers, confidence_level=confidence_level
+        )
+        found.append((measure, interval.low, interval.high))
+    best = {"best": {OFFER: contacts["best"].to_numpy(float)}}
+    values = policy_values(expected, best, confidence_level=confidence_level).table
+    found += list(values[["estimator", "low", "high"]].itertuples(index=False, name=None))
     return found

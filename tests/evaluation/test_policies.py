@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from pmlib.evaluation import candidate_policies, judge_rankings, policy_values
 
@@ -43,6 +44,24 @@ def test_rankings_and_policies_of_customers_counted_twice_are_no_surer(trial, kn
         found.append([table.select_dtypes("number") for table in tables])
     for once, again in zip(*found, strict=True):
         assert np.allclose(once, again, rtol=1e-2, atol=5e-3)
+
+
+def test_a_control_group_without_buyers_might_have_had_one(trial, known):
+    contacts = trial(3_000)
+    left_alone = (contacts["arm"] == "control").to_numpy()
+    contacts["responded"] &= ~left_alone
+    contacts["value"] = contacts["value"].where(contacts["responded"], 0.0)
+    observed = (contacts["value"] - contacts["cost"]).to_numpy()
+    expected = replace(known(contacts), judged=contacts, observed=observed)
+    half = {"half": {arm: np.full(3_000, 0.5) for arm in expected.arms}}
+    row = policy_values(expected, half).table.set_index("estimator").loc["inverse_propensity"]
+    (offer,) = expected.arms
+    own = 0.5 * expected.scores(offer, doubly_robust=False)
+    bought = observed[contacts["responded"].to_numpy(bool)]
+    typical = np.mean((0.5 * bought) ** 2)
+    arms = sum(1 / own_arm.sum() ** 2 for own_arm in (left_alone, ~left_alone))
+    seen = own.var(ddof=1) / len(own)
+    assert row["standard_error"] ** 2 == pytest.approx(seen + typical * arms)
 
 
 def test_policies_that_lose_are_named(trial, known):
