@@ -8,7 +8,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 PY     := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lab validate notebooks map pages picture reference lint
+.PHONY: help study test lab validate bench notebooks map pages picture reference lint
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ lab: .venv/installed  ## open the notebooks in JupyterLab
 
 validate: .venv/installed  ## many simulated banks against their truth; the table of the appendix
 	@$(PY) -m pmlib.truth.validation
+
+bench: .venv/installed  ## speed and memory beside named alternatives, in one run; writes benchmarks/README.md
+	@$(PY) benchmarks/bench.py $(ARGS)
 
 notebooks: .venv/installed  ## write the notebooks' parameters from the schema, their prose from texts/en
 	@$(PY) -m pmlib.notebooks

@@ -1,7 +1,8 @@
-"""What DuckDB answers, Spark answers: a small study's tables, and what chapters find in them."""
+"""What DuckDB answers, Spark answers: in tables, and in all chapters on a real cluster."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from pmlib.files import read_json
 from pmlib.runner.journal import Journal
 from pmlib.runner.request import Request, study_record
 from pmlib.runner.run import require_writable, run_stages
+from tests.spark_cluster import HOST, cluster
 
 pytest.importorskip("pyspark", reason="needs the extra 'spark' and Java")
 
@@ -39,13 +41,15 @@ SMALL = params.resolve(
 )  # fmt: skip
 
 
-def numbers(engine: str, out: Path) -> dict[str, dict[str, object]]:
+def numbers(
+    engine: str, out: Path, echo: Callable[[str], None] = print
+) -> dict[str, dict[str, object]]:
     study = studies.prepare("casebank", SMALL)
     require_writable(out)
     request = Request(
         study=study_record(study), source="casebank", values=SMALL, out=out, engine=engine,
     )  # fmt: skip
-    run_stages(request, Journal(request), echo=print)
+    run_stages(request, Journal(request), echo=echo)
     records = [read_json(out / "artifacts" / name / "numbers.json") for name in request.chapters]
     return {record["key"]: record for chapter in records for record in chapter}
 
@@ -62,9 +66,21 @@ def test_every_table_reads_the_same() -> None:
     spark.close()
 
 
-def test_all_chapters_find_the_same_on_both_engines(tmp_path: Path) -> None:
+def test_all_chapters_find_on_a_cluster_that_loses_a_worker_what_duckdb_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARK_LOCAL_IP", HOST)
     expected = numbers("duckdb", tmp_path / "duckdb")
-    found = numbers("spark", tmp_path / "spark")
+    with cluster() as running:
+        lost: list[str] = []
+
+        def echo(line: str) -> None:
+            if not lost:  # when the first stage has ended and the second is running
+                running.kill_a_worker()
+            lost.append(line)
+
+        found = numbers(running.address, tmp_path / "spark", echo)
+        assert len(lost) == len(params.CHAPTERS)
     assert set(found) == set(expected)
     for key, number in expected.items():
         for field in {"value", "low", "high"} & set(number):  # a fact has its value only
