@@ -70,7 +70,8 @@ class Chapter:
         self.name, self.run = name, run
         self.params, self.study, self.engine = params, study, engine
         self.as_of = study.as_of
-        self.language = open_language(params.language).with_names(study.names)
+        self._unsaid = tuple(study.rare.get("unsaid", ()))
+        self.language = open_language(params.language).with_names(study.names, self._unsaid)
         self._recorded: dict[str, Number | Fact] = {}
         self._said: list[Phrase] = []
         self._before: dict[str, Number | Fact] | None = None
@@ -178,6 +179,8 @@ class Chapter:
             A key was used before with another value, or the catalogue does not know it.
         """
         for record in found:
+            if record.value in self._unsaid:
+                record = replace(record, value=self.language.forms["others"])  # noqa: PLW2901
             if not record.meaning:
                 record = replace(record, meaning=self.language.described(record, self.name))  # noqa: PLW2901
             if self._recorded.get(record.key, record) != record:
