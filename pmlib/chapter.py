@@ -33,6 +33,7 @@ from pmlib.inference.learners import keep_to_one_thread
 from pmlib.markup import caption_html
 from pmlib.numbers import Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.owner import joined, require_run
+from pmlib.safeguards.published import all_hidden, published
 from pmlib.tables import csv_of, figure_html, to_html
 from pmlib.texts import Look, Words, open_language
 
@@ -149,6 +150,8 @@ class Chapter:
         StudyError
             A text, a column, a number or a fact has no words in the catalogue.
         """
+        whole, least = finding, self.params.min_group_size
+        finding = published(finding, least, self.language.forms)
         self.record([*finding.numbers, *(Fact(k, v) for k, v in finding.facts.items())])
         if finding.absent:
             # Said once; the report says it again where a whole section has nothing else to say.
@@ -159,7 +162,10 @@ class Chapter:
             return
         for part in parts:
             if isinstance(part, Drawing):
-                self._draw(finding, part)
+                if all_hidden(whole.of(part.of), finding.of(part.of)):
+                    self.say("all-hidden", least=least)
+                else:
+                    self._draw(finding, part)
             elif part.endswith("-*"):
                 kind = part.removesuffix("-*")
                 for name in finding.tables:
@@ -291,8 +297,8 @@ class Chapter:
         public, secret = self.run / "artifacts" / self.name, self.run / "private" / self.name
         with (
             joined(self.run),
-            folder_written_whole(secret) as hidden,
-            folder_written_whole(public) as shown,
+            folder_written_whole(secret, private=True) as hidden,
+            folder_written_whole(public, private=True) as shown,
         ):
             for name, table in _present(private):
                 path = hidden / f"{name}.parquet"

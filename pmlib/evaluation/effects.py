@@ -120,7 +120,8 @@ def _in_units(row: Any, key: str = "") -> tuple[Number, Number, Number]:
     about = {"outcome": Level("campaign_outcome", row.outcome), "arm": Level("arm", row.arm)}
     gap = "points" if unit == "share" else unit
     effect = Number(key, row.effect, gap, row.low, row.high, about=about)
-    return Number("", row.mean, unit, about=about), Number("", row.mean_control, unit), effect
+    mean = Number("", row.mean, unit, about=about, of=row.customers)
+    return mean, Number("", row.mean_control, unit, of=row.customers_control), effect
 
 
 def _rows_shown(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

@@ -66,7 +66,8 @@ def monthly_activity(
     latest = whole.iloc[-1]
     numbers = (
         observed,
-        Number("active_share", latest["share"], "share", latest["low"], latest["high"]),
+        Number("active_share", latest["share"], "share", latest["low"], latest["high"],
+               of=latest["customers"]),
         Number("payments_per_active", latest["transactions"] / latest["active"], decimals=1),
         Number("last_whole_month", latest["month"]),
     )

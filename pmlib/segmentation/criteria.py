@@ -107,9 +107,11 @@ def compare_numbers(
             "smallest_share": np.bincount(path[k - 1], minlength=k).min() / len(matrix),
         }
         if k > 1:
+            tells = k < len(matrix)  # indices of spread need a segment with two customers
             row |= {
-                "calinski_harabasz": calinski_harabasz_score(matrix, path[k - 1]),
-                "davies_bouldin": davies_bouldin_score(matrix, path[k - 1]),
+                "calinski_harabasz":
+                    calinski_harabasz_score(matrix, path[k - 1]) if tells else np.nan,
+                "davies_bouldin": davies_bouldin_score(matrix, path[k - 1]) if tells else np.nan,
                 "ari_mixture": adjusted_rand_score(labels[k - 1], mixture.predict(part)),
                 "ari_ward": adjusted_rand_score(labels[k - 1], fcluster(tree, k, "maxclust")),
             }

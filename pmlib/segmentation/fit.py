@@ -236,7 +236,8 @@ def _quotes(
     used = criteria.row(k)
     if used is not None:
         quotes["excess"] = Number("", used["excess"], decimals=3)
-        quotes["reference_sd"] = Number("", used["excess"] / used["excess_sd"], decimals=4)
+        sd = used["excess"] / used["excess_sd"] if used["excess_sd"] else np.nan
+        quotes["reference_sd"] = Number("", sd, decimals=4)
     return quotes
 
 

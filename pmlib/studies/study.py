@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pmlib import schema
 from pmlib.errors import StudyError
-from pmlib.files import read_json, write_json
+from pmlib.files import keep_private, read_json, write_json
 from pmlib.params import PROJECT, Parameters
 from pmlib.studies import asks, assumed, eligibility
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
@@ -205,9 +205,10 @@ def prepare(
     if not (target / _MANIFEST).is_file():
         with writable(folder / "tables") as tables:
             work = tables / f".{target.name}.{uuid.uuid4().hex[:8]}"
-            work.mkdir()
+            work.mkdir(mode=0o700)
             try:
                 _make(spec, folder, files, params, work, say)
+                keep_private(work)
                 _publish(work, target)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
