@@ -31,7 +31,7 @@ WORDS = {
     "channel of transactions of 1": "Zqxtelex",
     "channel of contacts of 2": "Zqxcourier",
     "campaign of 3": "Zqxcampaign",
-    "arm of 2": "Zqxarm",
+    "arm of 3": "Zqxarm",
     "product held by 2": "Zqxyacht",
     "id of a customer": "K00017",
 }
@@ -43,6 +43,9 @@ AMOUNTS = {
     "value of one sale": 55_555_555.0,
 }
 """What is planted as an amount; one customer's alone, many times all others'."""
+
+TOLD = 0.05
+"""An amount is told where it can be known this well."""
 
 PEOPLE = {
     "customers", "contacts", "answered", "responded", "wasted", "sales", "held", "unsuitable", "barred",
@@ -99,9 +102,8 @@ def plant(frames: Frames) -> None:
         contacts = frames["contacts"]
         offered = contacts.index[contacts["arm"] != "control"]
         contacts.loc[offered[:2], "channel"] = "Zqxcourier"
-        contacts.loc[offered[2:4], "arm"] = "Zqxarm"
         contacts.loc[offered[0], ["responded", "value"]] = [True, AMOUNTS["value of one sale"]]
-        tiny = contacts.loc[offered[4:7]].assign(campaign_id="Zqxcampaign")
+        tiny = contacts.loc[offered[4:7]].assign(campaign_id="Zqxcampaign", arm="Zqxarm")
         frames["contacts"] = pd.concat([contacts, tiny], ignore_index=True)
 
 
@@ -139,6 +141,20 @@ def amounts_in(numbers: list[float]) -> set[str]:
     return {
         what for what, amount in AMOUNTS.items() if (np.abs(values / amount - 1) < 0.01).any()
     }
+
+
+def amounts_told(label: str, table: str) -> Iterator[str]:
+    """Planted amounts that a row of a table tells: itself, or as a mean times a count."""
+    for line, row in enumerate(csv.DictReader(io.StringIO(table)), 2):
+        cells = {name: _number(cell) for name, cell in row.items()}
+        numbers = {name: abs(x) for name, x in cells.items() if x is not None and np.isfinite(x)}
+        counts = {n: x for n, x in numbers.items() if n in PEOPLE and x >= 1}
+        for what, amount in AMOUNTS.items():
+            for name, x in numbers.items():
+                means = counts if "mean" in name or name in ("monetary", "value") else {}
+                for count, n in {"1": 1.0, **means}.items():
+                    if abs(x * n / amount - 1) < TOLD:
+                        yield f"{label}:{line} {what}: {name} × {count} = {x * n:,.0f}"
 
 
 def small_counts(label: str, table: str) -> Iterator[str]:
@@ -194,7 +210,7 @@ def _between(cell: str) -> bool:
 
 def numbers_of(text: str) -> list[float]:
     """All numbers of a text, thousands separated or not."""
-    found = re.findall(r"\d[\d,\u00a0\u202f]*(?:\.\d+)?", text)
+    found = re.findall(r"(?<![\w.])\d[\d,\u00a0\u202f]*(?:\.\d+)?(?!\w)", text)
     return [float(re.sub(r"[,\u00a0\u202f]", "", number)) for number in found]
 
 

@@ -18,6 +18,9 @@ from pmlib.engine import collect, day_number
 from pmlib.errors import StudyError
 from pmlib.inference.proportions import wilson
 
+DOMINANT = 0.75
+"""No amount is shown of which one or two people may carry more than this share."""
+
 EXCLUSIONS = ("already_held", "unsuitable", "opted_out")
 """Why an offer should not be made, in the order in which they are reported."""
 
@@ -127,6 +130,27 @@ def _gives_away(sizes: np.ndarray, hidden: np.ndarray, line: np.ndarray, minimum
     together = sizes[line][hidden[line]]
     is_open = (~hidden[line] & (sizes[line] > 0)).any()
     return bool(len(together) and is_open and (len(together) == 1 or together.sum() < minimum))
+
+
+def dominated(total: pd.Series | float, square: pd.Series | float) -> pd.Series | bool:
+    r"""Whether one or two people may carry more than `DOMINANT` of an amount.
+
+    .. math:: (\sum |x|)^2 / \sum x^2 < 2 / c^2
+
+    Two people who carry the share c leave no more than that effective number of contributors, so no
+    amount that one or two dominate is missed; those that several carry unevenly may be met too.
+
+    Parameters
+    ----------
+    total, square : float or pandas.Series
+        Sum of what each contributes, without signs, and of its squares.
+
+    Examples
+    --------
+    >>> [dominated(100.0, 60**2 + 20**2 + 20 * 1), dominated(20 * 5.0, 20 * 25.0)]
+    [True, False]
+    """
+    return (square > 0) & (DOMINANT**2 * total**2 < 2 * square)
 
 
 def k_anonymity(frame: pd.DataFrame, *, count: str = "customers") -> int:
