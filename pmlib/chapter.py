@@ -33,7 +33,7 @@ from pmlib.inference.learners import keep_to_one_thread
 from pmlib.markup import caption_html
 from pmlib.numbers import Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.owner import joined, require_run
-from pmlib.safeguards.published import all_hidden, published
+from pmlib.safeguards import all_hidden, published
 from pmlib.tables import csv_of, figure_html, to_html
 from pmlib.texts import Look, Words, open_language
 

@@ -23,6 +23,7 @@ from pmlib.evaluation.targeting import unjudged
 from pmlib.evaluation.trial import Drawn
 from pmlib.files import read_frame
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
+from pmlib.safeguards import carried_by_two
 from pmlib.schema import CONTRACTS
 
 if TYPE_CHECKING:
@@ -322,11 +323,13 @@ class _Covariates:
             name for name in names
             if name == "gender" or (name in attributes and attributes[name].role == "sensitive")
         )  # fmt: skip
-        facts = {"campaign_kind": kind, "profit_counts": self.study.value_is}
-        facts |= found.pop("facts", {})
+        facts = {"campaign_kind": kind, "profit_counts": self.study.value_is, **found.pop("facts", {})}
         if contacts is not None:
-            joined = self.joined(contacts)
-            found["contacts"] = joined.assign(segment_name=joined["segment"].map(self.segments))
+            joined = self.joined(contacts).assign(segment_name=lambda t: t["segment"].map(self.segments))
+            if "value" in joined and carried_by_two(joined["value"], joined["customer_id"]):
+                joined["value"] = np.nan
+                found.setdefault("quotes", {})["value_dominated"] = True
+            found["contacts"] = joined
         return Campaign(facts=facts, covariates=names, sensitive=sensitive, **found)
 
     def names(self) -> dict[str, str]:
