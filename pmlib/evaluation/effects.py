@@ -172,7 +172,9 @@ def compare_arms(
         pairs = pairs[pairs["arm"] < pairs["against"]].reset_index(drop=True)
     kind = pairs["outcome"].map({name: _kind(outcomes[name]) for name in outcomes})
     # Profit is what was spent less costs, and costs do not depend on chance.
-    kind = kind.where(pairs["outcome"] != "profit", _kind(outcomes.get("value", arm)))
+    money = _kind(outcomes["value"]) if "value" in outcomes else ""
+    money = "mostly_zero" if money == "binary" else money  # a sale of 1, or none, less its cost
+    kind = kind.where(pairs["outcome"] != "profit", money)
     parts = []
     for name, part in pairs.groupby(kind, sort=False):
         if name == "binary":

@@ -160,7 +160,7 @@ def _quoted(value: Any, minimum: int, words: Mapping[str, str]) -> Any:
 
 def _with_next(counts: pd.Series, few: pd.Series, minimum: int) -> pd.Series:
     """Hide the next smallest count too, until those hidden are not found by subtraction."""
-    few, sizes = few.to_numpy(bool), counts.fillna(0).to_numpy(float)
+    few, sizes = few.to_numpy(bool, copy=True), counts.fillna(0).to_numpy(float)
     while few.any() and (few.sum() == 1 or sizes[few].sum() < minimum):
         left = np.flatnonzero(~few & (sizes > 0))
         if not len(left):
