@@ -50,7 +50,8 @@ TOLD = 0.05
 PEOPLE = {
     "customers", "contacts", "answered", "responded", "wasted", "sales", "held", "unsuitable", "barred",
     "not_contactable", "eligible", "offers", "offered", "planned", "n", "n_control", "n_both",
-    "n_antecedent", "n_consequent", "buyers", "customers_control", "past_contacts", "past_controls",
+    "n_antecedent", "n_consequent", "buyers", "customers_control",
+    "past_contacts", "past_controls",
     "without_contact", "unknown", "missing", "duplicates", "others", "size",
 }  # fmt: skip
 """Columns of published tables that count people or what single people did."""
@@ -112,7 +113,8 @@ DECLARED: dict[str, Any] = {
         "income": {"label": "Income", "unit": "EUR"},
         "job": {"label": "Job", "role": "descriptor"},
         **{
-            name: {"label": name, "role": "descriptor"} for name in ("employer", "full_name", "phone")
+            name: {"label": name, "role": "descriptor"}
+            for name in ("employer", "full_name", "phone")
         },
     }
 }
@@ -128,19 +130,13 @@ def write_planted(folder: Path, frames: Frames, **declared: Any) -> Path:
 def words_in(text: str) -> set[str]:
     """What of the planted words stands in a text, whatever case and marks it has."""
     plain = re.sub(r"[^\w+]", "", text).casefold()
-    return {
-        what
-        for what, word in WORDS.items()
-        if re.sub(r"[^\w+]", "", word).casefold() in plain
-    }
+    return {what for what, word in WORDS.items() if re.sub(r"[^\w+]", "", word).casefold() in plain}
 
 
 def amounts_in(numbers: list[float]) -> set[str]:
     """What of the planted amounts is among numbers, or told by one of them within one per cent."""
     values = np.abs([x for x in numbers if np.isfinite(x)])
-    return {
-        what for what, amount in AMOUNTS.items() if (np.abs(values / amount - 1) < 0.01).any()
-    }
+    return {what for what, amount in AMOUNTS.items() if (np.abs(values / amount - 1) < 0.01).any()}
 
 
 def amounts_told(label: str, table: str) -> Iterator[str]:
@@ -227,4 +223,3 @@ def published(run: Path) -> Iterator[tuple[str, str]]:
     for pattern in names:
         for path in sorted(run.glob(pattern)):
             yield str(path.relative_to(run)), path.read_text("utf-8")
-

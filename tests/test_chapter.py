@@ -68,7 +68,8 @@ def chapter(engine, tmp_path, monkeypatch):
         currency="EUR",
         as_of=dt.date(2025, 12, 31),
         has=lambda table: table == "customers",
-        names={}, rare={},
+        names={},
+        rare={},
     )
     return Chapter("segmentation", tmp_path, params=Parameters(), study=study, engine=engine)
 

@@ -323,9 +323,15 @@ class _Covariates:
             name for name in names
             if name == "gender" or (name in attributes and attributes[name].role == "sensitive")
         )  # fmt: skip
-        facts = {"campaign_kind": kind, "profit_counts": self.study.value_is, **found.pop("facts", {})}
+        facts = {
+            "campaign_kind": kind,
+            "profit_counts": self.study.value_is,
+            **found.pop("facts", {}),
+        }
         if contacts is not None:
-            joined = self.joined(contacts).assign(segment_name=lambda t: t["segment"].map(self.segments))
+            joined = self.joined(contacts).assign(
+                segment_name=lambda t: t["segment"].map(self.segments)
+            )
             if "value" in joined and carried_by_two(joined["value"], joined["customer_id"]):
                 joined["value"] = np.nan
                 found.setdefault("quotes", {})["value_dominated"] = True

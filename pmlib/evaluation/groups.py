@@ -65,8 +65,11 @@ def effects_by(
     )
     single = table[table["arm"] != ANY_OFFER]
     if "value" in contacts:  # a segment whose money one or two customers carry is left out
-        carried = [name for name, part in contacts.groupby(group)
-                   if carried_by_two(part["value"], part.get("customer_id", part.index.to_series()))]
+        carried = [
+            name
+            for name, part in contacts.groupby(group)
+            if carried_by_two(part["value"], part.get("customer_id", part.index.to_series()))
+        ]
         single = single[(single["outcome"] != "profit") | ~single[group].isin(carried)]
     several = len(set(table[group])) > 1
     profit = single[(single["outcome"] == "profit") & several]

@@ -30,7 +30,8 @@ def monthly_activity(
     Finding
         ``month`` (YYYY-MM), ``transactions``, ``active`` customers, ``customers`` then with the
         bank, ``share`` active with ``low`` and ``high`` (Wilson), ``money_in``, ``money_out``
-        (currency, both positive; NaN where one or two customers carry it), ``whole`` (False: the data cover part of the month).
+        (currency, both positive; NaN where one or two customers carry it), ``whole`` (False:
+        the data cover part of the month).
     """
     booked = {"_day": day_number("booked_on"), "_month": _month("booked_on")}
     dated = tables["transactions"].with_columns(**booked)
@@ -73,8 +74,14 @@ def monthly_activity(
     latest = whole.iloc[-1]
     numbers = (
         observed,
-        Number("active_share", latest["share"], "share", latest["low"], latest["high"],
-               of=latest["customers"]),
+        Number(
+            "active_share",
+            latest["share"],
+            "share",
+            latest["low"],
+            latest["high"],
+            of=latest["customers"],
+        ),
         Number("payments_per_active", latest["transactions"] / latest["active"], decimals=1),
         Number("last_whole_month", latest["month"]),
     )

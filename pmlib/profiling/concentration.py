@@ -153,8 +153,9 @@ def _headline(measure: Measure, row: Mapping[str, Any]) -> tuple[list[Number], P
     gini = Number(f"gini_{key}", row["gini"], "", *ends, decimals=3, about=about)
     quotes = {"measure": measure.name, "among": Level("among", key), "gini": gini}
     if row["without"] > 1 - _TOP:
-        some = Number(f"contributors_{key}", 1 - row["without"], "share", about=about,
-                      of=row["customers"])
+        some = Number(
+            f"contributors_{key}", 1 - row["without"], "share", about=about, of=row["customers"]
+        )
         return [gini, some], Phrase("concentration.few", {**quotes, "contributors": some})
     ends = row["top_share_low"], row["top_share_high"]
     top = Number(f"top20_{key}", row["top_share"], "share", *ends, about=about)

@@ -215,7 +215,8 @@ def wasted_contacts(
     quotes = {
         "untold": untold,
         "reasons": [
-            {"reason": Level("reason", row.reason), "share": Number("", row.share, "share", of=row.known),
+            {"reason": Level("reason", row.reason),
+             "share": Number("", row.share, "share", of=row.known),
              "of": Number("", row.known, "count", of=row.known) if row.known < row.offers else None}
             for row in told.itertuples()
         ],
@@ -225,8 +226,9 @@ def wasted_contacts(
         sold = wasted[["sales"]], wasted[["sales_all"]]
         low, high = wilson(*sold, confidence_level=confidence_level)
         share = wasted["sales"] / wasted["sales_all"]
-        numbers.append(Number(
-            "waste_sales_share", share, "share", low[0], high[0], of=wasted["sales_all"]))
+        numbers.append(
+            Number("waste_sales_share", share, "share", low[0], high[0], of=wasted["sales_all"])
+        )
         above = told.set_index("reason")["sales"].get("unsuitable")
         if above is not None:
             numbers.append(Number("unsuitable_sales", int(above), "count", of=above))

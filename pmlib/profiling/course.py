@@ -169,10 +169,17 @@ def response_drift(
     p_value = equal_shares(table["responded"], table["contacts"])
     course = "rose" if low > 0 else "fell" if high < 0 else "varied"
     numbers = (
-        Number("response_first_tenth", start["rate"], "share", start["low"], start["high"],
-               of=start["contacts"]),
-        Number("response_last_tenth", end["rate"], "share", end["low"], end["high"],
-               of=end["contacts"]),
+        Number(
+            "response_first_tenth",
+            start["rate"],
+            "share",
+            start["low"],
+            start["high"],
+            of=start["contacts"],
+        ),
+        Number(
+            "response_last_tenth", end["rate"], "share", end["low"], end["high"], of=end["contacts"]
+        ),
         Number("response_change", change, "points", low, high),
         Number("response_course_p", p_value, "p"),
     )

@@ -130,12 +130,14 @@ def age_by_gender(
     names = band_names(AGE_EDGES)
     counted.insert(0, "age_band", [names[int(position)] for position in counted.pop("_band")])
     # What the tables of one attribute hide must not be the sum of cells shown here.
-    alone = {"age_band": _banded(customers, age(as_of), AGE_EDGES, _AGE),
-             "gender": _by_level(customers, "gender", Level("dimension", "gender"), "descriptor")}
+    alone = {
+        "age_band": _banded(customers, age(as_of), AGE_EDGES, _AGE),
+        "gender": _by_level(customers, "gender", Level("dimension", "gender"), "descriptor"),
+    }
     hide = pd.Series(data=False, index=counted.index)
     for name, part in alone.items():
-        part = suppress(part, minimum=minimum)
-        levels = part.loc[part["suppressed"], "level"].map(lambda x: getattr(x, "code", x))
+        one_way = suppress(part, minimum=minimum)
+        levels = one_way.loc[one_way["suppressed"], "level"].map(lambda x: getattr(x, "code", x))
         hide |= counted[name].isin(list(levels))
     table = suppress(counted, minimum=minimum, by=("age_band", "gender"), hide=hide)
     hidden = int(table["suppressed"].sum())

@@ -1,4 +1,4 @@
-"""What may be shown of a finding: every count of few people hidden, on the way out, in one place."""
+"""What may be shown of a finding: every count of few people hidden, in one place, on the way out."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def published(finding: Finding, minimum: int, words: Mapping[str, str]) -> Findi
     minimum : int
         Smallest number of people that may be shown.
     words : mapping
-        ``fewer`` with ``{n}``, ``less`` and ``more`` with ``{share}``: what stands in the place
-        of a number.
+        ``fewer`` with ``{n}``, ``less`` and ``more`` with ``{share}``, and ``untold``: what
+        stands in the place of a number.
     """
     numbers = [told(number, minimum, words) for number in finding.numbers]
     if any(n.key == "response_control" and isinstance(n.value, str) for n in numbers):
@@ -121,8 +121,12 @@ def all_hidden(before: pd.DataFrame, after: pd.DataFrame) -> bool:
 def told(number: Number, minimum: int, words: Mapping[str, str]) -> Number:
     """Say of a number that tells a count of few people that they are few, and no more."""
     value, of = number.value, number.of
-    if isinstance(value, bool | str) or value is None or (of is None and number.unit != "customers"):
+    if isinstance(value, bool | str) or value is None:
         return number
+    if of is None:
+        if number.unit != "customers":
+            return number
+        of = value
     if number.unit == "share":
         part, least = value * of, minimum / of if of else 1.0
         if 0.5 < part < minimum - 0.5:
@@ -130,7 +134,7 @@ def told(number: Number, minimum: int, words: Mapping[str, str]) -> Number:
         if 0.5 < of - part < minimum - 0.5:
             return _said(number, words["more"].format(share=f"{100 * (1 - least):.3g}"))
     elif number.unit not in ("count", "customers"):
-        return replace(number, value=None, low=None, high=None) if of < minimum else number
+        return _said(number, words["untold"]) if of < minimum else number
     elif 0 < value < minimum:
         return _said(number, words["fewer"].format(n=minimum))
     return number

@@ -128,7 +128,7 @@ def _exposed(
 def _ranges(
     sizes: np.ndarray, hidden: np.ndarray, small: np.ndarray, lines: list[np.ndarray]
 ) -> dict[int, float]:
-    """How far each small cell can be told from all totals of lines together, by linear programme."""
+    """Width of what all totals together say of each small cell, by linear programmes."""
     from scipy.optimize import linprog  # slow to import, and seldom needed
 
     cells = np.flatnonzero(hidden)

@@ -107,11 +107,14 @@ def compare_numbers(
             "smallest_share": np.bincount(path[k - 1], minlength=k).min() / len(matrix),
         }
         if k > 1:
-            tells = k < len(matrix)  # indices of spread need a segment with two customers
+            several = k < len(matrix)  # indices of spread need a segment with two customers
             row |= {
-                "calinski_harabasz":
-                    calinski_harabasz_score(matrix, path[k - 1]) if tells else np.nan,
-                "davies_bouldin": davies_bouldin_score(matrix, path[k - 1]) if tells else np.nan,
+                name: index(matrix, path[k - 1]) if several else np.nan
+                for name, index in (
+                    ("calinski_harabasz", calinski_harabasz_score),
+                    ("davies_bouldin", davies_bouldin_score),
+                )
+            } | {
                 "ari_mixture": adjusted_rand_score(labels[k - 1], mixture.predict(part)),
                 "ari_ward": adjusted_rand_score(labels[k - 1], fcluster(tree, k, "maxclust")),
             }

@@ -118,7 +118,7 @@ def _sums(
 
 
 def moments(name: str, value: nw.Expr) -> dict[str, nw.Expr]:
-    """What is added up for `eta_squared`: known, value, square and size as ``n_, s_, q_, a_<name>``."""
+    """What is added up: known, value, square and size as ``n_, s_, q_, a_<name>``."""
     return {
         f"n_{name}": flag(~value.is_null()),
         f"s_{name}": value.fill_null(0.0),
@@ -182,7 +182,7 @@ def _describe(
             shown = {known: (hit, hit) for known, hit in hits.items()}
         for level, (total, square) in shown.items():
             mean = total / n.where(n > 0)
-            if level == "" and dominated(sums[f"a_{name}"], square).any():
+            if level == "" and np.any(dominated(sums[f"a_{name}"], square)):
                 mean = mean * np.nan  # one segment's would follow from the others'
             half = z * np.sqrt((square / n.where(n > 0) - mean**2).clip(lower=0) / n)
             unit = feature.unit if feature.kind == "number" else "share"

@@ -179,7 +179,9 @@ def export_csv(parquet: Path) -> Path:
     with pyarrow.csv.CSVWriter(csv, source.schema_arrow) as writer:
         csv.chmod(0o600)
         for batch in source.iter_batches():
-            writer.write_batch(pa.RecordBatch.from_arrays([*map(_guarded, batch)], batch.schema))
+            writer.write_batch(
+                pa.RecordBatch.from_arrays([*map(_guarded, batch)], schema=batch.schema)
+            )
     return csv
 
 

@@ -55,13 +55,16 @@ def rare_names(target: Path, tables: Mapping[str, Path], minimum: int) -> Rare:
         unsaid = {
             str(name)
             for column, source in _NAMED.items()
-            if all(table in tables for table in ("contacts", "holdings", "products") if table in source)
+            if all(
+                table in tables for table in ("contacts", "holdings", "products") if table in source
+            )
             for name, n in _counted(connection, source, column)
             if n < minimum and name != CONTROL
         }
     rare = {"levels": levels, "unsaid": sorted(unsaid)}
     with suppress(StudyError):  # a folder for reading only
         write_json(rare, path)
+        path.chmod(0o600)
     return rare
 
 
@@ -84,10 +87,11 @@ def _texts(connection: Any, table: str) -> list[str]:
 
 def _counted(connection: Any, source: str, column: str) -> list[tuple[str, int]]:
     """Each level or name with its customers, the rarest first."""
-    return connection.execute(
-        f"SELECT {quoted(column)}, count(DISTINCT customer_id) FROM {source} "
+    query = (
+        f"SELECT {quoted(column)}, count(DISTINCT customer_id) FROM {source} "  # noqa: S608 - ours
         f"WHERE {quoted(column)} IS NOT NULL GROUP BY 1 ORDER BY 2, 1"
-    ).fetchall()
+    )
+    return list(connection.execute(query).fetchall())
 
 
 def _folded(connection: Any, table: str, column: str, minimum: int) -> list[Any] | None:
@@ -97,7 +101,7 @@ def _folded(connection: Any, table: str, column: str, minimum: int) -> list[Any]
     rare = sum(n < minimum for _, n in counted)
     if not rare:
         return None
-    together = f"SELECT count(DISTINCT customer_id) FROM {table} WHERE {quoted(column)} IN "
+    together = f"SELECT count(DISTINCT customer_id) FROM {table} WHERE {quoted(column)} IN "  # noqa: S608
     while rare < len(names):
         asked = f"{together} (SELECT unnest(?))"
         if connection.execute(asked, [names[:rare]]).fetchall()[0][0] >= minimum:

@@ -17,7 +17,9 @@ MINIMUM = 10
 AS_OF = dt.date(2025, 6, 30)
 
 
-def ranges(equations: list[tuple[np.ndarray, float]], cells: np.ndarray) -> list[tuple[float, float]]:
+def ranges(
+    equations: list[tuple[np.ndarray, float]], cells: np.ndarray
+) -> list[tuple[float, float]]:
     """Least and most that cells can be, all equations and no negative count taken together."""
     left, right = np.array([row for row, _ in equations]), np.array([told for _, told in equations])
     found = []
