@@ -162,10 +162,12 @@ class Chapter:
             return
         for part in parts:
             if isinstance(part, Drawing):
-                if all_hidden(whole.of(part.of), finding.of(part.of)):
+                before, after = whole.of(part.of), finding.of(part.of)
+                drawn = not all_hidden(before, after) and self._draw(finding, part)
+                if not drawn and (
+                    before is not after or bool(after.get("suppressed", pd.Series()).any())
+                ):
                     self.say("all-hidden", least=least)
-                else:
-                    self._draw(finding, part)
             elif part.endswith("-*"):
                 kind = part.removesuffix("-*")
                 for name in finding.tables:
@@ -231,16 +233,16 @@ class Chapter:
         """What a text may quote: numbers and facts so far, and what its finding adds."""
         return {**self._earlier(), **self._recorded, **quotes}
 
-    def _draw(self, finding: Finding, drawing: Drawing) -> None:
+    def _draw(self, finding: Finding, drawing: Drawing) -> bool:
         label, data = _checked(drawing.label, "fig-"), finding.of(drawing.of)
         if data.empty:
-            return
+            return False
         known = self._known(finding.quotes)
         figure = drawing(
             finding, Words(self.language, self.name, label, known, self.study.currency)
         )
         if figure is None:
-            return
+            return False
         look = Look(self.language, self.name, label, self.study.currency)
         shown = look.worded(data)
         alt = self._rendered(f"{label}.alt", finding.quotes, plain=True)
@@ -249,6 +251,7 @@ class Chapter:
             to_svg(figure), shown, look, alt=alt, caption=caption, beside=drawing.beside
         )
         self._show(fragment, label, shown)
+        return True
 
     def _tabulate(self, finding: Finding, label: str, kind: str) -> None:
         name = _checked(label, "tbl-").removeprefix("tbl-")

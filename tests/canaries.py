@@ -48,7 +48,8 @@ TOLD = 0.05
 """An amount is told where it can be known this well."""
 
 PEOPLE = {
-    "customers", "contacts", "answered", "responded", "wasted", "sales", "held", "unsuitable", "barred",
+    "customers", "contacts", "answered", "responded", "wasted", "sales", "held", "unsuitable",
+    "barred",
     "not_contactable", "eligible", "offers", "offered", "planned", "n", "n_control", "n_both",
     "n_antecedent", "n_consequent", "buyers", "customers_control",
     "past_contacts", "past_controls",
@@ -219,7 +220,8 @@ def small_numbers(results: str) -> Iterator[str]:
 
 def published(run: Path) -> Iterator[tuple[str, str]]:
     """Files of a run that may be passed on, with their text."""
-    names = ("report.html", "results.json", "run.json", "tables/*", "figures/*", "notebooks/*")
+    names = ("report.html", "results.json", "run.json", "tables/*", "figures/*", "notebooks/*",
+             "log.txt")  # fmt: skip
     for pattern in names:
         for path in sorted(run.glob(pattern)):
             yield str(path.relative_to(run)), path.read_text("utf-8")

@@ -319,23 +319,16 @@ class _Covariates:
     def campaign(self, kind: str, contacts: pd.DataFrame | None = None, **found: Any) -> Campaign:
         """Make a campaign of contacts, or one that is absent."""
         attributes, names = self.study.attributes, self.names()
-        sensitive = tuple(
-            name for name in names
-            if name == "gender" or (name in attributes and attributes[name].role == "sensitive")
-        )  # fmt: skip
-        facts = {
-            "campaign_kind": kind,
-            "profit_counts": self.study.value_is,
-            **found.pop("facts", {}),
-        }
+        roles = {name: attribute.role for name, attribute in attributes.items()}
+        sensitive = tuple(n for n in names if n == "gender" or roles.get(n) == "sensitive")
+        facts = {"campaign_kind": kind, "profit_counts": self.study.value_is}
+        facts |= found.pop("facts", {})
         if contacts is not None:
-            joined = self.joined(contacts).assign(
-                segment_name=lambda t: t["segment"].map(self.segments)
-            )
+            joined = found["contacts"] = self.joined(contacts)
+            joined["segment_name"] = joined["segment"].map(self.segments)
             if "value" in joined and carried_by_two(joined["value"], joined["customer_id"]):
                 joined["value"] = np.nan
                 found.setdefault("quotes", {})["value_dominated"] = True
-            found["contacts"] = joined
         return Campaign(facts=facts, covariates=names, sensitive=sensitive, **found)
 
     def names(self) -> dict[str, str]:

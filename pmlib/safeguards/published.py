@@ -1,4 +1,4 @@
-"""What may be shown of a finding: every count of few people hidden, in one place, on the way out."""
+"""What may be shown of a finding: counts of few people hidden, in one place, on the way out."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def compare_numbers(
     references = homogeneity.table.set_index("k")
     records = []
     for k in range(1, k_max + 1):
-        row = {"k": k}
+        row: dict[str, Any] = {"k": k}
         if k > 1:
             # The best partition of the whole sample against the references, whose partitions are
             # single tries on fewer rows.

@@ -40,10 +40,10 @@ def test_all_totals_together_leave_a_small_cell_a_range_of_a_whole_small_group(s
         [(r, c, counts[r, c]) for r, c in np.ndindex(*shape)], columns=["r", "c", "customers"]
     )
     shown = suppress(frame, minimum=MINIMUM, by=("r", "c"))
+    lines = [frame[by] == level for by in ("r", "c") for level in frame[by].unique()]
     equations = [
-        ((frame[by] == level).to_numpy(float), float(frame.loc[frame[by] == level, "customers"].sum()))
-        for by in ("r", "c") for level in frame[by].unique()
-    ]  # fmt: skip
+        (line.to_numpy(float), float(frame.loc[line, "customers"].sum())) for line in lines
+    ]
     equations += [
         ((frame.index == row).astype(float), float(shown.loc[row, "customers"]))
         for row in frame.index[~shown["suppressed"]]
