@@ -15,10 +15,7 @@ from pmlib.files import read_json, write_json
 from pmlib.studies.forms import quoted
 from pmlib.texts import OTHERS
 
-_LEVELS = {
-    "customers": None, "prospects": None, "transactions": ("kind", "channel"),
-    "contacts": ("channel",),
-}  # fmt: skip
+_LEVELS = {"customers": None, "transactions": ("kind", "channel"), "contacts": ("channel",)}
 """Columns whose texts are levels, by table; None: every text but the id."""
 
 _NAMED = {
@@ -50,8 +47,12 @@ def rare_names(target: Path, tables: Mapping[str, Path], minimum: int) -> Rare:
         for table, columns in _LEVELS.items():
             types = _texts(connection, table) if table in tables else []
             for column in types if columns is None else [c for c in columns if c in types]:
-                if (folded := _folded(connection, table, column, minimum)) is not None:
-                    levels.setdefault(table, {})[column] = folded
+                if (few := _folded(connection, table, column, minimum)) is not None:
+                    levels.setdefault(table, {})[column] = few
+        if "prospects" in tables:  # who are compared with customers: as theirs
+            theirs = _texts(connection, "prospects")
+            known = levels.get("customers", {})
+            levels["prospects"] = {column: known[column] for column in theirs if column in known}
         unsaid = {
             str(name)
             for column, source in _NAMED.items()

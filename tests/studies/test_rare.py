@@ -14,7 +14,7 @@ from pmlib.files import folder_written_whole
 from pmlib.params import Parameters
 from pmlib.studies import prepare
 from pmlib.texts import OTHERS, open_language
-from tests.own_banks import bank, write
+from tests.own_banks import bank, prospects, write
 
 
 def study_of(folder: Path, regions: list[str], minimum: int = 10, **more):
@@ -49,6 +49,19 @@ def test_what_is_not_known_stays_so(tmp_path, engine):
     found = levels(study_of(tmp_path / "bank", regions), engine)
     assert found.pop(OTHERS) == 22
     assert [(pd.isna(key), n) for key, n in found.items()] == [(True, 4)]
+
+
+def test_prospects_are_folded_as_customers(tmp_path, engine):
+    frames = prospects({"customers": bank(n=40)["customers"].assign(job=["a"] * 28 + ["b"] * 12)})
+    frames["customers"].loc[:2, "job"] = "c"
+    frames["prospects"] = frames["prospects"].assign(job=["a"] * 20 + ["b"] * 15 + ["c"] * 5)
+    study = prepare(write(tmp_path / "bank", frames), Parameters())
+    for table, expected in (
+        ("customers", {"a": 25, OTHERS: 15}),
+        ("prospects", {"a": 20, OTHERS: 20}),
+    ):
+        frame = collect(study.scan(table, engine), sort_by=["customer_id"])
+        assert frame["job"].value_counts().to_dict() == expected
 
 
 def test_campaigns_arms_and_products_of_few_are_unsaid(tmp_path):
