@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
-
-from pmlib.canon.contacts import CONTROL
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
 from pmlib.studies.forms import quoted
-from pmlib.texts import OTHERS
+
+if TYPE_CHECKING:
+    import narwhals as nw
 
 _LEVELS = {"customers": None, "transactions": ("kind", "channel"), "contacts": ("channel",)}
 """Columns whose texts are levels, by table; None: every text but the id."""
@@ -39,6 +38,8 @@ def rare_names(target: Path, tables: Mapping[str, Path], minimum: int) -> Rare:
     if path.is_file():
         return dict(read_json(path))
     import duckdb  # which a run with nothing to do need not wait for
+
+    from pmlib.canon.contacts import CONTROL
 
     with duckdb.connect() as connection:
         for name, file in tables.items():
@@ -71,6 +72,10 @@ def rare_names(target: Path, tables: Mapping[str, Path], minimum: int) -> Rare:
 
 def folded(frame: nw.LazyFrame, levels: Mapping[str, Any]) -> nw.LazyFrame:
     """Fold the rare levels of a table's columns into others; `levels` as `rare_names` has them."""
+    import narwhals as nw
+
+    from pmlib.texts import OTHERS
+
     made = {}
     for column, (kept, names) in levels.items():
         value = nw.col(column)
