@@ -52,8 +52,8 @@ def published(finding: Finding, minimum: int, words: Mapping[str, str]) -> Findi
     minimum : int
         Smallest number of people that may be shown.
     words : mapping
-        ``fewer`` with ``{n}``, ``less`` and ``more`` with ``{share}``, and ``untold``: what
-        stands in the place of a number.
+        ``fewer`` with ``{n}``, ``less`` and ``more`` with ``{share}``: what stands
+        in the place of a number. One of money that rests on few is left out.
     """
     numbers = [told(number, minimum, words) for number in finding.numbers]
     if any(n.key == "response_control" and isinstance(n.value, str) for n in numbers):
@@ -63,7 +63,11 @@ def published(finding: Finding, minimum: int, words: Mapping[str, str]) -> Findi
         finding,
         table=hidden(finding.table, minimum),
         tables={name: hidden(table, minimum) for name, table in finding.tables.items()},
-        numbers=tuple(numbers),
+        numbers=tuple(
+            now
+            for now, was in zip(numbers, finding.numbers, strict=True)
+            if now.value is not None or was.value is None
+        ),
         quotes={name: _quoted(value, minimum, words) for name, value in finding.quotes.items()},
     )
 
@@ -134,7 +138,7 @@ def told(number: Number, minimum: int, words: Mapping[str, str]) -> Number:
         if 0.5 < of - part < minimum - 0.5:
             return _said(number, words["more"].format(share=f"{100 * (1 - least):.3g}"))
     elif number.unit not in ("count", "customers"):
-        return _said(number, words["untold"]) if of < minimum else number
+        return replace(number, value=None, low=None, high=None) if of < minimum else number
     elif 0 < value < minimum:
         return _said(number, words["fewer"].format(n=minimum))
     return number
