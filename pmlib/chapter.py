@@ -33,6 +33,7 @@ from pmlib.inference.learners import keep_to_one_thread
 from pmlib.markup import caption_html
 from pmlib.numbers import Fact, Finding, Number, Phrase, from_records, to_records
 from pmlib.owner import joined, require_run
+from pmlib.safeguards import all_hidden, published
 from pmlib.tables import csv_of, figure_html, to_html
 from pmlib.texts import Look, Words, open_language
 
@@ -70,7 +71,8 @@ class Chapter:
         self.name, self.run = name, run
         self.params, self.study, self.engine = params, study, engine
         self.as_of = study.as_of
-        self.language = open_language(params.language).with_names(study.names)
+        self._unsaid = tuple(study.rare.get("unsaid", ()))
+        self.language = open_language(params.language).with_names(study.names, self._unsaid)
         self._recorded: dict[str, Number | Fact] = {}
         self._said: list[Phrase] = []
         self._before: dict[str, Number | Fact] | None = None
@@ -148,6 +150,8 @@ class Chapter:
         StudyError
             A text, a column, a number or a fact has no words in the catalogue.
         """
+        whole, least = finding, self.params.min_group_size
+        finding = published(finding, least, self.language.forms)
         self.record([*finding.numbers, *(Fact(k, v) for k, v in finding.facts.items())])
         if finding.absent:
             # Said once; the report says it again where a whole section has nothing else to say.
@@ -158,7 +162,12 @@ class Chapter:
             return
         for part in parts:
             if isinstance(part, Drawing):
-                self._draw(finding, part)
+                before, after = whole.of(part.of), finding.of(part.of)
+                drawn = not all_hidden(before, after) and self._draw(finding, part)
+                if not drawn and (
+                    before is not after or bool(after.get("suppressed", pd.Series()).any())
+                ):
+                    self.say("all-hidden", least=least)
             elif part.endswith("-*"):
                 kind = part.removesuffix("-*")
                 for name in finding.tables:
@@ -178,6 +187,8 @@ class Chapter:
             A key was used before with another value, or the catalogue does not know it.
         """
         for record in found:
+            if record.value in self._unsaid:
+                record = replace(record, value=self.language.forms["others"])  # noqa: PLW2901
             if not record.meaning:
                 record = replace(record, meaning=self.language.described(record, self.name))  # noqa: PLW2901
             if self._recorded.get(record.key, record) != record:
@@ -222,16 +233,16 @@ class Chapter:
         """What a text may quote: numbers and facts so far, and what its finding adds."""
         return {**self._earlier(), **self._recorded, **quotes}
 
-    def _draw(self, finding: Finding, drawing: Drawing) -> None:
+    def _draw(self, finding: Finding, drawing: Drawing) -> bool:
         label, data = _checked(drawing.label, "fig-"), finding.of(drawing.of)
         if data.empty:
-            return
+            return False
         known = self._known(finding.quotes)
         figure = drawing(
             finding, Words(self.language, self.name, label, known, self.study.currency)
         )
         if figure is None:
-            return
+            return False
         look = Look(self.language, self.name, label, self.study.currency)
         shown = look.worded(data)
         alt = self._rendered(f"{label}.alt", finding.quotes, plain=True)
@@ -240,6 +251,7 @@ class Chapter:
             to_svg(figure), shown, look, alt=alt, caption=caption, beside=drawing.beside
         )
         self._show(fragment, label, shown)
+        return True
 
     def _tabulate(self, finding: Finding, label: str, kind: str) -> None:
         name = _checked(label, "tbl-").removeprefix("tbl-")
@@ -288,8 +300,8 @@ class Chapter:
         public, secret = self.run / "artifacts" / self.name, self.run / "private" / self.name
         with (
             joined(self.run),
-            folder_written_whole(secret) as hidden,
-            folder_written_whole(public) as shown,
+            folder_written_whole(secret, private=True) as hidden,
+            folder_written_whole(public, private=True) as shown,
         ):
             for name, table in _present(private):
                 path = hidden / f"{name}.parquet"

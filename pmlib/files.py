@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""What a formula begins with."""
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it there when the block ends well.
@@ -53,8 +57,10 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def folder_written_whole(folder: Path) -> Iterator[Path]:
+def folder_written_whole(folder: Path, *, private: bool = False) -> Iterator[Path]:
     """Give an empty folder beside `folder`; put it in its place when the block ends well.
+
+    One that is `private` is for its owner only, as is the folder it stands in where that is new.
 
     Raises
     ------
@@ -66,7 +72,9 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
     )
     try:
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        mode = 0o700 if private else 0o777
+        folder.parent.mkdir(mode, parents=True, exist_ok=True)
+        aside.mkdir(mode)
     except OSError as error:
         raise StudyError(
             "The run folder cannot be written.",
@@ -76,6 +84,8 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
         ) from error
     try:
         yield aside
+        if private:
+            keep_private(aside)
         if folder.exists():
             folder.rename(earlier)
         aside.rename(folder)
@@ -87,6 +97,34 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
 def scratch(run: Path, chapter: str) -> Path:
     """Folder of what a chapter's engine keeps on disk while it works; the runner removes it."""
     return run / "private" / ".scratch" / chapter
+
+
+def keep_private(folder: Path) -> None:
+    """Let nobody but its owner into a folder and its files, whatever the umask."""
+    folder.chmod(0o700)
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def guarded(cell: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would run as a formula, or change.
+
+    Examples
+    --------
+    >>> [guarded(cell) for cell in ("=1+1", "+4915170", "-5.2", "A7")]
+    ["'=1+1", "'+4915170", '-5.2', 'A7']
+    """
+    if not cell.startswith(FORMULAS) or (cell[0] == "-" and _is_number(cell)):
+        return cell
+    return f"'{cell}"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def clear(folder: Path) -> None:

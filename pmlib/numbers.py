@@ -47,6 +47,9 @@ class Number:
         Digits after the point when shown; by default what suits the unit.
     about : mapping
         What the catalogue's meaning quotes: names from the data, levels.
+    of : float, optional
+        Of how many people a share is a share, or how many any other number rests on; given with
+        a count that counts people. Few are not told, see `pmlib.safeguards.published`.
     """
 
     key: str
@@ -57,6 +60,7 @@ class Number:
     meaning: str = ""
     decimals: int | None = None
     about: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    of: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -215,7 +219,7 @@ def to_records(recorded: Iterable[Number | Fact]) -> list[dict[str, Any]]:
         {
             name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
             for name, value in asdict(record).items()
-            if name != "about"
+            if name not in ("about", "of")
         }
         | ({"kind": "fact"} if isinstance(record, Fact) else {})
         for record in recorded

@@ -69,6 +69,7 @@ def chapter(engine, tmp_path, monkeypatch):
         as_of=dt.date(2025, 12, 31),
         has=lambda table: table == "customers",
         names={},
+        rare={},
     )
     return Chapter("segmentation", tmp_path, params=Parameters(), study=study, engine=engine)
 

@@ -93,7 +93,7 @@ def held_baskets(
             Number("n_basket_customers", baskets.total, "customers"),
             Number("n_basket_products", len(products), "count"),
             Number("n_distinct_baskets", len(np.unique(pack(baskets.held), axis=0)), "count"),
-            Number("empty_basket_share", empty / total, "share"),
+            Number("empty_basket_share", empty / total, "share", of=total),
             Number("basket_size", held / total, "ratio"),
         ),
         baskets=baskets, names=names.to_dict(), families=products["family"].to_dict(),

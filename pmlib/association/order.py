@@ -130,7 +130,9 @@ def _what_comes_first(first: pd.DataFrame, enough: int) -> tuple[str, dict[str, 
     return "sure", {
         "earlier": top["product"],
         "later": top["other"],
-        "share_first": Number("", top["share_first"], "share", top["low"], top["high"]),
+        "share_first": Number(
+            "", top["share_first"], "share", top["low"], top["high"], of=top["customers"]
+        ),
         "ordered": Number("", len(ordered), "count"),
         "pairs": Number("", len(known), "count"),
     }

@@ -69,7 +69,7 @@ def cuped(
             effect, error = weighted_difference(values, treated, weight, customers)
             low, high = effect - z * error, effect + z * error
             rows.append((outcome, adjusted, effect, error, low, high))
-        removed = 1 - (error / rows[-2][3]) ** 2
+        removed = 1 - (error / rows[-2][3]) ** 2 if rows[-2][3] else 0.0  # of no variance, none
         most, unit = max(most, removed), "currency" if outcome == "profit" else "points"
         numbers += [
             Number(f"cuped_effect_{outcome}", effect, unit, low, high),

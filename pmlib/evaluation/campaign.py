@@ -23,6 +23,7 @@ from pmlib.evaluation.targeting import unjudged
 from pmlib.evaluation.trial import Drawn
 from pmlib.files import read_frame
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
+from pmlib.safeguards import carried_by_two
 from pmlib.schema import CONTRACTS
 
 if TYPE_CHECKING:
@@ -318,15 +319,16 @@ class _Covariates:
     def campaign(self, kind: str, contacts: pd.DataFrame | None = None, **found: Any) -> Campaign:
         """Make a campaign of contacts, or one that is absent."""
         attributes, names = self.study.attributes, self.names()
-        sensitive = tuple(
-            name for name in names
-            if name == "gender" or (name in attributes and attributes[name].role == "sensitive")
-        )  # fmt: skip
+        roles = {name: attribute.role for name, attribute in attributes.items()}
+        sensitive = tuple(n for n in names if n == "gender" or roles.get(n) == "sensitive")
         facts = {"campaign_kind": kind, "profit_counts": self.study.value_is}
         facts |= found.pop("facts", {})
         if contacts is not None:
-            joined = self.joined(contacts)
-            found["contacts"] = joined.assign(segment_name=joined["segment"].map(self.segments))
+            joined = found["contacts"] = self.joined(contacts)
+            joined["segment_name"] = joined["segment"].map(self.segments)
+            if "value" in joined and carried_by_two(joined["value"], joined["customer_id"]):
+                joined["value"] = np.nan
+                found.setdefault("quotes", {})["value_dominated"] = True
         return Campaign(facts=facts, covariates=names, sensitive=sensitive, **found)
 
     def names(self) -> dict[str, str]:

@@ -133,7 +133,7 @@ def check_campaign(
         Number("sample_ratio_p", ratio_p, "p"),
         Number("largest_imbalance", largest, decimals=3),
         Number("balance_p", balance_p, "p"),
-        Number("outcome_known", float(known.mean()), "share"),
+        Number("outcome_known", float(known.mean()), "share", of=len(known)),
     )
     tables = {"balance": most.reset_index(drop=True), "differences": differences}
     return Finding(arms.reset_index(names="arm"), numbers, facts, quotes, tables)

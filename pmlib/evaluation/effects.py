@@ -120,7 +120,8 @@ def _in_units(row: Any, key: str = "") -> tuple[Number, Number, Number]:
     about = {"outcome": Level("campaign_outcome", row.outcome), "arm": Level("arm", row.arm)}
     gap = "points" if unit == "share" else unit
     effect = Number(key, row.effect, gap, row.low, row.high, about=about)
-    return Number("", row.mean, unit, about=about), Number("", row.mean_control, unit), effect
+    mean = Number("", row.mean, unit, about=about, of=row.customers)
+    return mean, Number("", row.mean_control, unit, of=row.customers_control), effect
 
 
 def _rows_shown(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
@@ -171,7 +172,9 @@ def compare_arms(
         pairs = pairs[pairs["arm"] < pairs["against"]].reset_index(drop=True)
     kind = pairs["outcome"].map({name: _kind(outcomes[name]) for name in outcomes})
     # Profit is what was spent less costs, and costs do not depend on chance.
-    kind = kind.where(pairs["outcome"] != "profit", _kind(outcomes.get("value", arm)))
+    money = _kind(outcomes["value"]) if "value" in outcomes else ""
+    money = "mostly_zero" if money == "binary" else money  # a sale of 1, or none, less its cost
+    kind = kind.where(pairs["outcome"] != "profit", money)
     parts = []
     for name, part in pairs.groupby(kind, sort=False):
         if name == "binary":

@@ -9,6 +9,7 @@ from pmlib.evaluation.effects import ANY_OFFER, compare_arms
 from pmlib.inference.many_tests import holm
 from pmlib.inference.normal import chi_square_tail, normal_quantile
 from pmlib.numbers import Finding, Number, needs
+from pmlib.safeguards import carried_by_two
 
 
 @needs(section="effect-by-segment")
@@ -63,6 +64,13 @@ def effects_by(
         Number("segment_heterogeneity_p", p if known else None, "p"),
     )
     single = table[table["arm"] != ANY_OFFER]
+    if "value" in contacts:  # a segment whose money one or two customers carry is left out
+        carried = [
+            name
+            for name, part in contacts.groupby(group)
+            if carried_by_two(part["value"], part.get("customer_id", part.index.to_series()))
+        ]
+        single = single[(single["outcome"] != "profit") | ~single[group].isin(carried)]
     several = len(set(table[group])) > 1
     profit = single[(single["outcome"] == "profit") & several]
     verdict = "differ" if p < error_rate else "not_shown"

@@ -176,9 +176,10 @@ def _cost(contacts: pd.DataFrame, arm: str, judged: pd.DataFrame) -> np.ndarray:
 def _fitted(
     training: pd.DataFrame, judged: pd.DataFrame, columns: Sequence[str], seed: int
 ) -> np.ndarray:
-    """Probability of responding; the plain rate where all or none of an arm responded."""
+    """Probability of responding; the plain rate where all or none did, or nothing is known."""
     y = training["responded"].astype(bool).to_numpy()
-    if y.all() or not y.any():
+    columns = [name for name in columns if training[name].notna().any()]
+    if y.all() or not y.any() or not columns:
         return np.full(len(judged), y.mean())
     x, new = np.empty((len(training), len(columns))), np.empty((len(judged), len(columns)))
     categories = []

@@ -20,7 +20,7 @@ from pmlib.texts import Words
 @drawing("fig-shrinkage", of="shrinkage", beside=True)
 def shrinkage(found: Finding, words: Words) -> Figure | None:
     """Raw against shrunk effects of cells, from the 1st to the 99th percentile of the raw ones."""
-    seen = found.of("shrinkage")
+    seen = found.of("shrinkage").dropna(subset=["raw"])
     if len(seen) <= 2:
         return None
     figure, axes = guides.panel(3.2)

@@ -11,7 +11,7 @@ import numpy as np
 from pmlib.engine import collect, day_number
 from pmlib.numbers import Finding, Number, needs
 from pmlib.profiling.quality import count_by, count_rows, ends_of, with_rate
-from pmlib.safeguards import suppress
+from pmlib.safeguards import dominated, suppress
 
 
 @needs("transactions")
@@ -30,20 +30,27 @@ def monthly_activity(
     Finding
         ``month`` (YYYY-MM), ``transactions``, ``active`` customers, ``customers`` then with the
         bank, ``share`` active with ``low`` and ``high`` (Wilson), ``money_in``, ``money_out``
-        (currency, both positive), ``whole`` (False: the data cover part of the month).
+        (currency, both positive; NaN where one or two customers carry it), ``whole`` (False:
+        the data cover part of the month).
     """
     booked = {"_day": day_number("booked_on"), "_month": _month("booked_on")}
     dated = tables["transactions"].with_columns(**booked)
     dated = dated.filter(nw.col("_day") <= as_of.toordinal())
     dated = _before_joining(dated, tables["customers"])
     amount, early = nw.col("amount").cast(nw.Float64), nw.col("_early")
+    money = {
+        "money_in": nw.when(amount > 0).then(amount).otherwise(0.0),
+        "money_out": nw.when(amount < 0).then(-amount).otherwise(0.0),
+    }
+    each = dated.group_by("_month", "customer_id").agg(**{n: x.sum() for n, x in money.items()})
+    squares = {f"{name}_square": (nw.col(name) ** 2).sum() for name in money}
+    squares = collect(each.group_by("_month").agg(**squares), sort_by=["_month"])
     months = collect(
         dated.group_by("_month").agg(
             transactions=nw.len(),
             # Engines count null, who had not joined, as a value of its own.
             active=nw.when(early == 0).then(nw.col("customer_id")).n_unique() - early.max(),
-            money_in=nw.when(amount > 0).then(amount).sum(),
-            money_out=nw.when(amount < 0).then(-amount).sum(),
+            **{name: value.sum() for name, value in money.items()},
         ),
         sort_by=["_month"],
     )
@@ -57,7 +64,8 @@ def monthly_activity(
     months["month"] = [f"{number // 12}-{number % 12 + 1:02d}" for number in months.pop("_month")]
     columns = ["month", "transactions", "active", "customers", "share", "low", "high"]
     months = months[[*columns, "money_in", "money_out", "whole"]]
-    months[["money_in", "money_out"]] = months[["money_in", "money_out"]].fillna(0.0)
+    for name in money:
+        months[name] = months[name].mask(dominated(months[name], squares[f"{name}_square"]))
     months = suppress(months, count="active", minimum=minimum, keep=("customers",))
     whole = months[months["whole"] & ~months["suppressed"]]
     observed = Number("n_months_observed", len(months), "months")
@@ -66,7 +74,14 @@ def monthly_activity(
     latest = whole.iloc[-1]
     numbers = (
         observed,
-        Number("active_share", latest["share"], "share", latest["low"], latest["high"]),
+        Number(
+            "active_share",
+            latest["share"],
+            "share",
+            latest["low"],
+            latest["high"],
+            of=latest["customers"],
+        ),
         Number("payments_per_active", latest["transactions"] / latest["active"], decimals=1),
         Number("last_whole_month", latest["month"]),
     )

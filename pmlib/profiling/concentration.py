@@ -17,6 +17,7 @@ from pmlib.engine import collect, day_number
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, Phrase
 from pmlib.profiling.quality import count_rows, ends_of, iso_day, one
+from pmlib.safeguards import dominated
 
 # Totals are counted in bins of this relative width, so that what leaves the engine stays small;
 # within a bin all customers are taken as equal, which changes the Gini index by less than its
@@ -125,7 +126,8 @@ def concentration(
         gini, gini_se = _gini(n, x)
         top, top_se = _top_share(n, x, _TOP)
         values = (
-            measure.name, measure.key, int(n.sum()), (n * x).sum() / n.sum(),
+            measure.name, measure.key, int(n.sum()),
+            np.nan if dominated((n * x).sum(), (n * x * x).sum()) else (n * x).sum() / n.sum(),
             n[x == 0].sum() / n.sum(),
             gini, max(gini - z * gini_se, 0.0), min(gini + z * gini_se, 1.0),
             top, max(top - z * top_se, 0.0), min(top + z * top_se, 1.0),
@@ -151,7 +153,9 @@ def _headline(measure: Measure, row: Mapping[str, Any]) -> tuple[list[Number], P
     gini = Number(f"gini_{key}", row["gini"], "", *ends, decimals=3, about=about)
     quotes = {"measure": measure.name, "among": Level("among", key), "gini": gini}
     if row["without"] > 1 - _TOP:
-        some = Number(f"contributors_{key}", 1 - row["without"], "share", about=about)
+        some = Number(
+            f"contributors_{key}", 1 - row["without"], "share", about=about, of=row["customers"]
+        )
         return [gini, some], Phrase("concentration.few", {**quotes, "contributors": some})
     ends = row["top_share_low"], row["top_share_high"]
     top = Number(f"top20_{key}", row["top_share"], "share", *ends, about=about)

@@ -142,7 +142,7 @@ def _response(
         return _with_costs(arms.loc[rows, _SUMS].sum().to_frame().T, confidence_level).iloc[0]
 
     def response(key: str, row: pd.Series) -> Number:
-        return Number(key, row["rate"], "share", row["low"], row["high"])
+        return Number(key, row["rate"], "share", row["low"], row["high"], of=row["answered"])
 
     usual = together(~left_out & ~tested)
     control = together(left_out & tested if tests else left_out)
@@ -150,14 +150,15 @@ def _response(
         return [], {"past_outcomes": "no_contacts"}
     numbers = [
         Number("past_campaigns", arms.loc[~tested, "campaign"].nunique(), "count"),
-        Number("past_contacts", int(usual["contacts"]), "count"),
+        Number("past_contacts", int(usual["contacts"]), "count", of=usual["contacts"]),
     ]
     if not usual["answered"]:
         return numbers, {"past_outcomes": "unknown"}
     numbers.append(response("past_response", usual))
     if not np.isnan(usual["cost_per_sale"]):
-        ends = usual["cost_low"], usual["cost_high"]
-        numbers.append(Number("past_cost_per_sale", usual["cost_per_sale"], "currency", *ends))
+        ends, sold = (usual["cost_low"], usual["cost_high"]), usual["responded"]
+        cost = usual["cost_per_sale"]
+        numbers.append(Number("past_cost_per_sale", cost, "currency", *ends, of=sold))
     kept = "none" if not left_out.any() else "unanswered"
     if control["answered"]:
         kept = "some" if drawn else "undrawn"
@@ -204,17 +205,19 @@ def wasted_contacts(
         return Finding(quotes={"untold": untold})
     wasted = total.set_index("reason").loc["any"]
     numbers = [
-        Number(f"waste_{row.reason}_share", row.share, "share", row.low, row.high)
+        Number(f"waste_{row.reason}_share", row.share, "share", row.low, row.high, of=row.known)
         for row in told.itertuples()
     ]
-    numbers.append(Number("waste_share", wasted["share"], "share", wasted["low"], wasted["high"]))
+    ends = wasted["low"], wasted["high"]
+    numbers.append(Number("waste_share", wasted["share"], "share", *ends, of=wasted["known"]))
     if wasted["cost"] > 0:
-        numbers.append(Number("waste_cost", wasted["cost"], "currency"))
+        numbers.append(Number("waste_cost", wasted["cost"], "currency", of=wasted["excluded"]))
     quotes = {
         "untold": untold,
         "reasons": [
-            {"reason": Level("reason", row.reason), "share": Number("", row.share, "share"),
-             "of": Number("", row.known, "count") if row.known < row.offers else None}
+            {"reason": Level("reason", row.reason),
+             "share": Number("", row.share, "share", of=row.known),
+             "of": Number("", row.known, "count", of=row.known) if row.known < row.offers else None}
             for row in told.itertuples()
         ],
     }  # fmt: skip
@@ -223,10 +226,12 @@ def wasted_contacts(
         sold = wasted[["sales"]], wasted[["sales_all"]]
         low, high = wilson(*sold, confidence_level=confidence_level)
         share = wasted["sales"] / wasted["sales_all"]
-        numbers.append(Number("waste_sales_share", share, "share", low[0], high[0]))
+        numbers.append(
+            Number("waste_sales_share", share, "share", low[0], high[0], of=wasted["sales_all"])
+        )
         above = told.set_index("reason")["sales"].get("unsuitable")
         if above is not None:
-            numbers.append(Number("unsuitable_sales", int(above), "count"))
+            numbers.append(Number("unsuitable_sales", int(above), "count", of=above))
             facts["unsuitable_sales_made"] = "some" if above else "none"
     total, campaigns = (
         _waste_table(table[table["reason"].isin([*told["reason"], "any"])], minimum)

@@ -169,8 +169,17 @@ def response_drift(
     p_value = equal_shares(table["responded"], table["contacts"])
     course = "rose" if low > 0 else "fell" if high < 0 else "varied"
     numbers = (
-        Number("response_first_tenth", start["rate"], "share", start["low"], start["high"]),
-        Number("response_last_tenth", end["rate"], "share", end["low"], end["high"]),
+        Number(
+            "response_first_tenth",
+            start["rate"],
+            "share",
+            start["low"],
+            start["high"],
+            of=start["contacts"],
+        ),
+        Number(
+            "response_last_tenth", end["rate"], "share", end["low"], end["high"], of=end["contacts"]
+        ),
         Number("response_change", change, "points", low, high),
         Number("response_course_p", p_value, "p"),
     )
@@ -178,6 +187,9 @@ def response_drift(
         "response_course": course if p_value < 1 - confidence_level else "level",
         "course_over": "campaigns" if several else "one_campaign",
     }
-    ends = {"least": table["rate"].min(), "most": table["rate"].max()}
-    quotes = {end: Number("", rate, "share") for end, rate in ends.items()}
+    ends = {"least": table["rate"].idxmin(), "most": table["rate"].idxmax()}
+    quotes = {
+        end: Number("", table.loc[row, "rate"], "share", of=table.loc[row, "contacts"])
+        for end, row in ends.items()
+    }
     return Finding(table, numbers, facts, quotes)

@@ -18,7 +18,7 @@ from pmlib.engine import collect
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, Phrase, missing
 from pmlib.profiling.quality import count_by, count_rows, one, suppress_each, with_rate
-from pmlib.safeguards import k_anonymity, suppress
+from pmlib.safeguards import dominated, k_anonymity, suppress
 
 if TYPE_CHECKING:
     from pmlib.studies import Attribute
@@ -129,7 +129,17 @@ def age_by_gender(
     counted = count_by(known.drop_nulls(["_band", "gender"]), "_band", "gender")
     names = band_names(AGE_EDGES)
     counted.insert(0, "age_band", [names[int(position)] for position in counted.pop("_band")])
-    table = suppress(counted, minimum=minimum, by=("age_band", "gender"))
+    # What the tables of one attribute hide must not be the sum of cells shown here.
+    alone = {
+        "age_band": _banded(customers, age(as_of), AGE_EDGES, _AGE),
+        "gender": _by_level(customers, "gender", Level("dimension", "gender"), "descriptor"),
+    }
+    hide = pd.Series(data=False, index=counted.index)
+    for name, part in alone.items():
+        one_way = suppress(part, minimum=minimum)
+        levels = one_way.loc[one_way["suppressed"], "level"].map(lambda x: getattr(x, "code", x))
+        hide |= counted[name].isin(list(levels))
+    table = suppress(counted, minimum=minimum, by=("age_band", "gender"), hide=hide)
     hidden = int(table["suppressed"].sum())
     numbers = (
         Number("age_gender_k", k_anonymity(table), "customers"),
@@ -197,8 +207,12 @@ def _amount(
     quantiles = {"p10": 0.1, "median": 0.5, "p90": 0.9}
     wanted = {key: value.quantile(at, "linear") for key, at in quantiles.items()}
     wanted |= {"customers": value.count(), "mean": value.mean(), "sd": value.std()}
+    wanted |= {"total": value.abs().sum(), "square": (value * value).sum()}
     row = collect(customers.select(**wanted), sort_by=()).iloc[0]
     half = normal_quantile(confidence_level) * row["sd"] / np.sqrt(row["customers"])
     told = {"attribute": attribute.label, "role": attribute.role, "unit": attribute.unit}
     ends = {"low": row["mean"] - half, "high": row["mean"] + half}
-    return {**row.to_dict(), **told, **ends, "customers": int(row["customers"])}
+    found = {**row.to_dict(), **told, **ends, "customers": int(row["customers"])}
+    if dominated(row["total"], row["square"]):
+        found |= dict.fromkeys(("mean", "low", "high", "sd"), np.nan)
+    return found

@@ -56,9 +56,9 @@ def product_penetration(
     numbers = (
         Number("n_products", len(table), "count"),
         Number("products_per_customer", mean, "", mean - half, mean + half),
-        Number("no_product_share", empty["share"], "share", empty["low"], empty["high"]),
+        Number("no_product_share", empty["share"], "share", empty["low"], empty["high"], of=n),
         Number("commonest_product", str(top["name"])),
-        Number("commonest_product_share", top["share"], "share", top["low"], top["high"]),
+        Number("commonest_product_share", top["share"], "share", top["low"], top["high"], of=n),
     )
     shown = suppress(per_customer, minimum=minimum, by=("products",))
     quotes = {"never": never["name"].tolist()}

@@ -73,7 +73,9 @@ def data_quality(
     findings.insert(4, "share", share)
     small = (findings["rows"] < minimum) & (findings["table"] != "products")
     findings.loc[small, ["rows", "share"]] = np.nan
-    missing = int(columns["missing"].sum()) / int(columns["rows"].sum())
+    # Columns that lack few values do not count, or their number would follow from the total.
+    many = columns["missing"].where(columns["missing"] >= columns["table"].map(least), 0)
+    missing = int(many.sum()) / int(columns["rows"].sum())
     numbers = (
         *(Number(f"rows_{name}", int(rows[name]), "count") for name in present),
         Number("missing_share", missing, "share"),

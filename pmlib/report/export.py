@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pmlib.files import folder_written_whole
+from pmlib.files import folder_written_whole, guarded
 from pmlib.markup import ISOLATED
 from pmlib.report.numbering import FOLDERS, Part, Target
 
@@ -53,19 +53,9 @@ def _without_formulas(text: str) -> str:
     writer = csv.writer(out, lineterminator="\n")
     for row in csv.reader(io.StringIO(text)):
         cells = [cell.translate(_NO_MARKS) for cell in row]
-        writer.writerow([f"'{cell}" if _is_formula(cell) else cell for cell in cells])
+        writer.writerow(map(guarded, cells))
     return out.getvalue()
 
 
 _NO_MARKS = dict.fromkeys(map(ord, ISOLATED))
 """A name in a file is itself, without marks of its direction on a page."""
-
-
-def _is_formula(cell: str) -> bool:
-    if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return False
-    try:
-        float(cell)
-    except ValueError:
-        return True
-    return False

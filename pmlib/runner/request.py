@@ -90,7 +90,7 @@ def study_record(study: Study) -> dict[str, Any]:
     """What ``run.json`` tells of a study: all that the report's front and back matter show."""
     record = asdict(study)
     # Notes stand in the description, and rules of eligibility in the chapter that obeys them.
-    for unsaid in ("folder", "notes", "overrides", "truth", "eligibility"):
+    for unsaid in ("folder", "notes", "overrides", "truth", "eligibility", "rare"):
         del record[unsaid]
     return record | {"as_of": study.as_of.isoformat(), "tables": sorted(study.tables)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,7 +93,7 @@ def compare_numbers(
     references = homogeneity.table.set_index("k")
     records = []
     for k in range(1, k_max + 1):
-        row = {"k": k}
+        row: dict[str, Any] = {"k": k}
         if k > 1:
             # The best partition of the whole sample against the references, whose partitions are
             # single tries on fewer rows.
@@ -110,9 +111,14 @@ def compare_numbers(
             "smallest_share": np.bincount(path[k - 1], minlength=k).min() / len(matrix),
         }
         if k > 1:
+            several = k < len(matrix)  # indices of spread need a segment with two customers
             row |= {
-                "calinski_harabasz": calinski_harabasz_score(matrix, path[k - 1]),
-                "davies_bouldin": davies_bouldin_score(matrix, path[k - 1]),
+                name: index(matrix, path[k - 1]) if several else np.nan
+                for name, index in (
+                    ("calinski_harabasz", calinski_harabasz_score),
+                    ("davies_bouldin", davies_bouldin_score),
+                )
+            } | {
                 "ari_mixture": adjusted_rand_score(labels[k - 1], mixture.predict(part)),
                 "ari_ward": adjusted_rand_score(labels[k - 1], fcluster(tree, k, "maxclust")),
             }

@@ -80,7 +80,7 @@ def compare_dates(
     who = then.select("customer_id", segment_then="segment")
     who = who.join(assigned.select("customer_id", segment_now="segment"), on="customer_id")
     migration = add_up(who, ["segment_then", "segment_now"])
-    share = low = high = None
+    share = low = high = both = None
     if k > 1:
         both = migration["customers"].sum()
         same = migration["segment_then"] == migration["segment_now"]
@@ -91,7 +91,7 @@ def compare_dates(
     undated = _undated_share(tables.get("holdings"))
     return Finding(
         stability.sort_values("psi", ascending=False, kind="stable", ignore_index=True),
-        (Number("stayed_in_segment", share, "share", low, high),
+        (Number("stayed_in_segment", share, "share", low, high, of=both),
          Number("largest_psi", largest, decimals=2)),
         facts={"drift": "untold" if largest is None else reading(largest)},
         quotes={

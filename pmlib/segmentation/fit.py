@@ -236,10 +236,15 @@ def _quotes(
     used = criteria.row(k)
     if used is not None:
         quotes["excess"] = Number("", used["excess"], decimals=3)
-        quotes["reference_sd"] = Number("", used["excess"] / used["excess_sd"], decimals=4)
+        quotes["reference_sd"] = Number("", _reference_sd(used), decimals=4)
     return quotes
 
 
 def margin(row: pd.Series) -> float:
     """Distance of the excess from the smallest accepted, in the references' standard deviations."""
-    return float(row["excess_sd"] * (1 - SMALLEST_EXCESS / row["excess"]))
+    return float((row["excess"] - SMALLEST_EXCESS) / _reference_sd(row))
+
+
+def _reference_sd(row: pd.Series) -> float:
+    """NaN where the references have none, or it cannot be told from an excess of nothing."""
+    return float(row["excess"] / row["excess_sd"]) if row["excess_sd"] else np.nan

@@ -17,6 +17,7 @@ import pandas as pd
 from pmlib.engine import add_up, flag
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Number
+from pmlib.safeguards import dominated
 from pmlib.segmentation.features import FeatureTable
 from pmlib.segmentation.fit import Segmentation
 from pmlib.segmentation.scorer import BORDERLINE
@@ -117,11 +118,12 @@ def _sums(
 
 
 def moments(name: str, value: nw.Expr) -> dict[str, nw.Expr]:
-    """What is added up for `eta_squared`: known, value and square as ``n_, s_, q_<name>``."""
+    """What is added up: known, value, square and size as ``n_, s_, q_, a_<name>``."""
     return {
         f"n_{name}": flag(~value.is_null()),
         f"s_{name}": value.fill_null(0.0),
         f"q_{name}": (value * value).fill_null(0.0),
+        f"a_{name}": value.abs().fill_null(0.0),
     }
 
 
@@ -180,6 +182,8 @@ def _describe(
             shown = {known: (hit, hit) for known, hit in hits.items()}
         for level, (total, square) in shown.items():
             mean = total / n.where(n > 0)
+            if level == "" and np.any(dominated(sums[f"a_{name}"], square)):
+                mean = mean * np.nan  # one segment's would follow from the others'
             half = z * np.sqrt((square / n.where(n > 0) - mean**2).clip(lower=0) / n)
             unit = feature.unit if feature.kind == "number" else "share"
             columns = {"feature": name, "level": level, "unit": unit, "used": name in used,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pmlib.engine import add_up
 from pmlib.numbers import Finding, Number, missing
-from pmlib.safeguards import suppress
+from pmlib.safeguards import dominated, suppress
 from pmlib.segmentation.agreement import rand_index
 from pmlib.segmentation.features import FeatureTable
 from pmlib.segmentation.profiles import eta_squared, moments
@@ -69,12 +69,13 @@ def score_rfm(
     scores = ["recency_score", "frequency_score", "monetary_score"]
     keys = ["segment", *scores]
     held_out = [f for f in features.descriptors if f.kind == "number" and sample[f.name].std() > 0]
-    values = {"monetary": nw.col("monetary")}
+    values = {"monetary": nw.col("monetary"), "square": nw.col("monetary") ** 2}
     for name in (feature.name for feature in held_out):
         values |= moments(name, nw.col(name) - float(sample[name].mean()))
     cells = add_up(scored, keys, values)
     cells = cells.astype(float).astype(dict.fromkeys(keys, int))
-    grid = cells.groupby(scores[:2], as_index=False)[["customers", "monetary"]].sum()
+    grid = cells.groupby(scores[:2], as_index=False)[["customers", "monetary", "square"]].sum()
+    grid["monetary"] = grid["monetary"].mask(dominated(grid["monetary"], grid.pop("square")))
     grid["monetary"] /= grid["customers"]
     band = pd.cut(cells[scores].sum(axis=1), [2, 6, 11, 15], labels=list(BANDS)).astype(str)
     bands = cells.assign(band=band).groupby(["segment", "band"], as_index=False)["customers"].sum()

@@ -14,11 +14,13 @@ from pathlib import Path
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from pmlib.canon.contacts import CONTROL, OFFERED
 from pmlib.engine import Engine, uniform
+from pmlib.files import guarded
 from pmlib.inference.means import effective_number
 from pmlib.inference.power import detectable_mean, detectable_rate
 from pmlib.numbers import Finding, Number, Phrase, missing, needs
@@ -165,15 +167,28 @@ def cells_of(
 
 
 def export_csv(parquet: Path) -> Path:
-    """Copy a contact plan, where one was drawn, to CSV for a CRM, a batch at a time; beside it."""
+    """Copy a contact plan, where one was drawn, to CSV for a CRM, a batch at a time; beside it.
+
+    No cell is a formula to a spreadsheet, and an id such as +49… stays text: an apostrophe before
+    it says so, which is taken away again when results are read.
+    """
     csv = parquet.with_suffix(".csv")
     if not parquet.is_file():
         return csv
     source = pyarrow.parquet.ParquetFile(parquet)
     with pyarrow.csv.CSVWriter(csv, source.schema_arrow) as writer:
+        csv.chmod(0o600)
         for batch in source.iter_batches():
-            writer.write_batch(batch)
+            writer.write_batch(
+                pa.RecordBatch.from_arrays([*map(_guarded, batch)], schema=batch.schema)
+            )
     return csv
+
+
+def _guarded(column: pa.Array) -> pa.Array:
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    return pa.array([c and guarded(c) for c in column.to_pylist()], type=column.type)
 
 
 @needs()

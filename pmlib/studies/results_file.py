@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 
 from pmlib.errors import StudyError
+from pmlib.files import FORMULAS
 from pmlib.schema import Column, Kind
 from pmlib.studies.forms import AMOUNT_FORMS, is_missing_sql, reading_sql, text_sql
 from pmlib.studies.spec import Reading
@@ -117,7 +118,7 @@ def _text_of(file: Path) -> pd.DataFrame:
                 remedy="Put cells that hold the delimiter, such as 70,50, in quotes.",
             )  # fmt: skip
         if any(cell.strip() for cell in row):
-            cells.append(row)
+            cells.append([c[1:] if c[:1] == "'" and c[1:].startswith(FORMULAS) else c for c in row])
     table = pd.DataFrame(cells, columns=header, dtype=object)
     table = table.loc[:, ~table.columns.duplicated()]
     return table[[name for name in COLUMNS if name in table]].astype("string")

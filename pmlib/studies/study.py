@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from pmlib import schema
 from pmlib.errors import StudyError
-from pmlib.files import read_json, write_json
+from pmlib.files import keep_private, read_json, write_json
 from pmlib.params import PROJECT, Parameters
 from pmlib.studies import asks, assumed, eligibility
 from pmlib.studies.fetch import Progress, RawFile, mirror_folder, obtain, writable
 from pmlib.studies.folders import folder_of, load_spec
+from pmlib.studies.rare import Rare, folded, rare_names
 from pmlib.studies.spec import SPEC_FILE, AttributeSpec, StudySpec, present
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class Study:
         By language of the report, what names and labels are called in it.
     margins : mapping
         Margins a year by product, of those that are taken to be other than recorded.
+    rare : mapping
+        Names that too few customers share, see `pmlib.studies.rare`.
     """
 
     name: str
@@ -141,13 +144,17 @@ class Study:
     eligibility: eligibility.Eligibility | None = None
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     margins: Mapping[str, float] = field(default_factory=dict)
+    rare: Rare = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
         """Whether the study has all these canonical tables."""
         return all(name in self.tables for name in names)
 
     def scan(self, name: str, engine: Engine) -> nw.LazyFrame:
-        """Open a canonical table on an engine; StudyError where the study has no such table."""
+        """Open a canonical table on an engine, its rare levels folded into others.
+
+        StudyError where the study has no such table.
+        """
         if name not in self.tables:
             raise StudyError(
                 "The study has no such table.",
@@ -155,7 +162,7 @@ class Study:
                 rule=f"one of {', '.join(self.tables)}",
                 found=name,
             )
-        table = engine.scan(self.tables[name])
+        table = folded(engine.scan(self.tables[name]), self.rare.get("levels", {}).get(name, {}))
         return assumed.with_margins(table, self.margins) if name == "products" else table
 
 
@@ -198,9 +205,10 @@ def prepare(
     if not (target / _MANIFEST).is_file():
         with writable(folder / "tables") as tables:
             work = tables / f".{target.name}.{uuid.uuid4().hex[:8]}"
-            work.mkdir()
+            work.mkdir(mode=0o700)
             try:
                 _make(spec, folder, files, params, work, say)
+                keep_private(work)
                 _publish(work, target)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
@@ -361,6 +369,7 @@ def _study(
         fingerprint=target.name,
         overrides=dict(spec.parameters),
         eligibility=eligibility.declared(manifest["eligibility"], target / _ELIGIBILITY),
+        rare=rare_names(target, tables, params.min_group_size),
     )
 
 

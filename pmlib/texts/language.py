@@ -26,7 +26,7 @@ from pmlib.errors import StudyError
 from pmlib.markup import CHINESE, escape_markdown, one_line
 from pmlib.numbers import Fact, Level, Number, Phrase, native
 from pmlib.params import TEXTS
-from pmlib.texts.names import Names
+from pmlib.texts.names import OTHERS, Names
 from pmlib.texts.precision import default_decimals, number_decimals
 from pmlib.texts.views import Context
 
@@ -92,10 +92,13 @@ class Language:
         self._blocks: dict[str, dict[str, str]] = {}
         self._templates: dict[tuple[str, str, bool], Template] = {}
 
-    def with_names(self, names: Mapping[str, Mapping[str, str]]) -> Language:
-        """Return this language as it is spoken of a study, which says what its names are in it."""
+    def with_names(
+        self, names: Mapping[str, Mapping[str, str]], unsaid: Iterable[str] = ()
+    ) -> Language:
+        """Return this language as a study speaks it, with its names; others stand for `unsaid`."""
         spoken = copy.copy(self)
-        spoken.names = Names(names.get(self.folder.name, {}))
+        others = dict.fromkeys([OTHERS, *unsaid], self.forms["others"])
+        spoken.names = Names({**names.get(self.folder.name, {}), **others})
         return spoken
 
     # --- numbers and other values -------------------------------------------------------------

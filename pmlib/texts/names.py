@@ -15,6 +15,10 @@ _BLANK = re.compile(r"\{(\w+)\}")
 _TOLD = "\0"
 
 
+OTHERS = "others"
+"""The level that stands for those that too few customers share; the catalogue has its words."""
+
+
 class Names:
     """What names and labels of a study are called; what it does not tell stays as it is.
 

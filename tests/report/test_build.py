@@ -87,7 +87,7 @@ def shown(part: Any, finding: Finding, **texts: str) -> list[Any]:
             "segmentation",
             Path("unused"),
             params=Parameters(),
-            study=SimpleNamespace(currency="EUR", as_of=None, names={}),
+            study=SimpleNamespace(currency="EUR", as_of=None, names={}, rare={}),
             engine=None,
         )
         patch.setattr(

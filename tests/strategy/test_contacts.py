@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from pmlib.strategy.contacts import draw_contacts, export_csv
 from pmlib.strategy.plan import solve
 from pmlib.strategy.problem import Problem, held_back
 from pmlib.strategy.programme import Limits, Programme
+from pmlib.studies.results_file import read_columns
 from tests.strategy.banks import PARAMETERS, menu, small_bank, tables
 
 
@@ -106,6 +108,22 @@ def test_contact_plan_keeps_every_limit(case, design, engine, tmp_path):
     copied = pd.read_csv(export_csv(parquet)).sort_values("customer_id", ignore_index=True)
     assert copied["customer_id"].tolist() == rows["customer_id"].tolist()
     assert copied["propensity"].to_numpy() == pytest.approx(rows["propensity"].to_numpy())
+
+
+def test_a_plan_for_a_crm_has_no_formulas_and_its_ids_come_back(tmp_path):
+    ids = ["+4915170001", "=1+1", "@x", "-7", "A1", "-x"]
+    plan = pd.DataFrame({"customer_id": ids, "arm": "offer", "propensity": 0.5})
+    parquet = tmp_path / "contact_plan.parquet"
+    plan.to_parquet(parquet, index=False)
+    csv = export_csv(parquet)
+    assert stat.S_IMODE(csv.stat().st_mode) == 0o600
+    written = pd.read_csv(csv, dtype=str)["customer_id"].tolist()
+    assert written == ["'+4915170001", "'=1+1", "'@x", "-7", "A1", "'-x"]
+    returned = tmp_path / "results.csv"
+    pd.read_csv(csv, dtype=str).assign(contacted_on="2025-01-07", responded="no").to_csv(
+        returned, index=False
+    )
+    assert read_columns(returned)["customer_id"].tolist() == ids
 
 
 def test_a_plan_is_a_test_where_its_control_can_show_what_it_counts_on(case, design):

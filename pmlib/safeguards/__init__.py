@@ -17,127 +17,26 @@ from pmlib.canon.holdings import held_before, held_products, undated
 from pmlib.engine import collect, day_number
 from pmlib.errors import StudyError
 from pmlib.inference.proportions import wilson
+from pmlib.safeguards.published import all_hidden, published
+from pmlib.safeguards.suppression import (
+    DOMINANT,
+    carried_by_two,
+    dominated,
+    k_anonymity,
+    suppress,
+)
+
+__all__ = [
+    "DOMINANT", "EXCLUSIONS", "PSI_SHIFTED", "PSI_STABLE", "all_hidden", "carried_by_two",
+    "count_exclusions", "dominated", "exclusions", "k_anonymity", "offer_rates", "psi",
+    "published", "suppress",
+]  # fmt: skip
 
 EXCLUSIONS = ("already_held", "unsuitable", "opted_out")
 """Why an offer should not be made, in the order in which they are reported."""
 
 PSI_STABLE, PSI_SHIFTED = 0.10, 0.25
 """Below the first a distribution counts as stable, from the second on as shifted."""
-
-
-# --- disclosure ---------------------------------------------------------------------------------
-
-
-def suppress(
-    frame: pd.DataFrame,
-    *,
-    count: str = "customers",
-    minimum: int = 10,
-    by: Sequence[str] = (),
-    keep: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Blank the cells of a table that would show too few people [@hundepool2012sdc].
-
-    Primary suppression blanks cells with 1 to ``minimum - 1`` people. Where totals are known, a
-    single blank cell, or blank cells that together hold fewer than `minimum`, could be found by
-    subtraction; complementary suppression therefore blanks the next smallest cell of such a
-    line, and goes on until no line of the table gives a small cell away.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One row a cell.
-    count : str
-        Column with the number of people in the cell.
-    minimum : int
-        Smallest number of people that may be shown.
-    by : sequence of str
-        The columns that classify the cells. Cells that differ in one of them only form a line
-        whose total is taken as known. Empty: the whole frame is one line.
-    keep : sequence of str
-        Numeric columns that tell nothing of the people counted and stay.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A copy: in suppressed rows `count` and every other numeric column outside `by` and `keep`
-        are NaN; the added column ``suppressed`` says which rows these are.
-
-    Raises
-    ------
-    StudyError
-        A column is missing, or `by` does not tell the cells apart.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"region": ["N", "S", "W"], "customers": [4, 40, 12]})
-    >>> suppress(table)["suppressed"].tolist()
-    [True, False, True]
-    """
-    absent = [name for name in (count, *by, *keep) if name not in frame.columns]
-    if absent:
-        raise StudyError(
-            "A table to be suppressed lacks a column.",
-            where=", ".join(absent),
-            found=", ".join(map(str, frame.columns)),
-        )
-    if by and frame.duplicated(list(by)).any():
-        raise StudyError(
-            "The classifying columns do not tell the cells of a table apart.",
-            where=", ".join(by),
-            rule="one row a combination",
-            found=f"{int(frame.duplicated(list(by)).sum())} repeated",
-        )
-    sizes = frame[count].fillna(0).to_numpy(float)
-    hidden = (sizes > 0) & (sizes < minimum)
-    lines = _lines(frame, by)
-    while True:
-        exposed = next((line for line in lines if _gives_away(sizes, hidden, line, minimum)), None)
-        if exposed is None:
-            break
-        open_cells = exposed[~hidden[exposed] & (sizes[exposed] > 0)]
-        hidden[open_cells[np.argmin(sizes[open_cells])]] = True
-    blank = [
-        name
-        for name in frame.columns
-        if pd.api.types.is_numeric_dtype(frame[name])
-        and not pd.api.types.is_bool_dtype(frame[name])
-        and name not in (*by, *keep)
-    ]
-    result = frame.copy()
-    # Whether or not a cell is blank, columns are floats: the type must not vary with the data.
-    result[blank] = result[blank].astype(float)
-    result.loc[hidden, blank] = np.nan
-    result["suppressed"] = hidden
-    return result
-
-
-def _lines(frame: pd.DataFrame, by: Sequence[str]) -> list[np.ndarray]:
-    """Row positions of each set of cells whose total is known."""
-    if len(by) < 2:
-        return [np.arange(len(frame))]
-    positions = pd.Series(np.arange(len(frame)), index=frame.index)
-    others = [[frame[other] for other in by if other != name] for name in by]
-    groups = [positions.groupby(columns, dropna=False) for columns in others]
-    return [line.to_numpy() for grouped in groups for _, line in grouped]
-
-
-def _gives_away(sizes: np.ndarray, hidden: np.ndarray, line: np.ndarray, minimum: int) -> bool:
-    """Whether subtraction from the line's total would show fewer than `minimum` people."""
-    together = sizes[line][hidden[line]]
-    is_open = (~hidden[line] & (sizes[line] > 0)).any()
-    return bool(len(together) and is_open and (len(together) == 1 or together.sum() < minimum))
-
-
-def k_anonymity(frame: pd.DataFrame, *, count: str = "customers") -> int:
-    """Smallest number of people in a shown cell of a published table [@sweeney2002kanonymity].
-
-    One row a cell; suppressed cells are NaN, empty cells 0. The table is k-anonymous for this k; 0
-    if it shows no one.
-    """
-    shown = frame[count].dropna()
-    shown = shown[shown > 0]
-    return int(shown.min()) if len(shown) else 0
 
 
 # --- consent, suitability, products already held --------------------------------------------------
