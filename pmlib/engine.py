@@ -191,9 +191,12 @@ def _require_reachable(master: str) -> None:
 def open_engine(name: str = "duckdb", home: Path | None = None) -> Engine:
     """Start an engine: ``duckdb``, ``spark`` (a local session) or a Spark master address.
 
-    Addresses are such as ``spark://host:7077`` or ``local[4]``. StudyError where the name is none
-    of these, or Spark is not installed.
+    Addresses are such as ``spark://host:7077`` or ``local[4]``. The `home` of what the engine keeps
+    on disk is made, for its owner only. StudyError where the name is no engine, Spark is not
+    installed or does not start, or the master cannot be reached.
     """
+    for folder in (*reversed(home.parents), home) if home else ():
+        folder.mkdir(0o700, exist_ok=True)
     if name == "duckdb":
         return DuckDBEngine(home)
     if name == "spark":
@@ -211,8 +214,6 @@ def open_engine(name: str = "duckdb", home: Path | None = None) -> Engine:
 
 def scratch_folder(engine: Engine) -> Path:
     """Make an empty folder that goes when the process ends, for what an engine computes once."""
-    if engine.home is not None:
-        engine.home.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="pmlib-", dir=engine.home))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

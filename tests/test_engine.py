@@ -76,6 +76,7 @@ def test_what_an_engine_keeps_on_disk_lies_in_its_home(tmp_path):
     spill = engine._connection.sql("SELECT current_setting('temp_directory')")
     assert Path(spill.fetchall()[0][0]).parent == tmp_path / "home"
     assert scratch_folder(engine).parent == tmp_path / "home"
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
     # Without one it is the system's folder for such things, not the one that it runs in.
     alone = open_engine("duckdb")
     spill = alone._connection.sql("SELECT current_setting('temp_directory')")

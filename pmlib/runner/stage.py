@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,10 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     else:
         if not saved.exists() or saved.stat().st_mtime_ns == before:
             failure = Failure("the last", "the notebook did not save its artefacts", failed)
-    shutil.rmtree(scratch(task.run, task.chapter), ignore_errors=True)  # however the kernel ended
+    spilled = scratch(task.run, task.chapter)
+    shutil.rmtree(spilled, ignore_errors=True)  # however the kernel ended
+    with suppress(OSError):  # a stage beside this one has its own
+        spilled.parent.rmdir()
     if failure is None:
         _publish(failed, task)
     return time.perf_counter() - started, failure
