@@ -88,7 +88,8 @@ def imported(*places: str) -> set[str]:
                 cells = nbformat.read(file, as_version=4).cells
                 code = [cell.source for cell in cells if cell.cell_type == "code"]
                 modules |= modules_of("\n".join(code))
-    own = {"pmlib", "run_all", "tests", "benchmarks", "pilots"} | set(AT_HAND)
+    own = {"pmlib", "run_all", "tests", "benchmarks"} | set(AT_HAND)
+    own |= {path.stem for path in (ROOT / "benchmarks").glob("*.py")}  # they import one another
     packages = metadata.packages_distributions()
     return {
         canonicalize_name(distribution)

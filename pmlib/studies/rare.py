@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,13 @@ Rare = Mapping[str, Any]
 ``unsaid``: names that nothing shown may say."""
 
 
-def rare_names(target: Path, tables: Mapping[str, Path], minimum: int) -> Rare:
+def rare_names(
+    target: Path, tables: Mapping[str, Path], minimum: int, *, channels: Collection[str] = ()
+) -> Rare:
     """Names in canonical tables that fewer than `minimum` customers share; kept beside them.
 
     Where the folded levels of a column together have fewer than `minimum` customers, the next
-    smallest level is folded too.
+    smallest level is folded too. The `channels` that the study declares tell of no customer.
     """
     path = target / f"rare-{minimum}.json"
     if path.is_file():
@@ -48,7 +50,8 @@ def rare_names(target: Path, tables: Mapping[str, Path], minimum: int) -> Rare:
         for table, columns in _LEVELS.items():
             types = _texts(connection, table) if table in tables else []
             for column in types if columns is None else [c for c in columns if c in types]:
-                if (few := _folded(connection, table, column, minimum)) is not None:
+                said = channels if table == "contacts" else ()
+                if (few := _folded(connection, table, column, minimum, said)) is not None:
                     levels.setdefault(table, {})[column] = few
         if "prospects" in tables:  # who are compared with customers: as theirs
             theirs = _texts(connection, "prospects")
@@ -100,9 +103,11 @@ def _counted(connection: Any, source: str, column: str) -> list[tuple[str, int]]
     return list(connection.execute(query).fetchall())
 
 
-def _folded(connection: Any, table: str, column: str, minimum: int) -> list[Any] | None:
+def _folded(
+    connection: Any, table: str, column: str, minimum: int, said: Collection[str]
+) -> list[Any] | None:
     """Whether the names that follow are kept, and these; None where no level is rare."""
-    counted = _counted(connection, table, column)
+    counted = [(name, n) for name, n in _counted(connection, table, column) if name not in said]
     names = [name for name, _ in counted]
     rare = sum(n < minimum for _, n in counted)
     if not rare:
@@ -113,4 +118,5 @@ def _folded(connection: Any, table: str, column: str, minimum: int) -> list[Any]
         if connection.execute(asked, [names[:rare]]).fetchall()[0][0] >= minimum:
             break
         rare += 1
-    return [False, names[:rare]] if rare <= len(names) - rare else [True, names[rare:]]
+    kept = [*names[rare:], *said]
+    return [False, names[:rare]] if rare <= len(kept) else [True, kept]

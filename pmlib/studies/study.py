@@ -369,7 +369,9 @@ def _study(
         fingerprint=target.name,
         overrides=dict(spec.parameters),
         eligibility=eligibility.declared(manifest["eligibility"], target / _ELIGIBILITY),
-        rare=rare_names(target, tables, params.min_group_size),
+        rare=rare_names(
+            target, tables, params.min_group_size, channels=[one.name for one in spec.channels]
+        ),
     )
 
 
