@@ -105,17 +105,22 @@ def sparse_ticks(axes: Axes, labels: Sequence[str], *, most: int = 9) -> None:
     axes.set_xticks(np.arange(0, len(labels), step), labels[::step])
 
 
+_BESIDE = 44
+"""Characters of two entries of a key that fit beside each other above a narrow figure."""
+
+
 def key(
     figure: Figure, *, place: Any = "outside upper left", columns: int = 1, title: str | None = None
 ) -> Legend:
     """Explain colours and markers once for all panels of a figure, of a narrow one above it."""
-    if narrow(figure):
-        place, columns = "outside upper left", min(columns, 2)
     entries = {
         label: handle
         for axes in figure.axes
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
+    if narrow(figure):
+        widths = sorted(max(map(across, label.split("\n"))) for label in entries)
+        place, columns = "outside upper left", min(columns, 2 if sum(widths[-2:]) <= _BESIDE else 1)
     return figure.legend(
         list(entries.values()), list(entries), loc=place, ncols=columns, title=title
     )

@@ -61,10 +61,12 @@ def _with_zero(
 
 
 @drawing("fig-offers", of="offers")
-def offer_matrix(found: Finding, words: Words) -> Figure:
-    """Segments x products: what a contact earns, and how many are contacted."""
+def offer_matrix(found: Finding, words: Words) -> Figure | None:
+    """Segments x products: what a contact earns, and how many are contacted; if more than one."""
     matrix = found.of("offers")
     worth, offers = (_segments_by_product(matrix, value) for value in ("per_contact", "offers"))
+    if worth.size == 1:
+        return None
     # Room for the bar's label.
     figure, axes = guides.panel(max(0.9 + 0.42 * len(worth) + 0.75, 2.6))
     limit = np.nanmax(np.abs(worth.to_numpy())) or 1.0
