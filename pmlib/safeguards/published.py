@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pmlib.numbers import Finding, Number, Phrase
+from pmlib.safeguards.suppression import with_complements
 
 _RESULTS = ("responded", "rate", "low", "high", "cost_per_sale", "cost_low", "cost_high")
 _EVIDENCE = ("n", "n_control", "raw", "raw_se")
@@ -95,7 +96,9 @@ def hidden(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
                 rest = table[whole] - table[part]
                 few |= rest.gt(0) & rest.lt(minimum)
         if column == "responded":
-            few = _with_next(table[column], few, minimum)
+            sizes, small = table[column].fillna(0).to_numpy(float), few.to_numpy(bool)
+            line = [np.arange(len(table))]
+            few = pd.Series(with_complements(sizes, small, small, line, minimum), few.index)
         if few.any():
             hide(few, COUNTS[column])
     for share, whole, columns in _SHARES:
@@ -164,17 +167,6 @@ def _quoted(value: Any, minimum: int, words: Mapping[str, str]) -> Any:
     if isinstance(value, list | tuple):
         return [_quoted(item, minimum, words) for item in value]
     return value
-
-
-def _with_next(counts: pd.Series, few: pd.Series, minimum: int) -> pd.Series:
-    """Hide the next smallest count too, until those hidden are not found by subtraction."""
-    few, sizes = few.to_numpy(bool, copy=True), counts.fillna(0).to_numpy(float)
-    while few.any() and (few.sum() == 1 or sizes[few].sum() < minimum):
-        left = np.flatnonzero(~few & (sizes > 0))
-        if not len(left):
-            break
-        few[left[np.argmin(sizes[left])]] = True
-    return pd.Series(few, index=counts.index)
 
 
 def _whole(values: pd.Series) -> bool:

@@ -81,9 +81,7 @@ def suppress(
     small = (sizes > 0) & (sizes < minimum)
     hidden = small | (np.zeros(len(frame), bool) if hide is None else hide.to_numpy(bool))
     lines = [line for line in _lines(frame, by) if hide is None or not hide.to_numpy()[line].all()]
-    while (exposed := _exposed(sizes, hidden, small, lines, minimum)) is not None:
-        open_cells = exposed[~hidden[exposed] & (sizes[exposed] > 0)]
-        hidden[open_cells[np.argmin(sizes[open_cells])]] = True
+    hidden = with_complements(sizes, hidden, small, lines, minimum)
     blank = [
         name
         for name in frame.columns
@@ -97,6 +95,20 @@ def suppress(
     result.loc[hidden, blank] = np.nan
     result["suppressed"] = hidden
     return result
+
+
+def with_complements(
+    sizes: np.ndarray, hidden: np.ndarray, small: np.ndarray, lines: list[np.ndarray], minimum: int
+) -> np.ndarray:
+    """(cells,) hidden cells, with the next smallest of each line of which a total tells too much.
+
+    `lines` are positions of cells whose total is known, `small` the cells that are not to be found.
+    """
+    hidden = hidden.copy()
+    while (exposed := _exposed(sizes, hidden, small, lines, minimum)) is not None:
+        open_cells = exposed[~hidden[exposed] & (sizes[exposed] > 0)]
+        hidden[open_cells[np.argmin(sizes[open_cells])]] = True
+    return hidden
 
 
 def _lines(frame: pd.DataFrame, by: Sequence[str]) -> list[np.ndarray]:
