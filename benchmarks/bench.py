@@ -258,19 +258,12 @@ def plan_ours(folder: Path, _: int) -> None:
 
 
 def plan_by_customer(folder: Path, _: int) -> None:
-    from pmlib.strategy.cells import Groups
+    from strategy import one_by_one
+
     from pmlib.strategy.programme import solve_directly
 
     programme = _programme(folder)
-    groups = programme.groups
-    single = Groups(
-        segment=np.repeat(groups.segment, groups.size),
-        state=np.repeat(groups.state, groups.size, axis=0),
-        size=np.ones(groups.n_customers, dtype=np.int64),
-        products=groups.products,
-        segments=groups.segments,
-    )
-    solve_directly(replace(programme, groups=single))
+    solve_directly(replace(programme, groups=one_by_one(programme.groups)))
 
 
 # --- evaluation -----------------------------------------------------------------------------------
@@ -291,14 +284,9 @@ def evaluation_ours(folder: Path, _: int) -> None:
 
 
 def evaluation_bootstrap(folder: Path, _: int) -> None:
-    contacts = pd.read_parquet(folder / "campaign.parquet")
-    found = []
-    for seed in range(RESAMPLES):
-        drawn = contacts.sample(frac=1, replace=True, random_state=seed)
-        profit = drawn["value"] - drawn["cost"]
-        mean = profit.groupby([drawn["arm"], drawn["segment"]]).mean()
-        found.append(mean["offer"] - mean["control"])
-    np.std(found, axis=0, ddof=1)
+    from evaluation import bootstrap_effects
+
+    bootstrap_effects(pd.read_parquet(folder / "campaign.parquet"), resamples=RESAMPLES)
 
 
 # --- the whole study ------------------------------------------------------------------------------
@@ -442,7 +430,7 @@ def draw(results: pd.DataFrame, path: Path) -> None:
     mpl.use("svg")
     import matplotlib.pyplot as plt
 
-    mpl.rcParams.update({"svg.hashsalt": "bench", "font.size": 8})
+    mpl.rcParams.update({"svg.hashsalt": "bench", "svg.fonttype": "none", "font.size": 8})
     titles = list(dict.fromkeys(results["comparison"]))
     columns = min(3, len(titles))
     rows, size = -(-len(titles) // columns), (3.4, 2.9)

@@ -137,16 +137,20 @@ def customer_level(n: int, folder: Path) -> None:
     clock = Clock(f"{n:,} customers, customer by customer")
     ours = solve(programme)
     clock.note("groups", f"profit {ours.profit:,.0f}, gap {ours.gap:.5%}")
-    single = Groups(
+    theirs = solve_directly(replace(programme, groups=one_by_one(groups)))
+    clock.note("customer-level programme, HiGHS", f"optimum {theirs.bound:,.0f}")
+    engine.close()
+
+
+def one_by_one(groups: Groups) -> Groups:
+    """The same customers, a group each."""
+    return Groups(
         segment=np.repeat(groups.segment, groups.size),
         state=np.repeat(groups.state, groups.size, axis=0),
         size=np.ones(groups.n_customers, dtype=np.int64),
         products=groups.products,
         segments=groups.segments,
     )
-    theirs = solve_directly(replace(programme, groups=single))
-    clock.note("customer-level programme, HiGHS", f"optimum {theirs.bound:,.0f}")
-    engine.close()
 
 
 def limits_for(n: int) -> Limits:
