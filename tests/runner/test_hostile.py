@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,8 +16,8 @@ from bs4 import BeautifulSoup
 from pmlib.figures.style import LONGEST_NAME
 from pmlib.markup import ISOLATED, as_name
 from tests.own_banks import HOSTILE, HOSTILE_STUDY, hostile, write
+from tests.whole_runs import run_whole
 
-ROOT = Path(__file__).resolve().parents[2]
 WORD = re.compile(r"\w+")
 OURS = {
     *WORD.findall("a body br button code dd details div dl dt em figcaption figure h1 h2 h3 h4 h5"),
@@ -57,12 +55,7 @@ def broken(text: str) -> list[str]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     study = write(folder / "study", hostile(), **HOSTILE_STUDY)
-    settings = {"sample_size": 400, "n_bootstrap": 20, "k_max": 4}
-    asked = [part for name, value in settings.items() for part in ("-p", name, str(value))]
-    command = [sys.executable, "run_all.py", "--study", str(study), *asked]
-    command += ["--out", str(folder / "run")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_whole(folder / "run", study=study, sample_size=400, n_bootstrap=20, k_max=4)
     return folder / "run"
 
 

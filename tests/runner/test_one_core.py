@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BANK = [("n_customers", 1_000), ("n_months", 6), ("sample_size", 500), ("n_bootstrap", 20),
-        ("k_max", 4)]  # fmt: skip
+from tests.whole_runs import run_whole
+
+BANK = {"n_customers": 1_000, "n_months": 6, "sample_size": 500, "n_bootstrap": 20, "k_max": 4}
 
 pytestmark = [
     pytest.mark.whole,
@@ -23,11 +21,7 @@ pytestmark = [
 
 
 def run(out: Path, cores: set[int]) -> dict[str, bytes]:
-    asked = [part for name, value in BANK for part in ("-p", name, str(value))]
-    subprocess.run(
-        [sys.executable, str(ROOT / "run_all.py"), *asked, "--out", str(out)],
-        check=True, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores),
-    )  # fmt: skip
+    run_whole(out, cores=cores, **BANK)
     files = [out / "results.json", out / "report.html", *(out / "private").rglob("*.*")]
     files += [path for name in ("tables", "figures") for path in (out / name).iterdir()]
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}

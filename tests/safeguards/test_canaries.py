@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +21,7 @@ from tests.canaries import (
     words_in,
     write_planted,
 )
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.whole_runs import run_whole
 
 
 def test_the_search_finds_what_was_planted() -> None:
@@ -44,13 +41,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run an own study of CSVs, in which every table holds secrets."""
     folder = tmp_path_factory.mktemp("canaries")
     study = write_planted(folder / "study", planted())
-    settings = {"sample_size": 800, "n_bootstrap": 20, "k_max": 5}
-    asked = [part for name, value in settings.items() for part in ("-p", name, str(value))]
-    command = [sys.executable, "run_all.py", "--study", str(study), *asked]
-    command += ["--out", str(folder / "run")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder / "run" / "log.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    said = run_whole(folder / "run", study=study, sample_size=800, n_bootstrap=20, k_max=5)
+    (folder / "run" / "log.txt").write_text(said, encoding="utf-8")
     return folder / "run"
 
 
