@@ -106,7 +106,7 @@ def joined(folder: Path) -> AbstractContextManager[None]:
 
 
 def end_with_parent() -> None:
-    """Let this worker, with all that it started, end as soon as the process that began it does."""
+    """Let this process, with all that it started, end as soon as the process that began it does."""
     parent = parent_process()
     if parent is not None:
         Thread(target=_watch, args=[parent.sentinel], daemon=True).start()

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from pmlib.engine import DuckDBEngine, open_engine
 from pmlib.params import Parameters
-from pmlib.runner.run import ENVIRONMENT
+from pmlib.runner.kernels import ENVIRONMENT
 from pmlib.studies import Study, prepare
 
 os.environ.setdefault("MPLBACKEND", "Agg")

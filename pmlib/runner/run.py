@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from pmlib import params
 from pmlib.errors import StudyError
 from pmlib.files import clear, read_json, write_json
-from pmlib.owner import end_with_parent, kill_children, mark, owned
+from pmlib.owner import kill_children, mark, owned
 from pmlib.params import PROJECT
+from pmlib.runner import kernels
 from pmlib.runner.journal import Journal, Parts, stage_parts
 from pmlib.runner.request import Request
-from pmlib.runner.stage import KILLED, Failure, StageError, Task, execute
+from pmlib.runner.stage import Failure, StageError, Task, execute
 
 # No more than two stages are independent of each other (profiling and segmentation).
-WORKERS = 2
-
-# Results must not depend on how many cores a machine has: a threaded sum adds up in another
-# order. The hash order of strings is fixed for the same reason.
-ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
+AT_ONCE = 2
 
 
 def run(request: Request, *, echo: Callable[[str], None]) -> Path | None:
@@ -59,7 +48,7 @@ def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None
     waiting = list(request.chapters)
     running: dict[Future[tuple[float, Failure | None]], tuple[str, Parts]] = {}
     failed: StageError | None = None
-    with _processes() as submit:
+    with _kernels() as submit:
         while waiting or running:
             for chapter in list(waiting):
                 unfinished = {*waiting, *(busy for busy, _ in running.values())}
@@ -68,6 +57,7 @@ def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None
                 waiting.remove(chapter)
                 parts = stage_parts(request, chapter)
                 if request.force or journal.changed(chapter, parts):
+                    kernels.import_for(map(request.notebook, [chapter, *waiting]))
                     running[submit(execute, _task(request, chapter))] = chapter, parts
                 else:
                     echo(f"{chapter:<22} up to date")
@@ -75,8 +65,8 @@ def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None
                 chapter, parts = running.pop(future)
                 try:
                     seconds, failure = future.result()
-                except (BrokenProcessPool, OSError) as error:
-                    why = KILLED if isinstance(error, BrokenProcessPool) else str(error)
+                except OSError as error:
+                    why = str(error)
                     lost = request.out / "failed" / request.notebook(chapter).name
                     failure = Failure("not known", why, lost, mendable=True)
                     raise StageError(request.study["name"], chapter, failure) from None
@@ -200,32 +190,22 @@ def _task(request: Request, chapter: str) -> Task:
         chapter=chapter,
         notebook=request.notebook(chapter),
         run=request.out,
-        project=PROJECT,
         parameters=where | request.chapter_values(chapter),
-        environment=ENVIRONMENT | mark(),
+        marks=mark(),
     )
 
 
 @contextmanager
-def _processes() -> Iterator[Callable[..., Future[Any]]]:
-    """Worker processes that leave nothing behind: on any error they and their kernels are gone."""
-    pool = ProcessPoolExecutor(
-        WORKERS, mp_context=get_context("spawn"), initializer=end_with_parent
-    )
-
-    def submit(*call: Any) -> Future[Any]:
-        # Ctrl-C goes to the whole process group, but only this process is to answer it: a child
-        # that starts while the signal is ignored goes on ignoring it.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            return pool.submit(*call)
-        finally:
-            signal.signal(signal.SIGINT, handler)
-
+def _kernels() -> Iterator[Callable[..., Future[Any]]]:
+    """Threads that each execute a notebook; on any error their kernels are gone."""
+    pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        yield submit
+        yield pool.submit
     except BaseException:
         kill_children()
         pool.shutdown(wait=False, cancel_futures=True)
         raise
-    pool.shutdown()
+    else:
+        pool.shutdown()
+    finally:
+        kernels.end()

@@ -1,13 +1,8 @@
-"""One stage: a notebook executed by papermill with this interpreter's kernel.
-
-It runs in a worker process, so it imports little; what the notebook needs is imported in the
-kernel.
-"""
+"""One stage: a notebook executed by papermill in a kernel of this interpreter."""
 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -18,6 +13,7 @@ from typing import Any
 
 from pmlib.files import scratch
 from pmlib.owner import require_run
+from pmlib.runner.kernels import kernel_manager
 
 KILLED = (
     "its process was killed, by a person or by the system for want of memory; what was finished "
@@ -27,18 +23,17 @@ KILLED = (
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker process needs to execute one notebook.
+    """What it takes to execute one notebook.
 
-    `run` is the run folder, `project` the folder that holds ``pmlib``; `parameters` are values for
-    the notebook's parameters cell, `environment` the variables of the kernel.
+    `run` is the run folder; `parameters` are values for the notebook's parameters cell, `marks`
+    environment variables that tell the kernel which run it works for.
     """
 
     chapter: str
     notebook: Path
     run: Path
-    project: Path
     parameters: Mapping[str, Any]
-    environment: Mapping[str, str]
+    marks: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -79,6 +74,7 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     """
     import nbformat
     import papermill
+    from jupyter_core.utils import ensure_event_loop
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
@@ -86,13 +82,10 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     from pmlib.notebooks import put_prose
     from pmlib.texts import open_language
 
-    # It warns of every parameter that may be None, which it does not know how to read.
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # It warns of every parameter that may be None, which it does not know how to read; what goes
+    # wrong is told by the failure.
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
     started = time.perf_counter()
-    os.environ.update(task.environment)
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [str(task.project), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
     failed = task.run / "failed" / task.notebook.name
     saved = task.run / "artifacts" / task.chapter / "numbers.json"
     before = saved.stat().st_mtime_ns if saved.exists() else None
@@ -101,15 +94,15 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     source = nbformat.read(task.notebook, as_version=4)
     put_prose(source, task.chapter, open_language(str(task.parameters["language"])))
     nbformat.write(source, failed)
+    loop = ensure_event_loop()  # that of this thread
     try:
         papermill.execute_notebook(
             str(failed),
             str(failed),
             parameters=dict(task.parameters),
-            cwd=str(task.notebook.parent),
             progress_bar=False,
             kernel_name="python3",
-            kernel_manager_class=_own_kernel(),
+            kernel_manager_class=kernel_manager(task.marks, task.notebook.parent),
             # Other users of the machine must not read along.
             config=Config(KernelManager={"transport_encryption": "auto"}),
         )
@@ -118,12 +111,15 @@ def execute(task: Task) -> tuple[float, Failure | None]:
         mendable = error.ename in {"StudyError", "OSError", "MemoryError"}
         message = error.evalue if error.ename == "StudyError" else f"{error.ename}: {error.evalue}"
         failure = Failure(f"In [{error.exec_count}], {heading}", message, failed, mendable)
-    except DeadKernelError:
+    except RuntimeError as error:  # a kernel that died, or could not begin
         heading = _heading(nbformat.read(failed, as_version=4))
-        failure = Failure(heading, KILLED, failed, mendable=True)
+        why = KILLED if isinstance(error, DeadKernelError) else str(error)
+        failure = Failure(heading, why, failed, mendable=True)
     else:
         if not saved.exists() or saved.stat().st_mtime_ns == before:
             failure = Failure("the last", "the notebook did not save its artefacts", failed)
+    finally:
+        loop.close()
     spilled = scratch(task.run, task.chapter)
     shutil.rmtree(spilled, ignore_errors=True)  # however the kernel ended
     with suppress(OSError):  # a stage beside this one has its own
@@ -131,23 +127,6 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     if failure is None:
         _publish(failed, task)
     return time.perf_counter() - started, failure
-
-
-def _own_kernel() -> type:
-    """Kernel manager of the running interpreter, whatever kernels are installed for others."""
-    from ipykernel.kernelspec import get_kernel_dict
-    from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpec
-
-    class OwnKernel(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            # jupyter_client interrupts an idle kernel before it ends it, and the kernel logs that
-            # as an error; what goes wrong in a cell is in the notebook.
-            quiet = get_kernel_dict(extra_arguments=["--log-level=CRITICAL"])
-            return KernelSpec(resource_dir="", **quiet)
-
-    return OwnKernel
 
 
 def _heading(notebook: Any) -> str:

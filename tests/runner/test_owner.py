@@ -17,6 +17,7 @@ import pytest
 from pmlib import owner, params
 from pmlib.errors import StudyError
 from pmlib.files import write_json
+from pmlib.runner import kernels
 from pmlib.runner import run as runs
 from pmlib.runner.journal import Journal
 from pmlib.runner.request import Request
@@ -98,10 +99,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def family(process: psutil.Process) -> tuple[psutil.Process, psutil.Process]:
-    """The worker and the kernel of a run."""
+    """The process that kernels are forked from, and the kernel of a run."""
     found = process.children(recursive=True)
-    kernel = next(child for child in found if "ipykernel_launcher" in " ".join(child.cmdline()))
-    return kernel.parent(), kernel
+    server = next(child for child in found if "forkserver" in " ".join(child.cmdline()))
+    (kernel,) = server.children()
+    return server, kernel
 
 
 def test_a_second_run_in_a_folder_is_told_of_the_first(
@@ -132,20 +134,28 @@ def test_a_run_that_is_killed_takes_its_processes_along_and_leaves_the_folder_fr
     assert contents(tmp_path / "run") == undisturbed
 
 
-@pytest.mark.parametrize("which", ["worker", "kernel"])
-def test_a_killed_worker_or_kernel_is_one_message(
+@pytest.mark.skipif(not kernels.FORKED, reason="kernels are not forked here")
+def test_kernels_are_forked_from_one_thread_that_has_imported(started: subprocess.Popen) -> None:
+    server, kernel = family(psutil.Process(started.pid))
+    assert server.num_threads() == 1
+    for process in (server, kernel):
+        assert any("/pandas/" in part.path for part in process.memory_maps())
+    assert kernel.cmdline() == server.cmdline()
+
+
+@pytest.mark.parametrize("which", ["server", "kernel"])
+def test_a_killed_server_or_kernel_is_one_message(
     which: str, started: subprocess.Popen, tmp_path: Path
 ) -> None:
-    worker, kernel = family(psutil.Process(started.pid))
-    {"worker": worker, "kernel": kernel}[which].kill()
+    server, kernel = family(psutil.Process(started.pid))
+    {"server": server, "kernel": kernel}[which].kill()
     _, errors = started.communicate(timeout=300)
     assert "The stage data_profiling of the study t failed." in errors
     assert "its process was killed" in errors
-    if which == "kernel":
-        assert "under 'The finding'" in errors
-        assert not list(tmp_path.rglob("spilled"))
-    psutil.wait_procs([worker, kernel], timeout=20)
-    assert not worker.is_running()
+    assert "under 'The finding'" in errors
+    assert not list(tmp_path.rglob("spilled"))
+    psutil.wait_procs([server, kernel], timeout=20)
+    assert not server.is_running()
     assert not kernel.is_running()
 
 

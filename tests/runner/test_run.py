@@ -27,8 +27,9 @@ from pmlib.notebooks import parameters_cell
 from pmlib.runner import journal as journals
 from pmlib.runner import run as runs
 from pmlib.runner.journal import Journal, imported_modules, stage_parts
+from pmlib.runner.kernels import ENVIRONMENT
 from pmlib.runner.request import Request, program_record
-from pmlib.runner.run import ENVIRONMENT, merge_results, require_writable, run_stages
+from pmlib.runner.run import merge_results, require_writable, run_stages
 from pmlib.runner.stage import StageError, Task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +90,7 @@ def execute(asked: Request) -> list[str]:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stages without worker or kernel: what a notebook's last cell saves, and the notebook."""
+    """Stages without kernel: what a notebook's last cell saves, and the notebook."""
 
     def stage(task: Task) -> tuple[float, None]:
         exec(SAVE.format(chapter=task.chapter), {**task.parameters, "run": str(task.run)})
@@ -98,7 +99,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
         return 0.0, None
 
     @contextmanager
-    def processes() -> Iterator[Callable[..., Future]]:
+    def kernels() -> Iterator[Callable[..., Future]]:
         def submit(_: object, task: Task) -> Future:
             done: Future = Future()
             done.set_result(stage(task))
@@ -106,7 +107,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
         yield submit
 
-    monkeypatch.setattr(runs, "_processes", processes)
+    monkeypatch.setattr(runs, "_kernels", kernels)
 
 
 def stages(asked: Request) -> dict[str, dict[str, str]]:
@@ -504,7 +505,7 @@ if __name__ == "__main__":
 """
 
 
-def test_an_interrupt_ends_workers_and_kernels(tmp_path: Path) -> None:
+def test_an_interrupt_ends_kernels(tmp_path: Path) -> None:
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)
     paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
@@ -517,10 +518,10 @@ def test_an_interrupt_ends_workers_and_kernels(tmp_path: Path) -> None:
         assert process.poll() is None
         time.sleep(0.1)
     children = psutil.Process(process.pid).children(recursive=True)
-    assert len(children) >= 2  # a worker and its kernel
+    assert len(children) >= 2  # what kernels are forked from, and a kernel
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, errors = process.communicate(timeout=300)  # a busy machine takes its time
     assert errors.rstrip().endswith("KeyboardInterrupt")
-    assert errors.count("Traceback") == 1  # the workers are silent
+    assert errors.count("Traceback") == 1  # the kernels are silent
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
