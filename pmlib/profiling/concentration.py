@@ -16,7 +16,7 @@ from pmlib.canon.holdings import held_products
 from pmlib.engine import collect, day_number
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, Phrase
-from pmlib.profiling.quality import count_rows, ends_of, iso_day, one
+from pmlib.profiling.quality import count_rows, iso_day, one
 from pmlib.safeguards import dominated
 
 # Totals are counted in bins of this relative width, so that what leaves the engine stays small;
@@ -69,13 +69,15 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
         held = held.join(tables["products"], on="product_id", how="inner")
         found.append(Measure("margin", _total(held, "annual_margin"), count_rows(customers)))
     if "transactions" in tables:
-        dated = tables["transactions"].with_columns(_day=day_number("booked_on"))
-        dated = dated.filter(nw.col("_day") <= as_of.toordinal())
-        begin, end = ends_of(dated)
+        dated = tables["transactions"].filter(nw.col("booked_on") <= as_of)
+        ends = {"first": nw.col("booked_on").min(), "last": nw.col("booked_on").max()}
+        numbers = {name: day_number(name) for name in ends}
+        begin, end = collect(dated.select(**ends).select(**numbers), sort_by=()).iloc[0]
         if pd.notna(end):
             first, last = max(int(begin), int(end) - 364), int(end)
             there = joined_by(customers, dt.date.fromordinal(first))
-            recent = dated.filter(nw.col("amount") > 0, nw.col("_day") >= first)
+            began = nw.col("booked_on") >= dt.date.fromordinal(first)
+            recent = dated.filter(nw.col("amount") > 0, began)
             total = _total(recent.join(there, on="customer_id", how="semi"), "amount")
             days = iso_day(first), iso_day(last)
             found.append(Measure("money_in", total, count_rows(there), *days))

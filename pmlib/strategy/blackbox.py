@@ -111,7 +111,7 @@ def _sample(case: Case) -> tuple[pd.DataFrame, np.ndarray]:
     people = sources.customers.select("customer_id", **features)
     # Who bought then is left in: judged without buyers, every policy would seem to sell nothing.
     before = case.study.scan("holdings", case.engine) if case.study.has("holdings") else None
-    sources = replace(sources, holdings=before)
+    sources = replace(sources, holdings=before, flags=None)
     states = customer_states(sources, menu, cool_down=case.params.cool_down)
     drawn = states.drop("segment").filter(uniform("customer_hash", seed=seed + _STREAM) < share)
     joined = contacts.join(drawn, on="customer_id", how="inner")

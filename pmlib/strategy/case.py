@@ -31,6 +31,7 @@ from pmlib.strategy.cells import (
     customer_states,
     eligibility,
     expected_losses,
+    with_flags,
 )
 from pmlib.strategy.evidence import (
     Evidence,
@@ -222,7 +223,9 @@ def open_case(
         return missing("no_margin_known", products=menu.unpriced if menu else ())
     if not evidence.tells:
         return missing("few_customers")
-    menu = _with_losses(with_own_rules(menu, study.eligibility), sources, params)
+    menu = with_own_rules(menu, study.eligibility)
+    sources = with_flags(sources, menu, engine, cool_down=params.cool_down)
+    menu = _with_losses(menu, sources, params)
     states = customer_states(sources, menu, cool_down=params.cool_down)
     groups = count_groups(states, menu, segments=segments["segment"])
     if not groups.state.any():

@@ -23,7 +23,16 @@ import pandas as pd
 from pmlib.canon.contacts import made
 from pmlib.canon.customers import is_minor, may_object
 from pmlib.canon.holdings import held_on
-from pmlib.engine import add_up, collect, day_number, flag, greatest, least
+from pmlib.engine import (
+    Engine,
+    add_up,
+    collect,
+    day_number,
+    flag,
+    greatest,
+    least,
+    scratch_folder,
+)
 from pmlib.strategy.catalogue import Catalogue
 
 NOT_ELIGIBLE, ELIGIBLE, HOLDS = 0, 1, 2
@@ -42,7 +51,7 @@ class Sources:
 
     `assignments` has ``customer_id, segment`` of every customer. What was sold by a contact is
     among the holdings, see `pmlib.canon.holdings.with_sales`. `own_rules` is the table of
-    `pmlib.studies.eligibility`.
+    `pmlib.studies.eligibility`; `flags` are worked out of all these, see `with_flags`.
     """
 
     customers: nw.LazyFrame
@@ -51,6 +60,16 @@ class Sources:
     contacts: nw.LazyFrame | None
     as_of: dt.date
     own_rules: nw.LazyFrame | None = None
+    flags: Flags | None = None
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What is known of each customer with respect to some products and a rest between contacts."""
+
+    products: tuple[str, ...]
+    cool_down: int  # days
+    frame: nw.LazyFrame  # one row a customer
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,16 @@ class Groups:
         size = np.bincount(number, weights=self.size, minlength=len(first)).astype(np.int64)
         segment, state = self.segment[first], self.state[first]
         return replace(self, segment=segment, state=state, size=size), number
+
+
+def with_flags(
+    sources: Sources, catalogue: Catalogue, engine: Engine, *, cool_down: int
+) -> Sources:
+    """Work out once, on disk, what every question to all customers begins with."""
+    path = scratch_folder(engine) / "flags.parquet"
+    engine.write(_flagged(sources, catalogue, cool_down=cool_down), path)
+    flags = Flags(relevant_products(catalogue), cool_down, engine.scan(path))
+    return replace(sources, flags=flags)
 
 
 def customer_states(
@@ -282,6 +311,9 @@ def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.La
 
     And, where the study has rules or losses of its own, ``rule_<i>`` (0 or 1) and ``loss_<i>``.
     """
+    relevant, known = relevant_products(catalogue), sources.flags
+    if known is not None and (known.products, known.cool_down) == (relevant, cool_down):
+        return known.frame
     names = sources.customers.collect_schema().names()
     tolerance = nw.col("risk_tolerance").fill_null(1) if "risk_tolerance" in names else nw.lit(5)
     frame = sources.customers.select(
@@ -305,7 +337,6 @@ def _flagged(sources: Sources, catalogue: Catalogue, *, cool_down: int) -> nw.La
         frame = frame.with_columns(cooling=nw.col("cooling").fill_null(0))
     else:
         frame = frame.with_columns(cooling=none)
-    relevant = relevant_products(catalogue)
     columns = [f"held_{position}" for position in range(len(relevant))]
     if sources.holdings is None:
         return frame.with_columns(**dict.fromkeys(columns, none))
