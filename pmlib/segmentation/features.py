@@ -17,7 +17,7 @@ import pandas as pd
 
 from pmlib.canon.customers import joined_by, years_since
 from pmlib.canon.holdings import held_products
-from pmlib.engine import add_up, collect, day_number, flag, uniform
+from pmlib.engine import Engine, add_up, collect, day_number, flag, scratch_folder, uniform
 from pmlib.errors import StudyError, nearest
 from pmlib.numbers import UNITS, Finding
 from pmlib.segmentation.transforms import Encoder, Feature, Kind
@@ -74,6 +74,12 @@ class FeatureTable(Finding):
         names = {f.name for f in self.descriptors}
         made = {name for name in names if name == MARGIN.name or name.startswith(HOLDS)}
         return frozenset(made if any(f.name == BREADTH for f in self.features) else ())
+
+    def stored(self, engine: Engine) -> FeatureTable:
+        """The same worked out once, on disk, where it is read more than once."""
+        path = scratch_folder(engine) / "features.parquet"
+        engine.write(self.frame, path)
+        return replace(self, frame=engine.scan(path))
 
     def formed(self, encoder: Encoder) -> FeatureTable:
         """The same where the number of products, if it forms no segment, is held out."""

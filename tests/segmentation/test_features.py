@@ -30,6 +30,15 @@ def test_features_are_those_worked_out_by_hand(engine):
     assert features.channels == ("app",)
 
 
+def test_features_on_disk_are_the_same(engine):
+    features = customer_features(small_bank(engine), ATTRIBUTES, as_of=AS_OF)
+    told, stored = (
+        collect(table.frame, sort_by=["customer_id"])
+        for table in (features, features.stored(engine))
+    )
+    pd.testing.assert_frame_equal(stored, told)
+
+
 def test_what_is_known_only_after_a_contact_is_no_feature(engine):
     features = customer_features(small_bank(engine), ATTRIBUTES, as_of=AS_OF)
     assert "income" in [feature.name for feature in features.features]
