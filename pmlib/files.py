@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+KEPT_DIGITS = 12
+"""Significant digits of a float that passes between chapters."""
+
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """What a formula begins with."""
 
@@ -138,7 +141,7 @@ def clear(folder: Path) -> None:
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write a data frame as Parquet; tuples become lists, the index is left out.
+    """Write a data frame as Parquet, floats to `KEPT_DIGITS`; tuples become lists, no index.
 
     Raises
     ------
@@ -152,8 +155,23 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
             found=str(list(frame.columns)),
             remedy="Rename the columns, and reset the index if it carries data.",
         )
+    kept = frame.reset_index(drop=True)
+    for name, values in kept.items():
+        if values.dtype.kind in "fO":
+            kept[name] = values.map(_rounded_cell, na_action="ignore").astype(values.dtype)
     with written_whole(path) as aside:
-        frame.reset_index(drop=True).to_parquet(aside, index=False, compression="zstd")
+        kept.to_parquet(aside, index=False, compression="zstd")
+
+
+def _rounded_cell(cell: Any) -> Any:
+    if isinstance(cell, list | tuple | np.ndarray):
+        return [_rounded_cell(item) for item in cell]
+    return _rounded_float(cell) if isinstance(cell, float) else cell
+
+
+def _rounded_float(value: float) -> float:
+    """The last bits of a sum depend on the machine and its cores: they are not kept."""
+    return float(f"{value:.{KEPT_DIGITS}g}")
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -184,7 +202,7 @@ def read_frame(path: Path) -> pd.DataFrame:
 
 
 def write_json(value: Any, path: Path) -> None:
-    """Write JSON with sorted keys and floats to 12 significant digits: same value, same bytes."""
+    """Write JSON with sorted keys and floats to `KEPT_DIGITS`: same value, same bytes."""
     text = json.dumps(_rounded(value), indent=1, sort_keys=True, ensure_ascii=False)
     with written_whole(path) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
@@ -211,10 +229,9 @@ def read_json(path: Path) -> Any:
 
 
 def _rounded(value: Any) -> Any:
-    """Round floats so that the last bits, which differ between machines, are not kept."""
     value = native(value)
     if isinstance(value, float):
-        return float(f"{value:.12g}") if math.isfinite(value) else None
+        return _rounded_float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): _rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset | np.ndarray):

@@ -23,6 +23,29 @@ def test_frame_comes_back_with_its_tuples(tmp_path):
     pd.testing.assert_frame_equal(read_frame(tmp_path / "rules.parquet"), frame)
 
 
+def test_a_frame_keeps_twelve_digits_so_that_the_order_of_a_sum_is_not_seen(tmp_path):
+    # In another order the last bit differs, and twelve digits do not.
+    sums = [(0.1 + 0.2) + 0.3, 0.1 + (0.2 + 0.3)]
+    assert sums[0] != sums[1]
+    for name, x in zip("ab", sums, strict=True):
+        frame = pd.DataFrame(
+            {
+                "x": [x, np.nan, np.inf], "n": [1, 2, 3], "name": ["k", None, "l"],
+                "curve": [(x, 1.0), (-x,), ()], "either": pd.Series([x, None, 1.0], dtype=object),
+                "when": pd.to_datetime(["2024-01-01"] * 3), "null": pd.array([x, None, 1], "Float64"),
+            }
+        )  # fmt: skip
+        before = frame.copy(deep=True)
+        write_frame(frame, tmp_path / name)
+        pd.testing.assert_frame_equal(frame, before)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    back = read_frame(tmp_path / "a")
+    assert back["x"].tolist()[0] == 0.6
+    assert back["curve"].tolist() == [(0.6, 1.0), (-0.6,), ()]
+    assert back["either"].tolist()[0] == 0.6
+    assert back["n"].tolist() == [1, 2, 3]
+
+
 def test_empty_frame_keeps_its_columns(tmp_path):
     write_frame(pd.DataFrame({"a": [], "b": []}), tmp_path / "empty.parquet")
     assert read_frame(tmp_path / "empty.parquet").columns.tolist() == ["a", "b"]
