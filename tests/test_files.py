@@ -32,7 +32,8 @@ def test_a_frame_keeps_twelve_digits_so_that_the_order_of_a_sum_is_not_seen(tmp_
             {
                 "x": [x, np.nan, np.inf], "n": [1, 2, 3], "name": ["k", None, "l"],
                 "curve": [(x, 1.0), (-x,), ()], "either": pd.Series([x, None, 1.0], dtype=object),
-                "when": pd.to_datetime(["2024-01-01"] * 3), "null": pd.array([x, None, 1], "Float64"),
+                "when": pd.to_datetime(["2024-01-01"] * 3),
+                "null": pd.array([x, None, 1], "Float64"),
             }
         )  # fmt: skip
         before = frame.copy(deep=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +26,7 @@ _NAMED = {
 
 Rare = Mapping[str, Any]
 """``levels``: table → column → ``[kept, names]``, where names are those kept or those folded;
-``unsaid``: names that nothing shown may say."""
+``unsaid``: names that nothing shown may say; ``key``: of the code and channels it was made by."""
 
 
 def rare_names(
@@ -37,8 +38,10 @@ def rare_names(
     smallest level is folded too. The `channels` that the study declares tell of no customer.
     """
     path = target / f"rare-{minimum}.json"
-    if path.is_file():
-        return dict(read_json(path))
+    made_by = hashlib.sha256(repr(sorted(channels)).encode() + Path(__file__).read_bytes())
+    key = made_by.hexdigest()[:16]
+    if path.is_file() and (kept := read_json(path)).get("key") == key:
+        return dict(kept)
     import duckdb  # which a run with nothing to do need not wait for
 
     from pmlib.canon.contacts import CONTROL
@@ -66,7 +69,7 @@ def rare_names(
             for name, n in _counted(connection, source, column)
             if n < minimum and name != CONTROL
         }
-    rare = {"levels": levels, "unsaid": sorted(unsaid)}
+    rare = {"key": key, "levels": levels, "unsaid": sorted(unsaid)}
     with suppress(StudyError):  # a folder for reading only
         write_json(rare, path)
         path.chmod(0o600)

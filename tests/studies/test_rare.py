@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from pmlib.engine import collect
 from pmlib.files import folder_written_whole
 from pmlib.params import Parameters
-from pmlib.studies import prepare
+from pmlib.studies import prepare, rare
 from pmlib.texts import OTHERS, open_language
 from tests.own_banks import bank, prospects, write
 
@@ -94,3 +95,19 @@ def test_private_folders_and_tables_are_for_their_owner_whatever_the_umask(tmp_p
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         for path in folder.rglob("*"):
             assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_kept_names_are_those_of_this_code_and_these_channels(tmp_path, monkeypatch):
+    study = study_of(tmp_path / "bank", ["a"] * 20 + ["b"] * 4)
+    target, tables = study.tables["customers"].parents[1], study.tables
+    kept, channels = target / "rare-10.json", [one.name for one in study.channels]
+    made = json.loads(kept.read_text())
+    for stale in ({**made, "key": "of other code", "levels": {}}, {"levels": {}, "unsaid": []}):
+        kept.write_text(json.dumps(stale))
+        assert rare.rare_names(target, tables, 10, channels=channels) == made
+        assert json.loads(kept.read_text()) == made
+    assert rare.rare_names(target, tables, 10, channels=["fax"])["key"] != made["key"]
+    other = tmp_path / "rare.py"
+    other.write_bytes(Path(rare.__file__).read_bytes() + b"#")
+    monkeypatch.setattr(rare, "__file__", str(other))
+    assert rare.rare_names(target, tables, 10, channels=channels)["key"] != made["key"]
