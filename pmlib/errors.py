@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -48,6 +49,17 @@ class StudyError(Exception):
 
 def _rebuild(what: str, where: str, rule: str, found: str, remedy: str) -> StudyError:
     return StudyError(what, where=where, rule=rule, found=found, remedy=remedy)
+
+
+def masked(cell: str) -> str:
+    """The form of a cell, for a message that must not tell what a customer's cell holds.
+
+    Examples
+    --------
+    >>> masked("O'Brien, +49 151 700")
+    "X'Xxxxx, +99 999 999"
+    """
+    return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", lambda x: "X" if x[0].isupper() else "x", cell))
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-from pmlib.errors import StudyError
+from pmlib.errors import StudyError, masked
 
 
 def to_text(
@@ -50,7 +50,7 @@ def to_text(
                     "A line is longer than the layout of its file.",
                     where=f"{where}, line {number:,}",
                     rule=f"widths {', '.join(map(str, widths))}: {spans[-1][1]} characters",
-                    found=f"{rest[:40]!r} behind them",
+                    found=f"{masked(rest)[:40]!r} behind them",
                     remedy="Correct csv.widths in study.yaml.",
                 )
             writer.writerow([line[start:end].strip(" \r\n\x00\x1a") for start, end in spans])

@@ -89,7 +89,7 @@ def execute(task: Task) -> tuple[float, Failure | None]:
     failed = task.run / "failed" / task.notebook.name
     saved = task.run / "artifacts" / task.chapter / "numbers.json"
     before = saved.stat().st_mtime_ns if saved.exists() else None
-    failed.parent.mkdir(parents=True, exist_ok=True)
+    failed.parent.mkdir(0o700, parents=True, exist_ok=True)  # what it printed is for its owner only
     failure = None
     source = nbformat.read(task.notebook, as_version=4)
     put_prose(source, task.chapter, open_language(str(task.parameters["language"])))

@@ -23,7 +23,7 @@ from pmlib.errors import StudyError, nearest
 from pmlib.schema import CONTRACTS, HASH
 from pmlib.studies import queries
 from pmlib.studies.forms import quoted, quoted_text
-from pmlib.studies.sources import telling
+from pmlib.studies.queries import telling
 from pmlib.studies.spec import EligibilityRule, ExpectedLoss, StudySpec, present
 
 AGE = "age"

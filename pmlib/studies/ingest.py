@@ -26,7 +26,7 @@ from pmlib.studies.contracts import check
 from pmlib.studies.fetch import RawFile
 from pmlib.studies.forms import quoted
 from pmlib.studies.reading import Account
-from pmlib.studies.sources import register, register_absent, telling
+from pmlib.studies.sources import register, register_absent
 from pmlib.studies.spec import StudySpec, named_in, present
 
 
@@ -159,8 +159,9 @@ def _write(connection: Connection, table: str, sql: Path, target: Path, objects:
             "The SQL of a table fails.",
             where=str(sql),
             rule=f"a query in DuckDB's dialect over the raw tables that gives the table {table}",
-            found=telling(error),
-            remedy="Mend the SQL, or the value of the raw file that it stumbles over.",
+            found=queries.telling(error),
+            remedy="Mend the SQL, or declare the column under 'read' in study.yaml: cells that "
+            "cannot be read are then told with their lines.",
         ) from None
 
 
@@ -177,7 +178,7 @@ def _objecting(customers: duckdb.DuckDBPyRelation, objects: str) -> duckdb.DuckD
                 return made
             found = f"a condition over {told or 'no column'} of the type {made.types[-1]}"
         except duckdb.Error as error:
-            found = telling(error)
+            found = queries.telling(error)
     raise StudyError(
         "Who objects to marketing cannot be told.",
         where=f"study.yaml: objection: {objects}",
@@ -221,5 +222,5 @@ def _note(connection: Connection, text: str, sql: str | None) -> str:
             "A note of study.yaml cannot be counted.",
             where=f"notes: {text!r}",
             rule="SQL that gives one value over the raw tables, shown in place of {n}",
-            found=telling(error),
+            found=queries.telling(error),
         ) from None

@@ -17,10 +17,20 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection as Connection
 
-from pmlib.errors import StudyError
+from pmlib.errors import StudyError, masked
 
 # Names of the clock that SQL writes without parentheses, so that DuckDB parses them as columns.
 _CLOCK = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+
+# What databases say of the cells that they stumble over.
+_ROW = re.compile(
+    r"Original Line:.*?(?=\n(?:Expected Number|Value with unterminated|Invalid unicode"
+    r"|Maximum line size)|\Z)",
+    re.DOTALL,
+)
+_OF_CELLS = ("Conversion Error", "Invalid Input Error", "Out of Range Error", "Could not decode")
+_QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w(])-?\d[\d.:-]*")
 
 
 def close(connection: Connection, paths: Iterable[Path], folders: Iterable[Path]) -> None:
@@ -106,3 +116,15 @@ def nodes(tree: Any) -> Iterator[dict[str, Any]]:
     for inner in tree.values() if isinstance(tree, dict) else tree:
         if isinstance(inner, dict | list):
             yield from nodes(inner)
+
+
+def telling(error: Exception) -> str:
+    """Return the telling part of a database's message, in one line, without what cells hold."""
+    said = _ROW.sub("", str(error))
+    if said.startswith(_OF_CELLS) and "CSV Error" not in said:
+        before, line, query = said.partition("\nLINE ")
+        before = _QUOTED.sub(lambda cell: masked(cell[0]), before)
+        said = _NUMBER.sub(lambda number: masked(number[0]), before) + line + query
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("Possible", "*", "file ="))]
+    return " ".join(line if len(line) <= 160 else line[:159] + "…" for line in kept[:4])[:480]

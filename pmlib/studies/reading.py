@@ -16,12 +16,13 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection as Connection
 
-from pmlib.errors import StudyError, nearest
+from pmlib.errors import StudyError, masked, nearest
 from pmlib.studies import forms
 from pmlib.studies.forms import quoted
 from pmlib.studies.spec import IdForm, Member, Reading
 
 _EXAMPLES = 3
+_SHARED = 10  # cells of one text: a word such as "unknown", not what one customer's cell holds
 _PIECE = 1 << 20  # bytes of a file looked at together
 
 
@@ -29,7 +30,8 @@ _PIECE = 1 << 20  # bytes of a file looked at together
 class Unread:
     """Filled cells of a column that hold no value: `missing` say so, `unreadable` do not.
 
-    `examples` are up to three of them, ``(line, text)``, the unreadable first.
+    `examples` are up to three of them, ``(line, text)``, the unreadable first; a text that few
+    cells share is masked.
     """
 
     column: str
@@ -246,10 +248,12 @@ def _examples(
     text = forms.text_sql(own)
     missing = forms.is_missing_sql(text, reading)
     unread = f"{text} IS NOT NULL AND ({sql}) IS NULL"
+    shared = f"count(*) OVER (PARTITION BY {text}) >= {_SHARED}"
     for part in parts:
-        rows = first_rows(connection, part, numbered(part), [text], unread, order=f"{missing}, n")
+        shown = [text, shared]
+        rows = first_rows(connection, part, numbered(part), shown, unread, order=f"{missing}, n")
         if rows:
-            return tuple((line, shown[:40]) for line, (shown,) in rows)
+            return tuple((n, (cell if many else masked(cell))[:40]) for n, (cell, many) in rows)
     return ()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from pmlib.errors import StudyError
+from pmlib.errors import StudyError, masked
 from pmlib.files import FORMULAS
 from pmlib.schema import Column, Kind
 from pmlib.studies.forms import AMOUNT_FORMS, is_missing_sql, reading_sql, text_sql
@@ -137,7 +137,7 @@ def _read(
         bad, values = _values(connection, name, reading)
         if not bad.any():
             fitting.append((form, values))
-        unread.append((int(bad.sum()), str(filled[bad].iloc[0]) if bad.any() else ""))
+        unread.append((int(bad.sum()), masked(str(filled[bad].iloc[0])) if bad.any() else ""))
     if not fitting:
         count, first = min(unread)
         raise StudyError(
@@ -150,11 +150,10 @@ def _read(
         differ = values.notna() & (values != others)
         if differ.any():
             at = differ.idxmax()
-            shown = [v[at].date() if kind == "date" else v[at] for v in (values, others)]
             raise StudyError(
                 "The results can be read in two ways.", where=where,
                 rule="cells that can be read in one way only",
-                found=f"{filled[at]!r} is {shown[0]} ({form}) or {shown[1]} ({other})",
+                found=f"a cell such as {masked(filled[at])!r} can be read as {form} and as {other}",
                 remedy="Write days as 2026-01-14, and amounts as 1234.56 with two decimals.",
             )  # fmt: skip
     return values

@@ -12,6 +12,7 @@ import codecs
 import collections
 import csv
 import glob
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -22,13 +23,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection as Connection
 
-from pmlib.errors import StudyError
+from pmlib.errors import StudyError, masked
 from pmlib.raw import fixed_width, workbooks
 from pmlib.raw.encodings import judge
 from pmlib.raw.inner import Plain, plain, unreadable
 from pmlib.raw.signatures import recognise
 from pmlib.studies.fetch import RawFile
 from pmlib.studies.forms import quoted
+from pmlib.studies.queries import telling
 from pmlib.studies.reading import Account, RawPart, typed
 from pmlib.studies.servers import copy_table
 from pmlib.studies.spec import Csv, IdForm, Member, Source
@@ -116,13 +118,6 @@ def register_absent(connection: Connection, member: Member) -> str:
     return f"The optional raw file {Path(member.file).name} is not here."
 
 
-def telling(error: Exception) -> str:
-    """Return the telling part of a database's message, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("Possible", "*", "file ="))]
-    return " ".join(line if len(line) <= 160 else line[:159] + "…" for line in kept[:4])[:480]
-
-
 # --- delimited text -----------------------------------------------------------------------------
 
 
@@ -192,6 +187,9 @@ def as_declared(
     )
 
 
+_ASCII = re.compile("[A-Za-z0-9]+")
+
+
 def _other_encoding(path: Path) -> str:
     """What to do about bytes that are not in the encoding that is declared."""
     seems = judge(path)
@@ -200,7 +198,10 @@ def _other_encoding(path: Path) -> str:
         return f"Mend the lines that are not in UTF-8, as the others are: {lines}."
     said = [seems.encoding, *seems.alternatives]
     readings = "; ".join(
-        " or ".join(f"{text[:40]!r} as {name}" for name, text in zip(said, row, strict=False))
+        " or ".join(
+            f"{_ASCII.sub('…', text[:40])!r} as {name}"
+            for name, text in zip(said, row, strict=False)
+        )
         for row in seems.samples[:1]
     )
     return f"Correct csv.encoding in study.yaml: it seems to be {seems.encoding}" + (
@@ -263,7 +264,10 @@ def header(path: Path, form: Csv, where: str, *, is_sheet: bool = False) -> list
     folded = [name.casefold() for name in names]
     twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
     if not names or twice or not all(name.strip() for name in names):
-        found = f"two columns called {', '.join(twice)}" if twice else f"{names}"[:200]
+        # Without names the line is perhaps of the first customer.
+        found = f"{[masked(name) for name in names]}"[:200]
+        if twice:
+            found = f"two columns called {', '.join(twice)}"
         raise StudyError(
             "The first line of a raw file does not name its columns.",
             where=where,
@@ -356,7 +360,7 @@ def _sqlite(connection: Connection, path: Path, inner: str, name: str, staging: 
                 arrays = [pa.array(map(_as_text, column), pa.string()) for column in columns]
                 writer.write_table(pa.table(arrays, schema=schema))
     except (sqlite3.Error, UnicodeError, ValueError) as error:
-        raise _not_in_database(path, "sqlite", inner, str(error)) from None
+        raise _not_in_database(path, "sqlite", inner, telling(error)) from None
     finally:
         database.close()
     connection.read_parquet(glob.escape(str(target))).create_view(name)

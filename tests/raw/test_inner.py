@@ -286,5 +286,5 @@ def test_columns_of_fixed_width_are_cut_by_characters(tmp_path):
 
 
 def test_a_line_longer_than_the_layout_is_told(tmp_path):
-    with pytest.raises(StudyError, match=r"a\.txt, line 2(.|\n)*5 characters(.|\n)*'xyz'"):
+    with pytest.raises(StudyError, match=r"a\.txt, line 2(.|\n)*5 characters(.|\n)*'xxx'"):
         fixed(tmp_path, "aabbb\naabbbxyz\n", [2, 3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -243,3 +244,4 @@ def test_a_disk_that_is_full_is_one_message(
     with pytest.raises(StageError, match="No space left on device") as caught:
         execute(replace(asked, last="data_profiling"))
     assert caught.value.exit_code == 2
+    assert stat.S_IMODE((asked.out / "failed").stat().st_mode) == 0o700
