@@ -72,8 +72,18 @@ def _sign(descriptor: int) -> None:
 
 def mark() -> dict[str, str]:
     """Environment of the processes that work for this one."""
-    process = psutil.Process()
-    return {RUN: f"{process.pid} {process.create_time()}"}
+    return {RUN: f"{os.getpid()} {_began(os.getpid())}"}
+
+
+def _began(number: int) -> str | None:
+    """When a process began, as no change of the clock moves it; None where there is none."""
+    if Path("/proc/self/stat").is_file():  # in ticks since the machine started
+        with suppress(OSError):
+            return Path(f"/proc/{number}/stat").read_text("utf-8").rpartition(")")[2].split()[19]
+        return None
+    with suppress(psutil.NoSuchProcess):
+        return str(psutil.Process(number).create_time())
+    return None
 
 
 def require_run() -> None:
@@ -81,11 +91,7 @@ def require_run() -> None:
     if RUN not in os.environ:
         return
     number, began = os.environ[RUN].split()
-    try:
-        alive = psutil.Process(int(number)).create_time() == float(began)
-    except psutil.NoSuchProcess:
-        alive = False
-    if not alive:
+    if _began(int(number)) != began:
         raise StudyError(
             "The run that this process works for has ended.",
             found=f"no process {number} of that run",

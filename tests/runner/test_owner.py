@@ -169,7 +169,9 @@ def test_a_process_of_a_run_that_has_ended_writes_nothing(
         monkeypatch.setenv(name, value)
     owner.require_run()
     number, began = os.environ[owner.RUN].split()
-    monkeypatch.setenv(owner.RUN, f"{number} {float(began) - 1}")  # the number was given anew
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: 0.0)  # the clock was set back
+    owner.require_run()
+    monkeypatch.setenv(owner.RUN, f"{number} {float(began) - 1:.0f}")  # the number was given anew
     with pytest.raises(StudyError, match="has ended"), owner.joined(tmp_path):
         pass
 
@@ -245,3 +247,46 @@ def test_a_disk_that_is_full_is_one_message(
         execute(replace(asked, last="data_profiling"))
     assert caught.value.exit_code == 2
     assert stat.S_IMODE((asked.out / "failed").stat().st_mode) == 0o700
+
+
+NO_SHARED_MEMORY = """\
+import _multiprocessing
+
+class SemLock:
+    SEM_VALUE_MAX = 1
+
+    def __init__(self, *_):
+        raise FileNotFoundError(2, "No such file or directory")
+
+_multiprocessing.SemLock = SemLock
+"""
+
+
+def test_a_machine_without_shared_memory_runs_or_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NO_SHARED_MEMORY)
+    write_notebook(tmp_path, 1, "data_profiling")
+    (tmp_path / "begin.py").write_text(RUN)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "begin.py"), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        assert done.stderr.count("StudyError: ") == 1  # this small program shows its traceback
+        assert "shared memory" in done.stderr
+        assert "remedy" in done.stderr
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("day", [0.0, 4e9])  # 1970 and 2096
+def test_a_clock_that_was_set_decides_nothing(asked: Request, day: float) -> None:  # noqa: F811
+    asked = replace(asked, last="data_profiling")
+    said: list[str] = []
+    runs.run(asked, echo=said.append)
+    for path in asked.out.rglob("*"):
+        os.utime(path, (day, day))
+    before = contents(asked.out)
+    runs.run(asked, echo=said.append)
+    assert "up to date" in said[-1]
+    runs.run(replace(asked, force=True), echo=said.append)
+    assert contents(asked.out) == before
