@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from pmlib.errors import StudyError
 
-_BROKEN = (
+BROKEN: tuple[type[Exception], ...] = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
-    NotImplementedError, KeyError,
+    NotImplementedError, KeyError, ValueError, ImportError,
 )  # fmt: skip
+"""What is raised where a packed file is damaged."""
 
 
 def opened(path: Path, ending: str) -> IO[bytes]:
@@ -37,7 +38,7 @@ def unpack(path: Path, ending: str, target: Path, where: str) -> Path:
     try:
         with opened(path, ending) as packed, target.open("wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise StudyError(
             "A packed file cannot be unpacked.",
             where=where,
@@ -56,7 +57,7 @@ def members(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _unusable(path, "a whole zip archive", str(error)) from None
     own = ("__MACOSX/", ".DS_Store", "Thumbs.db")
     return sorted(name for name in names if not any(part in name for part in own))
@@ -99,7 +100,7 @@ def extract(path: Path, inner: str, target: Path) -> Path:
                 )
             with archive.open(inner) as packed, target.open("wb") as file:
                 shutil.copyfileobj(packed, file, 1 << 20)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _unusable(path, f"a zip that holds {inner}", str(error).strip("'\"")) from None
     return target
 

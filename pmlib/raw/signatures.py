@@ -200,12 +200,12 @@ def _compound(path: Path) -> Found:
 
 def _inside_packed(path: Path, found: Found) -> Found:
     """Tell a packed tar archive from a packed file."""
-    from pmlib.raw.packed import opened
+    from pmlib.raw.packed import BROKEN, opened
 
     try:
         with opened(path, found.ending) as file:
             start = file.read(512)
-    except (OSError, EOFError, ValueError, ImportError, RuntimeError):
+    except BROKEN:
         return found
     if start[257:262] != b"ustar":
         return found

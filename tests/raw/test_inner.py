@@ -288,3 +288,34 @@ def test_columns_of_fixed_width_are_cut_by_characters(tmp_path):
 def test_a_line_longer_than_the_layout_is_told(tmp_path):
     with pytest.raises(StudyError, match=r"a\.txt, line 2(.|\n)*5 characters(.|\n)*'xxx'"):
         fixed(tmp_path, "aabbb\naabbbxyz\n", [2, 3])
+
+
+PACKINGS = {"stored": zipfile.ZIP_STORED, "deflated": zipfile.ZIP_DEFLATED,
+            "bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["in the middle", "at the end", "cut off"])
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_damaged_zip_is_told_however_it_is_packed(tmp_path, packing, place):
+    path, rows = tmp_path / "a.zip", "".join(f"{i},{i * 7919 % 1000}\n" for i in range(9000))
+    with zipfile.ZipFile(path, "w", PACKINGS[packing]) as archive:
+        archive.writestr("a.csv", "a,b\n" + rows)
+    whole = bytearray(path.read_bytes())
+    damaged = whole[:-40] if place == "cut off" else whole
+    at = {"in the middle": len(whole) // 2, "at the end": -15}.get(place)
+    if at:
+        damaged[at : at + 8] = bytes(255 - byte for byte in damaged[at : at + 8])
+    path.write_bytes(damaged)
+    with pytest.raises(StudyError, match=r"a\.zip[\s\S]*found: +\S[\s\S]*remedy: +Replace"):
+        text_of(path)
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz"])  # what zstd writes has no sum to be checked
+def test_a_packed_file_with_other_bytes_in_it_is_told(tmp_path, ending):
+    packed = bytearray(PACKED[ending](bytes(range(256)) * 4000))
+    at = len(packed) // 2
+    packed[at : at + 8] = bytes(255 - byte for byte in packed[at : at + 8])
+    path = tmp_path / f"a.csv.{ending}"
+    path.write_bytes(packed)
+    with pytest.raises(StudyError, match=r"unpacked[\s\S]*found: +\S[\s\S]*remedy: +Replace"):
+        text_of(path)
