@@ -330,6 +330,16 @@ def console() -> int:
     except StudyError as error:
         click.echo(str(error), err=True)
         return 2
+    except PermissionError as error:  # wherever a folder is another user's
+        closed = StudyError(
+            "A file or folder is closed to this user.",
+            where=str(error.filename or ""),
+            rule="tables, artefacts and private files are readable by their owner only",
+            found=error.strerror or str(error),
+            remedy="Run as their owner, or copy the study's folder and choose another --out.",
+        )
+        click.echo(str(closed), err=True)
+        return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; what was finished is kept.", err=True)
         return 130

@@ -19,6 +19,7 @@ from typing import Any
 
 from pmlib.errors import StudyError
 from pmlib.files import read_json, write_json
+from pmlib.raw.signatures import recognise
 from pmlib.studies.spec import Member, Source
 
 Progress = Callable[[str], None]
@@ -187,9 +188,18 @@ def _download(source: Source, path: Path, mirror: Path | None, progress: Progres
                     got = part.stat().st_size if part.is_file() else 0
                     found = f"{type(error).__name__} after {got:,} bytes"
                     raise _unreachable(source, path, mirror, found) from None
-        found = _sha256(part)
+        found, size, what = _sha256(part), part.stat().st_size, recognise(part)
+        if not size or what.kind == "other":  # pinned, it would be taken for the file for ever
+            part.unlink()
+            raise StudyError(
+                "A download is not a file of data.",
+                where=str(source.url),
+                rule="the file itself, not a page that asks for a login or says that it is gone",
+                found=what.name if size else "0 bytes",
+                remedy="Open the address in a browser, save the file, and put it at "
+                f"{path}, or correct 'url' in study.yaml.",
+            )
         if source.sha256 and found != source.sha256:
-            size = part.stat().st_size
             part.unlink()
             raise StudyError(
                 "A downloaded file is not the one that is expected: it is truncated or altered.",

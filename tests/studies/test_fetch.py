@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import http.server
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from pmlib.studies.fetch import obtain
 from pmlib.studies.spec import Member, Source
 
 BODY = ("customer_id,income\n" + "".join(f"c{i},{i}.5\n" for i in range(5_000))).encode()
+ROOT = Path(__file__).resolve().parents[2]
+
 SHA = hashlib.sha256(BODY).hexdigest()
 
 
@@ -321,3 +326,69 @@ def test_files_of_one_name_in_two_folders_are_both_seen(tmp_path):
     first = prepare(study, Parameters())
     (study / "a" / "p.csv").write_bytes(BODY + b"z,1\n")
     assert prepare(study, Parameters()).rows == {"customers": first.rows["customers"] + 1}
+
+
+# --- what is no file of data, and whose folder it is ----------------------------------------------
+
+LOGIN = b"<!DOCTYPE html>\n<html><body><form action='/login'>Sign in</form></body></html>\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [(LOGIN, "a web page"), (b'{"error": "unauthorised"}', "a JSON file"), (b"", "0 bytes")],
+)
+@pytest.mark.parametrize("sha256", [None, SHA])
+def test_a_login_page_in_place_of_a_file_is_told_and_not_kept(
+    tmp_path, server, body, found, sha256
+):
+    study = make_study(tmp_path / "people", server.url, sha256)
+    server.body = body
+    with pytest.raises(StudyError, match=rf"not a file of data(.|\n)*{found}"):
+        prepare(study, Parameters())
+    assert list((study / "raw").iterdir()) == []
+    server.body = BODY  # signed in
+    assert prepare(study, Parameters()).rows == {"customers": 5_000}
+
+
+def closed_to_us() -> None:
+    """Give up root's right to read what is closed to it."""
+    for right in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        ctypes.CDLL(None).prctl(24, right, 0, 0, 0)  # PR_CAPBSET_DROP
+
+
+def without_a_right_to(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess:
+    """Run the command line where a folder is another user's."""
+    is_root = os.geteuid() == 0
+    if is_root and sys.platform != "linux":
+        pytest.skip("root reads everything here")
+    mine = folder.stat()
+    if is_root:
+        os.chown(folder, 65_534, 65_534)
+    folder.chmod(0o700 if is_root else 0o000)
+    done = subprocess.run(
+        [sys.executable, "run_all.py", *arguments], cwd=ROOT, capture_output=True, text=True,
+        check=False, preexec_fn=closed_to_us if is_root else None,
+    )  # fmt: skip
+    folder.chmod(0o700)
+    if is_root:
+        os.chown(folder, mine.st_uid, mine.st_gid)
+    return done
+
+
+def test_tables_and_runs_of_another_user_are_one_message(tmp_path):
+    study = make_study(tmp_path / "people", "null", sha256=None)
+    (study / "people.csv").write_bytes(BODY)
+    prepare(study, Parameters())
+    run = tmp_path / "run"
+    (run / "artifacts").mkdir(parents=True)
+    for folder, arguments in (
+        (study / "tables", ["--study", str(study), "--out", str(tmp_path / "other")]),
+        (study, ["--study", str(study), "--out", str(tmp_path / "other")]),
+        (run, ["--study", str(study), "--out", str(run)]),
+        (run, ["--compare", str(run), str(run)]),
+    ):
+        done = without_a_right_to(folder, arguments)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.returncode == 2
+        assert str(folder) in done.stderr, done.stderr
+        assert "remedy" in done.stderr or "is not readable" in done.stderr
