@@ -6,14 +6,22 @@ import csv
 import io
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
 
+from pmlib.params import Parameters
+from pmlib.studies import prepare
 from tests.own_banks import Frames, bank, write
+
+ROOT = Path(__file__).resolve().parents[1]
 
 MINIMUM = 10
 """The smallest group that may be shown, by default."""
@@ -39,10 +47,14 @@ WORDS = {
 
 AMOUNTS = {
     "income of one": 77_777_777.0,
+    "code of one": 66_666_666.0,
     "payment of one": 987_654_321.0,
     "value of one sale": 55_555_555.0,
 }
 """What is planted as an amount; one customer's alone, many times all others'."""
+
+KNOWN = {"customer_id", "risk_tolerance", "marketing_opt_out", "customer_hash"}
+"""Columns of customers in which no amount can be planted."""
 
 TOLD = 0.05
 """An amount is told where it can be known this well."""
@@ -61,6 +73,7 @@ PEOPLE = {
 def planted(n: int = 900) -> Frames:
     """A bank that has everything, and in every table what must not be found."""
     frames = {name: frame.copy() for name, frame in bank(n=n).items()}
+    frames["customers"]["household"] = np.arange(n) % 3 + 1
     plant(frames)
     return frames
 
@@ -75,13 +88,20 @@ def plant(frames: Frames) -> None:
     for column, rows, word in (
         ("region", slice(0, 1), "Zqxholm"), ("region", slice(1, 3), "Zqxdorf"),
         ("region", slice(3, 6), "Zqxtal"), ("gender", slice(6, 9), "Zqxdivers"),
-        ("job", slice(9, 10), "Zqxfalconer"),
+        ("job", slice(9, 10), "Zqxfalconer"), ("occupation", slice(9, 10), "Zqxfalconer"),
+        ("area", slice(9, 10), "Zqxfalconer"), ("district", slice(9, 10), "Zqxfalconer"),
     ):  # fmt: skip
         if column in at:
             customers.iloc[rows, at[column]] = word
     ids = customers["customer_id"].tolist()
-    if "income" in at:
-        customers.iloc[0, at["income"]] = AMOUNTS["income of one"]
+    numbers = {
+        name: pd.api.types.is_integer_dtype(customers[name])
+        for name in customers.columns
+        if customers[name].dtype.kind in "if" and name not in KNOWN
+    }
+    for is_whole, amount in ((False, "income of one"), (True, "code of one")):
+        for name in [name for name, whole in numbers.items() if whole == is_whole][:1]:
+            customers.iloc[0, at[name]] = AMOUNTS[amount]
     if "transactions" in frames:
         moved = frames["transactions"]
         day = pd.to_datetime(moved["booked_on"]).max().date()
@@ -113,12 +133,39 @@ DECLARED: dict[str, Any] = {
     "attributes": {
         "income": {"label": "Income", "unit": "EUR"},
         "job": {"label": "Job", "role": "descriptor"},
+        "household": {"label": "Household", "role": "descriptor"},
         **{
             name: {"label": name, "role": "descriptor"}
             for name in ("employer", "full_name", "phone")
         },
     }
 }
+
+
+def planted_copy(name: str, folder: Path, **settings: Any) -> Path:
+    """A study of the project with secrets in its canonical tables, which a run takes as they are.
+
+    Raw files are those that study.yaml pins by hash; what is planted comes after them.
+    """
+    study = folder / name
+    shutil.copytree(ROOT / "data" / name, study, ignore=shutil.ignore_patterns("tables", "raw"))
+    spec = yaml.safe_load((study / "study.yaml").read_text("utf-8"))
+    secret = {"role": "descriptor", "optional": True}
+    more = {word: {"label": word, **secret} for word in ("employer", "full_name", "phone")}
+    spec["attributes"] = more | spec.get("attributes", {})
+    (study / "study.yaml").write_text(yaml.safe_dump(spec, allow_unicode=True), encoding="utf-8")
+    paths = prepare(study, Parameters(**settings)).tables
+    before = {table: pq.read_table(path) for table, path in paths.items()}
+    frames = {table: read.to_pandas() for table, read in before.items()}
+    plant(frames)
+    for table, path in paths.items():
+        schema = before[table].schema
+        for column in frames[table].columns.difference(schema.names):
+            schema = schema.append(pa.field(column, pa.string()))
+        pq.write_table(pa.Table.from_pandas(frames[table], schema, preserve_index=False), path)
+    for kept in paths["customers"].parents[1].glob("rare-*.json"):
+        kept.unlink()
+    return study
 
 
 def write_planted(folder: Path, frames: Frames, **declared: Any) -> Path:

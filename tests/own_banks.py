@@ -18,6 +18,7 @@ TYPES = {
     "risk_tolerance": "BIGINT", "risk_rating": "BIGINT", "annual_margin": "DOUBLE",
     "amount": "DOUBLE", "cost": "DOUBLE", "propensity": "DOUBLE", "value": "DOUBLE",
     "marketing_opt_out": "BOOLEAN", "responded": "BOOLEAN", "income": "DOUBLE", "score": "DOUBLE",
+    "household": "BIGINT",
     **dict.fromkeys(DATES, "DATE"),
 }  # fmt: skip
 """Types of the columns that are no text."""

@@ -125,8 +125,16 @@ def product_pairs(held: HeldProducts, params: Parameters) -> Finding:
     columns = ["lift", "lift_low", "lift_high"]
     frame[columns] = measures(frame, confidence_level=params.confidence_level)[columns]
     frame["structural"] = [frozenset(pair) in linked for pair in pairs]
-    shown = suppress(frame, count="n_both", minimum=params.min_group_size)
+    shown = suppress(frame.assign(fewest=_fewest(frame)), count="fewest",
+                     minimum=params.min_group_size).drop(columns="fewest")  # fmt: skip
     return Finding(named(shown, held.names))
+
+
+def _fewest(rules: pd.DataFrame) -> pd.Series:
+    """Customers in the smallest of the four cells that a rule's counts tell of, if not empty."""
+    both, left, right = rules["n_both"], rules["n_antecedent"], rules["n_consequent"]
+    cells = pd.concat([both, left - both, right - both, rules["n"] - left - right + both], axis=1)
+    return cells.where(cells > 0).min(axis=1).fillna(0)
 
 
 @needs()
@@ -254,7 +262,8 @@ def _rule_table(held: HeldProducts, found: RuleSet, *, minimum: int) -> pd.DataF
     table.insert(2, "customers", [held.segments[s] if s else "all" for s in rules["scope"]])
     verdicts = "survives" if len(held.segments) == 1 else rules["within"]
     table["result"] = np.where(rules["survives"], verdicts, "does_not_survive")
-    return suppress(table, count="n_both", minimum=minimum).drop(columns="suppressed")
+    table = suppress(table.assign(fewest=_fewest(rules)), count="fewest", minimum=minimum)
+    return table.drop(columns=["suppressed", "fewest"])
 
 
 def _measures(held: HeldProducts, found: RuleSet) -> pd.DataFrame:

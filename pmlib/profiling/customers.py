@@ -19,6 +19,7 @@ from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, Phrase, missing
 from pmlib.profiling.quality import count_by, count_rows, one, suppress_each, with_rate
 from pmlib.safeguards import dominated, k_anonymity, suppress
+from pmlib.texts import OTHERS
 
 if TYPE_CHECKING:
     from pmlib.studies import Attribute
@@ -28,6 +29,9 @@ AGE_EDGES = (ADULT, 25, 35, 45, 55, 65, 75)
 
 TENURE_EDGES = (1, 2, 5, 10, 15, 20)
 """Lower ends of the bands of years with the bank, after those under 1."""
+
+NO_AGE = -1
+"""Number of the band of those whose age is not known, where it must be counted too."""
 
 _AGE, _TENURE = Level("dimension", "age"), Level("dimension", "tenure")
 _NOT_KNOWN = Level("band", "not_known")
@@ -94,7 +98,14 @@ def customer_structure(
             amounts.append(_amount(customers, name, attribute, confidence_level))
         else:
             parts.append(
-                _by_level(customers, name, attribute.label, attribute.role, attribute.levels or ())
+                _by_level(
+                    customers,
+                    name,
+                    attribute.label,
+                    attribute.role,
+                    attribute.levels or (),
+                    minimum=minimum,
+                )
             )
     levels = _finish(parts, confidence_level, minimum)
     numbers = [Number("customers", count_rows(customers), "customers")]
@@ -125,9 +136,15 @@ def age_by_gender(
     customers = tables["customers"]
     if not {"birth_date", "gender"} <= set(customers.collect_schema().names()):
         return missing("age-and-gender")
-    known = customers.with_columns(_band=band(age(as_of), AGE_EDGES))
-    counted = count_by(known.drop_nulls(["_band", "gender"]), "_band", "gender")
-    names = band_names(AGE_EDGES)
+    # Who lacks one of the two is counted too, and not shown: margins are told of all.
+    counted = count_by(
+        customers.select(
+            _band=band(age(as_of), AGE_EDGES).fill_null(NO_AGE),
+            gender=nw.col("gender").fill_null(""),
+        ),
+        "_band", "gender",
+    )  # fmt: skip
+    names = dict(enumerate(band_names(AGE_EDGES))) | {NO_AGE: ""}
     counted.insert(0, "age_band", [names[int(position)] for position in counted.pop("_band")])
     # What the tables of one attribute hide must not be the sum of cells shown here.
     alone = {
@@ -140,6 +157,7 @@ def age_by_gender(
         levels = one_way.loc[one_way["suppressed"], "level"].map(lambda x: getattr(x, "code", x))
         hide |= counted[name].isin(list(levels))
     table = suppress(counted, minimum=minimum, by=("age_band", "gender"), hide=hide)
+    table = table[(table["age_band"] != "") & (table["gender"] != "")].reset_index(drop=True)
     hidden = int(table["suppressed"].sum())
     numbers = (
         Number("age_gender_k", k_anonymity(table), "customers"),
@@ -164,14 +182,18 @@ def _banded(
 
 def _by_level(
     customers: nw.LazyFrame, name: str, dimension: Level | str, role: str,
-    order: Sequence[str] = (),
+    order: Sequence[str] = (), *, minimum: int = 0,
 ) -> pd.DataFrame:  # fmt: skip
-    """Customers by level; numbers, flags and texts with an order in it, others commonest first."""
+    """Customers by level; numbers, flags and texts with an order in it, others commonest first.
+
+    Numbers that fewer than `minimum` customers have are folded into others, as rare texts are
+    wherever a table is read.
+    """
     kind = customers.collect_schema()[name]
     table = count_by(customers.select(level=nw.col(name)), "level")
     known, unknown = table.dropna(subset=["level"]), table[table["level"].isna()]
     if kind.is_numeric():
-        known = known.assign(level=[f"{value:g}" for value in known["level"]])
+        known = _fold(known.assign(level=[f"{value:g}" for value in known["level"]]), minimum)
     elif kind == nw.Boolean:
         known = known.assign(level=[_FLAGS[bool(value)] for value in known["level"]])
     else:
@@ -189,6 +211,18 @@ def _by_level(
         )  # fmt: skip
     frame = pd.concat([known, unknown.assign(level=_NOT_KNOWN)], ignore_index=True)
     return frame.assign(dimension=dimension, role=role)
+
+
+def _fold(levels: pd.DataFrame, minimum: int) -> pd.DataFrame:
+    """Fold levels of too few, and the next smallest where even these are too few, into others."""
+    smallest = levels.sort_values("customers", kind="stable")
+    together = smallest["customers"].cumsum()
+    rare = smallest["customers"] < minimum
+    if not rare.any():
+        return levels
+    is_folded = rare | (together.shift(fill_value=0) < minimum)
+    others = {"level": OTHERS, "customers": smallest.loc[is_folded, "customers"].sum()}
+    return pd.concat([levels[~is_folded.sort_index()], pd.DataFrame([others])], ignore_index=True)
 
 
 def _finish(parts: list[pd.DataFrame], confidence_level: float, minimum: int) -> pd.DataFrame:

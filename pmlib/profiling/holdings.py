@@ -14,7 +14,7 @@ from pmlib.canon.holdings import held_products
 from pmlib.engine import collect
 from pmlib.inference.normal import normal_quantile
 from pmlib.numbers import Finding, Level, Number, missing, needs
-from pmlib.profiling.customers import AGE_EDGES, band, band_names
+from pmlib.profiling.customers import AGE_EDGES, NO_AGE, band, band_names
 from pmlib.profiling.quality import count_by, count_rows, suppress_each, with_rate
 from pmlib.safeguards import suppress
 
@@ -31,18 +31,21 @@ def product_penetration(
     Finding
         ``product_id``, ``name``, ``family``, ``customers`` who hold it, ``share`` of all with
         ``low`` and ``high``, ``suppressed``; commonest first. Further table: *per_customer* with
-        ``products`` held, ``customers``, ``share``, ``low``, ``high``, ``suppressed``.
+        ``products`` held, ``customers``, ``share``, ``low``, ``high``, ``suppressed``, without
+        products that fewer than `minimum` hold.
     """
     held = held_products(tables["holdings"], as_of)
-    n = count_rows(tables["customers"])
+    n, holders = count_rows(tables["customers"]), count_by(held, "product_id")
     products = tables["products"].select("product_id", "name", "family")
     table = collect(products, sort_by=["product_id"])
-    table = table.merge(count_by(held, "product_id"), on="product_id", how="left")
+    table = table.merge(holders, on="product_id", how="left")
     table["customers"] = table["customers"].fillna(0)
     table = with_rate(table, "customers", n, confidence_level)
+    # A product of few is not counted: else the sum of all products would tell how few.
+    few = holders.loc[holders["customers"] < minimum, "product_id"].tolist()
+    held = held.filter(~nw.col("product_id").is_in(few)) if few else held
     by = ["customers", "product_id"]
     table = table.sort_values(by, ascending=[False, True], kind="stable")
-    # Products overlap, so their sum is no total from which a small one could be found.
     table = suppress_each(table, "product_id", minimum=minimum)
     counted = count_by(held.group_by("customer_id").agg(products=nw.len()), "products")
     none = pd.DataFrame({"products": [0], "customers": [n - int(counted["customers"].sum())]})
@@ -50,7 +53,8 @@ def product_penetration(
     sizes, weights = per_customer["products"].to_numpy(), per_customer["customers"].to_numpy()
     mean = float((sizes * weights).sum() / n)
     error = np.sqrt((weights * (sizes - mean) ** 2).sum() / n / n)
-    half = normal_quantile(confidence_level) * error
+    # All digits of the interval would tell the sum of squares.
+    half = float(f"{normal_quantile(confidence_level) * error:.2g}")
     per_customer = with_rate(per_customer, "customers", n, confidence_level)
     top, never, empty = table.iloc[0], table[table["customers"] == 0], per_customer.iloc[0]
     numbers = (
@@ -60,7 +64,9 @@ def product_penetration(
         Number("commonest_product", str(top["name"])),
         Number("commonest_product_share", top["share"], "share", top["low"], top["high"], of=n),
     )
-    shown = suppress(per_customer, minimum=minimum, by=("products",))
+    # The mean is told, and how many hold nothing.
+    told = (per_customer["products"], per_customer["products"] == 0)
+    shown = suppress(per_customer, minimum=minimum, by=("products",), weights=told)
     quotes = {"never": never["name"].tolist()}
     return Finding(table, numbers, {}, quotes, {"per_customer": shown})
 
@@ -82,7 +88,9 @@ def penetration_by_age(
     customers = tables["customers"]
     if "birth_date" not in customers.collect_schema().names():
         return missing("ages")
-    aged = customers.select("customer_id", band=band(age(as_of), AGE_EDGES)).drop_nulls("band")
+    # Who is of no known age is a band of its own, not shown: its customers are told elsewhere.
+    known_age = band(age(as_of), AGE_EDGES).fill_null(NO_AGE)
+    aged = customers.select("customer_id", band=known_age)
     people = count_by(aged, "band").rename(columns={"customers": "people"})
     held = held_products(tables["holdings"], as_of).join(aged, on="customer_id", how="inner")
     holders = count_by(held, "product_id", "band")
@@ -92,12 +100,20 @@ def penetration_by_age(
     table["_total"] = table.groupby("product_id")["customers"].transform("sum")
     by = ["_total", "product_id", "band"]
     table = table.sort_values(by, ascending=[False, True, True], kind="stable")
-    names = band_names(AGE_EDGES)
-    table["age_band"] = [names[int(number)] for number in table["band"]]
+    names = dict(enumerate(band_names(AGE_EDGES)))
+    table["age_band"] = table["band"].astype(int).map(names)
     table = with_rate(table, "customers", "people", confidence_level)
-    columns = ["product_id", "name", "age_band", "customers", "share", "low", "high"]
-    # A product's holders over the ages add up to its published total; products overlap.
-    table = suppress_each(table[columns], "product_id", minimum=minimum)
+    columns = ["product_id", "name", "band", "age_band", "customers", "share", "low", "high"]
+    # A product's holders over the ages add up to its total, and with those who do not hold it to
+    # the customers of an age; products overlap.
+    without = table.assign(customers=table["people"] - table["customers"], holds=False)
+    both = pd.concat([table.assign(holds=True), without])[[*columns, "holds"]]
+    parts = [
+        suppress(part, minimum=minimum, by=("band", "holds"))
+        for _, part in both.groupby("product_id", sort=False)
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    table = table[table["holds"] & (table["band"] != NO_AGE)].drop(columns=["band", "holds"])
     shown = table.dropna(subset=["share"]).groupby("name", sort=False)["share"]
     spread = shown.max() - shown.min()
     if spread.empty:

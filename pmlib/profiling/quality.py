@@ -57,6 +57,8 @@ def data_quality(
         ``missing_share``, ``unknown`` (texts that mean missing), ``distinct``, ``low``, ``high``;
         *findings* with ``table``, ``column``, ``finding`` (level), ``rows`` (NaN: below the
         smallest group that may be shown), ``share`` of the table's rows, ``done`` (level).
+        No rows are told of holdings or contacts where some product, campaign or arm has fewer
+        than `minimum`: the rows of the others would tell how few.
     """
     present = [name for name in TABLES if name in tables]
     # Products are no people: nothing of them needs hiding.
@@ -76,8 +78,15 @@ def data_quality(
     # Columns that lack few values do not count, or their number would follow from the total.
     many = columns["missing"].where(columns["missing"] >= columns["table"].map(least), 0)
     missing = int(many.sum()) / int(columns["rows"].sum())
+    telling = _telling(tables, minimum)
+    for table, count, share in ((overview, "rows", ""), (columns, "missing", "missing_share"),
+                                (findings, "rows", "share")):  # fmt: skip
+        told = table["table"].isin(telling)
+        table[count] = table[count].astype(float).mask(told)
+        if share:  # whose digits would tell of how many
+            table[share] = table[share].mask(told, table[share].round(2))
     numbers = (
-        *(Number(f"rows_{name}", int(rows[name]), "count") for name in present),
+        *(Number(f"rows_{n}", int(rows[n]), "count") for n in present if n not in telling),
         Number("missing_share", missing, "share"),
         Number("n_findings", len(findings), "count"),
     )
@@ -89,6 +98,16 @@ def data_quality(
     return Finding(
         overview, numbers, facts, {"present": len(present), "tables": len(TABLES)}, shown
     )
+
+
+def _telling(tables: Mapping[str, nw.LazyFrame], minimum: int) -> list[str]:
+    """Tables of which a part that has a name is too small to be told, so neither is the whole."""
+    parts = {"holdings": ["product_id"], "contacts": ["campaign_id", "arm"]}
+    return [
+        name
+        for name, named in parts.items()
+        if name in tables and (count_by(tables[name], *named)["customers"] < minimum).any()
+    ]
 
 
 def notes(known: Sequence[str]) -> Finding:

@@ -21,6 +21,7 @@ def suppress(
     by: Sequence[str] = (),
     keep: Sequence[str] = (),
     hide: pd.Series | None = None,
+    weights: Sequence[pd.Series] = (),
 ) -> pd.DataFrame:
     """Blank the cells of a table that would show too few people [@hundepool2012sdc].
 
@@ -45,6 +46,8 @@ def suppress(
         Numeric columns that tell nothing of the people counted and stay.
     hide : pandas.Series, optional
         Cells that another table hides, with the totals of lines that hold no other.
+    weights : sequence of pandas.Series
+        What is known as a sum over all people too, a number a cell: products a customer.
 
     Returns
     -------
@@ -81,7 +84,8 @@ def suppress(
     small = (sizes > 0) & (sizes < minimum)
     hidden = small | (np.zeros(len(frame), bool) if hide is None else hide.to_numpy(bool))
     lines = [line for line in _lines(frame, by) if hide is None or not hide.to_numpy()[line].all()]
-    hidden = with_complements(sizes, hidden, small, lines, minimum)
+    sums = [weight.to_numpy(float) for weight in weights]
+    hidden = with_complements(sizes, hidden, small, lines, minimum, sums)
     blank = [
         name
         for name in frame.columns
@@ -98,14 +102,16 @@ def suppress(
 
 
 def with_complements(
-    sizes: np.ndarray, hidden: np.ndarray, small: np.ndarray, lines: list[np.ndarray], minimum: int
-) -> np.ndarray:
+    sizes: np.ndarray, hidden: np.ndarray, small: np.ndarray, lines: list[np.ndarray],
+    minimum: int, sums: Sequence[np.ndarray] = (),
+) -> np.ndarray:  # fmt: skip
     """(cells,) hidden cells, with the next smallest of each line of which a total tells too much.
 
-    `lines` are positions of cells whose total is known, `small` the cells that are not to be found.
+    `lines` are positions of cells whose total is known, `small` the cells that are not to be found,
+    `sums` weights of all cells by which the sum of their people is known.
     """
     hidden = hidden.copy()
-    while (exposed := _exposed(sizes, hidden, small, lines, minimum)) is not None:
+    while (exposed := _exposed(sizes, hidden, small, lines, minimum, sums)) is not None:
         open_cells = exposed[~hidden[exposed] & (sizes[exposed] > 0)]
         hidden[open_cells[np.argmin(sizes[open_cells])]] = True
     return hidden
@@ -122,15 +128,16 @@ def _lines(frame: pd.DataFrame, by: Sequence[str]) -> list[np.ndarray]:
 
 
 def _exposed(
-    sizes: np.ndarray, hidden: np.ndarray, small: np.ndarray, lines: list[np.ndarray], minimum: int
-) -> np.ndarray | None:
+    sizes: np.ndarray, hidden: np.ndarray, small: np.ndarray, lines: list[np.ndarray],
+    minimum: int, sums: Sequence[np.ndarray],
+) -> np.ndarray | None:  # fmt: skip
     """Cells of which the next smallest is to be hidden, or None where nothing is given away."""
     for line in lines:
         if _gives_away(sizes, hidden, line, minimum):
             return line
-    if len(lines) < 2 or not hidden.any():
+    if len(lines) + len(sums) < 2 or not hidden.any():
         return None
-    for cell, width in _ranges(sizes, hidden, small, lines).items():
+    for cell, width in _ranges(sizes, hidden, small, lines, sums).items():
         through = np.unique(np.concatenate([line for line in lines if cell in line]))
         if width < minimum and (~hidden[through] & (sizes[through] > 0)).any():
             return through
@@ -138,14 +145,15 @@ def _exposed(
 
 
 def _ranges(
-    sizes: np.ndarray, hidden: np.ndarray, small: np.ndarray, lines: list[np.ndarray]
-) -> dict[int, float]:
+    sizes: np.ndarray, hidden: np.ndarray, small: np.ndarray, lines: list[np.ndarray],
+    sums: Sequence[np.ndarray],
+) -> dict[int, float]:  # fmt: skip
     """Width of what all totals together say of each small cell, by linear programmes."""
     from scipy.optimize import linprog  # slow to import, and seldom needed
 
     cells = np.flatnonzero(hidden)
-    rows = np.array([np.isin(cells, line) for line in lines], float)
-    told = np.array([sizes[line][hidden[line]].sum() for line in lines])
+    rows = np.array([*(np.isin(cells, line) for line in lines), *(w[cells] for w in sums)], float)
+    told = rows @ sizes[cells]
     ranges = {}
     for place in np.flatnonzero(small[cells]):
         aim = np.arange(len(cells)) == place

@@ -120,3 +120,24 @@ def test_a_label_of_the_study_is_no_dimension_of_ours(lazy, ids):
     )
     assert structure.table["dimension"].tolist() == [Level("dimension", "region"), "region"]
     assert structure.table["share"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({1: 30, 2: 20}, {"1": 30, "2": 20}),
+        # One household of a size: its size is not told, and 3 alone are too few to be others.
+        ({1: 30, 2: 12, 3: 9, 66_666_666: 1}, {"1": 30, "2": 12, "others": 10}),
+        ({1: 30, 2: 12, 66_666_666: 3}, {"1": 30, "others": 15}),
+        ({1: 30, 7: 4}, {"others": 34}),
+    ],
+)
+def test_numbers_that_few_customers_have_are_not_told(lazy, sizes, expected):
+    values = [number for number, n in sizes.items() for _ in range(n)]
+    customers = pd.DataFrame({"customer_id": range(len(values)), "household": values})
+    found = profiling.customer_structure(
+        {"customers": lazy(customers)},
+        as_of=AS_OF,
+        attributes={"household": Attribute("Household")},
+    )
+    assert dict(zip(found.table["level"], found.table["customers"], strict=True)) == expected
