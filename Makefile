@@ -8,7 +8,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 PY     := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lab validate bench notebooks map pages picture reference lint
+.PHONY: help study test lab validate bench notebooks map pages picture reference lint update
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,12 @@ picture: .venv/installed  ## picture the report of make study for the README; ne
 
 reference: .venv/installed  ## execute the small reference notebooks that the tests compare with
 	@$(PY) tests/reference/make.py
+
+update: .venv/installed  ## newest versions into requirements.lock (needs uv), licences into the docs
+	@$(if $(UV),,$(error make update needs uv: https://docs.astral.sh/uv/))"$(UV)" pip compile -q \
+	  --universal --upgrade --generate-hashes --no-annotate --no-header --extra dev \
+	  --python-version 3.11 -o requirements.lock pyproject.toml
+	@$(MAKE) --no-print-directory .venv/installed && $(PY) docs/dependencies.py
 
 lint: .venv/installed  ## style, types
 	@$(PY) -m ruff check && $(PY) -m ruff format --check && $(PY) -m mypy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import sys
 import tomllib
 from importlib import metadata
@@ -19,6 +20,7 @@ from pmlib import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DEPENDENCIES = runpy.run_path(str(ROOT / "docs" / "dependencies.py"))
 LOCK = (ROOT / "requirements.lock").read_text()
 
 CONDA_NAMES = {
@@ -74,6 +76,25 @@ def test_the_lock_has_a_hash_for_every_pin_and_names_no_address() -> None:
     pins = re.findall(r"^[\w.-]+==.*\\\n    --hash=sha256:[0-9a-f]{64}", LOCK, flags=re.MULTILINE)
     assert len(pins) == len(re.findall(r"^[\w.-]+==", LOCK, flags=re.MULTILINE))
     assert not re.search(r"://|--find-links|--index-url|--extra-index-url", LOCK)
+
+
+def test_every_package_has_a_reason_and_a_licence_in_the_docs() -> None:
+    rows = DEPENDENCIES["ROW"].findall(DEPENDENCIES["DOCUMENT"].read_text("utf-8"))
+    assert {canonicalize_name(name) for name, _, _ in rows} == names(NEEDED, *EXTRAS.values())
+    assert all(why.strip() and licence.strip() for _, why, licence in rows)
+
+
+def test_no_package_asks_more_than_to_keep_its_notices() -> None:
+    found = {name: DEPENDENCIES["licences"](name) for name in DEPENDENCIES["installed"]()}
+    assert len(found) > 100
+    other = {name for name, own in found.items() if not own <= DEPENDENCIES["ALLOWED"]}
+    assert other <= set(DEPENDENCIES["EXCEPTIONS"])
+
+
+def test_the_oldest_versions_are_those_of_pyproject() -> None:
+    oldest = DEPENDENCIES["required"]()
+    assert set(map(canonicalize_name, oldest)) == names(NEEDED, *EXTRAS.values())
+    assert all(oldest[Requirement(line).name] in Requirement(line).specifier for line in required())
 
 
 def imported(*places: str) -> set[str]:
