@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -200,4 +201,5 @@ def read_table(run: Path, name: str) -> list[dict[str, str]]:
     """Rows of a published table or of the data behind a figure; none where it is not there."""
     paths = [*(run / "tables").glob("*.csv"), *(run / "figures").glob("*.csv")]
     found = [path for path in paths if re.fullmatch(rf"\w+-[\w.]+-{name}", path.stem)]
-    return [row for path in found for row in csv.DictReader(path.open(encoding="utf-8"))]
+    texts = [io.StringIO(path.read_text("utf-8")) for path in found]
+    return [row for text in texts for row in csv.DictReader(text)]
