@@ -326,7 +326,8 @@ class _Covariates:
         if contacts is not None:
             joined = found["contacts"] = self.joined(contacts)
             joined["segment_name"] = joined["segment"].map(self.segments)
-            if "value" in joined and carried_by_two(joined["value"], joined["customer_id"]):
+            arms = joined.groupby("arm") if "value" in joined else ()
+            if any(carried_by_two(part["value"], part["customer_id"]) for _, part in arms):
                 joined["value"] = np.nan
                 found.setdefault("quotes", {})["value_dominated"] = True
         return Campaign(facts=facts, covariates=names, sensitive=sensitive, **found)

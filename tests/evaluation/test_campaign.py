@@ -81,6 +81,28 @@ def test_results_of_the_field_are_read_like_the_field_test(bank, tmp_path):
     pd.testing.assert_frame_equal(*effects)
 
 
+def test_money_that_one_customer_carries_in_one_arm_is_left_out(bank, tmp_path):
+    results = opened(bank, bank[3]).contacts[
+        ["customer_id", "arm", "contacted_on", "responded", "value"]
+    ]
+    assert results["arm"].nunique() == 2
+    spread = results.assign(value=np.where(results["responded"], 10.0, 0.0))
+    # Two thirds of all money, and all but a little of an arm's: the mean of the arm would tell it.
+    few = spread["arm"] == "control"
+    whale = spread.index[few & spread["responded"]][0]
+    rich = spread.assign(
+        value=spread["value"].mask(spread.index == whale, 2 * spread["value"].sum())
+    )
+    assert rich["value"].max() < 0.75 * rich["value"].sum()
+    shown = []
+    for name, told in (("spread", spread), ("rich", rich)):
+        told.to_csv(tmp_path / f"{name}.csv", index=False)
+        campaign = opened(bank, bank[3], results=str(tmp_path / f"{name}.csv"))
+        shown.append(bool(campaign.contacts["value"].notna().any()))
+        assert campaign.quotes.get("value_dominated", False) is not shown[-1]
+    assert shown == [True, False]
+
+
 def test_the_pilot_is_there_to_learn_from(bank):
     campaign = opened(bank, bank[3])
     assert campaign.training is not None
