@@ -326,8 +326,10 @@ class _Covariates:
         if contacts is not None:
             joined = found["contacts"] = self.joined(contacts)
             joined["segment_name"] = joined["segment"].map(self.segments)
-            arms = joined.groupby("arm") if "value" in joined else ()
-            if any(carried_by_two(part["value"], part["customer_id"]) for _, part in arms):
+            parts = [joined, *(part for arm, part in joined.groupby("arm") if arm != CONTROL)]
+            if "value" in joined and any(
+                carried_by_two(part["value"], part["customer_id"]) for part in parts
+            ):
                 joined["value"] = np.nan
                 found.setdefault("quotes", {})["value_dominated"] = True
         return Campaign(facts=facts, covariates=names, sensitive=sensitive, **found)

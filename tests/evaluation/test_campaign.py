@@ -86,14 +86,12 @@ def test_money_that_one_customer_carries_in_one_arm_is_left_out(bank, tmp_path):
         ["customer_id", "arm", "contacted_on", "responded", "value"]
     ]
     assert results["arm"].nunique() == 2
-    spread = results.assign(value=np.where(results["responded"], 10.0, 0.0))
-    # Two thirds of all money, and all but a little of an arm's: the mean of the arm would tell it.
-    few = spread["arm"] == "control"
-    whale = spread.index[few & spread["responded"]][0]
-    rich = spread.assign(
-        value=spread["value"].mask(spread.index == whale, 2 * spread["value"].sum())
-    )
-    assert rich["value"].max() < 0.75 * rich["value"].sum()
+    offer = results["arm"] == "offer"
+    each = results["responded"] * np.where(offer, 1.0, 100.0)
+    spread = results.assign(value=each)
+    whale = results.index[offer & results["responded"]][0]
+    rich = results.assign(value=each.mask(results.index == whale, 10 * each[offer].sum()))
+    assert rich["value"].max() < 0.75 * rich["value"].sum()  # but not of those of its arm
     shown = []
     for name, told in (("spread", spread), ("rich", rich)):
         told.to_csv(tmp_path / f"{name}.csv", index=False)
