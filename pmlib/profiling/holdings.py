@@ -64,9 +64,11 @@ def product_penetration(
         Number("commonest_product", str(top["name"])),
         Number("commonest_product_share", top["share"], "share", top["low"], top["high"], of=n),
     )
-    # The mean is told, and how many hold nothing.
-    told = (per_customer["products"], per_customer["products"] == 0)
-    shown = suppress(per_customer, minimum=minimum, by=("products",), weights=told)
+    # The mean is told, and how many hold nothing: hiding these would hide nothing.
+    told = (per_customer["products"] == 0) & (per_customer["customers"] >= minimum)
+    rest = per_customer[~told]
+    rest = suppress(rest, minimum=minimum, by=("products",), weights=(rest["products"],))
+    shown = pd.concat([per_customer[told].assign(suppressed=False), rest], ignore_index=True)
     quotes = {"never": never["name"].tolist()}
     return Finding(table, numbers, {}, quotes, {"per_customer": shown})
 

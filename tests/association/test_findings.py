@@ -168,3 +168,20 @@ def test_of_too_many_itemsets_no_rules_are_sought():
     assert checked_itemsets(held, found, params).absent == found.absent
     text = open_language("en").render("association_analysis", "rules-mean", found.quotes)
     assert text.startswith("No rule was sought.")
+
+
+def test_a_pair_is_not_shown_where_few_hold_one_without_the_other() -> None:
+    # 100 customers; 40 hold a, 33 of them b too; 7 hold a alone. c is held by 50, apart from b.
+    table = pd.DataFrame(
+        {
+            "a": np.arange(100) < 40,
+            "b": (np.arange(100) >= 7) & (np.arange(100) < 50),
+            "c": np.arange(100) % 2 == 0,
+        }
+    )
+    held = held_as(Baskets.from_table(table))
+    pairs = product_pairs(held, SETTINGS).table.set_index(["product", "other"])
+    assert pairs.loc[("a", "b"), "suppressed"]
+    assert pd.isna(pairs.loc[("a", "b"), "n_both"])
+    assert pd.isna(pairs.loc[("a", "b"), "lift"])
+    assert not pairs["suppressed"].all()

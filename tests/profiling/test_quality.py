@@ -60,3 +60,24 @@ def test_a_finding_on_few_customers_hides_their_number(lazy, ids):
     )
     findings = profiling.data_quality({"customers": lazy(customers)}, as_of=AS_OF).of("findings")
     assert findings["rows"].isna().all()
+
+
+def test_rows_are_not_told_where_the_rest_would_tell_how_few_hold_a_product(lazy, ids):
+    customers = lazy(pd.DataFrame({"customer_id": ids(80)}))
+    for n_yachts, told in ((3, False), (12, True)):
+        holdings = pd.DataFrame(
+            {
+                "customer_id": [*ids(80)[:60], *ids(80)[:n_yachts]],
+                "product_id": ["a"] * 60 + ["yacht"] * n_yachts,
+                "opened_on": "2020-01-01", "closed_on": None,
+            }
+        )  # fmt: skip
+        found = profiling.data_quality(
+            {"customers": customers, "holdings": lazy(holdings)}, as_of=AS_OF
+        )
+        rows = found.table.set_index("table")["rows"]
+        assert rows["customers"] == 80
+        assert pd.notna(rows["holdings"]) == told
+        assert ("rows_holdings" in {n.key for n in found.numbers}) == told
+        missing = found.of("columns").set_index(["table", "column"])["missing"]
+        assert pd.notna(missing["holdings", "closed_on"]) == told
