@@ -327,9 +327,7 @@ class _Covariates:
             joined = found["contacts"] = self.joined(contacts)
             joined["segment_name"] = joined["segment"].map(self.segments)
             parts = [joined, *(part for arm, part in joined.groupby("arm") if arm != CONTROL)]
-            if "value" in joined and any(
-                carried_by_two(part["value"], part["customer_id"]) for part in parts
-            ):
+            if "value" in joined and any(carried_by_two(p.value, p.customer_id) for p in parts):
                 joined["value"] = np.nan
                 found.setdefault("quotes", {})["value_dominated"] = True
         return Campaign(facts=facts, covariates=names, sensitive=sensitive, **found)
