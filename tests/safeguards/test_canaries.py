@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from pmlib.params import Parameters
+from pmlib.report.comparison import compare
 from pmlib.studies import Study, prepare
 from tests.attack import Attacker, cell, count, of_run, people
 from tests.canaries import (
@@ -99,6 +101,13 @@ def tables(run: Path) -> Iterator[tuple[str, str]]:
 @pytest.mark.whole
 def test_no_word_is_found(run: Path) -> None:
     assert {name: words_in(text) for name, text in published(run) if words_in(text)} == {}
+
+
+@pytest.mark.whole
+def test_no_word_is_found_where_runs_are_compared(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "again")
+    page = compare([run, tmp_path / "again"], out=tmp_path / "page")
+    assert words_in(page.read_text("utf-8")) == set()
 
 
 @pytest.mark.whole
