@@ -69,7 +69,7 @@ def product_penetration(
     rest = per_customer[~told]
     rest = suppress(rest, minimum=minimum, by=("products",), weights=(rest["products"],))
     shown = pd.concat([per_customer[told].assign(suppressed=False), rest], ignore_index=True)
-    quotes = {"never": never["name"].tolist()}
+    quotes = {"never": never["name"].tolist(), **({"uncounted": True} if few else {})}
     return Finding(table, numbers, {}, quotes, {"per_customer": shown})
 
 

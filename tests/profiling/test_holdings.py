@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from pmlib import profiling
+from pmlib.texts import open_language
+from tests.findings import known
 
 AS_OF = dt.date(2025, 6, 30)
 
@@ -91,6 +93,10 @@ def test_the_sum_of_all_products_does_not_tell_how_few_hold_one(lazy, ids):
     assert found.table.set_index("product_id")["customers"].dropna().to_dict() == {"a": 60, "b": 60}
     mean = next(n for n in found.numbers if n.key == "products_per_customer")
     assert mean.value * 100 == pytest.approx(120)  # as if nobody had a yacht
+    assert found.quotes["uncounted"]
+    for language, words in (("en", "too few customers hold"), ("zh", "不计入")):
+        said = open_language(language).render("data_profiling", "penetration", known(found))
+        assert words in said
     # 10 hold nothing, 30 + 30 one, 30 two.
     assert found.of("per_customer").set_index("products")["customers"].to_dict() == {
         0: 10, 1: 60, 2: 30,
