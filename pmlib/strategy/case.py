@@ -129,6 +129,14 @@ class Case(Problem):
         few = 0 < count < least
         return Phrase("fewer", {"least": least}) if few else Number("", int(count), unit)
 
+    def without(self, rule: str) -> Case:
+        """The case with one of `RULES_OF_CONTACT` lifted: customers and losses counted anew."""
+        days = self.params.cool_down
+        states = customer_states(self.sources, self.catalogue, cool_down=days, lifted=(rule,))
+        groups = count_groups(states, self.catalogue, segments=self.groups.segments)
+        menu = _with_losses(self.catalogue, self.sources, self.params, lifted=(rule,))
+        return replace(self, groups=groups, catalogue=menu)
+
     def has_one_cell(self) -> bool:
         """Whether there is one segment and no rule, so that all who look at cells see the same."""
         return len(self.groups.segments) == 1 and not self.catalogue.antecedents
@@ -253,11 +261,14 @@ def open_case(
     )
 
 
-def _with_losses(menu: Catalogue, sources: Sources, params: Parameters) -> Catalogue:
+def _with_losses(
+    menu: Catalogue, sources: Sources, params: Parameters, lifted: tuple[str, ...] = ()
+) -> Catalogue:
     """Add what sales are expected to lose, where the study says it of a product on offer."""
     if not menu.loss_columns:
         return menu
-    return replace(menu, losses=expected_losses(sources, menu, cool_down=params.cool_down))
+    losses = expected_losses(sources, menu, cool_down=params.cool_down, lifted=lifted)
+    return replace(menu, losses=losses)
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,7 @@ from pmlib.engine import collect, flag
 from pmlib.numbers import Finding, Level, Number, needs
 from pmlib.safeguards import suppress
 from pmlib.strategy.case import Case
-from pmlib.strategy.cells import (
-    NOT_ELIGIBLE,
-    count_groups,
-    customer_states,
-    expected_losses,
-    stated,
-)
+from pmlib.strategy.cells import NOT_ELIGIBLE, stated
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import CellEffects, ends
 from pmlib.strategy.plan import Plan, solve
@@ -149,18 +143,12 @@ class _Plan:
 
 def _plans(case: Case, design: Design) -> list[_Plan]:
     """The plan as it is; without the rules; and, where there are losses, without heeding them."""
-    menu, days, effects = case.catalogue, case.params.cool_down, design.effects
+    menu, effects = case.catalogue, design.effects
     own = "both" if menu.rules and menu.losses is not None else "own"
     told = [_planned(own, case, effects, plan=design.plan)]
     free = case
     if menu.rules:
-        lifted = ("own_rules",)
-        states = customer_states(case.sources, menu, cool_down=days, lifted=lifted)
-        groups = count_groups(states, menu, segments=case.groups.segments)
-        if menu.losses is not None:
-            losses = expected_losses(case.sources, menu, cool_down=days, lifted=lifted)
-            menu = replace(menu, losses=losses)
-        free = replace(case, groups=groups, catalogue=menu)
+        free = case.without("own_rules")
         told.append(_planned("without_rules", free, effects))
     if menu.losses is not None:
         name = "without_either" if menu.rules else "without_losses"

@@ -12,7 +12,7 @@ import pandas as pd
 from pmlib.numbers import Finding, Level, Number, Phrase, missing, needs
 from pmlib.strategy.case import Case, rough_share
 from pmlib.strategy.catalogue import Catalogue
-from pmlib.strategy.cells import RULES_OF_CONTACT, count_groups, customer_states
+from pmlib.strategy.cells import RULES_OF_CONTACT
 from pmlib.strategy.design import Design
 from pmlib.strategy.effects import CellEffects, ends, observed_cells
 from pmlib.strategy.plan import GAP_ALLOWED, relax, solve
@@ -145,11 +145,11 @@ def limit_costs(case: Case, design: Design) -> Finding:
         rows.append((limit.name, limit.value, costs, *prices))
     rules = [rule for rule in RULES_OF_CONTACT if rule != "own_rules" or case.catalogue.rules]
     for rule in rules:
-        told, costs = _rule_cost(case, programme, rule, best.bound)
+        told, costs = _rule_cost(case, design.effects, rule, best.bound)
         rows.append((Level("limit", rule), told, costs, *[float("nan")] * 3))
     steps = ["price", "fewer", "dual"]
     table = pd.DataFrame(rows, columns=["limit", "value", "cost", *steps])
-    # A wider programme never earns less; solvers differ in the last digits.
+    # A wider programme earns no less, but for what those barred would lose, and for last digits.
     table["cost"] = table["cost"].mask(table["cost"] <= 1e-6, 0.0)
     at = int(table["cost"].idxmax())
     dearest, channel, most = "none", None, float(table["cost"].iloc[at])
@@ -179,17 +179,15 @@ def _step(best: Relaxed, other: Programme) -> float:
     return change if change > 1e-9 * best.bound else 0.0
 
 
-def _rule_cost(case: Case, programme: Programme, rule: str, bound: float) -> tuple[Phrase, float]:
+def _rule_cost(case: Case, effects: CellEffects, rule: str, bound: float) -> tuple[Phrase, float]:
     """What a rule of contact bars, and the profit it costs; NaN where it is not recorded."""
     if rule in case.not_recorded:
         return Phrase("limit-value.unrecorded"), float("nan")
-    groups, days = programme.groups, case.params.cool_down
-    states = customer_states(case.sources, case.catalogue, cool_down=days, lifted=(rule,))
-    freed = count_groups(states, case.catalogue, segments=groups.segments)
-    more = int(freed.eligible().sum() - groups.eligible().sum())
+    freed = case.without(rule)
+    more = int(freed.groups.eligible().sum() - case.groups.eligible().sum())
     least = case.params.min_group_size
     offers = Phrase("fewer", {"least": least}) if more < least else Number("", more, "count")
-    gained = relax(replace(programme, groups=freed)).bound - bound
+    gained = relax(freed.programme(effects)).bound - bound
     return Phrase("limit-value.bars", {"offers": offers}), gained
 
 

@@ -131,6 +131,20 @@ def test_the_rules_are_priced_as_a_limit_only_where_there_are_any(
         assert ("own_rules" in kinds) == priced
 
 
+def test_a_rule_is_priced_with_the_losses_of_whom_it_bars(tmp_path, engine):
+    """As a limit as in the plans with and without: those barred lose nearly all of the margin."""
+    losses = [{"products": ["fund"], "loss": "CASE WHEN risk_tolerance >= 3 THEN 5 ELSE 59 END"}]
+    study = study_of(tmp_path / "bank", tables(), eligibility=RULES[:1], expected_loss=losses)
+    case = open_case(study, engine)
+    design = strategy.plan_study(case)
+    found = strategy.responsible_lending(case, design)
+    costs = strategy.limit_costs(case, design).table
+    kinds = [getattr(limit, "code", "") for limit in costs["limit"]]
+    cost = costs["cost"].iloc[kinds.index("own_rules")]
+    small = 0.01 * value(design.numbers, "planned_profit")
+    assert cost == pytest.approx(max(value(found.numbers, "own_rules_cost"), 0), abs=small)
+
+
 def test_a_study_without_such_data_says_so_where_loans_are_offered(
     ruled, ruled_design, case, design
 ):
