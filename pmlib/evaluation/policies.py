@@ -20,6 +20,9 @@ from pmlib.numbers import Finding, Level, Number, needs
 
 DOUBLY_ROBUST, INVERSE_PROPENSITY = "doubly_robust", "inverse_propensity"
 
+# So many buyers more might each arm have had, in the width of intervals only.
+_ADDED = 2
+
 Policy = Mapping[str, np.ndarray]
 """Arm to the probability with which each customer gets it; the rest is not contacted."""
 
@@ -60,7 +63,8 @@ def policy_values(
     It is the mean over customers of the probability the policy gives an arm times the customer's
     score of that arm (`Expected.scores`), so its standard error is that of a mean. An arm with few
     buyers may show none and then knows of none that it might have had: in the variance each arm
-    has one more, who is as the buyers of the campaign are.
+    has two more, who are as the buyers of the campaign are, and the interval is the normal one, as
+    of shares to which two successes are added [@agresti1998approximate].
 
     Returns
     -------
@@ -70,11 +74,11 @@ def policy_values(
 
     Notes
     -----
-    With 1.5 and 2.4 buyers expected in control (300 simulated campaigns without effect, a policy
-    for half of the customers) the interval without that buyer held the truth in 84 %, with it in
-    94 %, and with two in 99 %; in as many campaigns with effect in 96, 98 and 99 %. On twenty other
-    banks (`pmlib.truth.validation`, 500 campaigns each) it went from 80 to 91 % without effect, and
-    from 95 to 96 % with it.
+    With one more buyer and Student's t, which is short where control has no buyer and long where
+    it has one, the interval held the truth in 91 % of 500 campaigns over 20 banks without effect
+    (`pmlib.truth.validation`; 2 buyers expected in the control of a policy for half of the
+    customers), always missing towards a gain, and in 96 % with effect; with two and the normal
+    quantile in 97 and 96 %, while it is .79 and .98 as wide.
     """
     judge = partial(_value, expected, confidence_level=confidence_level)
     rows = [
@@ -128,7 +132,7 @@ def _value(
     _, buyer = np.unique(expected.customers[bought], return_inverse=True)
     for arm, load in {**policy, CONTROL: left_alone}.items():
         brought = np.bincount(buyer, (load * expected.observed)[bought]) / (arm_of == arm).sum()
-        unseen += float(np.mean(brought**2)) if len(brought) else 0.0
+        unseen += _ADDED * float(np.mean(brought**2)) if len(brought) else 0.0
     return from_influence(
         float(own.mean()), own, expected.customers,
         confidence_level=confidence_level, unseen=unseen,

@@ -97,7 +97,8 @@ def from_influence(
 
     The mean of `influence` is taken out; with `customers`, the number of each row's customer from
     0, rows of a customer are added up first. `unseen` is further variance, of what the sample
-    could not show.
+    could not show; where it makes up for what the sample's variance misses, the normal interval is
+    taken.
 
     Notes
     -----
@@ -116,7 +117,7 @@ def from_influence(
     if variance <= 1e-24 * max(1.0, value**2):
         return Estimate(value, 0.0, value, value, 1.0)
     kurtosis = float(square @ square) / n / variance**2
-    freedom = max(2 * n / (kurtosis - 1 + 1e-12), 1.0)
+    freedom = np.inf if unseen else max(2 * n / (kurtosis - 1 + 1e-12), 1.0)
     error = float(np.sqrt(variance / (n - 1) + unseen))
     half = float(student_quantile(confidence_level, freedom)) * error
     p_value = float(student_p_value(value / error, freedom))
