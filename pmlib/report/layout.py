@@ -24,7 +24,7 @@ FOLDED = frozenset(
         "tbl-truth-policies", "tbl-campaign-published",
         "tbl-dictionary", "tbl-parameters", "tbl-sources", "tbl-numbers",
         "tbl-validation-default", "tbl-validation-easy", "tbl-validation-null",
-        "tbl-validation-hard", "tbl-validation-coverage",
+        "tbl-validation-hard", "tbl-validation-trial", "tbl-validation-coverage",
     }
 )  # fmt: skip
 """Figures and tables for whoever checks: folded on screen, on paper a line that names the file."""

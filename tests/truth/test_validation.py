@@ -53,6 +53,22 @@ def test_banks_are_put_together_by_hand():
     )
 
 
+def test_the_trial_is_told_over_the_banks_of_all_worlds():
+    """Three banks of two worlds: .8, 1 and .9 of their intervals hold."""
+    banks = [("easy", 1, 0.8), ("easy", 2, 1.0), ("hard", 1, 0.9)]
+    rows = [(world, seed, "trial_holds_rules", share, 1) for world, seed, share in banks]
+    other = [("easy", seed, "ari", 1.0, 1) for seed in (1, 2)]
+    table = summary(
+        pd.DataFrame([*rows, *other], columns=["world", "seed", "measure", "value", "of"])
+    )
+    (told,) = table[table["world"] == "trial"].to_dict("records")
+    assert (told["measure"], told["banks"]) == ("trial_holds_rules", 3)
+    # Student's with two degrees of freedom: 4.303 standard errors of .1 / root 3.
+    assert told["mean"] == pytest.approx(0.9)
+    assert told["low"] == pytest.approx(0.9 - 4.303 * 0.1 / 3**0.5, abs=1e-4)
+    assert told["expected"] == "0.93_to_0.97"
+
+
 def test_nothing_is_claimed_of_the_null_world():
     measured = values(measure(Parameters(seed=3, world="null", **SMALL)), "null")
     assert measured["segments_found"] == 1
