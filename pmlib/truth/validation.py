@@ -200,7 +200,8 @@ def _interval(name: str, values: pd.Series) -> tuple[float, float]:
         low, high = wilson([values.sum()], [len(values)])
         return low[0], high[0]
     half = student_quantile(0.95, len(values) - 1) * values.sem() if len(values) > 1 else np.nan
-    return values.mean() - half, values.mean() + half
+    least, most = (0.0, 1.0) if name in _INTERVALS else (-np.inf, np.inf)  # these are shares
+    return max(values.mean() - half, least), min(values.mean() + half, most)
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

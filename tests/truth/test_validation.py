@@ -66,6 +66,7 @@ def test_the_trial_is_told_over_the_banks_of_all_worlds():
     # Student's with two degrees of freedom: 4.303 standard errors of .1 / root 3.
     assert told["mean"] == pytest.approx(0.9)
     assert told["low"] == pytest.approx(0.9 - 4.303 * 0.1 / 3**0.5, abs=1e-4)
+    assert told["high"] == 1.0  # of a share
     assert told["expected"] == "0.93_to_0.97"
 
 
