@@ -115,6 +115,25 @@ def test_money_is_sales_times_what_a_sale_brings() -> None:
     np.testing.assert_allclose(relative, expected, rtol=0.1)
 
 
+def test_intervals_of_money_hold_too() -> None:
+    """Amounts are log-normal, of mean 100 and a standard deviation of 53."""
+    rng = np.random.default_rng(10)
+    held = []
+    for seed in range(6):
+        truth = multiplied_odds(rng)
+        asked = pilot(truth, n=120, seed=seed)
+        sold = asked.tallies["wy"]
+        paid = [100 * rng.lognormal(-0.125, 0.5, int(n)) for n in sold]
+        sums = {"ws": sold, "wy": [p.sum() for p in paid], "wyy": [p @ p for p in paid]}
+        evidence = replace(asked, tallies=asked.tallies.assign(**sums), outcome="value")
+        effects = effects_of(evidence, seed)
+        missed = 100 * truth.ravel() - effects.cells["effect"].to_numpy()
+        for load in (*np.eye(24), *np.repeat(np.eye(3), 8, axis=1), np.ones(24)):
+            low, high = effects.margins(load, 0.95)
+            held.append(low <= load @ missed <= high)
+    assert 0.9 <= np.mean(held) <= 0.995  # 168, together in six pilots
+
+
 def test_intervals_of_responses_hold_too() -> None:
     rng = np.random.default_rng(9)
     held = []
