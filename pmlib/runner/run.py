@@ -66,9 +66,8 @@ def run_stages(request: Request, journal: Journal, *, echo: Callable[[str], None
                 try:
                     seconds, failure = future.result()
                 except OSError as error:
-                    why = str(error)
                     lost = request.out / "failed" / request.notebook(chapter).name
-                    failure = Failure("not known", why, lost, mendable=True)
+                    failure = Failure("not known", str(error), lost, mendable=True)
                     raise StageError(request.study["name"], chapter, failure) from None
                 if failure is None:
                     journal.add_stage(chapter, parts, seconds)
