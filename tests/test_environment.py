@@ -26,6 +26,7 @@ LOCK = (ROOT / "requirements.lock").read_text()
 CONDA_NAMES = {
     "duckdb": "python-duckdb",
     "jupyter-client": "jupyter_client",
+    "jupyter-core": "jupyter_core",
 }  # where conda-forge names a package otherwise
 NOT_AT_CONDA = {"pylopdf-fonts-zh-cn"}
 
