@@ -52,6 +52,9 @@ update: .venv/installed  ## newest versions into requirements.lock (needs uv), l
 	  --python-version 3.11 -o requirements.lock pyproject.toml
 	@$(MAKE) --no-print-directory .venv/installed && $(PY) docs/dependencies.py
 
+versions: .venv/installed  ## test with the oldest supported versions and with the newest (minutes)
+	@.ci/versions $(PYTHON)
+
 lint: .venv/installed  ## style, types
 	@$(PY) -m ruff check && $(PY) -m ruff format --check && $(PY) -m mypy
 

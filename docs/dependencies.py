@@ -101,6 +101,6 @@ def written(text: str) -> str:
 
 if __name__ == "__main__":
     if "--oldest" in sys.argv:
-        print("\n".join(f"{name}=={version}" for name, version in required().items()))
+        print("\n".join(f"{name}=={version}.*" for name, version in required().items()))
     else:
         DOCUMENT.write_text(written(DOCUMENT.read_text("utf-8")), encoding="utf-8")
