@@ -1,8 +1,7 @@
 """Kernels of the stages: processes forked from one that has imported already what they import.
 
-Five interpreters that each import the same libraries cost more than some chapters. On Linux the
-standard library's fork server imports them once; elsewhere, where a process with these libraries
-cannot be forked safely, each kernel starts by itself, as Jupyter starts it.
+On Linux the standard library's fork server imports them once. Elsewhere, where a process with these
+libraries cannot be forked safely, each kernel starts by itself, as Jupyter starts it.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
 }
 
-FORKED = sys.platform == "linux"
-"""Whether kernels are forked."""
+FORKED = sys.platform == "linux"  # whether kernels are forked
 
 # What every kernel needs, and what more than one chapter imports only where it comes to it; not
 # statsmodels, which imports polars where that is installed, and polars starts a thread.

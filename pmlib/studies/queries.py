@@ -91,8 +91,7 @@ def query(connection: Connection, text: str, *, where: str) -> duckdb.DuckDBPyRe
 
 def _changing(connection: Connection, text: str) -> Iterator[str]:
     """Name what a query takes from the clock, from chance or from the machine."""
-    # Since DuckDB 2.0.1 those of times with a zone, such as one of "+", are held to change with the
-    # zone, which is UTC here: what counts is whether every function of a name changes.
+    # Since 2.0.1 a "+" changes with the time zone, which is UTC here: every one of a name must.
     listed = connection.execute(
         "SELECT function_name FROM duckdb_functions() WHERE function_type = 'scalar'"
         " AND function_name <> 'error' GROUP BY function_name"  # an error is no value
