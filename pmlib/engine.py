@@ -258,13 +258,14 @@ def _plain(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), None)
 
 
-def day_number(column: str) -> nw.Expr:
+def day_number(date: str | nw.Expr) -> nw.Expr:
     """Days since 1 January of the year 1, as `datetime.date.toordinal` counts them.
 
     Engines subtract dates in different ways; day numbers subtract alike everywhere. Int64, null
-    where the date is null.
+    where the date, a column or an expression, is null. Of the first or last date of many rows it is
+    far cheaper than the first or last number.
     """
-    date = nw.col(column)
+    date = nw.col(date) if isinstance(date, str) else date
     past = date.dt.year().cast(nw.Int64) - 1
     # Each summand is small, so floor division is exact in both engines.
     leap_days = past // 4 - past // 100 + past // 400

@@ -92,8 +92,8 @@ def segments_at(
     if scorer.k == 1:
         return held.assigned, "one"
     if "transactions" in tables:
-        booked = tables["transactions"].select(first=nw.col("booked_on").min())
-        booked = booked.select(first=day_number("first"))
+        first = day_number(nw.col("booked_on").min())
+        booked = tables["transactions"].select(first=first)
         # The first month of the year may be missing: histories start at the first of a month.
         if collect(booked, sort_by=[])["first"].iloc[0] > day.toordinal() - _HISTORY_DAYS:
             return held.assigned, "later"

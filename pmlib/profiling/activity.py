@@ -49,13 +49,12 @@ def monthly_activity(
     months = each.group_by("_month").agg(
         transactions=nw.col("rows").sum(),
         active=(1 - nw.col("_early")).sum(),
-        first=nw.col("first").min(),
-        last=nw.col("last").max(),
+        first=day_number(nw.col("first").min()),
+        last=day_number(nw.col("last").max()),
         **{name: nw.col(name).sum() for name in money},
         **{f"{name}_square": (nw.col(name) ** 2).sum() for name in money},
     )
-    ends = {name: day_number(name) for name in ("first", "last")}
-    months = collect(months.with_columns(**ends), sort_by=["_month"])
+    months = collect(months, sort_by=["_month"])
     first, last = months["first"].min(), months["last"].max()
     squares = months[[f"{name}_square" for name in money]]
     months["customers"] = _joined_by(tables["customers"], months["_month"].to_numpy())

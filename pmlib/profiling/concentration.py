@@ -69,15 +69,14 @@ def customer_values(tables: Mapping[str, nw.LazyFrame], *, as_of: dt.date) -> tu
         held = held.join(tables["products"], on="product_id", how="inner")
         found.append(Measure("margin", _total(held, "annual_margin"), count_rows(customers)))
     if "transactions" in tables:
-        dated = tables["transactions"].filter(nw.col("booked_on") <= as_of)
-        ends = {"first": nw.col("booked_on").min(), "last": nw.col("booked_on").max()}
-        numbers = {name: day_number(name) for name in ends}
-        begin, end = collect(dated.select(**ends).select(**numbers), sort_by=()).iloc[0]
+        booked = nw.col("booked_on")
+        dated = tables["transactions"].filter(booked <= as_of)
+        ends = {"first": day_number(booked.min()), "last": day_number(booked.max())}
+        begin, end = collect(dated.select(**ends), sort_by=()).iloc[0]
         if pd.notna(end):
             first, last = max(int(begin), int(end) - 364), int(end)
             there = joined_by(customers, dt.date.fromordinal(first))
-            began = nw.col("booked_on") >= dt.date.fromordinal(first)
-            recent = dated.filter(nw.col("amount") > 0, began)
+            recent = dated.filter(nw.col("amount") > 0, booked >= dt.date.fromordinal(first))
             total = _total(recent.join(there, on="customer_id", how="semi"), "amount")
             days = iso_day(first), iso_day(last)
             found.append(Measure("money_in", total, count_rows(there), *days))

@@ -126,10 +126,9 @@ def _overview(tables: Mapping[str, nw.LazyFrame], present: list[str]) -> pd.Data
             wanted["customers"] = nw.col("customer_id").n_unique()
         date = _DATES.get(name)
         if date in names:
-            wanted |= {"first": nw.col(date).min(), "last": nw.col(date).max()}
-        # Of the two ends only: a day's number, of every row, would take most of the time.
-        told = [day_number(n).alias(n) if n in ("first", "last") else nw.col(n) for n in wanted]
-        row = collect(frame.select(**wanted).select(*told), sort_by=()).iloc[0]
+            ends = {"first": nw.col(date).min(), "last": nw.col(date).max()}
+            wanted |= {name: day_number(end) for name, end in ends.items()}
+        row = collect(frame.select(**wanted), sort_by=()).iloc[0]
         rows, customers = int(row["rows"]), row.get("customers")
         # Keys are unique by contract, so only these two can repeat a row.
         repeats = name in ("holdings", "transactions")

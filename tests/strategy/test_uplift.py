@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from pmlib.strategy.effects import estimate
+from pmlib.strategy.effects import CellEffects, estimate
 from pmlib.strategy.evidence import CELL, Evidence
 from pmlib.strategy.uplift import draw_uplift
 from tests.strategy.banks import menu, pilot
 
 SHAPE = (3, 2, 2, 2)  # segments, holding, products, channels
+SEGMENTS = np.repeat(np.eye(3), 8, axis=1)
+"""Loads that add up the cells of each segment."""
 
 
 def effects_of(evidence: Evidence, seed: int = 0):
@@ -26,6 +28,12 @@ def multiplied_odds(rng: np.random.Generator) -> np.ndarray:
     return np.broadcast_to(expit(logit(0.05) + odds) - 0.05, SHAPE)
 
 
+def are_held(effects: CellEffects, missed: np.ndarray, *loads: np.ndarray) -> list[bool]:
+    """Whether the interval of each sum of cells holds what its effects miss of the truth."""
+    margins = [effects.margins(load, 0.95) for load in loads]
+    return [low <= load @ missed <= high for load, (low, high) in zip(loads, margins, strict=True)]
+
+
 def test_intervals_hold_the_truth_of_cells_and_of_sums() -> None:
     rng = np.random.default_rng(8)
     cells, sums, raw_error, error = [], [], 0.0, 0.0
@@ -33,10 +41,7 @@ def test_intervals_hold_the_truth_of_cells_and_of_sums() -> None:
         truth = multiplied_odds(rng)
         effects = effects_of(pilot(truth, n=120, seed=seed), seed)
         missed = truth.ravel() - effects.cells["effect"].to_numpy()
-        loads = [*np.eye(24), *np.repeat(np.eye(3), 8, axis=1), np.ones(24)]
-        margins = [effects.margins(load, 0.95) for load in loads]
-        pairs = zip(loads, margins, strict=True)
-        held = [low <= load @ missed <= high for load, (low, high) in pairs]
+        held = are_held(effects, missed, *np.eye(24), *SEGMENTS, np.ones(24))
         cells += held[:24]
         sums += held[24:]
         error += np.square(missed).sum()
@@ -128,9 +133,7 @@ def test_intervals_of_money_hold_too() -> None:
         evidence = replace(asked, tallies=asked.tallies.assign(**sums), outcome="value")
         effects = effects_of(evidence, seed)
         missed = 100 * truth.ravel() - effects.cells["effect"].to_numpy()
-        for load in (*np.eye(24), *np.repeat(np.eye(3), 8, axis=1), np.ones(24)):
-            low, high = effects.margins(load, 0.95)
-            held.append(low <= load @ missed <= high)
+        held += are_held(effects, missed, *np.eye(24), *SEGMENTS, np.ones(24))
     assert 0.9 <= np.mean(held) <= 0.995  # 168, together in six pilots
 
 
@@ -143,7 +146,5 @@ def test_intervals_of_responses_hold_too() -> None:
         offers = asked.tallies[~asked.tallies["control"]].reset_index(drop=True)
         effects = effects_of(replace(asked, tallies=offers, kind="response"), seed)
         missed = 0.05 + truth.ravel() - effects.cells["effect"].to_numpy()
-        for load in (*np.eye(24), np.ones(24)):
-            low, high = effects.margins(load, 0.95)
-            held.append(low <= load @ missed <= high)
+        held += are_held(effects, missed, *np.eye(24), np.ones(24))
     assert 0.88 <= np.mean(held) <= 0.995  # 150, together in six
